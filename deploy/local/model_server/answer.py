@@ -1,0 +1,98 @@
+"""What this server answers, before it takes the form of a wire."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.local.model_server.question import Question, Tool
+
+_VALUES: dict[object, object] = {
+    "integer": 1,
+    "number": 1.0,
+    "boolean": True,
+    "array": [],
+    "object": {},
+    "null": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    name: str
+    arguments: Mapping[str, object]
+
+    @property
+    def arguments_json(self) -> str:
+        return json.dumps(self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`seq` is the ledger's number of the request, from which the answer's ids are made."""
+
+    seq: int
+    model: str
+    text: str
+    input_tokens: int
+    output_tokens: int
+    created: int
+    include_usage: bool = False
+    tool_call: ToolCall | None = None
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text word by word, as a stream tells it."""
+        return re.findall(r"\S+\s*|\s+", self.text)
+
+
+def answer_text(question: Question, seq: int, text: str) -> Answer:
+    return Answer(
+        seq=seq,
+        model=question.model,
+        text=text,
+        input_tokens=question.input_tokens,
+        output_tokens=len(text.split()),
+        created=int(time.time()),
+        include_usage=question.include_usage,
+    )
+
+
+def echo(question: Question, seq: int) -> Answer:
+    return answer_text(question, seq, "echo: " + question.text)
+
+
+def many_words(question: Question, seq: int, count: int) -> Answer:
+    return answer_text(question, seq, " ".join(f"word{number}" for number in range(1, count + 1)))
+
+
+def tool_answer(question: Question, seq: int, tool: Tool) -> Answer:
+    call = ToolCall(tool.name, _arguments(tool.schema, question.text))
+    return Answer(
+        seq=seq,
+        model=question.model,
+        text="",
+        input_tokens=question.input_tokens,
+        output_tokens=len(call.arguments_json.split()),
+        created=int(time.time()),
+        include_usage=question.include_usage,
+        tool_call=call,
+    )
+
+
+def _arguments(schema: Mapping[str, object], text: str) -> dict[str, object]:
+    """A value of the right type for each required property; strings are the last user message."""
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, dict) or not isinstance(required, list):
+        return {}
+    return {name: _value(properties.get(name), text) for name in required if isinstance(name, str)}
+
+
+def _value(schema: object, text: str) -> object:
+    if not isinstance(schema, dict):
+        return text
+    if isinstance(options := schema.get("enum"), list) and options:
+        return options[0]
+    kind = schema.get("type")
+    return _VALUES.get(kind, text) if isinstance(kind, str) else text

@@ -1,0 +1,89 @@
+"""The model names that this server knows, and what each of them makes it do.
+
+The table `BEHAVIOURS` is the one place where names are given a meaning; `GET /v1/models` lists it. A name
+that it does not hold is answered like `fault-404-model`. In short:
+
+- `demo`, `demo-delay-<ms>`, `demo-tokens-<n>`, `demo-tools`: answers
+- `flaky-<n>`: 503 for the first n calls with the same last user message, then an answer
+- `fault-400`, `-400-context`, `-400-filter`, `-401`, `-403`, `-404`, `-404-model`, `-429`, `-429-<s>`,
+  `-429-quota`, `-500`, `-503`, `-529`: refusals
+- `fault-redirect`, `-slow-headers-<ms>`, `-slow-body-<ms>`, `-hang`, `-reset`, `-half-body`:
+  trouble on the wire
+- `fault-not-json`, `-no-choices`, `-empty`, `-broken-stream`, `-error-in-stream`, `-huge-<mb>`: bad answers
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """One row of the table, with the number that the model name carried (0 when it carries none)."""
+
+    name: str
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviourRow:
+    """`model` is the name as a caller writes it: `<ms>`, `<n>`, `<s>` and `<mb>` stand for a whole number."""
+
+    model: str
+    description: str
+    name: str = field(init=False)
+    pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", re.sub(r"-<\w+>$", "", self.model))
+        object.__setattr__(self, "pattern", re.compile(re.sub(r"<\w+>$", r"([0-9]{1,6})", self.model)))
+
+
+BEHAVIOURS = (
+    BehaviourRow("demo", "answers at once"),
+    BehaviourRow("demo-delay-<ms>", "answers after so many milliseconds"),
+    BehaviourRow("demo-tokens-<n>", "answers with so many words"),
+    BehaviourRow("demo-tools", "calls the first tool that it is given, and answers when there is none"),
+    BehaviourRow("flaky-<n>", "503 for the first n calls with the same last user message, then answers"),
+    BehaviourRow("fault-400", "400 invalid_request_error"),
+    BehaviourRow("fault-400-context", "400 context_length_exceeded"),
+    BehaviourRow("fault-400-filter", "400 content_filter"),
+    BehaviourRow("fault-401", "401 with the start of the key in its message"),
+    BehaviourRow("fault-403", "403 permission denied"),
+    BehaviourRow("fault-404", "404 page that is not JSON"),
+    BehaviourRow("fault-404-model", "404 model_not_found"),
+    BehaviourRow("fault-429", "429 with Retry-After: 1"),
+    BehaviourRow("fault-429-<s>", "429 with Retry-After: so many seconds"),
+    BehaviourRow("fault-429-quota", "429 insufficient_quota"),
+    BehaviourRow("fault-500", "500 server_error"),
+    BehaviourRow("fault-503", "503 service unavailable"),
+    BehaviourRow("fault-529", "529 overloaded_error"),
+    BehaviourRow("fault-redirect", "307 to /elsewhere, which keeps in the ledger who followed it"),
+    BehaviourRow("fault-slow-headers-<ms>", "nothing for so many milliseconds, then an answer"),
+    BehaviourRow("fault-slow-body-<ms>", "headers at once, the body bit by bit over so many milliseconds"),
+    BehaviourRow("fault-hang", "no answer until the client goes away"),
+    BehaviourRow("fault-reset", "TCP reset before the first byte"),
+    BehaviourRow("fault-half-body", "half of the promised body, then the connection closes"),
+    BehaviourRow("fault-not-json", "200 with an HTML page"),
+    BehaviourRow("fault-no-choices", "200 with JSON that holds no choices, or no content"),
+    BehaviourRow("fault-empty", "200 with an empty body"),
+    BehaviourRow("fault-broken-stream", "the first half of a stream, then the connection closes"),
+    BehaviourRow("fault-error-in-stream", "the first half of a stream, then an error event; else 500"),
+    BehaviourRow("fault-huge-<mb>", "200 with a body of so many MiB"),
+)
+
+# What callers bring about by other means than the model name.
+INVALID_REQUEST = Behaviour("invalid-request")
+REDIRECT_FOLLOWED = Behaviour("redirect-followed")
+UNKNOWN_MODEL = Behaviour("unknown-model")
+
+_NUMBER_WHEN_NONE = {"fault-429": 1}
+
+
+@lru_cache(maxsize=4096)
+def behaviour_of(model: str) -> Behaviour:
+    for row in BEHAVIOURS:
+        if match := row.pattern.fullmatch(model):
+            number = int(match[1]) if match.lastindex else _NUMBER_WHEN_NONE.get(row.name, 0)
+            return Behaviour(row.name, number)
+    return UNKNOWN_MODEL

@@ -1,0 +1,98 @@
+"""Receives completion requests: enters each in the ledger, then plans its answer."""
+
+import hashlib
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from deploy.local.model_server.anthropic_wire import AnthropicWire
+from deploy.local.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED, Behaviour, behaviour_of
+from deploy.local.model_server.call import Call
+from deploy.local.model_server.errors import ErrorAnswer, invalid_request
+from deploy.local.model_server.http1 import Request, fingerprint
+from deploy.local.model_server.ledger import MAX_TEXT, Entry, Ledger
+from deploy.local.model_server.openai_wire import OpenAIWire
+from deploy.local.model_server.plan import Plan
+from deploy.local.model_server.plans import plan_call
+from deploy.local.model_server.question import Question, decode, read_question
+from deploy.local.model_server.wire import Wire
+
+OPENAI, ANTHROPIC = OpenAIWire(), AnthropicWire()
+ELSEWHERE = "/elsewhere"
+COMPLETION_PATHS: dict[str, Wire] = {
+    prefix + path: wire
+    for prefix in ("", ELSEWHERE)
+    for path, wire in (("/v1/chat/completions", OPENAI), ("/v1/messages", ANTHROPIC))
+}
+REFUSED_KEYS = {"sk-invalid": Behaviour("fault-401"), "sk-forbidden": Behaviour("fault-403")}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request's place in the ledger, if it has one, and its planned answer."""
+
+    plan: Plan
+    keep_alive: bool
+    entry: Entry | None = None
+
+
+class Completions:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._flaky_calls: Counter[bytes] = Counter()
+
+    def forget_flaky_calls(self) -> None:
+        self._flaky_calls.clear()
+
+    def receive(self, request: Request, path: str) -> Exchange:
+        wire = COMPLETION_PATHS[path]
+        question, problem = _read(request, wire)
+        behaviour = refused_key(request) or _behaviour(path, question, problem)
+        entry = self._enter(request, path, wire, question, behaviour)
+        earlier_calls = self._flaky_calls_before(question) if behaviour.name == "flaky" else 0
+        call = Call(entry.seq, path, wire, question, behaviour, request.key, earlier_calls, problem)
+        return Exchange(plan_call(call), request.keep_alive, entry)
+
+    def _enter(
+        self, request: Request, path: str, wire: Wire, question: Question, behaviour: Behaviour
+    ) -> Entry:
+        request_id = request.header(b"x-request-id")
+        entry = Entry(
+            seq=self._ledger.next_seq(),
+            at=time.time(),
+            path=path,
+            wire=wire.name,
+            model=question.model[:MAX_TEXT] or None,
+            stream=question.stream,
+            behaviour=behaviour.name,
+            request_id=None if request_id is None else request_id[:MAX_TEXT],
+            key_fingerprint=fingerprint(request.key),
+        )
+        self._ledger.received(entry)
+        return entry
+
+    def _flaky_calls_before(self, question: Question) -> int:
+        text = f"{question.model}\n{question.text}".encode(errors="replace")
+        name = hashlib.sha256(text).digest()
+        self._flaky_calls[name] += 1
+        return self._flaky_calls[name] - 1
+
+
+def refused_key(request: Request) -> Behaviour | None:
+    key = request.key
+    if key is None:
+        return None
+    return next((behaviour for start, behaviour in REFUSED_KEYS.items() if key.startswith(start)), None)
+
+
+def _read(request: Request, wire: Wire) -> tuple[Question, ErrorAnswer | None]:
+    body = decode(request.body)
+    if body is None:
+        return Question(model=""), invalid_request("We could not parse the JSON body of your request.")
+    return read_question(body), wire.problem(request, body)
+
+
+def _behaviour(path: str, question: Question, problem: ErrorAnswer | None) -> Behaviour:
+    if path.startswith(ELSEWHERE):
+        return REDIRECT_FOLLOWED
+    return INVALID_REQUEST if problem is not None else behaviour_of(question.model)

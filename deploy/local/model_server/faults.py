@@ -1,0 +1,99 @@
+"""How each fault that is more than a refusal goes on the wire."""
+
+from collections.abc import Iterator
+
+from deploy.local.model_server import answer, http1, plan
+from deploy.local.model_server.call import Call, error_plan, json_plan, stream_plan
+from deploy.local.model_server.plan import Ending, Plan
+
+# A client may drop what it has not read when it learns that the connection is gone: give it time to read.
+CUT_STREAM_PAUSE_S = 0.01
+SLOW_BODY_PIECES = 20
+HUGE_PIECE = b"x" * 65_536
+MIB = 1024 * 1024
+
+NOT_FOUND_PAGE = plan.whole(404, http1.HTML, b"<html><body><h1>404 Not Found</h1></body></html>")
+SIGN_IN_PAGE = plan.whole(
+    200, http1.HTML, b"<html><body><h1>Welcome</h1><p>Please sign in.</p></body></html>"
+)
+
+_FILLER = "\u241f"
+_FILLER_JSON = b"\\u241f"
+
+
+def redirect(call: Call) -> Plan:
+    return plan.whole(307, http1.HTML, b"", ("location", f"/elsewhere{call.path}"))
+
+
+def empty(call: Call) -> Plan:
+    return plan.whole(200, http1.EVENT_STREAM if call.question.stream else http1.JSON, b"")
+
+
+def no_choices(call: Call) -> Plan:
+    if call.question.stream:
+        return stream_plan(call, call.wire.hollow_events(call.echo))
+    return json_plan(call, 200, call.wire.hollow_completion(call.echo))
+
+
+def slow_body(call: Call) -> Plan:
+    if call.question.stream:
+        head = http1.chunked_head(200, http1.EVENT_STREAM, call.request_id)
+        pieces = http1.chunks(call.wire.events(call.echo))
+        pieces[-1] += http1.LAST_CHUNK
+    else:
+        body = call.wire.completion(call.echo)
+        head = http1.sized_head(200, http1.JSON, len(body), call.request_id)
+        pieces = _cut_into(body, SLOW_BODY_PIECES)
+    return Plan(200, head, rest=pieces, pause_s=call.number / 1000 / len(pieces))
+
+
+def half_body(call: Call) -> Plan:
+    if call.question.stream:
+        return broken_stream(call)
+    body = call.wire.completion(call.echo)
+    head = http1.sized_head(200, http1.JSON, len(body), call.request_id)
+    return Plan(200, head + body[: len(body) // 2], ending=Ending.CUT)
+
+
+def broken_stream(call: Call) -> Plan:
+    if not call.question.stream:
+        return half_body(call)
+    head = http1.chunked_head(200, http1.EVENT_STREAM, call.request_id)
+    # The empty piece at the end is a pause before the cut.
+    pieces = [*http1.chunks(_first_half(call)), b""]
+    return Plan(200, head, rest=pieces, pause_s=CUT_STREAM_PAUSE_S, ending=Ending.CUT)
+
+
+def error_in_stream(call: Call) -> Plan:
+    if not call.question.stream:
+        return error_plan(call, call.error("fault-500"))
+    return stream_plan(call, [*_first_half(call), call.wire.error_event(call.error("fault-500"))])
+
+
+def huge(call: Call) -> Plan:
+    """Well-formed, with one text as long as it takes; as a stream, that text is one event."""
+    told = answer.answer_text(call.question, call.seq, _FILLER)
+    streamed = call.question.stream
+    body = b"".join(call.wire.events(told)) if streamed else call.wire.completion(told)
+    before, _, after = body.rpartition(_FILLER_JSON)
+    length = max(call.number * MIB, len(before) + len(after))
+    head = http1.sized_head(200, http1.EVENT_STREAM if streamed else http1.JSON, length, call.request_id)
+    return Plan(200, head, rest=_filled(before, after, length))
+
+
+def _filled(before: bytes, after: bytes, length: int) -> Iterator[bytes]:
+    yield before
+    missing = length - len(before) - len(after)
+    for _ in range(missing // len(HUGE_PIECE)):
+        yield HUGE_PIECE
+    yield HUGE_PIECE[: missing % len(HUGE_PIECE)] + after
+
+
+def _first_half(call: Call) -> list[bytes]:
+    events = call.wire.events(call.echo)
+    return events[: len(events) // 2]
+
+
+def _cut_into(body: bytes, count: int) -> list[bytes]:
+    size = -(-len(body) // count)
+    return [body[start : start + size] for start in range(0, len(body), size)]

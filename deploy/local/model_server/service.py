@@ -1,0 +1,109 @@
+"""Which request goes where."""
+
+from collections.abc import Iterator
+from urllib.parse import parse_qs
+
+from deploy.local.model_server import errors, http1, plan
+from deploy.local.model_server.behaviours import BEHAVIOURS
+from deploy.local.model_server.completions import (
+    ANTHROPIC,
+    COMPLETION_PATHS,
+    OPENAI,
+    Completions,
+    Exchange,
+    refused_key,
+)
+from deploy.local.model_server.errors import ERRORS, ErrorAnswer
+from deploy.local.model_server.http1 import Request
+from deploy.local.model_server.ledger import Entry, Ledger
+from deploy.local.model_server.plan import Plan
+from deploy.local.model_server.wire import to_json
+
+PATHS = {"/v1/models", "/healthz", "/ledger", *COMPLETION_PATHS}
+LEDGER_PAGE = 200
+
+
+class Service:
+    """Turns requests into planned answers; knows nothing of sockets."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self._completions = Completions(self.ledger)
+
+    def receive(self, request: Request) -> Exchange:
+        target, _, query = request.target.decode("latin-1").partition("?")
+        if request.method == "POST" and target in COMPLETION_PATHS:
+            return self._completions.receive(request, target)
+        return Exchange(self._answer(request, target, query), request.keep_alive)
+
+    def _answer(self, request: Request, path: str, query: str) -> Plan:
+        match request.method, path:
+            case "GET", "/v1/models":
+                return _models(request)
+            case "GET", "/healthz":
+                return plan.whole(200, http1.JSON, b'{"status":"ok"}')
+            case "GET", "/ledger":
+                return _ledger(self.ledger, query)
+            case "DELETE", "/ledger":
+                self.ledger.clear()
+                self._completions.forget_flaky_calls()
+                return plan.whole(200, http1.JSON, b'{"total":0}')
+        return self._refuse(request.method, path)
+
+    def _refuse(self, method: str, path: str) -> Plan:
+        if path in PATHS:
+            return _error(errors.method_not_allowed(method, path))
+        if method == "POST":
+            self.ledger.received_elsewhere()
+        return _error(errors.not_found(method, path))
+
+
+def _error(error: ErrorAnswer) -> Plan:
+    return plan.whole(error.status, http1.JSON, OPENAI.error(error))
+
+
+def _models(request: Request) -> Plan:
+    if (refused := refused_key(request)) is not None:
+        wire = ANTHROPIC if b"anthropic-version" in request.headers else OPENAI
+        error = ERRORS[refused.name].worded("", request.key, 0)
+        return plan.whole(error.status, http1.JSON, wire.error(error))
+    return plan.whole(200, http1.JSON, _MODELS)
+
+
+def _model(name: str, description: str) -> dict[str, object]:
+    """With the fields of both wires, so that either one's client can read it."""
+    openai = {"id": name, "object": "model", "created": 1_735_689_600, "owned_by": "tallygate"}
+    anthropic = {"type": "model", "display_name": name, "created_at": "2025-01-01T00:00:00Z"}
+    return {**openai, **anthropic, "description": description}
+
+
+_MODELS = to_json(
+    {
+        "object": "list",
+        "data": [_model(row.model, row.description) for row in BEHAVIOURS],
+        "has_more": False,
+        "first_id": BEHAVIOURS[0].model,
+        "last_id": BEHAVIOURS[-1].model,
+    }
+)
+
+
+def _ledger(ledger: Ledger, query: str) -> Plan:
+    values = parse_qs(query)
+    since = values.get("since", ["0"])[-1]
+    if not (since.isascii() and since.isdigit() and len(since) < 20):
+        return _error(errors.invalid_request("since: a whole number is required", "since"))
+    summary = to_json(ledger.summary())
+    if values.get("entries", ["true"])[-1] == "false":
+        return plan.whole(200, http1.JSON, summary)
+    entries = ledger.snapshot(int(since))
+    return Plan(200, http1.chunked_head(200, http1.JSON), rest=_told(summary, entries))
+
+
+def _told(summary: bytes, entries: list[Entry]) -> Iterator[bytes]:
+    """In pages small enough that telling a long ledger does not hold up the answers."""
+    yield http1.chunk(summary[:-1] + b',"entries":[')
+    for start in range(0, len(entries), LEDGER_PAGE):
+        page = [to_json(entry.as_json()) for entry in entries[start : start + LEDGER_PAGE]]
+        yield http1.chunk(b"," * (start > 0) + b",".join(page))
+    yield http1.chunk(b"]}") + http1.LAST_CHUNK

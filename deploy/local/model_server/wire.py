@@ -1,0 +1,40 @@
+"""What the two wires have in common."""
+
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+from deploy.local.model_server.answer import Answer
+from deploy.local.model_server.errors import ErrorAnswer
+from deploy.local.model_server.http1 import Request
+
+
+class Wire(Protocol):
+    """How answers and errors are told, and what a request must hold."""
+
+    name: str
+    request_id_header: str
+
+    def problem(self, request: Request, body: Mapping[str, object], /) -> ErrorAnswer | None:
+        """Why the provider would refuse this body, if it would."""
+
+    def completion(self, answer: Answer) -> bytes: ...
+
+    def events(self, answer: Answer) -> list[bytes]: ...
+
+    def hollow_completion(self, answer: Answer) -> bytes:
+        """A completion without its choices, or without its content."""
+
+    def hollow_events(self, answer: Answer) -> list[bytes]: ...
+
+    def error(self, error: ErrorAnswer) -> bytes: ...
+
+    def error_event(self, error: ErrorAnswer) -> bytes: ...
+
+
+def to_json(value: Mapping[str, object]) -> bytes:
+    return _encode(value).encode()
+
+
+# Escaping to ASCII keeps lone surrogates, which JSON may carry and UTF-8 may not.
+_encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -1,0 +1,62 @@
+"""Free ports, and who holds those that are not."""
+
+import secrets
+import socket
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+FIRST_PORT, LAST_PORT = 20000, 32000
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Binds as our servers do, so that a port in TIME_WAIT counts as free and a listener's does not."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    with socket.socket() as client:  # macOS lets us bind beside a listener on all interfaces
+        return client.connect_ex((host, port)) != 0
+
+
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct ports below those that the system gives to outgoing connections.
+
+    From that range, a client that retries while its broker is down can be given the broker's own port, connect to
+    itself, and keep the broker from coming back.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
+        if is_free(port):
+            found.add(port)
+    return list(found)
+
+
+def free_port_range(count: int) -> int:
+    """The first of `count` free ports in a row, as several routers need them."""
+    while True:
+        first = free_port()
+        if all(is_free(port) for port in range(first, first + count)):
+            return first
+
+
+def port_owner(port: int) -> str | None:
+    """Name and pid of the listener, where this user may read them."""
+    try:
+        listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        pid = next((c.pid for c in listening if c.laddr and c.laddr.port == port and c.pid), None)
+        return None if pid is None else f"{psutil.Process(pid).name()} (pid {pid})"
+    except psutil.Error:
+        return None
+
+
+def port_in_use(port: int, setting: str, owner: str | None, suggestion: int) -> str:
+    by = f" by {owner}" if owner else ""
+    return f"Port {port} is already in use{by}; stop it, or use another one: {setting}={suggestion} make run"

@@ -1,0 +1,51 @@
+"""What must be so before anything is started."""
+
+from collections.abc import Callable, Mapping
+from typing import IO
+
+from deploy.local import leftovers
+from deploy.local.failure import LocalRunError
+from deploy.local.home import Home
+from deploy.local.ports import is_free, port_in_use, port_owner
+from deploy.local.programs import SERVICES
+from deploy.local.progress import say
+from deploy.local.supervisor import Supervisor
+
+
+def take_home(home: Home, supervisor: Supervisor) -> IO[str]:
+    """The lock on the home. What a killed run has left is ended first."""
+    home.create()
+    lock = home.lock()
+    if lock is None:
+        raise already_running(home)
+    if supervisor.running() and home.owner.exists() and home.owner.read_text() == "background":
+        lock.close()
+        raise already_running(home)
+    if leftovers.marked_processes(home.path):
+        say(f"An earlier run in {home.path} was killed and left processes behind; stopping them.")
+        supervisor.stop()
+    return lock
+
+
+def already_running(home: Home) -> LocalRunError:
+    return LocalRunError(
+        f"Tallygate is already running in {home.path}; stop it with `make stop`, "
+        "or start another one with its own TALLYGATE_HOME and ports"
+    )
+
+
+def check_ports(
+    ports: Mapping[str, int], owner: Callable[[int], str | None] = port_owner, free: Callable[[int], bool] = is_free
+) -> None:
+    """`ports` by program name. All that are taken are named at once."""
+    sentences = []
+    for program, port in ports.items():
+        if not free(port):
+            service, _, index = program.partition("-")
+            setting = SERVICES[service].port_setting
+            suggestion = port + 100 - int(index or 0)
+            while not free(suggestion + int(index or 0)):
+                suggestion += 100
+            sentences.append(port_in_use(port, setting, owner(port), suggestion))
+    if sentences:
+        raise LocalRunError("\n".join(sentences))

@@ -1,0 +1,50 @@
+"""What the user may choose about the local run, read from an environment that is passed in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from deploy.local.failure import LocalRunError
+
+BrokerKind = Literal["kafka", "tansu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    kafka_bootstrap_servers: str | None
+    database_url: str | None
+    broker: BrokerKind | None
+    cache: Path
+    gateway_port: int
+    monitor_port: int
+    console_port: int
+    router_port: int
+    routers: int
+
+
+def read_settings(environment: Mapping[str, str]) -> LocalSettings:
+    return LocalSettings(
+        kafka_bootstrap_servers=environment.get("KAFKA_BOOTSTRAP_SERVERS") or None,
+        database_url=environment.get("DATABASE_URL") or None,
+        broker=_broker(environment.get("TALLYGATE_BROKER", "")),
+        cache=Path(environment.get("TALLYGATE_CACHE") or "~/.cache/tallygate").expanduser().absolute(),
+        gateway_port=_number(environment, "TALLYGATE_PORT", 8000),
+        monitor_port=_number(environment, "TALLYGATE_MONITOR_PORT", 8001),
+        console_port=_number(environment, "TALLYGATE_CONSOLE_PORT", 8002),
+        router_port=_number(environment, "TALLYGATE_ROUTER_PORT", 8010),
+        routers=_number(environment, "TALLYGATE_ROUTERS", 1),
+    )
+
+
+def _broker(name: str) -> BrokerKind | None:
+    if name not in ("", "kafka", "tansu"):
+        raise LocalRunError(f"TALLYGATE_BROKER must be kafka or tansu, not {name!r}")
+    return cast("BrokerKind | None", name or None)
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise LocalRunError(f"{name} must be a whole number from 1 to 65535, not {text!r}")
+    return int(text)

@@ -1,0 +1,152 @@
+"""The `tallygate` command: one sub-command per service and per operator task, nothing else."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from services.cli import commands
+from shared.db import DatabaseSettings
+from shared.db.migrate import migrate as apply_migrations
+from shared.db.migrate import migrations_of
+from shared.errors import TallygateError
+from shared.events.admin import apply_topics, check_topics
+from shared.events.settings import KafkaSettings
+from shared.telemetry.logs import configure_logs
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+topics = typer.Typer(no_args_is_help=True, help="The topics on the broker.")
+app.add_typer(topics, name="topics")
+commands.mount(app)
+
+_MIGRATED = ("gateway", "monitor")
+_GRACEFUL_HTTP_S = 30  # requests in hand are answered before the service stops
+
+
+@app.command()
+def gateway() -> None:
+    """Run the gateway: HTTP in."""
+    from services.gateway.app import make_app
+    from services.gateway.settings import GatewaySettings
+
+    settings = GatewaySettings()
+    settings.sealing.key_ring()
+    _serve("gateway", make_app(settings), settings)
+
+
+@app.command()
+def router() -> None:
+    """Run a router: claims requests and calls models."""
+    from services.router.app import make_app
+    from services.router.settings import RouterSettings
+
+    settings = RouterSettings()
+    settings.sealing.key_ring()
+    _serve("router", make_app(settings), settings)
+
+
+@app.command()
+def monitor() -> None:
+    """Run the monitor: keeps the books."""
+    from services.monitor.app import make_app
+    from services.monitor.settings import MonitorSettings
+
+    settings = MonitorSettings()
+    _serve("monitor", make_app(settings), settings)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    migrations = [one for service in _MIGRATED for one in migrations_of(service, _here() / service / "migrations")]
+    applied = asyncio.run(apply_migrations(DatabaseSettings().dsn(), migrations))
+    for one in applied:
+        typer.echo(f"applied {one.service}/{one.name}")
+    typer.echo("the database is up to date")
+
+
+@topics.command("apply")
+def topics_apply() -> None:
+    """Create the topics that are missing."""
+    for name in asyncio.run(apply_topics(KafkaSettings())):
+        typer.echo(f"created {name}")
+    topics_check()
+
+
+@topics.command("check")
+def topics_check() -> None:
+    """Compare the broker's topics with the list in the code; exit status 1 when they differ."""
+    problems = asyncio.run(check_topics(KafkaSettings()))
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo("the topics are as they should be")
+
+
+@app.command()
+def asyncapi(
+    check: Annotated[Path | None, typer.Option(help="Compare with this file; exit status 1 when it differs.")] = None,
+) -> None:
+    """Print the AsyncAPI 3 document of all events and topics."""
+    from shared.events.asyncapi import asyncapi_document
+
+    document = asyncapi_document()
+    if check is None:
+        typer.echo(document, nl=False)
+    elif not check.exists() or check.read_text() != document:
+        typer.echo(f"{check} differs from the code; renew it with: tallygate asyncapi > {check}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Check from the topics and the database that the books balance; exit status 1 when they do not."""
+    from services.monitor.audit import run_audit
+    from services.monitor.audit_report import show
+
+    report = asyncio.run(run_audit(KafkaSettings(), DatabaseSettings()))
+    show(report, as_json)
+    if not report.balanced:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Expected failures are one sentence on standard error, never a stack trace."""
+    try:
+        app()
+    except TallygateError as error:
+        typer.echo(f"{error.failure.detail}", err=True)
+        for tip in error.failure.tips:
+            typer.echo(f"  {tip}", err=True)
+        sys.exit(1)
+
+
+def _serve(service: str, asgi: Any, settings: Any) -> None:
+    settings.database.dsn()
+    settings.kafka.connection()
+    configure_logs(service, settings.log_level)
+    uvicorn.run(
+        asgi,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACEFUL_HTTP_S,
+    )
+
+
+def _here() -> Path:
+    return Path(__file__).parent
+
+
+if __name__ == "__main__":
+    main()

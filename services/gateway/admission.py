@@ -1,0 +1,129 @@
+"""Pure: is this request one that we take? Bytes and headers in, values out, or a TallygateError that says why not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from services.gateway.schemas import ChatBody
+from shared.errors import TallygateError
+from shared.registry import Model, TenantModels, canonical_reference
+
+DEADLINE_HEADER = "x-tallygate-deadline-s"
+NO_FALLBACK_HEADER = "x-tallygate-no-fallback"
+
+BodyModel = TypeVar("BodyModel", bound=BaseModel)
+
+
+class Limits(NamedTuple):
+    max_body_bytes: int
+    default_deadline_s: float
+    max_deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A chat request that may be published. `body`: the OpenAI body for the model, as JSON bytes."""
+
+    body: bytes
+    model: str | None
+    accepted_at: datetime
+    deadline_at: datetime
+    no_fallback: bool = False
+    allow_inactive: bool = False
+
+    @property
+    def remaining_s(self) -> float:
+        return (self.deadline_at - self.accepted_at).total_seconds()
+
+
+class InvalidBodyError(TallygateError):
+    """The body is not what the route takes; `param` is the first field that is wrong."""
+
+    def __init__(self, detail: str, param: str | None = None) -> None:
+        super().__init__("invalid_request", detail)
+        self.param = param
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. NaN, Infinity and unpaired surrogates are not JSON."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidBodyError(f"the body is not valid JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise InvalidBodyError("the body must be a JSON object")
+    return parsed
+
+
+def validated(kind: type[BodyModel], fields: dict[str, Any]) -> BodyModel:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, limits: Limits) -> Admitted:
+    fields = parse_json(body)
+    chat = validated(ChatBody, fields)
+    if chat.stream:
+        raise InvalidBodyError("streaming is not available yet; send stream: false", "stream")
+    deadline_s = min(_deadline_s(chat, headers) or limits.default_deadline_s, limits.max_deadline_s)
+    if chat.deadline_s is not None:
+        body = orjson.dumps({name: value for name, value in fields.items() if name != "deadline_s"})
+    return Admitted(
+        body=body,
+        model=chat.model,
+        accepted_at=now,
+        deadline_at=now + timedelta(seconds=deadline_s),
+        no_fallback=headers.get(NO_FALLBACK_HEADER, "").lower() in {"1", "true", "yes"},
+    )
+
+
+def known_model(models: TenantModels, reference: str | None) -> Model | None:
+    """The model that was named, None for auto. Raises `model_not_found` (404) or `no_model_available`."""
+    model_id = canonical_reference(reference)
+    if model_id is None:
+        if not models.provider and not any(model.is_active for model in models.custom.values()):
+            raise TallygateError("no_model_available", "no model is registered and no provider is configured")
+        return None
+    model = models.get(model_id)
+    if model is None:
+        raise TallygateError(
+            "model_not_found",
+            f"there is no model {model_id!r} here",
+            http_status=404,
+            tips=(_known_ids(models), "List what you can use: tallygate models list (GET /v1/models)"),
+        )
+    return model
+
+
+def _known_ids(models: TenantModels) -> str:
+    known = [*models.custom, *models.provider]
+    return f"You can use: {', '.join(known[:10])}" if known else "Register a model first: tallygate models add"
+
+
+def _deadline_s(chat: ChatBody, headers: Mapping[str, str]) -> float | None:
+    if chat.deadline_s is not None:
+        return chat.deadline_s
+    text = headers.get(DEADLINE_HEADER)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < float("inf"):
+        raise InvalidBodyError(f"header {DEADLINE_HEADER} must be a number of seconds above 0", DEADLINE_HEADER)
+    return seconds
+
+
+def _invalid(error: ValidationError) -> InvalidBodyError:
+    """Names up to three fields and what is wrong with each; never repeats what was sent."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    fields = [(".".join(str(part) for part in one["loc"]), one["msg"]) for one in found[:3]]
+    more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+    return InvalidBodyError("; ".join(f"{name}: {wrong}" for name, wrong in fields) + more, fields[0][0])

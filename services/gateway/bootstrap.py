@@ -1,0 +1,11 @@
+"""The first admin key: the operator makes it, so that there is a key to make keys with."""
+
+from datetime import UTC, datetime
+
+from services.gateway.store import GatewayStore
+from shared.access import SCOPES, ApiKey, hash_key
+
+
+async def admit_bootstrap_key(store: GatewayStore, key: ApiKey | None, tenant_id: str) -> None:
+    if key is not None:
+        await store.add_key(key.key_id, tenant_id, hash_key(key.text), SCOPES, "bootstrap admin", datetime.now(UTC))

@@ -1,0 +1,106 @@
+"""/api/codebase/chat: ask about a codebase. History per session and tenant, sealed."""
+
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from services.gateway.admission import Admitted, validated
+from services.gateway.codebase import HISTORY_MESSAGES, Turn, chat_body, message_of
+from services.gateway.edge import inference_headers, json_response
+from services.gateway.gateway import Gateway, gateway_of
+from services.gateway.inferences import Answer
+from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.schemas import CodebaseChatBody, SessionQuery
+from services.gateway.store import StoredMessage
+from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
+from shared.errors import TallygateError
+from shared.events import new_id
+
+router = APIRouter(prefix="/api/codebase/chat", tags=["codebase"])
+
+_SHOWN_MESSAGES = 1000
+
+
+@router.post("", openapi_extra=takes(CodebaseChatBody))
+async def ask(request: Request) -> Response:
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    asked = await gateway.body(request, CodebaseChatBody)
+    session_id = asked.sessionId or str(new_id())
+    history = await _history(gateway, caller.tenant_id, session_id, HISTORY_MESSAGES)
+    admitted = _admitted(gateway, asked, [Turn(one.role, text) for one, text in history])
+    answer = await gateway.complete(request, caller, admitted)
+    completion = orjson.loads(answer.body)
+    message = message_of(completion)
+    await _remember(gateway, caller.tenant_id, session_id, asked.message, message, answer)
+    body = {
+        "success": True,
+        "message": message,
+        "model": answer.model,
+        "usage": completion.get("usage"),
+        "inference_id": str(answer.inference_id),
+        "sessionId": session_id,
+    }
+    return json_response(body, 200, inference_headers(answer.inference_id, answer.model, answer.attempts))
+
+
+@router.get("", openapi_extra=AUTHENTICATED)
+async def history(request: Request) -> Response:
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    session_id = validated(SessionQuery, dict(request.query_params)).sessionId
+    messages = [
+        {
+            "role": one.role,
+            "content": text,
+            "model": one.model,
+            "inference_id": str(one.inference_id),
+            "at": one.created_at.isoformat(),
+        }
+        for one, text in await _history(gateway, caller.tenant_id, session_id, _SHOWN_MESSAGES)
+    ]
+    return json_response({"sessionId": session_id, "messages": messages, "total": len(messages)})
+
+
+@router.delete("", openapi_extra=AUTHENTICATED)
+async def forget(request: Request) -> Response:
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    session_id = validated(SessionQuery, dict(request.query_params)).sessionId
+    deleted = await gateway.store.forget_history(caller.tenant_id, session_id)
+    return json_response({"sessionId": session_id, "deleted": deleted})
+
+
+def _admitted(gateway: Gateway, asked: CodebaseChatBody, history: list[Turn]) -> Admitted:
+    now = datetime.now(UTC)
+    body = chat_body(asked, history)
+    if len(body) > gateway.settings.max_body_bytes:
+        raise TallygateError("payload_too_large", "message, files and history together are too large")
+    return Admitted(body, asked.model, now, now + timedelta(seconds=gateway.settings.default_deadline_s))
+
+
+async def _history(gateway: Gateway, tenant_id: str, session_id: str, limit: int) -> list[tuple[StoredMessage, str]]:
+    stored = await gateway.store.history(tenant_id, session_id, limit)
+    try:
+        return [(one, _opened(gateway, tenant_id, session_id, one)) for one in stored]
+    except UnreadableSecretError as error:
+        raise TallygateError("key_unreadable", f"the history of this session cannot be opened: {error}") from error
+
+
+async def _remember(
+    gateway: Gateway, tenant_id: str, session_id: str, question: str, message: str, answer: Answer
+) -> None:
+    now = datetime.now(UTC)
+    messages = []
+    for role, text, model in (("user", question, None), ("assistant", message, answer.model)):
+        message_id = new_id()
+        context = SealedContext(tenant_id, f"chat/{session_id}", str(message_id))
+        sealed = seal(gateway.ring, context, text.encode())
+        messages.append(StoredMessage(message_id, role, sealed, model, answer.inference_id, now))
+    await gateway.store.add_messages(tenant_id, session_id, messages)
+
+
+def _opened(gateway: Gateway, tenant_id: str, session_id: str, one: StoredMessage) -> str:
+    context = SealedContext(tenant_id, f"chat/{session_id}", str(one.message_id))
+    return open_sealed(gateway.ring, context, one.sealed_content).decode()

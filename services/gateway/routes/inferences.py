@@ -1,0 +1,64 @@
+"""GET /api/inferences/{id}: the timeline, from the books; what was just accepted here is known before they know."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from services.gateway.edge import json_response
+from services.gateway.gateway import gateway_of
+from services.gateway.monitor_client import MonitorAnswer, ask_monitor
+from services.gateway.pending import Accepted
+from services.gateway.routes.documented import AUTHENTICATED
+from shared.errors import TallygateError
+
+router = APIRouter(tags=["inference"])
+
+# A caller that has its answer expects the books to have it too: wait for them this long.
+_BOOKS_CATCH_UP_S = 2.0
+_ASK_EVERY_S = 0.05
+
+
+@router.get("/api/inferences/{inference_id}", openapi_extra=AUTHENTICATED)
+async def inference(request: Request, inference_id: str) -> Response:
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    known_id = _parsed(inference_id)
+    accepted = gateway.pending.lately(known_id, caller.tenant_id)
+    deadline = asyncio.get_running_loop().time() + _BOOKS_CATCH_UP_S
+    while True:
+        answer = await ask_monitor(gateway.monitor, request, f"/api/inferences/{known_id}")
+        late = accepted is not None and accepted.answered and not _settled(answer)
+        if not late or asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(_ASK_EVERY_S)
+    if answer.status == 404 and accepted is not None:
+        return json_response(_accepted(known_id, accepted))
+    return Response(answer.body, answer.status, media_type=answer.content_type)
+
+
+def _settled(answer: MonitorAnswer) -> bool:
+    return answer.status == 200 and orjson.loads(answer.body)["settled_at"] is not None
+
+
+def _accepted(inference_id: UUID, accepted: Accepted) -> dict[str, Any]:
+    return {
+        "inference_id": str(inference_id),
+        "state": "accepted",
+        "accepted_at": accepted.accepted_at.isoformat(),
+        "settled_at": None,
+        "model_requested": accepted.model_requested,
+        "model_served": None,
+        "candidates": [],
+        "attempts": [],
+        "error": None,
+    }
+
+
+def _parsed(inference_id: str) -> UUID:
+    try:
+        return UUID(inference_id)
+    except ValueError:
+        raise TallygateError("invalid_request", "the inference id is not a UUID", http_status=404) from None

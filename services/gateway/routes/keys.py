@@ -1,0 +1,66 @@
+"""API keys: made and shown once, listed without their secret, revoked at once."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+
+from services.gateway.edge import json_response
+from services.gateway.gateway import gateway_of
+from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.schemas import KeyCreate
+from shared.access import hash_key, new_api_key
+from shared.errors import TallygateError
+
+router = APIRouter(tags=["keys"])
+
+
+@router.post("/api/keys", openapi_extra=takes(KeyCreate), status_code=201)
+async def create_key(request: Request) -> Response:
+    gateway = gateway_of(request)
+    await gateway.caller(request, "admin")
+    body = await gateway.body(request, KeyCreate)
+    key = new_api_key()
+    now = datetime.now(UTC)
+    await gateway.store.add_key(key.key_id, body.tenant, hash_key(key.text), body.scopes, body.name, now)
+    shown = {
+        "key": key.text,
+        "key_id": key.key_id,
+        "tenant": body.tenant,
+        "scopes": body.scopes,
+        "name": body.name,
+    }
+    return json_response(shown | {"created_at": now.isoformat()}, 201)
+
+
+@router.get("/api/keys", openapi_extra=AUTHENTICATED)
+async def list_keys(request: Request) -> Response:
+    gateway = gateway_of(request)
+    await gateway.caller(request, "admin")
+    rows = await gateway.store.keys(request.query_params.get("tenant"))
+    keys = [
+        {
+            "key_id": row["key_id"],
+            "tenant": row["tenant_id"],
+            "scopes": row["scopes"],
+            "name": row["name"],
+            "created_at": row["created_at"].isoformat(),
+            "revoked_at": row["revoked_at"].isoformat() if row["revoked_at"] else None,
+        }
+        for row in rows
+    ]
+    return json_response({"keys": keys, "total": len(keys)})
+
+
+@router.delete("/api/keys/{key_id}", openapi_extra=AUTHENTICATED, status_code=204)
+async def revoke_key(request: Request, key_id: str) -> Response:
+    gateway = gateway_of(request)
+    await gateway.caller(request, "admin")
+    if not await gateway.store.revoke_key(key_id, datetime.now(UTC)):
+        raise TallygateError(
+            "invalid_request",
+            f"there is no active key {key_id!r}",
+            http_status=404,
+            tips=("See: tallygate keys list",),
+        )
+    gateway.authenticator.changed(key_id)
+    return Response(status_code=204)

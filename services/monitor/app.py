@@ -1,0 +1,77 @@
+"""Wiring of the monitor."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from services.monitor import routes
+from services.monitor.handlers import BookingHandler
+from services.monitor.lag import Lag
+from services.monitor.prices import reference_price
+from services.monitor.settings import MonitorSettings
+from services.monitor.store import MonitorStore
+from shared.access import Authenticator
+from shared.access.store import KEYS_CHANNEL, KeyReader
+from shared.db import connect_pool
+from shared.db.listen import Listener
+from shared.db.pool import RETRYABLE
+from shared.errors import TallygateError
+from shared.events.publisher import Publisher
+from shared.events.subscriber import make_broker, subscribe
+from shared.events.topics import ATTEMPTS, OUTCOMES
+from shared.telemetry.health import Checks, health_routes
+from shared.telemetry.traces import tracing
+
+_GRACEFUL_TIMEOUT_S = 30.0  # a batch in hand is booked and committed
+
+
+def make_app(settings: MonitorSettings) -> Starlette:
+    handlers: dict[Any, Any] = {TallygateError: routes.on_tallygate_error, HTTPException: routes.on_http_exception}
+    handlers |= dict.fromkeys(RETRYABLE, routes.on_unavailable) | {Exception: routes.on_anything_else}
+    app = Starlette(
+        routes=[*routes.make_routes(), *health_routes("monitor")],
+        lifespan=_lifespan,
+        exception_handlers=handlers,
+    )
+    app.state.settings = settings
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    settings: MonitorSettings = app.state.settings
+    async with AsyncExitStack() as stack:
+        tracing.configure("monitor", settings.instance)
+        stack.callback(tracing.shutdown)
+        pool = await connect_pool(settings.database)
+        stack.push_async_callback(pool.close)
+        store = MonitorStore(pool)
+        authenticator = Authenticator(KeyReader(pool))
+        listener = Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed})
+        listener.start()
+        stack.push_async_callback(listener.stop)
+        publisher = Publisher(settings.kafka, f"tallygate/monitor/{settings.instance}")
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+
+        lag = Lag()
+        booking = BookingHandler(store, publisher, lag)
+        broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
+        subscriber = subscribe(broker, (ATTEMPTS, OUTCOMES), settings.group, booking.on_batch, batch=settings.batch)
+        await broker.start()
+        stack.push_async_callback(broker.stop)
+        booking.start(subscriber.consumer)
+        lag.start(subscriber.consumer)
+        app.state.api = routes.MonitorApi(store, authenticator, lag, reference_price(settings.savings_reference))
+        app.state.checks = _checks(listener)
+        yield
+
+
+def _checks(listener: Listener) -> Checks:
+    async def database() -> str | None:
+        return None if listener.connected else "the database cannot be reached"
+
+    return {"database": database}

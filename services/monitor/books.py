@@ -1,0 +1,143 @@
+"""Pure: fold a batch of events into one row per attempt and per inference, in any order and with duplicates.
+
+The first word wins: of two outcomes for one attempt, or two settlements for one inference, the one that was
+booked first counts, and every other one is late. The database applies the same rule across batches.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Books:
+    """What one batch says, ready to be merged into the tables."""
+
+    attempts: dict[UUID, Row] = field(default_factory=dict)
+    inferences: dict[UUID, Row] = field(default_factory=dict)
+    words: dict[UUID, Event] = field(default_factory=dict)  # outcomes and settlements by event id
+    late: dict[UUID, Event] = field(default_factory=dict)  # second words within the batch
+
+
+def fold(events: Iterable[Event]) -> Books:
+    books = Books()
+    for event in events:
+        match event:
+            case AttemptStarted():
+                _start(books, event)
+            case AttemptEnded():
+                _end(books, event)
+            case InferenceSettled():
+                _settle(books, event)
+    return books
+
+
+def _start(books: Books, event: AttemptStarted) -> None:
+    attempt = books.attempts.setdefault(event.attempt_id, _attempt_row(event))
+    attempt.update(reason=event.reason, router_id=event.router_id, on_record=True)
+    inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
+    inference["delivery"] = max(inference["delivery"], event.delivery)
+    inference.update(
+        deadline_at=event.deadline_at,
+        model_requested=event.model_requested,
+        request_partition=event.request_partition,
+        request_offset=event.request_offset,
+    )
+    if event.candidates and inference["candidates"] is None:
+        inference["candidates"] = [one.model_dump() for one in event.candidates]
+
+
+def _end(books: Books, event: AttemptEnded) -> None:
+    attempt = books.attempts.setdefault(event.attempt_id, _attempt_row(event))
+    if not _first_word(books, attempt, "outcome_event_id", event):
+        return
+    attempt.update(
+        outcome=event.outcome,
+        error_type=event.error.error_type if event.error else None,
+        error=_told(event),
+        ended_at=event.ended_at,
+        duration_s=event.duration_s,
+        response_model=event.response_model,
+        finish_reasons=list(event.finish_reasons),
+        input_tokens=event.input_tokens,
+        output_tokens=event.output_tokens,
+        cost_usd=event.cost_usd,
+        reported_by=event.reported_by,
+    )
+
+
+def _settle(books: Books, event: InferenceSettled) -> None:
+    inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
+    inference["delivery"] = max(inference["delivery"], event.delivery)
+    if not _first_word(books, inference, "settlement_event_id", event):
+        return
+    inference.update(
+        settlement=event.settlement,
+        settled_at=event.settled_at,
+        duration_s=event.duration_s,
+        model_requested=event.model_requested,
+        first_model=event.first_model,
+        model_served=event.model_served,
+        server_address=event.server_address,
+        attempts=event.attempts,
+        error_type=event.error.error_type if event.error else None,
+        error=_told(event),
+        reported_by=event.reported_by,
+    )
+
+
+def _first_word(books: Books, row: Row, column: str, event: Event) -> bool:
+    """False for a repetition, and for a later word, which is kept apart."""
+    books.words[event.event_id] = event
+    if row[column] is None:
+        row[column] = event.event_id
+        return True
+    if row[column] != event.event_id:
+        books.late[event.event_id] = event
+    return False
+
+
+def _attempt_row(event: AttemptStarted | AttemptEnded) -> Row:
+    return dict.fromkeys(ATTEMPT_COLUMNS) | {
+        "attempt_id": event.attempt_id,
+        "inference_id": event.inference_id,
+        "tenant_id": event.tenant_id,
+        "attempt_number": event.attempt_number,
+        "model": event.model,
+        "provider_name": event.provider_name,
+        "server_address": event.server_address,
+        "started_at": event.started_at,
+        "on_record": False,
+    }
+
+
+def _inference_row(event: AttemptStarted | InferenceSettled) -> Row:
+    return dict.fromkeys(INFERENCE_COLUMNS) | {
+        "inference_id": event.inference_id,
+        "tenant_id": event.tenant_id,
+        "accepted_at": event.accepted_at,
+        "delivery": event.delivery,
+    }
+
+
+def _told(event: AttemptEnded | InferenceSettled) -> Row | None:
+    return event.error.model_dump(mode="json", exclude_none=True) if event.error else None
+
+
+ATTEMPT_COLUMNS = (
+    "attempt_id", "inference_id", "tenant_id", "attempt_number", "model", "provider_name", "server_address",
+    "reason", "router_id", "started_at", "on_record", "outcome", "outcome_event_id", "error_type", "error",
+    "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens", "cost_usd",
+    "reported_by",
+)  # fmt: skip
+
+INFERENCE_COLUMNS = (
+    "inference_id", "tenant_id", "accepted_at", "deadline_at", "model_requested", "candidates", "request_partition",
+    "request_offset", "delivery", "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model",
+    "model_served", "server_address", "attempts", "error_type", "error", "reported_by",
+)  # fmt: skip

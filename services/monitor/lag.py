@@ -1,0 +1,40 @@
+"""How far the books are behind: zero when everything on the topics is booked."""
+
+import time
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from shared.telemetry.instruments import lag_seconds
+
+
+class Lag:
+    def __init__(self) -> None:
+        self._newest_s = time.time()  # when the newest booked event was published
+        self._booked: dict[TopicPartition, int] = {}
+        self._consumer: Any = None
+
+    def start(self, consumer: Any) -> None:
+        self._consumer = consumer
+
+    def booked(self, offsets: dict[TopicPartition, int], published_s: float) -> None:
+        self._booked.update(offsets)
+        self._newest_s = max(self._newest_s, published_s)
+
+    async def seconds(self) -> float:
+        """Age of the newest booked event while others wait, otherwise 0."""
+        behind = max(0.0, time.time() - self._newest_s) if await self._events_wait() else 0.0
+        lag_seconds.set(behind)
+        return behind
+
+    async def _events_wait(self) -> bool:
+        if self._consumer is None:
+            return True
+        for partition in self._consumer.assignment():
+            end = self._consumer.highwater(partition)
+            if end is None:
+                continue
+            booked = self._booked.get(partition)
+            if (await self._consumer.position(partition) if booked is None else booked) < end:
+                return True
+        return False

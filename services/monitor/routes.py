@@ -1,0 +1,114 @@
+"""The monitor's API: what the books say, for the tenant of the key."""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.monitor.lag import Lag
+from services.monitor.store import MonitorStore, Span
+from services.monitor.summary import BookRows, summarize
+from services.monitor.timeline import timeline
+from services.monitor.window import parse_window
+from shared.access import Authenticator
+from shared.errors import TallygateError, failure, render
+from shared.registry import Price, canonical_reference
+
+_ERRORS_SHOWN = 20
+
+
+class MonitorApi:
+    def __init__(self, store: MonitorStore, authenticator: Authenticator, lag: Lag, reference: Price | None) -> None:
+        self._store = store
+        self._authenticator = authenticator
+        self._lag = lag
+        self._reference = reference
+
+    async def monitoring(self, request: Request) -> Response:
+        caller = await self._authenticator.caller(request.headers)
+        caller.require("monitor")
+        now = datetime.now(UTC)
+        window = parse_window(request.query_params.get("window", "1h"))
+        model = canonical_reference(request.query_params.get("model"))
+        span = Span(caller.tenant_id, now - window, now, model)
+        requests, attempts, performance, errors = await asyncio.gather(
+            self._store.requests(span),
+            self._store.attempts(span),
+            self._store.performance(span),
+            self._store.errors(span, _ERRORS_SHOWN),
+        )
+        rows = BookRows(requests, attempts, performance, errors)
+        return _json(summarize(rows, now, await self._lag.seconds(), self._reference))
+
+    async def inference(self, request: Request) -> Response:
+        caller = await self._authenticator.caller(request.headers)
+        caller.require("inference")
+        inference_id = _parsed(request.path_params["inference_id"])
+        row = await self._store.inference(caller.tenant_id, inference_id)
+        if row is None:
+            raise TallygateError(
+                "invalid_request",
+                f"the books know no inference {inference_id}",
+                http_status=404,
+                tips=("It may still wait for a router, belong to another tenant, or be older than the books.",),
+            )
+        return _json(timeline(row, await self._store.attempts_of(caller.tenant_id, inference_id)))
+
+
+def make_routes(path_to_api: str = "api") -> list[Route]:
+    async def monitoring(request: Request) -> Response:
+        return await _api(request, path_to_api).monitoring(request)
+
+    async def inference(request: Request) -> Response:
+        return await _api(request, path_to_api).inference(request)
+
+    return [
+        Route("/api/models/custom/monitoring", monitoring),
+        Route("/api/inferences/{inference_id}", inference),
+    ]
+
+
+async def on_tallygate_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, TallygateError):
+        raise error
+    told = error.failure
+    return Response(
+        orjson.dumps(render.problem(told)), told.http_status, render.headers(told), "application/problem+json"
+    )
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    detail = f"the monitor does not answer {request.method} {request.url.path}"
+    return await on_tallygate_error(request, TallygateError("endpoint_not_found", detail, http_status=status, tips=()))
+
+
+async def on_unavailable(request: Request, error: Exception) -> Response:
+    detail = f"the database cannot be reached: {type(error).__name__}"
+    return await on_tallygate_error(request, TallygateError("unavailable", detail, retry_after_s=2.0))
+
+
+async def on_anything_else(request: Request, _: Exception) -> Response:
+    told = failure("internal", "the monitor failed; its log says why")
+    return await on_tallygate_error(request, TallygateError.of(told))
+
+
+def _api(request: Request, name: str) -> MonitorApi:
+    api: MonitorApi = getattr(request.app.state, name)
+    return api
+
+
+def _json(body: dict[str, object]) -> Response:
+    return Response(orjson.dumps(body), 200, media_type="application/json")
+
+
+def _parsed(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise TallygateError("invalid_request", "the inference id is not a UUID", http_status=404) from None

@@ -1,0 +1,142 @@
+"""Pure: from rows of the books to the monitoring answer of DESIGN §13."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from services.monitor.health import ModelCalls, judge
+from shared.registry import Price
+from shared.registry.models import CUSTOM_PREFIX
+
+Row = Mapping[str, Any]
+
+
+class BookRows(NamedTuple):
+    """What was read from the books for one summary."""
+
+    requests: Sequence[Row]
+    attempts: Sequence[Row]
+    performance: Row
+    errors: Sequence[Row]
+
+
+def summarize(rows: BookRows, now: datetime, lag_s: float, reference: Price | None) -> dict[str, Any]:
+    health = judge(_calls_by_model(rows.attempts), lag_s)
+    return {
+        "requests": _requests(rows.requests),
+        "attempts": _attempts(rows.attempts),
+        "performance": _performance(rows.performance),
+        "costs": _costs(rows.attempts, reference),
+        "health": {"status": health.status, "issues": list(health.issues)},
+        "errors": [_error(row) for row in rows.errors],
+        "as_of": now.isoformat(),
+        "lag_s": round(lag_s, 3),
+    }
+
+
+def _requests(rows: Sequence[Row]) -> dict[str, Any]:
+    by_settlement: Counter[str] = Counter()
+    by_model: dict[str, Counter[str]] = defaultdict(Counter)
+    by_endpoint: Counter[str] = Counter()
+    by_error: Counter[str] = Counter()
+    for row in rows:
+        n, succeeded = row["n"], row["settlement"] == "completed"
+        by_settlement[row["settlement"]] += n
+        by_model[row["model"]].update(total=n, **{"succeeded" if succeeded else "failed": n})
+        if row["server_address"]:
+            by_endpoint[row["server_address"]] += n
+        if row["error_type"]:
+            by_error[row["error_type"]] += n
+    total, completed = by_settlement.total(), by_settlement["completed"]
+    rejected = by_settlement["rejected"]
+    failed = total - completed - rejected
+    return {
+        "total": total,
+        "succeeded": completed,
+        "failed": failed,
+        "rejected": rejected,
+        "expired": by_settlement["expired"],
+        "cancelled": by_settlement["cancelled"],
+        "fallbacks": sum(row["fallbacks"] for row in rows),
+        "failure_rate": round(failed / total, 6) if total else 0.0,
+        "by_model": {
+            model: {name: counts[name] for name in ("total", "succeeded", "failed")}
+            for model, counts in by_model.items()
+        },
+        "by_endpoint": dict(by_endpoint),
+        "by_error_type": dict(by_error),
+    }
+
+
+def _attempts(rows: Iterable[Row]) -> dict[str, Any]:
+    by_outcome: Counter[str | None] = Counter()
+    by_error: Counter[str] = Counter()
+    for row in rows:
+        by_outcome[row["outcome"]] += row["n"]
+        if row["error_type"]:
+            by_error[row["error_type"]] += row["n"]
+    return {
+        "total": by_outcome.total(),
+        "succeeded": by_outcome["succeeded"],
+        "failed": by_outcome["failed"],
+        "open": by_outcome[None],
+        "by_error_type": dict(by_error),
+    }
+
+
+def _performance(row: Row) -> dict[str, float]:
+    p50, p95, p99 = row["percentiles"]
+    values = {"average_s": row["average_s"], "p50_s": p50, "p95_s": p95, "p99_s": p99}
+    return {name: round(float(value), 6) for name, value in values.items()}
+
+
+def _costs(rows: Iterable[Row], reference: Price | None) -> dict[str, float]:
+    """Savings: what the custom models' tokens would have cost at the reference, less what they cost."""
+    custom = provider = would_have_cost = 0.0
+    for row in rows:
+        if row["model"].startswith(CUSTOM_PREFIX):
+            custom += row["cost_usd"]
+            if reference is not None:
+                would_have_cost += reference.cost_usd(row["input_tokens"], row["output_tokens"])
+        else:
+            provider += row["cost_usd"]
+    savings = max(0.0, would_have_cost - custom)
+    return {
+        "custom_usd": round(custom, 6),
+        "provider_usd": round(provider, 6),
+        "savings_usd": round(savings, 6),
+        "savings_percent": round(100 * savings / would_have_cost, 2) if would_have_cost else 0.0,
+    }
+
+
+def _calls_by_model(rows: Iterable[Row]) -> list[ModelCalls]:
+    ended: Counter[str] = Counter()
+    errors: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        if row["outcome"] is not None:
+            ended[row["model"]] += row["n"]
+        if row["error_type"]:
+            errors[row["model"]][row["error_type"]] += row["n"]
+    return [
+        ModelCalls(
+            model,
+            total,
+            errors[model].total(),
+            next((name for name, _ in errors[model].most_common(1)), None),
+        )
+        for model, total in ended.items()
+    ]
+
+
+def _error(row: Row) -> dict[str, Any]:
+    error = row["error"] or {}
+    return {
+        "at": row["at"].isoformat(),
+        "inference_id": str(row["inference_id"]),
+        "attempt_id": str(row["attempt_id"]) if row["attempt_id"] else None,
+        "model": row["model"],
+        "error_type": error.get("error_type"),
+        "detail": error.get("detail"),
+        "tips": error.get("tips", []),
+    }

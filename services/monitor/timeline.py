@@ -1,0 +1,46 @@
+"""Pure: one inference as its reader sees it (DESIGN §13)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def timeline(inference: Row, attempts: Sequence[Row]) -> dict[str, Any]:
+    return {
+        "inference_id": str(inference["inference_id"]),
+        "state": inference["settlement"] or "running",
+        "accepted_at": _iso(inference["accepted_at"]),
+        "settled_at": _iso(inference["settled_at"]),
+        "duration_s": inference["duration_s"],
+        "delivery": inference["delivery"],
+        "model_requested": inference["model_requested"],
+        "model_served": inference["model_served"],
+        "candidates": inference["candidates"] or [],
+        "attempts": [_attempt(row) for row in attempts],
+        "error": inference["error"],
+    }
+
+
+def _attempt(row: Row) -> dict[str, Any]:
+    return {
+        "attempt_id": str(row["attempt_id"]),
+        "attempt_number": row["attempt_number"],
+        "model": row["model"],
+        "server_address": row["server_address"],
+        "reason": row["reason"],
+        "router": row["router_id"],
+        "started_at": _iso(row["started_at"]),
+        "duration_s": row["duration_s"],
+        "outcome": row["outcome"],
+        "response_model": row["response_model"],
+        "input_tokens": row["input_tokens"],
+        "output_tokens": row["output_tokens"],
+        "cost_usd": row["cost_usd"],
+        "error": row["error"],
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,93 @@
+"""Wiring of the router."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+
+from services.router.attempts import Attempts
+from services.router.claims import Claims
+from services.router.handlers import RequestHandler
+from services.router.intake import Intake
+from services.router.providers import Transport
+from services.router.reporter import Reporter
+from services.router.retry import RetryPolicy
+from services.router.settings import RouterSettings
+from shared.db import connect_pool
+from shared.db.listen import Listener
+from shared.events.publisher import Publisher
+from shared.events.subscriber import make_broker, subscribe
+from shared.events.topics import REQUESTS
+from shared.registry import Registry
+from shared.registry.providers import provider_models
+from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
+from shared.telemetry.health import Checks, health_routes
+from shared.telemetry.traces import tracing
+
+_GRACEFUL_TIMEOUT_S = 5.0  # for handlers, which only take; calls have drain_s
+
+
+def make_app(settings: RouterSettings) -> Starlette:
+    app = Starlette(routes=health_routes("router"), lifespan=_lifespan)
+    app.state.settings = settings
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    settings: RouterSettings = app.state.settings
+    async with AsyncExitStack() as stack:
+        tracing.configure("router", settings.instance)
+        stack.callback(tracing.shutdown)
+        ring = settings.sealing.key_ring()
+        pool = await connect_pool(settings.database)
+        stack.push_async_callback(pool.close)
+        registry = Registry(RegistryStore(pool), provider_models(settings.provider))
+        await registry.start()
+        stack.push_async_callback(registry.stop)
+        listener = Listener(settings.database.dsn(), {REGISTRY_CHANNEL: registry.changed})
+        listener.start()
+        stack.push_async_callback(listener.stop)
+
+        publisher = Publisher(settings.kafka, f"tallygate/router/{settings.instance}")
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        transport = Transport(settings.connect_timeout_s, settings.max_answer_bytes)
+        await transport.start()
+        stack.push_async_callback(transport.stop)
+
+        reporter = Reporter(publisher)
+        retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s)
+        attempts = Attempts(settings.instance, ring, transport, reporter, retries)
+        claims = Claims(
+            settings.instance, Intake(ring, registry), attempts, reporter, publisher, settings.max_in_flight
+        )
+        broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
+        subscriber = subscribe(
+            broker,
+            (REQUESTS,),
+            settings.group,
+            RequestHandler(claims).on_inference_requested,
+            listener=claims,
+        )
+        # Stopping runs backwards: claim no more, leave the group, let the calls finish.
+        stack.push_async_callback(claims.drain, settings.drain_s)
+        await broker.start()
+        stack.push_async_callback(broker.stop)
+        claims.start(subscriber.consumer)
+        stack.push_async_callback(claims.stop_taking)
+        app.state.checks = _checks(publisher, claims, registry)
+        yield
+
+
+def _checks(publisher: Publisher, claims: Claims, registry: Registry) -> Checks:
+    async def kafka() -> str | None:
+        return "the broker does not acknowledge what is published" if publisher.failing_since else None
+
+    async def claiming() -> str | None:
+        return None if claims.running else "requests are not being claimed"
+
+    async def database() -> str | None:
+        return "the registry could not be read for minutes" if registry.stale else None
+
+    return {"kafka": kafka, "claims": claiming, "registry": database}

@@ -1,0 +1,284 @@
+"""Run a claimed inference to its settlement: call, classify, retry, fall back; one event per step.
+
+Every call was put on record before it is made: the first by the claim, every further one here.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import structlog
+from opentelemetry.trace import SpanKind
+
+from services.router import reports
+from services.router.providers import CallFailedError, Completion, Transport
+from services.router.reporter import Reporter
+from services.router.retry import RetryPolicy, after_failure
+from services.router.secrets import open_secrets
+from services.router.selection import Candidate
+from services.router.work import FailedCall, Refused, Work
+from shared.crypto import KeyRing, UnreadableSecretError
+from shared.errors import Failure, failure
+from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled, utc_now
+from shared.events.inference import Settlement
+from shared.events.publisher import Outgoing
+from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES
+from shared.registry import Model
+from shared.telemetry import instruments, names
+from shared.telemetry.traces import Traced, tracing
+
+logger = structlog.get_logger(__name__)
+
+
+class OpenCall(NamedTuple):
+    """A call that is on record and has no outcome yet."""
+
+    model: Model
+    started: AttemptStarted
+    began_at: datetime
+
+
+@dataclass(slots=True)
+class Progress:
+    """What has happened to one inference so far."""
+
+    work: Work
+    calls: int = 1
+    failed: list[FailedCall] = field(default_factory=list)
+    open_call: OpenCall | None = None
+    settling: asyncio.Task[InferenceSettled] | None = None
+
+    @property
+    def remaining_s(self) -> float:
+        return (self.work.request.expires_at - utc_now()).total_seconds()
+
+    @property
+    def error(self) -> Failure:
+        """The failure that the caller is told first: the last one of the candidate that was wanted most."""
+        wanted = [call for call in self.failed if call.model.id == self.work.first.model.id]
+        return (wanted or self.failed)[-1].failure
+
+
+class Attempts:
+    def __init__(
+        self, router_id: str, ring: KeyRing, transport: Transport, reporter: Reporter, retries: RetryPolicy
+    ) -> None:
+        self._router_id = router_id
+        self._ring = ring
+        self._transport = transport
+        self._reporter = reporter
+        self._retries = retries
+
+    async def run(self, work: Work, started: AttemptStarted) -> None:
+        """From the claim to the reply. `started` is on record and the claim has succeeded."""
+        traced = tracing.start(f"{names.PROCESS} inference.requests.v1", SpanKind.CONSUMER, work.traceparent,
+                               _work_attributes(work) if tracing.enabled else None)  # fmt: skip
+        progress = Progress(work)
+        try:
+            settled = await self._try_candidates(progress, started, traced)
+            traced.set({names.SETTLEMENT: settled.settlement})
+            if settled.error is not None:
+                traced.fail(settled.error.error_type)
+        except asyncio.CancelledError:
+            await self._hand_back(progress, traced)
+            raise
+        finally:
+            traced.end()
+
+    async def refuse(self, refusal: Refused) -> None:
+        """Settle a request that no model is called for, and tell its caller."""
+        settled = reports.refused(refusal, self._router_id, utc_now())
+        await self._report(refusal.traceparent, settled)
+        if refusal.request.reply_partition is not None:
+            reply = reports.reply_failed(settled, refusal.failure)
+            await self._reply(refusal.request.reply_partition, reply, refusal.traceparent)
+
+    async def _try_candidates(self, progress: Progress, started: AttemptStarted, traced: Traced) -> InferenceSettled:
+        candidates = progress.work.selection.candidates
+        for place, candidate in enumerate(candidates):
+            tries = 0
+            while True:
+                tries += 1
+                outcome = await self._call(progress, candidate, started, traced)
+                if isinstance(outcome, InferenceSettled):
+                    return outcome
+                decision = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
+                following = candidate if decision.action == "retry" else _next(candidates, place)
+                if decision.action == "give_up" or following is None or progress.remaining_s <= 0:
+                    return await self._settle(progress, self._settle_failed(progress, outcome, traced))
+                await asyncio.sleep(decision.delay_s)
+                started = await self._start_next(progress, following, outcome.ended, traced)
+                if following is not candidate:
+                    break
+        raise AssertionError("a selection without candidates is never run")
+
+    async def _call(
+        self, progress: Progress, candidate: Candidate, started: AttemptStarted, traced: Traced
+    ) -> InferenceSettled | FailedCall:
+        model = candidate.model
+        span = tracing.start(f"chat {started.request_model}", SpanKind.CLIENT, traced.traceparent,
+                             _call_attributes(started) if tracing.enabled else None)  # fmt: skip
+        began_at = utc_now()
+        progress.open_call = OpenCall(model, started, began_at)
+        try:
+            completion = await self._completion(progress, candidate, started)
+        except CallFailedError as error:
+            return self._failed(progress, _expired_or(error.failure, progress), span)
+        except Exception as error:
+            # Whatever happened, the attempt is on record and must get its outcome.
+            logger.exception("call.failed", attempt_id=str(started.attempt_id), model=model.id)
+            told = failure("internal", f"the router failed: {type(error).__name__}", model=model.id)
+            return self._failed(progress, told, span)
+        else:
+            span.set(_completion_attributes(completion))
+            progress.open_call = None
+            return await self._settle(
+                progress, self._settle_completed(progress, candidate, started, completion, began_at, traced)
+            )
+        finally:
+            span.end()
+
+    def _failed(self, progress: Progress, told: Failure, span: Traced | None) -> FailedCall:
+        """Close the open call with this failure."""
+        if progress.open_call is None:
+            raise AssertionError("no call is open")
+        model, started, began_at = progress.open_call
+        ended = reports.attempt_failed(started, told, began_at, utc_now())
+        if span is not None:
+            span.fail(told.error_type)
+        progress.open_call = None
+        progress.failed.append(FailedCall(model, told, ended))
+        _count(ended)
+        return progress.failed[-1]
+
+    async def _settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
+        """A settlement that has begun is finished, also when the router is told to stop in the middle of it."""
+        progress.settling = asyncio.create_task(settlement)
+        return await asyncio.shield(progress.settling)
+
+    async def _completion(self, progress: Progress, candidate: Candidate, started: AttemptStarted) -> Completion:
+        model = candidate.model
+        try:
+            secrets = open_secrets(self._ring, model)
+        except UnreadableSecretError as error:
+            raise CallFailedError(
+                failure("key_unreadable", f"the secret of {model.id} cannot be opened: {error}", model=model.id)
+            ) from None
+        timeout_s = max(0.001, min(model.timeout_s, progress.remaining_s))
+        return await self._transport.complete(model, secrets, progress.work.body, str(started.attempt_id), timeout_s)
+
+    async def _start_next(
+        self, progress: Progress, candidate: Candidate, ended: AttemptEnded, traced: Traced
+    ) -> AttemptStarted:
+        """The outcome of the last call and the start of the next one go on record together."""
+        progress.calls += 1
+        started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, utc_now())
+        await self._report(traced.traceparent, ended, started)
+        return started
+
+    async def _settle_completed(
+        self, progress: Progress, candidate: Candidate, started: AttemptStarted, completion: Completion,
+        began_at: datetime, traced: Traced,
+    ) -> InferenceSettled:  # fmt: skip
+        now = utc_now()
+        ended = reports.attempt_succeeded(started, candidate.model, completion, began_at, now)
+        _count(ended)
+        settled = reports.completed(progress.work, ended, now)
+        await self._report(traced.traceparent, ended, settled)
+        partition = progress.work.request.reply_partition
+        if partition is not None:
+            reply = reports.reply_completed(self._ring, settled, completion.body)
+            await self._reply(partition, reply, traced.traceparent)
+        return settled
+
+    async def _settle_failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
+        settlement: Settlement = "expired" if last.failure.error_type == "expired" else "failed"
+        error = last.failure if settlement == "expired" else progress.error
+        settled = reports.failed(progress.work, settlement, error, last.ended, utc_now())
+        await self._report(traced.traceparent, last.ended, settled)
+        partition = progress.work.request.reply_partition
+        if partition is not None:
+            reply = reports.reply_failed(settled, error, tuple(progress.failed))
+            await self._reply(partition, reply, traced.traceparent)
+        return settled
+
+    async def _hand_back(self, progress: Progress, traced: Traced) -> None:
+        """The router stops before this inference is settled: its call is closed, and its caller is told."""
+        if progress.settling is not None:
+            await progress.settling
+            return
+        if progress.open_call is not None:
+            model = progress.open_call.model
+            detail = f"router {self._router_id} was stopped during the call"
+            self._failed(progress, failure("handed_back", detail, model=model.id), None)
+        await self._settle_failed(progress, progress.failed[-1], traced)
+
+    async def _report(self, traceparent: str | None, *events: Event) -> None:
+        outgoing = [
+            Outgoing(ATTEMPTS if isinstance(event, AttemptStarted) else OUTCOMES, event, traceparent)
+            for event in events
+        ]
+        await self._reporter.report(*outgoing)
+        for event in events:
+            if isinstance(event, InferenceSettled):
+                error_type = event.error.error_type if event.error else ""
+                instruments.settlements.labels(event.settlement, error_type).inc()
+
+    async def _reply(self, partition: int, reply: Event, traceparent: str | None) -> None:
+        await self._reporter.reply(Outgoing(REPLIES, reply, traceparent, partition))
+
+
+def _next(candidates: tuple[Candidate, ...], place: int) -> Candidate | None:
+    return candidates[place + 1] if place + 1 < len(candidates) else None
+
+
+def _expired_or(told: Failure, progress: Progress) -> Failure:
+    """A call that was cut because the inference's own time was up is `expired`, whatever the socket said."""
+    if progress.remaining_s > 0 or told.error_type not in {"read_timeout", "connect_timeout"}:
+        return told
+    return failure("expired", f"the deadline passed while {told.detail}")
+
+
+def _count(ended: AttemptEnded) -> None:
+    error_type = ended.error.error_type if ended.error else ""
+    instruments.attempts.labels(ended.model, ended.outcome, error_type).inc()
+    instruments.attempt_seconds.labels(ended.model).observe(ended.duration_s)
+
+
+def _work_attributes(work: Work) -> dict[str, object]:
+    return {
+        names.MESSAGING_SYSTEM: "kafka",
+        names.MESSAGING_OPERATION_TYPE: "process",
+        names.MESSAGING_OPERATION_NAME: names.PROCESS,
+        names.MESSAGING_DESTINATION: "inference.requests.v1",
+        names.MESSAGING_PARTITION: str(work.source.partition),
+        names.MESSAGING_OFFSET: work.source.offset,
+        names.INFERENCE_ID: str(work.request.inference_id),
+        names.TENANT: work.request.tenant_id,
+    }
+
+
+def _call_attributes(started: AttemptStarted) -> dict[str, object]:
+    host, _, port = started.server_address.rpartition(":")
+    return {
+        names.GEN_AI_OPERATION: started.operation_name,
+        names.GEN_AI_PROVIDER: started.provider_name,
+        names.GEN_AI_REQUEST_MODEL: started.request_model,
+        names.SERVER_ADDRESS: host,
+        names.SERVER_PORT: int(port),
+        names.INFERENCE_ID: str(started.inference_id),
+        names.ATTEMPT_ID: str(started.attempt_id),
+        names.ATTEMPT_NUMBER: started.attempt_number,
+        names.MODEL_ID: started.model,
+    }
+
+
+def _completion_attributes(completion: Completion) -> dict[str, object]:
+    return {
+        names.GEN_AI_RESPONSE_MODEL: completion.response_model,
+        names.GEN_AI_FINISH_REASONS: completion.finish_reasons,
+        names.GEN_AI_INPUT_TOKENS: completion.input_tokens,
+        names.GEN_AI_OUTPUT_TOKENS: completion.output_tokens,
+    }

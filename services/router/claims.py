@@ -1,0 +1,245 @@
+"""Claim, then call (DESIGN §2).
+
+Records that have arrived are gathered; the first attempt of each is put on record; when the broker has acked
+these, the offsets are committed; only when that commit has succeeded do the calls run. The commit is the fence:
+if the group has moved on it fails, no call is made, and the attempts end as `handed_back`.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, NamedTuple, Protocol
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from services.router import reports
+from services.router.attempts import Attempts
+from services.router.intake import Intake
+from services.router.reporter import Reporter
+from services.router.work import Refused, Work
+from shared.db.pool import RETRYABLE
+from shared.errors import failure
+from shared.events import AttemptStarted, utc_now
+from shared.events.codec import UnreadableMessageError
+from shared.events.dead_letters import send_to_dlq
+from shared.events.publisher import Outgoing, Publisher
+from shared.events.topics import ATTEMPTS, OUTCOMES
+from shared.telemetry import instruments
+
+logger = structlog.get_logger(__name__)
+
+_MAX_BATCH = 256
+_RETRY_S = 0.5
+
+
+class Consumer(Protocol):
+    """What claims need of an AIOKafkaConsumer."""
+
+    async def position(self, partition: TopicPartition) -> int: ...
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None: ...
+
+
+class Taken(NamedTuple):
+    """A record, and the assignment of partitions under which it was taken."""
+
+    record: ConsumerRecord
+    epoch: int
+
+
+class Claimed(NamedTuple):
+    work: Work
+    started: AttemptStarted
+
+
+class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(
+        self, router_id: str, intake: Intake, attempts: Attempts, reporter: Reporter, publisher: Publisher,
+        max_in_flight: int,
+    ) -> None:  # fmt: skip
+        self._router_id = router_id
+        self._intake = intake
+        self._attempts = attempts
+        self._reporter = reporter
+        self._publisher = publisher
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._taken: asyncio.Queue[Taken] = asyncio.Queue()  # bounded by the slots
+        self._claiming = asyncio.Lock()
+        self._epoch = 0
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop_task: asyncio.Task[None] | None = None
+        self._consumer: Consumer | None = None
+        self._ready = asyncio.Event()
+
+    def start(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._loop_task = asyncio.create_task(self._run(), name="claims")
+        self._ready.set()
+
+    @property
+    def running(self) -> bool:
+        return self._loop_task is not None and not self._loop_task.done()
+
+    async def take(self, record: ConsumerRecord) -> None:
+        """Blocks while `max_in_flight` is reached, so that what is not taken stays free for other routers."""
+        await self._ready.wait()  # the broker may deliver before its consumer is known here
+        if self._stopping or await self._is_stale(record):
+            return
+        taken = Taken(record, self._epoch)
+        await self._slots.acquire()
+        self._taken.put_nowait(taken)  # when its time is over by now, the claim drops it
+
+    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+        """What was taken and not claimed will come again, to us or to another router."""
+        async with self._claiming:
+            self._epoch += 1
+            self._drop_taken()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        logger.info("partitions.assigned", count=len(list(assigned)))
+
+    async def stop_taking(self) -> None:
+        """Finish the claim in hand and take no more; the calls go on."""
+        self._stopping = True
+        async with self._claiming:
+            if self._loop_task is not None:
+                self._loop_task.cancel()
+            self._drop_taken()
+
+    async def drain(self, drain_s: float) -> None:
+        """Let calls finish for drain_s, then hand the rest back."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=drain_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _is_stale(self, record: ConsumerRecord) -> bool:
+        """A record fetched before a rebalance lies at or past the position, which went back to what is committed."""
+        try:
+            position = await self._started().position(TopicPartition(record.topic, record.partition))
+        except IllegalStateError:  # the partition is not ours any more
+            return True
+        return bool(position <= record.offset)
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._taken.get()]
+            async with self._claiming:
+                while not self._taken.empty() and len(batch) < _MAX_BATCH:
+                    batch.append(self._taken.get_nowait())
+                await self._claim([taken.record for taken in batch if self._is_current(taken)])
+
+    def _is_current(self, taken: Taken) -> bool:
+        current = taken.epoch == self._epoch
+        if not current:
+            self._slots.release()
+        return current
+
+    async def _claim(self, records: list[ConsumerRecord]) -> None:
+        if not records:
+            return
+        claimed: list[Claimed] = []
+        refused: list[Refused] = []
+        for record in records:
+            prepared = await self._prepared(record)
+            if isinstance(prepared, Work):
+                started = reports.attempt_started(prepared, prepared.first, 1, self._router_id, utc_now())
+                claimed.append(Claimed(prepared, started))
+            else:
+                self._slots.release()
+                if prepared is not None:
+                    refused.append(prepared)
+        await self._reporter.report(*(Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed))
+        await asyncio.gather(*(self._attempts.refuse(one) for one in refused))
+        if await self._committed(records):
+            instruments.claims.labels("claimed").inc(len(claimed))
+            for work, started in claimed:
+                self._spawn(self._attempts.run(work, started))
+        else:
+            instruments.claims.labels("handed_back").inc(len(claimed))
+            await self._hand_back(claimed)
+
+    async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
+        """None when the record cannot be read: it is then on the dead-letter topic."""
+        while True:
+            try:
+                return await self._intake.prepare(record)
+            except UnreadableMessageError as error:
+                await self._dead_letter(record, str(error))
+                return None
+            except RETRYABLE as error:
+                logger.warning("intake.waiting", reason=type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
+            except Exception as error:
+                # A message that nobody foresaw must not stop its partition, nor be skipped silently.
+                logger.exception("intake.failed", partition=record.partition, offset=record.offset)
+                await self._dead_letter(record, f"could not be prepared: {type(error).__name__}")
+                return None
+
+    async def _dead_letter(self, record: ConsumerRecord, reason: str) -> None:
+        while True:
+            try:
+                await send_to_dlq(self._publisher, record, "invalid_request", reason)
+            except (KafkaError, TimeoutError) as error:
+                logger.warning("dead_letter.waiting", reason=type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                logger.warning(
+                    "message.unreadable", topic=record.topic, partition=record.partition, offset=record.offset,
+                    reason=reason,
+                )  # fmt: skip
+                return
+
+    async def _committed(self, records: list[ConsumerRecord]) -> bool:
+        offsets: dict[TopicPartition, int] = {}
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            offsets[partition] = max(record.offset + 1, offsets.get(partition, 0))
+        while True:
+            try:
+                await self._started().commit(offsets)
+            except (CommitFailedError, IllegalStateError) as error:
+                logger.warning("claim.fenced", reason=type(error).__name__, requests=len(records))
+                return False
+            except KafkaError as error:
+                # It may or may not have been committed; only a further commit, or the loss of the partition, tells.
+                logger.warning("claim.waiting", reason=type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return True
+
+    async def _hand_back(self, claimed: list[Claimed]) -> None:
+        now = utc_now()
+        told = failure("handed_back", f"router {self._router_id} lost its partitions before the call was made")
+        ended = [
+            Outgoing(OUTCOMES, reports.attempt_failed(started, told, now, now), work.traceparent)
+            for work, started in claimed
+        ]
+        await self._reporter.report(*ended)
+        for _ in claimed:
+            self._slots.release()
+
+    def _spawn(self, call: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(call)
+        self._tasks.add(task)
+        instruments.in_flight.set(len(self._tasks))
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+        instruments.in_flight.set(len(self._tasks))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("inference.crashed", exc_info=error)
+
+    def _drop_taken(self) -> None:
+        while not self._taken.empty():
+            self._taken.get_nowait()
+            self._slots.release()
+
+    def _started(self) -> Consumer:
+        if self._consumer is None:
+            raise IllegalStateError("the consumer has not been started")
+        return self._consumer

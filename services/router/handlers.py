@@ -1,0 +1,13 @@
+"""What the router hears on Kafka: requests."""
+
+from aiokafka import ConsumerRecord
+
+from services.router.claims import Claims
+
+
+class RequestHandler:
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
+
+    async def on_inference_requested(self, record: ConsumerRecord) -> None:
+        await self._claims.take(record)

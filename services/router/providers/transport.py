@@ -1,0 +1,153 @@
+"""One HTTP call of one model: send, read within limits, and say in our words how it ended."""
+
+import asyncio
+import ssl
+from typing import Any
+
+import aiohttp
+
+from services.router.providers.anthropic import AnthropicWire
+from services.router.providers.openai import OpenAIWire
+from services.router.providers.wire import Completion, NotACompletionError, Wire
+from services.router.secrets import CallSecrets
+from shared.errors import ErrorType, Failure, failure
+from shared.errors.classify import classify
+from shared.registry import Model, WireFormat
+
+_WIRES: dict[WireFormat, Wire] = {"openai": OpenAIWire(), "anthropic": AnthropicWire()}
+_ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
+_ERROR_BODY_S = 10.0
+
+
+class CallFailedError(Exception):
+    """The call did not bring a completion."""
+
+    def __init__(self, known: Failure) -> None:
+        super().__init__(known.detail)
+        self.failure = known
+
+
+class Transport:
+    """One session for all endpoints: connections are kept open and reused."""
+
+    def __init__(self, connect_timeout_s: float, max_answer_bytes: int) -> None:
+        self._connect_timeout_s = connect_timeout_s
+        self._max_answer_bytes = max_answer_bytes
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        # The router bounds what is in flight; a limit here would only hide waiting.
+        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, keepalive_timeout=60)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"content-type": "application/json", "user-agent": "tallygate"},
+        )
+
+    async def stop(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def complete(
+        self, model: Model, secrets: CallSecrets, body: dict[str, Any], request_id: str, timeout_s: float
+    ) -> Completion:
+        """The completion. Raises CallFailedError; lets CancelledError through.
+
+        request_id: sent as x-request-id, so that the endpoint's records can be held against ours.
+        """
+        if self._session is None:
+            raise RuntimeError("the transport has not been started")
+        wire = _WIRES[model.wire_format]
+        headers = {**secrets.headers, **wire.headers(secrets.api_key), "x-request-id": request_id}
+        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(self._connect_timeout_s, timeout_s))
+        try:
+            async with self._session.post(
+                model.completions_url,
+                data=wire.request(model, body),
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                if response.status != 200:
+                    raise await self._refused(response, model, secrets)
+                return wire.completion(await self._read(response, model))
+        except NotACompletionError as error:
+            raise _failed("bad_response", model, f"answered 200, but {error}") from None
+        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+            raise CallFailedError(_network_failure(error, model, timeout_s, secrets)) from None
+        except ValueError as error:
+            # aiohttp refuses what cannot be sent or parsed: header values, URLs, encodings.
+            raise _failed("bad_response", model, f"could not be spoken to: {type(error).__name__}") from None
+
+    async def _read(self, response: aiohttp.ClientResponse, model: Model) -> bytes:
+        chunks, size = [], 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > self._max_answer_bytes:
+                limit = self._max_answer_bytes
+                raise _failed("bad_response", model, f"answered with more than {limit} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def _refused(self, response: aiohttp.ClientResponse, model: Model, secrets: CallSecrets) -> CallFailedError:
+        try:
+            async with asyncio.timeout(_ERROR_BODY_S):
+                body = await response.content.read(_ERROR_BYTES)
+        except (aiohttp.ClientError, TimeoutError):
+            body = b""
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        told = classify(
+            response.status,
+            headers,
+            body,
+            model=model.id,
+            host=model.server_address,
+            secrets=secrets.to_redact,
+        )
+        return CallFailedError(told)
+
+
+def _network_failure(error: BaseException, model: Model, timeout_s: float, secrets: CallSecrets) -> Failure:
+    error_type, detail = _network_error(error, timeout_s)
+    return failure(
+        error_type,
+        f"{model.server_address} {detail}",
+        model=model.id,
+        host=model.server_address,
+        secrets=secrets.to_redact,
+    )
+
+
+def _network_error(error: BaseException, timeout_s: float) -> tuple[ErrorType, str]:
+    """Most specific first: aiohttp's classes overlap."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "endpoint_unreachable", "cannot be resolved: the host name is unknown"
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return "tls_failed", f"did not complete the TLS handshake: {_reason(error)}"
+        case aiohttp.ConnectionTimeoutError():
+            return "connect_timeout", "did not accept a connection in time"
+        case TimeoutError():
+            return "read_timeout", f"did not answer within {timeout_s:.1f} s"
+        case aiohttp.ClientConnectorError():
+            return "endpoint_unreachable", f"cannot be reached: {_reason(error)}"
+        case aiohttp.ClientPayloadError():
+            return "stream_broken", "broke off in the middle of its answer"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
+            # It may have read the request, so this is not "unreachable": only that says that nothing was sent.
+            return "stream_broken", f"closed the connection before it answered: {_reason(error)}"
+        case aiohttp.InvalidURL():
+            return "endpoint_not_found", "is not a valid address"
+        case _:
+            return "bad_response", f"answered with something that is not HTTP: {type(error).__name__}"
+
+
+def _reason(error: BaseException) -> str:
+    cause = getattr(error, "os_error", None) or error
+    return getattr(cause, "strerror", None) or getattr(cause, "reason", None) or type(cause).__name__
+
+
+def _failed(error_type: ErrorType, model: Model, detail: str) -> CallFailedError:
+    address = model.server_address
+    return CallFailedError(failure(error_type, f"{address} {detail}", model=model.id, host=address))

@@ -1,0 +1,55 @@
+"""What every wire format can do. Pure: bodies in, bodies out."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.registry import Model
+
+# Fields that are ours and not for the endpoint.
+OWN_FIELDS = frozenset({"deadline_s"})
+
+
+class NotACompletionError(Exception):
+    """A 200 whose body is not a completion; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer, in the OpenAI wire format whatever the endpoint speaks. `body`: JSON bytes."""
+
+    body: bytes
+    response_model: str | None
+    finish_reasons: tuple[str, ...]
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class Wire(Protocol):
+    """One wire format."""
+
+    def headers(self, api_key: str | None) -> dict[str, str]: ...
+
+    def request(self, model: Model, body: dict[str, Any]) -> bytes: ...
+
+    def completion(self, answer: bytes) -> Completion:
+        """Raises NotACompletionError."""
+        ...
+
+
+def with_defaults(model: Model, body: dict[str, Any]) -> dict[str, Any]:
+    """The caller's fields over the model's configured defaults, with the model's name at the endpoint."""
+    merged = {key: value for key, value in body.items() if key not in OWN_FIELDS and value is not None}
+    for key, value in model.config.items():
+        if key == "max_tokens" and "max_completion_tokens" in merged:
+            continue
+        merged.setdefault(key, value)
+    merged["model"] = model.upstream_model
+    return merged
+
+
+def whole_number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
+def text_or_none(value: Any, limit: int = 200) -> str | None:
+    return value.replace("\x00", "")[:limit] if isinstance(value, str) and value else None

@@ -1,0 +1,163 @@
+"""Pure: the events that a router reports, made from what happened."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.router.providers import Completion
+from services.router.selection import Candidate
+from services.router.work import FailedCall, Refused, Work
+from shared.crypto import KeyRing, SealedContext, seal
+from shared.errors import Failure
+from shared.events import (
+    AttemptEnded,
+    AttemptStarted,
+    AttemptSummary,
+    InferenceRequested,
+    InferenceSettled,
+    ReplyCompleted,
+    ReplyFailed,
+    new_id,
+)
+from shared.events.inference import Settlement
+from shared.registry import Model
+
+
+def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:
+    """call: from 1 within this delivery; the first one tells all that was considered."""
+    request, model = work.request, candidate.model
+    return AttemptStarted(
+        inference_id=request.inference_id,
+        tenant_id=request.tenant_id,
+        attempt_id=new_id(),
+        attempt_number=request.attempts_made + call,
+        delivery=request.delivery,
+        model=model.id,
+        reason=candidate.reason if call == 1 or candidate is not work.first else "tried again",
+        candidates=work.selection.considered if call == 1 else (),
+        operation_name=request.operation_name,
+        provider_name=model.provider_name,
+        request_model=model.upstream_model,
+        model_requested=request.request_model,
+        server_address=model.server_address,
+        router_id=router_id,
+        accepted_at=request.accepted_at,
+        started_at=now,
+        deadline_at=request.expires_at,
+        reply_partition=request.reply_partition,
+        request_partition=work.source.partition,
+        request_offset=work.source.offset,
+    )
+
+
+def attempt_succeeded(
+    started: AttemptStarted, model: Model, completion: Completion, began_at: datetime, now: datetime
+) -> AttemptEnded:
+    tokens = (completion.input_tokens or 0, completion.output_tokens or 0)
+    known = completion.input_tokens is not None or completion.output_tokens is not None
+    return _ended(started, began_at, now).model_copy(
+        update={
+            "outcome": "succeeded",
+            "response_model": completion.response_model,
+            "finish_reasons": completion.finish_reasons,
+            "input_tokens": completion.input_tokens,
+            "output_tokens": completion.output_tokens,
+            "cost_usd": model.price.cost_usd(*tokens) if model.price and known else None,
+        }
+    )
+
+
+def attempt_failed(started: AttemptStarted, failed: Failure, began_at: datetime, now: datetime) -> AttemptEnded:
+    return _ended(started, began_at, now).model_copy(update={"error": failed})
+
+
+def _ended(started: AttemptStarted, began_at: datetime, now: datetime) -> AttemptEnded:
+    return AttemptEnded(
+        inference_id=started.inference_id,
+        tenant_id=started.tenant_id,
+        attempt_id=started.attempt_id,
+        attempt_number=started.attempt_number,
+        model=started.model,
+        server_address=started.server_address,
+        provider_name=started.provider_name,
+        outcome="failed",
+        started_at=began_at,
+        ended_at=now,
+        duration_s=max(0.0, (now - began_at).total_seconds()),
+        reported_by=f"router/{started.router_id}",
+    )
+
+
+def completed(work: Work, served: AttemptEnded, now: datetime) -> InferenceSettled:
+    return _settled(work.request, "completed", served.reported_by, now).model_copy(
+        update={
+            "first_model": work.first.model.id,
+            "model_served": served.model,
+            "server_address": served.server_address,
+            "attempts": served.attempt_number,
+        }
+    )
+
+
+def failed(work: Work, settlement: Settlement, error: Failure, last: AttemptEnded, now: datetime) -> InferenceSettled:
+    return _settled(work.request, settlement, last.reported_by, now).model_copy(
+        update={
+            "first_model": work.first.model.id,
+            "server_address": last.server_address,
+            "attempts": last.attempt_number,
+            "error": error,
+        }
+    )
+
+
+def refused(refusal: Refused, router_id: str, now: datetime) -> InferenceSettled:
+    settled = _settled(refusal.request, refusal.settlement, f"router/{router_id}", now)
+    return settled.model_copy(update={"error": refusal.failure, "attempts": refusal.request.attempts_made})
+
+
+def _settled(request: InferenceRequested, settlement: Settlement, reported_by: str, now: datetime) -> InferenceSettled:
+    return InferenceSettled(
+        inference_id=request.inference_id,
+        tenant_id=request.tenant_id,
+        settlement=settlement,
+        model_requested=request.request_model,
+        delivery=request.delivery,
+        accepted_at=request.accepted_at,
+        settled_at=now,
+        duration_s=max(0.0, (now - request.accepted_at).total_seconds()),
+        reported_by=reported_by,
+    )
+
+
+def reply_completed(ring: KeyRing, settled: InferenceSettled, body: bytes) -> ReplyCompleted:
+    return ReplyCompleted(
+        inference_id=settled.inference_id,
+        tenant_id=settled.tenant_id,
+        sealed_body=seal(ring, _reply_context(settled.tenant_id, settled.inference_id), body),
+        model_served=settled.model_served or "",
+        attempts=settled.attempts,
+    )
+
+
+def reply_failed(settled: InferenceSettled, error: Failure, calls: tuple[FailedCall, ...] = ()) -> ReplyFailed:
+    return ReplyFailed(
+        inference_id=settled.inference_id,
+        tenant_id=settled.tenant_id,
+        settlement=settled.settlement,
+        error=error,
+        failed_attempts=tuple(_summary(call) for call in calls),
+        attempts=settled.attempts,
+    )
+
+
+def _summary(call: FailedCall) -> AttemptSummary:
+    told = call.failure
+    return AttemptSummary(
+        model=call.model.id,
+        error_type=told.error_type,
+        upstream_status=told.upstream_status,
+        detail=told.detail,
+    )
+
+
+def _reply_context(tenant_id: str, inference_id: UUID) -> SealedContext:
+    return SealedContext(tenant_id, "reply", str(inference_id))

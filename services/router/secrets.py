@@ -1,0 +1,42 @@
+"""A model's secrets, opened for one call and forgotten after it."""
+
+from typing import NamedTuple
+
+import orjson
+
+from shared.crypto import KeyRing, SealedContext, open_sealed
+from shared.registry import Model
+from shared.registry.models import CUSTOM_PREFIX
+
+
+class CallSecrets(NamedTuple):
+    api_key: str | None
+    headers: dict[str, str]
+
+    @property
+    def to_redact(self) -> tuple[str, ...]:
+        """What must not be seen in any error text. Short header values are no secrets and would garble the text."""
+        headers = tuple(value for value in self.headers.values() if len(value) >= 8)
+        return (self.api_key, *headers) if self.api_key else headers
+
+
+def open_secrets(ring: KeyRing, model: Model) -> CallSecrets:
+    """Raises UnreadableSecretError."""
+    return CallSecrets(_api_key(ring, model), _headers(ring, model))
+
+
+def _api_key(ring: KeyRing, model: Model) -> str | None:
+    if model.sealed_api_key is None:
+        return model.plain_api_key
+    return open_sealed(ring, _context(model, "model_api_key"), model.sealed_api_key).decode()
+
+
+def _headers(ring: KeyRing, model: Model) -> dict[str, str]:
+    if model.sealed_headers is None:
+        return {}
+    headers: dict[str, str] = orjson.loads(open_sealed(ring, _context(model, "model_headers"), model.sealed_headers))
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _context(model: Model, kind: str) -> SealedContext:
+    return SealedContext(model.tenant_id or "", kind, model.id.removeprefix(CUSTOM_PREFIX))

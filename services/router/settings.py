@@ -1,0 +1,37 @@
+"""Settings of the router, from the environment."""
+
+import os
+import secrets
+import socket
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.crypto.keys import KeySettings
+from shared.db import DatabaseSettings
+from shared.events.settings import KafkaSettings
+from shared.registry import ProviderSettings
+
+
+class RouterSettings(BaseSettings):
+    """`TALLYGATE_*` and `TALLYGATE_ROUTER_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="TALLYGATE_ROUTER_")
+
+    host: str = "0.0.0.0"
+    port: int = 8010
+    log_level: str = Field(default="INFO", validation_alias="TALLYGATE_LOG_LEVEL")
+    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}")
+    group: str = "router"
+    max_in_flight: int = 2000  # at this many the router stops taking, so that others can
+    drain_s: float = 20.0  # SIGTERM: calls in flight may finish within this
+    connect_timeout_s: float = 5.0
+    max_tries: int = 3  # calls of one candidate, the first included
+    retry_base_s: float = 0.2
+    retry_max_s: float = 5.0
+    max_answer_bytes: int = 3_500_000  # sealed and in base64 it still fits a record of 5 MiB
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    database: DatabaseSettings = Field(default_factory=lambda: DatabaseSettings(database_pool_size=2))
+    sealing: KeySettings = Field(default_factory=KeySettings)
+    provider: ProviderSettings = Field(default_factory=ProviderSettings)

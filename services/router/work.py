@@ -1,0 +1,52 @@
+"""One inference in the router's hands, as values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.router.selection import Candidate, Selection
+from shared.errors import Failure
+from shared.events import AttemptEnded, InferenceRequested
+from shared.events.inference import Settlement
+from shared.registry import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the request lies on its topic."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A request that can be read, and the models to try for it. `body`: the OpenAI chat body."""
+
+    request: InferenceRequested
+    body: dict[str, Any]
+    selection: Selection
+    source: Source
+    traceparent: str | None
+
+    @property
+    def first(self) -> Candidate:
+        return self.selection.candidates[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that no model is called for."""
+
+    request: InferenceRequested
+    settlement: Settlement
+    failure: Failure
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """One call that brought no completion; kept for the caller's answer."""
+
+    model: Model
+    failure: Failure
+    ended: AttemptEnded

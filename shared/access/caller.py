@@ -1,0 +1,27 @@
+"""The caller of an API, once its key was checked."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from shared.errors import TallygateError
+
+Scope = Literal["inference", "models", "monitor", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A tenant's key. `admin` may do everything, for its own tenant and for keys and tenants."""
+
+    tenant_id: str
+    key_id: str
+    scopes: frozenset[str]
+
+    def require(self, scope: Scope) -> None:
+        if scope not in self.scopes and "admin" not in self.scopes:
+            raise TallygateError(
+                "permission_denied",
+                f"key {self.key_id} has the scopes {', '.join(sorted(self.scopes))}; this needs {scope}",
+                http_status=403,
+                tips=(f"Make a key that may: tallygate keys create --tenant {self.tenant_id} --scope {scope}",),
+            )

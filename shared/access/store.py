@@ -1,0 +1,22 @@
+"""Reading API keys, which the gateway owns and writes."""
+
+import hmac
+
+from shared.access.caller import Caller
+from shared.access.keys import ApiKey, hash_key
+from shared.db.pool import Pool
+
+KEYS_CHANNEL = "tallygate_keys"  # payload: the key that changed
+
+_KEY = "SELECT tenant_id, key_sha256, scopes FROM gateway.api_keys WHERE key_id = $1 AND revoked_at IS NULL"
+
+
+class KeyReader:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def caller_of(self, key: ApiKey) -> Caller | None:
+        row = await self._pool.fetchrow(_KEY, key.key_id)
+        if row is None or not hmac.compare_digest(row["key_sha256"], hash_key(key.text)):
+            return None
+        return Caller(row["tenant_id"], key.key_id, frozenset(row["scopes"]))

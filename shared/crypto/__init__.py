@@ -1,0 +1,6 @@
+"""Sealing: AES-256-GCM under a key ring, bound to its context. There is no default key."""
+
+from shared.crypto.keys import KeyRing
+from shared.crypto.sealed import SealedContext, UnreadableSecretError, open_sealed, seal
+
+__all__ = ["KeyRing", "SealedContext", "UnreadableSecretError", "open_sealed", "seal"]

@@ -1,0 +1,119 @@
+"""From what an endpoint answered to one of our error types. Pure: status, headers and body in, Failure out."""
+
+import email.utils
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from shared.errors.catalogue import ErrorType
+from shared.errors.failures import Failure, failure
+
+_BY_STATUS: dict[int, ErrorType] = {
+    401: "authentication_failed",
+    402: "quota_exceeded",
+    403: "permission_denied",
+    405: "endpoint_not_found",
+    413: "payload_too_large",
+    503: "overloaded",
+    529: "overloaded",
+}
+
+_CONTEXT_LENGTH = re.compile(
+    r"maximum context length|context[ _]length|context window|prompt is too long|too many (?:input )?tokens"
+    r"|exceed\w* (?:the )?(?:model'?s? )?context",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(r"content[ _](?:filter|policy|management)|safety system", re.IGNORECASE)
+_QUOTA = re.compile(r"insufficient_quota|billing|credit balance|exceeded your current quota", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamError:
+    """The error that an endpoint told, whatever its dialect: OpenAI, Anthropic, FastAPI or plain text."""
+
+    message: str
+    code: str  # type and code, joined: what the endpoint calls it
+
+    @classmethod
+    def parse(cls, body: bytes) -> "UpstreamError":
+        try:
+            told: Any = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return cls(_one_line(body), "")
+        error = told.get("error", told) if isinstance(told, dict) else told
+        if not isinstance(error, dict):
+            return cls(str(error), "")
+        message = error.get("message") or error.get("detail") or error.get("msg") or orjson.dumps(error).decode()
+        return cls(str(message), f"{error.get('type') or ''} {error.get('code') or ''}".strip())
+
+
+def classify(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    model: str,
+    host: str,
+    secrets: tuple[str, ...] = (),
+) -> Failure:
+    """The Failure for an answer that is not a 2xx. `host` is host:port of the endpoint."""
+    told = UpstreamError.parse(body)
+    said = f"{host} answered {status}"
+    if 300 <= status < 400:
+        detail = f"{said}, a redirect to {headers.get('location', 'nowhere')}; redirects are not followed"
+    else:
+        detail = f"{said}: {told.message}" if told.message else f"{said} without a message"
+    return failure(
+        error_type_of(status, told),
+        detail,
+        model=model,
+        host=host,
+        secrets=secrets,
+        upstream_status=status,
+        retry_after_s=retry_after_s(headers.get("retry-after")),
+    )
+
+
+def error_type_of(status: int, told: UpstreamError) -> ErrorType:
+    words = f"{told.code} {told.message}"
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status == 404:
+        return "model_not_found" if _names_a_model(told) else "endpoint_not_found"
+    if status == 429:
+        return "quota_exceeded" if _QUOTA.search(words) else "rate_limited"
+    if status >= 500:
+        return "overloaded" if "overloaded" in told.code else "server_error"
+    if status < 400:
+        return "endpoint_not_found"
+    if _CONTEXT_LENGTH.search(words):
+        return "context_length_exceeded"
+    return "content_filtered" if _FILTERED.search(words) else "invalid_request"
+
+
+def retry_after_s(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds to wait, from either form of Retry-After (RFC 9110: seconds or an HTTP date)."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value)) if float(value) < float("inf") else None
+    except ValueError:
+        pass
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds()) if at.tzinfo else None
+
+
+def _names_a_model(told: UpstreamError) -> bool:
+    return "model" in told.code or "not_found_error" in told.code or "model" in told.message.lower()
+
+
+def _one_line(body: bytes) -> str:
+    text = re.sub(r"<[^>]*>", " ", body[:2000].decode("utf-8", "replace"))
+    return " ".join(text.split())[:200]

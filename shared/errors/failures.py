@@ -1,0 +1,81 @@
+"""The one value that says what went wrong and what to do about it."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.errors.catalogue import CATALOGUE, ErrorType
+from shared.errors.redact import redact
+
+
+class Failure(BaseModel):
+    """What went wrong, in the words of the catalogue; never holds a secret.
+
+    retry_after_s: seconds after which trying again makes sense, when the other side said so.
+    upstream_status: HTTP status of the model endpoint, when there was one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    error_type: ErrorType
+    title: str
+    detail: str
+    tips: tuple[str, ...] = ()
+    retryable: bool = False
+    fallback: bool = False
+    http_status: int = 500
+    retry_after_s: float | None = None
+    upstream_status: int | None = None
+
+
+def failure(
+    error_type: ErrorType,
+    detail: str,
+    *,
+    model: str | None = None,
+    host: str | None = None,
+    http_status: int | None = None,
+    tips: tuple[str, ...] | None = None,
+    secrets: tuple[str, ...] = (),
+    **more: Any,
+) -> Failure:
+    """A Failure worded by the catalogue; `detail` is redacted, tips name the model and host."""
+    kind = CATALOGUE[error_type]
+    words = {"model": model or "<model_id>", "host": host or "the endpoint"}
+    return Failure(
+        error_type=error_type,
+        title=kind.title,
+        detail=redact(detail, secrets),
+        tips=tips if tips is not None else tuple(_fill(tip, words) for tip in kind.tips),
+        retryable=kind.retryable,
+        fallback=kind.fallback,
+        http_status=http_status or kind.http_status,
+        **more,
+    )
+
+
+def _fill(tip: str, words: dict[str, str]) -> str:
+    for name, value in words.items():
+        tip = tip.replace("{" + name + "}", value)
+    return tip
+
+
+class TallygateError(Exception):
+    """An expected failure, raised to whoever renders it."""
+
+    def __init__(self, error_type: ErrorType, detail: str, **more: Any) -> None:
+        self.failure = failure(error_type, detail, **more)
+        super().__init__(f"{error_type}: {self.failure.detail}")
+
+    @classmethod
+    def of(cls, known: Failure) -> "TallygateError":
+        error = cls(known.error_type, known.detail)
+        error.failure = known
+        return error
+
+
+class ConfigurationError(TallygateError):
+    """A service cannot start as configured; the detail names the setting and how to mend it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("internal", detail, tips=())

@@ -1,0 +1,75 @@
+"""What all events share: frozen, past tense, JSON in the body and CloudEvents 1.0 attributes in the headers."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Self
+from uuid import UUID
+
+import uuid_utils.compat
+from pydantic import UUID7, AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.telemetry.traces import TRACEPARENT
+
+KafkaHeaders = Sequence[tuple[str, bytes]]
+TenantId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Instant = AwareDatetime
+
+CE_ID, CE_TYPE, CE_SOURCE, CE_TIME, CE_SUBJECT = "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject"
+
+
+def new_id() -> UUID:
+    """A UUIDv7: unique, and ordered by time of creation."""
+    return uuid_utils.compat.uuid7()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Event(BaseModel):
+    """One fact. `ce_source` and `ce_id` (= event_id) together identify it, however often it is delivered.
+
+    Unknown fields are ignored, so that a newer writer does not stop an older reader.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ce_type: ClassVar[str]
+
+    event_id: UUID = Field(default_factory=new_id)
+    inference_id: UUID7
+    tenant_id: TenantId
+
+    @property
+    def key(self) -> bytes:
+        return self.inference_id.bytes
+
+    def encoded(self) -> bytes:
+        return self.__pydantic_serializer__.to_json(self)
+
+    @classmethod
+    def decoded(cls, body: bytes) -> Self:
+        """Raises pydantic.ValidationError."""
+        return cls.model_validate_json(body)
+
+    def headers(self, source: str, traceparent: str | None) -> list[tuple[str, bytes]]:
+        headers = [
+            ("content-type", b"application/json"),
+            ("ce_specversion", b"1.0"),
+            (CE_ID, str(self.event_id).encode()),
+            (CE_TYPE, self.ce_type.encode()),
+            (CE_SOURCE, source.encode()),
+            (CE_TIME, utc_now().isoformat().encode()),
+            (CE_SUBJECT, str(self.inference_id).encode()),
+        ]
+        if traceparent is not None:
+            headers.append((TRACEPARENT, traceparent.encode()))
+        return headers
+
+
+def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
+    """The first header of that name as text, or None."""
+    for known, value in headers:
+        if known == name:
+            return value.decode("utf-8", "replace")
+    return None

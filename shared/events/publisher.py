@@ -1,0 +1,109 @@
+"""Publish events: acked by all in-sync replicas, within a time limit, each with a `send` span."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from opentelemetry.trace import SpanKind
+
+from shared.errors import TallygateError
+from shared.events.envelope import Event
+from shared.events.settings import KafkaSettings
+from shared.events.topics import MAX_RECORD_BYTES, Topic
+from shared.telemetry import names
+from shared.telemetry.traces import tracing
+
+# One produce request is in flight per broker, one batch per partition in it: small batches would throttle.
+_MAX_BATCH_BYTES = 1024 * 1024
+
+
+class Outgoing(NamedTuple):
+    """One event on its way: where to, and below which span."""
+
+    topic: Topic
+    event: Event
+    traceparent: str | None = None
+    partition: int | None = None
+
+
+class Publisher:
+    """One producer a process. Idempotence is off on purpose: our ids make duplicates harmless, and aiokafka's
+    idempotent producer never recovers from one rejected batch."""
+
+    def __init__(self, settings: KafkaSettings, source: str) -> None:
+        self._settings = settings
+        self._source = source
+        self._producer: AIOKafkaProducer | None = None
+        self.failing_since: float | None = None  # loop time of the first failure since the last ack
+
+    async def start(self) -> None:
+        self._producer = AIOKafkaProducer(
+            **self._settings.connection(),
+            acks="all",
+            enable_idempotence=False,
+            linger_ms=0,
+            max_batch_size=_MAX_BATCH_BYTES,
+            max_request_size=MAX_RECORD_BYTES,
+            request_timeout_ms=int(self._settings.publish_timeout_s * 1000),
+        )
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def publish(self, *outgoing: Outgoing) -> None:
+        """Returns when every event is acked. Raises TallygateError `unavailable` when one is not, in time."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._settings.publish_timeout_s):
+                futures = [await self._send(one) for one in outgoing]
+                for future in futures:
+                    await future
+        except (KafkaError, TimeoutError) as error:
+            self.failing_since = self.failing_since or loop.time()
+            raise TallygateError(
+                "unavailable", f"the broker did not acknowledge: {type(error).__name__}", retry_after_s=2.0
+            ) from error
+        self.failing_since = None
+
+    async def send_raw(
+        self, topic: str, body: bytes | None, key: bytes | None, headers: Iterable[tuple[str, bytes]]
+    ) -> None:
+        """Bytes as they are, for dead letters."""
+        async with asyncio.timeout(self._settings.publish_timeout_s):
+            await (await self._started().send(topic, body, key, headers=list(headers)))
+
+    async def _send(self, outgoing: Outgoing) -> Any:
+        topic, event, traceparent, partition = outgoing
+        traced = tracing.start(f"{names.SEND} {topic.name}", SpanKind.PRODUCER, traceparent,
+                               _attributes(outgoing) if tracing.enabled else None)  # fmt: skip
+        future = await self._started().send(
+            topic.name,
+            event.encoded(),
+            event.key,
+            partition,
+            headers=event.headers(self._source, traced.traceparent),
+        )
+        if tracing.enabled:
+            future.add_done_callback(lambda _: traced.end())
+        return future
+
+    def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise RuntimeError("the publisher has not been started")
+        return self._producer
+
+
+def _attributes(outgoing: Outgoing) -> dict[str, Any]:
+    return {
+        names.MESSAGING_SYSTEM: "kafka",
+        names.MESSAGING_OPERATION_TYPE: "send",
+        names.MESSAGING_OPERATION_NAME: names.SEND,
+        names.MESSAGING_DESTINATION: outgoing.topic.name,
+        names.MESSAGING_PARTITION: None if outgoing.partition is None else str(outgoing.partition),
+        names.MESSAGING_MESSAGE_ID: str(outgoing.event.event_id),
+        names.INFERENCE_ID: str(outgoing.event.inference_id),
+    }

@@ -1,0 +1,74 @@
+"""Read one partition of the reply topic by assignment, without a group.
+
+A reader keeps only what carries its own ids, so two readers of one partition are both correct.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Callable
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.events.settings import KafkaSettings
+from shared.events.topics import REPLIES
+
+logger = structlog.get_logger(__name__)
+
+_MAX_RECORDS = 500
+_RETRY_S = 1.0
+
+
+class ReplyReader:
+    """Calls `on_record` for every reply on the partition, in order, from the moment that `start` returned."""
+
+    def __init__(self, settings: KafkaSettings, partition: int, on_record: Callable[[ConsumerRecord], None]) -> None:
+        self._settings = settings
+        self._partition = TopicPartition(REPLIES.name, partition)
+        self._on_record = on_record
+        self._consumer: AIOKafkaConsumer | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._consumer = AIOKafkaConsumer(
+            **self._settings.connection(),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            fetch_max_wait_ms=500,
+        )
+        await self._consumer.start()
+        self._consumer.assign([self._partition])
+        await self._consumer.seek_to_end(self._partition)
+        # "latest" is resolved lazily: without this, a reply that comes before the first fetch would be skipped.
+        await self._consumer.position(self._partition)
+        self._task = asyncio.create_task(self._read(self._consumer), name="replies")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                batches = await consumer.getmany(timeout_ms=1000, max_records=_MAX_RECORDS)
+            except KafkaError as error:
+                logger.warning("replies.read_failed", reason=str(error))
+                await asyncio.sleep(_RETRY_S)
+                continue
+            for records in batches.values():
+                for record in records:
+                    self._on_record(record)
+
+
+def partition_of(instance: str) -> int:
+    """A partition for an instance that was given none; the same instance always gets the same one."""
+    return zlib.crc32(instance.encode()) % REPLIES.partitions

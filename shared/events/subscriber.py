@@ -1,0 +1,106 @@
+"""FastStream brokers and subscribers as every service uses them: manual commits, raw records, from the earliest.
+
+FastStream's defaults lose messages (auto-commit, "latest", auto-created topics), so none of them is used.
+Records reach the handler as they are: decoding and dead letters are ours.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+
+from shared.events.settings import KafkaSettings
+from shared.events.topics import Topic
+
+logger = structlog.get_logger(__name__)
+
+_FETCH_MAX_WAIT_MS = 100  # a fetch for idle partitions delays the next one for busy ones by this at most
+_SESSION_TIMEOUT_MS = 30_000
+_REBALANCE_TIMEOUT_MS = 15_000
+_MAX_POLL_INTERVAL_MS = 20 * 60_000  # a router may hold back this long before the group expels it
+_BATCH_WAIT_MS = 20
+
+
+def make_broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBroker:
+    connection = settings.connection()
+    return KafkaBroker(
+        connection.pop("bootstrap_servers"),
+        security=_security(connection),
+        allow_auto_create_topics=False,
+        graceful_timeout=graceful_timeout_s,
+        apply_types=False,  # handlers take the record; nothing is injected, so no thread hop per message
+        enable_idempotence=False,
+        logger=None,
+    )
+
+
+def subscribe(
+    broker: KafkaBroker,
+    topics: tuple[Topic, ...],
+    group: str,
+    handler: Callable[[Any], Awaitable[None]],
+    *,
+    listener: ConsumerRebalanceListener | None = None,
+    batch: int | None = None,
+) -> Any:
+    """Hand each record (or list of up to `batch` records) to the handler. Nothing is committed by itself."""
+    subscriber: Any = broker.subscriber(
+        *(topic.name for topic in topics),
+        group_id=group,
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        no_reply=True,
+        decoder=_raw,
+        batch=batch is not None,
+        max_records=batch,
+        batch_timeout_ms=_BATCH_WAIT_MS,
+        listener=listener,
+        fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+        session_timeout_ms=_SESSION_TIMEOUT_MS,
+        rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
+        max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
+    )
+    subscriber(_or_stop(handler))
+    return subscriber
+
+
+def _or_stop(handler: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    """FastStream swallows what a handler raises and goes on, and the next commit would pass silently over it.
+    Handlers deal with everything they foresee; what is left is a defect, and the process stops instead."""
+
+    async def guarded(records: Any) -> None:
+        try:
+            await handler(records)
+        except Exception:
+            logger.exception("handler.failed")
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.Event().wait()
+
+    return guarded
+
+
+async def _raw(message: KafkaMessage) -> ConsumerRecord | tuple[ConsumerRecord, ...]:
+    return message.raw_message
+
+
+def _security(connection: dict[str, Any]) -> Any:
+    from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+    context = connection["ssl_context"]
+    if not connection["security_protocol"].startswith("SASL"):
+        return BaseSecurity(ssl_context=context) if context else None
+    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    kind = kinds[connection["sasl_mechanism"]]
+    return kind(
+        username=connection["sasl_plain_username"] or "",
+        password=connection["sasl_plain_password"] or "",
+        ssl_context=context,
+        use_ssl=context is not None,
+    )

@@ -1,0 +1,17 @@
+"""The models that may be called: what the gateway registers and the router reads. Values, and one cached reader."""
+
+from shared.registry.models import Model, Price, WireFormat
+from shared.registry.providers import ProviderModels, ProviderSettings
+from shared.registry.references import canonical_reference
+from shared.registry.registry import Registry, TenantModels
+
+__all__ = [
+    "Model",
+    "Price",
+    "ProviderModels",
+    "ProviderSettings",
+    "Registry",
+    "TenantModels",
+    "WireFormat",
+    "canonical_reference",
+]

@@ -1,0 +1,84 @@
+"""A model that can be called, custom or of a provider, as one value."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+WireFormat = Literal["openai", "anthropic"]
+
+CUSTOM_PREFIX = "custom:"
+DEFAULT_TIMEOUT_S = 60.0
+
+_PATHS: dict[WireFormat, str] = {"openai": "/chat/completions", "anthropic": "/messages"}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Price(BaseModel):
+    """US dollars per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_per_mtok_usd: float = Field(ge=0, allow_inf_nan=False)
+    output_per_mtok_usd: float = Field(ge=0, allow_inf_nan=False)
+
+    def cost_usd(self, input_tokens: int, output_tokens: int) -> float:
+        return (input_tokens * self.input_per_mtok_usd + output_tokens * self.output_per_mtok_usd) / 1_000_000
+
+
+class Model(BaseModel):
+    """One callable model. Secrets stay sealed in here; the router opens them for one call.
+
+    id: `custom:<name>` or `<provider>:<model>`. endpoint_url: base URL without the final path.
+    config: `model` (its name at the endpoint) and defaults for request fields. timeout_s: for the whole answer.
+    plain_api_key: the deployment's own key of a provider model; custom models never have one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    tenant_id: str | None = None
+    wire_format: WireFormat
+    provider_name: str
+    endpoint_url: str
+    sealed_api_key: str | None = None
+    sealed_headers: str | None = None
+    plain_api_key: str | None = Field(default=None, repr=False, exclude=True)
+    config: Mapping[str, Any] = {}
+    context_window: int | None = None
+    max_concurrency: int | None = None
+    price: Price | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    is_active: bool = True
+    created_at: datetime | None = None
+
+    @property
+    def is_custom(self) -> bool:
+        return self.id.startswith(CUSTOM_PREFIX)
+
+    @property
+    def upstream_model(self) -> str:
+        return str(self.config.get("model") or self.id.partition(":")[2])
+
+    @property
+    def completions_url(self) -> str:
+        return self.endpoint_url + _PATHS[self.wire_format]
+
+    @property
+    def server_address(self) -> str:
+        """host:port, as the books name an endpoint."""
+        return server_address(self.endpoint_url)
+
+
+def server_address(url: str) -> str:
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+    return f"{host}:{parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)}"
+
+
+def base_url(endpoint_url: str, wire_format: WireFormat) -> str:
+    """The endpoint without a trailing slash and without the path that the wire format adds."""
+    trimmed = endpoint_url.strip().rstrip("/")
+    return trimmed.removesuffix(_PATHS[wire_format]).rstrip("/")

@@ -1,0 +1,1 @@
+"""What operators see: names declared once, structured logs, traces that cost nothing when off, metrics."""

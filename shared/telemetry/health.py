@@ -1,0 +1,38 @@
+"""`/healthz` (alive), `/readyz` (can do its work; if not, why) and `/metrics`, the same on every service."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shared.telemetry.instruments import metrics_endpoint
+
+# Returns None when all is well, otherwise one sentence that says what is wrong.
+Check = Callable[[], Awaitable[str | None]]
+Checks = dict[str, Check]
+
+
+def health_routes(service: str) -> list[Route]:
+    """The service puts its checks into `app.state.checks` when it has started."""
+    return [Route("/healthz", _alive), Route("/readyz", _ready(service)), Route("/metrics", metrics_endpoint)]
+
+
+async def _alive(_: Request) -> Response:
+    return _json({"status": "alive"}, 200)
+
+
+def _ready(service: str) -> Callable[[Request], Awaitable[Response]]:
+    async def readyz(request: Request) -> Response:
+        checks: Checks = request.app.state.checks
+        reasons = {name: reason for name, check in checks.items() if (reason := await check()) is not None}
+        state = {"service": service, "status": "not ready" if reasons else "ready", "reasons": reasons}
+        return _json(state, 503 if reasons else 200)
+
+    return readyz
+
+
+def _json(body: dict[str, Any], status: int) -> Response:
+    return Response(orjson.dumps(body), status, media_type="application/json")

@@ -1,0 +1,27 @@
+"""Prometheus instruments, with the sentence that says what each one counts."""
+
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.telemetry import names
+
+# Model calls last from milliseconds to minutes.
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+http_requests = Counter(names.METRIC_HTTP_REQUESTS, "HTTP requests answered.", ("route", "status"))
+http_seconds = Histogram(names.METRIC_HTTP_SECONDS, "Time to answer HTTP requests.", ("route",), buckets=_SECONDS)
+attempts = Counter(names.METRIC_ATTEMPTS, "Model calls ended.", ("model", "outcome", "error_type"))
+attempt_seconds = Histogram(names.METRIC_ATTEMPT_SECONDS, "Duration of model calls.", ("model",), buckets=_SECONDS)
+settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this process.", ("settlement", "error_type"))
+in_flight = Gauge(names.METRIC_IN_FLIGHT, "Claimed inferences that this router is working on.")
+claims = Counter(names.METRIC_CLAIMS, "Requests claimed, or handed back because the claim failed.", ("result",))
+booked = Counter(names.METRIC_BOOKED, "Events written to the books.", ("kind",))
+book_seconds = Histogram(names.METRIC_BOOK_SECONDS, "Time to write one batch to the books.", buckets=_SECONDS)
+lag_seconds = Gauge(names.METRIC_LAG_SECONDS, "Age of the newest event that was booked, while more are waiting.")
+dead_letters = Counter(names.METRIC_DEAD_LETTERS, "Messages sent to a dead-letter topic.", ("topic", "reason"))
+waiting = Gauge(names.METRIC_WAITING, "HTTP callers waiting for a reply.")
+
+
+async def metrics_endpoint(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,56 @@
+"""Every span, attribute and metric name that Tallygate emits, declared once.
+
+GenAI and messaging names follow the OpenTelemetry semantic conventions of 2026-10; they are still in
+development there, so a rename is one edit here.
+"""
+
+# Spans: "send <topic>", "process <topic>", "chat <model>", "<METHOD> <route>"
+SEND = "send"
+PROCESS = "process"
+
+# Messaging attributes
+MESSAGING_SYSTEM = "messaging.system"
+MESSAGING_OPERATION_TYPE = "messaging.operation.type"
+MESSAGING_OPERATION_NAME = "messaging.operation.name"
+MESSAGING_DESTINATION = "messaging.destination.name"
+MESSAGING_PARTITION = "messaging.destination.partition.id"
+MESSAGING_OFFSET = "messaging.kafka.offset"
+MESSAGING_GROUP = "messaging.consumer.group.name"
+MESSAGING_MESSAGE_ID = "messaging.message.id"
+
+# GenAI attributes of a `chat <model>` span
+GEN_AI_OPERATION = "gen_ai.operation.name"
+GEN_AI_PROVIDER = "gen_ai.provider.name"
+GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
+GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
+GEN_AI_FINISH_REASONS = "gen_ai.response.finish_reasons"
+GEN_AI_INPUT_TOKENS = "gen_ai.usage.input_tokens"
+GEN_AI_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+ERROR_TYPE = "error.type"
+HTTP_METHOD = "http.request.method"
+HTTP_ROUTE = "http.route"
+HTTP_STATUS = "http.response.status_code"
+
+# Our own attributes
+INFERENCE_ID = "tallygate.inference.id"
+ATTEMPT_ID = "tallygate.attempt.id"
+ATTEMPT_NUMBER = "tallygate.attempt.number"
+MODEL_ID = "tallygate.model.id"
+TENANT = "tallygate.tenant"
+SETTLEMENT = "tallygate.settlement"
+
+# Metrics (Prometheus): what they count is said where they are made, in instruments.py
+METRIC_HTTP_REQUESTS = "tallygate_http_requests_total"
+METRIC_HTTP_SECONDS = "tallygate_http_request_duration_seconds"
+METRIC_ATTEMPTS = "tallygate_attempts_total"
+METRIC_ATTEMPT_SECONDS = "tallygate_attempt_duration_seconds"
+METRIC_SETTLEMENTS = "tallygate_settlements_total"
+METRIC_IN_FLIGHT = "tallygate_inferences_in_flight"
+METRIC_CLAIMS = "tallygate_claims_total"
+METRIC_BOOKED = "tallygate_events_booked_total"
+METRIC_BOOK_SECONDS = "tallygate_booking_duration_seconds"
+METRIC_LAG_SECONDS = "tallygate_monitor_lag_seconds"
+METRIC_DEAD_LETTERS = "tallygate_dead_letters_total"
+METRIC_WAITING = "tallygate_replies_awaited"
