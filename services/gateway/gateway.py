@@ -48,7 +48,8 @@ class Gateway:
         return caller
 
     async def body(self, request: Request, kind: type[BodyModel]) -> BodyModel:
-        return validated(kind, parse_json(await read_body(request, self.settings.max_body_bytes)))
+        body = await read_body(request, self.settings.max_body_bytes)
+        return validated(kind, parse_json(body or b"{}"))
 
     def models(self, caller: Caller) -> TenantModels:
         if self.registry.stale:

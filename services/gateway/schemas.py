@@ -128,6 +128,12 @@ class CustomModelChange(_ModelFields):
     provider: Literal["openai-compatible", "anthropic-compatible"] | None = None
 
 
+class ModelTest(_Strict):
+    """POST /api/models/custom/{id}/test; the body may be left out."""
+
+    message: Annotated[str, StringConstraints(min_length=1, max_length=2000)] = "Reply with one word: ready."
+
+
 class CodebaseFile(_Strict):
     path: Text
     content: str = ""

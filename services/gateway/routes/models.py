@@ -1,9 +1,12 @@
 """Models: what can be called (/v1/models, /api/models/list), and the tenant's own (/api/models/custom)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.admission import Admitted
+from services.gateway.codebase import message_of
 from services.gateway.custom_models import (
     changed_model,
     listed_model,
@@ -11,13 +14,16 @@ from services.gateway.custom_models import (
     public_model,
     stored_model,
 )
-from services.gateway.edge import json_response
+from services.gateway.edge import inference_headers, json_response
 from services.gateway.gateway import gateway_of
 from services.gateway.routes.documented import AUTHENTICATED, takes
-from services.gateway.schemas import CustomModelChange, CustomModelCreate
+from services.gateway.schemas import CustomModelChange, CustomModelCreate, ModelTest
 from shared.errors import TallygateError
+from shared.registry.models import CUSTOM_PREFIX
 
 router = APIRouter(tags=["models"])
+
+_TEST_MAX_TOKENS = 16
 
 
 @router.get("/v1/models", openapi_extra=AUTHENTICATED)
@@ -102,6 +108,37 @@ async def remove_model(request: Request, model_id: str) -> Response:
         raise _not_found(model_id)
     await gateway.registry.refresh(caller.tenant_id)
     return Response(status_code=204)
+
+
+@router.post("/api/models/custom/{model_id}/test", openapi_extra=takes(ModelTest))
+async def test_model(request: Request, model_id: str) -> Response:
+    """One real completion by this model alone, active or not, on record like every other."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "models")
+    test = await gateway.body(request, ModelTest)
+    row = await gateway.store.model(caller.tenant_id, model_name_of(model_id))
+    if row is None:
+        raise _not_found(model_id)
+    now = datetime.now(UTC)
+    admitted = Admitted(
+        body=orjson.dumps({"messages": [{"role": "user", "content": test.message}], "max_tokens": _TEST_MAX_TOKENS}),
+        model=CUSTOM_PREFIX + row["model_id"],
+        accepted_at=now,
+        deadline_at=now + timedelta(seconds=gateway.settings.default_deadline_s),
+        no_fallback=True,
+        allow_inactive=True,
+    )
+    answer = await gateway.complete(request, caller, admitted)
+    completion = orjson.loads(answer.body)
+    body = {
+        "ok": True,
+        "model": answer.model,
+        "answer": message_of(completion),
+        "latency_s": (datetime.now(UTC) - now).total_seconds(),
+        "inference_id": str(answer.inference_id),
+        "usage": completion.get("usage"),
+    }
+    return json_response(body, 200, inference_headers(answer.inference_id, answer.model, answer.attempts))
 
 
 async def _shown(request: Request, tenant_id: str, model_id: str, status: int) -> Response:
