@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local.failure import LocalRunError
+from deploy.local.progress import say
 from deploy.local.stack import Stack
 
 pytestmark = pytest.mark.timeout(300)
@@ -56,9 +57,7 @@ def test_a_second_run_in_the_same_home_is_refused(tmp_path: Path) -> None:
         stack.remove()
 
 
-def test_leftovers_of_a_killed_run_are_cleared_away(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_leftovers_of_a_killed_run_are_cleared_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     environment = _environment() | {"TALLYGATE_BROKER": "tansu"}
     killed = Stack(tmp_path / "home", environment, services=[])
     killed.up()
@@ -99,7 +98,7 @@ def _until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
 def timed(what: str) -> Iterator[None]:
     started = time.monotonic()
     yield
-    print(f"{what}: {time.monotonic() - started:.2f} s")
+    say(f"{what}: {time.monotonic() - started:.2f} s")
 
 
 async def _create(stack: Stack) -> None:

@@ -1,0 +1,198 @@
+"""A whole Tallygate for tests: real Kafka, real PostgreSQL, services as processes, and a model server with a ledger."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from deploy.local.ports import free_port_range, free_ports
+from deploy.local.stack import Stack
+from tests.support.otlp import OtlpReceiver
+
+SETTLE_S = 20.0
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class ModelServer:
+    """`url` ends in /v1."""
+
+    url: str
+
+    @property
+    def address(self) -> str:
+        return self.url.removeprefix("http://").removesuffix("/v1")
+
+    async def ledger(self, *, entries: bool = True) -> dict[str, Any]:
+        url = self.url.removesuffix("/v1") + ("/ledger" if entries else "/ledger?entries=false")
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            ledger: dict[str, Any] = await response.json()
+            return ledger
+
+    async def calls_of(self, request_ids: set[str]) -> Counter[str]:
+        """By behaviour, the calls that carried one of these attempt ids."""
+        entries = (await self.ledger())["entries"]
+        return Counter(one["behaviour"] for one in entries if one["request_id"] in request_ids)
+
+
+class Api:
+    """The gateway, called with one key."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: str | None) -> None:
+        self.url = url
+        self.key = key
+        self._session = session
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        raw: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        sent = {"content-type": "application/json"} | ({"authorization": f"Bearer {self.key}"} if self.key else {})
+        data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
+        async with self._session.request(
+            method, self.url + path, data=data, headers=sent | (headers or {})
+        ) as response:
+            text = await response.text()
+            headers_out = {name.lower(): value for name, value in response.headers.items()}
+            is_json = "json" in response.content_type
+            return Answer(response.status, headers_out, json.loads(text) if is_json and text else text)
+
+    async def post(self, path: str, body: object, **more: Any) -> Answer:
+        return await self.call("POST", path, body, **more)
+
+    async def get(self, path: str, **more: Any) -> Answer:
+        return await self.call("GET", path, **more)
+
+    async def chat(self, model: str | None, text: str = "hello", **more: Any) -> Answer:
+        headers = more.pop("headers", None)
+        body = {"messages": [{"role": "user", "content": text}]} | ({"model": model} if model else {}) | more
+        return await self.post("/v1/chat/completions", body, headers=headers)
+
+    async def add_model(self, model_id: str, endpoint_url: str, behaviour: str = "demo", **more: Any) -> str:
+        """Registers an OpenAI-compatible model; returns its id."""
+        body = {
+            "model_id": model_id,
+            "endpoint_url": endpoint_url,
+            "provider": "openai-compatible",
+            "config": {"model": behaviour},
+        } | more
+        answer = await self.post("/api/models/custom", body)
+        assert answer.status == 201, answer
+        return str(answer.body["id"])
+
+    async def settled(self, inference_id: str) -> dict[str, Any]:
+        """The timeline, once the books say how it ended."""
+        deadline = asyncio.get_running_loop().time() + SETTLE_S
+        while True:
+            answer = await self.get(f"/api/inferences/{inference_id}")
+            if answer.status == 200 and answer.body["settled_at"] is not None:
+                found: dict[str, Any] = answer.body
+                return found
+            assert asyncio.get_running_loop().time() < deadline, answer
+            await asyncio.sleep(0.05)
+
+    async def monitoring(self, *, total: int, query: str = "window=1h") -> dict[str, Any]:
+        """The summary, once it counts `total` requests."""
+        deadline = asyncio.get_running_loop().time() + SETTLE_S
+        while True:
+            answer = await self.get(f"/api/models/custom/monitoring?{query}")
+            assert answer.status == 200, answer
+            if answer.body["requests"]["total"] >= total and answer.body["attempts"]["open"] == 0:
+                found: dict[str, Any] = answer.body
+                return found
+            assert asyncio.get_running_loop().time() < deadline, answer.body
+            await asyncio.sleep(0.05)
+
+
+@dataclass
+class Live:
+    stack: Stack
+    session: aiohttp.ClientSession
+    gateway_url: str
+    monitor_url: str
+    admin_key: str
+    model_server: ModelServer
+    otlp: OtlpReceiver
+    environment: dict[str, str]
+
+    @property
+    def model_server_url(self) -> str:
+        return self.model_server.url
+
+    def api(self, key: str | None) -> Api:
+        return Api(self.session, self.gateway_url, key)
+
+    @property
+    def admin(self) -> Api:
+        return self.api(self.admin_key)
+
+    async def new_tenant(self) -> Api:
+        """A tenant of its own for a test, so that counts are its own too."""
+        answer = await self.admin.post("/api/keys", {"tenant": f"t-{uuid.uuid4().hex[:12]}"})
+        assert answer.status == 201, answer
+        return self.api(answer.body["key"])
+
+    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """The tallygate command, as an operator runs it."""
+        done = subprocess.run(
+            [sys.executable, "-m", "services", *arguments],
+            env=self.environment, capture_output=True, text=True, timeout=90, check=False,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+
+def stack_environment(environ: dict[str, str], otlp_endpoint: str) -> dict[str, str]:
+    """Free ports and an OTLP receiver; nothing of the developer's own Tallygate leaks in."""
+    gateway, monitor, console = free_ports(3)
+    kept = {name: value for name, value in environ.items() if not name.startswith(("TALLYGATE_", "KAFKA_", "OTEL_"))}
+    kept.pop("DATABASE_URL", None)
+    given = {name: environ[name] for name in ("TALLYGATE_CACHE", "TALLYGATE_BROKER") if name in environ}
+    return kept | given | {
+        "TALLYGATE_PORT": str(gateway),
+        "TALLYGATE_MONITOR_PORT": str(monitor),
+        "TALLYGATE_CONSOLE_PORT": str(console),
+        "TALLYGATE_ROUTER_PORT": str(free_port_range(5)),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_endpoint,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+    }  # fmt: skip
+
+
+@contextmanager
+def running_model_server_process() -> Iterator[ModelServer]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.local.model_server", "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        word, _, url = process.stdout.readline().strip().partition(" ")
+        assert word == "ready"
+        yield ModelServer(url)
+    finally:
+        process.terminate()
+        process.wait(10)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def admin_key(home: Path) -> str:
+    return (home / "admin.key").read_text().strip()

@@ -1,0 +1,50 @@
+from configparser import RawConfigParser
+from pathlib import Path
+
+from deploy.local.home import Home
+from deploy.local.programs import Program, program_section, service_ports, service_program
+from deploy.local.settings import read_settings
+from deploy.local.supervisor_config import supervisor_config
+
+LOG = Path("/home/me/logs/x.log")
+
+
+def parsed(text: str) -> RawConfigParser:
+    parser = RawConfigParser()
+    parser.read_string(text)
+    return parser
+
+
+def test_infrastructure_starts_by_itself_and_services_wait_to_be_started() -> None:
+    kafka = Program(name="kafka", command=["java"], priority=20)
+    assert parsed(program_section(kafka, LOG))["program:kafka"]["autostart"] == "true"
+    gateway = service_program("gateway", 8000)
+    assert parsed(program_section(gateway, LOG))["program:gateway"]["autostart"] == "false"
+
+
+def test_every_program_comes_back_and_has_time_to_stop() -> None:
+    section = parsed(program_section(service_program("router-1", 8011), LOG))["program:router-1"]
+    assert (section["autorestart"], section["stopwaitsecs"]) == ("true", "30")
+    assert 'TALLYGATE_ROUTER_PORT="8011"' in section["environment"]
+    assert section["command"].endswith("-m services router")
+
+
+def test_a_command_survives_spaces_and_percent_signs() -> None:
+    program = Program(name="x", command=["run", "/a b/100%"], priority=1)
+    assert parsed(program_section(program, LOG))["program:x"]["command"] == "run '/a b/100%%'"
+
+
+def test_the_whole_file_has_one_section_a_program() -> None:
+    programs = [Program(name=name, command=["x"], priority=1) for name in ("kafka", "postgres")]
+    sections = parsed(supervisor_config(Home(Path("/home/me")), programs)).sections()
+    assert sections[-2:] == ["program:kafka", "program:postgres"]
+
+
+def test_each_router_has_a_port_of_its_own() -> None:
+    settings = read_settings({"TALLYGATE_ROUTERS": "2"})
+    ports = service_ports(["gateway", "router", "monitor"], settings)
+    assert ports == {"gateway": 8000, "router-0": 8010, "router-1": 8011, "monitor": 8001}
+
+
+def test_the_socket_path_is_short_however_long_the_home_is() -> None:
+    assert len(str(Home(Path("/" + "x" * 300)).socket)) < 80
