@@ -56,6 +56,11 @@ def parse_json(body: bytes) -> dict[str, Any]:
         raise InvalidBodyError(f"the body is not valid JSON: {error}") from None
     if not isinstance(parsed, dict):
         raise InvalidBodyError("the body must be a JSON object")
+    try:
+        orjson.dumps(parsed)
+    except TypeError:
+        # It can be read deeper than it can be written, and it will have to be written for the model.
+        raise InvalidBodyError("the body is nested too deeply") from None
     return parsed
 
 

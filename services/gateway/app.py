@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
+import asyncpg
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
@@ -39,6 +40,7 @@ def make_app(settings: GatewaySettings) -> FastAPI:
     app.add_exception_handler(HTTPException, edge.on_http_exception)
     for unavailable in RETRYABLE:
         app.add_exception_handler(unavailable, edge.on_database_unavailable)
+    app.add_exception_handler(asyncpg.DataError, edge.on_unstorable)
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.extend(health_routes("gateway"))

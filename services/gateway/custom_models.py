@@ -1,6 +1,7 @@
 """Pure: from what a tenant sends to what is stored, and on to what is shown. Secrets go in sealed, never out."""
 
 import ipaddress
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -112,9 +113,9 @@ def checked_endpoint(endpoint_url: str, wire_format: WireFormat) -> str:
         raise InvalidBodyError(f"endpoint_url: {error}", "endpoint_url") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise InvalidBodyError("endpoint_url must look like https://host/v1", "endpoint_url")
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise InvalidBodyError("endpoint_url must not hold credentials; use api_key or headers", "endpoint_url")
-    if parts.query or parts.fragment:
+    if "?" in endpoint_url or "#" in endpoint_url:
         raise InvalidBodyError("endpoint_url must not have a query or fragment", "endpoint_url")
     if port == 0 or not _is_host(parts.hostname) or not endpoint_url.isprintable():
         raise InvalidBodyError("endpoint_url does not name a valid host and port", "endpoint_url")
@@ -126,7 +127,7 @@ def _is_host(host: str) -> bool:
         ipaddress.ip_address(host)
     except ValueError:
         try:
-            return bool(host.encode("idna"))
+            return re.fullmatch(rb"[A-Za-z0-9._-]+", host.encode("idna")) is not None
         except UnicodeError:
             return False
     return True

@@ -93,8 +93,10 @@ async def on_database_unavailable(request: Request, error: Exception) -> Respons
     return error_response(request, told)
 
 
-async def on_disconnect(_: Request, _error: Exception) -> Response:
-    return Response(status_code=499)
+async def on_unstorable(request: Request, _: Exception) -> Response:
+    """The database refuses a value of the request itself, such as a NUL character in a path."""
+    told = failure("invalid_request", "a value of the request holds a character that cannot be stored")
+    return error_response(request, told)
 
 
 class EdgeMiddleware:

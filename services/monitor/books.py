@@ -39,7 +39,7 @@ def fold(events: Iterable[Event]) -> Books:
 
 def _start(books: Books, event: AttemptStarted) -> None:
     attempt = books.attempts.setdefault(event.attempt_id, _attempt_row(event))
-    attempt.update(reason=event.reason, router_id=event.router_id, on_record=True)
+    attempt.update(reason=event.reason, router_id=event.router_id, on_record=True, started_at=event.started_at)
     inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
     inference["delivery"] = max(inference["delivery"], event.delivery)
     inference.update(

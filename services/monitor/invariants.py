@@ -137,7 +137,7 @@ def _attempt_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iterat
             yield f"{name} was started and has no outcome, long after its deadline"
         if attempt_id not in booked.attempts:
             yield f"{name} is on the topics and not in the books"
-        elif booked.attempts[attempt_id] != entry.outcome_event_id:
+        elif entry.outcome is not None and booked.attempts[attempt_id] != entry.outcome_event_id:
             yield f"{name} is booked with another outcome than the first one on the topic"
 
 
@@ -157,4 +157,4 @@ def _inference_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iter
 
 
 def _lost(deadline_at: datetime | None, now: datetime) -> bool:
-    return deadline_at is not None and now > deadline_at + _LOST_AFTER
+    return deadline_at is not None and now - deadline_at > _LOST_AFTER

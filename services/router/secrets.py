@@ -15,8 +15,10 @@ class CallSecrets(NamedTuple):
 
     @property
     def to_redact(self) -> tuple[str, ...]:
-        """What must not be seen in any error text. Short header values are no secrets and would garble the text."""
-        headers = tuple(value for value in self.headers.values() if len(value) >= 8)
+        """What must not be seen in any error text, also without its scheme ("Token abc...").
+        Short header values are no secrets and would garble the text."""
+        parts = {part for value in self.headers.values() for part in (value, *value.split())}
+        headers = tuple(sorted(part for part in parts if len(part) >= 8))
         return (self.api_key, *headers) if self.api_key else headers
 
 

@@ -39,8 +39,9 @@ class Selection:
 
 
 def needs_of(reference: str | None, body: dict[str, Any], body_bytes: int, options: RoutingOptions) -> Needs:
-    wanted = body.get("max_completion_tokens") or body.get("max_tokens") or 0
-    return Needs(canonical_reference(reference), body_bytes // _CHARS_PER_TOKEN + wanted, options)
+    wanted = body.get("max_completion_tokens") or body.get("max_tokens")
+    answer = wanted if isinstance(wanted, int) else 0  # upstream services may send anything
+    return Needs(canonical_reference(reference), body_bytes // _CHARS_PER_TOKEN + answer, options)
 
 
 def select(needs: Needs, models: TenantModels) -> Selection:
@@ -73,7 +74,7 @@ def _objection(needs: Needs, model: Model, chosen: list[Candidate]) -> str | Non
     named = model.id == needs.reference
     if not model.is_active and not (named and needs.options.allow_inactive):
         return "not active"
-    if needs.options.no_fallback and chosen:
+    if needs.options.no_fallback and (chosen or (needs.reference is not None and not named)):
         return "fallback was ruled out by the request"
     if not named and model.context_window is not None and needs.tokens > model.context_window:
         return f"about {needs.tokens} tokens are needed, its context window is {model.context_window}"

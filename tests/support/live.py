@@ -1,6 +1,7 @@
 """A whole Tallygate for tests: real Kafka, real PostgreSQL, services as processes, and a model server with a ledger."""
 
 import asyncio
+import io
 import json
 import subprocess
 import sys
@@ -67,14 +68,15 @@ class Api:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         sent = {"content-type": "application/json"} | ({"authorization": f"Bearer {self.key}"} if self.key else {})
-        data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
+        text = raw if raw is not None else (None if body is None else json.dumps(body).encode())
+        data = None if text is None else io.BytesIO(text)
         async with self._session.request(
             method, self.url + path, data=data, headers=sent | (headers or {})
         ) as response:
-            text = await response.text()
+            told = await response.text()
             headers_out = {name.lower(): value for name, value in response.headers.items()}
             is_json = "json" in response.content_type
-            return Answer(response.status, headers_out, json.loads(text) if is_json and text else text)
+            return Answer(response.status, headers_out, json.loads(told) if is_json and told else told)
 
     async def post(self, path: str, body: object, **more: Any) -> Answer:
         return await self.call("POST", path, body, **more)

@@ -7,6 +7,8 @@ from shared.registry import Model
 
 # Fields that are ours and not for the endpoint.
 OWN_FIELDS = frozenset({"deadline_s"})
+# Two names of one limit: an endpoint refuses both together, and the caller's wins over a default.
+_ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 class NotACompletionError(Exception):
@@ -39,8 +41,9 @@ class Wire(Protocol):
 def with_defaults(model: Model, body: dict[str, Any]) -> dict[str, Any]:
     """The caller's fields over the model's configured defaults, with the model's name at the endpoint."""
     merged = {key: value for key, value in body.items() if key not in OWN_FIELDS and value is not None}
+    limited = not _ANSWER_LIMITS.isdisjoint(merged)
     for key, value in model.config.items():
-        if key == "max_tokens" and "max_completion_tokens" in merged:
+        if limited and key in _ANSWER_LIMITS:
             continue
         merged.setdefault(key, value)
     merged["model"] = model.upstream_model

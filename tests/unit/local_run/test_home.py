@@ -1,6 +1,10 @@
 from pathlib import Path
 
+import pytest
+
+from deploy.local.failure import LocalRunError
 from deploy.local.home import Home
+from deploy.local.preflight import check_removable
 
 
 def test_only_one_holder_of_a_home_at_a_time(tmp_path: Path) -> None:
@@ -12,3 +16,8 @@ def test_only_one_holder_of_a_home_at_a_time(tmp_path: Path) -> None:
     second = home.lock()
     assert second is not None
     second.close()
+
+
+def test_a_folder_with_other_things_in_it_is_never_deleted() -> None:
+    with pytest.raises(LocalRunError, match="holds more than"):
+        check_removable(Home(Path.home()))

@@ -18,9 +18,7 @@ WEATHER: ToolParam = {
 
 @pytest_asyncio.fixture
 async def sdk(server: RunningModelServer) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with anthropic.AsyncAnthropic(
-        base_url=server.origin, api_key="sk-test", max_retries=0, timeout=5
-    ) as client:
+    async with anthropic.AsyncAnthropic(base_url=server.origin, api_key="sk-test", max_retries=0, timeout=5) as client:
         yield client
 
 
@@ -54,18 +52,14 @@ async def test_the_events_of_a_stream(sdk: anthropic.AsyncAnthropic) -> None:
 
 
 async def test_a_tool_call(sdk: anthropic.AsyncAnthropic) -> None:
-    message = await sdk.messages.create(
-        model="demo-tools", messages=MESSAGES, max_tokens=100, tools=[WEATHER]
-    )
+    message = await sdk.messages.create(model="demo-tools", messages=MESSAGES, max_tokens=100, tools=[WEATHER])
     assert message.stop_reason == "tool_use"
     assert message.content[0].type == "tool_use"
     assert message.content[0].input == {"city": "good morning"}
 
 
 async def test_a_streamed_tool_call(sdk: anthropic.AsyncAnthropic) -> None:
-    async with sdk.messages.stream(
-        model="demo-tools", messages=MESSAGES, max_tokens=100, tools=[WEATHER]
-    ) as stream:
+    async with sdk.messages.stream(model="demo-tools", messages=MESSAGES, max_tokens=100, tools=[WEATHER]) as stream:
         message = await stream.get_final_message()
     assert message.content[0].type == "tool_use"
     assert message.content[0].input == {"city": "good morning"}
@@ -94,9 +88,7 @@ async def test_a_refusal(
 
 
 async def test_an_error_in_a_stream(sdk: anthropic.AsyncAnthropic) -> None:
-    stream = await sdk.messages.create(
-        model="fault-error-in-stream", messages=MESSAGES, max_tokens=100, stream=True
-    )
+    stream = await sdk.messages.create(model="fault-error-in-stream", messages=MESSAGES, max_tokens=100, stream=True)
     with pytest.raises(anthropic.APIStatusError, match="Internal server error"):
         async for _ in stream:
             pass

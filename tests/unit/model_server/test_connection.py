@@ -51,9 +51,7 @@ async def test_what_is_not_http_is_refused_after_what_was(client: Client) -> Non
 
 
 async def test_a_client_that_asks_to_continue_is_told_so(client: Client) -> None:
-    request = (
-        b"POST /nowhere HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
-    )
+    request = b"POST /nowhere HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
     received = await raw_exchange(client.server, request)
     assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 ")
 

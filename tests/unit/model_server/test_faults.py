@@ -26,9 +26,7 @@ pytestmark = pytest.mark.asyncio
         ("other", 200, "demo"),
     ],
 )
-async def test_the_key_decides_first(
-    client: Client, header: str, key: str, status: int, behaviour: str
-) -> None:
+async def test_the_key_decides_first(client: Client, header: str, key: str, status: int, behaviour: str) -> None:
     headers = {header: f"Bearer {key}" if header == "authorization" else key}
     assert (await client.openai("demo", headers=headers)).status == status
     assert (await client.anthropic("demo", headers=headers)).status == status

@@ -47,9 +47,7 @@ def test_what_is_misshapen_is_read_as_absent(body: dict[str, object]) -> None:
         ({"tools": [TOOL], "messages": [{"role": "user", "content": [{"type": "tool_result"}]}]}, None),
     ],
 )
-def test_the_first_tool_is_callable_until_its_result_is_given(
-    fields: dict[str, object], tool: Tool | None
-) -> None:
+def test_the_first_tool_is_callable_until_its_result_is_given(fields: dict[str, object], tool: Tool | None) -> None:
     assert read_question({"model": "demo-tools", "messages": [USER], **fields}).tool == tool
 
 

@@ -1,0 +1,76 @@
+"""`tallygate keys`: make, list and revoke API keys."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+
+from services.cli.client import in_path
+from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
+from services.cli.output import cell, emit, instant, table
+from services.cli.problem import told
+from shared.access import Scope, new_api_key
+
+app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
+
+
+@app.command()
+@told
+def create(
+    tenant: Annotated[str, typer.Option(help="Whose key; a new tenant is made.")],
+    scope: Annotated[list[Scope] | None, typer.Option(help="May be repeated; otherwise all but admin.")] = None,
+    name: Annotated[str, typer.Option(help="To know it again.")] = "",
+    gateway: GatewayOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an API key. It is shown this once."""
+    body = {"tenant": tenant, "name": name} | ({"scopes": scope} if scope else {})
+    emit(connect(gateway, key).post("/api/keys", body).body, as_json, _created)
+
+
+@app.command("list")
+@told
+def list_keys(
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    gateway: GatewayOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the keys, never their secret."""
+    emit(connect(gateway, key).get("/api/keys", tenant=tenant).body, as_json, _listed)
+
+
+@app.command()
+@told
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")],
+    gateway: GatewayOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke a key at once."""
+    connect(gateway, key).delete(f"/api/keys/{in_path(key_id)}")
+    emit({"key_id": key_id, "revoked": True}, as_json, lambda _: cell(f"✓ key {key_id} is revoked", "green"))
+
+
+@app.command("new-admin-key")
+@told
+def new_admin_key(as_json: JsonOption = False) -> None:
+    """Print a fresh key for the file that TALLYGATE_ADMIN_KEY_FILE names. Asks no service."""
+    made = new_api_key()
+    emit({"key": made.text, "key_id": made.key_id}, as_json, lambda body: cell(body["key"]))
+
+
+def _created(body: dict[str, Any]) -> RenderableType:
+    about = f"key {body['key_id']} of tenant {body['tenant']}: {', '.join(body.get('scopes', ()))}"
+    return Group(cell(body["key"], "bold"), cell(f"{about}. It is not shown again.", "dim"))
+
+
+def _listed(body: dict[str, Any]) -> RenderableType:
+    made = table("key", "tenant", "scopes", "name", "created (UTC)", "revoked (UTC)")
+    for one in body["keys"]:
+        values = (one["key_id"], one["tenant"], " ".join(one["scopes"]), one["name"])
+        dates = (instant(one["created_at"]), instant(one["revoked_at"]))
+        made.add_row(*(cell(value, "dim" if one["revoked_at"] else "") for value in (*values, *dates)))
+    return made if body["keys"] else cell("There are no keys.")

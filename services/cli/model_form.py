@@ -1,0 +1,59 @@
+"""What a model is registered with, however it was asked for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from services.cli.problem import refused
+from shared.registry.models import CUSTOM_PREFIX
+
+
+class Provider(StrEnum):
+    OPENAI = "openai-compatible"
+    ANTHROPIC = "anthropic-compatible"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelForm:
+    """`model`: its name at the endpoint. Prices are US dollars per million tokens, both or none."""
+
+    model_id: str | None = None
+    endpoint_url: str | None = None
+    provider: Provider = Provider.OPENAI
+    api_key: str | None = None
+    model: str | None = None
+    context_window: int | None = None
+    max_concurrency: int | None = None
+    input_price: float | None = None
+    output_price: float | None = None
+    timeout_s: float | None = None
+    description: str = ""
+
+    @property
+    def missing(self) -> list[str]:
+        """The options that still have to be given."""
+        needed = {"--id": self.model_id, "--endpoint": self.endpoint_url}
+        return [option for option, value in needed.items() if not value]
+
+    def body(self) -> dict[str, Any]:
+        """For POST /api/models/custom; what was not given is left to the gateway."""
+        values = {
+            "model_id": (self.model_id or "").removeprefix(CUSTOM_PREFIX),
+            "endpoint_url": self.endpoint_url,
+            "provider": self.provider.value,
+            "api_key": self.api_key or None,
+            "config": {"model": self.model} if self.model else None,
+            "context_window": self.context_window,
+            "max_concurrency": self.max_concurrency,
+            "price": self._price(),
+            "timeout_s": self.timeout_s,
+            "description": self.description or None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _price(self) -> dict[str, float] | None:
+        if self.input_price is None and self.output_price is None:
+            return None
+        if self.input_price is None or self.output_price is None:
+            raise refused("a price has two sides: give both --input-price and --output-price")
+        return {"input_per_mtok_usd": self.input_price, "output_per_mtok_usd": self.output_price}

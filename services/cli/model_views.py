@@ -1,0 +1,68 @@
+"""Models, for people to read."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from services.cli.output import cell, instant, plain, seconds, table, usd
+
+_SHOWN_CHARS = 300
+
+
+def models_table(body: dict[str, Any]) -> RenderableType:
+    if not body["models"]:
+        return Text("There are no models. Register one: tallygate models add")
+    made = table("model", "usable", "at", "calls it", "context", "price in / out per Mtok", numbers=("context",))
+    for one in sorted(body["models"], key=lambda one: (one["kind"], one["id"])):
+        usable = cell("✓", "green") if one["usable"] else cell("✗", "red")
+        made.add_row(
+            cell(one["id"], "bold"),
+            usable,
+            cell(one["server_address"]),
+            cell(one["upstream_model"]),
+            cell(one["context_window"]),
+            cell(_price(one["price"])),
+        )
+    return Group(made, *_reasons(body["models"]))
+
+
+def model_details(model: dict[str, Any]) -> RenderableType:
+    made = Table.grid(padding=(0, 2))
+    for name, value in model.items():
+        if value not in (None, "", {}):
+            made.add_row(cell(name.replace("_", " "), "dim"), cell(_shown(name, value)))
+    return made
+
+
+def tested_text(test: dict[str, Any]) -> Text:
+    usage = test.get("usage") or {}
+    tokens = f", {usage['prompt_tokens']} → {usage['completion_tokens']} tokens" if "prompt_tokens" in usage else ""
+    answer = plain(test["answer"])
+    cut = answer if len(answer) <= _SHOWN_CHARS else answer[:_SHOWN_CHARS] + "…"
+    text = Text.assemble(("✓ ", "green"), (plain(test["model"]), "bold"), f" answered in {seconds(test['latency_s'])}")
+    text.append(f"{tokens}:\n  {cut}")
+    attempts = test.get("attempts")
+    tries = f"{attempts} attempt{'' if attempts == 1 else 's'}, " if attempts else ""
+    return text.append(f"\n  {tries}timeline: tallygate show {plain(test['inference_id'])}", "dim")
+
+
+def _reasons(models: list[dict[str, Any]]) -> list[Text]:
+    return [cell(f"{one['id']}: {one['reason']}", "dim") for one in models if one["reason"]]
+
+
+def _price(price: dict[str, float] | None) -> str:
+    return f"{usd(price['input_per_mtok_usd'])} / {usd(price['output_per_mtok_usd'])}" if price else ""
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "price":
+        return f"{_price(value)} per million tokens in / out"
+    if name.endswith("_at"):
+        return f"{instant(value)} UTC"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    return str(value)

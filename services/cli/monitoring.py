@@ -1,0 +1,24 @@
+"""`tallygate monitoring`: what the books say about a span of time."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
+from services.cli.monitoring_view import summary
+from services.cli.output import emit
+from services.cli.problem import told
+
+PATH = "/api/models/custom/monitoring"
+
+
+@told
+def monitoring(
+    window: Annotated[str, typer.Option(metavar="SPAN", help="15m, 1h, 7d ... up to 90d.")] = "1h",
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    gateway: GatewayOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sum up requests, attempts, speed, costs, health and recent errors."""
+    emit(connect(gateway, key).get(PATH, window=window, model=model).body, as_json, summary)

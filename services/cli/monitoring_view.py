@@ -1,0 +1,86 @@
+"""The monitoring summary, for people to read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from services.cli.output import cell, instant, plain, seconds, table, usd
+
+_STYLES = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}
+_ERRORS_SHOWN = 5
+
+
+def summary(body: dict[str, Any]) -> RenderableType:
+    parts = [_health(body), _counts(body), _speed_and_costs(body)]
+    parts += _by_model(body["requests"]["by_model"])
+    parts += _by_error_type(body["requests"]["by_error_type"], body["attempts"]["by_error_type"])
+    parts += _errors(body["errors"])
+    return Group(*(line for part in parts for line in (part, Text())))
+
+
+def _health(body: dict[str, Any]) -> Text:
+    health = body["health"]
+    text = Text.assemble((f"● {plain(health['status'])}", _STYLES.get(health["status"], "red")))
+    text.append(f"  as of {instant(body['as_of'])} UTC, the books are {seconds(body['lag_s'])} behind", "dim")
+    for issue in health["issues"]:
+        text.append("\n  ! ", "yellow").append(plain(issue))
+    return text
+
+
+def _counts(body: dict[str, Any]) -> RenderableType:
+    requests, attempts = body["requests"], body["attempts"]
+    made = table("", "total", "succeeded", "failed", "rejected", "fallbacks", "open", numbers=_COUNTS)
+    names = ("total", "succeeded", "failed", "rejected", "fallbacks")
+    made.add_row(cell("requests", "bold"), *(_count(name, requests[name]) for name in names), "")
+    made.add_row(cell("attempts", "bold"), *(_count(name, attempts.get(name)) for name in (*names, "open")))
+    return made
+
+
+_COUNTS = ("total", "succeeded", "failed", "rejected", "fallbacks", "open")
+
+
+def _speed_and_costs(body: dict[str, Any]) -> RenderableType:
+    performance, costs = body["performance"], body["costs"]
+    speed = table("", "average", "p50", "p95", "p99", numbers=("average", "p50", "p95", "p99"))
+    names = ("average_s", "p50_s", "p95_s", "p99_s")
+    speed.add_row(cell("duration", "bold"), *(cell(seconds(performance[name])) for name in names))
+    made = table("", "custom", "provider", "saved", numbers=("custom", "provider", "saved"))
+    saved = f"{usd(costs['savings_usd'])} ({costs['savings_percent']:g} %)"
+    made.add_row(cell("costs", "bold"), cell(usd(costs["custom_usd"])), cell(usd(costs["provider_usd"])), cell(saved))
+    return Group(speed, Text(), made)
+
+
+def _by_model(by_model: Mapping[str, Mapping[str, int]]) -> list[RenderableType]:
+    names = ("total", "succeeded", "failed")
+    made = table("requests by model", *names, numbers=names)
+    for model, counts in sorted(by_model.items(), key=lambda item: -item[1]["total"]):
+        made.add_row(cell(model), *(_count(name, counts[name]) for name in names))
+    return [made] if by_model else []
+
+
+def _by_error_type(requests: Mapping[str, int], attempts: Mapping[str, int]) -> list[RenderableType]:
+    made = table("by error type", "requests", "attempts", numbers=("requests", "attempts"))
+    for error_type in sorted({*requests, *attempts}, key=lambda name: (-attempts.get(name, 0), name)):
+        made.add_row(cell(error_type), *(cell(counts.get(error_type, 0)) for counts in (requests, attempts)))
+    return [made] if requests or attempts else []
+
+
+def _errors(errors: list[dict[str, Any]]) -> list[RenderableType]:
+    if not errors:
+        return []
+    text = Text("recent errors", "dim")
+    for one in errors[:_ERRORS_SHOWN]:
+        text.append(f"\n{instant(one['at'])} ", "dim").append(plain(one["model"]), "bold").append("  ")
+        text.append(plain(one["error_type"]), "red").append(f": {plain(one['detail'])}")
+        for tip in one["tips"]:
+            text.append("\n  → ", "cyan").append(plain(tip))
+        text.append(f"\n  tallygate show {plain(one['inference_id'])}", "dim")
+    if len(errors) > _ERRORS_SHOWN:
+        text.append(f"\nand {len(errors) - _ERRORS_SHOWN} more; all of them with --json", "dim")
+    return [text]
+
+
+def _count(name: str, value: int | None) -> Text:
+    return cell(value, "red" if value and name in {"failed", "rejected"} else "")

@@ -1,0 +1,87 @@
+"""What commands print: JSON or a view on standard output, everything else on standard error."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_PIPE_COLUMNS = 200  # rich would wrap at 80; what reads a pipe wants whole lines
+# Answers and details come from elsewhere: they must not steer the terminal.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def out() -> Console:
+    return _console(sys.stdout.isatty(), stderr=False)
+
+
+def err() -> Console:
+    return _console(sys.stderr.isatty(), stderr=True)
+
+
+def emit(body: Any, as_json: bool, view: Callable[[Any], RenderableType]) -> None:
+    """The body itself as JSON, or what `view` makes of it for people."""
+    if as_json:
+        print_json(body)
+    else:
+        out().print(view(body))
+
+
+def print_json(body: Any) -> None:
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    if sys.stdout.isatty():
+        out().print_json(text)
+    else:
+        print(text)
+
+
+def say(text: str, style: str = "") -> None:
+    """A sentence for people, on standard error."""
+    err().print(Text(plain(text), style=style))
+
+
+def plain(value: object) -> str:
+    return _CONTROL.sub("", str(value))
+
+
+def cell(value: object, style: str = "") -> Text:
+    """Text that rich takes as it is: no markup is read from it."""
+    return Text("" if value is None else plain(value), style=style)
+
+
+def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = ()) -> Table:
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return made
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def usd(value: float | None) -> str:
+    return "" if value is None else f"${value:.6f}".rstrip("0").rstrip(".")
+
+
+def instant(text: str | None) -> str:
+    """UTC, to the second."""
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S") if text else ""
+
+
+def on_terminal() -> bool:
+    """Somebody is there to be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _console(terminal: bool, *, stderr: bool) -> Console:
+    width = None if terminal or "COLUMNS" in os.environ else _PIPE_COLUMNS
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not terminal)

@@ -1,0 +1,30 @@
+"""`tallygate secrets`: the keys that seal."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli.connection import JsonOption
+from services.cli.output import cell, emit
+from services.cli.problem import told
+from shared.crypto import KeyRing
+from shared.crypto.keys import new_key
+
+app = typer.Typer(no_args_is_help=True, help="The keys that seal what is stored.")
+
+
+@app.callback()
+def secrets() -> None:
+    """A callback keeps `new-key` a sub-command while it is the only one."""
+
+
+@app.command("new-key")
+@told
+def make_key(
+    kid: Annotated[str, typer.Option(help="The key's id, different from those in use.")] = "k1",
+    as_json: JsonOption = False,
+) -> None:
+    """Print a fresh entry for TALLYGATE_KEYS. Put it first to seal with it, and keep the old ones to open."""
+    entry = new_key(kid)
+    KeyRing.parse(entry)
+    emit({"kid": kid, "key": entry}, as_json, lambda body: cell(body["key"]))

@@ -1,0 +1,80 @@
+"""`tallygate status`: is every service ready, and are the books up to date?"""
+
+import os
+from typing import Any, NamedTuple
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from services.cli.client import Client
+from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect, gateway_url, monitor_url, router_urls
+from services.cli.monitoring import PATH
+from services.cli.output import cell, emit, plain, seconds, table
+from services.cli.problem import ProblemError, told
+
+_TIMEOUT_S = 5.0
+
+
+class Readiness(NamedTuple):
+    service: str
+    url: str
+    ready: bool
+    reasons: dict[str, str]
+
+
+@told
+def status(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
+    """Show whether every service is ready; exit status 1 when one is not.
+
+    Looks at the gateway, TALLYGATE_MONITOR_URL, and TALLYGATE_ROUTER_URLS (several with commas).
+    """
+    base = gateway_url(gateway, os.environ)
+    services = [("gateway", base), ("monitor", monitor_url(os.environ))]
+    services += [("router", url) for url in router_urls(os.environ)]
+    seen = [readiness(service, url) for service, url in services]
+    books = _books(base, key)
+    ready = all(one.ready for one in seen) and books["problem"] is None
+    emit({"ready": ready, "services": [one._asdict() for one in seen], "books": books}, as_json, _view)
+    if not ready:
+        raise typer.Exit(1)
+
+
+def readiness(service: str, url: str) -> Readiness:
+    try:
+        answer = Client(url).send("GET", "/readyz", timeout_s=_TIMEOUT_S)
+    except ProblemError as error:
+        return Readiness(service, url, False, {"connection": error.problem.detail})
+    body = answer.body if isinstance(answer.body, dict) else {}
+    if "reasons" not in body:
+        return Readiness(service, url, False, {"connection": f"something else answers at {url}"})
+    reasons = dict(body["reasons"])
+    if body.get("service") != service:
+        reasons["service"] = f"this is the {body.get('service')}, not the {service}"
+    return Readiness(service, url, answer.status == 200 and not reasons, reasons)
+
+
+def _books(gateway: str, key: str | None) -> dict[str, Any]:
+    try:
+        body = connect(gateway, key).get(PATH).body
+    except ProblemError as error:
+        return {"lag_s": None, "open_attempts": None, "health": None, "problem": error.problem.detail}
+    health = body["health"]["status"]
+    return {"lag_s": body["lag_s"], "open_attempts": body["attempts"]["open"], "health": health, "problem": None}
+
+
+def _view(body: dict[str, Any]) -> RenderableType:
+    made = table("service", "state", "at", "why")
+    for one in body["services"]:
+        state = cell("ready", "green") if one["ready"] else cell("not ready", "red")
+        why = "; ".join(f"{name}: {reason}" for name, reason in one["reasons"].items())
+        made.add_row(cell(one["service"], "bold"), state, cell(one["url"]), cell(why))
+    return Group(made, Text(), _books_text(body["books"]))
+
+
+def _books_text(books: dict[str, Any]) -> Text:
+    if books["problem"] is not None:
+        return Text.assemble(("books ", "bold"), ("cannot be read", "red"), f": {plain(books['problem'])}")
+    lag, waiting = seconds(books["lag_s"]), books["open_attempts"]
+    text = Text.assemble(("books ", "bold"), f"{lag} behind · {waiting} open attempts in the last hour · models ")
+    return text.append(plain(books["health"]), "green" if books["health"] == "healthy" else "yellow")
