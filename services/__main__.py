@@ -19,14 +19,16 @@ from shared.telemetry.logs import configure_logs
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 topics = typer.Typer(no_args_is_help=True, help="The topics on the broker.")
+serve = typer.Typer(no_args_is_help=True, help="Run a service, until SIGTERM.")
 app.add_typer(topics, name="topics")
+app.add_typer(serve, name="serve")
 commands.mount(app)
 
 _MIGRATED = ("gateway", "monitor")
 _GRACEFUL_HTTP_S = 30  # requests in hand are answered before the service stops
 
 
-@app.command()
+@serve.command()
 def gateway() -> None:
     """Run the gateway: HTTP in."""
     from services.gateway.app import make_app
@@ -37,7 +39,7 @@ def gateway() -> None:
     _serve("gateway", make_app(settings), settings)
 
 
-@app.command()
+@serve.command()
 def router() -> None:
     """Run a router: claims requests and calls models."""
     from services.router.app import make_app
@@ -48,7 +50,7 @@ def router() -> None:
     _serve("router", make_app(settings), settings)
 
 
-@app.command()
+@serve.command()
 def monitor() -> None:
     """Run the monitor: keeps the books."""
     from services.monitor.app import make_app

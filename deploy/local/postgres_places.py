@@ -55,7 +55,7 @@ def places(home: Home) -> Places:
 def reachable(path: Path, user: str = UNPRIVILEGED) -> bool:
     """Asked of the system as that user: modes alone do not tell (ACLs, mount options)."""
     group = pwd.getpwnam(user).pw_gid
-    command = ["/usr/bin/env", "test", "-x", str(path)]
+    command = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
     return not subprocess.run(command, user=user, group=group, extra_groups=[], cwd="/", check=False).returncode
 
 

@@ -1,6 +1,7 @@
 """What must be so before anything is started."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO
 
 from deploy.local import leftovers
@@ -25,6 +26,12 @@ def take_home(home: Home, supervisor: Supervisor) -> IO[str]:
         say(f"An earlier run in {home.path} was killed and left processes behind; stopping them.")
         supervisor.stop()
     return lock
+
+
+def check_removable(home: Home) -> None:
+    """A home that holds other things too (the user's own, or this project) is not ours to delete."""
+    if any(place.is_relative_to(home.path) for place in (Path.cwd(), Path.home())):
+        raise LocalRunError(f"{home.path} holds more than Tallygate's data; delete what you do not need by hand")
 
 
 def already_running(home: Home) -> LocalRunError:

@@ -61,7 +61,7 @@ def service_program(name: str, port: int) -> Program:
     service = name.partition("-")[0]
     return Program(
         name=name,
-        command=[sys.executable, "-m", "services", service],
+        command=[sys.executable, "-m", "services", "serve", service],
         priority=SERVICES[service].priority,
         ready_url=f"http://127.0.0.1:{port}/readyz",
         environment={SERVICES[service].port_setting: str(port), "PYTHONUNBUFFERED": "1"},

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import IO
 
 from deploy.local.environment import service_environment, url
-from deploy.local.failure import with_log
+from deploy.local.failure import LocalRunError, with_log
 from deploy.local.home import Home, load_json, save_json
 from deploy.local.infrastructure import Infrastructure, prepare_infrastructure
 from deploy.local.keyfiles import new_admin_key, new_key_ring, read_or_create
 from deploy.local.postgres_places import remove_data
-from deploy.local.preflight import check_ports, take_home
+from deploy.local.preflight import check_ports, check_removable, take_home
 from deploy.local.programs import Program, router_name, service_ports, service_program
 from deploy.local.progress import step
 from deploy.local.readiness import http_not_ready
@@ -32,6 +32,7 @@ from deploy.local.waiting import Check, NotReady, wait_until
 DEFAULT_SERVICES = ("gateway", "router", "monitor")
 INFRASTRUCTURE_TIMEOUT_S = 60.0
 SERVICE_TIMEOUT_S = 60.0
+EXTERNAL_TIMEOUT_S = 15.0  # the user's own broker and database run already, or they do not
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Stack:
 
     def remove(self) -> None:
         """Stops, and deletes the home with all its data, also what of it lies elsewhere."""
+        check_removable(self.home)
         self.down()
         remove_data(self.home)
         shutil.rmtree(self.home.path, ignore_errors=True)
@@ -178,7 +180,8 @@ class Stack:
 
     def _wait_all(self, names: Sequence[str] | Mapping[str, Check], timeout_s: float) -> None:
         for name in names:
-            self._wait(name, timeout_s, ended=("BACKOFF", "EXITED", "FATAL"))
+            patience_s = timeout_s if self._owns(name) else EXTERNAL_TIMEOUT_S
+            self._wait(name, patience_s, ended=("BACKOFF", "EXITED", "FATAL"))
 
     def _wait(self, name: str, timeout_s: float, ended: Sequence[str]) -> None:
         def check_alive() -> str | None:
@@ -189,7 +192,13 @@ class Stack:
             try:
                 wait_until(check_alive, timeout_s, lambda reason: status.update(f"{name}: {reason}"))
             except NotReady as reason:
-                raise with_log(f"{name} is {reason}", self.home.log(name)) from None
+                raise self._failure(name, f"{name} is {reason}") from None
+
+    def _failure(self, name: str, sentence: str) -> LocalRunError:
+        return with_log(sentence, self.home.log(name)) if self._owns(name) else LocalRunError(sentence)
+
+    def _owns(self, name: str) -> bool:
+        return any(program.name == name for program in self._programs)
 
     def _raise_if(self, name: str, ended: Sequence[str]) -> None:
         with suppress(StopIteration):  # the user's own broker or database is none of our programs

@@ -58,7 +58,7 @@ def _message(given: str | None) -> str:
             'Ask something: tallygate chat "Hello"',
             "Or talk: tallygate chat --session my-session",
         )
-    text = sys.stdin.read() if given in (None, "-") else str(given)
+    text = sys.stdin.read().rstrip("\n") if given in (None, "-") else str(given)
     if not text.strip():
         raise refused("the message is empty")
     return text

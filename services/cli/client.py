@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from email.message import Message
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,7 +19,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 class Answer(NamedTuple):
     body: Any
-    headers: Mapping[str, str]
+    headers: Message
     status: int = 200
 
 
@@ -63,7 +64,7 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             raise ProblemError(self._unreachable(error, timeout_s)) from None
 
-    def _read(self, response: IO[bytes], status: int, headers: Mapping[str, str]) -> Answer:
+    def _read(self, response: IO[bytes], status: int, headers: Message) -> Answer:
         raw = response.read()
         try:
             return Answer(json.loads(raw) if raw else None, headers, status)

@@ -3,7 +3,7 @@
 from services.cli.client import Client
 from services.cli.model_form import ModelForm, Provider
 from services.cli.problem import ProblemError
-from shared.registry.models import base_url
+from shared.registry.models import WireFormat, base_url
 
 _TIMEOUT_S = 4.0
 _ANTHROPIC_VERSION = "2023-06-01"
@@ -11,7 +11,7 @@ _ANTHROPIC_VERSION = "2023-06-01"
 
 def models_at_endpoint(form: ModelForm) -> list[str]:
     """Their names, empty when the endpoint does not tell. It may be reachable from the router and not from here."""
-    wire_format = "anthropic" if form.provider is Provider.ANTHROPIC else "openai"
+    wire_format: WireFormat = "anthropic" if form.provider is Provider.ANTHROPIC else "openai"
     try:
         client = Client(base_url(form.endpoint_url or "", wire_format), headers=_headers(form))
         told = client.get("/models", _TIMEOUT_S).body

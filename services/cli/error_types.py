@@ -2,7 +2,7 @@
 
 import difflib
 from dataclasses import asdict
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
@@ -11,7 +11,7 @@ from rich.text import Text
 from services.cli.connection import JsonOption
 from services.cli.output import cell, emit, table
 from services.cli.problem import refused, told
-from shared.errors import CATALOGUE, ErrorType
+from shared.errors import CATALOGUE, ErrorType, failure
 
 
 @told
@@ -23,7 +23,7 @@ def errors(
     if error_type is None:
         emit({"errors": [_entry(one) for one in CATALOGUE]}, as_json, _listed)
     elif error_type in CATALOGUE:
-        emit(_entry(cast("ErrorType", error_type)), as_json, _explained)
+        emit(_entry(error_type), as_json, _explained)
     else:
         near = difflib.get_close_matches(error_type, CATALOGUE, 3)
         tips = (f"Did you mean {' or '.join(near)}?",) if near else ()
@@ -31,7 +31,8 @@ def errors(
 
 
 def _entry(error_type: ErrorType) -> dict[str, Any]:
-    return {"error_type": error_type} | asdict(CATALOGUE[error_type])
+    tips = failure(error_type, "").tips  # with words where the catalogue has placeholders
+    return {"error_type": error_type} | asdict(CATALOGUE[error_type]) | {"tips": tips}
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:

@@ -9,7 +9,7 @@ from services.cli.client import in_path
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.output import cell, emit, instant, table
 from services.cli.problem import told
-from shared.access import Scope, new_api_key
+from shared.access import SCOPES, new_api_key
 
 app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
 
@@ -18,7 +18,9 @@ app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
 @told
 def create(
     tenant: Annotated[str, typer.Option(help="Whose key; a new tenant is made.")],
-    scope: Annotated[list[Scope] | None, typer.Option(help="May be repeated; otherwise all but admin.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"Of {', '.join(SCOPES)}; may be repeated. Otherwise all but admin.")
+    ] = None,
     name: Annotated[str, typer.Option(help="To know it again.")] = "",
     gateway: GatewayOption = None,
     key: KeyOption = None,

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +13,8 @@ from services.cli.connection import GatewayOption, JsonOption, KeyOption, connec
 from services.cli.model_form import ModelForm, Provider
 from services.cli.model_views import tested_text
 from services.cli.output import emit, on_terminal, say
-from services.cli.problem import refused, told
-from services.cli.registration import register_untested, registered
+from services.cli.problem import ProblemError, refused, told
+from services.cli.registration import Registration, register_untested, registered
 from services.cli.wizard import run_wizard
 
 
@@ -70,9 +71,18 @@ def _add(client: Client, form: ModelForm, *, no_test: bool) -> dict[str, Any]:
         return {"model": register_untested(client, form.body()), "test": None}
     with registered(client, form.body()) as registration:
         say(f"Registered {registration.id}; testing it with a real completion ...", "dim")
-        test = registration.test()
+        test = _tested(registration)
         registration.activate()
         return {"model": registration.model, "test": test}
+
+
+def _tested(registration: Registration) -> dict[str, Any]:
+    try:
+        return registration.test()
+    except ProblemError as error:
+        # The gateway's tips are for a model that stays; this one goes.
+        again = f"{registration.id} was taken back: make the change and run the same command again."
+        raise ProblemError(replace(error.problem, tips=(*error.problem.tips, again))) from None
 
 
 def _added(body: dict[str, Any]) -> Text:

@@ -12,10 +12,10 @@ from services.cli.model_add import add
 from services.cli.model_views import model_details, models_table, tested_text
 from services.cli.output import emit, err, on_terminal
 from services.cli.problem import refused, told
-from services.cli.registration import CUSTOM_MODELS, test_model
+from services.cli.registration import CUSTOM_MODELS, try_model
 from shared.registry.models import CUSTOM_PREFIX
 
-app = typer.Typer(no_args_is_help=True, help="Models: add, list, show, test, remove.")
+app = typer.Typer(no_args_is_help=True, help="Models: add, list, test, change, remove.")
 app.command()(add)
 
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="my-model or custom:my-model.")]
@@ -35,9 +35,9 @@ def show(model_id: ModelId, gateway: GatewayOption = None, key: KeyOption = None
     emit(_found(connect(gateway, key), model_id), as_json, model_details)
 
 
-@app.command()
+@app.command("test")
 @told
-def test(
+def try_out(
     model_id: ModelId,
     message: Annotated[str | None, typer.Option(help="What to ask it.")] = None,
     gateway: GatewayOption = None,
@@ -45,7 +45,7 @@ def test(
     as_json: JsonOption = False,
 ) -> None:
     """Ask the model for a real completion, active or not."""
-    emit(test_model(connect(gateway, key), model_id, message), as_json, tested_text)
+    emit(try_model(connect(gateway, key), model_id, message), as_json, tested_text)
 
 
 @app.command()

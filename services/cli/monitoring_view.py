@@ -1,12 +1,13 @@
 """The monitoring summary, for people to read."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from services.cli.output import cell, instant, plain, seconds, table, usd
+from services.cli.output import behind, cell, instant, plain, seconds, table, usd
 
 _STYLES = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}
 _ERRORS_SHOWN = 5
@@ -23,7 +24,7 @@ def summary(body: dict[str, Any]) -> RenderableType:
 def _health(body: dict[str, Any]) -> Text:
     health = body["health"]
     text = Text.assemble((f"● {plain(health['status'])}", _STYLES.get(health["status"], "red")))
-    text.append(f"  as of {instant(body['as_of'])} UTC, the books are {seconds(body['lag_s'])} behind", "dim")
+    text.append(f"  as of {instant(body['as_of'])} UTC, the books are {behind(body['lag_s'])}", "dim")
     for issue in health["issues"]:
         text.append("\n  ! ", "yellow").append(plain(issue))
     return text
@@ -71,15 +72,28 @@ def _errors(errors: list[dict[str, Any]]) -> list[RenderableType]:
     if not errors:
         return []
     text = Text("recent errors", "dim")
-    for one in errors[:_ERRORS_SHOWN]:
-        text.append(f"\n{instant(one['at'])} ", "dim").append(plain(one["model"]), "bold").append("  ")
+    grouped = _grouped(errors)
+    for one, times in grouped[:_ERRORS_SHOWN]:
+        text.append(f"\n{instant(one['at'])} ", "dim").append(plain(one["model"]), "bold")
+        text.append(f" ×{times}  " if times > 1 else "  ")  # noqa: RUF001 - it means times
         text.append(plain(one["error_type"]), "red").append(f": {plain(one['detail'])}")
         for tip in one["tips"]:
             text.append("\n  → ", "cyan").append(plain(tip))
         text.append(f"\n  tallygate show {plain(one['inference_id'])}", "dim")
-    if len(errors) > _ERRORS_SHOWN:
-        text.append(f"\nand {len(errors) - _ERRORS_SHOWN} more; all of them with --json", "dim")
+    if len(grouped) > _ERRORS_SHOWN:
+        text.append(f"\nand {len(grouped) - _ERRORS_SHOWN} more; all of them with --json", "dim")
     return [text]
+
+
+def _grouped(errors: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+    """Retries fail alike: each failure of an inference once, with how often."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    first: dict[tuple[str, ...], dict[str, Any]] = {}
+    for one in errors:
+        same = (one["inference_id"], str(one["model"]), str(one["error_type"]))
+        counts[same] += 1
+        first.setdefault(same, one)
+    return [(one, counts[same]) for same, one in first.items()]
 
 
 def _count(name: str, value: int | None) -> Text:

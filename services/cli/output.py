@@ -68,6 +68,10 @@ def seconds(value: float | None) -> str:
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 
+def behind(lag_s: float) -> str:
+    return f"{seconds(lag_s)} behind" if lag_s else "up to date"
+
+
 def usd(value: float | None) -> str:
     return "" if value is None else f"${value:.6f}".rstrip("0").rstrip(".")
 

@@ -29,7 +29,8 @@ class Problem:
     def parse(cls, told: Mapping[str, Any], status: int) -> "Problem | None":
         """From problem+json or an OpenAI error object; None when it is neither."""
         error = told.get("error", told)
-        if not isinstance(error, dict) or not isinstance(error.get("code"), str):
+        # Others have codes too; tips are ours.
+        if not isinstance(error, dict) or not isinstance(error.get("code"), str) or "tips" not in error:
             return None
         return cls(
             error["code"],
@@ -97,5 +98,5 @@ def _attempt(attempt: Mapping[str, Any], problem: Problem) -> str:
     status = f" ({attempt['upstream_status']})" if attempt.get("upstream_status") else ""
     line = f"{attempt.get('model')} {attempt.get('error_type')}{status}"
     # Often the only attempt failed with the very words of the problem: say them once.
-    same = attempt.get("detail") == problem.detail
+    same = problem.detail.endswith(str(attempt.get("detail")))
     return plain(line if same else f"{line}: {attempt.get('detail')}")

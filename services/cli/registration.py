@@ -26,7 +26,7 @@ class Registration:
 
     def test(self) -> dict[str, Any]:
         """One real completion. Raises ProblemError."""
-        return test_model(self._client, self.id)
+        return try_model(self._client, self.id)
 
     def activate(self) -> None:
         with undisturbed():
@@ -47,13 +47,14 @@ class Registration:
 @contextmanager
 def registered(client: Client, body: dict[str, Any]) -> Iterator[Registration]:
     """The model, inactive; on leaving it is removed unless it was kept, whatever the reason for leaving."""
+    registration: Registration | None = None
     with terminated_as_interrupted():
-        with undisturbed():
-            registration = Registration(client, _created(client, body | {"is_active": False}))
         try:
+            with undisturbed():
+                registration = Registration(client, _created(client, body | {"is_active": False}))
             yield registration
         finally:
-            if not registration.kept:
+            if registration is not None and not registration.kept:
                 registration.remove()
                 say(f"{registration.id} was removed again.", "dim")
 
@@ -62,7 +63,7 @@ def register_untested(client: Client, body: dict[str, Any]) -> dict[str, Any]:
     return _created(client, body | {"is_active": True})
 
 
-def test_model(client: Client, model_id: str, message: str | None = None) -> dict[str, Any]:
+def try_model(client: Client, model_id: str, message: str | None = None) -> dict[str, Any]:
     body = {} if message is None else {"message": message}
     with err().status(f"Asking {model_id} ..."):
         tested: dict[str, Any] = client.post(f"{_path(model_id)}/test", body, COMPLETION_TIMEOUT_S).body

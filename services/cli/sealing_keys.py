@@ -6,7 +6,7 @@ import typer
 
 from services.cli.connection import JsonOption
 from services.cli.output import cell, emit
-from services.cli.problem import told
+from services.cli.problem import refused, told
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
 
@@ -25,6 +25,8 @@ def make_key(
     as_json: JsonOption = False,
 ) -> None:
     """Print a fresh entry for TALLYGATE_KEYS. Put it first to seal with it, and keep the old ones to open."""
+    if not kid.isprintable() or not kid or set(kid) & set(":, "):
+        raise refused(f"{kid!r} is no key id: it may not be empty, nor hold a colon, comma or space")
     entry = new_key(kid)
     KeyRing.parse(entry)
     emit({"kid": kid, "key": entry}, as_json, lambda body: cell(body["key"]))

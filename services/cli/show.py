@@ -1,6 +1,7 @@
 """`tallygate show`: the timeline of one inference."""
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Annotated, Any
 
 import typer
@@ -38,8 +39,8 @@ def timeline_tree(body: dict[str, Any]) -> RenderableType:
     if body["candidates"]:
         _add_all(tree.add("candidates"), map(_candidate, body["candidates"]))
     attempts = tree.add("attempts" if body["attempts"] else Text("no attempts", "dim"))
-    for attempt in body["attempts"]:
-        _add_error(attempts.add(_attempt(attempt)), attempt["error"])
+    for attempt, following in zip_longest(body["attempts"], body["attempts"][1:]):
+        _add_error(attempts.add(_attempt(attempt)), attempt["error"], tips=not _fails_alike(attempt, following))
     if body["error"] and not any(attempt["error"] == body["error"] for attempt in body["attempts"]):
         _add_error(tree.add("error"), body["error"])
     return tree
@@ -56,7 +57,7 @@ def _asked(body: dict[str, Any]) -> Text:
 
 
 def _candidate(one: dict[str, Any]) -> Text:
-    mark = ("✓ ", "green") if one["chosen"] else ("– ", "dim")
+    mark = ("✓ ", "green") if one["chosen"] else ("- ", "dim")
     return Text.assemble(mark, (plain(one["model"]), "bold" if one["chosen"] else ""), f"  {plain(one['reason'])}")
 
 
@@ -74,11 +75,19 @@ def _attempt(one: dict[str, Any]) -> Text:
     return text
 
 
-def _add_error(branch: Tree, error: dict[str, Any] | None) -> None:
+def _fails_alike(attempt: dict[str, Any], following: dict[str, Any] | None) -> bool:
+    """A retry that failed in the same way: its tips are the same, and come after the last one."""
+    if following is None or not attempt["error"] or not following["error"]:
+        return False
+    kinds = {(one["model"], one["error"]["error_type"]) for one in (attempt, following)}
+    return len(kinds) == 1
+
+
+def _add_error(branch: Tree, error: dict[str, Any] | None, *, tips: bool = True) -> None:
     if error is None:
         return
     text = Text.assemble((plain(error["error_type"]), "bold red"), f": {plain(error['detail'])}")
-    for tip in error.get("tips") or ():
+    for tip in (error.get("tips") or ()) if tips else ():
         text.append("\n→ ", "cyan").append(plain(tip))
     branch.add(text)
 

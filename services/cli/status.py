@@ -10,10 +10,12 @@ from rich.text import Text
 from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect, gateway_url, monitor_url, router_urls
 from services.cli.monitoring import PATH
-from services.cli.output import cell, emit, plain, seconds, table
+from services.cli.output import behind, cell, emit, plain, table
 from services.cli.problem import ProblemError, told
 
 _TIMEOUT_S = 5.0
+# Readiness needs no key, so a missing one says nothing about it.
+_READY_ALL_THE_SAME = {None, "authentication_failed", "permission_denied"}
 
 
 class Readiness(NamedTuple):
@@ -34,7 +36,7 @@ def status(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOp
     services += [("router", url) for url in router_urls(os.environ)]
     seen = [readiness(service, url) for service, url in services]
     books = _books(base, key)
-    ready = all(one.ready for one in seen) and books["problem"] is None
+    ready = all(one.ready for one in seen) and books["error_type"] in _READY_ALL_THE_SAME
     emit({"ready": ready, "services": [one._asdict() for one in seen], "books": books}, as_json, _view)
     if not ready:
         raise typer.Exit(1)
@@ -58,9 +60,10 @@ def _books(gateway: str, key: str | None) -> dict[str, Any]:
     try:
         body = connect(gateway, key).get(PATH).body
     except ProblemError as error:
-        return {"lag_s": None, "open_attempts": None, "health": None, "problem": error.problem.detail}
-    health = body["health"]["status"]
-    return {"lag_s": body["lag_s"], "open_attempts": body["attempts"]["open"], "health": health, "problem": None}
+        told = {"error_type": error.problem.error_type, "problem": error.problem.detail}
+        return {"lag_s": None, "open_attempts": None, "health": None} | told
+    seen = {"lag_s": body["lag_s"], "open_attempts": body["attempts"]["open"], "health": body["health"]["status"]}
+    return seen | {"error_type": None, "problem": None}
 
 
 def _view(body: dict[str, Any]) -> RenderableType:
@@ -75,6 +78,6 @@ def _view(body: dict[str, Any]) -> RenderableType:
 def _books_text(books: dict[str, Any]) -> Text:
     if books["problem"] is not None:
         return Text.assemble(("books ", "bold"), ("cannot be read", "red"), f": {plain(books['problem'])}")
-    lag, waiting = seconds(books["lag_s"]), books["open_attempts"]
-    text = Text.assemble(("books ", "bold"), f"{lag} behind · {waiting} open attempts in the last hour · models ")
+    opened = f"{books['open_attempts']} open attempts in the last hour"
+    text = Text.assemble(("books ", "bold"), f"{behind(books['lag_s'])} · {opened} · models ")
     return text.append(plain(books["health"]), "green" if books["health"] == "healthy" else "yellow")

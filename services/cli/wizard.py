@@ -57,7 +57,7 @@ def _after_failure(registration: Registration) -> _Next:
     ).unsafe_ask()
     if choice == "keep":
         registration.keep_inactive()
-        say(f"{registration.id} is kept, inactive. Later: tallygate models test {registration.id}, then activate it.")
+        say(f"{registration.id} is kept, inactive. When it works: tallygate models activate {registration.id}")
     return "edit" if choice == "edit" else "done"
 
 

@@ -62,14 +62,17 @@ def _model(form: ModelForm) -> str | None:
 
 
 def _price(form: ModelForm) -> ModelForm:
-    asked = "USD per million {} tokens (empty: unknown):"
-    before = None if form.input_price is None else f"{form.input_price:g}"
-    given = _text(asked.format("input"), before, _price_problem)
+    given = _text("USD per million input tokens (empty: unknown):", _number(form.input_price), _price_problem)
     if not given:
         return replace(form, input_price=None, output_price=None)
-    before = f"{form.output_price if form.output_price is not None else float(given):g}"
-    output = _text("USD per million output tokens:", before, lambda text: _price_problem(text or "?"))
+    output = _text(
+        "USD per million output tokens:", _number(form.output_price), lambda text: _price_problem(text or "?")
+    )
     return replace(form, input_price=float(given), output_price=float(output))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def _id_problem(text: str) -> str | None:

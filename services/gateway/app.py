@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -44,7 +45,16 @@ def make_app(settings: GatewaySettings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.extend(health_routes("gateway"))
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document with the key that every route asks for."""
+    document = FastAPI.openapi(app)
+    schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
+    schemes["ApiKey"] = {"type": "http", "scheme": "bearer", "description": "A key made by: tallygate keys create"}
+    return document
 
 
 @asynccontextmanager

@@ -47,6 +47,7 @@ class Progress:
     work: Work
     calls: int = 1
     failed: list[FailedCall] = field(default_factory=list)
+    unreported: list[AttemptEnded] = field(default_factory=list)
     open_call: OpenCall | None = None
     settling: asyncio.Task[InferenceSettled] | None = None
 
@@ -109,7 +110,7 @@ class Attempts:
                 if decision.action == "give_up" or following is None or progress.remaining_s <= 0:
                     return await self._settle(progress, self._settle_failed(progress, outcome, traced))
                 await asyncio.sleep(decision.delay_s)
-                started = await self._start_next(progress, following, outcome.ended, traced)
+                started = await self._start_next(progress, following, traced)
                 if following is not candidate:
                     break
         raise AssertionError("a selection without candidates is never run")
@@ -150,6 +151,7 @@ class Attempts:
             span.fail(told.error_type)
         progress.open_call = None
         progress.failed.append(FailedCall(model, told, ended))
+        progress.unreported.append(ended)
         _count(ended)
         return progress.failed[-1]
 
@@ -169,13 +171,15 @@ class Attempts:
         timeout_s = max(0.001, min(model.timeout_s, progress.remaining_s))
         return await self._transport.complete(model, secrets, progress.work.body, str(started.attempt_id), timeout_s)
 
-    async def _start_next(
-        self, progress: Progress, candidate: Candidate, ended: AttemptEnded, traced: Traced
-    ) -> AttemptStarted:
+    async def _start_next(self, progress: Progress, candidate: Candidate, traced: Traced) -> AttemptStarted:
         """The outcome of the last call and the start of the next one go on record together."""
         progress.calls += 1
-        started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, utc_now())
-        await self._report(traced.traceparent, ended, started)
+        now = utc_now()
+        started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
+        # Open from here on: when this is cut short, the start may be on record all the same.
+        progress.open_call = OpenCall(candidate.model, started, now)
+        await self._report(traced.traceparent, *progress.unreported, started)
+        progress.unreported.clear()
         return started
 
     async def _settle_completed(
@@ -186,7 +190,7 @@ class Attempts:
         ended = reports.attempt_succeeded(started, candidate.model, completion, began_at, now)
         _count(ended)
         settled = reports.completed(progress.work, ended, now)
-        await self._report(traced.traceparent, ended, settled)
+        await self._report(traced.traceparent, *progress.unreported, ended, settled)
         partition = progress.work.request.reply_partition
         if partition is not None:
             reply = reports.reply_completed(self._ring, settled, completion.body)
@@ -197,7 +201,7 @@ class Attempts:
         settlement: Settlement = "expired" if last.failure.error_type == "expired" else "failed"
         error = last.failure if settlement == "expired" else progress.error
         settled = reports.failed(progress.work, settlement, error, last.ended, utc_now())
-        await self._report(traced.traceparent, last.ended, settled)
+        await self._report(traced.traceparent, *progress.unreported, settled)
         partition = progress.work.request.reply_partition
         if partition is not None:
             reply = reports.reply_failed(settled, error, tuple(progress.failed))

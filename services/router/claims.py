@@ -18,7 +18,6 @@ from services.router.attempts import Attempts
 from services.router.intake import Intake
 from services.router.reporter import Reporter
 from services.router.work import Refused, Work
-from shared.db.pool import RETRYABLE
 from shared.errors import failure
 from shared.events import AttemptStarted, utc_now
 from shared.events.codec import UnreadableMessageError
@@ -111,6 +110,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         """Let calls finish for drain_s, then hand the rest back."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=drain_s)
+        await asyncio.sleep(0)  # a task that is cancelled before its first step could not hand anything back
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -163,20 +163,15 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
         """None when the record cannot be read: it is then on the dead-letter topic."""
-        while True:
-            try:
-                return await self._intake.prepare(record)
-            except UnreadableMessageError as error:
-                await self._dead_letter(record, str(error))
-                return None
-            except RETRYABLE as error:
-                logger.warning("intake.waiting", reason=type(error).__name__)
-                await asyncio.sleep(_RETRY_S)
-            except Exception as error:
-                # A message that nobody foresaw must not stop its partition, nor be skipped silently.
-                logger.exception("intake.failed", partition=record.partition, offset=record.offset)
-                await self._dead_letter(record, f"could not be prepared: {type(error).__name__}")
-                return None
+        try:
+            return await self._intake.prepare(record)
+        except UnreadableMessageError as error:
+            await self._dead_letter(record, str(error))
+        except Exception as error:
+            # A message that nobody foresaw must not stop its partition, nor be skipped silently.
+            logger.exception("intake.failed", partition=record.partition, offset=record.offset)
+            await self._dead_letter(record, f"could not be prepared: {type(error).__name__}")
+        return None
 
     async def _dead_letter(self, record: ConsumerRecord, reason: str) -> None:
         while True:

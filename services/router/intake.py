@@ -1,18 +1,27 @@
 """From a record on the request topic to work, or to the reason why there is none."""
 
+import asyncio
+from datetime import UTC, datetime
+
 import orjson
+import structlog
 from aiokafka import ConsumerRecord
 
 from services.router.selection import needs_of, select
 from services.router.work import Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
+from shared.db.pool import RETRYABLE
 from shared.errors import failure
 from shared.events import InferenceRequested, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
-from shared.registry import Registry, canonical_reference
+from shared.registry import Registry, TenantModels, canonical_reference
 from shared.telemetry.traces import TRACEPARENT, valid_traceparent
+
+logger = structlog.get_logger(__name__)
+
+_REGISTRY_WAIT_S = 2.0
 
 
 class Intake:
@@ -25,21 +34,34 @@ class Intake:
         request = decode(REQUESTS, record.headers, record.value)
         if not isinstance(request, InferenceRequested):
             raise UnreadableMessageError(f"{type(request).__name__} is not a request")
+        if "accepted_at" not in request.model_fields_set:  # an upstream service that leaves it out
+            published_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            request = request.model_copy(update={"accepted_at": published_at})
         traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
         if request.expires_at <= utc_now():
             told = failure("expired", "the deadline had passed when a router took the request")
             return Refused(request, "expired", told, traceparent)
         body, size = self._input_of(request)
-        models = await self._registry.at_least(request.tenant_id, request.registry_version)
-        reference = canonical_reference(request.request_model)
-        if reference is not None and models.get(reference) is None:
-            models = await self._registry.refresh(request.tenant_id)
+        models = await self._models(request)
         needs = needs_of(request.request_model, body, size, request.options)
         selection = select(needs, models)
         if not selection.candidates:
             told = failure("no_model_available", selection.why_none)
             return Refused(request, "failed", told, traceparent)
         return Work(request, body, selection, Source(record.partition, record.offset), traceparent)
+
+    async def _models(self, request: InferenceRequested) -> TenantModels:
+        """As new as the request asks for. While the database is away, what is known serves: others wait behind."""
+        reference = canonical_reference(request.request_model)
+        try:
+            async with asyncio.timeout(_REGISTRY_WAIT_S):
+                models = await self._registry.at_least(request.tenant_id, request.registry_version)
+                if reference is not None and models.get(reference) is None:
+                    models = await self._registry.refresh(request.tenant_id)
+        except RETRYABLE as error:
+            logger.warning("registry.not_read", reason=type(error).__name__, tenant=request.tenant_id)
+            return self._registry.of(request.tenant_id)
+        return models
 
     def _input_of(self, request: InferenceRequested) -> tuple[dict[str, object], int]:
         if request.sealed_input is None:

@@ -13,6 +13,12 @@ from shared.events.settings import KafkaSettings
 from shared.registry import ProviderSettings
 
 
+class RouterDatabaseSettings(DatabaseSettings):
+    """A router only reads the registry, so it needs few connections."""
+
+    database_pool_size: int = 2
+
+
 class RouterSettings(BaseSettings):
     """`TALLYGATE_*` and `TALLYGATE_ROUTER_*`."""
 
@@ -32,6 +38,6 @@ class RouterSettings(BaseSettings):
     max_answer_bytes: int = 3_500_000  # sealed and in base64 it still fits a record of 5 MiB
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
-    database: DatabaseSettings = Field(default_factory=lambda: DatabaseSettings(database_pool_size=2))
+    database: RouterDatabaseSettings = Field(default_factory=RouterDatabaseSettings)
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)

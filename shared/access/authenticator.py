@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from shared.access.caller import Caller
 from shared.access.keys import ApiKey, hash_key, parse_key
 from shared.access.store import KeyReader
+from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 
 _KEPT = 10_000
 _KEPT_S = 30.0  # a revocation whose notification was lost takes effect after this
+_KEPT_WITHOUT_DATABASE_S = 300.0  # as long as the registry is served without it
 _TIPS = (
     "Send your key as 'Authorization: Bearer tg_...' (or x-api-key).",
     "Make one: tallygate keys create --tenant <tenant>",
@@ -23,8 +25,9 @@ class Authenticator:
         self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
 
     def changed(self, _key_id: str | None) -> None:
-        """Keys change rarely: forget all of them rather than keep an index."""
-        self._known.clear()
+        """Keys change rarely: forget all of them rather than keep an index. Look-ups under way may have read
+        what is no longer so; they write into the old dictionary."""
+        self._known = OrderedDict()
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:
         """Raises TallygateError (401). The text says what is missing, never what was sent."""
@@ -34,19 +37,26 @@ class Authenticator:
             detail = "the API key is not one of this gateway's" if text else "the request carries no API key"
             raise _refused(detail)
         digest = hash_key(key.text)
-        known = self._known.get(digest)
-        if known is not None and known[1] > asyncio.get_running_loop().time():
-            return known[0]
-        return await self._look_up(key, digest)
+        caller, read_at = self._known.get(digest, (None, 0.0))
+        age_s = asyncio.get_running_loop().time() - read_at
+        if caller is not None and age_s < _KEPT_S:
+            return caller
+        try:
+            return await self._look_up(key, digest)
+        except RETRYABLE:
+            if caller is not None and age_s < _KEPT_WITHOUT_DATABASE_S:
+                return caller
+            raise
 
     async def _look_up(self, key: ApiKey, digest: bytes) -> Caller:
+        known = self._known
         caller = await self._reader.caller_of(key)
         if caller is None:
-            self._known.pop(digest, None)
+            known.pop(digest, None)
             raise _refused("the API key is unknown or was revoked")
-        self._known[digest] = (caller, asyncio.get_running_loop().time() + _KEPT_S)
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
+        known[digest] = (caller, asyncio.get_running_loop().time())
+        while len(known) > _KEPT:
+            known.popitem(last=False)
         return caller
 
 

@@ -5,7 +5,7 @@ import re
 import secrets
 from typing import NamedTuple
 
-_FORM = re.compile(r"^tg_([0-9a-f]{8})_([A-Za-z0-9_-]{20,100})$")
+_FORM = re.compile(r"tg_([0-9a-f]{8})_([A-Za-z0-9_-]{20,100})")
 
 
 class ApiKey(NamedTuple):
@@ -19,7 +19,7 @@ def new_api_key() -> ApiKey:
 
 
 def parse_key(text: str) -> ApiKey | None:
-    found = _FORM.match(text)
+    found = _FORM.fullmatch(text)
     return ApiKey(found[1], text) if found else None
 
 

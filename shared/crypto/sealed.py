@@ -1,7 +1,6 @@
 """Seal and open. The text form is base64 of: version, key id, nonce, ciphertext with its tag."""
 
 import base64
-import binascii
 import os
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from shared.crypto.keys import KeyRing
 
 _VERSION = 1
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
 
 
 class SealedContext(NamedTuple):
@@ -58,6 +58,8 @@ def _parts(sealed: str) -> tuple[str, bytes, bytes]:
             raise UnreadableSecretError(f"its format {raw[0]} is not known to this version")
         start = 2 + raw[1]
         kid = raw[2:start].decode()
-        return kid, raw[start : start + _NONCE_BYTES], raw[start + _NONCE_BYTES :]
-    except (binascii.Error, IndexError, UnicodeDecodeError):
+    except (ValueError, IndexError):  # not base64, not ASCII, cut short
         raise UnreadableSecretError("it is not in the sealed format") from None
+    if len(raw) < start + _NONCE_BYTES + _TAG_BYTES:
+        raise UnreadableSecretError("it is not in the sealed format")
+    return kid, raw[start : start + _NONCE_BYTES], raw[start + _NONCE_BYTES :]

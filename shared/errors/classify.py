@@ -17,6 +17,7 @@ _BY_STATUS: dict[int, ErrorType] = {
     402: "quota_exceeded",
     403: "permission_denied",
     405: "endpoint_not_found",
+    408: "read_timeout",
     413: "payload_too_large",
     503: "overloaded",
     529: "overloaded",
@@ -29,6 +30,7 @@ _CONTEXT_LENGTH = re.compile(
 )
 _FILTERED = re.compile(r"content[ _](?:filter|policy|management)|safety system", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient_quota|billing|credit balance|exceeded your current quota", re.IGNORECASE)
+_NO_CREDIT = re.compile(r"insufficient_quota|credit balance is too low", re.IGNORECASE)  # Anthropic says so with a 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class UpstreamError:
         if not isinstance(error, dict):
             return cls(str(error), "")
         message = error.get("message") or error.get("detail") or error.get("msg") or orjson.dumps(error).decode()
-        return cls(str(message), f"{error.get('type') or ''} {error.get('code') or ''}".strip())
+        return cls(_worded(message), f"{error.get('type') or ''} {error.get('code') or ''}".strip())
 
 
 def classify(
@@ -90,6 +92,8 @@ def error_type_of(status: int, told: UpstreamError) -> ErrorType:
         return "overloaded" if "overloaded" in told.code else "server_error"
     if status < 400:
         return "endpoint_not_found"
+    if _NO_CREDIT.search(words):
+        return "quota_exceeded"
     if _CONTEXT_LENGTH.search(words):
         return "context_length_exceeded"
     return "content_filtered" if _FILTERED.search(words) else "invalid_request"
@@ -105,7 +109,7 @@ def retry_after_s(value: str | None, now: datetime | None = None) -> float | Non
         pass
     try:
         at = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (at - (now or datetime.now(UTC))).total_seconds()) if at.tzinfo else None
 
@@ -114,6 +118,13 @@ def _names_a_model(told: UpstreamError) -> bool:
     return "model" in told.code or "not_found_error" in told.code or "model" in told.message.lower()
 
 
+def _worded(message: Any) -> str:
+    """FastAPI lists what is wrong and repeats the input with it; the place and the reason are enough."""
+    if not isinstance(message, list) or not all(isinstance(one, dict) and "msg" in one for one in message):
+        return str(message)
+    return "; ".join(f"{'.'.join(map(str, one.get('loc') or ()))}: {one['msg']}" for one in message)
+
+
 def _one_line(body: bytes) -> str:
-    text = re.sub(r"<[^>]*>", " ", body[:2000].decode("utf-8", "replace"))
-    return " ".join(text.split())[:200]
+    """Not cut here: half a secret could not be recognized any more by those who redact the text."""
+    return " ".join(re.sub(r"<[^<>]*>", " ", body.decode("utf-8", "replace")).split())

@@ -6,11 +6,12 @@ MAX_DETAIL_CHARS = 600
 
 _SECRET = re.compile(
     r"""
-      \b(?:sk|pk|rk|tg|gsk|hf|xai|ghp|glpat)[-_][A-Za-z0-9_\-*.]{4,}       # keys by their usual prefixes
-    | \bAIza[A-Za-z0-9_\-]{10,}
-    | (?P<bearer>\b[Bb]earer\s+)[^\s"',;]+
-    | (?P<named>\b[Aa]pi[-_]?[Kk]ey["']?\s?[:=]\s?["']?)[^\s"',;&]+
-    | (?P<url>://)[^/\s:@]+:[^/\s@]+(?=@)                                 # user:password in a URL
+      \b(?:sk|pk|rk|tg|gsk|csk|hf|xai|nvapi|pplx|gh[opsu]|github_pat|glpat)[-_][A-Za-z0-9_\-*.]{4,}  # usual prefixes
+    | \b(?:AIza|AKIA|ASIA|r8_)[A-Za-z0-9_\-]{10,}
+    | \beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-.]+                           # a JSON web token
+    | (?P<bearer>\b(?i:bearer)\s+)[^\s"',;]+
+    | (?P<named>(?i:api[-_ ]?key)["']?\s?[:=]\s?["']?)[^\s"',;&]+
+    | (?P<url>://)[^/\s]+(?=@)                                            # user:password in a URL
     """,
     re.VERBOSE,
 )
@@ -19,10 +20,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """The text without the given secrets and without anything that looks like a key, cut to a sane length."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[redacted]")
-    text = _SECRET.sub(_keep_the_name, _CONTROL.sub(" ", text))
+    text = _CONTROL.sub(" ", text)
+    # The longest first: a secret may begin with another one.
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "[redacted]")
+    text = _SECRET.sub(_keep_the_name, text)
     return text if len(text) <= MAX_DETAIL_CHARS else text[: MAX_DETAIL_CHARS - 1] + "…"
 
 

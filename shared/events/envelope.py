@@ -10,7 +10,7 @@ from pydantic import UUID7, AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.telemetry.traces import TRACEPARENT
 
-KafkaHeaders = Sequence[tuple[str, bytes]]
+KafkaHeaders = Sequence[tuple[str, bytes | None]]  # Kafka allows a header without a value
 TenantId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Instant = AwareDatetime
 
@@ -67,9 +67,9 @@ class Event(BaseModel):
         return headers
 
 
-def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
-    """The first header of that name as text, or None."""
+def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None:
+    """The first header of that name that has a value, as text, or None."""
     for known, value in headers:
-        if known == name:
+        if known == name and value is not None:
             return value.decode("utf-8", "replace")
     return None

@@ -23,7 +23,8 @@ class Provider(BaseModel):
 class ProviderSettings(BaseSettings):
     """For example [{"name": "openai", "base_url": "https://host/v1", "api_key": "...", "models": ["gpt-5"]}]"""
 
-    model_config = SettingsConfigDict(env_prefix="TALLYGATE_")
+    # A setting that is wrong is told without its value, which holds keys.
+    model_config = SettingsConfigDict(env_prefix="TALLYGATE_", hide_input_in_errors=True)
 
     providers: tuple[Provider, ...] = ()
 

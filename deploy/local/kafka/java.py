@@ -33,7 +33,7 @@ def install(tools: list[str], environment: Mapping[str, str]) -> None:
     packages = [PACKAGES[tool] for tool in tools]
     command = f"apt-get update && apt-get install -y {' '.join(packages)}"
     missing = " and ".join({"java": f"Java {MINIMUM_JAVA} or newer", "mvn": "Maven"}[tool] for tool in tools)
-    if not shutil.which("apt-get"):
+    if not shutil.which("apt-get", path=environment.get("PATH")):
         raise LocalRunError(f"{missing} was not found; install it with your package manager.")
     if os.geteuid() != 0:
         raise LocalRunError(f"{missing} was not found; install it with: sudo sh -c '{command}'")

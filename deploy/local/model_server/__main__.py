@@ -8,9 +8,7 @@ from deploy.local.model_server.running import serve
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="model_server", description="A model server with every fault on demand."
-    )
+    parser = argparse.ArgumentParser(prog="model_server", description="A model server with every fault on demand.")
     parser.add_argument("--port", type=int, default=9100, help="0 picks a free one")
     parser.add_argument("--host", default="127.0.0.1")
     arguments = parser.parse_args()

@@ -53,9 +53,7 @@ class Completions:
         call = Call(entry.seq, path, wire, question, behaviour, request.key, earlier_calls, problem)
         return Exchange(plan_call(call), request.keep_alive, entry)
 
-    def _enter(
-        self, request: Request, path: str, wire: Wire, question: Question, behaviour: Behaviour
-    ) -> Entry:
+    def _enter(self, request: Request, path: str, wire: Wire, question: Question, behaviour: Behaviour) -> Entry:
         request_id = request.header(b"x-request-id")
         entry = Entry(
             seq=self._ledger.next_seq(),

@@ -143,7 +143,5 @@ ERRORS = {
         "api_error",
         "Service temporarily unavailable",
     ),
-    "fault-529": ErrorAnswer(
-        529, "overloaded_error", "overloaded", "Overloaded", "overloaded_error", "Overloaded"
-    ),
+    "fault-529": ErrorAnswer(529, "overloaded_error", "overloaded", "Overloaded", "overloaded_error", "Overloaded"),
 }

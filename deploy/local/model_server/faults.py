@@ -13,9 +13,7 @@ HUGE_PIECE = b"x" * 65_536
 MIB = 1024 * 1024
 
 NOT_FOUND_PAGE = plan.whole(404, http1.HTML, b"<html><body><h1>404 Not Found</h1></body></html>")
-SIGN_IN_PAGE = plan.whole(
-    200, http1.HTML, b"<html><body><h1>Welcome</h1><p>Please sign in.</p></body></html>"
-)
+SIGN_IN_PAGE = plan.whole(200, http1.HTML, b"<html><body><h1>Welcome</h1><p>Please sign in.</p></body></html>")
 
 _FILLER = "\u241f"
 _FILLER_JSON = b"\\u241f"

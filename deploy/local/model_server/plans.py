@@ -34,9 +34,7 @@ def _demo_tokens(call: Call) -> Plan:
 
 def _demo_tools(call: Call) -> Plan:
     tool = call.question.tool
-    return (
-        _demo(call) if tool is None else answer_plan(call, answer.tool_answer(call.question, call.seq, tool))
-    )
+    return _demo(call) if tool is None else answer_plan(call, answer.tool_answer(call.question, call.seq, tool))
 
 
 def _flaky(call: Call) -> Plan:

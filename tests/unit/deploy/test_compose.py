@@ -6,8 +6,10 @@ from typing import Any, cast
 
 import opentelemetry.sdk.environment_variables as opentelemetry_names
 import pytest
+import typer
 from ruamel.yaml import YAML
 
+from services.__main__ import app
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
@@ -70,6 +72,15 @@ def test_gets_only_variables_that_it_reads(name: str) -> None:
     assert all(hasattr(opentelemetry_names, one) for one in opentelemetry)
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_runs_commands_that_there_are(name: str) -> None:
+    command = OURS[name]["command"]
+    lines = command[-1].split(" && ") if command[0] == "sh" else [" ".join(command)]
+    for program, *words in map(str.split, lines):
+        assert program == "tallygate"
+        assert _is_command(words), words
+
+
 @pytest.mark.parametrize("name", ["gateway", "router", "monitor"])
 def test_starts_after_the_schema_and_the_topics(name: str) -> None:
     assert {one: wait["condition"] for one, wait in SERVICES[name]["depends_on"].items()} == {
@@ -100,6 +111,13 @@ def test_ports_are_open_to_this_machine_only() -> None:
 
 def test_the_broker_creates_no_topic_by_itself() -> None:
     assert SERVICES["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+
+
+def _is_command(words: list[str]) -> bool:
+    known: Any = typer.main.get_command(app)
+    for word in words:
+        known = getattr(known, "commands", {}).get(word)
+    return known is not None and not hasattr(known, "commands")
 
 
 def _runs_once(name: str) -> bool:

@@ -26,7 +26,7 @@ def test_every_program_comes_back_and_has_time_to_stop() -> None:
     section = parsed(program_section(service_program("router-1", 8011), LOG))["program:router-1"]
     assert (section["autorestart"], section["stopwaitsecs"]) == ("true", "30")
     assert 'TALLYGATE_ROUTER_PORT="8011"' in section["environment"]
-    assert section["command"].endswith("-m services router")
+    assert section["command"].endswith("-m services serve router")
 
 
 def test_a_command_survives_spaces_and_percent_signs() -> None:

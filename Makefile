@@ -1,0 +1,63 @@
+# Tallygate: one command each. `make` lists them.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.14 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+STAMP := .venv/setup.done
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-llm run stop test check format lock bench clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## install the locked dependencies into .venv (instant when nothing changed)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found; on Debian or Ubuntu: sudo apt-get install -y python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Python's venv module is missing."; \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(notdir $(PYTHON))-venv; } || { \
+		echo "Install it; on Debian or Ubuntu: sudo apt-get install -y $(notdir $(PYTHON))-venv" >&2; exit 1; }
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@echo "Installing the locked dependencies into .venv ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	@touch $(STAMP)
+
+demo: setup ## a guided tour of everything, on this machine, with nothing else needed
+	@exec $(BIN)/python -m deploy.local.tour
+
+demo-llm: setup ## a real small language model answers through the whole path (compiles llama.cpp once)
+	@exec $(BIN)/python -m deploy.local.demo_llm
+
+run: setup ## run broker, database and all services; Ctrl-C stops them
+	@exec $(BIN)/python -m deploy.local run
+
+stop: setup ## stop what runs here
+	@$(BIN)/python -m deploy.local down
+
+test: setup ## run all tests
+	@$(BIN)/python -m pytest
+
+check: setup ## format, lint, types, layers, and the generated documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m services asyncapi --check docs/asyncapi.json
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+format: setup ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## pin all dependencies anew (needs uv)
+	uv pip compile --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+
+bench: setup ## measure latency, throughput and CPU, side by side with a direct call
+	@$(BIN)/python -m benchmarks
+
+clean: ## stop what runs here; delete the data, the environment and all caches
+	@test ! -x $(BIN)/python || $(BIN)/python -m deploy.local clean
+	rm -rf .venv *.egg-info build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,80 @@
+"""`python -m benchmarks`: what Tallygate costs, on this machine, now."""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from benchmarks import books as books_bench
+from benchmarks import memory as memory_bench
+from benchmarks.measure import Options
+from benchmarks.run import run
+from deploy.local.failure import LocalRunError
+from deploy.local.progress import say
+
+app = typer.Typer(add_completion=False, help=__doc__)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    seconds: Annotated[float, typer.Option(help="For each point.", min=0.5, max=120)] = 5.0,
+    rounds: Annotated[int, typer.Option(min=1, max=50)] = 3,
+    callers: Annotated[str, typer.Option(help="Numbers of callers, with commas.")] = "1,16,64",
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file too.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One short round: figures are rough.")] = False,
+) -> None:
+    """Measure latency, throughput, CPU and memory beside a direct call and a plain proxy."""
+    if context.invoked_subcommand is None:
+        options = Options(1.5, 1, _numbers(callers)) if quick else Options(seconds, rounds, _numbers(callers))
+        _exit(run(options, json))
+
+
+@app.command()
+def memory(calls: Annotated[int, typer.Option(min=1, max=2000)] = 2000) -> None:
+    """One router with many calls in flight: how much memory it needs."""
+    _exit(memory_bench.run(calls))
+
+
+@app.command()
+def books(events: Annotated[int, typer.Option(min=3000, max=3_000_000)] = 100_000) -> None:
+    """How many events a second one monitor books."""
+    _exit(books_bench.run(events))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.isdecimal() and 1 <= int(part) <= 1000 for part in parts):
+        raise typer.BadParameter(f"whole numbers from 1 to 1000, with commas, not {text!r}")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _exit(succeeded: bool) -> NoReturn:
+    """A budget that is not met is a figure; books that do not balance are a failure."""
+    raise typer.Exit(0 if succeeded else 1)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Once: what follows is stopping, which must come to its end."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main(run_app: Callable[[], None] = app) -> None:
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    try:
+        run_app()
+    except LocalRunError as sentence:
+        say(str(sentence))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

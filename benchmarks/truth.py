@@ -1,0 +1,69 @@
+"""Was what we measured right? The audit, the monitor's totals, and what the model server really received."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.measure import Measurement
+from benchmarks.plan import TALLYGATE
+from benchmarks.system import System
+
+_AUDIT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Counts of the same calls by those who sent, received and booked them."""
+
+    sent: int
+    received: int
+    request_ids: int
+    booked_inferences: int
+    booked_attempts: int
+    balanced: bool
+    violations: list[str]
+    problems: int = 0
+    restarted: tuple[str, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        counts = {self.sent, self.received, self.request_ids, self.booked_inferences, self.booked_attempts}
+        return len(counts) == 1 and self.balanced and not self.problems and not self.restarted
+
+
+def find_truth(
+    system: System, measured: Sequence[Measurement], request_ids: Sequence[str | None], pids: dict[str, int]
+) -> Truth:
+    ours = [one for one in measured if one.point.target == TALLYGATE]
+    books, report = system.api.books(), audit(system)
+    return Truth(
+        sent=sum(one.result.succeeded for one in ours),
+        received=sum(one.received for one in ours),
+        request_ids=len({one for one in request_ids if one is not None}),
+        booked_inferences=books["requests"]["total"],
+        booked_attempts=books["attempts"]["total"],
+        balanced=report["balanced"],
+        violations=report["violations"],
+        problems=sum(one.result.problems for one in measured),
+        restarted=tuple(name for name, pid in system.pids.items() if pids[name] != pid),
+    )
+
+
+def audit(system: System) -> dict[str, Any]:
+    finished = subprocess.run(
+        [sys.executable, "-m", "services", "audit", "--json"],
+        env={**os.environ, **system.stack.environment()},
+        capture_output=True,
+        text=True,
+        timeout=_AUDIT_S,
+        check=False,
+    )
+    try:
+        report: dict[str, Any] = json.loads(finished.stdout)
+    except ValueError:
+        return {"balanced": False, "violations": [f"the audit failed: {finished.stderr.strip()[-500:]}"]}
+    return report

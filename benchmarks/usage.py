@@ -1,0 +1,55 @@
+"""What processes have used: CPU-seconds, user and system, and memory; each with its children."""
+
+from collections.abc import Mapping
+
+import psutil
+
+_MB = 1_000_000
+
+
+def cpu_by_process(pids: Mapping[str, int]) -> dict[str, float]:
+    """CPU-seconds since each one started."""
+    return {name: _cpu_s(psutil.Process(pid)) for name, pid in pids.items()}
+
+
+def memory_by_process(pids: Mapping[str, int]) -> dict[str, float]:
+    """MB. Of a family, the proportional share (where the system tells it): its members share most of their pages."""
+    return {name: _memory_mb(psutil.Process(pid)) for name, pid in pids.items()}
+
+
+def rss_mb(pid: int) -> float:
+    return float(psutil.Process(pid).memory_info().rss / _MB)
+
+
+def machine_cpu_s() -> float:
+    """CPU-seconds that the whole machine has worked."""
+    times = psutil.cpu_times()._asdict()
+    idle = ("idle", "iowait", "steal", "guest", "guest_nice")  # guests are counted in user already
+    return float(sum(value for name, value in times.items() if name not in idle))
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    """With children that have ended: a database's connections come and go."""
+    total = 0.0
+    for one in (process, *process.children(recursive=True)):
+        try:
+            times = one.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def _memory_mb(process: psutil.Process) -> float:
+    children = process.children(recursive=True)
+    if not children:
+        return rss_mb(process.pid)
+    return sum(_share_mb(one) for one in (process, *children))
+
+
+def _share_mb(process: psutil.Process) -> float:
+    try:
+        full = process.memory_full_info()
+    except psutil.Error:
+        return 0.0
+    return float(getattr(full, "pss", full.rss) / _MB)

@@ -1,0 +1,119 @@
+"""`make demo`: a tour of Tallygate in five requests, one of which succeeds at once.
+
+Ends with exit status 0 only when everything went as told and the books balance.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from deploy.local.demo_gateway import Gateway, Reply, expect
+from deploy.local.failure import LocalRunError
+from deploy.local.ports import free_port
+from deploy.local.stack import Stack
+
+console = Console(highlight=False)
+
+_BOOKED_WITHIN_S = 10.0
+
+
+_QUESTION = "Does the gateway keep its books?"
+
+
+def main() -> None:
+    home = Path(os.environ.get("TALLYGATE_HOME", ".tallygate"))
+    stack = Stack(home, dict(os.environ))
+    try:
+        running = stack.up()
+        began = time.monotonic()
+        with _model_server() as model_server_url:
+            tour(str(running.gateway), Path(running.admin_key_file).read_text().strip(), model_server_url,
+                 {**os.environ, **stack.environment()})  # fmt: skip
+        console.print(
+            f"\nThe tour took {time.monotonic() - began:.1f} s. Start it for good with: [bold]make run[/bold]"
+        )
+    except LocalRunError as error:
+        console.print(str(error), style="red")
+        sys.exit(1)
+    finally:
+        stack.down()
+
+
+def tour(gateway_url: str, admin_key: str, model_server_url: str, environment: Mapping[str, str]) -> None:
+    # A tenant of its own for each tour, so that a second one starts with clean counts.
+    gateway = Gateway(gateway_url, admin_key).new_tenant(f"tour-{int(time.time())}")
+    key = "sk-demo-" + "0" * 20
+    gateway.add_model("bad-key", model_server_url, api_key="sk-invalid-" + "0" * 20, config={"model": "demo"})
+    gateway.add_model("my-model", model_server_url, api_key=key, config={"model": "demo"})
+    gateway.add_model("nowhere", f"http://127.0.0.1:{free_port()}/v1")
+    gateway.add_model("slow", model_server_url, config={"model": "fault-hang"}, timeout_s=1.0)
+
+    _step("A chat that succeeds", gateway.chat("custom:my-model", _QUESTION), None)
+    _step("A model whose key is invalid", gateway.chat("custom:bad-key", _QUESTION), "authentication_failed")
+    _step("An endpoint that refuses the connection", gateway.chat("custom:nowhere", _QUESTION), "endpoint_unreachable")
+    _step("A model that does not answer in time", gateway.chat("custom:slow", _QUESTION), "read_timeout")
+    failed_over = gateway.chat("auto", _QUESTION)
+    _step("A failed model, and the next one answers", failed_over, None)
+
+    _wait_until_booked(gateway, 5)
+    commands = {**environment, "TALLYGATE_API_KEY": gateway.key}
+    _command(commands, "The monitoring summary: every failure is in it", "monitor")
+    _command(commands, "One timeline, the last one", "show", str(failed_over.inference_id))
+    _command(commands, "The audit", "audit")
+
+
+def _step(title: str, reply: Reply, expected: str | None) -> None:
+    text = Text()
+    if reply.status == 200:
+        text.append(f"200  {reply.body['choices'][0]['message']['content']}\n", "green")
+    else:
+        error = reply.body["error"]
+        text.append(f"{reply.status}  {error['code']}\n", "red")
+        text.append(f"{error['message']}\n")
+        for tip in error["tips"]:
+            text.append(f"  → {tip}\n", "cyan")
+    text.append(f"inference {reply.inference_id}", "dim")
+    console.print(Panel(text, title=title, title_align="left"))
+    told = None if reply.status == 200 else reply.body["error"]["code"]
+    expect(told == expected, f"expected {expected or 'an answer'}, got {told or 'an answer'}")
+
+
+def _wait_until_booked(gateway: Gateway, total: int) -> None:
+    deadline = time.monotonic() + _BOOKED_WITHIN_S
+    while True:
+        summary = gateway.call("GET", "/api/models/custom/monitoring").body
+        if summary["requests"]["total"] >= total:
+            return
+        expect(time.monotonic() < deadline, f"the monitor has booked {summary['requests']['total']} of {total}")
+        time.sleep(0.1)
+
+
+def _command(environment: Mapping[str, str], title: str, *arguments: str) -> None:
+    console.print(f"\n[bold]{title}[/bold]  [dim]$ tallygate {' '.join(arguments)}[/dim]")
+    sys.stdout.flush()
+    done = subprocess.run([sys.executable, "-m", "services", *arguments], env=dict(environment), check=False)
+    expect(done.returncode == 0, f"tallygate {arguments[0]} ended with status {done.returncode}")
+
+
+@contextmanager
+def _model_server() -> Iterator[str]:
+    command = [sys.executable, "-m", "deploy.local.model_server", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            expect(line.startswith("ready "), "the demo model server did not start")
+            yield line.split()[1]
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What was once published must stay readable: one golden file per event version, never edited, only added to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.events import Event
+from shared.events.codec import decode
+from shared.events.topics import TOPICS, Topic
+
+GOLDEN = Path(__file__).parent / "golden"
+PUBLISHED: dict[str, tuple[Topic, type[Event]]] = {
+    kind.ce_type: (topic, kind) for topic in TOPICS for kind in topic.events
+}
+
+every_event = pytest.mark.parametrize("ce_type", PUBLISHED)
+
+
+def golden(ce_type: str) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads((GOLDEN / f"{ce_type}.json").read_text())
+    return fields
+
+
+def read(ce_type: str, fields: dict[str, Any]) -> Event:
+    topic, _ = PUBLISHED[ce_type]
+    return decode(topic, [("ce_type", ce_type.encode())], json.dumps(fields).encode())
+
+
+def test_every_event_has_a_golden_file_and_every_golden_file_an_event() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(PUBLISHED)
+
+
+@every_event
+def test_the_golden_event_reads_as_its_kind(ce_type: str) -> None:
+    assert type(read(ce_type, golden(ce_type))) is PUBLISHED[ce_type][1]
+
+
+@every_event
+def test_writing_it_again_loses_and_changes_nothing(ce_type: str) -> None:
+    assert json.loads(read(ce_type, golden(ce_type)).encoded()) == golden(ce_type)
+
+
+@every_event
+def test_the_golden_file_holds_every_field_of_the_event(ce_type: str) -> None:
+    assert set(golden(ce_type)) == set(PUBLISHED[ce_type][1].model_fields)
+
+
+@every_event
+def test_a_field_of_a_newer_writer_is_ignored(ce_type: str) -> None:
+    newer = golden(ce_type) | {"field_of_tomorrow": {"nested": [1]}}
+    assert read(ce_type, newer) == read(ce_type, golden(ce_type))
+
+
+@every_event
+def test_a_field_of_a_newer_writer_inside_a_value_is_ignored(ce_type: str) -> None:
+    newer = golden(ce_type)
+    for value in newer.values():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, dict):
+                part["field_of_tomorrow"] = 1
+    assert read(ce_type, newer) == read(ce_type, golden(ce_type))
+
+
+# What a writer of the first version must send. A field added here would make older events unreadable.
+REQUIRED = {
+    "tallygate.inference.requested.v1": set(),
+    "tallygate.inference.settled.v1": {"settlement", "accepted_at", "settled_at", "duration_s", "reported_by"},
+    "tallygate.attempt.started.v1": {
+        "attempt_id", "attempt_number", "delivery", "model", "reason", "provider_name", "request_model",
+        "server_address", "router_id", "accepted_at", "started_at", "deadline_at", "request_partition",
+        "request_offset",
+    },
+    "tallygate.attempt.ended.v1": {
+        "attempt_id", "attempt_number", "model", "server_address", "provider_name", "outcome", "started_at",
+        "ended_at", "duration_s", "reported_by",
+    },
+    "tallygate.reply.completed.v1": {"sealed_body", "model_served", "attempts"},
+    "tallygate.reply.failed.v1": {"settlement", "error"},
+}  # fmt: skip
+
+
+@every_event
+def test_no_field_became_required(ce_type: str) -> None:
+    required = {name for name, field in PUBLISHED[ce_type][1].model_fields.items() if field.is_required()}
+    assert required == REQUIRED[ce_type] | {"inference_id", "tenant_id"}
+
+
+@every_event
+def test_events_about_calls_hold_no_content(ce_type: str) -> None:
+    content = {"input", "sealed_input", "sealed_body"} & set(PUBLISHED[ce_type][1].model_fields)
+    assert not content or ce_type in {"tallygate.inference.requested.v1", "tallygate.reply.completed.v1"}

@@ -1,0 +1,141 @@
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.router.providers.anthropic import AnthropicWire
+from services.router.providers.wire import Completion, NotACompletionError
+from tests.unit.router.values import model
+
+WIRE = AnthropicWire()
+ANSWER: dict[str, Any] = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-2026",
+    "content": [{"type": "text", "text": "hi"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 3, "output_tokens": 4},
+}
+
+
+def completion(**fields: object) -> Completion:
+    return WIRE.completion(orjson.dumps(ANSWER | fields))
+
+
+def told(**fields: object) -> dict[str, Any]:
+    body: dict[str, Any] = orjson.loads(completion(**fields).body)
+    return body
+
+
+def test_the_answer_is_an_openai_completion() -> None:
+    body = told()
+    assert isinstance(body.pop("created"), int)
+    assert body == {
+        "id": "msg_1",
+        "object": "chat.completion",
+        "model": "claude-2026",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
+    }
+
+
+def test_what_is_booked_is_read_from_the_answer() -> None:
+    known = completion()
+    assert (known.response_model, known.finish_reasons) == ("claude-2026", ("stop",))
+    assert (known.input_tokens, known.output_tokens) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "finish_reason"),
+    [
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("tool_use", "tool_calls"),
+        ("refusal", "content_filter"),
+        ("of tomorrow", "stop"),
+        (None, "stop"),
+    ],
+)
+def test_stop_reasons_are_translated(stop_reason: str | None, finish_reason: str) -> None:
+    assert told(stop_reason=stop_reason)["choices"][0]["finish_reason"] == finish_reason
+    assert completion(stop_reason=stop_reason).finish_reasons == (finish_reason,)
+
+
+@pytest.mark.parametrize("usage", [None, [], {}, {"input_tokens": "3", "output_tokens": -1}])
+def test_usage_that_says_nothing_is_booked_as_unknown(usage: object) -> None:
+    known = completion(usage=usage)
+    assert (known.input_tokens, known.output_tokens) == (None, None)
+    assert orjson.loads(known.body)["usage"] == {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+
+
+def test_text_blocks_are_joined_and_thinking_is_left_out() -> None:
+    content = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert told(content=content)["choices"][0]["message"] == {"role": "assistant", "content": "ab"}
+
+
+def test_an_empty_answer_is_an_empty_text() -> None:
+    assert told(content=[])["choices"][0]["message"] == {"role": "assistant", "content": ""}
+
+
+def test_tool_uses_become_tool_calls() -> None:
+    uses = [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"city": "Bern"}}]
+    assert told(content=uses, stop_reason="tool_use")["choices"][0] == {
+        "index": 0,
+        "message": {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "toolu_1", "type": "function", "function": {"name": "f", "arguments": '{"city":"Bern"}'}}
+            ],
+        },
+        "finish_reason": "tool_calls",
+    }
+
+
+ARGUMENTS = st.dictionaries(
+    st.text(max_size=5), st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5), max_size=3
+)
+
+
+@given(st.text(), st.lists(st.tuples(st.text(), st.text(), ARGUMENTS), min_size=1, max_size=3))
+def test_an_answer_with_tool_calls_comes_back_as_it_was_in_the_next_request(
+    text: str, uses: list[tuple[str, str, dict[str, object]]]
+) -> None:
+    blocks: list[dict[str, object]] = [{"type": "text", "text": text}] if text else []
+    blocks += [{"type": "tool_use", "id": one, "name": name, "input": given} for one, name, given in uses]
+    message = told(content=blocks)["choices"][0]["message"]
+    sent = orjson.loads(WIRE.request(model(wire_format="anthropic"), {"messages": [message]}))
+    assert sent["messages"] == [{"role": "assistant", "content": blocks}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"", "the body is not JSON"),
+        (b"event: message_start", "the body is not JSON"),
+        (b"null", "the JSON has no content"),
+        (b"[]", "the JSON has no content"),
+        (b"{}", "the JSON has no content"),
+        (b'{"type": "error", "error": {}}', "the JSON has no content"),
+        (b'{"content": "hi"}', "the JSON has no content"),
+        (b'{"content": ["hi"]}', "the JSON has no content"),
+        (b'{"choices": [{"message": {}}]}', "the JSON has no content"),
+    ],
+)
+def test_a_200_that_is_no_message_is_told_what_is_missing(answer: bytes, why: str) -> None:
+    with pytest.raises(NotACompletionError, match=why):
+        WIRE.completion(answer)
+
+
+JSON = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.lists(st.text())
+
+
+@given(st.dictionaries(st.sampled_from(["id", "model", "stop_reason", "usage"]), JSON), st.lists(
+    st.dictionaries(st.sampled_from(["type", "text", "id", "name", "input"]), JSON | st.just("tool_use"))))  # fmt: skip
+def test_whatever_a_message_holds_becomes_a_completion(fields: dict[str, object], content: list[object]) -> None:
+    body = told(**fields, content=content)
+    assert body["choices"][0]["message"]["role"] == "assistant"

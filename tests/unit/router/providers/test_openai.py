@@ -1,0 +1,83 @@
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.router.providers.openai import OpenAIWire
+from services.router.providers.wire import NotACompletionError
+from tests.unit.router.values import model
+
+WIRE = OpenAIWire()
+ANSWER: dict[str, Any] = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "model": "upstream-2026",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
+}
+
+
+def test_the_key_is_a_bearer_token() -> None:
+    assert WIRE.headers("opensesame") == {"authorization": "Bearer opensesame"}
+
+
+def test_without_a_key_there_is_no_header() -> None:
+    assert WIRE.headers(None) == {}
+
+
+def test_the_body_goes_on_with_the_models_name_and_defaults() -> None:
+    sent = WIRE.request(model(config={"model": "up", "seed": 1}), {"messages": [{"role": "user"}], "model": "x"})
+    assert orjson.loads(sent) == {"messages": [{"role": "user"}], "model": "up", "seed": 1}
+
+
+def test_an_answer_passes_through_byte_for_byte() -> None:
+    body = b' {"choices": [{"message": {"content": "\\u00e9", "x": 1.0}, "unknown": null}]} '
+    assert WIRE.completion(body).body == body
+
+
+def test_what_is_booked_is_read_from_the_answer() -> None:
+    completion = WIRE.completion(orjson.dumps(ANSWER))
+    assert completion.response_model == "upstream-2026"
+    assert completion.finish_reasons == ("stop",)
+    assert (completion.input_tokens, completion.output_tokens) == (3, 4)
+
+
+def test_every_choice_has_its_finish_reason() -> None:
+    choices = [{"message": {}, "finish_reason": "stop"}, {"message": {}, "finish_reason": "length"}, {"message": {}}]
+    assert WIRE.completion(orjson.dumps({"choices": choices})).finish_reasons == ("stop", "length", "unknown")
+
+
+@pytest.mark.parametrize("usage", [None, [], "x", {}, {"prompt_tokens": "3", "completion_tokens": -1}])
+def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
+    completion = WIRE.completion(orjson.dumps(ANSWER | {"usage": usage}))
+    assert (completion.input_tokens, completion.output_tokens) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"", "the body is not JSON"),
+        (b"<html></html>", "the body is not JSON"),
+        (b'data: {"choices": []}', "the body is not JSON"),
+        (b"null", "the JSON has no choices"),
+        (b"[]", "the JSON has no choices"),
+        (b"{}", "the JSON has no choices"),
+        (b'{"error": {"message": "no"}}', "the JSON has no choices"),
+        (b'{"choices": []}', "the JSON has no choices"),
+        (b'{"choices": {"0": 1}}', "the JSON has no choices"),
+        (b'{"choices": ["x"]}', "a choice has no message"),
+        (b'{"choices": [{"text": "x"}]}', "a choice has no message"),
+        (b'{"choices": [{"message": {}}, {"message": "x"}]}', "a choice has no message"),
+    ],
+)
+def test_a_200_that_is_no_completion_is_told_what_is_missing(answer: bytes, why: str) -> None:
+    with pytest.raises(NotACompletionError, match=why):
+        WIRE.completion(answer)
+
+
+@given(st.binary())
+def test_any_other_answer_is_no_completion(answer: bytes) -> None:
+    with pytest.raises(NotACompletionError):
+        WIRE.completion(answer)

@@ -1,0 +1,151 @@
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from services.router import reports
+from services.router.providers import Completion
+from services.router.work import FailedCall, Refused
+from shared.crypto import KeyRing, SealedContext, open_sealed
+from shared.crypto.keys import new_key
+from shared.errors import failure
+from shared.registry import Price
+from tests.unit.router.values import model, work
+from tests.unit.shared.events.samples import INFERENCE, NOW, requested
+
+FIRST = model(id="custom:a", endpoint_url="http://gpu:8000/v1", config={"model": "up"})
+SECOND = model(id="openai:b", provider_name="openai", endpoint_url="https://host/v1")
+LATER = NOW + timedelta(seconds=2)
+TOLD = failure("server_error", "gpu:8000 answered 500: boom", upstream_status=500)
+COMPLETION = Completion(b'{"choices":[]}', "up-2026", ("stop",), 1_000_000, 500_000)
+
+
+def started(call: int = 1, place: int = 0, **request: object) -> reports.AttemptStarted:
+    job = work(FIRST, SECOND, **request)
+    return reports.attempt_started(job, job.selection.candidates[place], call, "r1", NOW)
+
+
+def test_a_start_names_the_call_the_request_and_where_it_lies() -> None:
+    event = started(reference="a", reply_partition=5, delivery=2)
+    assert (event.inference_id, event.tenant_id, event.delivery) == (INFERENCE, "acme", 2)
+    assert (event.model, event.request_model, event.model_requested) == ("custom:a", "up", "a")
+    assert (event.server_address, event.provider_name, event.router_id) == ("gpu:8000", "openai", "r1")
+    assert (event.request_partition, event.request_offset, event.reply_partition) == (3, 42, 5)
+    assert (event.accepted_at, event.started_at, event.deadline_at) == (NOW, NOW, NOW + timedelta(seconds=60))
+
+
+def test_every_start_is_another_attempt() -> None:
+    assert started().attempt_id != started().attempt_id
+
+
+@pytest.mark.parametrize(("made", "call", "number"), [(0, 1, 1), (0, 3, 3), (2, 1, 3), (2, 2, 4)])
+def test_attempts_are_numbered_over_all_deliveries(made: int, call: int, number: int) -> None:
+    assert started(call, attempts_made=made, delivery=2).attempt_number == number
+
+
+def test_the_first_start_of_a_delivery_tells_all_that_was_considered() -> None:
+    assert [one.model for one in started(1).candidates] == ["custom:a", "openai:b"]
+    assert started(2).candidates == ()
+
+
+@pytest.mark.parametrize(
+    ("call", "place", "reason"),
+    [(1, 0, "the tenant's own model"), (2, 0, "tried again"), (2, 1, "provider model, as fallback")],
+)
+def test_a_start_tells_why_this_model_is_called(call: int, place: int, reason: str) -> None:
+    assert started(call, place).reason == reason
+
+
+def test_a_success_is_booked_with_what_the_endpoint_told() -> None:
+    start = started()
+    event = reports.attempt_succeeded(start, FIRST, COMPLETION, NOW, LATER)
+    assert (event.attempt_id, event.attempt_number, event.model) == (start.attempt_id, 1, "custom:a")
+    assert (event.outcome, event.error, event.duration_s) == ("succeeded", None, 2.0)
+    assert (event.response_model, event.finish_reasons) == ("up-2026", ("stop",))
+    assert (event.input_tokens, event.output_tokens) == (1_000_000, 500_000)
+    assert (event.started_at, event.ended_at, event.reported_by) == (NOW, LATER, "router/r1")
+
+
+@pytest.mark.parametrize(
+    ("price", "tokens", "cost_usd"),
+    [
+        (Price(input_per_mtok_usd=1, output_per_mtok_usd=4), (1_000_000, 500_000), 3.0),
+        (Price(input_per_mtok_usd=1, output_per_mtok_usd=4), (1_000_000, None), 1.0),
+        (Price(input_per_mtok_usd=1, output_per_mtok_usd=4), (None, None), None),
+        (Price(input_per_mtok_usd=0, output_per_mtok_usd=0), (1, 1), 0.0),
+        (None, (1_000_000, 500_000), None),
+    ],
+)
+def test_a_cost_is_known_where_price_and_tokens_are(
+    price: Price | None, tokens: tuple[int | None, int | None], cost_usd: float | None
+) -> None:
+    completion = Completion(b"", None, (), *tokens)
+    priced = FIRST.model_copy(update={"price": price})
+    assert reports.attempt_succeeded(started(), priced, completion, NOW, LATER).cost_usd == cost_usd
+
+
+def test_a_failure_is_booked_with_its_error() -> None:
+    event = reports.attempt_failed(started(), TOLD, NOW, LATER)
+    assert (event.outcome, event.error, event.cost_usd) == ("failed", TOLD, None)
+
+
+def test_a_clock_that_went_back_gives_no_negative_duration() -> None:
+    assert reports.attempt_failed(started(), TOLD, LATER, NOW).duration_s == 0.0
+
+
+def test_a_completed_inference_names_who_was_wanted_and_who_served() -> None:
+    job = work(FIRST, SECOND, reference="auto", delivery=2, attempts_made=3)
+    start = reports.attempt_started(job, job.selection.candidates[1], 2, "r1", NOW)
+    event = reports.completed(job, reports.attempt_succeeded(start, SECOND, COMPLETION, NOW, LATER), LATER)
+    assert (event.settlement, event.error) == ("completed", None)
+    assert (event.first_model, event.model_served, event.model_requested) == ("custom:a", "openai:b", "auto")
+    assert (event.server_address, event.attempts, event.delivery) == ("host:443", 5, 2)
+    assert (event.accepted_at, event.settled_at, event.duration_s) == (NOW, LATER, 2.0)
+    assert event.reported_by == "router/r1"
+
+
+def test_a_failed_inference_names_the_error_and_the_last_endpoint() -> None:
+    job = work(FIRST, SECOND, attempts_made=1)
+    last = reports.attempt_failed(started(1, attempts_made=1), TOLD, NOW, LATER)
+    event = reports.failed(job, "failed", TOLD, last, LATER)
+    assert (event.settlement, event.error, event.model_served) == ("failed", TOLD, None)
+    assert (event.first_model, event.server_address, event.attempts) == ("custom:a", "gpu:8000", 2)
+
+
+def test_a_refused_inference_counts_the_calls_of_earlier_deliveries() -> None:
+    told = failure("expired", "too late")
+    event = reports.refused(Refused(requested(attempts_made=2, delivery=3), "expired", told, None), "r1", LATER)
+    assert (event.settlement, event.error, event.attempts, event.delivery) == ("expired", told, 2, 3)
+    assert (event.first_model, event.model_served, event.reported_by) == (None, None, "router/r1")
+
+
+def test_a_reply_is_sealed_for_its_tenant_and_inference() -> None:
+    ring, job = KeyRing.parse(new_key()), work(FIRST)
+    served = reports.attempt_succeeded(started(), FIRST, COMPLETION, NOW, LATER)
+    reply = reports.reply_completed(ring, reports.completed(job, served, LATER), COMPLETION.body)
+    context = SealedContext("acme", "reply", str(INFERENCE))
+    assert open_sealed(ring, context, reply.sealed_body) == COMPLETION.body
+    assert (reply.model_served, reply.attempts) == ("custom:a", 1)
+
+
+def test_a_failed_reply_lists_every_call_and_its_error() -> None:
+    last = reports.attempt_failed(started(), TOLD, NOW, LATER)
+    settled = reports.failed(work(FIRST), "failed", TOLD, last, LATER)
+    reply = reports.reply_failed(settled, TOLD, (FailedCall(FIRST, TOLD, last),))
+    assert (reply.settlement, reply.error, reply.attempts) == ("failed", TOLD, 1)
+    assert [one.model_dump() for one in reply.failed_attempts] == [
+        {
+            "model": "custom:a",
+            "error_type": "server_error",
+            "upstream_status": 500,
+            "detail": "gpu:8000 answered 500: boom",
+        }
+    ]
+
+
+def test_no_event_of_a_call_holds_what_the_model_said() -> None:
+    completion = Completion(b'{"choices":["opensesame"]}', None, (), None, None)
+    served = reports.attempt_succeeded(started(), FIRST, completion, NOW, LATER)
+    settled = reports.completed(work(FIRST), served, LATER)
+    assert b"opensesame" not in served.encoded() + settled.encoded()
+    assert orjson.loads(served.encoded())["outcome"] == "succeeded"

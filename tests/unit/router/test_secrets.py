@@ -1,0 +1,39 @@
+import orjson
+import pytest
+
+from services.router.secrets import CallSecrets, open_secrets
+from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, seal
+from shared.crypto.keys import new_key
+from tests.unit.router.values import model
+
+RING = KeyRing.parse(new_key())
+KEY = seal(RING, SealedContext("acme", "model_api_key", "m"), b"opensesame")
+HEADERS = seal(RING, SealedContext("acme", "model_headers", "m"), orjson.dumps({"X-Team": "blue"}))
+
+
+def test_a_custom_models_secrets_are_opened_for_its_tenant() -> None:
+    secrets = open_secrets(RING, model(tenant_id="acme", sealed_api_key=KEY, sealed_headers=HEADERS))
+    assert secrets == CallSecrets("opensesame", {"x-team": "blue"})
+
+
+def test_a_model_without_secrets_has_none() -> None:
+    assert open_secrets(RING, model()) == CallSecrets(None, {})
+
+
+def test_a_provider_model_uses_the_deployments_key() -> None:
+    assert open_secrets(RING, model(id="openai:m", plain_api_key="plain")) == CallSecrets("plain", {})
+
+
+@pytest.mark.parametrize("stolen", [{"tenant_id": "other"}, {"tenant_id": "acme", "id": "custom:other"}])
+def test_a_secret_does_not_open_for_another_tenant_or_model(stolen: dict[str, object]) -> None:
+    with pytest.raises(UnreadableSecretError):
+        open_secrets(RING, model(**{"sealed_api_key": KEY} | stolen))
+
+
+def test_key_and_long_header_values_are_to_be_redacted() -> None:
+    secrets = CallSecrets("k", {"x-secret": "longvalue", "x-env": "prod"})
+    assert set(secrets.to_redact) == {"k", "longvalue"}
+
+
+def test_a_header_value_is_redacted_without_its_scheme_too() -> None:
+    assert set(CallSecrets(None, {"authorization": "Token longvalue"}).to_redact) == {"Token longvalue", "longvalue"}

@@ -1,0 +1,117 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared.registry import Model, Price, WireFormat
+from shared.registry.models import base_url, server_address
+
+
+def model(**more: object) -> Model:
+    fields: dict[str, object] = {
+        "id": "custom:m",
+        "wire_format": "openai",
+        "provider_name": "openai",
+        "endpoint_url": "http://h/v1",
+    }
+    return Model.model_validate(fields | more)
+
+
+@pytest.mark.parametrize(
+    ("url", "wire_format", "base"),
+    [
+        ("http://h/v1", "openai", "http://h/v1"),
+        ("http://h/v1/", "openai", "http://h/v1"),
+        ("http://h/v1///", "openai", "http://h/v1"),
+        ("  http://h/v1  ", "openai", "http://h/v1"),
+        ("http://h/v1/chat/completions", "openai", "http://h/v1"),
+        ("http://h/v1/chat/completions/", "openai", "http://h/v1"),
+        ("http://h/v1//chat/completions", "openai", "http://h/v1"),
+        ("http://h/chat/completions", "openai", "http://h"),
+        ("http://h/v1/messages", "openai", "http://h/v1/messages"),
+        ("http://h/v1/messages", "anthropic", "http://h/v1"),
+        ("http://h/v1/chat/completions", "anthropic", "http://h/v1/chat/completions"),
+        ("http://[::1]:8000/v1", "openai", "http://[::1]:8000/v1"),
+    ],
+)
+def test_the_base_is_without_the_final_path(url: str, wire_format: WireFormat, base: str) -> None:
+    assert base_url(url, wire_format) == base
+
+
+@given(st.text(alphabet="/chatompleins.v1 "), st.sampled_from(["/chat/completions", "/chat/completions/", ""]))
+def test_with_or_without_the_final_path_is_the_same_endpoint(path: str, final: str) -> None:
+    url = f"http://h/{path}".strip().rstrip("/")
+    if not url.endswith("/chat/completions"):
+        assert base_url(url + final, "openai") == base_url(url, "openai")
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://h/v1", "h:80"),
+        ("https://h/v1", "h:443"),
+        ("https://h:8443/v1", "h:8443"),
+        ("http://H.Example:8000", "h.example:8000"),
+        ("http://[::1]/v1", "[::1]:80"),
+        ("http://[2001:db8::1]:8000/v1", "[2001:db8::1]:8000"),
+        ("http://127.0.0.1:1/v1", "127.0.0.1:1"),
+    ],
+)
+def test_an_endpoint_is_named_by_host_and_port(url: str, address: str) -> None:
+    assert server_address(url) == address
+    assert model(endpoint_url=url).server_address == address
+
+
+def test_the_wire_format_gives_the_path() -> None:
+    assert model().completions_url == "http://h/v1/chat/completions"
+    assert model(wire_format="anthropic").completions_url == "http://h/v1/messages"
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"config": {"model": "upstream"}}, "upstream"),
+        ({"config": {}}, "m"),
+        ({"config": {"model": ""}}, "m"),
+        ({"id": "ollama:llama:7b"}, "llama:7b"),
+    ],
+)
+def test_the_name_at_the_endpoint_is_configured_or_that_of_the_id(fields: dict[str, object], name: str) -> None:
+    assert model(**fields).upstream_model == name
+
+
+def test_only_custom_models_are_custom() -> None:
+    assert model(id="custom:m").is_custom
+    assert not model(id="openai:custom:m").is_custom
+
+
+def test_a_plain_key_is_neither_shown_nor_written() -> None:
+    known = model(plain_api_key="opensesame")
+    assert known.plain_api_key == "opensesame"
+    assert "opensesame" not in repr(known)
+    assert "opensesame" not in known.model_dump_json()
+
+
+@pytest.mark.parametrize(("tokens", "usd"), [((0, 0), 0.0), ((1_000_000, 0), 0.5), ((0, 1_000_000), 2.0)])
+def test_a_price_is_per_million_tokens_of_each_kind(tokens: tuple[int, int], usd: float) -> None:
+    assert Price(input_per_mtok_usd=0.5, output_per_mtok_usd=2.0).cost_usd(*tokens) == usd
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_input_and_output_add_up(input_tokens: int, output_tokens: int) -> None:
+    price = Price(input_per_mtok_usd=0.5, output_per_mtok_usd=2.0)
+    parts = price.cost_usd(input_tokens, 0) + price.cost_usd(0, output_tokens)
+    assert math.isclose(price.cost_usd(input_tokens, output_tokens), parts)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf"), "much"])
+def test_a_price_is_a_number_from_zero(wrong: object) -> None:
+    with pytest.raises(ValidationError):
+        Price.model_validate({"input_per_mtok_usd": wrong, "output_per_mtok_usd": 1})
+
+
+def test_a_misspelt_price_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        Price.model_validate({"input_per_mtok_usd": 1, "output_per_mtok_usd": 1, "outptu": 1})

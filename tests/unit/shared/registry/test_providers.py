@@ -1,0 +1,76 @@
+import orjson
+import pytest
+from pydantic import ValidationError
+
+from shared.registry import Price, ProviderSettings
+from shared.registry.providers import provider_models
+
+OPENAI = {"name": "openai", "base_url": "https://host/v1/", "api_key": "opensesame", "models": ["large", "small"],
+          "prices": {"small": {"input_per_mtok_usd": 1, "output_per_mtok_usd": 2}}}  # fmt: skip
+CLAUDE = {"name": "claude", "wire_format": "anthropic", "base_url": "https://other/v1/messages", "models": ["c"],
+          "timeout_s": 5}  # fmt: skip
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> ProviderSettings:
+    monkeypatch.setenv("TALLYGATE_PROVIDERS", orjson.dumps([OPENAI, CLAUDE]).decode())
+    return ProviderSettings()
+
+
+def test_without_the_setting_there_are_no_provider_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TALLYGATE_PROVIDERS", raising=False)
+    assert provider_models(ProviderSettings()) == {}
+
+
+def test_the_order_of_the_configuration_is_the_order_of_fallback(settings: ProviderSettings) -> None:
+    assert list(provider_models(settings)) == ["openai:large", "openai:small", "claude:c"]
+
+
+def test_each_model_knows_where_and_how_it_is_called(settings: ProviderSettings) -> None:
+    models = provider_models(settings)
+    assert models["openai:large"].completions_url == "https://host/v1/chat/completions"
+    assert models["openai:large"].upstream_model == "large"
+    assert models["openai:large"].plain_api_key == "opensesame"
+    assert models["claude:c"].completions_url == "https://other/v1/messages"
+    assert (models["claude:c"].plain_api_key, models["claude:c"].timeout_s) == (None, 5.0)
+
+
+def test_a_price_belongs_to_its_model_only(settings: ProviderSettings) -> None:
+    models = provider_models(settings)
+    assert models["openai:small"].price == Price(input_per_mtok_usd=1, output_per_mtok_usd=2)
+    assert models["openai:large"].price is None
+
+
+def test_keys_are_not_shown(settings: ProviderSettings) -> None:
+    assert "opensesame" not in repr(settings)
+    assert "opensesame" not in repr(provider_models(settings))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "Open AI"},
+        {"name": ""},
+        {"name": "open:ai"},
+        {"wire_format": "other"},
+        {"models": "large"},
+        {"base_url": None},
+        {"misspelt": 1},
+    ],
+)
+def test_a_wrong_setting_is_refused_without_showing_the_keys(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
+) -> None:
+    monkeypatch.setenv("TALLYGATE_PROVIDERS", orjson.dumps([OPENAI | wrong]).decode())
+    with pytest.raises(ValidationError, match=next(iter(wrong))) as caught:
+        ProviderSettings()
+    assert "opensesame" not in str(caught.value)
+
+
+def test_a_provider_without_a_required_field_is_refused_without_showing_the_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TALLYGATE_PROVIDERS", '[{"name": "openai", "api_key": "opensesame"}]')
+    with pytest.raises(ValidationError, match="base_url") as caught:
+        ProviderSettings()
+    assert "opensesame" not in str(caught.value)
