@@ -10,7 +10,8 @@ from benchmarks.load.messages import LoadResult
 from benchmarks.plan import MODELS, TALLYGATE, Point, round_points, warm_up_points
 from benchmarks.system import System
 
-WARM_S = 0.3
+WARM_S = 0.3  # at the start of each point, for its connections
+_WARM_UP_S = 2.0  # of each target before the first round: a cold JVM is not what is measured
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Bench:
         return measured
 
     def _measure(self, number: int, point: Point) -> Measurement:
+        seconds = self.options.seconds if number else _WARM_UP_S
         order = self.system.order(
-            point.target, MODELS[point.delay_ms], callers=point.callers, warm_s=WARM_S, seconds=self.options.seconds
+            point.target, MODELS[point.delay_ms], callers=point.callers, warm_s=WARM_S, seconds=seconds
         )
         before = _Reading(self)
         result = self.system.load.run(order)

@@ -12,7 +12,10 @@ from benchmarks.report import Report
 from benchmarks.system import OURS
 from benchmarks.truth import Truth
 
+_LEAST_WIDTH = 112  # a narrower terminal wraps the lines; no figure is ever cut off
+
 console = Console(soft_wrap=True, highlight=False)
+console.width = max(console.width, _LEAST_WIDTH)
 
 
 def show(report: Report) -> None:
@@ -29,10 +32,10 @@ def show(report: Report) -> None:
 
 
 def _latency_table(rows: Sequence[Latency]) -> Table:
-    table = _table("Latency, model answering in 50 ms (ms)", "callers", "", "p50", "p99", "added p50", "added p99",
-                   "p50 / direct", "p50 / proxy", "p50 of each round")  # fmt: skip
+    table = _table("Latency, model answering in 50 ms (ms)", "callers", "", "p50", "p99", "added\np50", "added\np99",
+                   "p50 /\ndirect", "p50 /\nproxy", "p50 of\neach round")  # fmt: skip
     for row in rows:
-        added = ("", "") if row.target == DIRECT else (f"+{row.added_p50_ms:.1f}", f"+{row.added_p99_ms:.1f}")
+        added = ("", "") if row.target == DIRECT else (f"{row.added_p50_ms:+.1f}", f"{row.added_p99_ms:+.1f}")
         table.add_row(str(row.callers), row.target, f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", *added,
                       *_ratios(row.target, row.p50_to_direct, row.p50_to_proxy),
                       " ".join(f"{one:.1f}" for one in row.rounds_p50_ms),
@@ -55,12 +58,13 @@ def _throughput_table(rows: Sequence[Throughput]) -> Table:
 def _cpu_table(rows: Sequence[Cpu]) -> Table:
     """Tallygate's points, and the proxy's own cost in the same conditions beside them."""
     shown = tallygate_cpu(rows)
-    heads = [f"{row.callers} caller{'s' * (row.callers > 1)}, {row.delay_ms} ms" for row in shown]
-    table = _table("CPU-seconds per 1,000 requests, until everything is booked", "", *heads)
+    heads = [f"{row.callers} caller{'s' * (row.callers > 1)}\n{row.delay_ms} ms" for row in shown]
+    table = _table("CPU-seconds per 1,000 requests, until everything is booked; model answering in ...", "", *heads)
     names = list(shown[0].by_process) if shown else []
     for name in [*OURS, *(name for name in names if name not in OURS)]:
         cells = [f"{_beside(rows, row, name):.3f}" for row in shown]
-        table.add_row(name, *cells, end_section=name == OURS[-1])
+        label = f"{name} (on its own turn)" if name == PROXY else name
+        table.add_row(label, *cells, end_section=name == OURS[-1])
     table.add_row("[bold]Tallygate in all[/bold]", *(f"[bold]{ours(row.by_process):.2f}[/bold]" for row in shown))
     return table
 
@@ -110,5 +114,5 @@ def _ratios(target: str, to_direct: float, to_proxy: float) -> tuple[str, str]:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left")
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True)
+        table.add_column(column, justify="left" if place == 0 or not column else "right", no_wrap=True)
     return table

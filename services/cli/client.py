@@ -92,8 +92,12 @@ def in_path(text: str) -> str:
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url.strip())
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
         tips = ("Set it with --gateway, or TALLYGATE_GATEWAY_URL.",)
         raise ProblemError(Problem("invalid_request", f"{url!r} is not a URL like http://127.0.0.1:8000", tips))
     return url.strip().rstrip("/")

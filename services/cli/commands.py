@@ -5,7 +5,7 @@ import typer
 from services.cli import keys, models, sealing_keys
 from services.cli.chat import chat
 from services.cli.error_types import errors
-from services.cli.monitoring import monitoring
+from services.cli.monitor import monitor
 from services.cli.show import show
 from services.cli.status import status
 
@@ -15,7 +15,7 @@ _PANEL = "Use and operate"
 def mount(app: typer.Typer) -> None:
     """Add every command group."""
     app.add_typer(models.app, name="models", rich_help_panel=_PANEL)
-    for command in (chat, show, monitoring, status, errors):
+    for command in (chat, show, monitor, status, errors):
         app.command(rich_help_panel=_PANEL)(command)
     app.add_typer(keys.app, name="keys", rich_help_panel=_PANEL)
     app.add_typer(sealing_keys.app, name="secrets", rich_help_panel=_PANEL)

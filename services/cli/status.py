@@ -9,7 +9,7 @@ from rich.text import Text
 
 from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect, gateway_url, monitor_url, router_urls
-from services.cli.monitoring import PATH
+from services.cli.monitor import PATH
 from services.cli.output import behind, cell, emit, plain, table
 from services.cli.problem import ProblemError, told
 

@@ -66,4 +66,6 @@ def _key_in(headers: Mapping[str, str]) -> str | None:
 
 
 def _refused(detail: str) -> TallygateError:
-    return TallygateError("authentication_failed", detail, http_status=401, tips=_TIPS)
+    return TallygateError(
+        "authentication_failed", detail, http_status=401, title="Your API key was not accepted", tips=_TIPS
+    )

@@ -23,5 +23,6 @@ class Caller:
                 "permission_denied",
                 f"key {self.key_id} has the scopes {', '.join(sorted(self.scopes))}; this needs {scope}",
                 http_status=403,
+                title="Your API key may not do this",
                 tips=(f"Make a key that may: tallygate keys create --tenant {self.tenant_id} --scope {scope}",),
             )

@@ -35,6 +35,7 @@ def failure(
     model: str | None = None,
     host: str | None = None,
     http_status: int | None = None,
+    title: str | None = None,
     tips: tuple[str, ...] | None = None,
     secrets: tuple[str, ...] = (),
     **more: Any,
@@ -44,7 +45,7 @@ def failure(
     words = {"model": model or "<model_id>", "host": host or "the endpoint"}
     return Failure(
         error_type=error_type,
-        title=kind.title,
+        title=title or kind.title,
         detail=redact(detail, secrets),
         tips=tips if tips is not None else tuple(_fill(tip, words) for tip in kind.tips),
         retryable=kind.retryable,

@@ -137,6 +137,7 @@ async def test_model(request: Request, model_id: str) -> Response:
         "latency_s": (datetime.now(UTC) - now).total_seconds(),
         "inference_id": str(answer.inference_id),
         "usage": completion.get("usage"),
+        "attempts": answer.attempts,
     }
     return json_response(body, 200, inference_headers(answer.inference_id, answer.model, answer.attempts))
 

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -9,6 +10,7 @@ from services.router.work import FailedCall, Refused
 from shared.crypto import KeyRing, SealedContext, open_sealed
 from shared.crypto.keys import new_key
 from shared.errors import failure
+from shared.events import AttemptStarted
 from shared.registry import Price
 from tests.unit.router.values import model, work
 from tests.unit.shared.events.samples import INFERENCE, NOW, requested
@@ -20,7 +22,7 @@ TOLD = failure("server_error", "gpu:8000 answered 500: boom", upstream_status=50
 COMPLETION = Completion(b'{"choices":[]}', "up-2026", ("stop",), 1_000_000, 500_000)
 
 
-def started(call: int = 1, place: int = 0, **request: object) -> reports.AttemptStarted:
+def started(call: int = 1, place: int = 0, **request: Any) -> AttemptStarted:
     job = work(FIRST, SECOND, **request)
     return reports.attempt_started(job, job.selection.candidates[place], call, "r1", NOW)
 

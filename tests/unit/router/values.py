@@ -6,7 +6,7 @@ from typing import Any
 from services.router.selection import Needs, select
 from services.router.work import Source, Work
 from shared.events import RoutingOptions
-from shared.registry import Model, TenantModels
+from shared.registry import Model, TenantModels, canonical_reference
 from tests.unit.shared.events.samples import NOW, requested
 from tests.unit.shared.registry.test_models import model
 
@@ -20,7 +20,7 @@ def tenant(*models: Model) -> TenantModels:
 
 
 def needs(reference: str | None = None, tokens: int = 10, **options: bool) -> Needs:
-    return Needs(reference, tokens, RoutingOptions(**options))
+    return Needs(canonical_reference(reference), tokens, RoutingOptions(**options))
 
 
 def work(*models: Model, reference: str | None = None, **request: Any) -> Work:

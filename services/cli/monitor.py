@@ -1,4 +1,4 @@
-"""`tallygate monitoring`: what the books say about a span of time."""
+"""`tallygate monitor`: what the books say about a span of time."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ PATH = "/api/models/custom/monitoring"
 
 
 @told
-def monitoring(
+def monitor(
     window: Annotated[str, typer.Option(metavar="SPAN", help="15m, 1h, 7d ... up to 90d.")] = "1h",
     model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
     gateway: GatewayOption = None,

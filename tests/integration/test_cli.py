@@ -1,0 +1,135 @@
+"""The tallygate command against a whole Tallygate, as an operator runs it."""
+
+import asyncio
+import json
+import subprocess
+import uuid
+from typing import Any, Protocol
+
+import pytest
+
+from tests.support.live import Api, Live
+
+Done = subprocess.CompletedProcess[str]
+
+
+class Run(Protocol):
+    async def __call__(self, *arguments: str, exit_code: int = 0) -> Done: ...
+
+
+@pytest.fixture
+def run(stack: Live, tenant: Api) -> Run:
+    """With the key of a tenant of its own, so that counts are its own too."""
+
+    async def run(*arguments: str, exit_code: int = 0) -> Done:
+        return await _command(stack, *arguments, "--key", str(tenant.key), exit_code=exit_code)
+
+    return run
+
+
+async def test_a_model_is_added_tested_and_used(stack: Live, run: Run) -> None:
+    prices = ("--input-price", "1", "--output-price", "2")
+    added = _json(await run("models", "add", *_model(stack, "good", "demo"), *prices, "--json"))
+    assert added["model"]["is_active"] is True
+    assert added["test"]["ok"] is True
+
+    listed = (await run("models", "list")).stdout
+    assert "custom:good" in listed
+    model = _json(await run("models", "show", "good", "--json"))
+    assert model["price"] == {"input_per_mtok_usd": 1, "output_per_mtok_usd": 2}
+    assert "custom:good answered in" in (await run("models", "test", "good")).stdout
+
+    assert (await run("chat", "hello there")).stdout == "echo: hello there\n"
+    assert (await run("chat", "again", "--session", "s", "--model", "custom:good")).stdout == "echo: again\n"
+
+    await run("models", "remove", "good", "--yes")
+    assert "custom:good" not in (await run("models", "list")).stdout
+
+
+async def test_a_model_that_does_not_answer_is_not_kept(stack: Live, run: Run) -> None:
+    done = await run("models", "add", *_model(stack, "bad", "fault-401"), "--api-key", "sk-not-this-one", exit_code=1)
+
+    assert "✗ authentication_failed: " in done.stderr
+    assert "attempt 1: custom:bad authentication_failed (401)" in done.stderr
+    assert "→ Store a valid key" in done.stderr
+    assert "sk-not-this-one" not in done.stdout + done.stderr
+    await run("models", "show", "bad", exit_code=1)
+
+
+async def test_a_failed_chat_is_explained_and_shown(stack: Live, run: Run) -> None:
+    await run("models", "add", *_model(stack, "bad", "fault-401"), "--no-test")
+
+    told = await run("chat", "hello", "--model", "custom:bad", "--json", exit_code=1)
+
+    assert "✗ authentication_failed: " in told.stderr
+    assert "→ " in told.stderr
+    inference_id = _json(told)["inference_id"]
+    shown = (await run("show", inference_id)).stdout
+    assert f"inference {inference_id} failed" in shown
+    assert "✓ custom:bad  named by the request" in shown
+    assert "1 custom:bad  failed after" in shown
+    assert "→ Store a valid key" in shown
+    assert (
+        _json(await run("show", inference_id, "--json"))["attempts"][0]["error"]["error_type"]
+        == "authentication_failed"
+    )
+
+
+async def test_the_books_are_summed_up(stack: Live, tenant: Api, run: Run) -> None:
+    await run("models", "add", *_model(stack, "bad", "fault-401"), "--no-test")
+    await run("chat", "hello", "--model", "custom:bad", exit_code=1)
+    await tenant.monitoring(total=1)
+
+    body = _json(await run("monitor", "--window", "15m", "--json"))
+
+    assert body["requests"]["by_error_type"] == {"authentication_failed": 1}
+    text = (await run("monitor", "--model", "custom:bad")).stdout
+    assert "recent errors" in text
+    assert "→ Store a valid key" in text
+    await run("monitor", "--window", "soon", exit_code=1)
+
+
+async def test_keys_are_made_listed_and_revoked(stack: Live) -> None:
+    tenant = f"t-{uuid.uuid4().hex[:12]}"
+    made = _json(await _command(stack, "keys", "create", "--tenant", tenant, "--scope", "inference", "--json"))
+    assert made["tenant"] == tenant
+
+    await _command(stack, "models", "list", "--key", made["key"])
+    assert made["key_id"] in (await _command(stack, "keys", "list", "--tenant", tenant)).stdout
+    assert "needs admin" in (await _command(stack, "keys", "list", "--key", made["key"], exit_code=1)).stderr
+
+    await _command(stack, "keys", "revoke", made["key_id"])
+    refused = await _command(stack, "models", "list", "--key", made["key"], exit_code=1)
+    assert "✗ authentication_failed: the API key is unknown or was revoked" in refused.stderr
+
+
+async def test_status_and_audit(stack: Live) -> None:
+    body = _json(await _command(stack, "status", "--json"))
+    assert body["ready"] is True
+    assert [one["service"] for one in body["services"]] == ["gateway", "monitor", "router"]
+    assert body["books"]["problem"] is None
+
+    assert _json(await _command(stack, "audit", "--json"))["violations"] == []
+
+
+async def test_a_gateway_that_is_not_there(stack: Live) -> None:
+    done = await _command(stack, "models", "list", "--gateway", "http://127.0.0.1:1", exit_code=1)
+
+    assert done.stderr.startswith("✗ endpoint_unreachable: nothing answers at http://127.0.0.1:1: Connection refused")
+    assert "make run" in done.stderr
+
+
+async def _command(stack: Live, *arguments: str, exit_code: int = 0) -> Done:
+    # In a thread: the connections of the other fixtures are only kept up while their loop runs.
+    done = await asyncio.to_thread(stack.command, *arguments, check=False)
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def _model(stack: Live, model_id: str, behaviour: str) -> tuple[str, ...]:
+    return ("--id", model_id, "--endpoint", stack.model_server_url, "--model", behaviour)
+
+
+def _json(done: Done) -> Any:
+    return json.loads(done.stdout)

@@ -1,0 +1,32 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from services.cli import commands
+from tests.unit.cli.stub import StubGateway, running_stub
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def gateway() -> Iterator[StubGateway]:
+    with running_stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def run(gateway: StubGateway, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command, talking to the stub."""
+    for name in ("TALLYGATE_ADMIN_KEY_FILE", "TALLYGATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TALLYGATE_GATEWAY_URL", gateway.url)
+    monkeypatch.setenv("TALLYGATE_API_KEY", "tg_key")
+    app = typer.Typer()
+    commands.mount(app)
+
+    def run(*arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(app, arguments, input=stdin, prog_name="tallygate")
+
+    return run

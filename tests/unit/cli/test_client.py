@@ -1,0 +1,65 @@
+import pytest
+
+from services.cli.client import Client
+from services.cli.problem import Problem, ProblemError
+from tests.unit.cli.stub import StubGateway, problem
+
+
+def test_the_key_is_sent_and_the_query_is_encoded(gateway: StubGateway) -> None:
+    gateway.answers["GET /x?window=1+h"] = (200, {"ok": True})
+
+    answer = Client(gateway.url + "/", "tg_key").get("/x", window="1 h", model=None)
+
+    assert answer.body == {"ok": True}
+    assert gateway.asked[0].headers["authorization"] == "Bearer tg_key"
+
+
+def test_a_problem_is_read_from_either_form(gateway: StubGateway) -> None:
+    attempts = [{"model": "custom:a", "error_type": "overloaded"}]
+    members = {"tips": ["wait"], "inference_id": "01", "attempts": attempts}
+    gateway.answers["GET /api"] = (503, problem("overloaded", "busy") | members)
+    gateway.answers["GET /v1"] = (503, {"error": {"code": "overloaded", "message": "busy"} | members})
+
+    for path in ("/api", "/v1"):
+        assert _problem(gateway.url, path) == Problem("overloaded", "busy", ("wait",), 503, "01", tuple(attempts))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(200, b"<html>"), (502, b"<html>"), (404, {"error": {"code": "unknown_url", "message": "?"}}), (500, ["x"])],
+)
+def test_what_is_not_tallygate_is_told_so(gateway: StubGateway, answer: tuple[int, object]) -> None:
+    gateway.answers["GET /x"] = answer
+
+    told = _problem(gateway.url, "/x")
+
+    assert told.error_type == "bad_response"
+    assert "something else may listen there" in told.tips[0]
+
+
+def test_a_redirect_does_not_get_the_key(gateway: StubGateway) -> None:
+    gateway.headers["location"] = f"{gateway.url}/elsewhere"
+    gateway.answers["GET /x"] = (307, None)
+
+    assert _problem(gateway.url, "/x").error_type == "bad_response"
+    assert gateway.calls == ["GET /x"]
+
+
+def test_nobody_there() -> None:
+    told = _problem("http://127.0.0.1:1", "/x")
+
+    assert told.error_type == "endpoint_unreachable"
+    assert told.detail == "nothing answers at http://127.0.0.1:1: Connection refused"
+    assert "--gateway" in told.tips[1]
+
+
+@pytest.mark.parametrize("url", ["gateway", "file:///etc/passwd", "http://", "http://[x", "http://h:99999"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(ProblemError, match="is not a URL"):
+        Client(url)
+
+
+def _problem(url: str, path: str) -> Problem:
+    with pytest.raises(ProblemError) as caught:
+        Client(url, "tg_key").get(path)
+    return caught.value.problem
