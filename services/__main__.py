@@ -1,6 +1,7 @@
 """The `tallygate` command: one sub-command per service and per operator task, nothing else."""
 
 import asyncio
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -133,6 +134,7 @@ def _serve(service: str, asgi: Any, settings: Any) -> None:
     settings.database.dsn()
     settings.kafka.connection()
     configure_logs(service, settings.log_level)
+    _collect_garbage_rarely()
     uvicorn.run(
         asgi,
         host=settings.host,
@@ -144,6 +146,13 @@ def _serve(service: str, asgi: Any, settings: Any) -> None:
         server_header=False,
         timeout_graceful_shutdown=_GRACEFUL_HTTP_S,
     )
+
+
+def _collect_garbage_rarely() -> None:
+    """What was imported stays, and requests leave few cycles: the collector's usual pace took a tenth of the CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _here() -> Path:

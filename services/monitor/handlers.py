@@ -28,7 +28,6 @@ logger = structlog.get_logger(__name__)
 _TOPICS: dict[str, Topic] = {topic.name: topic for topic in (ATTEMPTS, OUTCOMES)}
 _RETRY_S = 0.5
 
-
 Decoded = tuple[ConsumerRecord, Event]
 
 

@@ -21,10 +21,19 @@ from services.router.selection import Candidate
 from services.router.work import FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
 from shared.errors import Failure, failure
-from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled, utc_now
+from shared.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    InferenceRequested,
+    InferenceSettled,
+    ReplyCompleted,
+    ReplyFailed,
+    utc_now,
+)
 from shared.events.inference import Settlement
 from shared.events.publisher import Outgoing
-from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES
+from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, Topic
 from shared.registry import Model
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import Traced, tracing
@@ -91,10 +100,8 @@ class Attempts:
     async def refuse(self, refusal: Refused) -> None:
         """Settle a request that no model is called for, and tell its caller."""
         settled = reports.refused(refusal, self._router_id, utc_now())
-        await self._report(refusal.traceparent, settled)
-        if refusal.request.reply_partition is not None:
-            reply = reports.reply_failed(settled, refusal.failure)
-            await self._reply(refusal.request.reply_partition, reply, refusal.traceparent)
+        reply = reports.reply_failed(settled, refusal.failure)
+        await self._report(refusal.request, refusal.traceparent, settled, reply)
 
     async def _try_candidates(self, progress: Progress, started: AttemptStarted, traced: Traced) -> InferenceSettled:
         candidates = progress.work.selection.candidates
@@ -178,7 +185,7 @@ class Attempts:
         started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
         # Open from here on: when this is cut short, the start may be on record all the same.
         progress.open_call = OpenCall(candidate.model, started, now)
-        await self._report(traced.traceparent, *progress.unreported, started)
+        await self._report(progress.work.request, traced.traceparent, *progress.unreported, started)
         progress.unreported.clear()
         return started
 
@@ -190,22 +197,16 @@ class Attempts:
         ended = reports.attempt_succeeded(started, candidate.model, completion, began_at, now)
         _count(ended)
         settled = reports.completed(progress.work, ended, now)
-        await self._report(traced.traceparent, *progress.unreported, ended, settled)
-        partition = progress.work.request.reply_partition
-        if partition is not None:
-            reply = reports.reply_completed(self._ring, settled, completion.body)
-            await self._reply(partition, reply, traced.traceparent)
+        reply = reports.reply_completed(self._ring, settled, completion.body)
+        await self._report(progress.work.request, traced.traceparent, *progress.unreported, ended, settled, reply)
         return settled
 
     async def _settle_failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
         settlement: Settlement = "expired" if last.failure.error_type == "expired" else "failed"
         error = last.failure if settlement == "expired" else progress.error
         settled = reports.failed(progress.work, settlement, error, last.ended, utc_now())
-        await self._report(traced.traceparent, *progress.unreported, settled)
-        partition = progress.work.request.reply_partition
-        if partition is not None:
-            reply = reports.reply_failed(settled, error, tuple(progress.failed))
-            await self._reply(partition, reply, traced.traceparent)
+        reply = reports.reply_failed(settled, error, tuple(progress.failed))
+        await self._report(progress.work.request, traced.traceparent, *progress.unreported, settled, reply)
         return settled
 
     async def _hand_back(self, progress: Progress, traced: Traced) -> None:
@@ -219,10 +220,13 @@ class Attempts:
             self._failed(progress, failure("handed_back", detail, model=model.id), None)
         await self._settle_failed(progress, progress.failed[-1], traced)
 
-    async def _report(self, traceparent: str | None, *events: Event) -> None:
+    async def _report(self, request: InferenceRequested, traceparent: str | None, *events: Event) -> None:
+        """Together, so that they are acked together. The reply goes along: it saves the caller a round trip, and a
+        router that dies before all are acked is in the same place as one that dies during the call."""
         outgoing = [
-            Outgoing(ATTEMPTS if isinstance(event, AttemptStarted) else OUTCOMES, event, traceparent)
+            Outgoing(topic, event, traceparent, partition)
             for event in events
+            for topic, partition in _destination(event, request)
         ]
         await self._reporter.report(*outgoing)
         for event in events:
@@ -230,8 +234,16 @@ class Attempts:
                 error_type = event.error.error_type if event.error else ""
                 instruments.settlements.labels(event.settlement, error_type).inc()
 
-    async def _reply(self, partition: int, reply: Event, traceparent: str | None) -> None:
-        await self._reporter.reply(Outgoing(REPLIES, reply, traceparent, partition))
+
+def _destination(event: Event, request: InferenceRequested) -> list[tuple[Topic, int | None]]:
+    """A reply that nobody waits for goes nowhere."""
+    match event:
+        case AttemptStarted():
+            return [(ATTEMPTS, None)]
+        case ReplyCompleted() | ReplyFailed():
+            return [] if request.reply_partition is None else [(REPLIES, request.reply_partition)]
+        case _:
+            return [(OUTCOMES, None)]
 
 
 def _next(candidates: tuple[Candidate, ...], place: int) -> Candidate | None:

@@ -26,12 +26,3 @@ class Reporter:
                 await asyncio.sleep(_RETRY_S)
             else:
                 return
-
-    async def reply(self, outgoing: Outgoing) -> None:
-        """Tried once: the settlement is on record already, and the caller has a deadline of its own."""
-        try:
-            await self._publisher.publish(outgoing)
-        except TallygateError as error:
-            logger.warning(
-                "reply.not_acked", reason=error.failure.detail, inference_id=str(outgoing.event.inference_id)
-            )

@@ -14,6 +14,7 @@ KafkaHeaders = Sequence[tuple[str, bytes | None]]  # Kafka allows a header witho
 TenantId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Instant = AwareDatetime
 
+_CONSTANT_HEADERS = (("content-type", b"application/json"), ("ce_specversion", b"1.0"))
 CE_ID, CE_TYPE, CE_SOURCE, CE_TIME, CE_SUBJECT = "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject"
 
 
@@ -54,8 +55,7 @@ class Event(BaseModel):
 
     def headers(self, source: str, traceparent: str | None) -> list[tuple[str, bytes]]:
         headers = [
-            ("content-type", b"application/json"),
-            ("ce_specversion", b"1.0"),
+            *_CONSTANT_HEADERS,
             (CE_ID, str(self.event_id).encode()),
             (CE_TYPE, self.ce_type.encode()),
             (CE_SOURCE, source.encode()),

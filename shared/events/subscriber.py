@@ -21,11 +21,13 @@ from shared.events.topics import Topic
 
 logger = structlog.get_logger(__name__)
 
-_FETCH_MAX_WAIT_MS = 100  # a fetch for idle partitions delays the next one for busy ones by this at most
+# One record at a time: at once. In batches: the broker gathers them, as few events cost the reader as much as many.
+_FETCH_MIN_BYTES, _FETCH_MAX_WAIT_MS = 1, 100
+_BATCH_FETCH_MIN_BYTES, _BATCH_FETCH_MAX_WAIT_MS = 256 * 1024, 50
 _SESSION_TIMEOUT_MS = 30_000
 _REBALANCE_TIMEOUT_MS = 15_000
 _MAX_POLL_INTERVAL_MS = 20 * 60_000  # a router may hold back this long before the group expels it
-_BATCH_WAIT_MS = 20
+_BATCH_WAIT_MS = 50
 
 
 def make_broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBroker:
@@ -62,7 +64,8 @@ def subscribe(
         max_records=batch,
         batch_timeout_ms=_BATCH_WAIT_MS,
         listener=listener,
-        fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+        fetch_min_bytes=_FETCH_MIN_BYTES if batch is None else _BATCH_FETCH_MIN_BYTES,
+        fetch_max_wait_ms=_FETCH_MAX_WAIT_MS if batch is None else _BATCH_FETCH_MAX_WAIT_MS,
         session_timeout_ms=_SESSION_TIMEOUT_MS,
         rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
         max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,

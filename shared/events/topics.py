@@ -29,16 +29,18 @@ class Topic:
     def dlq(self) -> str:
         return self.name + DLQ_SUFFIX
 
+    def partition_of(self, key: bytes) -> int:
+        """All that is said of one inference lies on one partition, in order. The end of a UUIDv7 is random."""
+        return int.from_bytes(key[-2:]) % self.partitions
+
 
 REQUESTS = Topic(
-    "inference.requests.v1", 12, _DAY_MS, (InferenceRequested,), "inference_id",
+    "inference.requests.v1", 8, _DAY_MS, (InferenceRequested,), "inference_id",
     ("gateway", "upstream services"), ("router",),
 )  # fmt: skip
-ATTEMPTS = Topic(
-    "inference.attempts.v1", 12, 30 * _DAY_MS, (AttemptStarted,), "inference_id", ("router",), ("monitor",)
-)
+ATTEMPTS = Topic("inference.attempts.v1", 8, 30 * _DAY_MS, (AttemptStarted,), "inference_id", ("router",), ("monitor",))
 OUTCOMES = Topic(
-    "inference.outcomes.v1", 12, 30 * _DAY_MS, (AttemptEnded, InferenceSettled), "inference_id",
+    "inference.outcomes.v1", 8, 30 * _DAY_MS, (AttemptEnded, InferenceSettled), "inference_id",
     ("router", "gateway"), ("monitor",),
 )  # fmt: skip
 # Read by assignment: a gateway reads the one partition that its requests name.

@@ -103,6 +103,13 @@ def test_the_body_goes_on_byte_for_byte(body: bytes) -> None:
     assert admit_chat(body, {}, NOW, LIMITS).body == body
 
 
+@pytest.mark.parametrize(
+    "fields", [{"max_tokens": 1}, {"max_completion_tokens": 1}, {"n": 1}, {"n": 128}, {"top_logprobs": 0}]
+)
+def test_numbers_at_their_limit_are_taken(fields: dict[str, object]) -> None:
+    assert orjson.loads(admit(fields).body) == {"messages": MESSAGES} | fields
+
+
 def test_our_own_field_is_taken_out_of_the_body() -> None:
     admitted = admit({"deadline_s": 5, "unknown": [1]})
     assert orjson.loads(admitted.body) == {"messages": MESSAGES, "unknown": [1]}

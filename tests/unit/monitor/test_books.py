@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.monitor.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, fold
+from services.monitor.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books, fold
 from shared.errors import failure
 from shared.events import new_id
 from tests.unit.shared.events.samples import ATTEMPT, INFERENCE, NOW, ended, requested, settled, started
@@ -12,8 +12,7 @@ CANDIDATES = [{"model": "custom:m", "reason": "named by the request", "chosen": 
 
 
 def test_nothing_gives_empty_books() -> None:
-    books = fold([])
-    assert not (books.attempts or books.inferences or books.words or books.late)
+    assert fold([]) == Books()
 
 
 def test_a_start_opens_an_attempt_and_an_inference() -> None:
@@ -30,6 +29,16 @@ def test_a_retry_keeps_what_the_first_start_told_of_the_candidates() -> None:
     books = fold([started(candidates=CANDIDATES), started(attempt_id=new_id(), attempt_number=2)])
     assert len(books.attempts) == 2
     assert books.inferences[INFERENCE]["candidates"] == CANDIDATES
+
+
+def test_a_start_that_tells_of_no_candidates_leaves_them_open() -> None:
+    assert fold([started()]).inferences[INFERENCE]["candidates"] is None
+
+
+def test_a_second_delivery_keeps_what_the_first_told_of_the_candidates() -> None:
+    other = [{"model": "openai:b", "reason": "provider model", "chosen": True}]
+    second = started(attempt_id=new_id(), delivery=2, candidates=other)
+    assert fold([started(candidates=CANDIDATES), second]).inferences[INFERENCE]["candidates"] == CANDIDATES
 
 
 def test_an_outcome_closes_the_attempt() -> None:
@@ -116,7 +125,7 @@ def test_a_settlement_tells_the_delivery_too() -> None:
 
 
 def test_what_is_no_word_on_a_call_is_not_booked() -> None:
-    assert fold([requested()]) == fold([])
+    assert fold([requested()]) == Books()
 
 
 def test_every_row_has_every_column() -> None:

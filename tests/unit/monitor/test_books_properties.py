@@ -44,9 +44,9 @@ def test_order_and_repetition_change_nothing(events: list[Event], data: st.DataO
 
 @given(BATCHES, st.data())
 def test_of_two_words_the_first_counts_wherever_the_rest_stands(events: list[Event], data: st.DataObject) -> None:
-    words = [event for event in events if not isinstance(event, AttemptStarted)]
+    words: list[Event] = [event for event in events if not isinstance(event, AttemptStarted)]
     contradicting = [word.model_copy(update={"event_id": new_id()}) for word in words]
-    others = [event for event in events if isinstance(event, AttemptStarted)]
+    others: list[Event] = [event for event in events if isinstance(event, AttemptStarted)]
     first = data.draw(st.permutations(words + others))
     second = data.draw(st.permutations(contradicting + others))
     books = fold([*first, *second])
@@ -56,7 +56,7 @@ def test_of_two_words_the_first_counts_wherever_the_rest_stands(events: list[Eve
 
 @given(BATCHES, st.data())
 def test_every_word_is_the_effective_one_or_late(events: list[Event], data: st.DataObject) -> None:
-    words = [event for event in events if isinstance(event, AttemptEnded | InferenceSettled)]
+    words: list[Event] = [event for event in events if isinstance(event, AttemptEnded | InferenceSettled)]
     more = [word.model_copy(update={"event_id": new_id()}) for word in words if data.draw(st.booleans())]
     books = fold(data.draw(st.permutations(events + more)))
     effective = {row["outcome_event_id"] for row in books.attempts.values()}

@@ -49,6 +49,11 @@ def test_every_choice_has_its_finish_reason() -> None:
     assert WIRE.completion(orjson.dumps({"choices": choices})).finish_reasons == ("stop", "length", "unknown")
 
 
+def test_a_finish_reason_is_cut_to_what_can_be_booked() -> None:
+    choices = [{"message": {}, "finish_reason": "x" * 41}]
+    assert WIRE.completion(orjson.dumps({"choices": choices})).finish_reasons == ("x" * 40,)
+
+
 @pytest.mark.parametrize("usage", [None, [], "x", {}, {"prompt_tokens": "3", "completion_tokens": -1}])
 def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
     completion = WIRE.completion(orjson.dumps(ANSWER | {"usage": usage}))

@@ -1,3 +1,4 @@
+import asyncio
 from typing import cast
 
 import pytest
@@ -17,9 +18,12 @@ class Reader:
     def __init__(self) -> None:
         self.callers = {KEY.text: CALLER}
         self.reads = 0
+        self.failure: Exception | None = None
 
     async def caller_of(self, key: ApiKey) -> Caller | None:
         self.reads += 1
+        if self.failure is not None:
+            raise self.failure
         return self.callers.get(key.text)
 
 
@@ -65,6 +69,44 @@ async def test_a_change_makes_every_key_unknown(authenticator: Authenticator, re
     authenticator.changed(None)
     error = await refusal(authenticator, BEARER)
     assert error.failure.detail == "the API key is unknown or was revoked"
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now + seconds)
+
+
+async def test_a_known_key_is_read_again_after_half_a_minute(
+    authenticator: Authenticator, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await authenticator.caller(BEARER)
+    pass_time(monkeypatch, 29.0)
+    await authenticator.caller(BEARER)
+    assert reader.reads == 1
+    pass_time(monkeypatch, 2.0)
+    await authenticator.caller(BEARER)
+    assert reader.reads == 2
+
+
+@pytest.mark.parametrize(("age_s", "served"), [(31.0, True), (299.0, True), (301.0, False)])
+async def test_without_the_database_a_known_key_is_good_for_five_minutes(
+    authenticator: Authenticator, reader: Reader, monkeypatch: pytest.MonkeyPatch, age_s: float, served: bool
+) -> None:
+    await authenticator.caller(BEARER)
+    pass_time(monkeypatch, age_s)
+    reader.failure = ConnectionRefusedError()
+    if served:
+        assert await authenticator.caller(BEARER) == CALLER
+    else:
+        with pytest.raises(ConnectionRefusedError):
+            await authenticator.caller(BEARER)
+
+
+async def test_without_the_database_an_unknown_key_is_not_taken(authenticator: Authenticator, reader: Reader) -> None:
+    reader.failure = ConnectionRefusedError()
+    with pytest.raises(ConnectionRefusedError):
+        await authenticator.caller(BEARER)
 
 
 async def test_a_key_that_was_refused_is_read_again(authenticator: Authenticator, reader: Reader) -> None:

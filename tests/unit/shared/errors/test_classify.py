@@ -1,3 +1,5 @@
+from typing import Any
+
 import orjson
 import pytest
 from hypothesis import given
@@ -118,9 +120,10 @@ def test_an_empty_body_is_called_that() -> None:
     assert told(500).detail == "h:80 answered 500 without a message"
 
 
-def test_a_redirect_says_where_to_and_is_not_followed() -> None:
-    failed = told(302, b"", {"location": "https://login.example/"})
-    assert failed.detail == "h:80 answered 302, a redirect to https://login.example/; redirects are not followed"
+@pytest.mark.parametrize("status", [300, 302, 399])
+def test_a_redirect_says_where_to_and_is_not_followed(status: int) -> None:
+    failed = told(status, b"", {"location": "https://login.example/"})
+    assert failed.detail == f"h:80 answered {status}, a redirect to https://login.example/; redirects are not followed"
 
 
 def test_a_huge_body_becomes_a_short_detail() -> None:
@@ -156,13 +159,17 @@ def test_any_body_is_classified(status: int, body: bytes) -> None:
     assert failed.detail.startswith(f"h:80 answered {status}")
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=10),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["error", "detail", "message", "type", "code", "msg", "loc"]), inner)
-    ),
-    max_leaves=8,
+JSON: st.SearchStrategy[Any] = st.deferred(
+    lambda: (
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.text(max_size=10)
+        | st.lists(JSON, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "detail", "message", "type", "code", "msg", "loc"]), JSON, max_size=3
+        )
+    )
 )
 
 
