@@ -9,8 +9,13 @@ from starlette.exceptions import HTTPException
 
 from services.monitor import routes
 from services.monitor.handlers import BookingHandler
+from services.monitor.heartbeats import HeartbeatReader
 from services.monitor.lag import Lag
+from services.monitor.liveness import Liveness
+from services.monitor.offsets import Offsets
 from services.monitor.prices import reference_price
+from services.monitor.recovery import Recovery
+from services.monitor.requests import RequestReader
 from services.monitor.settings import MonitorSettings
 from services.monitor.store import MonitorStore
 from shared.access import Authenticator
@@ -65,6 +70,18 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(broker.stop)
         booking.start(subscriber.consumer)
         lag.start(subscriber.consumer)
+        liveness = Liveness()
+        heartbeats = HeartbeatReader(settings.kafka, liveness)
+        offsets = Offsets(settings.kafka, settings.router_group, settings.group)
+        requests = RequestReader(settings.kafka)
+        recovery = Recovery(
+            settings.instance, store, publisher, heartbeats, liveness, offsets, requests, settings.max_deliveries
+        )
+        for part in (heartbeats, offsets, requests):
+            await part.start()
+            stack.push_async_callback(part.stop)
+        recovery.start()
+        stack.push_async_callback(recovery.stop)
         app.state.api = routes.MonitorApi(store, authenticator, lag, reference_price(settings.savings_reference))
         app.state.checks = _checks(listener)
         yield

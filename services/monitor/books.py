@@ -6,10 +6,11 @@ booked first counts, and every other one is late. The database applies the same 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled
+from shared.events import AttemptEnded, AttemptStarted, InferenceEvent, InferenceSettled
 
 Row = dict[str, Any]
 
@@ -20,11 +21,11 @@ class Books:
 
     attempts: dict[UUID, Row] = field(default_factory=dict)
     inferences: dict[UUID, Row] = field(default_factory=dict)
-    words: dict[UUID, Event] = field(default_factory=dict)  # outcomes and settlements by event id
-    late: dict[UUID, Event] = field(default_factory=dict)  # second words within the batch
+    words: dict[UUID, InferenceEvent] = field(default_factory=dict)  # outcomes and settlements by event id
+    late: dict[UUID, InferenceEvent] = field(default_factory=dict)  # second words within the batch
 
 
-def fold(events: Iterable[Event]) -> Books:
+def fold(events: Iterable[InferenceEvent]) -> Books:
     books = Books()
     for event in events:
         match event:
@@ -41,15 +42,25 @@ def _start(books: Books, event: AttemptStarted) -> None:
     attempt = books.attempts.setdefault(event.attempt_id, _attempt_row(event))
     attempt.update(reason=event.reason, router_id=event.router_id, on_record=True, started_at=event.started_at)
     inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
-    inference["delivery"] = max(inference["delivery"], event.delivery)
-    inference.update(
-        deadline_at=event.deadline_at,
-        model_requested=event.model_requested,
-        request_partition=event.request_partition,
-        request_offset=event.request_offset,
-    )
     if event.candidates and inference["candidates"] is None:
         inference["candidates"] = [one.model_dump() for one in event.candidates]
+    # The newest start tells who works on the inference now, and where its request lies.
+    if inference["last_start_at"] is None or _newness(inference) <= (event.delivery, event.started_at):
+        inference.update(
+            delivery=event.delivery,
+            last_start_at=event.started_at,
+            router_id=event.router_id,
+            deadline_at=event.deadline_at,
+            model_requested=event.model_requested,
+            reply_partition=event.reply_partition,
+            store_result=event.store_result,
+            request_partition=event.request_partition,
+            request_offset=event.request_offset,
+        )
+
+
+def _newness(inference: Row) -> tuple[int, datetime]:
+    return (inference["delivery"], inference["last_start_at"])
 
 
 def _end(books: Books, event: AttemptEnded) -> None:
@@ -91,7 +102,7 @@ def _settle(books: Books, event: InferenceSettled) -> None:
     )
 
 
-def _first_word(books: Books, row: Row, column: str, event: Event) -> bool:
+def _first_word(books: Books, row: Row, column: str, event: InferenceEvent) -> bool:
     """False for a repetition, and for a later word, which is kept apart."""
     books.words[event.event_id] = event
     if row[column] is None:
@@ -137,7 +148,8 @@ ATTEMPT_COLUMNS = (
 )  # fmt: skip
 
 INFERENCE_COLUMNS = (
-    "inference_id", "tenant_id", "accepted_at", "deadline_at", "model_requested", "candidates", "request_partition",
-    "request_offset", "delivery", "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model",
-    "model_served", "server_address", "attempts", "error_type", "error", "reported_by",
+    "inference_id", "tenant_id", "accepted_at", "deadline_at", "model_requested", "candidates", "router_id",
+    "last_start_at", "reply_partition", "store_result", "request_partition", "request_offset", "delivery",
+    "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
+    "server_address", "attempts", "error_type", "error", "reported_by",
 )  # fmt: skip

@@ -14,7 +14,7 @@ from services.monitor.books import fold
 from services.monitor.lag import Lag
 from services.monitor.store import MonitorStore
 from shared.db.pool import RETRYABLE
-from shared.events import Event, utc_now
+from shared.events import InferenceEvent, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.dead_letters import send_to_dlq
 from shared.events.envelope import header
@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 _TOPICS: dict[str, Topic] = {topic.name: topic for topic in (ATTEMPTS, OUTCOMES)}
 _RETRY_S = 0.5
 
-Decoded = tuple[ConsumerRecord, Event]
+Decoded = tuple[ConsumerRecord, InferenceEvent]
 
 
 class BookingHandler:
@@ -55,12 +55,13 @@ class BookingHandler:
         if tracing.enabled:
             _trace(records, began_ns)
 
-    async def _decoded(self, record: ConsumerRecord) -> Event | None:
+    async def _decoded(self, record: ConsumerRecord) -> InferenceEvent | None:
         try:
-            return decode(_TOPICS[record.topic], record.headers, record.value)
+            event = decode(_TOPICS[record.topic], record.headers, record.value)
         except UnreadableMessageError as error:
             await self._dead_letter(record, "invalid_request", str(error))
             return None
+        return event if isinstance(event, InferenceEvent) else None
 
     async def _book(self, events: list[Decoded]) -> None:
         """Waits for the database as long as it takes: the events are safe in Kafka. One event that the database
@@ -78,7 +79,7 @@ class BookingHandler:
         instruments.booked.labels("on_time").inc(len(events) - late)
         instruments.booked.labels("late").inc(late)
 
-    async def _merged(self, events: list[Event]) -> int:
+    async def _merged(self, events: list[InferenceEvent]) -> int:
         books = fold(events)
         while True:
             try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.events import AttemptEnded, AttemptStarted, Event, InferenceRequested, InferenceSettled
+from shared.events import AttemptEnded, AttemptStarted, Event, InferenceEvent, InferenceRequested, InferenceSettled
 
 # Past its deadline by this much, an inference or attempt that is still open is not late but lost.
 _LOST_AFTER = timedelta(seconds=60)
@@ -73,7 +73,7 @@ class Ledger:
         elif entry.settlement_event_id != event.event_id:
             self.late.add(event.event_id)
 
-    def _inference(self, event: Event) -> InferenceEntry:
+    def _inference(self, event: InferenceEvent) -> InferenceEntry:
         return self.inferences.setdefault(event.inference_id, InferenceEntry())
 
     def _attempt(self, event: AttemptStarted | AttemptEnded) -> AttemptEntry:

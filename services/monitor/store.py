@@ -1,14 +1,16 @@
 """All SQL of the monitor: merge a batch into the books, and read them. Reads are bound to a tenant."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.monitor.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books, Row
 from services.monitor.invariants import Booked
+from services.monitor.orphans import Orphan, OrphanAttempt
 from shared.db.pool import Connection, Pool
-from shared.events import AttemptEnded, Event
+from shared.events import AttemptEnded, InferenceEvent
 
 # Columns that the first word about the outcome (or the settlement) fills, all of them together.
 _OUTCOME = ("outcome", "outcome_event_id", "error_type", "error", "ended_at", "duration_s", "response_model",
@@ -35,16 +37,23 @@ RETURNING {key} AS id, {word} AS word
 _MERGE_ATTEMPTS = _merge(
     "attempts", "attempt_id", ATTEMPT_COLUMNS, "outcome_event_id", _OUTCOME,
     "reason = coalesce(old.reason, excluded.reason), router_id = coalesce(old.router_id, excluded.router_id), "
+    "started_at = CASE WHEN excluded.on_record THEN excluded.started_at ELSE old.started_at END, "
     "on_record = old.on_record OR excluded.on_record",
 )  # fmt: skip
+
+# The newest start tells who works on the inference now, and where its request lies.
+_CURRENT = ("router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
+            "last_start_at")  # fmt: skip
+_NEWER = (
+    "excluded.last_start_at IS NOT NULL AND (old.last_start_at IS NULL "
+    "OR (excluded.delivery, excluded.last_start_at) >= (old.delivery, old.last_start_at))"
+)
 _MERGE_INFERENCES = _merge(
     "inferences", "inference_id", INFERENCE_COLUMNS, "settlement_event_id", _SETTLEMENT,
-    "deadline_at = coalesce(old.deadline_at, excluded.deadline_at), "
-    "model_requested = coalesce(old.model_requested, excluded.model_requested), "
-    "candidates = coalesce(old.candidates, excluded.candidates), "
-    "request_partition = coalesce(old.request_partition, excluded.request_partition), "
-    "request_offset = coalesce(old.request_offset, excluded.request_offset), "
-    "delivery = greatest(old.delivery, excluded.delivery)",
+    ", ".join(f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE old.{name} END" for name in _CURRENT)
+    + ", model_requested = coalesce(old.model_requested, excluded.model_requested)"
+    + ", candidates = coalesce(old.candidates, excluded.candidates)"
+    + ", delivery = greatest(old.delivery, excluded.delivery)",
 )  # fmt: skip
 
 _LATE = """
@@ -97,6 +106,27 @@ SELECT settled_at, inference_id, NULL, coalesce(model_requested, 'auto'), error 
 WHERE tenant_id = $1 AND settled_at >= $2 AND settled_at < $3 AND $4::text IS NULL
   AND settlement <> 'completed' AND coalesce(attempts, 0) = 0
 ORDER BY at DESC LIMIT $5
+"""
+
+
+_RECOVERY_LOCK = 0x0A11  # any number; all monitors must use the same one
+
+_ORPHANS = """
+SELECT i.*, a.attempts AS made FROM monitor.inferences i
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(to_jsonb(one) ORDER BY one.attempt_number, one.started_at), '[]'::jsonb) AS attempts,
+           (array_agg(one.error_type ORDER BY one.attempt_number DESC, one.started_at DESC))[1] AS last_error,
+           bool_or(one.outcome IS NULL) AS any_open
+    FROM monitor.attempts one WHERE one.inference_id = i.inference_id) a
+WHERE i.settlement IS NULL AND i.router_id IS NOT NULL
+  AND (i.router_id = ANY($1) OR (a.last_error = 'handed_back' AND NOT a.any_open))
+ORDER BY i.inference_id
+"""
+
+_INTEND = """
+INSERT INTO monitor.redeliveries AS old (inference_id, delivery, reason, decided_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (inference_id, delivery) DO UPDATE SET decided_at = old.decided_at
+RETURNING published_at
 """
 
 
@@ -155,13 +185,75 @@ class MonitorStore:
         inferences = await self._pool.fetch("SELECT inference_id, settlement_event_id FROM monitor.inferences")
         return Booked({row[0]: row[1] for row in attempts}, {row[0]: row[1] for row in inferences})
 
+    # Recovery
+
+    @asynccontextmanager
+    async def recovery_lock(self) -> AsyncIterator[bool]:
+        """True for one monitor at a time; held until the block ends or the connection does."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield bool(await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _RECOVERY_LOCK))
+
+    async def routers_with_open_work(self) -> list[str]:
+        rows = await self._pool.fetch(
+            "SELECT DISTINCT router_id FROM monitor.inferences WHERE settlement IS NULL AND router_id IS NOT NULL"
+        )
+        return [row[0] for row in rows]
+
+    async def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
+        """Unsettled inferences that nobody works on: their router is dead, or their last call was handed back."""
+        rows = await self._pool.fetch(_ORPHANS, list(dead_routers))
+        return [_orphan(dict(row)) for row in rows]
+
+    async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime) -> bool:
+        """False when this delivery was published already."""
+        published = await self._pool.fetchval(_INTEND, orphan.inference_id, delivery, orphan.router_id, now)
+        return published is None
+
+    async def redelivered(self, inference_id: UUID, delivery: int, now: datetime) -> None:
+        await self._pool.execute(
+            "UPDATE monitor.redeliveries SET published_at = $3 WHERE inference_id = $1 AND delivery = $2",
+            inference_id,
+            delivery,
+            now,
+        )
+
     async def _rows(self, statement: str, *arguments: Any) -> list[Row]:
         return [dict(row) for row in await self._pool.fetch(statement, *arguments)]
 
 
+def _orphan(row: Mapping[str, Any]) -> Orphan:
+    attempts = [
+        OrphanAttempt(
+            attempt_id=UUID(one["attempt_id"]),
+            attempt_number=one["attempt_number"],
+            model=one["model"],
+            provider_name=one["provider_name"],
+            server_address=one["server_address"],
+            started_at=datetime.fromisoformat(one["started_at"]),
+            outcome=one["outcome"],
+            error=one["error"],
+        )
+        for one in row["made"]
+    ]
+    return Orphan(
+        inference_id=row["inference_id"],
+        tenant_id=row["tenant_id"],
+        router_id=row["router_id"],
+        delivery=row["delivery"],
+        accepted_at=row["accepted_at"],
+        deadline_at=row["deadline_at"],
+        model_requested=row["model_requested"],
+        request_partition=row["request_partition"],
+        request_offset=row["request_offset"],
+        reply_partition=row["reply_partition"],
+        store_result=bool(row["store_result"]),
+        attempts=attempts,
+    )
+
+
 async def _merged(
     connection: Connection, statement: str, rows: Mapping[UUID, Row], word: str, books: Books
-) -> dict[UUID, Event]:
+) -> dict[UUID, InferenceEvent]:
     """The words of this batch that were not the first."""
     if not rows:
         return {}
@@ -174,6 +266,6 @@ async def _merged(
     return late
 
 
-def _late_row(event: Event, now: datetime) -> tuple[Any, ...]:
+def _late_row(event: InferenceEvent, now: datetime) -> tuple[Any, ...]:
     attempt_id = event.attempt_id if isinstance(event, AttemptEnded) else None
     return (event.event_id, event.inference_id, attempt_id, event.ce_type, event.model_dump(mode="json"), now)

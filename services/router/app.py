@@ -6,8 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from starlette.applications import Starlette
 
 from services.router.attempts import Attempts
+from services.router.breaker import BreakerPolicy
+from services.router.cancellations import Cancellations
 from services.router.claims import Claims
+from services.router.gate import Gate
 from services.router.handlers import RequestHandler
+from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
 from services.router.providers import Transport
 from services.router.reporter import Reporter
@@ -58,10 +62,15 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
         reporter = Reporter(publisher)
         retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s)
-        attempts = Attempts(settings.instance, ring, transport, reporter, retries)
-        claims = Claims(
-            settings.instance, Intake(ring, registry), attempts, reporter, publisher, settings.max_in_flight
-        )
+        gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
+        attempts = Attempts(settings.instance, ring, transport, reporter, retries, gate)
+        cancellations = Cancellations(settings.kafka, attempts.cancel)
+        await cancellations.start()
+        stack.push_async_callback(cancellations.stop)
+        intake = Intake(ring, registry, cancellations)
+        claims = Claims(settings.instance, intake, attempts, reporter, publisher, settings.max_in_flight)
+        heartbeat = Heartbeat(settings.instance, publisher, lambda: claims.in_flight)
+        await heartbeat.start()
         broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
         subscriber = subscribe(
             broker,
@@ -70,7 +79,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             RequestHandler(claims).on_inference_requested,
             listener=claims,
         )
-        # Stopping runs backwards: claim no more, leave the group, let the calls finish.
+        # Stopping runs backwards: claim no more, leave the group, let the calls finish, say the last word.
+        stack.push_async_callback(heartbeat.stop)
         stack.push_async_callback(claims.drain, settings.drain_s)
         await broker.start()
         stack.push_async_callback(broker.stop)

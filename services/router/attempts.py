@@ -8,11 +8,13 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import structlog
 from opentelemetry.trace import SpanKind
 
 from services.router import reports
+from services.router.gate import Gate
 from services.router.providers import CallFailedError, Completion, Transport
 from services.router.reporter import Reporter
 from services.router.retry import RetryPolicy, after_failure
@@ -20,10 +22,11 @@ from services.router.secrets import open_secrets
 from services.router.selection import Candidate
 from services.router.work import FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
-from shared.errors import Failure, failure
+from shared.errors import ErrorType, Failure, failure
 from shared.events import (
     AttemptEnded,
     AttemptStarted,
+    CancelRequested,
     Event,
     InferenceRequested,
     InferenceSettled,
@@ -33,7 +36,7 @@ from shared.events import (
 )
 from shared.events.inference import Settlement
 from shared.events.publisher import Outgoing
-from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, Topic
+from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
 from shared.registry import Model
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import Traced, tracing
@@ -58,6 +61,8 @@ class Progress:
     failed: list[FailedCall] = field(default_factory=list)
     unreported: list[AttemptEnded] = field(default_factory=list)
     open_call: OpenCall | None = None
+    cancelled: bool = False
+    task: asyncio.Task[Any] | None = None
     settling: asyncio.Task[InferenceSettled] | None = None
 
     @property
@@ -73,29 +78,57 @@ class Progress:
 
 class Attempts:
     def __init__(
-        self, router_id: str, ring: KeyRing, transport: Transport, reporter: Reporter, retries: RetryPolicy
+        self, router_id: str, ring: KeyRing, transport: Transport, reporter: Reporter, retries: RetryPolicy, gate: Gate
     ) -> None:
         self._router_id = router_id
         self._ring = ring
         self._transport = transport
         self._reporter = reporter
         self._retries = retries
+        self._gate = gate
+        self._running: dict[UUID, Progress] = {}
+
+    def is_running(self, inference_id: UUID) -> bool:
+        return inference_id in self._running
+
+    def cancel(self, event: CancelRequested) -> None:
+        """The caller does not want the answer any more; nothing happens when it is not in flight here."""
+        progress = self._running.get(event.inference_id)
+        if progress is None or progress.work.request.tenant_id != event.tenant_id or progress.task is None:
+            return
+        if progress.settling is None:
+            progress.cancelled = True
+            progress.task.cancel()
+
+    def admit(self, work: Work) -> Work | Refused:
+        """The work with the first candidate that may be called now at its head; `release` gives its place back."""
+        refusals: dict[str, Failure] = {}
+        for place, candidate in enumerate(work.selection.candidates):
+            refusal = self._gate.enter(candidate.model)
+            if refusal is None:
+                return work.from_candidate(place, refusals)
+            refusals[candidate.model.id] = refusal
+        first = next(iter(refusals.values()))
+        return Refused(work.request, "failed", first, work.traceparent)
+
+    def release(self, work: Work) -> None:
+        """The call of the first candidate will not be made here."""
+        self._gate.leave(work.first.model, None, called=False)
 
     async def run(self, work: Work, started: AttemptStarted) -> None:
         """From the claim to the reply. `started` is on record and the claim has succeeded."""
         traced = tracing.start(f"{names.PROCESS} inference.requests.v1", SpanKind.CONSUMER, work.traceparent,
                                _work_attributes(work) if tracing.enabled else None)  # fmt: skip
-        progress = Progress(work)
+        progress = Progress(work, task=asyncio.current_task())
+        self._running[work.request.inference_id] = progress
+        settled: InferenceSettled | None = None
         try:
             settled = await self._try_candidates(progress, started, traced)
-            traced.set({names.SETTLEMENT: settled.settlement})
-            if settled.error is not None:
-                traced.fail(settled.error.error_type)
         except asyncio.CancelledError:
-            await self._hand_back(progress, traced)
-            raise
+            settled = await self._cut_short(progress, traced)
         finally:
-            traced.end()
+            del self._running[work.request.inference_id]
+            _end(traced, settled)
 
     async def refuse(self, refusal: Refused) -> None:
         """Settle a request that no model is called for, and tell its caller."""
@@ -104,23 +137,31 @@ class Attempts:
         await self._report(refusal.request, refusal.traceparent, settled, reply)
 
     async def _try_candidates(self, progress: Progress, started: AttemptStarted, traced: Traced) -> InferenceSettled:
-        candidates = progress.work.selection.candidates
-        for place, candidate in enumerate(candidates):
-            tries = 0
-            while True:
-                tries += 1
-                outcome = await self._call(progress, candidate, started, traced)
-                if isinstance(outcome, InferenceSettled):
-                    return outcome
-                decision = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
-                following = candidate if decision.action == "retry" else _next(candidates, place)
-                if decision.action == "give_up" or following is None or progress.remaining_s <= 0:
-                    return await self._settle(progress, self._settle_failed(progress, outcome, traced))
+        waiting = list(progress.work.selection.candidates)
+        candidate, tries = waiting.pop(0), 0
+        while True:
+            tries += 1
+            outcome = await self._call(progress, candidate, started, traced)
+            if isinstance(outcome, InferenceSettled):
+                return outcome
+            decision = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
+            if decision.action == "retry":
                 await asyncio.sleep(decision.delay_s)
-                started = await self._start_next(progress, following, traced)
-                if following is not candidate:
-                    break
-        raise AssertionError("a selection without candidates is never run")
+                waiting.insert(0, candidate)
+            following = None if decision.action == "give_up" else self._enter_next(progress, waiting)
+            if following is None:
+                return await self._settle(progress, self._settle_failed(progress, outcome, traced))
+            tries = tries if following is candidate else 0
+            candidate = following
+            started = await self._start_next(progress, candidate, traced)
+
+    def _enter_next(self, progress: Progress, waiting: list[Candidate]) -> Candidate | None:
+        """The next candidate that may be called now, taken from those that wait; None past the deadline."""
+        while waiting and progress.remaining_s > 0:
+            candidate = waiting.pop(0)
+            if self._gate.enter(candidate.model) is None:
+                return candidate
+        return None
 
     async def _call(
         self, progress: Progress, candidate: Candidate, started: AttemptStarted, traced: Traced
@@ -142,6 +183,7 @@ class Attempts:
         else:
             span.set(_completion_attributes(completion))
             progress.open_call = None
+            self._gate.leave(model, None)
             return await self._settle(
                 progress, self._settle_completed(progress, candidate, started, completion, began_at, traced)
             )
@@ -157,6 +199,7 @@ class Attempts:
         if span is not None:
             span.fail(told.error_type)
         progress.open_call = None
+        self._gate.leave(model, told, called=told.error_type not in {"handed_back", "cancelled"})
         progress.failed.append(FailedCall(model, told, ended))
         progress.unreported.append(ended)
         _count(ended)
@@ -202,23 +245,31 @@ class Attempts:
         return settled
 
     async def _settle_failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
-        settlement: Settlement = "expired" if last.failure.error_type == "expired" else "failed"
-        error = last.failure if settlement == "expired" else progress.error
-        settled = reports.failed(progress.work, settlement, error, last.ended, utc_now())
+        if last.failure.error_type == "expired":
+            return await self._settle_as(progress, "expired", last.failure, traced)
+        return await self._settle_as(progress, "failed", progress.error, traced)
+
+    async def _settle_as(
+        self, progress: Progress, settlement: Settlement, error: Failure, traced: Traced
+    ) -> InferenceSettled:
+        settled = reports.failed(progress.work, settlement, error, progress.failed[-1].ended, utc_now())
         reply = reports.reply_failed(settled, error, tuple(progress.failed))
         await self._report(progress.work.request, traced.traceparent, *progress.unreported, settled, reply)
         return settled
 
-    async def _hand_back(self, progress: Progress, traced: Traced) -> None:
-        """The router stops before this inference is settled: its call is closed, and its caller is told."""
+    async def _cut_short(self, progress: Progress, traced: Traced) -> InferenceSettled | None:
+        """Cancelled by the caller: settled so. Stopped with the router: handed back, and the monitor gives it on."""
         if progress.settling is not None:
-            await progress.settling
-            return
+            return await progress.settling
+        error_type: ErrorType = "cancelled" if progress.cancelled else "handed_back"
+        detail = "the caller cancelled it" if progress.cancelled else f"router {self._router_id} was stopped"
+        told = failure(error_type, detail)
         if progress.open_call is not None:
-            model = progress.open_call.model
-            detail = f"router {self._router_id} was stopped during the call"
-            self._failed(progress, failure("handed_back", detail, model=model.id), None)
-        await self._settle_failed(progress, progress.failed[-1], traced)
+            self._failed(progress, told, None)
+        if not progress.cancelled:
+            await self._report(progress.work.request, traced.traceparent, *progress.unreported)
+            return None
+        return await self._settle_as(progress, "cancelled", told, traced)
 
     async def _report(self, request: InferenceRequested, traceparent: str | None, *events: Event) -> None:
         """Together, so that they are acked together. The reply goes along: it saves the caller a round trip, and a
@@ -226,7 +277,7 @@ class Attempts:
         outgoing = [
             Outgoing(topic, event, traceparent, partition)
             for event in events
-            for topic, partition in _destination(event, request)
+            for topic, partition in _destinations(event, request)
         ]
         await self._reporter.report(*outgoing)
         for event in events:
@@ -235,19 +286,24 @@ class Attempts:
                 instruments.settlements.labels(event.settlement, error_type).inc()
 
 
-def _destination(event: Event, request: InferenceRequested) -> list[tuple[Topic, int | None]]:
-    """A reply that nobody waits for goes nowhere."""
+def _end(traced: Traced, settled: InferenceSettled | None) -> None:
+    if settled is not None:
+        traced.set({names.SETTLEMENT: settled.settlement})
+        if settled.error is not None:
+            traced.fail(settled.error.error_type)
+    traced.end()
+
+
+def _destinations(event: Event, request: InferenceRequested) -> list[tuple[Topic, int | None]]:
+    """A reply goes to whoever waits, and where it can be fetched later; or to nobody."""
     match event:
         case AttemptStarted():
             return [(ATTEMPTS, None)]
         case ReplyCompleted() | ReplyFailed():
-            return [] if request.reply_partition is None else [(REPLIES, request.reply_partition)]
+            waiting = [] if request.reply_partition is None else [(REPLIES, request.reply_partition)]
+            return waiting + ([(RESULTS, None)] if request.store_result else [])
         case _:
             return [(OUTCOMES, None)]
-
-
-def _next(candidates: tuple[Candidate, ...], place: int) -> Candidate | None:
-    return candidates[place + 1] if place + 1 < len(candidates) else None
 
 
 def _expired_or(told: Failure, progress: Progress) -> Failure:

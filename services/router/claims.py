@@ -77,6 +77,10 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._ready.set()
 
     @property
+    def in_flight(self) -> int:
+        return len(self._tasks)
+
+    @property
     def running(self) -> bool:
         return self._loop_task is not None and not self._loop_task.done()
 
@@ -145,6 +149,8 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         for record in records:
             prepared = await self._prepared(record)
             if isinstance(prepared, Work):
+                prepared = self._attempts.admit(prepared)
+            if isinstance(prepared, Work):
                 started = reports.attempt_started(prepared, prepared.first, 1, self._router_id, utc_now())
                 claimed.append(Claimed(prepared, started))
             else:
@@ -162,15 +168,18 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._hand_back(claimed)
 
     async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
-        """None when the record cannot be read: it is then on the dead-letter topic."""
+        """None when there is nothing to do: it is on the dead-letter topic, or in flight here already."""
         try:
-            return await self._intake.prepare(record)
+            prepared = await self._intake.prepare(record)
         except UnreadableMessageError as error:
             await self._dead_letter(record, str(error))
         except Exception as error:
             # A message that nobody foresaw must not stop its partition, nor be skipped silently.
             logger.exception("intake.failed", partition=record.partition, offset=record.offset)
             await self._dead_letter(record, f"could not be prepared: {type(error).__name__}")
+        else:
+            # The same request may be published twice; while it is in flight here, once is enough.
+            return None if self._attempts.is_running(prepared.request.inference_id) else prepared
         return None
 
     async def _dead_letter(self, record: ConsumerRecord, reason: str) -> None:
@@ -213,7 +222,8 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             for work, started in claimed
         ]
         await self._reporter.report(*ended)
-        for _ in claimed:
+        for work, _ in claimed:
+            self._attempts.release(work)
             self._slots.release()
 
     def _spawn(self, call: Coroutine[Any, Any, None]) -> None:

@@ -7,6 +7,7 @@ import orjson
 import structlog
 from aiokafka import ConsumerRecord
 
+from services.router.cancellations import Cancellations
 from services.router.selection import needs_of, select
 from services.router.work import Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
@@ -25,9 +26,10 @@ _REGISTRY_WAIT_S = 2.0
 
 
 class Intake:
-    def __init__(self, ring: KeyRing, registry: Registry) -> None:
+    def __init__(self, ring: KeyRing, registry: Registry, cancellations: Cancellations) -> None:
         self._ring = ring
         self._registry = registry
+        self._cancellations = cancellations
 
     async def prepare(self, record: ConsumerRecord) -> Work | Refused:
         """Raises UnreadableMessageError for what can never be worked on."""
@@ -41,6 +43,9 @@ class Intake:
         if request.expires_at <= utc_now():
             told = failure("expired", "the deadline had passed when a router took the request")
             return Refused(request, "expired", told, traceparent)
+        if self._cancellations.cancelled(request.tenant_id, request.inference_id):
+            told = failure("cancelled", "the caller cancelled it before a router took it")
+            return Refused(request, "cancelled", told, traceparent)
         body, size = self._input_of(request)
         models = await self._models(request)
         needs = needs_of(request.request_model, body, size, request.options)

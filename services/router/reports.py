@@ -44,6 +44,7 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
         started_at=now,
         deadline_at=request.expires_at,
         reply_partition=request.reply_partition,
+        store_result=request.store_result,
         request_partition=work.source.partition,
         request_offset=work.source.offset,
     )

@@ -35,6 +35,9 @@ class RouterSettings(BaseSettings):
     max_tries: int = 3  # calls of one candidate, the first included
     retry_base_s: float = 0.2
     retry_max_s: float = 5.0
+    breaker_failures: int = 20  # calls of one model that fail in a row before it is paused
+    breaker_pause_s: float = 5.0  # until it is tried again; doubles while that fails
+    breaker_max_pause_s: float = 60.0
     max_answer_bytes: int = 3_500_000  # sealed and in base64 it still fits a record of 5 MiB
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -1,6 +1,7 @@
 """One inference in the router's hands, as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.router.selection import Candidate, Selection
@@ -31,6 +32,18 @@ class Work:
     @property
     def first(self) -> Candidate:
         return self.selection.candidates[0]
+
+    def from_candidate(self, place: int, refusals: Mapping[str, Failure]) -> "Work":
+        """Without the candidates before `place`, which may not be called now; the account says why."""
+        if not refusals:
+            return self
+        considered = tuple(
+            one.model_copy(update={"chosen": False, "reason": refusals[one.model].detail})
+            if one.model in refusals
+            else one
+            for one in self.selection.considered
+        )
+        return replace(self, selection=Selection(self.selection.candidates[place:], considered))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from shared.events.topics import WantedTopic, wanted_topics
 
 async def apply_topics(settings: KafkaSettings) -> list[str]:
     """Names of the topics that were created. Topics that exist are left as they are; `check_topics` compares them."""
-    async with _admin(settings) as admin:
+    async with connected_admin(settings) as admin:
         present = set(await admin.list_topics())
         missing = [wanted for wanted in wanted_topics() if wanted.name not in present]
         if missing:
@@ -24,7 +24,7 @@ async def apply_topics(settings: KafkaSettings) -> list[str]:
 
 async def check_topics(settings: KafkaSettings) -> list[str]:
     """One sentence for each topic that is missing or differs; empty when all is as wanted."""
-    async with _admin(settings) as admin:
+    async with connected_admin(settings) as admin:
         described = await admin.describe_topics()
     partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
     return [problem for wanted in wanted_topics() if (problem := _problem(wanted, partitions)) is not None]
@@ -40,7 +40,7 @@ def _problem(wanted: WantedTopic, partitions: dict[str, int]) -> str | None:
 
 
 @asynccontextmanager
-async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def connected_admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**settings.connection())
     try:
         await admin.start()

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import UUID7, BaseModel, ConfigDict
 
 from shared.errors import Failure
-from shared.events.envelope import Event, Instant
+from shared.events.envelope import InferenceEvent, Instant
 
 Outcome = Literal["succeeded", "failed"]
 
@@ -20,7 +20,7 @@ class CandidateConsidered(BaseModel):
     chosen: bool
 
 
-class AttemptStarted(Event):
+class AttemptStarted(InferenceEvent):
     """A call is about to be made. It is made only after this is acked and the claim has succeeded.
 
     attempt_number: from 1, over all models and deliveries of the inference.
@@ -46,11 +46,12 @@ class AttemptStarted(Event):
     started_at: Instant
     deadline_at: Instant
     reply_partition: int | None = None
+    store_result: bool = False
     request_partition: int
     request_offset: int
 
 
-class AttemptEnded(Event):
+class AttemptEnded(InferenceEvent):
     """How one call ended. `error` is set when the outcome is `failed`; no prompt and no answer is in here.
 
     duration_s: from the start of the call to its end. cost_usd: None when no price is known.

@@ -1,21 +1,40 @@
 """A message that cannot be read goes to `<topic>.dlq` as it came, with the reason in its headers."""
 
+import asyncio
+
 from aiokafka import ConsumerRecord
 
+from shared.events.dead_letter import OFFSET, PARTITION, REASON, TOPIC, TYPE
+from shared.events.dead_letter_limit import DeadLetterLimitError
 from shared.events.publisher import Publisher
 from shared.events.topics import DLQ_SUFFIX
 from shared.telemetry.instruments import dead_letters
 
+_MAX_REASON = 1000  # it may name what a stranger sent, and the topic leaves only so much room for our headers
+
 
 async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str) -> None:
-    """Returns when it is acked, so that its offset may be committed. The reason must hold no content."""
+    """Returns when it is acked, so that its offset may be committed. The reason must hold no content.
+
+    Raises DeadLetterLimitError, which must stop the process before this offset is committed.
+    """
+    limit, now = publisher.dead_letter_limit, asyncio.get_running_loop().time
+    if limit.is_reached(now()):
+        raise DeadLetterLimitError(record.topic, limit.most)
     headers = [
         *record.headers,
-        ("dlq_error_type", error_type.encode()),
-        ("dlq_reason", reason.encode()),
-        ("dlq_topic", record.topic.encode()),
-        ("dlq_partition", str(record.partition).encode()),
-        ("dlq_offset", str(record.offset).encode()),
+        (TYPE, error_type.encode()),
+        (REASON, reason[:_MAX_REASON].encode()),
+        (TOPIC, record.topic.encode()),
+        (PARTITION, str(record.partition).encode()),
+        (OFFSET, str(record.offset).encode()),
     ]
-    await publisher.send_raw(record.topic + DLQ_SUFFIX, record.value, record.key, headers)
+    await publisher.send_raw(record.topic + DLQ_SUFFIX, _body(record), record.key, headers)
+    limit.count(now())
     dead_letters.labels(record.topic, error_type).inc()
+
+
+def _body(record: ConsumerRecord) -> bytes | None:
+    """The client refuses to send neither key nor body, and such a message must not stop its partition."""
+    nothing = record.value is None and record.key is None
+    return b"" if nothing else record.value

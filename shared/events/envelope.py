@@ -38,12 +38,15 @@ class Event(BaseModel):
     ce_type: ClassVar[str]
 
     event_id: UUID = Field(default_factory=new_id)
-    inference_id: UUID7
-    tenant_id: TenantId
 
     @property
     def key(self) -> bytes:
-        return self.inference_id.bytes
+        """The Kafka key: what is said of one subject lies on one partition, in order."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        raise NotImplementedError
 
     def encoded(self) -> bytes:
         return self.__pydantic_serializer__.to_json(self)
@@ -60,11 +63,26 @@ class Event(BaseModel):
             (CE_TYPE, self.ce_type.encode()),
             (CE_SOURCE, source.encode()),
             (CE_TIME, utc_now().isoformat().encode()),
-            (CE_SUBJECT, str(self.inference_id).encode()),
+            (CE_SUBJECT, self.subject.encode()),
         ]
         if traceparent is not None:
             headers.append((TRACEPARENT, traceparent.encode()))
         return headers
+
+
+class InferenceEvent(Event):
+    """A fact about one inference of one tenant."""
+
+    inference_id: UUID7
+    tenant_id: TenantId
+
+    @property
+    def key(self) -> bytes:
+        return self.inference_id.bytes
+
+    @property
+    def subject(self) -> str:
+        return str(self.inference_id)
 
 
 def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.errors import Failure
-from shared.events.envelope import Event, Instant, utc_now
+from shared.events.envelope import InferenceEvent, Instant, utc_now
 
 DEFAULT_DEADLINE_S = 120.0
 
@@ -27,13 +27,14 @@ class RoutingOptions(BaseModel):
     allow_inactive: bool = False
 
 
-class InferenceRequested(Event):
+class InferenceRequested(InferenceEvent):
     """A caller wants a completion. Exactly one of `input` (plain) and `sealed_input` is set.
 
     input: an OpenAI chat-completions body. sealed_input: the same, as bytes, sealed (tenant, "input", inference_id).
     request_model: as the caller wrote it; None means auto.
     registry_version: the tenant's registry version that the gateway knew; a router that knows less reads again.
     reply_partition: where the answer goes on inference.replies.v1; None when nobody waits.
+    store_result: the answer also goes to inference.results.v1, to be fetched later.
     delivery: the how-manieth time this inference is handed to routers; attempts_made: calls of earlier deliveries.
     """
 
@@ -47,6 +48,7 @@ class InferenceRequested(Event):
     api_key_id: str | None = None
     registry_version: int = 0
     reply_partition: int | None = Field(default=None, ge=0)
+    store_result: bool = False
     accepted_at: Instant = Field(default_factory=utc_now)
     deadline_at: Instant | None = None
     delivery: int = Field(default=1, ge=1)
@@ -63,7 +65,7 @@ class InferenceRequested(Event):
         return self.deadline_at or self.accepted_at + timedelta(seconds=DEFAULT_DEADLINE_S)
 
 
-class InferenceSettled(Event):
+class InferenceSettled(InferenceEvent):
     """The final word on an inference. The first one counts; a later one is kept and marked late.
 
     first_model: the candidate that was called first. model_served: the one that answered, when one did.
@@ -87,3 +89,12 @@ class InferenceSettled(Event):
     duration_s: float
     reported_by: str
     request_event_id: UUID | None = None
+
+
+class CancelRequested(InferenceEvent):
+    """The caller does not want the answer any more, waiting or in flight."""
+
+    ce_type: ClassVar[str] = "tallygate.cancellation.requested.v1"
+
+    requested_at: Instant = Field(default_factory=utc_now)
+    reason: Literal["asked", "disconnected"] = "asked"

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
 from opentelemetry.trace import SpanKind
 
 from shared.errors import TallygateError
-from shared.events.envelope import Event
+from shared.events.dead_letter_limit import DeadLetterLimit
+from shared.events.envelope import Event, InferenceEvent
 from shared.events.settings import KafkaSettings
-from shared.events.topics import MAX_RECORD_BYTES, Topic
+from shared.events.topics import MAX_DEAD_LETTER_BYTES, Topic
 from shared.telemetry import names
 from shared.telemetry.traces import tracing
 
@@ -36,6 +38,7 @@ class Publisher:
         self._settings = settings
         self._source = source
         self._producer: AIOKafkaProducer | None = None
+        self.dead_letter_limit = DeadLetterLimit(settings.dead_letters_per_minute)
         self.failing_since: float | None = None  # loop time of the first failure since the last ack
 
     async def start(self) -> None:
@@ -45,7 +48,7 @@ class Publisher:
             enable_idempotence=False,
             linger_ms=0,
             max_batch_size=_MAX_BATCH_BYTES,
-            max_request_size=MAX_RECORD_BYTES,
+            max_request_size=MAX_DEAD_LETTER_BYTES,
             request_timeout_ms=int(self._settings.publish_timeout_s * 1000),
         )
         await self._producer.start()
@@ -70,11 +73,16 @@ class Publisher:
         self.failing_since = None
 
     async def send_raw(
-        self, topic: str, body: bytes | None, key: bytes | None, headers: Iterable[tuple[str, bytes]]
-    ) -> None:
-        """Bytes as they are, for dead letters."""
+        self,
+        topic: str,
+        body: bytes | None,
+        key: bytes | None,
+        headers: Iterable[tuple[str, bytes | None]],
+        partition: int | None = None,
+    ) -> RecordMetadata:
+        """Bytes as they are, for dead letters; returns where they lie, when they are acked."""
         async with asyncio.timeout(self._settings.publish_timeout_s):
-            await (await self._started().send(topic, body, key, headers=list(headers)))
+            return await (await self._started().send(topic, body, key, partition, headers=list(headers)))
 
     async def _send(self, outgoing: Outgoing) -> Any:
         topic, event, traceparent, partition = outgoing
@@ -105,5 +113,5 @@ def _attributes(outgoing: Outgoing) -> dict[str, Any]:
         names.MESSAGING_DESTINATION: outgoing.topic.name,
         names.MESSAGING_PARTITION: None if outgoing.partition is None else str(outgoing.partition),
         names.MESSAGING_MESSAGE_ID: str(outgoing.event.event_id),
-        names.INFERENCE_ID: str(outgoing.event.inference_id),
+        names.INFERENCE_ID: outgoing.event.subject if isinstance(outgoing.event, InferenceEvent) else None,
     }

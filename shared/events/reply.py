@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from shared.errors import ErrorType, Failure
-from shared.events.envelope import Event
+from shared.events.envelope import InferenceEvent
 from shared.events.inference import Settlement
 
 
@@ -20,7 +20,7 @@ class AttemptSummary(BaseModel):
     detail: str
 
 
-class ReplyCompleted(Event):
+class ReplyCompleted(InferenceEvent):
     """The answer. sealed_body: an OpenAI chat completion (JSON bytes), sealed."""
 
     ce_type: ClassVar[str] = "tallygate.reply.completed.v1"
@@ -30,7 +30,7 @@ class ReplyCompleted(Event):
     attempts: int
 
 
-class ReplyFailed(Event):
+class ReplyFailed(InferenceEvent):
     """No answer, and why; `failed_attempts` lists every call that was made."""
 
     ce_type: ClassVar[str] = "tallygate.reply.failed.v1"

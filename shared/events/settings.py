@@ -3,10 +3,11 @@
 import ssl
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.events.dead_letter_limit import SETTING
 
 
 class KafkaSettings(BaseSettings):
@@ -22,6 +23,7 @@ class KafkaSettings(BaseSettings):
     ssl_cafile: str | None = None
     replication_factor: int = 1
     publish_timeout_s: float = 15.0  # an ack that takes longer is answered with 503
+    dead_letters_per_minute: int = Field(default=100, ge=0, validation_alias=SETTING)  # 0: no limit
 
     def connection(self) -> dict[str, Any]:
         """Arguments for every aiokafka client."""

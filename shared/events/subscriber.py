@@ -4,28 +4,23 @@ FastStream's defaults lose messages (auto-commit, "latest", auto-created topics)
 Records reach the handler as they are: decoding and dead letters are ours.
 """
 
-import asyncio
-import os
-import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 
 from shared.events.settings import KafkaSettings
+from shared.events.stopping import or_stop
 from shared.events.topics import Topic
-
-logger = structlog.get_logger(__name__)
 
 # One record at a time: at once. In batches: the broker gathers them, as few events cost the reader as much as many.
 _FETCH_MIN_BYTES, _FETCH_MAX_WAIT_MS = 1, 100
 _BATCH_FETCH_MIN_BYTES, _BATCH_FETCH_MAX_WAIT_MS = 256 * 1024, 50
-_SESSION_TIMEOUT_MS = 30_000
-_REBALANCE_TIMEOUT_MS = 15_000
+_SESSION_TIMEOUT_MS = 10_000  # a member that is killed holds its partitions for this long
+_REBALANCE_TIMEOUT_MS = 6_000
 _MAX_POLL_INTERVAL_MS = 20 * 60_000  # a router may hold back this long before the group expels it
 _BATCH_WAIT_MS = 50
 
@@ -76,15 +71,13 @@ def subscribe(
 
 def _or_stop(handler: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
     """FastStream swallows what a handler raises and goes on, and the next commit would pass silently over it.
-    Handlers deal with everything they foresee; what is left is a defect, and the process stops instead."""
+    Handlers deal with everything they foresee; after anything else nothing is handled, so nothing is committed."""
+    going = True
 
     async def guarded(records: Any) -> None:
-        try:
-            await handler(records)
-        except Exception:
-            logger.exception("handler.failed")
-            os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.Event().wait()
+        nonlocal going
+        if going:
+            going = await or_stop(handler(records))
 
     return guarded
 

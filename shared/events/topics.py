@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from shared.events.attempt import AttemptEnded, AttemptStarted
 from shared.events.envelope import Event
-from shared.events.inference import InferenceRequested, InferenceSettled
+from shared.events.inference import CancelRequested, InferenceRequested, InferenceSettled
 from shared.events.reply import ReplyCompleted, ReplyFailed
+from shared.events.router import RouterHeartbeat
 
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
@@ -24,6 +25,7 @@ class Topic:
     written_by: tuple[str, ...]
     read_by: tuple[str, ...]
     cleanup: str = "delete"
+    has_dlq: bool = False
 
     @property
     def dlq(self) -> str:
@@ -36,20 +38,36 @@ class Topic:
 
 REQUESTS = Topic(
     "inference.requests.v1", 8, _DAY_MS, (InferenceRequested,), "inference_id",
-    ("gateway", "upstream services"), ("router",),
+    ("gateway", "upstream services", "monitor"), ("router",), has_dlq=True,
 )  # fmt: skip
-ATTEMPTS = Topic("inference.attempts.v1", 8, 30 * _DAY_MS, (AttemptStarted,), "inference_id", ("router",), ("monitor",))
+ATTEMPTS = Topic(
+    "inference.attempts.v1", 8, 30 * _DAY_MS, (AttemptStarted,), "inference_id",
+    ("router",), ("monitor",), has_dlq=True,
+)  # fmt: skip
 OUTCOMES = Topic(
     "inference.outcomes.v1", 8, 30 * _DAY_MS, (AttemptEnded, InferenceSettled), "inference_id",
-    ("router", "gateway"), ("monitor",),
+    ("router", "gateway", "monitor"), ("monitor",), has_dlq=True,
 )  # fmt: skip
 # Read by assignment: a gateway reads the one partition that its requests name.
 REPLIES = Topic(
     "inference.replies.v1", 64, 10 * _MINUTE_MS, (ReplyCompleted, ReplyFailed), "inference_id (explicit partition)",
-    ("router",), ("gateway",),
+    ("router", "monitor"), ("gateway",),
+)  # fmt: skip
+RESULTS = Topic(
+    "inference.results.v1", 4, _DAY_MS, (ReplyCompleted, ReplyFailed), "inference_id",
+    ("router", "monitor"), ("gateway",), has_dlq=True,
+)  # fmt: skip
+# Read by every router from the beginning, without a group.
+CANCELLATIONS = Topic(
+    "inference.cancellations.v1", 1, 60 * _MINUTE_MS, (CancelRequested,), "inference_id", ("gateway",), ("router",)
+)
+# Read by every monitor from the beginning, without a group.
+HEARTBEATS = Topic(
+    "router.heartbeats.v1", 1, _DAY_MS, (RouterHeartbeat,), "router_id", ("router",), ("monitor",),
+    cleanup="compact,delete",
 )  # fmt: skip
 
-TOPICS = (REQUESTS, ATTEMPTS, OUTCOMES, REPLIES)
+TOPICS = (REQUESTS, ATTEMPTS, OUTCOMES, REPLIES, RESULTS, CANCELLATIONS, HEARTBEATS)
 
 _DLQ_PARTITIONS = 1
 _DLQ_RETENTION_MS = 14 * _DAY_MS
@@ -68,19 +86,22 @@ def wanted_topics() -> list[WantedTopic]:
     """Every topic, and a dead-letter topic for each that is read by a group."""
     wanted = []
     for topic in TOPICS:
-        wanted.append(WantedTopic(topic.name, topic.partitions, _config(topic.retention_ms, topic.cleanup)))
-        if topic is not REPLIES:
-            wanted.append(WantedTopic(topic.dlq, _DLQ_PARTITIONS, _config(_DLQ_RETENTION_MS, "delete")))
+        config = _config(topic.retention_ms, topic.cleanup, MAX_RECORD_BYTES)
+        wanted.append(WantedTopic(topic.name, topic.partitions, config))
+        if topic.has_dlq:
+            config = _config(_DLQ_RETENTION_MS, "delete", MAX_DEAD_LETTER_BYTES)
+            wanted.append(WantedTopic(topic.dlq, _DLQ_PARTITIONS, config))
     return wanted
 
 
-def _config(retention_ms: int, cleanup: str) -> tuple[tuple[str, str], ...]:
+def _config(retention_ms: int, cleanup: str, max_bytes: int) -> tuple[tuple[str, str], ...]:
     return (
         ("cleanup.policy", cleanup),
         ("retention.ms", str(retention_ms)),
-        ("max.message.bytes", str(MAX_RECORD_BYTES)),
+        ("max.message.bytes", str(max_bytes)),
     )
 
 
-# One number on both sides: producers refuse more, and the topics allow as much.
 MAX_RECORD_BYTES = 5 * 1024 * 1024
+# A dead letter is the message as it came, and the headers that say why. Producers refuse more than this.
+MAX_DEAD_LETTER_BYTES = MAX_RECORD_BYTES + 64 * 1024

@@ -17,6 +17,7 @@ settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this proc
 in_flight = Gauge(names.METRIC_IN_FLIGHT, "Claimed inferences that this router is working on.")
 claims = Counter(names.METRIC_CLAIMS, "Requests claimed, or handed back because the claim failed.", ("result",))
 booked = Counter(names.METRIC_BOOKED, "Events written to the books.", ("kind",))
+recovered = Counter(names.METRIC_RECOVERED, "Inferences taken back from lost or stopped routers.", ("action",))
 book_seconds = Histogram(names.METRIC_BOOK_SECONDS, "Time to write one batch to the books.", buckets=_SECONDS)
 lag_seconds = Gauge(names.METRIC_LAG_SECONDS, "Age of the newest event that was booked, while more are waiting.")
 dead_letters = Counter(names.METRIC_DEAD_LETTERS, "Messages sent to a dead-letter topic.", ("topic", "reason"))

@@ -1,6 +1,7 @@
 """A thousand mixed requests: the books equal what the model server saw, type by type."""
 
 import asyncio
+import itertools
 import json
 import random
 from collections import Counter
@@ -11,6 +12,7 @@ from tests.support.live import Answer, Api, Live
 _TOTAL = 1000
 _CALLERS = 64
 _FAILING = 0.3
+_MODELS_PER_FAULT = 8  # so that none of them fails so often in a row that it is paused
 
 # Ten ways to fail: behaviour at the endpoint -> (our error type, calls that it takes)
 _FAULTS = {
@@ -30,11 +32,13 @@ _FAULTS = {
 async def test_a_thousand_mixed_requests_balance(stack: Live, tenant: Api) -> None:
     good = await tenant.add_model("good", stack.model_server_url)
     broken = {
-        await tenant.add_model(behaviour, stack.model_server_url, behaviour, timeout_s=0.5): behaviour
+        await tenant.add_model(f"{behaviour}.{n}", stack.model_server_url, behaviour, timeout_s=0.5): behaviour
         for behaviour in _FAULTS
+        for n in range(_MODELS_PER_FAULT)
     }
     dice = random.Random(20261123)
-    plan = [dice.choice(list(broken)) if dice.random() < _FAILING else good for _ in range(_TOTAL)]
+    in_turn = itertools.cycle(broken)
+    plan = [next(in_turn) if dice.random() < _FAILING else good for _ in range(_TOTAL)]
 
     answers = await _send_all(tenant, plan)
 

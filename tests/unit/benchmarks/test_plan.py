@@ -24,4 +24,4 @@ def test_published_events_are_such_as_the_monitor_reads() -> None:
     read = [decode(topic, event.headers("bench", None), event.encoded()) for topic, event in published]
     assert read == [event for _, event in published]
     assert len(read) == EVENTS_PER_INFERENCE
-    assert len({event.inference_id for event in read}) == 1
+    assert len({event.subject for event in read}) == 1

@@ -17,7 +17,7 @@ def test_the_smallest_event_of_the_readme_can_be_read() -> None:
     examples = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert examples
     for example in examples:
-        assert str(decode(REQUESTS, [], example.encode()).inference_id) == json.loads(example)["inference_id"]
+        assert decode(REQUESTS, [], example.encode()).subject == json.loads(example)["inference_id"]
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)

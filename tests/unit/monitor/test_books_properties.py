@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from services.monitor.books import Books, fold
 from shared.errors import failure
-from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled, new_id
+from shared.events import AttemptEnded, AttemptStarted, InferenceEvent, InferenceSettled, new_id
 from tests.unit.shared.events.samples import ended, settled, started
 
 TOLD = failure("server_error", "why")
@@ -11,10 +11,10 @@ CANDIDATES = [{"model": "custom:m", "reason": "named by the request", "chosen": 
 
 
 @st.composite
-def inferences(draw: st.DrawFn) -> list[Event]:
+def inferences(draw: st.DrawFn) -> list[InferenceEvent]:
     """All events of one inference of one delivery; each thing that must be said is said once."""
     inference_id, calls = new_id(), draw(st.integers(1, 3))
-    events: list[Event] = []
+    events: list[InferenceEvent] = []
     for number in range(1, calls + 1):
         ids = {"inference_id": inference_id, "attempt_id": new_id(), "attempt_number": number}
         events.append(started(**ids, candidates=CANDIDATES if number == 1 else []))
@@ -34,7 +34,7 @@ def rows(books: Books) -> tuple[object, object]:
 
 
 @given(BATCHES, st.data())
-def test_order_and_repetition_change_nothing(events: list[Event], data: st.DataObject) -> None:
+def test_order_and_repetition_change_nothing(events: list[InferenceEvent], data: st.DataObject) -> None:
     again = data.draw(st.lists(st.sampled_from(events)))
     shuffled = data.draw(st.permutations(events + again))
     assert rows(fold(shuffled)) == rows(fold(events))
@@ -43,10 +43,12 @@ def test_order_and_repetition_change_nothing(events: list[Event], data: st.DataO
 
 
 @given(BATCHES, st.data())
-def test_of_two_words_the_first_counts_wherever_the_rest_stands(events: list[Event], data: st.DataObject) -> None:
-    words: list[Event] = [event for event in events if not isinstance(event, AttemptStarted)]
+def test_of_two_words_the_first_counts_wherever_the_rest_stands(
+    events: list[InferenceEvent], data: st.DataObject
+) -> None:
+    words: list[InferenceEvent] = [event for event in events if not isinstance(event, AttemptStarted)]
     contradicting = [word.model_copy(update={"event_id": new_id()}) for word in words]
-    others: list[Event] = [event for event in events if isinstance(event, AttemptStarted)]
+    others: list[InferenceEvent] = [event for event in events if isinstance(event, AttemptStarted)]
     first = data.draw(st.permutations(words + others))
     second = data.draw(st.permutations(contradicting + others))
     books = fold([*first, *second])
@@ -55,8 +57,8 @@ def test_of_two_words_the_first_counts_wherever_the_rest_stands(events: list[Eve
 
 
 @given(BATCHES, st.data())
-def test_every_word_is_the_effective_one_or_late(events: list[Event], data: st.DataObject) -> None:
-    words: list[Event] = [event for event in events if isinstance(event, AttemptEnded | InferenceSettled)]
+def test_every_word_is_the_effective_one_or_late(events: list[InferenceEvent], data: st.DataObject) -> None:
+    words: list[InferenceEvent] = [event for event in events if isinstance(event, AttemptEnded | InferenceSettled)]
     more = [word.model_copy(update={"event_id": new_id()}) for word in words if data.draw(st.booleans())]
     books = fold(data.draw(st.permutations(events + more)))
     effective = {row["outcome_event_id"] for row in books.attempts.values()}

@@ -5,6 +5,8 @@ import pytest
 from shared.events import Event
 from shared.events.topics import (
     ATTEMPTS,
+    CANCELLATIONS,
+    HEARTBEATS,
     MAX_RECORD_BYTES,
     OUTCOMES,
     REPLIES,
@@ -49,13 +51,16 @@ def test_event_types_are_ours_and_versioned(kind: type[Event]) -> None:
 
 
 def test_no_two_events_share_a_type() -> None:
-    assert len({kind.ce_type for kind in KINDS}) == len(KINDS)
+    kinds = set(KINDS)
+    assert len({kind.ce_type for kind in kinds}) == len(kinds)
 
 
 def test_every_topic_is_wanted_once_with_a_dead_letter_topic_where_a_group_reads() -> None:
     wanted = [one.name for one in wanted_topics()]
     assert len(wanted) == len(set(wanted))
-    expected = {topic.name for topic in TOPICS} | {topic.dlq for topic in TOPICS if topic is not REPLIES}
+    expected = {topic.name for topic in TOPICS} | {
+        topic.dlq for topic in TOPICS if topic not in (REPLIES, CANCELLATIONS, HEARTBEATS)
+    }
     assert set(wanted) == expected
 
 

@@ -1,0 +1,54 @@
+"""What the groups have committed, and whether the books are complete up to now."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.events.settings import KafkaSettings
+from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
+
+_WAIT_S = 5.0
+_ASK_EVERY_S = 0.05
+
+
+class Offsets:
+    def __init__(self, settings: KafkaSettings, router_group: str, monitor_group: str) -> None:
+        self._admin = AIOKafkaAdminClient(**settings.connection())
+        self._consumer = AIOKafkaConsumer(**settings.connection(), group_id=None)
+        self._router_group = router_group
+        self._monitor_group = monitor_group
+
+    async def start(self) -> None:
+        await self._admin.start()
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        await self._consumer.stop()
+        await self._admin.close()
+
+    async def of_routers(self) -> dict[int, int]:
+        """Per partition of the request topic, the first offset that no router has claimed."""
+        committed = await self._committed(self._router_group, _partitions(REQUESTS))
+        return {tp.partition: offset for tp, offset in committed.items()}
+
+    async def booked_to_the_end(self) -> bool:
+        """All that is on the topics now is booked within a few seconds; False when it is not."""
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                ends = await self._consumer.end_offsets([*_partitions(ATTEMPTS), *_partitions(OUTCOMES)])
+                while True:
+                    booked = await self._committed(self._monitor_group, list(ends))
+                    if all(booked[tp] >= end for tp, end in ends.items()):
+                        return True
+                    await asyncio.sleep(_ASK_EVERY_S)
+        except TimeoutError:
+            return False
+
+    async def _committed(self, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        found = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
+        return {tp: max(0, found[tp].offset) if tp in found else 0 for tp in partitions}
+
+
+def _partitions(topic: Topic) -> list[TopicPartition]:
+    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]

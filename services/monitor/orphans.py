@@ -1,0 +1,139 @@
+"""Pure: what becomes of work whose router is gone, or has handed it back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from shared.errors import Failure, failure
+from shared.events import AttemptEnded, AttemptSummary, InferenceSettled, ReplyFailed
+from shared.events.inference import Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanAttempt:
+    """One attempt of an orphaned inference; open while its outcome is None."""
+
+    attempt_id: UUID
+    attempt_number: int
+    model: str
+    provider_name: str
+    server_address: str
+    started_at: datetime
+    outcome: str | None
+    error: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """An inference that is not settled, and nobody works on it."""
+
+    inference_id: UUID
+    tenant_id: str
+    router_id: str
+    delivery: int
+    accepted_at: datetime
+    deadline_at: datetime
+    model_requested: str | None
+    request_partition: int
+    request_offset: int
+    reply_partition: int | None
+    store_result: bool
+    attempts: Sequence[OrphanAttempt]
+
+    @property
+    def open_attempts(self) -> list[OrphanAttempt]:
+        return [one for one in self.attempts if one.outcome is None]
+
+    @property
+    def attempts_made(self) -> int:
+        return max((one.attempt_number for one in self.attempts), default=0)
+
+
+Action = Literal["leave", "redeliver", "expire", "give_up"]
+
+
+def decide(orphan: Orphan, committed: Mapping[int, int], max_deliveries: int, now: datetime) -> Action:
+    """committed: the router group's offset per partition of the request topic.
+
+    `leave`: the request was not claimed, so Kafka itself hands it out again. Otherwise it is handed out again while
+    its deadline and max_deliveries allow, and settled when they do not.
+    """
+    if committed.get(orphan.request_partition, 0) <= orphan.request_offset:
+        return "leave"
+    if orphan.deadline_at <= now:
+        return "expire"
+    return "give_up" if orphan.delivery >= max_deliveries else "redeliver"
+
+
+def closed(orphan: Orphan, attempt: OrphanAttempt, monitor_id: str, now: datetime) -> AttemptEnded:
+    """The outcome of an attempt whose router cannot tell it any more."""
+    detail = (
+        f"router {orphan.router_id} fell silent during the call; whether {attempt.server_address} answered is unknown"
+    )
+    return AttemptEnded(
+        inference_id=orphan.inference_id,
+        tenant_id=orphan.tenant_id,
+        attempt_id=attempt.attempt_id,
+        attempt_number=attempt.attempt_number,
+        model=attempt.model,
+        server_address=attempt.server_address,
+        provider_name=attempt.provider_name,
+        outcome="failed",
+        error=failure("router_lost", detail, model=attempt.model),
+        started_at=attempt.started_at,
+        ended_at=now,
+        duration_s=max(0.0, (now - attempt.started_at).total_seconds()),
+        reported_by=f"monitor/{monitor_id}",
+    )
+
+
+def settled(orphan: Orphan, action: Action, monitor_id: str, now: datetime) -> InferenceSettled:
+    last = orphan.attempts[-1] if orphan.attempts else None
+    return InferenceSettled(
+        inference_id=orphan.inference_id,
+        tenant_id=orphan.tenant_id,
+        settlement="expired" if action == "expire" else "failed",
+        model_requested=orphan.model_requested,
+        first_model=orphan.attempts[0].model if orphan.attempts else None,
+        server_address=last.server_address if last else None,
+        attempts=orphan.attempts_made,
+        delivery=orphan.delivery,
+        error=why_settled(orphan, action),
+        accepted_at=orphan.accepted_at,
+        settled_at=now,
+        duration_s=max(0.0, (now - orphan.accepted_at).total_seconds()),
+        reported_by=f"monitor/{monitor_id}",
+    )
+
+
+def why_settled(orphan: Orphan, action: Action) -> Failure:
+    if action == "expire":
+        return failure("expired", f"the deadline passed after router {orphan.router_id} was lost")
+    detail = f"{orphan.delivery} routers were lost with this request, the last one was {orphan.router_id}"
+    return failure("router_lost", detail)
+
+
+def reply(orphan: Orphan, word: InferenceSettled) -> ReplyFailed:
+    if word.error is None:
+        raise AssertionError("an orphan is never settled as completed")
+    settlement: Settlement = word.settlement
+    return ReplyFailed(
+        inference_id=orphan.inference_id,
+        tenant_id=orphan.tenant_id,
+        settlement=settlement,
+        error=word.error,
+        failed_attempts=tuple(_summary(one) for one in orphan.attempts if one.outcome != "succeeded"),
+        attempts=orphan.attempts_made,
+    )
+
+
+def _summary(attempt: OrphanAttempt) -> AttemptSummary:
+    error = attempt.error or {}
+    return AttemptSummary(
+        model=attempt.model,
+        error_type=error.get("error_type", "router_lost"),
+        upstream_status=error.get("upstream_status"),
+        detail=error.get("detail", "the router of this call was lost"),
+    )

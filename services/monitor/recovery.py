@@ -1,0 +1,131 @@
+"""Give lost work back: close the open attempts of dead routers, and hand out again what they had claimed.
+
+One monitor at a time does this (an advisory lock). A pass acts only on what is certainly so: the heartbeats were read
+to their end, and everything that was on the topics when the router group's offsets were read has been booked. So an
+attempt that another router has started since is known, and nothing is handed out twice.
+"""
+
+import asyncio
+import time
+from datetime import datetime
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from services.monitor import orphans
+from services.monitor.heartbeats import HeartbeatReader
+from services.monitor.liveness import Liveness
+from services.monitor.offsets import Offsets
+from services.monitor.orphans import Orphan
+from services.monitor.requests import RequestReader
+from services.monitor.store import MonitorStore
+from shared.db.pool import RETRYABLE
+from shared.errors import TallygateError
+from shared.events import utc_now
+from shared.events.publisher import Outgoing, Publisher
+from shared.events.topics import OUTCOMES, REPLIES, REQUESTS, RESULTS
+from shared.telemetry import instruments
+
+logger = structlog.get_logger(__name__)
+
+_LOOK_EVERY_S = 1.0
+
+
+class Recovery:
+    def __init__(
+        self, monitor_id: str, store: MonitorStore, publisher: Publisher, heartbeats: HeartbeatReader,
+        liveness: Liveness, offsets: Offsets, requests: RequestReader, max_deliveries: int,
+    ) -> None:  # fmt: skip
+        self._monitor_id = monitor_id
+        self._store = store
+        self._publisher = publisher
+        self._heartbeats = heartbeats
+        self._liveness = liveness
+        self._offsets = offsets
+        self._requests = requests
+        self._max_deliveries = max_deliveries
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="recovery")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except (*RETRYABLE, KafkaError, TallygateError) as error:
+                logger.warning("recovery.waiting", reason=type(error).__name__)
+            except Exception:
+                logger.exception("recovery.failed")
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        if not await self._heartbeats.caught_up():
+            return
+        self._liveness.looked(time.monotonic())
+        if not await self._suspects():
+            return
+        async with self._store.recovery_lock() as mine:
+            if mine:
+                await self._recover()
+
+    async def _suspects(self) -> list[Orphan]:
+        """Unsettled work of dead routers, and work that was handed back."""
+        routers = await self._store.routers_with_open_work()
+        dead = self._liveness.dead(routers, time.monotonic())
+        return await self._store.orphans(sorted(dead))
+
+    async def _recover(self) -> None:
+        committed = await self._offsets.of_routers()
+        if not await self._offsets.booked_to_the_end():
+            return
+        for orphan in await self._suspects():  # once more, now that all is booked
+            await self._close_open_attempts(orphan)
+            action = orphans.decide(orphan, committed, self._max_deliveries, utc_now())
+            match action:
+                case "leave":
+                    continue
+                case "redeliver":
+                    await self._redeliver(orphan)
+                case _:
+                    await self._settle(orphan, action)
+            instruments.recovered.labels(action).inc()
+            logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
+                        router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
+
+    async def _close_open_attempts(self, orphan: Orphan) -> None:
+        words = [orphans.closed(orphan, one, self._monitor_id, utc_now()) for one in orphan.open_attempts]
+        if words:
+            await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
+
+    async def _redeliver(self, orphan: Orphan) -> None:
+        """The intention is written first: if this monitor dies before the request is acked, the next look sees that."""
+        delivery = orphan.delivery + 1
+        if not await self._store.intend_redelivery(orphan, delivery, utc_now()):
+            return  # it was published before, and waits for a router
+        found = await self._requests.read(orphan)
+        if found is None:
+            await self._settle(orphan, "give_up")
+            return
+        request, traceparent = found
+        again = request.model_copy(
+            update={"delivery": delivery, "attempts_made": orphan.attempts_made, "accepted_at": orphan.accepted_at}
+        )
+        await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
+        await self._store.redelivered(orphan.inference_id, delivery, utc_now())
+
+    async def _settle(self, orphan: Orphan, action: orphans.Action) -> None:
+        now: datetime = utc_now()
+        word = orphans.settled(orphan, action, self._monitor_id, now)
+        answer = orphans.reply(orphan, word)
+        outgoing = [Outgoing(OUTCOMES, word)]
+        if orphan.reply_partition is not None:
+            outgoing.append(Outgoing(REPLIES, answer, None, orphan.reply_partition))
+        if orphan.store_result:
+            outgoing.append(Outgoing(RESULTS, answer))
+        await self._publisher.publish(*outgoing)

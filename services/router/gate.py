@@ -1,0 +1,67 @@
+"""May a model be called now? Breakers and limits of this router, so that one bad endpoint holds up nobody else."""
+
+import time
+from collections import OrderedDict
+from typing import NamedTuple
+
+from services.router.breaker import Breaker, BreakerPolicy
+from shared.errors import Failure, failure
+from shared.registry import Model
+
+_KEPT = 50_000
+
+# A custom model is its tenant's own, with its own key; a provider model is the deployment's.
+Key = tuple[str | None, str]
+
+
+class _State(NamedTuple):
+    breaker: Breaker
+    in_flight: int
+
+
+class Gate:
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self._policy = policy
+        self._states: OrderedDict[Key, _State] = OrderedDict()
+
+    def enter(self, model: Model) -> Failure | None:
+        """None: the call may begin, and `leave` must follow. Otherwise why it may not."""
+        now = time.monotonic()
+        breaker, in_flight = self._state(model)
+        if breaker.state(now) == "open":
+            return _circuit_open(model, breaker, now)
+        if model.max_concurrency is not None and in_flight >= model.max_concurrency:
+            detail = f"{in_flight} calls of {model.id} are in flight in this router, its max_concurrency"
+            return failure("model_at_capacity", detail, model=model.id, retry_after_s=1.0)
+        self._keep(model, _State(breaker.entered(now), in_flight + 1))
+        return None
+
+    def leave(self, model: Model, failed: Failure | None, *, called: bool = True) -> None:
+        """`called` is False when the call was not made after all."""
+        breaker, in_flight = self._state(model)
+        if not called:
+            after = breaker.left()
+        elif failed is None:
+            after = breaker.succeeded()
+        else:
+            after = breaker.failed(failed.error_type, time.monotonic(), self._policy)
+        self._keep(model, _State(after, max(0, in_flight - 1)))
+
+    def _state(self, model: Model) -> _State:
+        return self._states.get((model.tenant_id, model.id), _State(Breaker(), 0))
+
+    def _keep(self, model: Model, state: _State) -> None:
+        key = (model.tenant_id, model.id)
+        self._states[key] = state
+        self._states.move_to_end(key)
+        if state == _State(Breaker(), 0) or len(self._states) > _KEPT:
+            self._states.pop(key if state == _State(Breaker(), 0) else next(iter(self._states)))
+
+
+def _circuit_open(model: Model, breaker: Breaker, now: float) -> Failure:
+    wait_s = max(1.0, (breaker.open_until or now) - now)
+    detail = (
+        f"{breaker.failures} calls of {model.id} failed in a row, the last one with {breaker.last_error}; "
+        f"it is tried again in {wait_s:.0f} s"
+    )
+    return failure("circuit_open", detail, model=model.id, host=model.server_address, retry_after_s=wait_s)

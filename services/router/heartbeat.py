@@ -1,0 +1,57 @@
+"""This router's sign of life. The first one is on record before any request is taken."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from shared.errors import TallygateError
+from shared.events import RouterHeartbeat, utc_now
+from shared.events.publisher import Outgoing, Publisher
+from shared.events.topics import HEARTBEATS
+
+logger = structlog.get_logger(__name__)
+
+BEAT_EVERY_S = 2.0
+
+
+class Heartbeat:
+    def __init__(self, router_id: str, publisher: Publisher, in_flight: Callable[[], int]) -> None:
+        self._router_id = router_id
+        self._publisher = publisher
+        self._in_flight = in_flight
+        self._started_at = utc_now()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._beat()
+        self._task = asyncio.create_task(self._run(), name="heartbeat")
+
+    async def stop(self) -> None:
+        """The last word: what is open now will not be finished here."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await self._beat(stopped=True)
+        except TallygateError as error:
+            # Silence says the same, a little later.
+            logger.warning("heartbeat.last_word_not_acked", reason=error.failure.detail)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_EVERY_S)
+            try:
+                await self._beat()
+            except TallygateError as error:
+                logger.warning("heartbeat.not_acked", reason=error.failure.detail)
+
+    async def _beat(self, *, stopped: bool = False) -> None:
+        beat = RouterHeartbeat(
+            router_id=self._router_id,
+            started_at=self._started_at,
+            beat_at=utc_now(),
+            in_flight=self._in_flight(),
+            stopped=stopped,
+        )
+        await self._publisher.publish(Outgoing(HEARTBEATS, beat))

@@ -1,0 +1,97 @@
+"""One dead letter: what was sent, why nobody could handle it, and where it came from."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
+
+from aiokafka import ConsumerRecord
+
+from shared.errors import TallygateError
+from shared.events.envelope import KafkaHeaders, header
+from shared.events.topics import TOPICS, Topic
+
+_OURS = "dlq_"
+TYPE, REASON, TOPIC, PARTITION, OFFSET = "dlq_error_type", "dlq_reason", "dlq_topic", "dlq_partition", "dlq_offset"
+REPLAYED_FROM = "dlq_replayed_from"
+
+_SOURCES = {topic.dlq: topic for topic in TOPICS if topic.has_dlq}
+
+
+class DeadLetterId(NamedTuple):
+    """Where it lies: `<dead-letter topic>:<partition>:<offset>`."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises TallygateError `invalid_request`."""
+        topic, _, place = text.strip().partition(":")
+        partition, _, offset = place.partition(":")
+        if topic not in _SOURCES or not (_is_number(partition) and _is_number(offset)):
+            tips = (f"Ids look like {next(iter(_SOURCES))}:0:42.", "List them: tallygate dlq list")
+            raise TallygateError("invalid_request", f"{text!r} is not the id of a dead letter", tips=tips)
+        return cls(topic, int(partition), int(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """`headers` are those of the message as it first came. What is not known of its source is None."""
+
+    id: DeadLetterId
+    at: datetime
+    error_type: str | None
+    reason: str | None
+    source: Topic
+    source_partition: int | None
+    source_offset: int | None
+    replayed_from: str | None
+    headers: KafkaHeaders
+    key: bytes | None
+    body: bytes | None
+
+    @property
+    def size(self) -> int:
+        return len(self.body or b"")
+
+    @property
+    def replay_headers(self) -> list[tuple[str, bytes | None]]:
+        return [*self.headers, (REPLAYED_FROM, str(self.id).encode())]
+
+    @classmethod
+    def of(cls, record: ConsumerRecord) -> Self:
+        told = record.headers[::-1]  # ours come last: a stranger's message may bring headers of the same names
+        return cls(
+            id=DeadLetterId(record.topic, record.partition, record.offset),
+            at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            error_type=header(told, TYPE),
+            reason=header(told, REASON),
+            source=_SOURCES[record.topic],  # never what a header says: it is where a replay publishes
+            source_partition=_number(header(told, PARTITION)),
+            source_offset=_number(header(told, OFFSET)),
+            replayed_from=header(told, REPLAYED_FROM),
+            headers=tuple(one for one in record.headers if not one[0].startswith(_OURS)),
+            key=record.key,
+            body=record.value,
+        )
+
+
+def dead_letter_sources(name: str | None = None) -> list[Topic]:
+    """The topics that have dead letters, or the one of that name. Raises TallygateError `invalid_request`."""
+    found = [one for one in _SOURCES.values() if name in {None, one.name, one.dlq}]
+    if not found:
+        known = ", ".join(one.name for one in _SOURCES.values())
+        raise TallygateError("invalid_request", f"{name!r} has no dead letters", tips=(f"Topics: {known}",))
+    return found
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and _is_number(text) else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19  # what Kafka can count to

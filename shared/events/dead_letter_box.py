@@ -1,0 +1,124 @@
+"""The dead letters on the broker: counted, read, and published again where they came from."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
+
+from shared.errors import TallygateError
+from shared.events.admin import connected_admin
+from shared.events.dead_letter import DeadLetter, DeadLetterId
+from shared.events.publisher import Publisher
+from shared.events.settings import KafkaSettings
+from shared.events.topics import Topic
+
+GROUP = "tallygate-dlq"  # its offsets: up to where all dead letters have been replayed
+_SILENCE_MS = 15_000  # the broker has what is asked for, so silence for this long is a failure
+
+
+class DeadLetterBox:
+    def __init__(self, consumer: AIOKafkaConsumer, publisher: Publisher, partitions: dict[str, int]) -> None:
+        self._consumer = consumer
+        self._publisher = publisher
+        self._partitions = partitions  # by topic, how many
+
+    async def count(self, source: Topic) -> int:
+        return sum(end - start for start, end in (await self._kept(source.dlq)).values())
+
+    async def newest(self, source: Topic, most: int) -> list[DeadLetter]:
+        kept = await self._kept(source.dlq)
+        found = [
+            DeadLetter.of(record)
+            for partition, (start, end) in kept.items()
+            async for record in self._read(partition, max(start, end - most), end)
+        ]
+        return sorted(found, key=lambda letter: (letter.at, letter.id), reverse=True)[:most]
+
+    async def letter(self, wanted: DeadLetterId) -> DeadLetter:
+        """Raises TallygateError `invalid_request` when there is none of that id, or none any more."""
+        start, end = (await self._kept(wanted.topic)).get(TopicPartition(wanted.topic, wanted.partition), (0, 0))
+        if start <= wanted.offset < end:
+            async for record in self._read(TopicPartition(wanted.topic, wanted.partition), wanted.offset, end):
+                if record.offset == wanted.offset:
+                    return DeadLetter.of(record)
+                break
+        tips = ("Dead letters are kept for 14 days; list them: tallygate dlq list",)
+        raise TallygateError("invalid_request", f"there is no dead letter {wanted}", tips=tips)
+
+    async def count_new(self, source: Topic) -> int:
+        return sum(end - start for start, end in (await self._new(source.dlq)).values())
+
+    async def replay_new(self, source: Topic) -> AsyncGenerator[tuple[DeadLetter, RecordMetadata], None]:
+        """Replays what has come since the last time. What fails again comes back as a new dead letter, and waits
+        for the next time: the end is where it was at the beginning."""
+        for partition, (start, end) in (await self._new(source.dlq)).items():
+            async with aclosing(self._read(partition, start, end)) as records:
+                async for record in records:
+                    letter = DeadLetter.of(record)
+                    yield letter, await self.replay(letter)
+                    await self._consumer.commit({partition: record.offset + 1})
+
+    async def replay(self, letter: DeadLetter) -> RecordMetadata:
+        """Publishes key, body and headers as they first came; returns where it lies when that is acked."""
+        source, partition = letter.source.name, letter.source_partition
+        if partition is not None and partition >= self._partitions.get(source, 0):
+            partition = None
+        try:
+            return await self._publisher.send_raw(source, letter.body, letter.key, letter.replay_headers, partition)
+        except (KafkaError, TimeoutError) as error:
+            told = f"{letter.id} was not acknowledged: {type(error).__name__}"
+            raise TallygateError("unavailable", told) from error
+
+    async def _new(self, dlq: str) -> dict[TopicPartition, tuple[int, int]]:
+        kept = await self._kept(dlq)
+        done = {partition: await self._consumer.committed(partition) or 0 for partition in kept}
+        return {partition: (min(end, max(start, done[partition])), end) for partition, (start, end) in kept.items()}
+
+    async def _kept(self, dlq: str) -> dict[TopicPartition, tuple[int, int]]:
+        """The first offset of each partition, and the one after the last."""
+        if dlq not in self._partitions:
+            tips = ("Create it: tallygate topics apply",)
+            raise TallygateError("unavailable", f"the broker has no topic {dlq}", tips=tips)
+        partitions = [TopicPartition(dlq, number) for number in range(self._partitions[dlq])]
+        starts = await self._consumer.beginning_offsets(partitions)
+        ends = await self._consumer.end_offsets(partitions)
+        return {one: (starts[one], ends[one]) for one in partitions}
+
+    async def _read(self, partition: TopicPartition, start: int, end: int) -> AsyncGenerator[ConsumerRecord, None]:
+        if start >= end:
+            return
+        self._consumer.assign([partition])
+        self._consumer.seek(partition, start)
+        while await self._consumer.position(partition) < end:
+            records = (await self._consumer.getmany(partition, timeout_ms=_SILENCE_MS)).get(partition)
+            if not records:
+                raise TallygateError("unavailable", f"the broker does not deliver {partition.topic}")
+            for record in records:
+                if record.offset < end:
+                    yield record
+
+
+@asynccontextmanager
+async def open_dead_letters(settings: KafkaSettings) -> AsyncIterator[DeadLetterBox]:
+    async with connected_admin(settings) as admin:
+        partitions = _partitions(await admin.describe_topics())
+    publisher = Publisher(settings, "tallygate/dlq")
+    consumer = AIOKafkaConsumer(
+        **settings.connection(), group_id=GROUP, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    try:
+        await publisher.start()
+        await consumer.start()
+        yield DeadLetterBox(consumer, publisher, partitions)
+    except KafkaError as error:
+        raise TallygateError("unavailable", f"the broker did not answer: {type(error).__name__}") from error
+    finally:
+        await asyncio.gather(consumer.stop(), publisher.stop())
+
+
+def _partitions(described: Iterable[dict[str, Any]]) -> dict[str, int]:
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}

@@ -1,0 +1,30 @@
+"""A router's sign of life."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.events.envelope import Event, Instant
+
+
+class RouterHeartbeat(Event):
+    """Said every few seconds by each router. The monitor takes back the work of one that has fallen silent.
+
+    stopped: the last word of a router that has ended as it was told to; what it left open is free at once.
+    """
+
+    ce_type: ClassVar[str] = "tallygate.router.heartbeat.v1"
+
+    router_id: str = Field(min_length=1, max_length=200)
+    started_at: Instant
+    beat_at: Instant
+    in_flight: int = 0
+    stopped: bool = False
+
+    @property
+    def key(self) -> bytes:
+        return self.router_id.encode()
+
+    @property
+    def subject(self) -> str:
+        return self.router_id

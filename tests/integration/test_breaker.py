@@ -1,0 +1,57 @@
+"""One bad or slow endpoint takes nothing else down."""
+
+import asyncio
+
+from tests.support.live import Api, Live
+
+
+async def test_a_model_that_keeps_failing_is_paused_and_the_others_do_not_notice(stack: Live, tenant: Api) -> None:
+    broken = await tenant.add_model("broken", stack.model_server_url, "fault-not-json")
+    good = await tenant.add_model("good", stack.model_server_url)
+    for _ in range(20):
+        assert (await tenant.chat(broken)).body["error"]["code"] == "bad_response"
+
+    refused = await tenant.chat(broken)
+
+    assert refused.status == 503
+    error = refused.body["error"]
+    assert error["code"] == "circuit_open"
+    assert "bad_response" in error["message"]
+    assert int(refused.headers["retry-after"]) >= 1
+    assert (await tenant.chat(good)).status == 200
+    fallen_back = await tenant.chat(None)
+    assert fallen_back.headers["x-tallygate-model"] == good
+    timeline = await tenant.settled(fallen_back.headers["x-tallygate-inference-id"])
+    passed_over = [one for one in timeline["candidates"] if not one["chosen"]]
+    assert [one["model"] for one in passed_over] == [broken]
+    assert "failed in a row" in passed_over[0]["reason"]
+    summary = await tenant.monitoring(total=23)
+    assert summary["attempts"]["failed"] == 20  # the paused model was not called
+    assert summary["requests"]["by_error_type"] == {"bad_response": 20, "circuit_open": 1}
+
+
+async def test_a_paused_model_comes_back_by_a_probe(stack: Live, tenant: Api) -> None:
+    model = await tenant.add_model("mended", stack.model_server_url, "fault-not-json")
+    for _ in range(20):
+        await tenant.chat(model)
+    assert (await tenant.chat(model)).body["error"]["code"] == "circuit_open"
+    await tenant.call("PATCH", f"/api/models/custom/{model}", {"config": {"model": "demo"}})
+
+    async with asyncio.timeout(15):
+        while (await tenant.chat(model)).status != 200:  # noqa: ASYNC110 - polled like a caller would
+            await asyncio.sleep(0.5)
+
+
+async def test_a_model_at_its_limit_refuses_fast_and_the_rest_goes_on(stack: Live, tenant: Api) -> None:
+    slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-1500", max_concurrency=2)
+    good = await tenant.add_model("good", stack.model_server_url)
+    busy = [asyncio.create_task(tenant.chat(slow)) for _ in range(2)]
+    await asyncio.sleep(0.5)
+
+    refused = await tenant.chat(slow)
+
+    assert refused.status == 503
+    assert refused.body["error"]["code"] == "model_at_capacity"
+    assert (await tenant.chat(good)).status == 200
+    assert (await tenant.chat(None)).headers["x-tallygate-model"] == good
+    assert [answer.status for answer in await asyncio.gather(*busy)] == [200, 200]

@@ -1,0 +1,67 @@
+"""May a model be called now?"""
+
+from services.router.breaker import BreakerPolicy
+from services.router.gate import Gate
+from shared.errors import failure
+from shared.registry import Model
+
+BROKEN = failure("server_error", "broken")
+
+
+def model(model_id: str = "custom:m", tenant_id: str = "acme", max_concurrency: int | None = None) -> Model:
+    return Model(
+        id=model_id, tenant_id=tenant_id, wire_format="openai", provider_name="openai", endpoint_url="http://h/v1",
+        max_concurrency=max_concurrency,
+    )  # fmt: skip
+
+
+def gate() -> Gate:
+    return Gate(BreakerPolicy(open_after=2, pause_s=60))
+
+
+def test_no_more_calls_than_the_model_allows_at_once() -> None:
+    open_gate, limited = gate(), model(max_concurrency=2)
+    assert open_gate.enter(limited) is None
+    assert open_gate.enter(limited) is None
+    refusal = open_gate.enter(limited)
+    assert refusal is not None
+    assert refusal.error_type == "model_at_capacity"
+    assert refusal.retry_after_s is not None
+    open_gate.leave(limited, None)
+    assert open_gate.enter(limited) is None
+
+
+def test_a_model_that_keeps_failing_is_paused_and_the_reason_says_why() -> None:
+    open_gate, broken = gate(), model()
+    for _ in range(2):
+        assert open_gate.enter(broken) is None
+        open_gate.leave(broken, BROKEN)
+    refusal = open_gate.enter(broken)
+    assert refusal is not None
+    assert refusal.error_type == "circuit_open"
+    assert "server_error" in refusal.detail
+
+
+def test_one_broken_model_does_not_hold_up_another_nor_another_tenants_of_the_same_name() -> None:
+    open_gate, broken = gate(), model()
+    for _ in range(2):
+        open_gate.enter(broken)
+        open_gate.leave(broken, BROKEN)
+    assert open_gate.enter(model("custom:other")) is None
+    assert open_gate.enter(model(tenant_id="another")) is None
+
+
+def test_a_call_that_was_not_made_leaves_its_place_and_no_trace() -> None:
+    open_gate, limited = gate(), model(max_concurrency=1)
+    for _ in range(5):
+        assert open_gate.enter(limited) is None
+        open_gate.leave(limited, None, called=False)
+
+
+def test_models_at_rest_are_forgotten() -> None:
+    open_gate = gate()
+    for number in range(100):
+        one = model(f"custom:{number}")
+        open_gate.enter(one)
+        open_gate.leave(one, None)
+    assert not open_gate._states
