@@ -87,37 +87,43 @@ class Recovery:
         for orphan in await self._suspects():  # once more, now that all is booked
             await self._close_open_attempts(orphan)
             action = orphans.decide(orphan, committed, self._max_deliveries, utc_now())
-            match action:
-                case "leave":
-                    continue
-                case "redeliver":
-                    await self._redeliver(orphan)
-                case _:
-                    await self._settle(orphan, action)
-            instruments.recovered.labels(action).inc()
-            logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
-                        router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
+            if await self._act(orphan, action):
+                instruments.recovered.labels(action).inc()
+                logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
+                            router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
+
+    async def _act(self, orphan: Orphan, action: orphans.Action) -> bool:
+        """False when there was nothing to do."""
+        match action:
+            case "leave":
+                return False
+            case "redeliver":
+                return await self._redeliver(orphan)
+            case _:
+                await self._settle(orphan, action)
+                return True
 
     async def _close_open_attempts(self, orphan: Orphan) -> None:
         words = [orphans.closed(orphan, one, self._monitor_id, utc_now()) for one in orphan.open_attempts]
         if words:
             await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
 
-    async def _redeliver(self, orphan: Orphan) -> None:
+    async def _redeliver(self, orphan: Orphan) -> bool:
         """The intention is written first: if this monitor dies before the request is acked, the next look sees that."""
         delivery = orphan.delivery + 1
         if not await self._store.intend_redelivery(orphan, delivery, utc_now()):
-            return  # it was published before, and waits for a router
+            return False  # it was published before, and waits for a router
         found = await self._requests.read(orphan)
         if found is None:
             await self._settle(orphan, "give_up")
-            return
+            return True
         request, traceparent = found
         again = request.model_copy(
             update={"delivery": delivery, "attempts_made": orphan.attempts_made, "accepted_at": orphan.accepted_at}
         )
         await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
         await self._store.redelivered(orphan.inference_id, delivery, utc_now())
+        return True
 
     async def _settle(self, orphan: Orphan, action: orphans.Action) -> None:
         now: datetime = utc_now()
