@@ -25,12 +25,13 @@ def broker_program(
 
 def _command(home: Home, settings: LocalSettings, ports: tuple[int, int], environment: Mapping[str, str]) -> list[str]:
     port, controller_port = ports
+    advertised = settings.kafka_advertised_port or port
     if settings.broker == "tansu":
-        return tansu_command(port)
+        return tansu_command(port, advertised)
     try:
-        return prepare_kafka(home.kafka, settings.cache, port, controller_port, environment)
+        return prepare_kafka(home.kafka, settings.cache, port, controller_port, environment, advertised)
     except LocalRunError as reason:
         if settings.broker == "kafka":
             raise
         say(f"{reason}\nRunning Tansu in place of Apache Kafka: it keeps nothing over its own restart.")
-        return tansu_command(port)
+        return tansu_command(port, advertised)

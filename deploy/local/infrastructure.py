@@ -34,7 +34,7 @@ def prepare_infrastructure(home: Home, settings: LocalSettings, environment: Map
 
     kafka = settings.kafka_bootstrap_servers
     if kafka is None:
-        bootstrap = kafka = f"{LOOPBACK}:{ports['kafka']}"
+        bootstrap = kafka = f"{LOOPBACK}:{settings.kafka_advertised_port or ports['kafka']}"
         programs.append(broker_program(home, settings, (ports["kafka"], ports["controller"]), mark, environment))
         checks["kafka"] = lambda: kafka_not_ready(bootstrap)
     else:

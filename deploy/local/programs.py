@@ -37,17 +37,21 @@ SERVICES = {
 }
 
 
+MONITOR_PORTS_APART = 100
+
+
 def service_ports(services: Iterable[str], settings: LocalSettings) -> dict[str, int]:
     """Port by program name."""
     single = {
         "gateway": settings.gateway_port,
-        "monitor": settings.monitor_port,
         "console": settings.console_port,
     }
     ports: dict[str, int] = {}
     for service in services:
         if service == "router":
             ports |= {router_name(i): settings.router_port + i for i in range(settings.routers)}
+        elif service == "monitor":
+            ports |= {monitor_name(i): monitor_port(settings, i) for i in range(settings.monitors)}
         else:
             ports[service] = single[service]
     return ports
@@ -55,6 +59,16 @@ def service_ports(services: Iterable[str], settings: LocalSettings) -> dict[str,
 
 def router_name(index: int) -> str:
     return f"router-{index}"
+
+
+def monitor_name(index: int) -> str:
+    """The first one keeps the plain name: the gateway asks it."""
+    return f"monitor-{index}" if index else "monitor"
+
+
+def monitor_port(settings: LocalSettings, index: int) -> int:
+    """The next port is the console's."""
+    return settings.monitor_port + MONITOR_PORTS_APART * index
 
 
 def service_program(name: str, port: int) -> Program:

@@ -21,6 +21,8 @@ class LocalSettings:
     console_port: int
     router_port: int
     routers: int
+    monitors: int
+    kafka_advertised_port: int | None
 
 
 def read_settings(environment: Mapping[str, str]) -> LocalSettings:
@@ -34,6 +36,8 @@ def read_settings(environment: Mapping[str, str]) -> LocalSettings:
         console_port=_number(environment, "TALLYGATE_CONSOLE_PORT", 8002),
         router_port=_number(environment, "TALLYGATE_ROUTER_PORT", 8010),
         routers=_number(environment, "TALLYGATE_ROUTERS", 1),
+        monitors=_number(environment, "TALLYGATE_MONITORS", 1),
+        kafka_advertised_port=_optional_port(environment, "TALLYGATE_KAFKA_ADVERTISED_PORT"),
     )
 
 
@@ -41,6 +45,10 @@ def _broker(name: str) -> BrokerKind | None:
     if name not in ("", "kafka", "tansu"):
         raise LocalRunError(f"TALLYGATE_BROKER must be kafka or tansu, not {name!r}")
     return cast("BrokerKind | None", name or None)
+
+
+def _optional_port(environment: Mapping[str, str], name: str) -> int | None:
+    return _number(environment, name, 0) if environment.get(name) else None
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

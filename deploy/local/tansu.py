@@ -7,13 +7,12 @@ from deploy.local.failure import LocalRunError
 from deploy.local.ports import LOOPBACK
 
 
-def tansu_command(port: int) -> list[str]:
-    listener = f"tcp://{LOOPBACK}:{port}"
+def tansu_command(port: int, advertised_port: int) -> list[str]:
     return [
         str(_binary()),
         "broker",
-        f"--listener-url={listener}",
-        f"--advertised-listener-url={listener}",
+        f"--listener-url=tcp://{LOOPBACK}:{port}",
+        f"--advertised-listener-url=tcp://{LOOPBACK}:{advertised_port}",
         "--storage-engine=memory://tansu/",
     ]
 

@@ -1,1 +1,1 @@
-"""The operator's commands. They talk HTTP to the gateway and the monitor, like every other client."""
+"""The operator's commands. They talk HTTP to the gateway and the monitor; only `dlq` reads Kafka itself."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import keys, models, sealing_keys
+from services.cli import dead_letters, keys, models, sealing_keys
 from services.cli.chat import chat
 from services.cli.error_types import errors
 from services.cli.monitor import monitor
@@ -19,3 +19,4 @@ def mount(app: typer.Typer) -> None:
         app.command(rich_help_panel=_PANEL)(command)
     app.add_typer(keys.app, name="keys", rich_help_panel=_PANEL)
     app.add_typer(sealing_keys.app, name="secrets", rich_help_panel=_PANEL)
+    app.add_typer(dead_letters.app, name="dlq", rich_help_panel=_PANEL)

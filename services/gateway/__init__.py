@@ -1,2 +1,3 @@
-"""HTTP in. Hears: HTTP requests, inference.replies.v1. Says: InferenceRequested.
-Owns: tenants, API keys, the model registry, chat history."""
+"""HTTP in. Hears: HTTP requests, inference.replies.v1, inference.results.v1. Says: InferenceRequested,
+CancelRequested, InferenceSettled (rejected).
+Owns: tenants, API keys, the model registry, chat history, idempotency keys, stored results."""

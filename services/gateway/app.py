@@ -11,13 +11,19 @@ from starlette.exceptions import HTTPException
 
 from services.gateway import edge
 from services.gateway.bootstrap import admit_bootstrap_key
+from services.gateway.doorkeeper import Doorkeeper
 from services.gateway.gateway import Gateway
-from services.gateway.handlers import ReplyHandler
+from services.gateway.handlers import ReplyHandler, ResultHandler
 from services.gateway.inferences import Inferences
+from services.gateway.once import Once
 from services.gateway.pending import Pending
+from services.gateway.queue_age import QueueAge
+from services.gateway.rejections import Rejections
+from services.gateway.results import Results
+from services.gateway.retention import Retention
 from services.gateway.routes import ROUTERS
 from services.gateway.settings import GatewaySettings
-from services.gateway.store import GatewayStore
+from services.gateway.store import RESULTS_CHANNEL, GatewayStore
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db import connect_pool
@@ -26,11 +32,19 @@ from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.events.publisher import Publisher
 from shared.events.replies import ReplyReader
+from shared.events.settings import KafkaSettings
+from shared.events.subscriber import make_broker, subscribe
+from shared.events.topics import RESULTS
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
 from shared.telemetry.health import Checks, health_routes
 from shared.telemetry.traces import tracing
+
+_RESULTS_GROUP = "gateway-results"
+_RESULTS_BATCH = 200
+_GRACEFUL_TIMEOUT_S = 5.0  # a batch of results in hand is stored and committed
+_STALE_AFTER_S = 1.0  # a gateway that has not published by its timeout and this long after it is dead
 
 
 def make_app(settings: GatewaySettings) -> FastAPI:
@@ -73,29 +87,58 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await registry.start()
         stack.push_async_callback(registry.stop)
         authenticator = Authenticator(KeyReader(pool))
+        pending = Pending()
+        results = Results(store, pending)
+        results.start()
+        stack.push_async_callback(results.stop)
         listener = Listener(
-            settings.database.dsn(), {REGISTRY_CHANNEL: registry.changed, KEYS_CHANNEL: authenticator.changed}
+            settings.database.dsn(),
+            {
+                REGISTRY_CHANNEL: registry.changed,
+                KEYS_CHANNEL: authenticator.changed,
+                RESULTS_CHANNEL: results.changed,
+            },
         )
         listener.start()
         stack.push_async_callback(listener.stop)
 
-        publisher = Publisher(settings.kafka, f"tallygate/gateway/{settings.instance}")
+        kafka = settings.kafka.model_copy(update={"publish_timeout_s": settings.publish_timeout_s})
+        publisher = Publisher(kafka, f"tallygate/gateway/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
-        pending = Pending()
-        replies = ReplyReader(settings.kafka, settings.partition, ReplyHandler(pending).on_reply)
+        replies = ReplyReader(kafka, settings.partition, ReplyHandler(pending).on_reply)
         await replies.start()
         stack.push_async_callback(replies.stop)
+        await _keep_results(stack, kafka, ResultHandler(store, publisher))
+        retention = Retention(store, settings.result_retention_s)
+        queue_age = QueueAge(kafka, settings.router_group)
+        rejections = Rejections(publisher, settings.instance)
+        for part in (retention, queue_age, rejections):
+            part.start()
+            stack.push_async_callback(part.stop)
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
         stack.push_async_callback(monitor.close)
 
         inferences = Inferences(publisher, pending, ring, settings.partition)
-        app.state.gateway = Gateway(settings, ring, store, registry, authenticator, pending, inferences, monitor)
-        app.state.checks = _checks(publisher, replies, registry)
+        once = Once(store, results, inferences, settings.publish_timeout_s + _STALE_AFTER_S)
+        doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
+        app.state.gateway = Gateway(
+            settings, ring, store, registry, authenticator, pending, inferences, once, doorkeeper, rejections, monitor
+        )
+        app.state.checks = _checks(publisher, replies, registry, doorkeeper)
         yield
 
 
-def _checks(publisher: Publisher, replies: ReplyReader, registry: Registry) -> Checks:
+async def _keep_results(stack: AsyncExitStack, kafka: KafkaSettings, handler: ResultHandler) -> None:
+    """All gateways together store each result once."""
+    broker = make_broker(kafka, _GRACEFUL_TIMEOUT_S)
+    subscriber = subscribe(broker, (RESULTS,), _RESULTS_GROUP, handler.on_batch, batch=_RESULTS_BATCH)
+    await broker.start()
+    stack.push_async_callback(broker.stop)
+    handler.start(subscriber.consumer)
+
+
+def _checks(publisher: Publisher, replies: ReplyReader, registry: Registry, doorkeeper: Doorkeeper) -> Checks:
     async def kafka() -> str | None:
         return "the broker does not acknowledge what is published" if publisher.failing_since else None
 
@@ -105,4 +148,7 @@ def _checks(publisher: Publisher, replies: ReplyReader, registry: Registry) -> C
     async def database() -> str | None:
         return "the registry could not be read for minutes" if registry.stale else None
 
-    return {"kafka": kafka, "replies": reading, "database": database}
+    async def load() -> str | None:
+        return doorkeeper.shedding
+
+    return {"kafka": kafka, "replies": reading, "database": database, "load": load}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import orjson
 
@@ -34,6 +35,12 @@ def chat_body(asked: CodebaseChatBody, history: Sequence[Turn]) -> bytes:
 def message_of(completion: dict[str, Any]) -> str:
     """The text of a chat completion; empty when the model called a tool instead."""
     return str(completion["choices"][0]["message"].get("content") or "")
+
+
+def message_ids(inference_id: UUID) -> tuple[UUID, UUID]:
+    """Of question and answer, in this order; both lie in time where the inference does."""
+    question = inference_id.int & ~1
+    return UUID(int=question), UUID(int=question | 1)
 
 
 def _system(asked: CodebaseChatBody) -> str:

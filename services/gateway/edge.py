@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.admission import InvalidBodyError
-from services.gateway.inferences import InferenceFailedError
+from services.gateway.inferences import Answer, InferenceFailedError
 from shared.errors import Failure, TallygateError, failure, render
 from shared.telemetry import names
 from shared.telemetry.instruments import http_requests, http_seconds
@@ -25,6 +25,8 @@ logger = structlog.get_logger(__name__)
 INFERENCE_HEADER = "x-tallygate-inference-id"
 MODEL_HEADER = "x-tallygate-model"
 ATTEMPTS_HEADER = "x-tallygate-attempts"
+REPLAYED_HEADER = "idempotency-replayed"
+CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -44,15 +46,27 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+async def caller_left(request: Request) -> None:
+    """Returns when the connection is gone. The body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def asks_to_cancel(request: Request) -> bool:
+    return request.headers.get(CANCEL_HEADER, "").lower() in {"1", "true", "yes"}
+
+
 def error_response(request: Request, told: Failure, error: Exception | None = None) -> Response:
     """On /v1 the OpenAI error object, elsewhere problem+json; the same members in both."""
     inference_id: str | None = None
     attempts: tuple[dict[str, Any], ...] = ()
-    count = 0
+    headers = render.headers(told)
     if isinstance(error, InferenceFailedError):
-        inference_id, attempts, count = str(error.inference_id), error.failed_attempts, error.attempts
+        inference_id, attempts = str(error.inference_id), error.failed_attempts
+        headers |= _inference_headers(error.inference_id, None, error.attempts, error.replayed)
+        if error.replayed:
+            headers["x-should-retry"] = "false"  # with the same Idempotency-Key the answer stays the same
     param = error.param if isinstance(error, InvalidBodyError) else None
-    headers = render.headers(told) | _inference_headers(inference_id, None, count)
     if request.url.path.startswith("/v1"):
         body = render.openai_error(told, inference_id=inference_id, attempts=attempts, param=param)
         return json_response(body, told.http_status, headers)
@@ -62,8 +76,8 @@ def error_response(request: Request, told: Failure, error: Exception | None = No
     return Response(orjson.dumps(body), told.http_status, headers, "application/problem+json")
 
 
-def inference_headers(inference_id: UUID, model: str, attempts: int) -> dict[str, str]:
-    return _inference_headers(str(inference_id), model, attempts)
+def inference_headers(answer: Answer) -> dict[str, str]:
+    return _inference_headers(answer.inference_id, answer.model, answer.attempts, answer.replayed)
 
 
 async def on_tallygate_error(request: Request, error: Exception) -> Response:
@@ -153,12 +167,12 @@ def _server_span(request: Request) -> Traced:
     return tracing.start(f"{request.method} {request.url.path}", SpanKind.SERVER, parent, attributes)
 
 
-def _inference_headers(inference_id: str | None, model: str | None, attempts: int) -> dict[str, str]:
-    if inference_id is None:
-        return {}
-    headers = {INFERENCE_HEADER: inference_id, ATTEMPTS_HEADER: str(attempts)}
+def _inference_headers(inference_id: UUID, model: str | None, attempts: int, replayed: bool) -> dict[str, str]:
+    headers = {INFERENCE_HEADER: str(inference_id), ATTEMPTS_HEADER: str(attempts)}
     if model is not None:
         headers[MODEL_HEADER] = model
+    if replayed:
+        headers[REPLAYED_HEADER] = "true"
     return headers
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import aiohttp
 from starlette.requests import Request
@@ -15,9 +16,13 @@ from services.gateway.admission import (
     parse_json,
     validated,
 )
-from services.gateway.edge import read_body, traceparent
-from services.gateway.inferences import Answer, Inferences
+from services.gateway.doorkeeper import Doorkeeper
+from services.gateway.edge import asks_to_cancel, caller_left, read_body, traceparent
+from services.gateway.idempotency import idempotency_key
+from services.gateway.inferences import Answer, Inferences, Order
+from services.gateway.once import Once
 from services.gateway.pending import Pending
+from services.gateway.rejections import Rejections
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import GatewayStore
 from shared.access import Authenticator, Caller, Scope
@@ -35,6 +40,9 @@ class Gateway:
     authenticator: Authenticator
     pending: Pending
     inferences: Inferences
+    once: Once
+    doorkeeper: Doorkeeper
+    rejections: Rejections
     monitor: aiohttp.ClientSession
 
     @property
@@ -48,8 +56,10 @@ class Gateway:
         return caller
 
     async def body(self, request: Request, kind: type[BodyModel]) -> BodyModel:
-        body = await read_body(request, self.settings.max_body_bytes)
-        return validated(kind, parse_json(body or b"{}"))
+        return parsed(kind, await self.raw_body(request))
+
+    async def raw_body(self, request: Request) -> bytes:
+        return await read_body(request, self.settings.max_body_bytes)
 
     def models(self, caller: Caller) -> TenantModels:
         if self.registry.stale:
@@ -59,8 +69,21 @@ class Gateway:
     def admit_chat(self, request: Request, body: bytes) -> Admitted:
         return admit_chat(body, request.headers, datetime.now(UTC), self.limits)
 
-    async def complete(self, request: Request, caller: Caller, admitted: Admitted) -> Answer:
-        """Publish and wait. A model that is not known is refused before anything is published."""
+    async def complete(self, request: Request, caller: Caller, admitted: Admitted, body: bytes) -> Answer:
+        """Publish and wait. What the limits or an unknown model forbid is refused before anything is published.
+
+        body: as it was sent; with an Idempotency-Key, the same body gets the same answer.
+        """
+        key = idempotency_key(request.headers, caller.tenant_id, request.url.path, body)
+        if (told := self.doorkeeper.enter(caller.tenant_id)) is not None:
+            raise self.rejections.rejected(caller, admitted, told)
+        try:
+            order = await self._order(request, caller, admitted)
+            return await (self.inferences.complete(order) if key is None else self.once.complete(order, key))
+        finally:
+            self.doorkeeper.leave(caller.tenant_id)
+
+    async def _order(self, request: Request, caller: Caller, admitted: Admitted) -> Order:
         models = self.models(caller)
         try:
             known_model(models, admitted.model)
@@ -68,7 +91,12 @@ class Gateway:
             # Another gateway may have registered it a moment ago.
             models = await self.registry.refresh(caller.tenant_id)
             known_model(models, admitted.model)
-        return await self.inferences.complete(caller, admitted, models.version, traceparent(request))
+        left = partial(caller_left, request) if asks_to_cancel(request) else None
+        return Order(caller, admitted, models.version, traceparent(request), left)
+
+
+def parsed(kind: type[BodyModel], body: bytes) -> BodyModel:
+    return validated(kind, parse_json(body or b"{}"))
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -1,18 +1,29 @@
-"""What the gateway hears on Kafka: replies."""
+"""What the gateway hears on Kafka: replies, and results that are to be kept."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from opentelemetry.trace import SpanKind
 
 from services.gateway.pending import Pending
-from shared.events import ReplyCompleted, ReplyFailed
+from services.gateway.store import WAITABLE, GatewayStore, StoredResult
+from shared.events import InferenceEvent, ReplyCompleted, ReplyFailed, utc_now
 from shared.events.codec import UnreadableMessageError, decode
+from shared.events.dead_letter_limit import DeadLetterLimitError
+from shared.events.dead_letters import send_to_dlq
 from shared.events.envelope import header
-from shared.events.topics import REPLIES
+from shared.events.publisher import Publisher
+from shared.events.topics import REPLIES, RESULTS
 from shared.telemetry import names
 from shared.telemetry.traces import TRACEPARENT, tracing
 
 logger = structlog.get_logger(__name__)
+
+_RETRY_S = 0.5
 
 
 class ReplyHandler:
@@ -35,3 +46,83 @@ class ReplyHandler:
             traced.end()
         if isinstance(reply, ReplyCompleted | ReplyFailed):
             self._pending.resolve(reply)
+
+
+class ResultHandler:
+    """Stores results; offsets are committed after the transaction."""
+
+    def __init__(self, store: GatewayStore, publisher: Publisher) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._consumer: Any = None
+        self._ready = asyncio.Event()
+
+    def start(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._ready.set()
+
+    async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
+        await self._ready.wait()
+        results: list[StoredResult] = []
+        limit_reached: DeadLetterLimitError | None = None
+        for number, record in enumerate(records):
+            try:
+                results += await self._stored(record)
+            except DeadLetterLimitError as error:
+                records, limit_reached = records[:number], error
+                break
+        if results:
+            await self._store_all(results)
+        await self._commit(_next_offsets(records))
+        if limit_reached is not None:
+            raise limit_reached
+
+    async def _stored(self, record: ConsumerRecord) -> list[StoredResult]:
+        """What is to be stored of the record; nothing when it cannot be read: it is then a dead letter."""
+        try:
+            event = decode(RESULTS, record.headers, record.value)
+        except UnreadableMessageError as error:
+            await self._dead_letter(record, str(error))
+            return []
+        if not isinstance(event, InferenceEvent):
+            return []
+        return [StoredResult(event.inference_id, event.tenant_id, event.ce_type, record.value)]
+
+    async def _store_all(self, results: Sequence[StoredResult]) -> None:
+        """Waits for the database as long as it takes: the results are safe in Kafka."""
+        while True:
+            try:
+                await self._store.add_results(results, utc_now())
+            except WAITABLE as error:
+                logger.warning("results.waiting", reason=type(error).__name__, results=len(results))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    async def _dead_letter(self, record: ConsumerRecord, reason: str) -> None:
+        logger.warning("result.unreadable", partition=record.partition, offset=record.offset, reason=reason)
+        while True:
+            try:
+                await send_to_dlq(self._publisher, record, "invalid_request", reason)
+            except (KafkaError, TimeoutError) as error:
+                logger.warning("dead_letter.waiting", reason=type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if not offsets:
+            return
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError, KafkaError) as error:
+            # The batch comes again, here or elsewhere, and changes nothing then.
+            logger.warning("offsets.not_committed", reason=type(error).__name__)
+
+
+def _next_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
+    offsets: dict[TopicPartition, int] = {}
+    for record in records:
+        partition = TopicPartition(record.topic, record.partition)
+        offsets[partition] = max(record.offset + 1, offsets.get(partition, 0))
+    return offsets

@@ -1,4 +1,4 @@
-"""Answers that are awaited here: one future per inference, and what was accepted lately."""
+"""Answers that are awaited here: a future for each who waits, and what was accepted lately."""
 
 import asyncio
 from collections import OrderedDict
@@ -28,29 +28,33 @@ class Accepted:
 
 class Pending:
     def __init__(self) -> None:
-        self._futures: dict[bytes, asyncio.Future[Reply]] = {}
+        self._futures: dict[bytes, list[asyncio.Future[Reply]]] = {}
+        self._waiting = 0
         self._accepted: OrderedDict[UUID, Accepted] = OrderedDict()
 
     @contextmanager
     def expect(self, inference_id: UUID) -> Iterator[asyncio.Future[Reply]]:
-        """The future of the inference's reply, for as long as somebody waits for it."""
+        """A future of the inference's reply. Several may wait for the same one."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._futures[inference_id.bytes] = future
-        waiting.set(len(self._futures))
+        futures = self._futures.setdefault(inference_id.bytes, [])
+        futures.append(future)
+        self._count(1)
         try:
             yield future
         finally:
-            del self._futures[inference_id.bytes]
-            waiting.set(len(self._futures))
+            futures.remove(future)
+            if not futures:
+                del self._futures[inference_id.bytes]
+            self._count(-1)
 
     def is_expected(self, key: bytes | None) -> bool:
         return key in self._futures
 
     def resolve(self, reply: Reply) -> None:
         """The first reply is the answer; another one (a redelivered inference) changes nothing."""
-        future = self._futures.get(reply.key)
-        if future is not None and not future.done():
-            future.set_result(reply)
+        for future in self._futures.get(reply.key, ()):
+            if not future.done():
+                future.set_result(reply)
 
     def accepted(self, inference_id: UUID, accepted: Accepted) -> None:
         self._accepted[inference_id] = accepted
@@ -64,3 +68,7 @@ class Pending:
     def lately(self, inference_id: UUID, tenant_id: str) -> Accepted | None:
         accepted = self._accepted.get(inference_id)
         return accepted if accepted is not None and accepted.tenant_id == tenant_id else None
+
+    def _count(self, change: int) -> None:
+        self._waiting += change
+        waiting.set(self._waiting)

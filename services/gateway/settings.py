@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.gateway.limits import LoadLimits
 from shared.access import ApiKey
 from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
@@ -34,6 +35,14 @@ class GatewaySettings(BaseSettings):
     max_body_bytes: int = 3_500_000  # sealed and in base64 it still fits a record of 5 MiB
     default_deadline_s: float = 120.0
     max_deadline_s: float = 3600.0
+    publish_timeout_s: float = Field(default=5.0, gt=0)  # the broker's ack; then the caller is told 503
+    result_retention_s: float = Field(default=86_400.0, gt=0)  # how long an Idempotency-Key gives the same answer
+    tenant_rate_per_s: float = Field(default=0.0, ge=0)
+    tenant_burst: int = Field(default=0, ge=0)
+    tenant_max_in_flight: int = Field(default=0, ge=0)
+    max_in_flight: int = Field(default=4000, ge=0)
+    max_queue_age_s: float = Field(default=30.0, ge=0)
+    router_group: str = "router"  # the routers' own setting: whose claims the queue's age is measured by
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
@@ -43,6 +52,16 @@ class GatewaySettings(BaseSettings):
     @property
     def partition(self) -> int:
         return partition_of(self.instance) if self.reply_partition is None else self.reply_partition
+
+    @property
+    def load_limits(self) -> LoadLimits:
+        return LoadLimits(
+            tenant_rate_per_s=self.tenant_rate_per_s,
+            tenant_burst=self.tenant_burst,
+            tenant_max_in_flight=self.tenant_max_in_flight,
+            max_in_flight=self.max_in_flight,
+            max_queue_age_s=self.max_queue_age_s,
+        )
 
     def bootstrap_key(self) -> ApiKey | None:
         """The key in `admin_key_file`. Raises ConfigurationError when the file cannot be read or holds none."""

@@ -16,6 +16,7 @@ from services.monitor.store import MonitorStore
 from shared.db.pool import RETRYABLE
 from shared.events import InferenceEvent, utc_now
 from shared.events.codec import UnreadableMessageError, decode
+from shared.events.dead_letter_limit import DeadLetterLimitError
 from shared.events.dead_letters import send_to_dlq
 from shared.events.envelope import header
 from shared.events.publisher import Publisher
@@ -46,14 +47,34 @@ class BookingHandler:
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
         await self._ready.wait()
         began_ns, began = time.time_ns(), time.perf_counter()
-        events = [(record, event) for record in records if (event := await self._decoded(record)) is not None]
-        await self._book(events)
+        events, records, limit_reached = await self._all_decoded(records)
+        try:
+            await self._book(events)
+        except DeadLetterLimitError as error:
+            records, limit_reached = records[: records.index(error.record)], error
         offsets = _next_offsets(records)
-        await self._commit(offsets)
+        if offsets:
+            await self._commit(offsets)
+        if limit_reached is not None:
+            raise limit_reached
         instruments.book_seconds.observe(time.perf_counter() - began)
         self._lag.booked(offsets, max(record.timestamp for record in records) / 1000)
         if tracing.enabled:
             _trace(records, began_ns)
+
+    async def _all_decoded(
+        self, records: Sequence[ConsumerRecord]
+    ) -> tuple[list[Decoded], Sequence[ConsumerRecord], DeadLetterLimitError | None]:
+        """The events, and the records that are dealt with: all, or those before the dead letter too many."""
+        events: list[Decoded] = []
+        for number, record in enumerate(records):
+            try:
+                event = await self._decoded(record)
+            except DeadLetterLimitError as error:
+                return events, records[:number], error
+            if event is not None:
+                events.append((record, event))
+        return events, records, None
 
     async def _decoded(self, record: ConsumerRecord) -> InferenceEvent | None:
         try:

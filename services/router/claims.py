@@ -21,8 +21,10 @@ from services.router.work import Refused, Work
 from shared.errors import failure
 from shared.events import AttemptStarted, utc_now
 from shared.events.codec import UnreadableMessageError
+from shared.events.dead_letter_limit import DeadLetterLimitError
 from shared.events.dead_letters import send_to_dlq
 from shared.events.publisher import Outgoing, Publisher
+from shared.events.stopping import or_stop
 from shared.events.topics import ATTEMPTS, OUTCOMES
 from shared.telemetry import instruments
 
@@ -73,7 +75,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def start(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        self._loop_task = asyncio.create_task(self._run(), name="claims")
+        self._loop_task = asyncio.create_task(self._run_or_stop(), name="claims")
         self._ready.set()
 
     @property
@@ -127,6 +129,9 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             return True
         return bool(position <= record.offset)
 
+    async def _run_or_stop(self) -> None:
+        await or_stop(self._run())
+
     async def _run(self) -> None:
         while True:
             batch = [await self._taken.get()]
@@ -142,21 +147,34 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         return current
 
     async def _claim(self, records: list[ConsumerRecord]) -> None:
-        if not records:
-            return
         claimed: list[Claimed] = []
         refused: list[Refused] = []
-        for record in records:
-            prepared = await self._prepared(record)
-            if isinstance(prepared, Work):
-                prepared = self._attempts.admit(prepared)
-            if isinstance(prepared, Work):
-                started = reports.attempt_started(prepared, prepared.first, 1, self._router_id, utc_now())
-                claimed.append(Claimed(prepared, started))
-            else:
-                self._slots.release()
-                if prepared is not None:
-                    refused.append(prepared)
+        try:
+            for record in records:
+                await self._sort(record, claimed, refused)
+        except DeadLetterLimitError as error:
+            # What lies before is claimed and committed as ever; this one and the rest come again.
+            await self._claim_prepared(records[: records.index(error.record)], claimed, refused)
+            raise
+        await self._claim_prepared(records, claimed, refused)
+
+    async def _sort(self, record: ConsumerRecord, claimed: list[Claimed], refused: list[Refused]) -> None:
+        prepared = await self._prepared(record)
+        if isinstance(prepared, Work):
+            prepared = self._attempts.admit(prepared)
+        if isinstance(prepared, Work):
+            started = reports.attempt_started(prepared, prepared.first, 1, self._router_id, utc_now())
+            claimed.append(Claimed(prepared, started))
+        else:
+            self._slots.release()
+            if prepared is not None:
+                refused.append(prepared)
+
+    async def _claim_prepared(
+        self, records: list[ConsumerRecord], claimed: list[Claimed], refused: list[Refused]
+    ) -> None:
+        if not records:
+            return
         await self._reporter.report(*(Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed))
         await asyncio.gather(*(self._attempts.refuse(one) for one in refused))
         if await self._committed(records):

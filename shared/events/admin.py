@@ -1,7 +1,8 @@
 """Create what is missing on the broker, and say what differs from the list."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError
@@ -9,6 +10,8 @@ from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError
 from shared.errors import ConfigurationError
 from shared.events.settings import KafkaSettings
 from shared.events.topics import WantedTopic, wanted_topics
+
+_KNOWN_WITHIN_S = 10.0
 
 
 async def apply_topics(settings: KafkaSettings) -> list[str]:
@@ -19,6 +22,7 @@ async def apply_topics(settings: KafkaSettings) -> list[str]:
         if missing:
             created = await admin.create_topics([_new_topic(settings, wanted) for wanted in missing])
             _raise_failures(created)
+            await _wait_until_known(admin, missing)
     return [wanted.name for wanted in missing]
 
 
@@ -28,6 +32,15 @@ async def check_topics(settings: KafkaSettings) -> list[str]:
         described = await admin.describe_topics()
     partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
     return [problem for wanted in wanted_topics() if (problem := _problem(wanted, partitions)) is not None]
+
+
+async def _wait_until_known(admin: AIOKafkaAdminClient, created: list[WantedTopic]) -> None:
+    """The controller has made them; the broker that is asked next may hear of it a moment later."""
+    names = {wanted.name for wanted in created}
+    with suppress(TimeoutError):  # the check that follows says what is missing
+        async with asyncio.timeout(_KNOWN_WITHIN_S):
+            while not names <= set(await admin.list_topics()):  # noqa: ASYNC110 - the broker signals nothing
+                await asyncio.sleep(0.05)
 
 
 def _problem(wanted: WantedTopic, partitions: dict[str, int]) -> str | None:

@@ -14,10 +14,13 @@ from shared.events.admin import connected_admin
 from shared.events.dead_letter import DeadLetter, DeadLetterId
 from shared.events.publisher import Publisher
 from shared.events.settings import KafkaSettings
-from shared.events.topics import Topic
+from shared.events.topics import DLQ_PARTITIONS, Topic
 
 GROUP = "tallygate-dlq"  # its offsets: up to where all dead letters have been replayed
 _SILENCE_MS = 15_000  # the broker has what is asked for, so silence for this long is a failure
+_FETCH_MAX_WAIT_MS = 10  # what else is asked of the broker waits behind a fetch that finds nothing more
+
+Replayed = tuple[DeadLetter, RecordMetadata]
 
 
 class DeadLetterBox:
@@ -52,18 +55,23 @@ class DeadLetterBox:
     async def count_new(self, source: Topic) -> int:
         return sum(end - start for start, end in (await self._new(source.dlq)).values())
 
-    async def replay_new(self, source: Topic) -> AsyncGenerator[tuple[DeadLetter, RecordMetadata], None]:
+    async def replay_new(self, source: Topic) -> AsyncGenerator[Replayed, None]:
         """Replays what has come since the last time. What fails again comes back as a new dead letter, and waits
         for the next time: the end is where it was at the beginning."""
         for partition, (start, end) in (await self._new(source.dlq)).items():
             async with aclosing(self._read(partition, start, end)) as records:
                 async for record in records:
                     letter = DeadLetter.of(record)
-                    yield letter, await self.replay(letter)
+                    placed = await self._replay(letter)
                     await self._consumer.commit({partition: record.offset + 1})
+                    yield letter, placed
 
-    async def replay(self, letter: DeadLetter) -> RecordMetadata:
-        """Publishes key, body and headers as they first came; returns where it lies when that is acked."""
+    async def replay(self, letters: Iterable[DeadLetter]) -> AsyncGenerator[Replayed, None]:
+        """Publishes key, body and headers as they first came; yields each with where it lies, when that is acked."""
+        for letter in letters:
+            yield letter, await self._replay(letter)
+
+    async def _replay(self, letter: DeadLetter) -> RecordMetadata:
         source, partition = letter.source.name, letter.source_partition
         if partition is not None and partition >= self._partitions.get(source, 0):
             partition = None
@@ -108,8 +116,9 @@ async def open_dead_letters(settings: KafkaSettings) -> AsyncIterator[DeadLetter
         partitions = _partitions(await admin.describe_topics())
     publisher = Publisher(settings, "tallygate/dlq")
     consumer = AIOKafkaConsumer(
-        **settings.connection(), group_id=GROUP, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
+        **settings.connection(), group_id=GROUP, enable_auto_commit=False, auto_offset_reset="earliest",
+        fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+    )  # fmt: skip
     try:
         await publisher.start()
         await consumer.start()
@@ -118,6 +127,19 @@ async def open_dead_letters(settings: KafkaSettings) -> AsyncIterator[DeadLetter
         raise TallygateError("unavailable", f"the broker did not answer: {type(error).__name__}") from error
     finally:
         await asyncio.gather(consumer.stop(), publisher.stop())
+
+
+async def count_since(settings: KafkaSettings, dlq: str, since_s: float) -> int:
+    """How many dead letters have come since then."""
+    consumer = AIOKafkaConsumer(**settings.connection(), group_id=None)
+    try:
+        await consumer.start()
+        partitions = [TopicPartition(dlq, number) for number in range(DLQ_PARTITIONS)]
+        firsts = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since_s * 1000)))
+        ends = await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
+    return sum(ends[one] - first.offset for one, first in firsts.items() if first is not None)
 
 
 def _partitions(described: Iterable[dict[str, Any]]) -> dict[str, int]:

@@ -1,11 +1,13 @@
 """A message that cannot be read goes to `<topic>.dlq` as it came, with the reason in its headers."""
 
 import asyncio
+import time
 
 from aiokafka import ConsumerRecord
 
 from shared.events.dead_letter import OFFSET, PARTITION, REASON, TOPIC, TYPE
-from shared.events.dead_letter_limit import DeadLetterLimitError
+from shared.events.dead_letter_box import count_since
+from shared.events.dead_letter_limit import WINDOW_S, DeadLetterLimitError
 from shared.events.publisher import Publisher
 from shared.events.topics import DLQ_SUFFIX
 from shared.telemetry.instruments import dead_letters
@@ -19,8 +21,12 @@ async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: 
     Raises DeadLetterLimitError, which must stop the process before this offset is committed.
     """
     limit, now = publisher.dead_letter_limit, asyncio.get_running_loop().time
+    if not limit.knows(record.topic):
+        # A restart must not make it forget, or a supervisor would drain the topic all the same.
+        since = time.time() - WINDOW_S
+        limit.learn(record.topic, await count_since(publisher.settings, record.topic + DLQ_SUFFIX, since), now())
     if limit.is_reached(now()):
-        raise DeadLetterLimitError(record.topic, limit.most)
+        raise DeadLetterLimitError(record, limit.most)
     headers = [
         *record.headers,
         (TYPE, error_type.encode()),

@@ -35,7 +35,7 @@ class Publisher:
     idempotent producer never recovers from one rejected batch."""
 
     def __init__(self, settings: KafkaSettings, source: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self._source = source
         self._producer: AIOKafkaProducer | None = None
         self.dead_letter_limit = DeadLetterLimit(settings.dead_letters_per_minute)
@@ -43,13 +43,13 @@ class Publisher:
 
     async def start(self) -> None:
         self._producer = AIOKafkaProducer(
-            **self._settings.connection(),
+            **self.settings.connection(),
             acks="all",
             enable_idempotence=False,
             linger_ms=0,
             max_batch_size=_MAX_BATCH_BYTES,
             max_request_size=MAX_DEAD_LETTER_BYTES,
-            request_timeout_ms=int(self._settings.publish_timeout_s * 1000),
+            request_timeout_ms=int(self.settings.publish_timeout_s * 1000),
         )
         await self._producer.start()
 
@@ -61,7 +61,7 @@ class Publisher:
         """Returns when every event is acked. Raises TallygateError `unavailable` when one is not, in time."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._settings.publish_timeout_s):
+            async with asyncio.timeout(self.settings.publish_timeout_s):
                 futures = [await self._send(one) for one in outgoing]
                 for future in futures:
                     await future
@@ -81,7 +81,7 @@ class Publisher:
         partition: int | None = None,
     ) -> RecordMetadata:
         """Bytes as they are, for dead letters; returns where they lie, when they are acked."""
-        async with asyncio.timeout(self._settings.publish_timeout_s):
+        async with asyncio.timeout(self.settings.publish_timeout_s):
             return await (await self._started().send(topic, body, key, partition, headers=list(headers)))
 
     async def _send(self, outgoing: Outgoing) -> Any:

@@ -69,7 +69,7 @@ HEARTBEATS = Topic(
 
 TOPICS = (REQUESTS, ATTEMPTS, OUTCOMES, REPLIES, RESULTS, CANCELLATIONS, HEARTBEATS)
 
-_DLQ_PARTITIONS = 1
+DLQ_PARTITIONS = 1
 _DLQ_RETENTION_MS = 14 * _DAY_MS
 
 
@@ -90,7 +90,7 @@ def wanted_topics() -> list[WantedTopic]:
         wanted.append(WantedTopic(topic.name, topic.partitions, config))
         if topic.has_dlq:
             config = _config(_DLQ_RETENTION_MS, "delete", MAX_DEAD_LETTER_BYTES)
-            wanted.append(WantedTopic(topic.dlq, _DLQ_PARTITIONS, config))
+            wanted.append(WantedTopic(topic.dlq, DLQ_PARTITIONS, config))
     return wanted
 
 

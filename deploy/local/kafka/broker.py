@@ -15,7 +15,12 @@ from deploy.local.progress import step
 
 
 def prepare_kafka(
-    folder: Path, cache: Path, port: int, controller_port: int, environment: Mapping[str, str]
+    folder: Path,
+    cache: Path,
+    port: int,
+    controller_port: int,
+    environment: Mapping[str, str],
+    advertised_port: int | None = None,
 ) -> list[str]:
     """The command that runs the broker. Raises LocalRunError when Java or the jars cannot be had."""
     jars = jars_folder(cache, folder)
@@ -24,7 +29,7 @@ def prepare_kafka(
         fetch_jars(jars, environment)
     folder.mkdir(parents=True, exist_ok=True)
     properties, log4j, data = folder / "server.properties", folder / "log4j2.xml", folder / "data"
-    properties.write_text(server_properties(port, controller_port, data))
+    properties.write_text(server_properties(port, controller_port, data, advertised_port))
     log4j.write_text(LOG4J)
     if not (data / "meta.properties").exists():
         _format(java_command(java, jars, log4j, "kafka.tools.StorageTool"), properties, data)

@@ -33,14 +33,15 @@ LOG4J = """\
 """
 
 
-def server_properties(port: int, controller_port: int, data: Path) -> str:
+def server_properties(port: int, controller_port: int, data: Path, advertised_port: int | None = None) -> str:
+    """advertised_port: where clients are told to go, when something of the user's own stands before the broker."""
     properties = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{advertised_port or port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": data,
         "auto.create.topics.enable": "false",

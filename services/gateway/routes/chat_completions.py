@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.edge import inference_headers, read_body
+from services.gateway.edge import inference_headers
 from services.gateway.gateway import gateway_of
 from services.gateway.routes.documented import takes
 from services.gateway.schemas import ChatBody
@@ -14,7 +14,6 @@ router = APIRouter(tags=["inference"])
 async def chat_completions(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    admitted = gateway.admit_chat(request, await read_body(request, gateway.settings.max_body_bytes))
-    answer = await gateway.complete(request, caller, admitted)
-    headers = inference_headers(answer.inference_id, answer.model, answer.attempts)
-    return Response(answer.body, 200, headers, "application/json")
+    body = await gateway.raw_body(request)
+    answer = await gateway.complete(request, caller, gateway.admit_chat(request, body), body)
+    return Response(answer.body, 200, inference_headers(answer), "application/json")

@@ -6,16 +6,15 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.admission import Admitted, validated
-from services.gateway.codebase import HISTORY_MESSAGES, Turn, chat_body, message_of
+from services.gateway.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids, message_of
 from services.gateway.edge import inference_headers, json_response
-from services.gateway.gateway import Gateway, gateway_of
+from services.gateway.gateway import Gateway, gateway_of, parsed
 from services.gateway.inferences import Answer
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.schemas import CodebaseChatBody, SessionQuery
 from services.gateway.store import StoredMessage
 from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import TallygateError
-from shared.events import new_id
 
 router = APIRouter(prefix="/api/codebase/chat", tags=["codebase"])
 
@@ -26,11 +25,12 @@ _SHOWN_MESSAGES = 1000
 async def ask(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    asked = await gateway.body(request, CodebaseChatBody)
-    session_id = asked.sessionId or str(new_id())
-    history = await _history(gateway, caller.tenant_id, session_id, HISTORY_MESSAGES)
+    sent = await gateway.raw_body(request)
+    asked = parsed(CodebaseChatBody, sent)
+    history = await _history(gateway, caller.tenant_id, asked.sessionId, HISTORY_MESSAGES) if asked.sessionId else []
     admitted = _admitted(gateway, asked, [Turn(one.role, text) for one, text in history])
-    answer = await gateway.complete(request, caller, admitted)
+    answer = await gateway.complete(request, caller, admitted, sent)
+    session_id = asked.sessionId or str(answer.inference_id)
     completion = orjson.loads(answer.body)
     message = message_of(completion)
     await _remember(gateway, caller.tenant_id, session_id, asked.message, message, answer)
@@ -42,7 +42,7 @@ async def ask(request: Request) -> Response:
         "inference_id": str(answer.inference_id),
         "sessionId": session_id,
     }
-    return json_response(body, 200, inference_headers(answer.inference_id, answer.model, answer.attempts))
+    return json_response(body, 200, inference_headers(answer))
 
 
 @router.get("", openapi_extra=AUTHENTICATED)
@@ -91,10 +91,11 @@ async def _history(gateway: Gateway, tenant_id: str, session_id: str, limit: int
 async def _remember(
     gateway: Gateway, tenant_id: str, session_id: str, question: str, message: str, answer: Answer
 ) -> None:
+    """An answer that is given again is remembered once: the ids of both messages come from the inference's."""
     now = datetime.now(UTC)
     messages = []
-    for role, text, model in (("user", question, None), ("assistant", message, answer.model)):
-        message_id = new_id()
+    told = (("user", question, None), ("assistant", message, answer.model))
+    for message_id, (role, text, model) in zip(message_ids(answer.inference_id), told, strict=True):
         context = SealedContext(tenant_id, f"chat/{session_id}", str(message_id))
         sealed = seal(gateway.ring, context, text.encode())
         messages.append(StoredMessage(message_id, role, sealed, model, answer.inference_id, now))

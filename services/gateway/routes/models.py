@@ -15,7 +15,7 @@ from services.gateway.custom_models import (
     stored_model,
 )
 from services.gateway.edge import inference_headers, json_response
-from services.gateway.gateway import gateway_of
+from services.gateway.gateway import gateway_of, parsed
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.schemas import CustomModelChange, CustomModelCreate, ModelTest
 from shared.errors import TallygateError
@@ -115,7 +115,8 @@ async def test_model(request: Request, model_id: str) -> Response:
     """One real completion by this model alone, active or not, on record like every other."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    test = await gateway.body(request, ModelTest)
+    sent = await gateway.raw_body(request)
+    test = parsed(ModelTest, sent)
     row = await gateway.store.model(caller.tenant_id, model_name_of(model_id))
     if row is None:
         raise _not_found(model_id)
@@ -128,7 +129,7 @@ async def test_model(request: Request, model_id: str) -> Response:
         no_fallback=True,
         allow_inactive=True,
     )
-    answer = await gateway.complete(request, caller, admitted)
+    answer = await gateway.complete(request, caller, admitted, sent)
     completion = orjson.loads(answer.body)
     body = {
         "ok": True,
@@ -139,7 +140,7 @@ async def test_model(request: Request, model_id: str) -> Response:
         "usage": completion.get("usage"),
         "attempts": answer.attempts,
     }
-    return json_response(body, 200, inference_headers(answer.inference_id, answer.model, answer.attempts))
+    return json_response(body, 200, inference_headers(answer))
 
 
 async def _shown(request: Request, tenant_id: str, model_id: str, status: int) -> Response:

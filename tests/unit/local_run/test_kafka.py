@@ -37,6 +37,12 @@ def test_the_broker_listens_on_loopback_only_and_makes_no_topics_by_itself() -> 
     assert {"auto.create.topics.enable=false", "log.dirs=/data", "message.max.bytes=5242880"} <= set(lines)
 
 
+def test_clients_may_be_sent_to_a_port_of_the_users_own() -> None:
+    lines = server_properties(20001, 20002, Path("/data"), 20003).splitlines()
+    assert "advertised.listeners=PLAINTEXT://127.0.0.1:20003" in lines
+    assert "listeners=PLAINTEXT://127.0.0.1:20001,CONTROLLER://127.0.0.1:20002" in lines
+
+
 def test_the_jars_are_the_class_path() -> None:
     command = java_command("java", Path("/jars"), Path("/log.xml"), "kafka.Kafka", "/server.properties")
     assert command[-4:] == ["-cp", "/jars/*", "kafka.Kafka", "/server.properties"]

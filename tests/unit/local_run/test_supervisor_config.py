@@ -46,5 +46,12 @@ def test_each_router_has_a_port_of_its_own() -> None:
     assert ports == {"gateway": 8000, "router-0": 8010, "router-1": 8011, "monitor": 8001}
 
 
+def test_the_first_monitor_keeps_its_plain_name() -> None:
+    settings = read_settings({"TALLYGATE_MONITORS": "2"})
+    assert service_ports(["monitor"], settings) == {"monitor": 8001, "monitor-1": 8101}
+    section = parsed(program_section(service_program("monitor-1", 8101), LOG))["program:monitor-1"]
+    assert section["command"].endswith("-m services serve monitor")
+
+
 def test_the_socket_path_is_short_however_long_the_home_is() -> None:
     assert len(str(Home(Path("/" + "x" * 300)).socket)) < 80

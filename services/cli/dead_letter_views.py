@@ -1,0 +1,93 @@
+"""Dead letters as JSON and for people. The body is there only when it was asked for."""
+
+import base64
+from typing import Any
+
+from aiokafka.structs import RecordMetadata
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from services.cli.output import cell, instant, plain, table
+from shared.events.dead_letter import DeadLetter
+
+
+def in_short(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": str(letter.id),
+        "at": letter.at.isoformat(),
+        "error_type": letter.error_type,
+        "reason": letter.reason,
+        "source_topic": letter.source.name,
+        "source_partition": letter.source_partition,
+        "source_offset": letter.source_offset,
+        "replayed_from": letter.replayed_from,
+        "size": letter.size,
+    }
+
+
+def in_full(letter: DeadLetter, *, with_body: bool) -> dict[str, Any]:
+    headers = [{"name": name, "value": _text(value)} for name, value in letter.headers]
+    told = in_short(letter) | {"key": letter.key.hex() if letter.key is not None else None, "headers": headers}
+    return told | (_body(letter.body) if with_body else {})
+
+
+def replayed(letter: DeadLetter, placed: RecordMetadata) -> dict[str, Any]:
+    return {"id": str(letter.id), "topic": placed.topic, "partition": placed.partition, "offset": placed.offset}
+
+
+def listed(body: dict[str, Any]) -> RenderableType:
+    return Group(*(one for topic in body["topics"] for one in _topic(topic)))
+
+
+def shown(body: dict[str, Any]) -> RenderableType:
+    made = table("", "")
+    made.show_header = False
+    for name, value in (
+        ("id", body["id"]),
+        ("when", f"{instant(body['at'])} UTC"),
+        ("error type", body["error_type"]),
+        ("reason", body["reason"]),
+        ("came from", _source(body)),
+        ("replayed from", body["replayed_from"]),
+        ("key", body["key"]),
+        ("size", f"{body['size']} bytes"),
+        *((one["name"], one["value"]) for one in body["headers"]),
+    ):
+        made.add_row(cell(name, "dim"), cell(value))
+    text = body.get("body", body.get("body_base64"))
+    return made if text is None else Group(made, Text(), cell(text))
+
+
+def replayed_text(body: dict[str, Any]) -> Text:
+    place = f"{body['topic']}, partition {body['partition']}, offset {body['offset']}"
+    return Text.assemble(("✓ ", "green"), (body["id"], "bold"), f" → {place}")
+
+
+def _topic(body: dict[str, Any]) -> list[RenderableType]:
+    entries, count = body["entries"], body["count"]
+    left_off = f", the newest {len(entries)}:" if len(entries) < count else ""
+    title = Text.assemble((body["dlq"], "bold"), f"  {count}{left_off}")
+    if not entries:
+        return [title]
+    made = table("id", "when (UTC)", "error type", "reason", "came from", "bytes", numbers=("bytes",))
+    for one in entries:
+        values = (instant(one["at"]), one["error_type"], one["reason"], _source(one), one["size"])
+        made.add_row(cell(one["id"], "bold"), *map(cell, values))
+    return [title, made, Text()]
+
+
+def _source(one: dict[str, Any]) -> str:
+    if one["source_offset"] is None:
+        return str(one["source_topic"])
+    return f"{one['source_topic']}, partition {one['source_partition']}, offset {one['source_offset']}"
+
+
+def _body(body: bytes | None) -> dict[str, Any]:
+    try:
+        return {"body": None if body is None else body.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body or b"").decode()}
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else plain(value.decode("utf-8", "replace"))

@@ -1,0 +1,51 @@
+"""What this gateway has in work, by tenant: the state that limits are decided on."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from services.gateway.limits import Bucket, Granted, Load, LoadLimits, decide, refilled, shedding
+from shared.errors import Failure
+
+_BUCKETS = 10_000  # more are looked through for full ones, which need not be remembered
+
+
+class Doorkeeper:
+    def __init__(self, limits: LoadLimits, queue_age_s: Callable[[], float | None]) -> None:
+        self._limits = limits
+        self._queue_age_s = queue_age_s
+        self._in_flight = 0
+        self._tenants: Counter[str] = Counter()
+        self._buckets: dict[str, Bucket] = {}
+
+    @property
+    def shedding(self) -> str | None:
+        """Why everybody is turned away at the moment."""
+        return shedding(self._limits, self._queue_age_s())
+
+    def enter(self, tenant_id: str) -> Failure | None:
+        """Why not; or None, and then `leave` must follow."""
+        now_s = time.monotonic()
+        bucket = self._buckets.get(tenant_id)
+        load = Load(self._in_flight, self._tenants[tenant_id], bucket, self._queue_age_s())
+        decision = decide(self._limits, load, now_s)
+        if not isinstance(decision, Granted):
+            return decision.failure
+        if decision.bucket is not None:
+            self._remember(tenant_id, decision.bucket)
+        self._in_flight += 1
+        self._tenants[tenant_id] += 1
+        return None
+
+    def leave(self, tenant_id: str) -> None:
+        self._in_flight -= 1
+        self._tenants[tenant_id] -= 1
+        if not self._tenants[tenant_id]:
+            del self._tenants[tenant_id]
+
+    def _remember(self, tenant_id: str, bucket: Bucket) -> None:
+        if len(self._buckets) >= _BUCKETS and tenant_id not in self._buckets:
+            full, now_s = self._limits.burst, bucket.at_s
+            known = self._buckets.items()
+            self._buckets = {who: one for who, one in known if refilled(self._limits, one, now_s).tokens < full}
+        self._buckets[tenant_id] = bucket

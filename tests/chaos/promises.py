@@ -1,0 +1,46 @@
+"""Pure: what was promised, and whether the evidence keeps it. One function a promise; one row of the table each."""
+
+from collections.abc import Callable
+
+from tests.chaos import promises_of_books as books
+from tests.chaos import promises_to_callers as callers
+from tests.chaos.evidence import Evidence
+from tests.chaos.promise import Promise
+
+
+def judged(evidence: Evidence, requests: int) -> list[Promise]:
+    asked = Promise("as many requests as ordered", f"{len(evidence.notes)} of {requests}",
+                    [f"{len(evidence.notes)} requests"] * (len(evidence.notes) < requests))  # fmt: skip
+    return [asked, *(promise(evidence) for promise in PROMISES)]
+
+
+def faults_done(evidence: Evidence) -> Promise:
+    wrong = [f"{one.planned.fault}: {one.problem}" for one in evidence.struck if one.problem]
+    return Promise("every fault carried out as planned", f"{len(evidence.struck)} faults", wrong)
+
+
+def all_back(evidence: Evidence) -> Promise:
+    return Promise("everything came back by itself", f"{len(evidence.not_ready)} not ready", evidence.not_ready)
+
+
+def nothing_logged(evidence: Evidence) -> Promise:
+    return Promise("no service logged an error", f"{len(evidence.logged)} lines", evidence.logged)
+
+
+PROMISES: tuple[Callable[[Evidence], Promise], ...] = (
+    faults_done,
+    all_back,
+    books.audit_balanced,
+    books.settled_is_accepted,
+    books.one_settlement_each,
+    books.no_outcome_lost,
+    books.calls_on_record,
+    books.attempts_called,
+    books.repeats_explained,
+    books.membership_repeats_nothing,
+    callers.everyone_answered,
+    callers.one_inference_a_key,
+    callers.answers_agree,
+    callers.nothing_unforeseen,
+    nothing_logged,
+)

@@ -1,0 +1,49 @@
+"""What happened and what held, for people."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tests.chaos.evidence import Evidence
+from tests.chaos.promise import Promise
+from tests.chaos.repeats import in_flight
+
+_LEAST_WIDTH = 120
+_WRONG_SHOWN = 8
+
+console = Console(soft_wrap=True, highlight=False)
+console.width = max(console.width, _LEAST_WIDTH)
+
+
+def show(seed: int, evidence: Evidence, promises: Sequence[Promise]) -> None:
+    console.print(_schedule(seed, evidence))
+    console.print(_promises(seed, promises))
+    for promise in promises:
+        for wrong in promise.wrong[:_WRONG_SHOWN]:
+            console.print(f"[red]✗[/red] {promise.name}: {escape(wrong)}")
+        if len(promise.wrong) > _WRONG_SHOWN:
+            console.print(f"  and {len(promise.wrong) - _WRONG_SHOWN} more")
+
+
+def _schedule(seed: int, evidence: Evidence) -> Table:
+    table = Table(title=f"Seed {seed}: the faults", title_justify="left")
+    for column in ("planned at", "done at", "fault", "pid", "in its hands"):
+        table.add_column(column, justify="left" if column == "fault" else "right")
+    held = in_flight(evidence)
+    for place, struck in enumerate(evidence.struck):
+        table.add_row(f"{struck.planned.at_s:.1f} s", f"{struck.began_at:%H:%M:%S.%f}"[:-3],
+                      str(struck.planned.fault), str(struck.pid or ""),
+                      str(len(held[place])) if place in held else "")  # fmt: skip
+    return table
+
+
+def _promises(seed: int, promises: Sequence[Promise]) -> Table:
+    table = Table(title=f"Seed {seed}: what must hold", title_justify="left")
+    for column in ("promise", "counted", ""):
+        table.add_column(column)
+    for promise in promises:
+        mark = "[green]✓[/green]" if promise.kept else f"[red]✗ {len(promise.wrong)}[/red]"
+        table.add_row(promise.name, promise.counts, mark)
+    return table

@@ -1,0 +1,87 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.chaos.evidence import BookedInference, Call, Evidence, Note
+from tests.chaos.promises import PROMISES, judged
+from tests.unit.chaos.values import at, attempt, evidence, struck
+
+GOOD = evidence(attempt(1, 1, 0), attempt(2, 2, 0), attempt(3, 3, 1))
+
+
+def broken(seen: Evidence) -> list[str]:
+    return [promise.name for promise in judged(seen, 3) if not promise.kept]
+
+
+def counted(**wrong: int) -> dict[str, Any]:
+    return GOOD.audit | {"inferences": GOOD.audit["inferences"] | wrong}
+
+
+def test_good_books_keep_every_promise() -> None:
+    assert broken(GOOD) == []
+    assert len(judged(GOOD, 3)) == len(PROMISES) + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"notes": GOOD.notes[:2], "inferences": GOOD.inferences[:2], "audit": counted(accepted=2, settled=2)},
+         "as many requests as ordered"),
+        ({"struck": [replace(struck("kill", "kafka", 1), problem="it does not run")]},
+         "every fault carried out as planned"),
+        ({"not_ready": ["gateway is not ready"]}, "everything came back by itself"),
+        ({"logged": ["router-0.log: inference.crashed"]}, "no service logged an error"),
+        ({"audit": GOOD.audit | {"balanced": False, "violations": ["one"]}}, "the audit is balanced"),
+        ({"audit": counted(accepted=4, open=1)}, "settled = accepted"),
+        ({"audit": counted(accepted=4, settled=4)}, "one effective settlement each"),
+        ({"attempts": [*GOOD.attempts[:2], attempt(3, 3, 1, outcome=None)]}, "every attempt has its outcome"),
+        ({"attempts": [*GOOD.attempts[:2], attempt(3, 3, 1, on_record=False)]}, "every attempt has its outcome"),
+        ({"calls": [*GOOD.calls, Call("attempt-9", "demo")]}, "every call the models saw is an attempt on record"),
+        ({"calls": [*GOOD.calls, GOOD.calls[0]]}, "every call the models saw is an attempt on record"),
+        ({"calls": GOOD.calls[:2]}, "the other attempts never left"),
+        ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-3"})]},
+         "every caller has an answer or an id that gives one"),
+        ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-2", "inference-3"}, 200)]},
+         "one key, one inference"),
+        ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-2"}, 200)]}, "one key, one inference"),
+        ({"inferences": [*GOOD.inferences[:2], BookedInference("inference-3", "failed", at(2))]},
+         "what callers were told agrees with the books"),
+        ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-3"}, 200, answers_question=False)]},
+         "what callers were told agrees with the books"),
+        ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-3"}, 500, "internal")]},
+         "no error that nobody foresaw"),
+    ],
+)  # fmt: skip
+def test_one_violation_breaks_its_promise_and_no_other(change: dict[str, Any], name: str) -> None:
+    assert broken(replace(GOOD, **change)) == [name]
+
+
+def test_an_id_that_gives_an_answer_is_enough() -> None:
+    told = Note(2, "key-2", {"inference-3"}, settlement="completed")
+    assert broken(replace(GOOD, notes=[*GOOD.notes[:2], told])) == []
+
+
+def test_a_rejection_is_no_second_inference() -> None:
+    rejected = BookedInference("inference-9", "rejected", at(2))
+    assert broken(replace(GOOD, inferences=[*GOOD.inferences, rejected])) == []
+
+
+@pytest.mark.parametrize("error_type", ["handed_back", "expired", "circuit_open"])
+def test_what_provably_never_left_need_not_be_in_the_ledger(error_type: str) -> None:
+    kept_back = attempt(4, 3, 0.5, outcome="failed", error_type=error_type)
+    assert broken(replace(GOOD, attempts=[*GOOD.attempts, kept_back])) == []
+
+
+def test_an_endpoints_word_without_a_call_is_a_violation() -> None:
+    invented = attempt(4, 3, 0.5, outcome="failed", error_type="server_error")
+    assert broken(replace(GOOD, attempts=[*GOOD.attempts, invented])) == ["the other attempts never left"]
+
+
+def test_a_repetition_that_nothing_explains_breaks_two_promises_when_a_router_came() -> None:
+    handed_back = attempt(1, 1, 0, outcome="failed", error_type="handed_back")
+    again = attempt(4, 1, 2, router="router-1")
+    seen = evidence(handed_back, again, attempt(2, 2, 0), attempt(3, 3, 1))
+    assert broken(seen) == ["calls repeated ≤ in flight on lost routers"]
+    joined = replace(seen, struck=[struck("add", "router-2", 1, 3)])
+    assert broken(joined)[1:] == ["routers that come and go repeat no call"]

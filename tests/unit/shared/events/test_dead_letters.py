@@ -1,0 +1,139 @@
+"""What goes to the dead letters, and what is read there again."""
+
+from typing import Any
+
+import pytest
+
+from shared.errors import TallygateError
+from shared.events.dead_letter import DeadLetter, DeadLetterId, dead_letter_sources
+from shared.events.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
+from shared.events.dead_letters import send_to_dlq
+from shared.events.topics import REPLIES, REQUESTS
+from tests.unit.shared.events.records import record
+
+Sent = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
+
+
+class Kept:
+    """A publisher that keeps what it is given."""
+
+    def __init__(self, most: int = 0) -> None:
+        self.dead_letter_limit = DeadLetterLimit(most)
+        self.dead_letter_limit.learn(REQUESTS.name, 0, 0.0)
+        self.sent: list[Sent] = []
+
+    async def send_raw(self, *sent: Any) -> None:
+        self.sent.append(sent)
+
+
+async def send(publisher: Kept, one: Any, reason: str = "why") -> None:
+    await send_to_dlq(publisher, one, "invalid_request", reason)  # type: ignore[arg-type]
+
+
+async def test_a_message_goes_as_it_came_with_the_reason() -> None:
+    publisher = Kept()
+
+    await send(publisher, record(REQUESTS.name, headers=(("mine", b"kept"),)))
+
+    assert publisher.sent == [
+        (
+            REQUESTS.dlq,
+            b"body",
+            b"key",
+            [
+                ("mine", b"kept"),
+                ("dlq_error_type", b"invalid_request"),
+                ("dlq_reason", b"why"),
+                ("dlq_topic", REQUESTS.name.encode()),
+                ("dlq_partition", b"3"),
+                ("dlq_offset", b"17"),
+            ],
+        )
+    ]
+
+
+async def test_a_message_of_nothing_can_be_sent_too() -> None:
+    publisher = Kept()
+
+    await send(publisher, record(REQUESTS.name, body=None, key=None))
+    await send(publisher, record(REQUESTS.name, body=None, key=b"k"))
+
+    assert [one[1] for one in publisher.sent] == [b"", None]
+
+
+async def test_a_long_reason_is_cut() -> None:
+    publisher = Kept()
+
+    await send(publisher, record(REQUESTS.name), "x" * 1_000_000)
+
+    assert len(dict(publisher.sent[0][3])["dlq_reason"]) == 1000
+
+
+async def test_what_is_over_the_limit_is_not_sent() -> None:
+    publisher = Kept(most=2)
+    await send(publisher, record(REQUESTS.name))
+    await send(publisher, record(REQUESTS.name))
+
+    with pytest.raises(DeadLetterLimitError, match="after 2 within 60 s"):
+        await send(publisher, record(REQUESTS.name))
+
+    assert len(publisher.sent) == 2
+
+
+def test_the_letter_tells_where_it_came_from_and_keeps_the_first_headers() -> None:
+    # A stranger's message may bring headers of our names: they neither mislead nor are published again.
+    headers = (
+        ("mine", b"kept"),
+        ("dlq_topic", b"model.secrets.v1"),
+        ("dlq_partition", b"99"),
+        ("dlq_replayed_from", b"inference.requests.v1.dlq:0:1"),
+        ("dlq_error_type", b"invalid_request"),
+        ("dlq_reason", b"why"),
+        ("dlq_topic", REQUESTS.name.encode()),
+        ("dlq_partition", b"5"),
+        ("dlq_offset", b"42"),
+    )
+
+    letter = DeadLetter.of(record(REQUESTS.dlq, headers=headers))
+
+    assert str(letter.id) == "inference.requests.v1.dlq:3:17"
+    assert (letter.source, letter.source_partition, letter.source_offset) == (REQUESTS, 5, 42)
+    assert (letter.error_type, letter.reason) == ("invalid_request", "why")
+    assert letter.replayed_from == "inference.requests.v1.dlq:0:1"
+    assert letter.replay_headers == [("mine", b"kept"), ("dlq_replayed_from", str(letter.id).encode())]
+
+
+@pytest.mark.parametrize("place", [b"", b"-1", b"x", b"9" * 30, b"\xd9\xa1"])
+def test_a_place_that_is_no_number_is_unknown(place: bytes) -> None:
+    assert DeadLetter.of(record(REQUESTS.dlq, headers=(("dlq_partition", place),))).source_partition is None
+
+
+def test_an_id_is_read_as_it_is_shown() -> None:
+    shown = DeadLetterId(REQUESTS.dlq, 0, 42)
+    assert DeadLetterId.parse(f" {shown} ") == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        REQUESTS.dlq,
+        f"{REQUESTS.dlq}:0",
+        f"{REQUESTS.dlq}:0:-1",
+        f"{REQUESTS.dlq}:0:1:2",
+        f"{REQUESTS.name}:0:1",
+    ],
+)
+def test_what_is_no_id_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(TallygateError) as refused:
+        DeadLetterId.parse(text)
+    assert f"Ids look like {REQUESTS.dlq}:0:42." in refused.value.failure.tips
+
+
+def test_a_topic_is_found_by_either_name() -> None:
+    assert dead_letter_sources(REQUESTS.name) == dead_letter_sources(REQUESTS.dlq) == [REQUESTS]
+    assert REPLIES not in dead_letter_sources()
+    with pytest.raises(TallygateError) as refused:
+        dead_letter_sources(REPLIES.name)
+    assert REQUESTS.name in refused.value.failure.tips[0]
