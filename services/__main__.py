@@ -26,6 +26,7 @@ app.add_typer(serve, name="serve")
 commands.mount(app)
 
 _MIGRATED = ("gateway", "monitor")
+_KEEP_ALIVE_S = 75  # longer than clients keep idle connections, so that none is closed under a request
 _GRACEFUL_HTTP_S = 30  # requests in hand are answered before the service stops
 
 
@@ -144,6 +145,7 @@ def _serve(service: str, asgi: Any, settings: Any) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACEFUL_HTTP_S,
     )
 

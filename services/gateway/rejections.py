@@ -4,7 +4,6 @@ import asyncio
 from datetime import datetime
 
 import structlog
-from prometheus_client import Counter
 
 from services.gateway.admission import Admitted
 from services.gateway.inferences import InferenceFailedError
@@ -21,8 +20,6 @@ _MOST_WAITING = 10_000
 _BATCH = 500
 _RETRY_S = 1.0
 _LAST_WORDS_S = 2.0
-
-unrecorded = Counter("tallygate_rejections_unrecorded_total", "Rejections that the broker did not take in time.")
 
 
 class Rejections:
@@ -49,7 +46,7 @@ class Rejections:
         try:
             self._waiting.put_nowait(settled)
         except asyncio.QueueFull:
-            unrecorded.inc()
+            instruments.rejections_unrecorded.inc()
         return InferenceFailedError(told, settled.inference_id)
 
     def _settled(self, caller: Caller, admitted: Admitted, told: Failure, now: datetime) -> InferenceSettled:

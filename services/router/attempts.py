@@ -8,7 +8,6 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -52,7 +51,7 @@ class OpenCall(NamedTuple):
     began_at: datetime
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Progress:
     """What has happened to one inference so far."""
 
@@ -86,19 +85,17 @@ class Attempts:
         self._reporter = reporter
         self._retries = retries
         self._gate = gate
-        self._running: dict[UUID, Progress] = {}
-
-    def is_running(self, inference_id: UUID) -> bool:
-        return inference_id in self._running
+        self._running: set[Progress] = set()
 
     def cancel(self, event: CancelRequested) -> None:
         """The caller does not want the answer any more; nothing happens when it is not in flight here."""
-        progress = self._running.get(event.inference_id)
-        if progress is None or progress.work.request.tenant_id != event.tenant_id or progress.task is None:
-            return
-        if progress.settling is None:
-            progress.cancelled = True
-            progress.task.cancel()
+        for progress in self._running:
+            request = progress.work.request
+            if (request.tenant_id, request.inference_id) != (event.tenant_id, event.inference_id):
+                continue
+            if progress.settling is None and progress.task is not None:
+                progress.cancelled = True
+                progress.task.cancel()
 
     def admit(self, work: Work) -> Work | Refused:
         """The work with the first candidate that may be called now at its head; `release` gives its place back."""
@@ -120,14 +117,14 @@ class Attempts:
         traced = tracing.start(f"{names.PROCESS} inference.requests.v1", SpanKind.CONSUMER, work.traceparent,
                                _work_attributes(work) if tracing.enabled else None)  # fmt: skip
         progress = Progress(work, task=asyncio.current_task())
-        self._running[work.request.inference_id] = progress
+        self._running.add(progress)
         settled: InferenceSettled | None = None
         try:
             settled = await self._try_candidates(progress, started, traced)
         except asyncio.CancelledError:
             settled = await self._cut_short(progress, traced)
         finally:
-            del self._running[work.request.inference_id]
+            self._running.discard(progress)
             _end(traced, settled)
 
     async def refuse(self, refusal: Refused) -> None:

@@ -17,6 +17,7 @@ from services.router import reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
 from services.router.reporter import Reporter
+from services.router.seen import Seen
 from services.router.work import Refused, Work
 from shared.errors import failure
 from shared.events import AttemptStarted, utc_now
@@ -66,6 +67,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._slots = asyncio.Semaphore(max_in_flight)
         self._taken: asyncio.Queue[Taken] = asyncio.Queue()  # bounded by the slots
         self._claiming = asyncio.Lock()
+        self._seen = Seen()
         self._epoch = 0
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -183,10 +185,12 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._spawn(self._attempts.run(work, started))
         else:
             instruments.claims.labels("handed_back").inc(len(claimed))
+            for request in (*(work.request for work, _ in claimed), *(one.request for one in refused)):
+                self._seen.forget(request)
             await self._hand_back(claimed)
 
     async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
-        """None when there is nothing to do: it is on the dead-letter topic, or in flight here already."""
+        """None when there is nothing to do: it is on the dead-letter topic, or was claimed here already."""
         try:
             prepared = await self._intake.prepare(record)
         except UnreadableMessageError as error:
@@ -196,8 +200,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             logger.exception("intake.failed", partition=record.partition, offset=record.offset)
             await self._dead_letter(record, f"could not be prepared: {type(error).__name__}")
         else:
-            # The same request may be published twice; while it is in flight here, once is enough.
-            return None if self._attempts.is_running(prepared.request.inference_id) else prepared
+            return prepared if self._seen.first_time(prepared.request) else None
         return None
 
     async def _dead_letter(self, record: ConsumerRecord, reason: str) -> None:

@@ -21,6 +21,9 @@ recovered = Counter(names.METRIC_RECOVERED, "Inferences taken back from lost or 
 book_seconds = Histogram(names.METRIC_BOOK_SECONDS, "Time to write one batch to the books.", buckets=_SECONDS)
 lag_seconds = Gauge(names.METRIC_LAG_SECONDS, "Age of the newest event that was booked, while more are waiting.")
 dead_letters = Counter(names.METRIC_DEAD_LETTERS, "Messages sent to a dead-letter topic.", ("topic", "reason"))
+rejections_unrecorded = Counter(
+    names.METRIC_REJECTIONS_UNRECORDED, "Rejections that the broker did not take in time, so the books lack them."
+)
 waiting = Gauge(names.METRIC_WAITING, "HTTP callers waiting for a reply.")
 
 

@@ -2,11 +2,12 @@ import asyncio
 from typing import Any, cast
 
 from services.gateway.admission import Admitted
-from services.gateway.rejections import Rejections, unrecorded
+from services.gateway.rejections import Rejections
 from shared.access import Caller
 from shared.errors import TallygateError, failure
 from shared.events import InferenceSettled
 from shared.events.publisher import Outgoing, Publisher
+from shared.telemetry import instruments
 from tests.unit.shared.events.samples import NOW
 
 CALLER = Caller("acme", "k1", frozenset({"inference"}))
@@ -32,7 +33,7 @@ def rejections(broker: Broker) -> Rejections:
 
 
 def count() -> float:
-    return next(iter(unrecorded.collect())).samples[0].value
+    return next(iter(instruments.rejections_unrecorded.collect())).samples[0].value
 
 
 def admitted() -> Admitted:
