@@ -19,7 +19,7 @@ class InferenceEntry:
     accepted: bool = False
     settlement: str | None = None
     settlement_event_id: UUID | None = None
-    succeeded_attempts: int = 0
+    succeeded: bool = False  # by any attempt, also one whose outcome came late
 
 
 @dataclass(slots=True)
@@ -61,9 +61,11 @@ class Ledger:
         attempt = self._attempt(event)
         if attempt.outcome_event_id is None:
             attempt.outcome, attempt.outcome_event_id = event.outcome, event.event_id
-            self._inference(event).succeeded_attempts += event.outcome == "succeeded"
         elif attempt.outcome_event_id != event.event_id:
             self.late.add(event.event_id)
+        # A router that was declared lost may have succeeded all the same: its word is late, and the answer is real.
+        if event.outcome == "succeeded":
+            self._inference(event).succeeded = True
 
     def _settle(self, event: InferenceSettled) -> None:
         entry = self._inference(event)
@@ -146,7 +148,7 @@ def _inference_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iter
         name = f"inference {inference_id}"
         if entry.settlement is None and _lost(entry.deadline_at, now):
             yield f"{name} was accepted and is not settled, long after its deadline"
-        if entry.settlement == "completed" and entry.succeeded_attempts == 0:
+        if entry.settlement == "completed" and not entry.succeeded:
             yield f"{name} is completed without an attempt that succeeded"
         if entry.settlement is None:
             continue

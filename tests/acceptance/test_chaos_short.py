@@ -8,16 +8,26 @@ from pathlib import Path
 import pytest
 
 WITHIN_S = 150.0  # alone it takes about a minute
+STOPS_WITHIN_S = 60.0
 
 
-@pytest.mark.timeout(WITHIN_S + 30)
+@pytest.mark.timeout(WITHIN_S + STOPS_WITHIN_S + 10)
 def test_nothing_is_lost_whoever_dies(tmp_path: Path) -> None:
     result = tmp_path / "chaos.json"
 
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "--short", "--seed", "1", "--json", str(result)],
-        capture_output=True, text=True, timeout=WITHIN_S, check=False,
-    )  # fmt: skip
+    status, told = _ran("--short", "--seed", "1", "--json", str(result))
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert status == 0, told
     assert json.loads(result.read_text())["kept"]
+
+
+def _ran(*arguments: str) -> tuple[int, str]:
+    """Told to stop when it takes too long, and not killed: it has a stack to take down."""
+    command = [sys.executable, "-m", "tests.chaos", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            told, _ = process.communicate(timeout=WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            told, _ = process.communicate(timeout=STOPS_WITHIN_S)
+        return process.returncode, told

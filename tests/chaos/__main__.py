@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="6 faults, 600 requests, 32 callers, within a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
     faults, requests, callers = (6, 600, 32) if given.short else (20, 5000, 64)
     order = Order(given.seed, given.faults or faults, given.requests or requests, given.callers or callers, given.short)
     sys.exit(0 if asyncio.run(_run(order, given.json)) else 1)

@@ -151,3 +151,11 @@ def test_a_settlement_that_is_booked_as_another(word: object) -> None:
 def test_what_was_found_while_reading_is_a_violation() -> None:
     report = check(Ledger(), Booked({}, {}), NOW, ["the monitor is behind"])
     assert (report.balanced, report.violations) == (False, ["the monitor is behind"])
+
+
+def test_a_success_that_came_late_stands_behind_a_completed_inference() -> None:
+    lost, success = ended(outcome="failed"), ended(outcome="succeeded", event_id=new_id())
+    booked = Booked({ATTEMPT: lost.event_id}, BOOKED.inferences)
+    report = audit([REQUESTED, STARTED, lost, success, SETTLED], booked)
+    assert report.balanced
+    assert report.attempts["late"] == 1
