@@ -19,8 +19,9 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolC
 
 # What the database says while it starts, stops or cannot be reached: wait and try again.
 RETRYABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
-             asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.InterfaceError, asyncpg.InternalClientError,
-             asyncpg.TooManyConnectionsError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)  # fmt: skip
+             asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.InterfaceError,
+             asyncpg.InternalClientError, asyncpg.TooManyConnectionsError, asyncpg.DeadlockDetectedError,
+             asyncpg.SerializationError)  # fmt: skip
 
 
 class DatabaseSettings(BaseSettings):
