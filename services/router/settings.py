@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
 from shared.events.settings import KafkaSettings
+from shared.guard import GuardSettings
 from shared.registry import ProviderSettings
 
 
@@ -44,3 +45,4 @@ class RouterSettings(BaseSettings):
     database: RouterDatabaseSettings = Field(default_factory=RouterDatabaseSettings)
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
+    guard: GuardSettings = Field(default_factory=GuardSettings)

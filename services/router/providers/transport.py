@@ -8,15 +8,18 @@ import aiohttp
 
 from services.router.providers.anthropic import AnthropicWire
 from services.router.providers.openai import OpenAIWire
-from services.router.providers.wire import Completion, NotACompletionError, Wire
+from services.router.providers.wire import Completion, NotACompletionError, UntranslatableError, Wire
 from services.router.secrets import CallSecrets
 from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import classify
+from shared.guard import ForbiddenAddressError, Guard
 from shared.registry import Model, WireFormat
 
 _WIRES: dict[WireFormat, Wire] = {"openai": OpenAIWire(), "anthropic": AnthropicWire()}
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0
+# The router bounds what is in flight; a limit here would only hide waiting.
+_CONNECTOR: dict[str, Any] = {"limit": 0, "ttl_dns_cache": 30, "keepalive_timeout": 60}
 
 
 class CallFailedError(Exception):
@@ -28,26 +31,26 @@ class CallFailedError(Exception):
 
 
 class Transport:
-    """One session for all endpoints: connections are kept open and reused."""
+    """Two sessions for all endpoints: connections are kept open and reused.
 
-    def __init__(self, connect_timeout_s: float, max_answer_bytes: int) -> None:
+    Custom models are called through the guard. Provider models are not: their endpoints are the operator's own word.
+    """
+
+    def __init__(self, connect_timeout_s: float, max_answer_bytes: int, guard: Guard) -> None:
         self._connect_timeout_s = connect_timeout_s
         self._max_answer_bytes = max_answer_bytes
-        self._session: aiohttp.ClientSession | None = None
+        self._guard = guard
+        self._guarded: aiohttp.ClientSession | None = None
+        self._plain: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        # The router bounds what is in flight; a limit here would only hide waiting.
-        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, keepalive_timeout=60)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            auto_decompress=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"content-type": "application/json", "user-agent": "tallygate"},
-        )
+        self._guarded = _session(self._guard.connector(**_CONNECTOR))
+        self._plain = _session(aiohttp.TCPConnector(**_CONNECTOR))
 
     async def stop(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._guarded, self._plain):
+            if session is not None:
+                await session.close()
 
     async def complete(
         self, model: Model, secrets: CallSecrets, body: dict[str, Any], request_id: str, timeout_s: float
@@ -56,13 +59,14 @@ class Transport:
 
         request_id: sent as x-request-id, so that the endpoint's records can be held against ours.
         """
-        if self._session is None:
+        session = self._guarded if model.is_custom else self._plain
+        if session is None:
             raise RuntimeError("the transport has not been started")
         wire = _WIRES[model.wire_format]
         headers = {**secrets.headers, **wire.headers(secrets.api_key), "x-request-id": request_id}
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(self._connect_timeout_s, timeout_s))
         try:
-            async with self._session.post(
+            async with session.post(
                 model.completions_url,
                 data=wire.request(model, body),
                 headers=headers,
@@ -72,6 +76,9 @@ class Transport:
                 if response.status != 200:
                     raise await self._refused(response, model, secrets)
                 return wire.completion(await self._read(response, model))
+        except UntranslatableError as error:
+            told = failure("invalid_request", f"{model.id} cannot be asked: {error}", model=model.id)
+            raise CallFailedError(told) from None
         except NotACompletionError as error:
             raise _failed("bad_response", model, f"answered 200, but {error}") from None
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
@@ -108,6 +115,15 @@ class Transport:
         return CallFailedError(told)
 
 
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        auto_decompress=True,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"content-type": "application/json", "user-agent": "tallygate"},
+    )
+
+
 def _network_failure(error: BaseException, model: Model, timeout_s: float, secrets: CallSecrets) -> Failure:
     error_type, detail = _network_error(error, timeout_s)
     return failure(
@@ -122,6 +138,8 @@ def _network_failure(error: BaseException, model: Model, timeout_s: float, secre
 def _network_error(error: BaseException, timeout_s: float) -> tuple[ErrorType, str]:
     """Most specific first: aiohttp's classes overlap."""
     match error:
+        case aiohttp.ClientConnectorError(os_error=ForbiddenAddressError() as forbidden):
+            return "endpoint_forbidden", f"may not be called: {forbidden}"
         case aiohttp.ClientConnectorDNSError():
             return "endpoint_unreachable", "cannot be resolved: the host name is unknown"
         case aiohttp.ClientSSLError() | ssl.SSLError():

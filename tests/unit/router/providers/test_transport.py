@@ -1,0 +1,118 @@
+"""The dial: custom models through the guard, provider models as the operator configured them."""
+
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+
+from services.router.providers import CallFailedError, Completion, Transport
+from services.router.secrets import CallSecrets
+from shared.errors import Failure
+from shared.guard import Guard
+from shared.registry import Model
+from tests.unit.router.values import model
+from tests.unit.shared.guard.fakes import PUBLIC, FakeDns, dns, loopback_server
+
+BODY = orjson.dumps({"model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}}]})
+COMPLETION = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
+REQUEST = {"messages": [{"role": "user", "content": "hi"}]}
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+
+
+@asynccontextmanager
+async def running_transport(guard: Guard) -> AsyncIterator[Transport]:
+    transport = Transport(5.0, 100_000, guard)
+    await transport.start()
+    try:
+        yield transport
+    finally:
+        await transport.stop()
+
+
+async def call(transport: Transport, called: Model) -> Completion:
+    return await transport.complete(called, CallSecrets("opensesame", {}), REQUEST, "r-1", 10.0)
+
+
+async def failure_of(guard: Guard, called: Model) -> Failure:
+    async with running_transport(guard) as transport:
+        with pytest.raises(CallFailedError) as caught:
+            await call(transport, called)
+    return caught.value.failure
+
+
+async def test_a_custom_model_at_a_literal_address_that_is_not_allowed_is_not_called() -> None:
+    async with loopback_server(COMPLETION) as server:
+        told = await failure_of(Guard(), model(endpoint_url=f"http://127.0.0.1:{server.port}/v1"))
+        assert server.connections == 0
+    assert (told.error_type, told.retryable, told.fallback) == ("endpoint_forbidden", False, True)
+    assert told.detail == f"127.0.0.1:{server.port} may not be called: it is a loopback address"
+
+
+async def test_a_custom_model_whose_name_turned_private_after_it_was_saved_is_not_called() -> None:
+    async with loopback_server(COMPLETION) as server:
+        guard = Guard(resolve=FakeDns([[PUBLIC], ["127.0.0.1"]]).resolve)
+        url = f"http://rebinding.example:{server.port}/v1"
+        await guard.check(url)
+        told = await failure_of(guard, model(endpoint_url=url))
+        assert server.connections == 0
+    assert (told.error_type, told.retryable) == ("endpoint_forbidden", False)
+    why = "the host resolves to an address that is not public"
+    assert told.detail == f"rebinding.example:{server.port} may not be called: {why}"
+
+
+async def test_a_custom_model_in_an_allowed_network_is_called() -> None:
+    async with loopback_server(COMPLETION) as server, running_transport(Guard(LOOPBACK, dns("127.0.0.1"))) as transport:
+        await call(transport, model(endpoint_url=f"http://gpu.invalid:{server.port}/v1"))
+        await call(transport, model(endpoint_url=f"http://gpu.invalid:{server.port}/v1"))
+        assert (server.connections, len(server.heads)) == (1, 2)
+
+
+async def test_a_provider_model_is_called_wherever_it_is() -> None:
+    async with loopback_server(COMPLETION) as server, running_transport(Guard()) as transport:
+        provided = model(id="inhouse:m", endpoint_url=f"http://127.0.0.1:{server.port}/v1")
+        await call(transport, provided)
+        assert server.connections == 1
+
+
+async def test_a_connection_of_a_provider_model_is_not_lent_to_a_custom_model() -> None:
+    async with loopback_server(COMPLETION) as server, running_transport(Guard()) as transport:
+        url = f"http://127.0.0.1:{server.port}/v1"
+        await call(transport, model(id="inhouse:m", endpoint_url=url))
+        with pytest.raises(CallFailedError, match="loopback"):
+            await call(transport, model(endpoint_url=url))
+        assert (server.connections, len(server.heads)) == (1, 1)
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+@pytest.mark.parametrize("model_id", ["custom:m", "inhouse:m"])
+async def test_a_redirect_is_not_followed(status: str, model_id: str) -> None:
+    async with loopback_server(COMPLETION) as inner:
+        redirect = f"HTTP/1.1 {status}\r\nlocation: http://127.0.0.1:{inner.port}/v1\r\ncontent-length: 0\r\n\r\n"
+        async with loopback_server(redirect.encode()) as outer:
+            called = model(id=model_id, endpoint_url=f"http://127.0.0.1:{outer.port}/v1")
+            told = await failure_of(Guard(LOOPBACK), called)
+        assert (outer.connections, inner.connections) == (1, 0)
+    assert told.error_type == "endpoint_not_found"
+
+
+async def test_what_cannot_be_said_in_the_endpoints_format_is_an_invalid_request_and_not_sent() -> None:
+    async with loopback_server(COMPLETION) as server, running_transport(Guard(LOOPBACK)) as transport:
+        claude = model(wire_format="anthropic", endpoint_url=f"http://127.0.0.1:{server.port}/v1")
+        asked = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "http://h/cat.png"}]}]}
+        with pytest.raises(CallFailedError) as caught:
+            await transport.complete(claude, CallSecrets("opensesame", {}), asked, "r-1", 10.0)
+        assert server.heads == []
+    told = caught.value.failure
+    assert (told.error_type, told.retryable, told.fallback, told.http_status) == ("invalid_request", False, False, 400)
+    assert told.detail == "custom:m cannot be asked: messages[0].content[0].image_url must be an object"
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with loopback_server() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        told = await failure_of(Guard(), model(endpoint_url="http://10.0.0.1:8000/v1"))
+        assert proxy.connections == 0
+    assert told.error_type == "endpoint_forbidden"
