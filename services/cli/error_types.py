@@ -11,7 +11,8 @@ from rich.text import Text
 from services.cli.connection import JsonOption
 from services.cli.output import cell, emit, table
 from services.cli.problem import refused, told
-from shared.errors import CATALOGUE, ErrorType, failure
+from shared.errors import CATALOGUE, ErrorType
+from shared.errors.failures import A_PROVIDER_MODEL, worded_tips
 
 
 @told
@@ -31,8 +32,10 @@ def errors(
 
 
 def _entry(error_type: ErrorType) -> dict[str, Any]:
-    tips = failure(error_type, "").tips  # with words where the catalogue has placeholders
-    return {"error_type": error_type} | asdict(CATALOGUE[error_type]) | {"tips": tips}
+    """With words where the catalogue has placeholders, as docs/errors.md has them."""
+    kind = CATALOGUE[error_type]
+    provider_tips = None if kind.provider_tips is None else worded_tips(kind, A_PROVIDER_MODEL)
+    return {"error_type": error_type} | asdict(kind) | {"tips": worded_tips(kind), "provider_tips": provider_tips}
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:
@@ -46,6 +49,10 @@ def _listed(body: dict[str, Any]) -> RenderableType:
 def _explained(one: dict[str, Any]) -> RenderableType:
     text = Text.assemble((one["error_type"], "bold"), f": {one['title']}")
     for tip in one["tips"]:
+        text.append("\n  → ", "cyan").append(tip)
+    if one["provider_tips"]:
+        text.append("\n  When it is a provider's model:")
+    for tip in one["provider_tips"] or ():
         text.append("\n  → ", "cyan").append(tip)
     retried = "is tried again on the same model" if one["retryable"] else "is not tried again on the same model"
     falls_back = "goes on to the next candidate" if one["fallback"] else "ends the request"

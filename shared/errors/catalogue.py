@@ -3,7 +3,8 @@
 `http_status` is what the caller of the gateway sees. SDKs retry 408, 409, 429 and 5xx by themselves, and read
 401 and 403 as *their own* key being bad; so an upstream failure that cannot heal by repeating is a 424, and
 401, 403 and 404 are kept for what is wrong with the caller's own request.
-Tips may name `{model}` and `{host}`.
+Tips may name `{model}` (the id), `{name}` (a custom model's id without its prefix, as routes take it), `{provider}`
+and `{host}`.
 """
 
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Kind:
 
     retryable: the same candidate may succeed when tried again.
     fallback: another candidate may succeed.
+    provider_tips: what to do when the model is a provider's, where that is not what to do about one's own.
     """
 
     title: str
@@ -59,6 +61,7 @@ class Kind:
     tips: tuple[str, ...]
     retryable: bool = False
     fallback: bool = True
+    provider_tips: tuple[str, ...] | None = None
 
 
 CATALOGUE: dict[ErrorType, Kind] = {
@@ -66,8 +69,12 @@ CATALOGUE: dict[ErrorType, Kind] = {
         "The endpoint did not accept the model's API key",
         424,
         (
-            "Store a valid key: PATCH /api/models/custom/{model} with a new api_key.",
+            "Store a valid key: PATCH /api/models/custom/{name} with a new api_key.",
             "Then test it: tallygate models test {model}",
+        ),
+        provider_tips=(
+            "Store your own key: tallygate providers set-key {provider} (PUT /api/providers/{provider}/key).",
+            "The deployment's own key is an operator's to change, in TALLYGATE_PROVIDERS.",
         ),
     ),
     "permission_denied": Kind(
@@ -77,6 +84,10 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Give the key access to the model in the provider's console, or store another key.",
             "Test it: tallygate models test {model}",
         ),
+        provider_tips=(
+            "Give the key access to the model in the provider's console.",
+            "Or store another key of your own: tallygate providers set-key {provider}",
+        ),
     ),
     "model_not_found": Kind(
         "The model does not exist",
@@ -84,6 +95,10 @@ CATALOGUE: dict[ErrorType, Kind] = {
         (
             "Set config.model to a name that the endpoint lists (GET <endpoint>/models).",
             "List what you can use here: tallygate models list",
+        ),
+        provider_tips=(
+            "List what you can use here: tallygate models list",
+            "The provider may have withdrawn the model; its name is an operator's to change, in TALLYGATE_PROVIDERS.",
         ),
     ),
     "endpoint_not_found": Kind(
@@ -93,6 +108,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Check endpoint_url: it usually ends in /v1 (tallygate models show {model}).",
             "Check the provider setting: openai-compatible and anthropic-compatible use different paths.",
         ),
+        provider_tips=("An operator can correct base_url and wire_format of {provider} in TALLYGATE_PROVIDERS.",),
     ),
     "endpoint_unreachable": Kind(
         "No connection to the endpoint could be made",
@@ -101,6 +117,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Check that the server at {host} is running and reachable from the router.",
             "Test it: tallygate models test {model}",
         ),
+        provider_tips=("Check that {host} is reachable from the router, and the provider's status page.",),
         retryable=True,
     ),
     "tls_failed": Kind(
@@ -109,6 +126,10 @@ CATALOGUE: dict[ErrorType, Kind] = {
         (
             "Check the certificate of {host}: name, expiry and chain.",
             "A plain-text server needs an http:// endpoint_url.",
+        ),
+        provider_tips=(
+            "Check the certificate of {host}: name, expiry and chain.",
+            "Look for a proxy between the router and {host} that shows a certificate of its own.",
         ),
     ),
     "connect_timeout": Kind(
@@ -121,8 +142,12 @@ CATALOGUE: dict[ErrorType, Kind] = {
         "The model did not answer in time",
         504,
         (
-            "Raise timeout_s of the model if it is slow by nature: PATCH /api/models/custom/{model}.",
+            "Raise timeout_s of the model if it is slow by nature: PATCH /api/models/custom/{name}",
             "Lower max_tokens, or choose a faster model.",
+        ),
+        provider_tips=(
+            "Lower max_tokens, or choose a faster model.",
+            "An operator can raise timeout_s of {provider} in TALLYGATE_PROVIDERS.",
         ),
     ),
     "rate_limited": Kind(
@@ -130,21 +155,33 @@ CATALOGUE: dict[ErrorType, Kind] = {
         429,
         (
             "Wait for the time in Retry-After, or raise the rate limit at the provider.",
-            "Limit what is sent: set max_concurrency of {model}.",
+            "Limit what is sent: set max_concurrency with PATCH /api/models/custom/{name}",
         ),
         retryable=True,
+        provider_tips=(
+            "Wait for the time in Retry-After, or raise the rate limit at the provider.",
+            "A key of your own has limits of its own: tallygate providers set-key {provider}",
+        ),
     ),
     "quota_exceeded": Kind(
         "The account at the provider has no quota or credit left",
         424,
         ("Check plan and billing of the account that the key of {model} belongs to.",),
+        provider_tips=(
+            "Check plan and billing of the account that the key for {provider} belongs to.",
+            "Or store another key of your own: tallygate providers set-key {provider}",
+        ),
     ),
     "context_length_exceeded": Kind(
         "The request is longer than the model's context window",
         400,
         (
             "Shorten the messages or lower max_tokens.",
-            "Set context_window on {model}, so that a longer request is routed elsewhere.",
+            "Set context_window with PATCH /api/models/custom/{name}, so that a longer request is routed elsewhere.",
+        ),
+        provider_tips=(
+            "Shorten the messages or lower max_tokens, or choose a model with a larger context window.",
+            "An operator can set context_windows of {provider} in TALLYGATE_PROVIDERS, so that it is known beforehand.",
         ),
     ),
     "content_filtered": Kind(
@@ -164,6 +201,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
         502,
         ("Look at the logs of the server at {host}; try again later.",),
         retryable=True,
+        provider_tips=("Try again later; see the provider's status page.",),
     ),
     "overloaded": Kind(
         "The endpoint is overloaded",
@@ -178,19 +216,25 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Check that endpoint_url leads to a model server and not to a web page or proxy.",
             "Check the provider setting of {model}: openai-compatible or anthropic-compatible.",
         ),
+        provider_tips=("An operator can correct base_url and wire_format of {provider} in TALLYGATE_PROVIDERS.",),
     ),
     "stream_broken": Kind(
         "The answer broke off before it was complete",
         502,
         ("Look at the logs of the server at {host}, and for proxies that cut long answers.",),
         retryable=True,
+        provider_tips=("Try again, and look for proxies before {host} that cut long answers.",),
     ),
     "key_unreadable": Kind(
         "The model's stored secret cannot be opened",
         424,
         (
             "Give the services the key that sealed it (TALLYGATE_KEYS), then restart them.",
-            "Or store the secret again: PATCH /api/models/custom/{model} with api_key.",
+            "Or store the secret again: PATCH /api/models/custom/{name} with api_key.",
+        ),
+        provider_tips=(
+            "Give the services the key that sealed it (TALLYGATE_KEYS), then restart them.",
+            "Or store your key again: tallygate providers set-key {provider}",
         ),
     ),
     "endpoint_forbidden": Kind(
@@ -217,7 +261,10 @@ CATALOGUE: dict[ErrorType, Kind] = {
     "model_at_capacity": Kind(
         "The model has reached its max_concurrency",
         503,
-        ("Try again shortly, raise max_concurrency of {model}, or register a second model.",),
+        (
+            "Try again shortly, or register a second model.",
+            "If the endpoint can take more, raise max_concurrency: PATCH /api/models/custom/{name}",
+        ),
         retryable=True,
     ),
     "circuit_open": Kind(

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.errors.catalogue import CATALOGUE, ErrorType
+from shared.errors.catalogue import CATALOGUE, ErrorType, Kind
 from shared.errors.redact import redact
 
 
@@ -42,17 +42,31 @@ def failure(
 ) -> Failure:
     """A Failure worded by the catalogue; `detail` is redacted, tips name the model and host."""
     kind = CATALOGUE[error_type]
-    words = {"model": model or "<model_id>", "host": host or "the endpoint"}
     return Failure(
         error_type=error_type,
         title=title or kind.title,
         detail=redact(detail, secrets),
-        tips=tips if tips is not None else tuple(_fill(tip, words) for tip in kind.tips),
+        tips=tips if tips is not None else worded_tips(kind, model, host),
         retryable=kind.retryable,
         fallback=kind.fallback,
         http_status=http_status or kind.http_status,
         **more,
     )
+
+
+# Stand for any such model where no particular one is meant.
+_A_CUSTOM_MODEL = "custom:<model_id>"
+A_PROVIDER_MODEL = "<provider>:<model>"
+
+
+def worded_tips(kind: Kind, model: str | None = None, host: str | None = None) -> tuple[str, ...]:
+    """The tips that fit the model, with it and the host in them. A model that nobody named is a custom one."""
+    model = model or _A_CUSTOM_MODEL
+    before, colon, after = model.partition(":")
+    name, provider = (after, before) if colon else (before, "custom")
+    tips = kind.tips if provider == "custom" or kind.provider_tips is None else kind.provider_tips
+    words = {"model": model, "name": name, "provider": provider, "host": host or "the endpoint"}
+    return tuple(_fill(tip, words) for tip in tips)
 
 
 def _fill(tip: str, words: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ python -c "from shared.errors.page import errors_page; print(errors_page(), end=
 from collections.abc import Iterator
 
 from shared.errors.catalogue import CATALOGUE, ErrorType, Kind
+from shared.errors.failures import A_PROVIDER_MODEL, worded_tips
 
 _HEAD = """\
 # Errors
@@ -51,13 +52,18 @@ def _section(error_type: ErrorType, kind: Kind) -> str:
 def _lines(error_type: ErrorType, kind: Kind) -> Iterator[str]:
     yield f"\n## {error_type}\n"
     yield f"{kind.title}.\n"
-    for tip in kind.tips:
-        yield f"- {_readable(tip)}"
+    yield from _listed(worded_tips(kind))
+    if kind.provider_tips is not None:
+        yield "\nWhen it is a provider's model:\n"
+        yield from _listed(worded_tips(kind, A_PROVIDER_MODEL))
+
+
+def _listed(tips: tuple[str, ...]) -> Iterator[str]:
+    return (f"- {_readable(tip)}" for tip in tips)
 
 
 def _readable(tip: str) -> str:
     """Angle brackets would be taken for HTML."""
-    tip = tip.replace("{model}", "<model>").replace("{host}", "<host>")
     return tip.replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,4 +1,7 @@
-"""The Anthropic wire format, translated from and to the OpenAI one."""
+"""The Anthropic wire format, translated from and to the OpenAI one.
+
+What is read here was written by the caller or the endpoint: nothing of it is taken for well-formed.
+"""
 
 import time
 from typing import Any
@@ -8,22 +11,43 @@ import orjson
 from services.router.providers.wire import (
     Completion,
     NotACompletionError,
+    UntranslatableError,
     text_or_none,
     whole_number,
     with_defaults,
+    written,
 )
 from shared.registry import Model
 
 _VERSION = "2023-06-01"
 _DEFAULT_MAX_TOKENS = 4096  # the format requires the field
-_SAME_NAME = ("model", "temperature", "top_p", "stream", "metadata")
+_SAME_NAME = ("model", "temperature", "top_p", "stream")
+# Both formats have these names and mean different things: only who configured the model can have meant this one.
+_CONFIGURED_ONLY = ("metadata", "service_tier")
+# All that the OpenAI format knows. What else a model is configured with is this format's own: top_k, thinking, ...
+_OPENAI_FIELDS = frozenset(
+    {
+        "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
+        "max_tokens", "messages", "metadata", "modalities", "model", "n", "parallel_tool_calls", "prediction",
+        "presence_penalty", "prompt_cache_key", "reasoning_effort", "response_format", "safety_identifier", "seed",
+        "service_tier", "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools",
+        "top_logprobs", "top_p", "user", "verbosity", "web_search_options",
+    }
+)  # fmt: skip
+_SYSTEM_ROLES = frozenset({"system", "developer"})
+_RESULT_ROLES = frozenset({"tool", "function"})
+_TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _FINISH_REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "pause_turn": "stop",
     "max_tokens": "length",
+    "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
+
+_Object = dict[str, Any]
 
 
 class AnthropicWire:
@@ -32,18 +56,15 @@ class AnthropicWire:
 
     def request(self, model: Model, body: dict[str, Any]) -> bytes:
         asked = with_defaults(model, body)
-        out: dict[str, Any] = {name: asked[name] for name in _SAME_NAME if name in asked}
+        out = _configured(model, asked)
+        out |= {name: asked[name] for name in _SAME_NAME if name in asked}
         out["max_tokens"] = asked.get("max_completion_tokens") or asked.get("max_tokens") or _DEFAULT_MAX_TOKENS
-        if stop := asked.get("stop"):
-            out["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-        if tools := asked.get("tools"):
-            out["tools"] = [_tool(one["function"]) for one in tools if "function" in one]
-            out |= _tool_choice(asked.get("tool_choice"))
-        system, messages = _split_system(asked.get("messages", []))
+        out |= _user(asked) | _stop(asked.get("stop")) | _tools(asked)
+        system, messages = _split_system(_objects(asked.get("messages"), "messages"))
         if system:
             out["system"] = system
         out["messages"] = _merged(messages)
-        return orjson.dumps(out)
+        return written(out)
 
     def completion(self, answer: bytes) -> Completion:
         try:
@@ -53,49 +74,97 @@ class AnthropicWire:
         blocks = parsed.get("content") if isinstance(parsed, dict) else None
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             raise NotACompletionError("the JSON has no content")
-        finish = _FINISH_REASONS.get(str(parsed.get("stop_reason")), "stop")
-        usage = parsed.get("usage") if isinstance(parsed.get("usage"), dict) else {}
-        input_tokens, output_tokens = (whole_number(usage.get(name)) for name in ("input_tokens", "output_tokens"))
-        response_model = text_or_none(parsed.get("model"))
-        body = {
-            "id": str(parsed.get("id", "")),
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": response_model,
-            "choices": [{"index": 0, "message": _message(blocks), "finish_reason": finish}],
-            "usage": {
-                "prompt_tokens": input_tokens or 0,
-                "completion_tokens": output_tokens or 0,
-                "total_tokens": (input_tokens or 0) + (output_tokens or 0),
-            },
-        }
-        return Completion(orjson.dumps(body), response_model, (finish,), input_tokens, output_tokens)
+        try:
+            return _completion(parsed, blocks)
+        except TypeError:
+            # It can be read deeper than it can be written.
+            raise NotACompletionError("the JSON is nested too deeply") from None
 
 
-def _split_system(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
-    system = [_text(one.get("content")) for one in messages if one.get("role") in {"system", "developer"}]
-    others = [_translated(one) for one in messages if one.get("role") not in {"system", "developer"}]
+def _configured(model: Model, asked: _Object) -> _Object:
+    """What the model is configured with beyond the OpenAI fields, as it is; the caller's value comes before it."""
+    own = {name: asked[name] for name in model.config if name not in _OPENAI_FIELDS and name in asked}
+    return own | {name: model.config[name] for name in _CONFIGURED_ONLY if name in model.config}
+
+
+def _user(asked: _Object) -> _Object:
+    """Of whom the request is. OpenAI's own `metadata` is for its records and stays here."""
+    user = asked.get("safety_identifier") or asked.get("user")
+    return {"metadata": {"user_id": user}} if user else {}
+
+
+def _stop(stop: Any) -> _Object:
+    if stop is None or stop == "" or stop == []:
+        return {}
+    sequences = [stop] if isinstance(stop, str) else stop
+    if not isinstance(sequences, list) or not all(isinstance(one, str) for one in sequences):
+        raise UntranslatableError("stop", "must be a string or a list of strings")
+    return {"stop_sequences": sequences}
+
+
+def _tools(asked: _Object) -> _Object:
+    tools = _objects(asked.get("tools"), "tools")
+    if not tools:
+        return {}
+    translated = [_tool(_member(tool, "function", f"tools[{n}]"), f"tools[{n}].function") for n, tool in tools]
+    return {"tools": translated} | _tool_choice(asked.get("tool_choice"))
+
+
+def _tool(function: _Object, at: str) -> _Object:
+    schema = function.get("parameters")
+    if schema is not None and not isinstance(schema, dict):
+        raise UntranslatableError(f"{at}.parameters", "must be an object")
+    return {
+        "name": _text_of(function, "name", at),
+        "description": _text_of(function, "description", at) if function.get("description") is not None else "",
+        "input_schema": schema or {"type": "object", "properties": {}},
+    }
+
+
+def _tool_choice(choice: Any) -> _Object:
+    if choice is None:
+        return {}
+    if isinstance(choice, dict):
+        function = _member(choice, "function", "tool_choice")
+        return {"tool_choice": {"type": "tool", "name": _text_of(function, "name", "tool_choice.function")}}
+    if not isinstance(choice, str) or choice not in _TOOL_CHOICES:
+        raise UntranslatableError("tool_choice", "must be auto, required, none or a function")
+    return {"tool_choice": {"type": _TOOL_CHOICES[choice]}}
+
+
+def _split_system(messages: list[tuple[int, _Object]]) -> tuple[str, list[_Object]]:
+    system, others = [], []
+    for n, message in messages:
+        at = f"messages[{n}]"
+        if _text_of(message, "role", at) in _SYSTEM_ROLES:
+            system.append(_text(message.get("content"), f"{at}.content"))
+        else:
+            others.append(_translated(message, at))
     return "\n\n".join(filter(None, system)), others
 
 
-def _translated(message: dict[str, Any]) -> dict[str, Any]:
-    if message.get("role") in {"tool", "function"}:
+def _translated(message: _Object, at: str) -> _Object:
+    content = message.get("content")
+    if message["role"] in _RESULT_ROLES:
         result = {
             "type": "tool_result",
-            "tool_use_id": str(message.get("tool_call_id", "")),
-            "content": _text(message.get("content")),
+            "tool_use_id": _text_of(message, "tool_call_id", at),
+            "content": _text(content, f"{at}.content"),
         }
         return {"role": "user", "content": [result]}
-    if calls := message.get("tool_calls"):
-        text = _text(message.get("content"))
-        blocks: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
-        return {"role": "assistant", "content": blocks + [_tool_use(call) for call in calls]}
-    return {"role": message.get("role"), "content": _content(message.get("content"))}
+    if calls := _objects(message.get("tool_calls"), f"{at}.tool_calls"):
+        text = _text(content, f"{at}.content")
+        blocks: list[_Object] = [{"type": "text", "text": text}] if text else []
+        return {
+            "role": "assistant",
+            "content": blocks + [_tool_use(call, f"{at}.tool_calls[{n}]") for n, call in calls],
+        }
+    return {"role": message["role"], "content": _content(content, f"{at}.content")}
 
 
-def _merged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merged(messages: list[_Object]) -> list[_Object]:
     """Messages of one role in a row become one, since roles must alternate."""
-    out: list[dict[str, Any]] = []
+    out: list[_Object] = []
     for message in messages:
         if out and out[-1]["role"] == message["role"]:
             out[-1] = {"role": message["role"], "content": _blocks(out[-1]) + _blocks(message)}
@@ -104,59 +173,114 @@ def _merged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return out
 
 
-def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
+def _blocks(message: _Object) -> list[_Object]:
     content = message["content"]
     return content if isinstance(content, list) else [{"type": "text", "text": content}]
 
 
-def _content(content: Any) -> str | list[dict[str, Any]]:
-    if not isinstance(content, list):
-        return str(content or "")
-    return [_part(part) for part in content]
+def _content(content: Any, at: str) -> str | list[_Object]:
+    if isinstance(content, list):
+        return [_part(part, f"{at}[{n}]") for n, part in _objects(content, at)]
+    return _text(content, at)
 
 
-def _part(part: dict[str, Any]) -> dict[str, Any]:
+def _part(part: _Object, at: str) -> _Object:
     if part.get("type") != "image_url":
-        return {"type": "text", "text": str(part.get("text", ""))}
-    url = str((part.get("image_url") or {}).get("url", ""))
+        return {"type": "text", "text": _text_part(part, at)}
+    url = _text_of(_member(part, "image_url", at), "url", f"{at}.image_url")
     if url.startswith("data:"):
         media_type, _, data = url.removeprefix("data:").partition(";base64,")
         return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
     return {"type": "image", "source": {"type": "url", "url": url}}
 
 
-def _text(content: Any) -> str:
+def _text(content: Any, at: str) -> str:
     if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return str(content or "")
+        return "\n".join(_text_part(part, f"{at}[{n}]") for n, part in _objects(content, at))
+    if content is not None and not isinstance(content, str):
+        raise UntranslatableError(at, "must be a string or a list of parts")
+    return content or ""
 
 
-def _tool(function: dict[str, Any]) -> dict[str, Any]:
+def _text_part(part: _Object, at: str) -> str:
+    """Audio, files and what comes tomorrow have no translation; leaving them out would ask something else."""
+    kind = part.get("type", "text")
+    if kind not in ("text", "refusal"):
+        raise UntranslatableError(f"{at}.type", "is a kind of content that cannot be sent in this place")
+    return _text_of(part, kind, at)
+
+
+def _tool_use(call: _Object, at: str) -> _Object:
+    function = _member(call, "function", at)
     return {
-        "name": function.get("name"),
-        "description": function.get("description", ""),
-        "input_schema": function.get("parameters") or {"type": "object", "properties": {}},
+        "type": "tool_use",
+        "id": _text_of(call, "id", at),
+        "name": _text_of(function, "name", f"{at}.function"),
+        "input": _arguments(function.get("arguments"), f"{at}.function.arguments"),
     }
 
 
-def _tool_choice(choice: Any) -> dict[str, Any]:
-    if isinstance(choice, dict):
-        return {"tool_choice": {"type": "tool", "name": choice.get("function", {}).get("name")}}
-    known = {"auto": "auto", "required": "any", "none": "none"}
-    return {"tool_choice": {"type": known[choice]}} if choice in known else {}
-
-
-def _tool_use(call: dict[str, Any]) -> dict[str, Any]:
-    function = call.get("function", {})
+def _arguments(arguments: Any, at: str) -> _Object:
+    """A model wrote them, so they may be broken; the conversation goes on without them."""
+    if arguments is not None and not isinstance(arguments, str | dict):
+        raise UntranslatableError(at, "must be a string that holds a JSON object")
     try:
-        arguments = orjson.loads(function.get("arguments") or "{}")
+        parsed = orjson.loads(arguments) if isinstance(arguments, str) else arguments
     except orjson.JSONDecodeError:
-        arguments = {}
-    return {"type": "tool_use", "id": call.get("id"), "name": function.get("name"), "input": arguments}
+        parsed = None
+    return parsed if isinstance(parsed, dict) else {}
 
 
-def _message(blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    text = "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
+def _objects(value: Any, at: str) -> list[tuple[int, _Object]]:
+    """The objects of a list, each with its place; none when there is no list."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise UntranslatableError(at, "must be a list of objects")
+    for n, one in enumerate(value):
+        if not isinstance(one, dict):
+            raise UntranslatableError(f"{at}[{n}]", "must be an object")
+    return list(enumerate(value))
+
+
+def _member(parent: _Object, name: str, at: str) -> _Object:
+    value = parent.get(name)
+    if not isinstance(value, dict):
+        raise UntranslatableError(f"{at}.{name}", "must be an object")
+    return value
+
+
+def _text_of(parent: _Object, name: str, at: str) -> str:
+    value = parent.get(name)
+    if not isinstance(value, str):
+        raise UntranslatableError(f"{at}.{name}", "must be a string")
+    return value
+
+
+def _completion(parsed: _Object, blocks: list[_Object]) -> Completion:
+    finish = _FINISH_REASONS.get(text_or_none(parsed.get("stop_reason")) or "", "stop")
+    usage = parsed.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    input_tokens, output_tokens = (whole_number(usage.get(name)) for name in ("input_tokens", "output_tokens"))
+    response_model = text_or_none(parsed.get("model"))
+    body = {
+        "id": text_or_none(parsed.get("id")) or "",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": response_model,
+        "choices": [{"index": 0, "message": _message(blocks), "finish_reason": finish}],
+        "usage": {
+            "prompt_tokens": input_tokens or 0,
+            "completion_tokens": output_tokens or 0,
+            "total_tokens": (input_tokens or 0) + (output_tokens or 0),
+        },
+    }
+    return Completion(orjson.dumps(body), response_model, (finish,), input_tokens, output_tokens)
+
+
+def _message(blocks: list[_Object]) -> _Object:
+    texts = [block.get("text") for block in blocks if block.get("type") == "text"]
+    text = "".join(one for one in texts if isinstance(one, str))
     calls = [
         {
             "id": block.get("id"),
@@ -169,5 +293,5 @@ def _message(blocks: list[dict[str, Any]]) -> dict[str, Any]:
         for block in blocks
         if block.get("type") == "tool_use"
     ]
-    message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else "")}
+    message: _Object = {"role": "assistant", "content": text or (None if calls else "")}
     return message | ({"tool_calls": calls} if calls else {})

@@ -10,6 +10,7 @@ from services.router.providers.wire import (
     text_or_none,
     whole_number,
     with_defaults,
+    written,
 )
 from shared.registry import Model
 
@@ -19,7 +20,7 @@ class OpenAIWire:
         return {"authorization": f"Bearer {api_key}"} if api_key else {}
 
     def request(self, model: Model, body: dict[str, Any]) -> bytes:
-        return orjson.dumps(with_defaults(model, body))
+        return written(with_defaults(model, body))
 
     def completion(self, answer: bytes) -> Completion:
         try:

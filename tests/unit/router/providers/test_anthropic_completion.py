@@ -55,6 +55,8 @@ def test_what_is_booked_is_read_from_the_answer() -> None:
         ("stop_sequence", "stop"),
         ("max_tokens", "length"),
         ("tool_use", "tool_calls"),
+        ("pause_turn", "stop"),
+        ("model_context_window_exceeded", "length"),
         ("refusal", "content_filter"),
         ("of tomorrow", "stop"),
         (None, "stop"),
@@ -75,6 +77,13 @@ def test_usage_that_says_nothing_is_booked_as_unknown(usage: object) -> None:
 def test_text_blocks_are_joined_and_thinking_is_left_out() -> None:
     content = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     assert told(content=content)["choices"][0]["message"] == {"role": "assistant", "content": "ab"}
+
+
+@pytest.mark.parametrize("name", ["id", "model", "stop_reason"])
+def test_what_is_no_text_is_left_out_however_deep_it_is(name: str) -> None:
+    deep = b"[" * 900 + b"]" * 900
+    answer = orjson.dumps(ANSWER | {name: "DEEP"}).replace(b'"DEEP"', deep)
+    assert orjson.loads(WIRE.completion(answer).body)["choices"][0]["finish_reason"] == "stop"
 
 
 def test_an_empty_answer_is_an_empty_text() -> None:
@@ -124,6 +133,8 @@ def test_an_answer_with_tool_calls_comes_back_as_it_was_in_the_next_request(
         (b'{"content": "hi"}', "the JSON has no content"),
         (b'{"content": ["hi"]}', "the JSON has no content"),
         (b'{"choices": [{"message": {}}]}', "the JSON has no content"),
+        (b'{"content": [{"type": "tool_use", "input": ' + b"[" * 900 + b"]" * 900 + b"}]}", "nested too deeply"),
+        (b'{"content": [{"type": "tool_use", "name": ' + b"[" * 900 + b"]" * 900 + b"}]}", "nested too deeply"),
     ],
 )
 def test_a_200_that_is_no_message_is_told_what_is_missing(answer: bytes, why: str) -> None:

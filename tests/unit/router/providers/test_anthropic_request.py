@@ -1,9 +1,14 @@
+from contextlib import suppress
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.router.providers.anthropic import AnthropicWire
+from services.gateway.schemas import OUR_CHAT_FIELDS, ChatBody
+from services.router.providers.anthropic import _OPENAI_FIELDS, AnthropicWire
+from services.router.providers.wire import UntranslatableError
 from tests.unit.router.values import model
 
 WIRE = AnthropicWire()
@@ -50,12 +55,50 @@ def test_the_answers_limit_is_the_callers_or_the_models_or_ours(
 
 
 def test_fields_that_the_format_has_keep_their_name() -> None:
-    out = sent({"temperature": 0, "top_p": 0.5, "metadata": {"user_id": "u"}})
-    assert (out["temperature"], out["top_p"], out["metadata"]) == (0, 0.5, {"user_id": "u"})
+    out = sent({"temperature": 0, "top_p": 0.5, "stream": False})
+    assert (out["temperature"], out["top_p"], out["stream"]) == (0, 0.5, False)
 
 
 def test_fields_that_the_format_does_not_have_are_left_out() -> None:
-    assert sent({"frequency_penalty": 1, "seed": 1, "logprobs": True, "n": 1, "user": "u", "deadline_s": 1}) == sent()
+    assert sent({"frequency_penalty": 1, "seed": 1, "logprobs": True, "n": 1, "deadline_s": 1}) == sent()
+
+
+@pytest.mark.parametrize(
+    ("body", "config", "metadata"),
+    [
+        ({"metadata": {"user_id": "u", "team": "red"}}, {}, None),
+        ({"user": "u"}, {}, {"user_id": "u"}),
+        ({"safety_identifier": "s"}, {}, {"user_id": "s"}),
+        ({"user": "u", "safety_identifier": "s", "metadata": {"team": "red"}}, {}, {"user_id": "s"}),
+        ({"user": ""}, {}, None),
+        ({"metadata": {"team": "red"}}, {"metadata": {"user_id": "c"}}, {"user_id": "c"}),
+        ({"user": "u"}, {"metadata": {"user_id": "c"}}, {"user_id": "u"}),
+        ({}, {"user": "c"}, {"user_id": "c"}),
+    ],
+)
+def test_metadata_tells_of_whom_the_request_is_and_nothing_else_of_the_callers(
+    body: dict[str, Any], config: dict[str, Any], metadata: object
+) -> None:
+    assert sent(body, config).get("metadata") == metadata
+
+
+def test_what_a_model_is_configured_with_in_its_own_format_is_passed_on() -> None:
+    own = {"top_k": 5, "thinking": {"type": "enabled", "budget_tokens": 2000}, "service_tier": "standard_only"}
+    assert sent({}, own) == sent() | own
+
+
+def test_openai_fields_of_the_configuration_are_left_out_like_the_callers() -> None:
+    assert sent({}, {"seed": 1, "n": 1, "response_format": {}, "deadline_s": 1}) == sent()
+
+
+def test_the_caller_comes_before_what_is_configured() -> None:
+    assert sent({"top_k": 7}, {"top_k": 5})["top_k"] == 7
+    assert sent({"stop": "END"}, {"stop_sequences": ["x"]})["stop_sequences"] == ["END"]
+    assert sent({"service_tier": "flex"}, {}) == sent()
+
+
+def test_every_openai_field_that_the_gateway_knows_is_known_here() -> None:
+    assert ChatBody.model_fields.keys() - OUR_CHAT_FIELDS == _OPENAI_FIELDS
 
 
 @pytest.mark.parametrize(("stop", "sequences"), [("END", ["END"]), (["a", "b"], ["a", "b"])])
@@ -125,7 +168,6 @@ def test_tools_are_translated() -> None:
     tools = [
         {"type": "function", "function": {"name": "weather", "description": "the weather", "parameters": schema}},
         {"type": "function", "function": {"name": "time"}},
-        {"type": "custom", "custom": {"name": "other"}},
     ]
     assert sent({"tools": tools})["tools"] == [
         {"name": "weather", "description": "the weather", "input_schema": schema},
@@ -141,7 +183,6 @@ def test_tools_are_translated() -> None:
         ("none", {"type": "none"}),
         ({"type": "function", "function": {"name": "f"}}, {"type": "tool", "name": "f"}),
         (None, None),
-        ("unknown", None),
     ],
 )
 def test_the_tool_choice_is_translated(choice: object, translated: object) -> None:
@@ -190,7 +231,130 @@ def test_a_tool_call_without_text_has_no_empty_text_block() -> None:
     assert said[1]["content"] == [{"type": "tool_use", "id": "call_1", "name": "f", "input": {}}]
 
 
-@pytest.mark.parametrize("arguments", ["{", None, "not json"])
+@pytest.mark.parametrize("arguments", ["{", None, "not json", "[1]", "5"])
 def test_arguments_that_are_no_json_become_none(arguments: object) -> None:
     said = messages(HI, {"role": "assistant", "tool_calls": [call(arguments)]})
     assert said[1]["content"][0]["input"] == {}
+
+
+def test_arguments_that_were_read_already_are_taken_as_they_are() -> None:
+    said = messages(HI, {"role": "assistant", "tool_calls": [call({"city": "Bern"})]})
+    assert said[1]["content"][0]["input"] == {"city": "Bern"}
+
+
+def test_a_refusal_in_the_conversation_is_text() -> None:
+    part = {"type": "refusal", "refusal": "no"}
+    assert messages(HI, {"role": "assistant", "content": [part]})[1]["content"] == [{"type": "text", "text": "no"}]
+
+
+def said(content: object) -> dict[str, Any]:
+    return {"messages": [HI, {"role": "user", "content": content}]}
+
+
+def called(*calls: object) -> dict[str, Any]:
+    return {"messages": [HI, {"role": "assistant", "tool_calls": list(calls)}]}
+
+
+TOOL = {"type": "function", "function": {"name": "f"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (said(5), "messages[1].content"),
+        (said({"text": "hi"}), "messages[1].content"),
+        (said(["hi"]), "messages[1].content[0]"),
+        (said([{"type": "text"}]), "messages[1].content[0].text"),
+        (said([{"type": "text", "text": 5}]), "messages[1].content[0].text"),
+        (said([{"type": "input_audio", "input_audio": {}}]), "messages[1].content[0].type"),
+        (said([{"type": [], "text": "hi"}]), "messages[1].content[0].type"),
+        (said([{"type": "image_url", "image_url": "https://h/cat.png"}]), "messages[1].content[0].image_url"),
+        (said([{"type": "image_url"}]), "messages[1].content[0].image_url"),
+        (said([{"type": "image_url", "image_url": {"url": 5}}]), "messages[1].content[0].image_url.url"),
+        ({"messages": "hi"}, "messages"),
+        ({"messages": ["hi"]}, "messages[0]"),
+        ({"messages": [{"content": "hi"}]}, "messages[0].role"),
+        ({"messages": [{"role": [], "content": "hi"}]}, "messages[0].role"),
+        ({"messages": [{"role": "system", "content": [{"type": "image_url"}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "tool", "content": "hi"}]}, "messages[0].tool_call_id"),
+        ({"messages": [{"role": "tool", "tool_call_id": "1", "content": 5}]}, "messages[0].content"),
+        ({"messages": [HI, {"role": "assistant", "tool_calls": {}}]}, "messages[1].tool_calls"),
+        (called("f"), "messages[1].tool_calls[0]"),
+        (called({"id": "1"}), "messages[1].tool_calls[0].function"),
+        (called(call("{}"), {"id": 5, "function": {"name": "f"}}), "messages[1].tool_calls[1].id"),
+        (called({"id": "1", "function": {}}), "messages[1].tool_calls[0].function.name"),
+        (called(call(5)), "messages[1].tool_calls[0].function.arguments"),
+        (called(call([])), "messages[1].tool_calls[0].function.arguments"),
+        ({"tools": {}}, "tools"),
+        ({"tools": ["f"]}, "tools[0]"),
+        ({"tools": [TOOL, {"type": "custom", "custom": {"name": "f"}}]}, "tools[1].function"),
+        ({"tools": [{"function": {}}]}, "tools[0].function.name"),
+        ({"tools": [{"function": {"name": "f", "description": 5}}]}, "tools[0].function.description"),
+        ({"tools": [{"function": {"name": "f", "parameters": "x"}}]}, "tools[0].function.parameters"),
+        ({"tools": [TOOL], "tool_choice": "sometimes"}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": ["auto"]}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": {"type": "auto"}}, "tool_choice.function"),
+        ({"tools": [TOOL], "tool_choice": {"function": {}}}, "tool_choice.function.name"),
+        ({"stop": 5}, "stop"),
+        ({"stop": 0}, "stop"),
+        ({"stop": {}}, "stop"),
+        ({"stop": ["a", 5]}, "stop"),
+    ],
+)
+def test_what_cannot_be_translated_is_named(body: dict[str, Any], field: str) -> None:
+    with pytest.raises(UntranslatableError) as caught:
+        sent(body)
+    assert caught.value.field == field
+    assert str(caught.value).startswith(f"{field} ")
+
+
+def test_what_was_sent_is_not_repeated() -> None:
+    with pytest.raises(UntranslatableError) as caught:
+        sent(said([{"type": "opensesame", "opensesame": "opensesame"}]))
+    assert "opensesame" not in str(caught.value)
+
+
+def nested(depth: int) -> Any:
+    return orjson.loads(b"[" * depth + b"]" * depth)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"temperature": nested(1000)},
+        called(call('{"x": ' + "[" * 1000 + "]" * 1000 + "}")),
+        {"tools": [{"function": {"name": "f", "parameters": {"x": nested(1000)}}}]},
+    ],
+)
+def test_what_is_too_deep_to_be_written_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(UntranslatableError, match="nested too deeply"):
+        sent(body)
+
+
+NAMES = st.sampled_from(
+    ["type", "text", "refusal", "image_url", "url", "function", "name", "description", "parameters", "arguments", "id",
+     "tool_call_id", "tool_calls", "role", "content"]
+)  # fmt: skip
+WORDS = st.sampled_from(["text", "image_url", "refusal", "tool", "user", "assistant", "system", "data:", "{}", ""])
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=4),
+)
+MESSAGE = JSON | st.fixed_dictionaries(
+    {"role": WORDS | JSON}, optional={"content": JSON, "tool_calls": JSON | st.lists(JSON), "tool_call_id": JSON}
+)
+BODY = st.fixed_dictionaries(
+    {"messages": st.lists(MESSAGE, max_size=3) | JSON},
+    optional=dict.fromkeys(sorted(_OPENAI_FIELDS - {"messages"}), JSON) | {"top_k": JSON},
+)
+CONFIG = st.dictionaries(st.sampled_from([*sorted(_OPENAI_FIELDS - {"model"}), "top_k", "system", "deadline_s"]), JSON)
+
+
+@given(BODY, CONFIG)
+def test_whatever_is_asked_becomes_a_request_or_is_refused_by_name(
+    body: dict[str, Any], config: dict[str, Any]
+) -> None:
+    with suppress(UntranslatableError):
+        out = sent(body, config)
+        assert out["model"] == "claude"
+        assert isinstance(out["messages"], list)

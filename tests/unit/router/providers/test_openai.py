@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.providers.openai import OpenAIWire
-from services.router.providers.wire import NotACompletionError
+from services.router.providers.wire import NotACompletionError, UntranslatableError
 from tests.unit.router.values import model
 
 WIRE = OpenAIWire()
@@ -30,6 +30,30 @@ def test_without_a_key_there_is_no_header() -> None:
 def test_the_body_goes_on_with_the_models_name_and_defaults() -> None:
     sent = WIRE.request(model(config={"model": "up", "seed": 1}), {"messages": [{"role": "user"}], "model": "x"})
     assert orjson.loads(sent) == {"messages": [{"role": "user"}], "model": "up", "seed": 1}
+
+
+def test_a_configured_stream_is_not_asked_for() -> None:
+    sent = WIRE.request(model(config={"stream": True, "stream_options": {"include_usage": True}}), {"messages": []})
+    assert orjson.loads(sent) == {"messages": [], "model": "m"}
+
+
+def test_what_is_too_deep_to_be_written_is_refused() -> None:
+    with pytest.raises(UntranslatableError, match="the body is nested too deeply"):
+        WIRE.request(model(), {"messages": orjson.loads(b"[" * 1000 + b"]" * 1000)})
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
+FIELDS = st.sampled_from(["messages", "tools", "stop", "stream", "model", "deadline_s", "max_tokens", "top_k"])
+
+
+@given(st.dictionaries(FIELDS, JSON), st.dictionaries(FIELDS.filter(lambda name: name != "model"), JSON))
+def test_whatever_is_asked_becomes_a_request(body: dict[str, Any], config: dict[str, Any]) -> None:
+    sent = orjson.loads(WIRE.request(model(config=config), body))
+    assert sent["model"] == "m"
+    assert "stream" not in sent or "stream" in body
 
 
 def test_an_answer_passes_through_byte_for_byte() -> None:

@@ -29,8 +29,16 @@ def test_the_model_is_called_by_its_name_at_the_endpoint() -> None:
     assert merged({}, {"model": "custom:m"})["model"] == "m"
 
 
-def test_our_own_fields_do_not_leave() -> None:
-    assert "deadline_s" not in merged({}, {"deadline_s": 5})
+@pytest.mark.parametrize("field", ["deadline_s", "policy", "no_fallback"])
+def test_our_own_fields_do_not_leave(field: str) -> None:
+    assert field not in merged({}, {field: 5})
+    assert field not in merged({field: 5}, {})
+
+
+@pytest.mark.parametrize("field", ["stream", "stream_options"])
+def test_how_the_answer_is_sent_is_never_a_default(field: str) -> None:
+    assert field not in merged({field: True}, {})
+    assert merged({field: True}, {field: False})[field] is False
 
 
 def test_unknown_fields_go_on() -> None:

@@ -5,6 +5,8 @@ import pytest
 from shared.errors import CATALOGUE, ErrorType, failure, render
 
 ALL_TYPES: tuple[ErrorType, ...] = get_args(ErrorType)
+# A provider's model has no limit of its own, and the operator is free in where its endpoint is.
+ONLY_OF_CUSTOM_MODELS = {"model_at_capacity", "endpoint_forbidden"}
 RETRIED_BY_SDKS = {408, 409, 429} | set(range(500, 600))
 
 
@@ -22,8 +24,25 @@ def test_every_type_has_a_title_and_says_what_to_do(error_type: ErrorType) -> No
 
 @pytest.mark.parametrize("error_type", ALL_TYPES)
 def test_no_placeholder_is_left_in_a_tip(error_type: ErrorType) -> None:
-    for told in (failure(error_type, "why"), failure(error_type, "why", model="custom:m", host="h:1")):
+    for model in (None, "custom:m", "openai:gpt-5", "nameless"):
+        told = failure(error_type, "why", model=model, host="h:1" if model else None)
+        assert told.tips
         assert not any("{" in tip or "}" in tip for tip in told.tips)
+
+
+@pytest.mark.parametrize("error_type", ALL_TYPES)
+def test_custom_models_are_named_as_the_routes_take_them(error_type: ErrorType) -> None:
+    tips = " ".join(failure(error_type, "why", model="custom:m").tips)
+    assert "/api/models/custom/custom:" not in tips
+    assert "TALLYGATE_PROVIDERS" not in tips
+    assert "tallygate providers" not in tips
+
+
+@pytest.mark.parametrize("error_type", ALL_TYPES)
+def test_nobody_is_told_to_change_a_providers_model_like_his_own(error_type: ErrorType) -> None:
+    tips = " ".join(failure(error_type, "why", model="openai:gpt-5").tips)
+    for own in ("/api/models/custom", "models test", "models show", "endpoint_url", "max_concurrency"):
+        assert own not in tips or error_type in ONLY_OF_CUSTOM_MODELS
 
 
 @pytest.mark.parametrize("error_type", ALL_TYPES)
@@ -52,3 +71,15 @@ def test_tips_name_the_model_and_the_host() -> None:
         "Check that the server at gpu:8000 is running and reachable from the router.",
         "Test it: tallygate models test custom:m",
     )
+
+
+def test_the_key_of_a_custom_model_is_changed_where_it_is_registered() -> None:
+    assert failure("authentication_failed", "why", model="custom:m").tips == (
+        "Store a valid key: PATCH /api/models/custom/m with a new api_key.",
+        "Then test it: tallygate models test custom:m",
+    )
+
+
+def test_the_key_of_a_provider_is_set_once_for_all_its_models() -> None:
+    tips = failure("authentication_failed", "why", model="openai:ft:gpt-5").tips
+    assert "tallygate providers set-key openai (PUT /api/providers/openai/key)" in tips[0]
