@@ -25,6 +25,7 @@ from shared.events.topics import REQUESTS
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
+from shared.selection import Conditions
 from shared.telemetry.health import Checks, health_routes
 from shared.telemetry.traces import tracing
 
@@ -56,7 +57,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         publisher = Publisher(settings.kafka, f"tallygate/router/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
-        transport = Transport(settings.connect_timeout_s, settings.max_answer_bytes)
+        transport = Transport(settings.connect_timeout_s, settings.max_answer_bytes, settings.guard.guard())
         await transport.start()
         stack.push_async_callback(transport.stop)
 
@@ -64,10 +65,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s)
         gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
         attempts = Attempts(settings.instance, ring, transport, reporter, retries, gate)
-        cancellations = Cancellations(settings.kafka, attempts.cancel)
-        await cancellations.start()
-        stack.push_async_callback(cancellations.stop)
-        intake = Intake(ring, registry, cancellations)
+        cancellations, conditions = Cancellations(attempts.cancel), Conditions()
+        for follower in (cancellations.follower(settings.kafka), *conditions.followers(settings.kafka)):
+            await follower.start()
+            stack.push_async_callback(follower.stop)
+        intake = Intake(ring, registry, conditions, cancellations)
         claims = Claims(settings.instance, intake, attempts, reporter, publisher, settings.max_in_flight)
         heartbeat = Heartbeat(settings.instance, publisher, lambda: claims.in_flight)
         await heartbeat.start()

@@ -18,7 +18,6 @@ from services.router.providers import CallFailedError, Completion, Transport
 from services.router.reporter import Reporter
 from services.router.retry import RetryPolicy, after_failure
 from services.router.secrets import open_secrets
-from services.router.selection import Candidate
 from services.router.work import FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
 from shared.errors import ErrorType, Failure, failure
@@ -37,10 +36,13 @@ from shared.events.inference import Settlement
 from shared.events.publisher import Outgoing
 from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
 from shared.registry import Model
+from shared.selection import Candidate
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import Traced, tracing
 
 logger = structlog.get_logger(__name__)
+
+_TIMER_SLACK_S = 0.05  # a timer may fire a moment before the clock says so
 
 
 class OpenCall(NamedTuple):
@@ -196,7 +198,7 @@ class Attempts:
         if span is not None:
             span.fail(told.error_type)
         progress.open_call = None
-        self._gate.leave(model, told, called=told.error_type not in {"handed_back", "cancelled"})
+        self._gate.leave(model, told, called=_has_reached(told))
         progress.failed.append(FailedCall(model, told, ended))
         progress.unreported.append(ended)
         _count(ended)
@@ -303,9 +305,16 @@ def _destinations(event: Event, request: InferenceRequested) -> list[tuple[Topic
             return [(OUTCOMES, None)]
 
 
+def _has_reached(told: Failure) -> bool:
+    """Whether the failure says anything of the endpoint: these come about on our side, before a byte is sent."""
+    if told.error_type in {"handed_back", "cancelled", "key_unreadable", "endpoint_forbidden"}:
+        return False
+    return told.error_type != "invalid_request" or told.upstream_status is not None
+
+
 def _expired_or(told: Failure, progress: Progress) -> Failure:
     """A call that was cut because the inference's own time was up is `expired`, whatever the socket said."""
-    if progress.remaining_s > 0 or told.error_type not in {"read_timeout", "connect_timeout"}:
+    if progress.remaining_s > _TIMER_SLACK_S or told.error_type not in {"read_timeout", "connect_timeout"}:
         return told
     return failure("expired", f"the deadline passed while {told.detail}")
 

@@ -21,9 +21,10 @@ from services.router.seen import Seen
 from services.router.work import Refused, Work
 from shared.errors import failure
 from shared.events import AttemptStarted, utc_now
+from shared.events.batches import next_offsets
 from shared.events.codec import UnreadableMessageError
 from shared.events.dead_letter_limit import DeadLetterLimitError
-from shared.events.dead_letters import send_to_dlq
+from shared.events.dead_letters import dead_letter
 from shared.events.publisher import Outgoing, Publisher
 from shared.events.stopping import or_stop
 from shared.events.topics import ATTEMPTS, OUTCOMES
@@ -194,34 +195,18 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             prepared = await self._intake.prepare(record)
         except UnreadableMessageError as error:
-            await self._dead_letter(record, str(error))
+            await dead_letter(self._publisher, record, "invalid_request", str(error))
         except Exception as error:
             # A message that nobody foresaw must not stop its partition, nor be skipped silently.
             logger.exception("intake.failed", partition=record.partition, offset=record.offset)
-            await self._dead_letter(record, f"could not be prepared: {type(error).__name__}")
+            reason = f"could not be prepared: {type(error).__name__}"
+            await dead_letter(self._publisher, record, "invalid_request", reason)
         else:
             return prepared if self._seen.first_time(prepared.request) else None
         return None
 
-    async def _dead_letter(self, record: ConsumerRecord, reason: str) -> None:
-        while True:
-            try:
-                await send_to_dlq(self._publisher, record, "invalid_request", reason)
-            except (KafkaError, TimeoutError) as error:
-                logger.warning("dead_letter.waiting", reason=type(error).__name__)
-                await asyncio.sleep(_RETRY_S)
-            else:
-                logger.warning(
-                    "message.unreadable", topic=record.topic, partition=record.partition, offset=record.offset,
-                    reason=reason,
-                )  # fmt: skip
-                return
-
     async def _committed(self, records: list[ConsumerRecord]) -> bool:
-        offsets: dict[TopicPartition, int] = {}
-        for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            offsets[partition] = max(record.offset + 1, offsets.get(partition, 0))
+        offsets = next_offsets(records)
         while True:
             try:
                 await self._started().commit(offsets)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
+from shared.background import end_task
 from shared.errors import TallygateError
 from shared.events import RouterHeartbeat, utc_now
 from shared.events.publisher import Outgoing, Publisher
@@ -29,9 +30,7 @@ class Heartbeat:
 
     async def stop(self) -> None:
         """The last word: what is open now will not be finished here."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
         try:
             await self._beat(stopped=True)
         except TallygateError as error:

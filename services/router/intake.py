@@ -8,7 +8,6 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from services.router.cancellations import Cancellations
-from services.router.selection import needs_of, select
 from services.router.work import Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
 from shared.db.pool import RETRYABLE
@@ -18,6 +17,8 @@ from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
 from shared.registry import Registry, TenantModels, canonical_reference
+from shared.selection import Conditions, needs_of, select
+from shared.selection.budgets import over_budget
 from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 logger = structlog.get_logger(__name__)
@@ -26,9 +27,10 @@ _REGISTRY_WAIT_S = 2.0
 
 
 class Intake:
-    def __init__(self, ring: KeyRing, registry: Registry, cancellations: Cancellations) -> None:
+    def __init__(self, ring: KeyRing, registry: Registry, conditions: Conditions, cancellations: Cancellations) -> None:
         self._ring = ring
         self._registry = registry
+        self._conditions = conditions
         self._cancellations = cancellations
 
     async def prepare(self, record: ConsumerRecord) -> Work | Refused:
@@ -46,13 +48,15 @@ class Intake:
         if self._cancellations.cancelled(request.tenant_id, request.inference_id):
             told = failure("cancelled", "the caller cancelled it before a router took it")
             return Refused(request, "cancelled", told, traceparent)
-        body, size = self._input_of(request)
+        body = self._input_of(request)
         models = await self._models(request)
-        needs = needs_of(request.request_model, body, size, request.options)
-        selection = select(needs, models)
+        used_up = over_budget(models.terms, self._conditions.spent(request.tenant_id), utc_now())
+        if used_up is not None and request.delivery == 1:  # what was begun is finished
+            return Refused(request, "rejected", used_up, traceparent)
+        needs = needs_of(request.request_model, body, request.options, request.inference_id.bytes)
+        selection = select(needs, models, self._conditions.health(request.tenant_id))
         if not selection.candidates:
-            told = failure("no_model_available", selection.why_none)
-            return Refused(request, "failed", told, traceparent)
+            return Refused(request, "failed", selection.why_none(needs), traceparent)
         return Work(request, body, selection, Source(record.partition, record.offset), traceparent)
 
     async def _models(self, request: InferenceRequested) -> TenantModels:
@@ -68,17 +72,16 @@ class Intake:
             return self._registry.of(request.tenant_id)
         return models
 
-    def _input_of(self, request: InferenceRequested) -> tuple[dict[str, object], int]:
+    def _input_of(self, request: InferenceRequested) -> dict[str, object]:
         if request.sealed_input is None:
-            plain = request.input or {}
-            return _checked(plain), len(orjson.dumps(plain))
+            return _checked(request.input or {})
         context = SealedContext(request.tenant_id, "input", str(request.inference_id))
         try:
             opened = open_sealed(self._ring, context, request.sealed_input)
         except UnreadableSecretError as error:
             raise UnreadableMessageError(f"sealed_input cannot be opened: {error}") from None
         try:
-            return _checked(orjson.loads(opened)), len(opened)
+            return _checked(orjson.loads(opened))
         except orjson.JSONDecodeError:
             raise UnreadableMessageError("sealed_input does not hold JSON") from None
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import orjson
 
-from shared.crypto import KeyRing, SealedContext, open_sealed
+from shared.crypto import KeyRing, open_sealed
 from shared.registry import Model
-from shared.registry.models import CUSTOM_PREFIX
+from shared.registry.secrets import api_key_context, headers_context
 
 
 class CallSecrets(NamedTuple):
@@ -30,15 +30,11 @@ def open_secrets(ring: KeyRing, model: Model) -> CallSecrets:
 def _api_key(ring: KeyRing, model: Model) -> str | None:
     if model.sealed_api_key is None:
         return model.plain_api_key
-    return open_sealed(ring, _context(model, "model_api_key"), model.sealed_api_key).decode()
+    return open_sealed(ring, api_key_context(model), model.sealed_api_key).decode()
 
 
 def _headers(ring: KeyRing, model: Model) -> dict[str, str]:
     if model.sealed_headers is None:
         return {}
-    headers: dict[str, str] = orjson.loads(open_sealed(ring, _context(model, "model_headers"), model.sealed_headers))
+    headers: dict[str, str] = orjson.loads(open_sealed(ring, headers_context(model), model.sealed_headers))
     return {name.lower(): value for name, value in headers.items()}
-
-
-def _context(model: Model, kind: str) -> SealedContext:
-    return SealedContext(model.tenant_id or "", kind, model.id.removeprefix(CUSTOM_PREFIX))

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.router.selection import Candidate, Selection
 from shared.errors import Failure
 from shared.events import AttemptEnded, InferenceRequested
 from shared.events.inference import Settlement
 from shared.registry import Model
+from shared.selection import Candidate, Selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,19 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A tenant's key. `admin` may do everything, for its own tenant and for keys and tenants."""
+    """A tenant's key. `admin` may do everything, for its own tenant and for keys and tenants.
+
+    allowed_models: patterns of the model ids that it may use; None for all that its tenant may.
+    """
 
     tenant_id: str
     key_id: str
     scopes: frozenset[str]
+    allowed_models: tuple[str, ...] | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.scopes
 
     def require(self, scope: Scope) -> None:
         if scope not in self.scopes and "admin" not in self.scopes:

@@ -8,7 +8,9 @@ from shared.db.pool import Pool
 
 KEYS_CHANNEL = "tallygate_keys"  # payload: the key that changed
 
-_KEY = "SELECT tenant_id, key_sha256, scopes FROM gateway.api_keys WHERE key_id = $1 AND revoked_at IS NULL"
+_KEY = """
+SELECT tenant_id, key_sha256, scopes, allowed_models FROM gateway.api_keys WHERE key_id = $1 AND revoked_at IS NULL
+"""
 
 
 class KeyReader:
@@ -19,4 +21,5 @@ class KeyReader:
         row = await self._pool.fetchrow(_KEY, key.key_id)
         if row is None or not hmac.compare_digest(row["key_sha256"], hash_key(key.text)):
             return None
-        return Caller(row["tenant_id"], key.key_id, frozenset(row["scopes"]))
+        allowed = None if row["allowed_models"] is None else tuple(row["allowed_models"])
+        return Caller(row["tenant_id"], key.key_id, frozenset(row["scopes"]), allowed)

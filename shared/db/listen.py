@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from shared.background import end_task
 from shared.db.pool import RETRYABLE
 
 logger = structlog.get_logger(__name__)
@@ -35,9 +36,7 @@ class Listener:
         self._task = asyncio.create_task(self._run(), name="listen")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -2,9 +2,22 @@
 
 from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered
 from shared.events.envelope import Event, InferenceEvent, new_id, utc_now
+from shared.events.feature import (
+    FeatureCall,
+    FeatureCancelRequested,
+    FeatureEvent,
+    FeatureProgressed,
+    FeatureRequested,
+    FeatureSettled,
+    FeatureStarted,
+    FeatureStep,
+    FeatureWorkerBeat,
+)
 from shared.events.inference import CancelRequested, InferenceRequested, InferenceSettled, RoutingOptions, Settlement
+from shared.events.model import HealthStatus, ModelHealthChanged
 from shared.events.reply import AttemptSummary, ReplyCompleted, ReplyFailed
 from shared.events.router import RouterHeartbeat
+from shared.events.tenant import TenantSpent
 
 __all__ = [
     "AttemptEnded",
@@ -13,14 +26,26 @@ __all__ = [
     "CancelRequested",
     "CandidateConsidered",
     "Event",
+    "FeatureCall",
+    "FeatureCancelRequested",
+    "FeatureEvent",
+    "FeatureProgressed",
+    "FeatureRequested",
+    "FeatureSettled",
+    "FeatureStarted",
+    "FeatureStep",
+    "FeatureWorkerBeat",
+    "HealthStatus",
     "InferenceEvent",
     "InferenceRequested",
     "InferenceSettled",
+    "ModelHealthChanged",
     "ReplyCompleted",
     "ReplyFailed",
     "RouterHeartbeat",
     "RoutingOptions",
     "Settlement",
+    "TenantSpent",
     "new_id",
     "utc_now",
 ]

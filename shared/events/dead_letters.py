@@ -3,7 +3,9 @@
 import asyncio
 import time
 
+import structlog
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 
 from shared.events.dead_letter import OFFSET, PARTITION, REASON, TOPIC, TYPE
 from shared.events.dead_letter_box import count_since
@@ -12,7 +14,25 @@ from shared.events.publisher import Publisher
 from shared.events.topics import DLQ_SUFFIX
 from shared.telemetry.instruments import dead_letters
 
+logger = structlog.get_logger(__name__)
+
+_RETRY_S = 0.5
 _MAX_REASON = 1000  # it may name what a stranger sent, and the topic leaves only so much room for our headers
+
+
+async def dead_letter(publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str) -> None:
+    """`send_to_dlq`, for as long as it takes. Raises DeadLetterLimitError, as it does."""
+    logger.warning(
+        "message.unreadable", topic=record.topic, partition=record.partition, offset=record.offset, reason=reason
+    )
+    while True:
+        try:
+            await send_to_dlq(publisher, record, error_type, reason)
+        except (KafkaError, TimeoutError) as error:
+            logger.warning("dead_letter.waiting", reason=type(error).__name__)
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return
 
 
 async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str) -> None:

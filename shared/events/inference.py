@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.errors import Failure
 from shared.events.envelope import InferenceEvent, Instant, utc_now
+from shared.policies import Policy
 
 DEFAULT_DEADLINE_S = 120.0
 
@@ -17,14 +18,18 @@ Settlement = Literal["completed", "failed", "rejected", "expired", "cancelled"]
 class RoutingOptions(BaseModel):
     """What the caller said about routing.
 
+    policy: how models are chosen when none is named; None: as the tenant's terms say.
     no_fallback: try only the model that was named.
     allow_inactive: also call a model that is registered but not active (connection tests).
+    allowed_models: patterns of model ids that the caller's key may use; None: all of the tenant's.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    policy: Policy | None = None
     no_fallback: bool = False
     allow_inactive: bool = False
+    allowed_models: tuple[str, ...] | None = None
 
 
 class InferenceRequested(InferenceEvent):

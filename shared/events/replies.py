@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.background import end_task
 from shared.events.settings import KafkaSettings
 from shared.events.topics import REPLIES
 
@@ -46,9 +47,7 @@ class ReplyReader:
         self._task = asyncio.create_task(self._read(self._consumer), name="replies")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
         if self._consumer is not None:
             await self._consumer.stop()
 

@@ -4,9 +4,19 @@ from dataclasses import dataclass
 
 from shared.events.attempt import AttemptEnded, AttemptStarted
 from shared.events.envelope import Event
+from shared.events.feature import (
+    FeatureCancelRequested,
+    FeatureProgressed,
+    FeatureRequested,
+    FeatureSettled,
+    FeatureStarted,
+    FeatureWorkerBeat,
+)
 from shared.events.inference import CancelRequested, InferenceRequested, InferenceSettled
+from shared.events.model import ModelHealthChanged
 from shared.events.reply import ReplyCompleted, ReplyFailed
 from shared.events.router import RouterHeartbeat
+from shared.events.tenant import TenantSpent
 
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
@@ -38,7 +48,7 @@ class Topic:
 
 REQUESTS = Topic(
     "inference.requests.v1", 8, _DAY_MS, (InferenceRequested,), "inference_id",
-    ("gateway", "upstream services", "monitor"), ("router",), has_dlq=True,
+    ("gateway", "features", "upstream services", "monitor"), ("router",), has_dlq=True,
 )  # fmt: skip
 ATTEMPTS = Topic(
     "inference.attempts.v1", 8, 30 * _DAY_MS, (AttemptStarted,), "inference_id",
@@ -51,7 +61,7 @@ OUTCOMES = Topic(
 # Read by assignment: a gateway reads the one partition that its requests name.
 REPLIES = Topic(
     "inference.replies.v1", 64, 10 * _MINUTE_MS, (ReplyCompleted, ReplyFailed), "inference_id (explicit partition)",
-    ("router", "monitor"), ("gateway",),
+    ("router", "monitor"), ("gateway", "features"),
 )  # fmt: skip
 RESULTS = Topic(
     "inference.results.v1", 4, _DAY_MS, (ReplyCompleted, ReplyFailed), "inference_id",
@@ -59,15 +69,48 @@ RESULTS = Topic(
 )  # fmt: skip
 # Read by every router from the beginning, without a group.
 CANCELLATIONS = Topic(
-    "inference.cancellations.v1", 1, 60 * _MINUTE_MS, (CancelRequested,), "inference_id", ("gateway",), ("router",)
-)
+    "inference.cancellations.v1", 1, 60 * _MINUTE_MS, (CancelRequested,), "inference_id", ("gateway", "features"),
+    ("router",),
+)  # fmt: skip
 # Read by every monitor from the beginning, without a group.
 HEARTBEATS = Topic(
     "router.heartbeats.v1", 1, _DAY_MS, (RouterHeartbeat,), "router_id", ("router",), ("monitor",),
     cleanup="compact,delete",
 )  # fmt: skip
+# The newest word on each model and each tenant's spending: read by assignment from the beginning, without a group.
+MODEL_HEALTH = Topic(
+    "model.health.v1", 1, _DAY_MS, (ModelHealthChanged,), "tenant_id/model", ("monitor",), ("router", "gateway"),
+    cleanup="compact,delete",
+)  # fmt: skip
+SPENDING = Topic(
+    "tenant.spending.v1", 1, 32 * _DAY_MS, (TenantSpent,), "tenant_id", ("monitor",), ("router", "gateway"),
+    cleanup="compact,delete",
+)  # fmt: skip
+FEATURE_REQUESTS = Topic(
+    "feature.requests.v1", 4, 30 * _DAY_MS, (FeatureRequested,), "feature_id", ("gateway",), ("features",), has_dlq=True
+)
+FEATURE_PROGRESS = Topic(
+    "feature.progress.v1", 4, 30 * _DAY_MS, (FeatureStarted, FeatureProgressed), "feature_id",
+    ("features",), ("gateway", "monitor"), has_dlq=True,
+)  # fmt: skip
+FEATURE_OUTCOMES = Topic(
+    "feature.outcomes.v1", 4, 30 * _DAY_MS, (FeatureSettled,), "feature_id",
+    ("features",), ("gateway", "monitor"), has_dlq=True,
+)  # fmt: skip
+# Read by every worker from the beginning, without a group.
+FEATURE_CANCELLATIONS = Topic(
+    "feature.cancellations.v1", 1, 60 * _MINUTE_MS, (FeatureCancelRequested,), "feature_id", ("gateway",), ("features",)
+)
+# Read by every gateway from the beginning, without a group.
+FEATURE_WORKERS = Topic(
+    "feature.workers.v1", 1, _DAY_MS, (FeatureWorkerBeat,), "worker_id", ("features",), ("gateway",),
+    cleanup="compact,delete",
+)  # fmt: skip
 
-TOPICS = (REQUESTS, ATTEMPTS, OUTCOMES, REPLIES, RESULTS, CANCELLATIONS, HEARTBEATS)
+TOPICS = (
+    REQUESTS, ATTEMPTS, OUTCOMES, REPLIES, RESULTS, CANCELLATIONS, HEARTBEATS, MODEL_HEALTH, SPENDING,
+    FEATURE_REQUESTS, FEATURE_PROGRESS, FEATURE_OUTCOMES, FEATURE_CANCELLATIONS, FEATURE_WORKERS,
+)  # fmt: skip
 
 DLQ_PARTITIONS = 1
 _DLQ_RETENTION_MS = 14 * _DAY_MS

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 WireFormat = Literal["openai", "anthropic"]
+Task = Literal["chat"]
 
 CUSTOM_PREFIX = "custom:"
 DEFAULT_TIMEOUT_S = 60.0
@@ -28,12 +29,26 @@ class Price(BaseModel):
         return (input_tokens * self.input_per_mtok_usd + output_tokens * self.output_per_mtok_usd) / 1_000_000
 
 
+class Capabilities(BaseModel):
+    """What a model can do. None: not known, and taken for granted. tasks: what it may be used for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    streaming: bool | None = None
+    tools: bool | None = None
+    vision: bool | None = None
+    tasks: tuple[Task, ...] = ("chat",)
+
+
 class Model(BaseModel):
     """One callable model. Secrets stay sealed in here; the router opens them for one call.
 
     id: `custom:<name>` or `<provider>:<model>`. endpoint_url: base URL without the final path.
+    tenant_id: whose secrets they are; None for the deployment's own.
     config: `model` (its name at the endpoint) and defaults for request fields. timeout_s: for the whole answer.
     plain_api_key: the deployment's own key of a provider model; custom models never have one.
+    key_required: without a key of the deployment or of the tenant it cannot be called.
+    weight: its share among the tenant's models that have one. is_draft: still being set up; only named by its test.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,11 +62,15 @@ class Model(BaseModel):
     sealed_headers: str | None = None
     plain_api_key: str | None = Field(default=None, repr=False, exclude=True)
     config: Mapping[str, Any] = {}
+    capabilities: Capabilities = Capabilities()
     context_window: int | None = None
     max_concurrency: int | None = None
     price: Price | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
+    key_required: bool = False
+    weight: int | None = None
     is_active: bool = True
+    is_draft: bool = False
     created_at: datetime | None = None
 
     @property
@@ -59,8 +78,17 @@ class Model(BaseModel):
         return self.id.startswith(CUSTOM_PREFIX)
 
     @property
+    def name(self) -> str:
+        """The id without what comes before its colon."""
+        return self.id.partition(":")[2]
+
+    @property
+    def lacks_key(self) -> bool:
+        return self.key_required and self.sealed_api_key is None and self.plain_api_key is None
+
+    @property
     def upstream_model(self) -> str:
-        return str(self.config.get("model") or self.id.partition(":")[2])
+        return str(self.config.get("model") or self.name)
 
     @property
     def completions_url(self) -> str:

@@ -1,27 +1,62 @@
 """Provider models that the deployment offers, by configuration: `TALLYGATE_PROVIDERS`, a JSON list."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.registry.models import DEFAULT_TIMEOUT_S, Model, Price, WireFormat, base_url
+from shared.registry.models import (
+    CUSTOM_PREFIX,
+    DEFAULT_TIMEOUT_S,
+    Capabilities,
+    Model,
+    Price,
+    WireFormat,
+    base_url,
+)
+from shared.registry.presets import KNOWN_PROVIDERS
+from shared.registry.prices import model_facts
 
 
 class Provider(BaseModel):
-    """One provider: where it is, how it speaks, the deployment's key, and the models it offers in order of use."""
+    """One provider: where it is, how it speaks, the deployment's key, and the models it offers in order of use.
+
+    Of a known provider (`KNOWN_PROVIDERS`) base_url, wire_format and key_required need not be given.
+    Prices and context windows are those of genai-prices; `prices` and `context_windows` come before them.
+    key_required: only those can use it who have a key, unless the deployment has one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     wire_format: WireFormat = "openai"
-    base_url: str
+    base_url: str = Field(pattern=r"^https?://[^\s@?#]+$")
     api_key: SecretStr | None = None
-    models: tuple[str, ...]
+    key_required: bool = False
+    models: tuple[str, ...] = Field(min_length=1)
     prices: dict[str, Price] = {}
+    context_windows: dict[str, int] = {}
+    capabilities: dict[str, Capabilities] = {}
     timeout_s: float = DEFAULT_TIMEOUT_S
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: object) -> object:
+        known = KNOWN_PROVIDERS.get(str(given.get("name"))) if isinstance(given, dict) else None
+        if known is None or not isinstance(given, dict):
+            return given
+        return {"base_url": known.base_url, "wire_format": known.wire_format, "key_required": True} | given
+
+    @field_validator("name")
+    @classmethod
+    def _not_custom(cls, name: str) -> str:
+        if f"{name}:" == CUSTOM_PREFIX:
+            raise ValueError("'custom' is the prefix of tenants' own models; choose another name")
+        return name
 
 
 class ProviderSettings(BaseSettings):
-    """For example [{"name": "openai", "base_url": "https://host/v1", "api_key": "...", "models": ["gpt-5"]}]"""
+    """For example [{"name": "openai", "api_key": "...", "models": ["gpt-5-mini"]}]"""
 
     # A setting that is wrong is told without its value, which holds keys.
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_", hide_input_in_errors=True)
@@ -37,17 +72,36 @@ def provider_models(settings: ProviderSettings) -> ProviderModels:
     return {model.id: model for provider in settings.providers for model in _models_of(provider)}
 
 
+def with_own_keys(models: ProviderModels, tenant_id: str, sealed_keys: Mapping[str, str]) -> ProviderModels:
+    """The models as a tenant uses them: with its own key instead of the deployment's where it has one."""
+    if not sealed_keys:
+        return models
+    return {model.id: _with_own_key(model, tenant_id, sealed_keys) for model in models.values()}
+
+
+def _with_own_key(model: Model, tenant_id: str, sealed_keys: Mapping[str, str]) -> Model:
+    sealed = sealed_keys.get(model.provider_name)
+    if sealed is None:
+        return model
+    return model.model_copy(update={"tenant_id": tenant_id, "sealed_api_key": sealed, "plain_api_key": None})
+
+
 def _models_of(provider: Provider) -> list[Model]:
-    return [
-        Model(
-            id=f"{provider.name}:{name}",
-            wire_format=provider.wire_format,
-            provider_name=provider.name,
-            endpoint_url=base_url(provider.base_url, provider.wire_format),
-            plain_api_key=provider.api_key.get_secret_value() if provider.api_key else None,
-            config={"model": name},
-            price=provider.prices.get(name),
-            timeout_s=provider.timeout_s,
-        )
-        for name in provider.models
-    ]
+    return [_model_of(provider, name) for name in provider.models]
+
+
+def _model_of(provider: Provider, name: str) -> Model:
+    facts = model_facts(provider.name, name, provider.base_url)
+    return Model(
+        id=f"{provider.name}:{name}",
+        wire_format=provider.wire_format,
+        provider_name=provider.name,
+        endpoint_url=base_url(provider.base_url, provider.wire_format),
+        plain_api_key=provider.api_key.get_secret_value() if provider.api_key else None,
+        key_required=provider.key_required,
+        config={"model": name},
+        capabilities=provider.capabilities.get(name, Capabilities()),
+        context_window=provider.context_windows.get(name, facts.context_window),
+        price=provider.prices.get(name, facts.price),
+        timeout_s=provider.timeout_s,
+    )

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from shared.background import end_task
 from shared.db.pool import RETRYABLE
 from shared.registry.models import Model
-from shared.registry.providers import ProviderModels
-from shared.registry.store import RegistryStore
+from shared.registry.providers import ProviderModels, with_own_keys
+from shared.registry.store import RegistryStore, TenantRows
+from shared.registry.terms import Terms
 
 logger = structlog.get_logger(__name__)
 
@@ -23,11 +25,17 @@ _STALE_AFTER_S = 300.0  # without the database, what was read last is served for
 
 @dataclass(frozen=True, slots=True)
 class TenantModels:
-    """What one tenant can call: its custom models, oldest first, and the deployment's provider models."""
+    """What one tenant can call, and its terms: its custom models, oldest first; provider models with its own keys."""
 
     version: int = 0
     custom: Mapping[str, Model] = field(default_factory=dict)
     provider: ProviderModels = field(default_factory=dict)
+    terms: Terms = field(default_factory=Terms)
+
+    @property
+    def all(self) -> tuple[Model, ...]:
+        """Those that are set up, in the order of registration and configuration."""
+        return tuple(model for model in (*self.custom.values(), *self.provider.values()) if not model.is_draft)
 
     def get(self, model_id: str) -> Model | None:
         return self.custom.get(model_id) or self.provider.get(model_id)
@@ -48,9 +56,7 @@ class Registry:
         self._task = asyncio.create_task(self._keep_current(), name="registry")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
 
     def changed(self, tenant_id: str | None) -> None:
         """A notification: this tenant's models, or (None) anyone's, may have changed."""
@@ -66,8 +72,7 @@ class Registry:
         return known if known.version >= version else await self.refresh(tenant_id)
 
     async def refresh(self, tenant_id: str) -> TenantModels:
-        version, models = await self._store.models_of(tenant_id)
-        self._keep(tenant_id, version, models)
+        self._keep(tenant_id, await self._store.tenant(tenant_id))
         return self.of(tenant_id)
 
     @property
@@ -75,12 +80,14 @@ class Registry:
         """The database has been silent for so long that what is known is no longer to be trusted."""
         return asyncio.get_running_loop().time() - self._read_at > _STALE_AFTER_S
 
-    def _keep(self, tenant_id: str, version: int, models: list[Model]) -> None:
-        self._tenants[tenant_id] = TenantModels(version, {model.id: model for model in models}, self._providers)
+    def _keep(self, tenant_id: str, rows: TenantRows) -> None:
+        custom = {model.id: model for model in rows.custom}
+        provider = with_own_keys(self._providers, tenant_id, rows.provider_keys)
+        self._tenants[tenant_id] = TenantModels(rows.version, custom, provider, rows.terms)
 
     async def _read_all(self) -> None:
-        for tenant_id, (version, models) in (await self._store.all_models()).items():
-            self._keep(tenant_id, version, models)
+        for tenant_id, rows in (await self._store.tenants()).items():
+            self._keep(tenant_id, rows)
         self._read_at = asyncio.get_running_loop().time()
 
     async def _keep_current(self) -> None:

@@ -1,42 +1,56 @@
 """Reading the registry's tables, which the gateway owns and writes."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from shared.db.pool import Pool
-from shared.registry.models import CUSTOM_PREFIX, DEFAULT_TIMEOUT_S, Model
+from shared.registry.models import CUSTOM_PREFIX, DEFAULT_TIMEOUT_S, Capabilities, Model
+from shared.registry.terms import Terms
 
 REGISTRY_CHANNEL = "tallygate_registry"  # payload: the tenant whose models changed
 
-_MODELS = """
-SELECT t.tenant_id, t.registry_version, m.model_id, m.wire_format, m.endpoint_url, m.sealed_api_key, m.sealed_headers,
-       m.config, m.context_window, m.max_concurrency, m.price, m.timeout_s, m.is_active, m.created_at
-FROM gateway.tenants t LEFT JOIN gateway.custom_models m USING (tenant_id)
+_TENANTS = """
+SELECT t.tenant_id, t.registry_version, coalesce(p.terms, '{}') || t.terms AS terms,
+       (SELECT jsonb_object_agg(k.provider, k.sealed_api_key) FROM gateway.provider_keys k
+        WHERE k.tenant_id = t.tenant_id) AS provider_keys,
+       m.model_id, m.wire_format, m.endpoint_url, m.sealed_api_key, m.sealed_headers, m.config, m.capabilities,
+       m.context_window, m.max_concurrency, m.price, m.timeout_s, m.weight, m.is_active, m.draft_until, m.created_at
+FROM gateway.tenants t LEFT JOIN gateway.plans p USING (plan_id) LEFT JOIN gateway.custom_models m USING (tenant_id)
 WHERE $1::text IS NULL OR t.tenant_id = $1
 ORDER BY t.tenant_id, m.created_at, m.model_id
 """
+
+
+class TenantRows(NamedTuple):
+    """What the tables hold of one tenant. custom: oldest first. provider_keys: sealed, by provider."""
+
+    version: int = 0
+    terms: Terms = Terms()
+    provider_keys: Mapping[str, str] = {}
+    custom: Sequence[Model] = ()
 
 
 class RegistryStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def models_of(self, tenant_id: str) -> tuple[int, list[Model]]:
-        """The tenant's registry version and its models, oldest first."""
-        rows = await self._pool.fetch(_MODELS, tenant_id)
-        return _version_and_models(rows)
+    async def tenant(self, tenant_id: str) -> TenantRows:
+        """Nothing at all for a tenant that is not known."""
+        return _tenant_rows(await self._pool.fetch(_TENANTS, tenant_id))
 
-    async def all_models(self) -> dict[str, tuple[int, list[Model]]]:
+    async def tenants(self) -> dict[str, TenantRows]:
         by_tenant: dict[str, list[Any]] = {}
-        for row in await self._pool.fetch(_MODELS, None):
+        for row in await self._pool.fetch(_TENANTS, None):
             by_tenant.setdefault(row["tenant_id"], []).append(row)
-        return {tenant: _version_and_models(rows) for tenant, rows in by_tenant.items()}
+        return {tenant: _tenant_rows(rows) for tenant, rows in by_tenant.items()}
 
 
-def _version_and_models(rows: Sequence[Any]) -> tuple[int, list[Model]]:
+def _tenant_rows(rows: Sequence[Any]) -> TenantRows:
     if not rows:
-        return 0, []
-    return rows[0]["registry_version"], [_model(row) for row in rows if row["model_id"] is not None]
+        return TenantRows()
+    first = rows[0]
+    models = [_model(row) for row in rows if row["model_id"] is not None]
+    return TenantRows(first["registry_version"], Terms(**first["terms"]), first["provider_keys"] or {}, models)
 
 
 def _model(row: Any) -> Model:
@@ -49,10 +63,13 @@ def _model(row: Any) -> Model:
         sealed_api_key=row["sealed_api_key"],
         sealed_headers=row["sealed_headers"],
         config=row["config"] or {},
+        capabilities=Capabilities(**row["capabilities"]),
         context_window=row["context_window"],
         max_concurrency=row["max_concurrency"],
         price=row["price"],
         timeout_s=row["timeout_s"] or DEFAULT_TIMEOUT_S,
+        weight=row["weight"],
         is_active=row["is_active"],
+        is_draft=row["draft_until"] is not None,
         created_at=row["created_at"],
     )

@@ -13,10 +13,12 @@ from shared.telemetry.instruments import metrics_endpoint
 # Returns None when all is well, otherwise one sentence that says what is wrong.
 Check = Callable[[], Awaitable[str | None]]
 Checks = dict[str, Check]
+# What an operator should know of a service that can do its work all the same.
+Notes = Callable[[], dict[str, str]]
 
 
 def health_routes(service: str) -> list[Route]:
-    """The service puts its checks into `app.state.checks` when it has started."""
+    """The service puts its checks into `app.state.checks` when it has started, and maybe its `notes` beside them."""
     return [Route("/healthz", _alive), Route("/readyz", _ready(service)), Route("/metrics", metrics_endpoint)]
 
 
@@ -29,6 +31,9 @@ def _ready(service: str) -> Callable[[Request], Awaitable[Response]]:
         checks: Checks = request.app.state.checks
         reasons = {name: reason for name, check in checks.items() if (reason := await check()) is not None}
         state = {"service": service, "status": "not ready" if reasons else "ready", "reasons": reasons}
+        notes: Notes | None = getattr(request.app.state, "notes", None)
+        if notes is not None:
+            state["notes"] = notes()
         return _json(state, 503 if reasons else 200)
 
     return readyz

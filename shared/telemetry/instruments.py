@@ -24,6 +24,8 @@ dead_letters = Counter(names.METRIC_DEAD_LETTERS, "Messages sent to a dead-lette
 rejections_unrecorded = Counter(
     names.METRIC_REJECTIONS_UNRECORDED, "Rejections that the broker did not take in time, so the books lack them."
 )
+features = Counter(names.METRIC_FEATURES, "Feature jobs settled by this process.", ("settlement", "error_type"))
+features_in_hand = Gauge(names.METRIC_FEATURES_IN_HAND, "Feature jobs that this worker is working on.")
 waiting = Gauge(names.METRIC_WAITING, "HTTP callers waiting for a reply.")
 
 

@@ -23,6 +23,15 @@ def golden(ce_type: str) -> dict[str, Any]:
     return fields
 
 
+def known_part(written: Any, known: Any) -> Any:
+    """Without what has been added inside of values since the golden file was written."""
+    if isinstance(written, dict) and isinstance(known, dict):
+        return {name: known_part(value, known[name]) for name, value in written.items() if name in known}
+    if isinstance(written, list) and isinstance(known, list) and len(written) == len(known):
+        return [known_part(*pair) for pair in zip(written, known, strict=True)]
+    return written
+
+
 def read(ce_type: str, fields: dict[str, Any]) -> Event:
     topic, _ = PUBLISHED[ce_type]
     return decode(topic, [("ce_type", ce_type.encode())], json.dumps(fields).encode())
@@ -39,7 +48,8 @@ def test_the_golden_event_reads_as_its_kind(ce_type: str) -> None:
 
 @every_event
 def test_writing_it_again_loses_and_changes_nothing(ce_type: str) -> None:
-    assert json.loads(read(ce_type, golden(ce_type)).encoded()) == golden(ce_type)
+    written = json.loads(read(ce_type, golden(ce_type)).encoded())
+    assert known_part(written, golden(ce_type)) == golden(ce_type)
 
 
 @every_event
@@ -63,6 +73,11 @@ def test_a_field_of_a_newer_writer_inside_a_value_is_ignored(ce_type: str) -> No
     assert read(ce_type, newer) == read(ce_type, golden(ce_type))
 
 
+SEALED = {
+    "tallygate.inference.requested.v1", "tallygate.reply.completed.v1", "tallygate.feature.requested.v1",
+    "tallygate.feature.settled.v1",
+}  # fmt: skip
+
 # What a writer of the first version must send. A field added here would make older events unreadable.
 REQUIRED: dict[str, set[str]] = {
     "tallygate.inference.requested.v1": set(),
@@ -80,6 +95,20 @@ REQUIRED: dict[str, set[str]] = {
     "tallygate.reply.failed.v1": {"settlement", "error"},
     "tallygate.cancellation.requested.v1": set(),
     "tallygate.router.heartbeat.v1": {"router_id", "started_at", "beat_at"},
+    "tallygate.model.health_changed.v1": {"tenant_id", "model", "status", "changed_at"},
+    "tallygate.tenant.spent.v1": {
+        "tenant_id", "day", "usd_day", "usd_month", "tokens_day", "tokens_month", "as_of",
+    },
+    "tallygate.feature.requested.v1": {"feature_id", "tenant_id", "sealed_input"},
+    "tallygate.feature.started.v1": {
+        "feature_id", "tenant_id", "worker_id", "delivery", "generator", "accepted_at", "started_at", "deadline_at",
+    },
+    "tallygate.feature.progressed.v1": {"feature_id", "tenant_id", "worker_id", "step", "progressed_at"},
+    "tallygate.feature.settled.v1": {
+        "feature_id", "tenant_id", "settlement", "generator", "accepted_at", "settled_at", "duration_s", "reported_by",
+    },
+    "tallygate.feature.cancel_requested.v1": {"feature_id", "tenant_id"},
+    "tallygate.feature.worker_beat.v1": {"worker_id", "started_at", "beat_at"},
 }  # fmt: skip
 
 
@@ -92,5 +121,5 @@ def test_no_field_became_required(ce_type: str) -> None:
 
 @every_event
 def test_events_about_calls_hold_no_content(ce_type: str) -> None:
-    content = {"input", "sealed_input", "sealed_body"} & set(PUBLISHED[ce_type][1].model_fields)
-    assert not content or ce_type in {"tallygate.inference.requested.v1", "tallygate.reply.completed.v1"}
+    content = {"input", "sealed_input", "sealed_body", "sealed_result"} & set(PUBLISHED[ce_type][1].model_fields)
+    assert not content or ce_type in SEALED

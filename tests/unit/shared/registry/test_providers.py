@@ -3,7 +3,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.registry import Price, ProviderSettings
-from shared.registry.providers import provider_models
+from shared.registry.providers import provider_models, with_own_keys
+from tests.unit.shared.registry.test_models import model
 
 OPENAI = {"name": "openai", "base_url": "https://host/v1/", "api_key": "opensesame", "models": ["large", "small"],
           "prices": {"small": {"input_per_mtok_usd": 1, "output_per_mtok_usd": 2}}}  # fmt: skip
@@ -55,6 +56,8 @@ def test_keys_are_not_shown(settings: ProviderSettings) -> None:
         {"wire_format": "other"},
         {"models": "large"},
         {"base_url": None},
+        {"base_url": "https://user:opensesame@host/v1"},
+        {"name": "custom"},
         {"misspelt": 1},
     ],
 )
@@ -70,7 +73,42 @@ def test_a_wrong_setting_is_refused_without_showing_the_keys(
 def test_a_provider_without_a_required_field_is_refused_without_showing_the_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TALLYGATE_PROVIDERS", '[{"name": "openai", "api_key": "opensesame"}]')
+    monkeypatch.setenv("TALLYGATE_PROVIDERS", '[{"name": "ours", "api_key": "opensesame", "models": ["m"]}]')
     with pytest.raises(ValidationError, match="base_url") as caught:
         ProviderSettings()
     assert "opensesame" not in str(caught.value)
+
+
+def test_of_a_known_provider_only_the_models_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "TALLYGATE_PROVIDERS",
+        '[{"name": "anthropic", "models": ["claude-sonnet-4-5"]}, {"name": "google", "models": ["gemini-2.5-pro"]}]',
+    )
+    claude, gemini = provider_models(ProviderSettings()).values()
+    assert (claude.wire_format, claude.endpoint_url) == ("anthropic", "https://api.anthropic.com/v1")
+    assert claude.context_window is not None
+    assert claude.price is not None
+    assert gemini.completions_url.endswith("/v1beta/openai/chat/completions")
+    assert claude.lacks_key
+
+
+def test_what_is_configured_comes_before_what_is_publicly_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "TALLYGATE_PROVIDERS",
+        '[{"name": "openai", "models": ["gpt-4o", "ours"], "context_windows": {"gpt-4o": 100},'
+        ' "prices": {"gpt-4o": {"input_per_mtok_usd": 1, "output_per_mtok_usd": 2}}}]',
+    )
+    known, ours = provider_models(ProviderSettings()).values()
+    assert known.context_window == 100
+    assert known.price is not None
+    assert known.price.output_per_mtok_usd == 2
+    assert (ours.price, ours.context_window) == (None, None)
+
+
+def test_a_tenants_own_key_replaces_the_deployments() -> None:
+    shared_model = model(id="openai:m", provider_name="openai", plain_api_key="opensesame")
+    other = model(id="claude:c", provider_name="claude", plain_api_key="opensesame")
+    own = with_own_keys({one.id: one for one in (shared_model, other)}, "acme", {"openai": "sealed"})
+    assert (own["openai:m"].sealed_api_key, own["openai:m"].plain_api_key) == ("sealed", None)
+    assert own["openai:m"].tenant_id == "acme"
+    assert own["claude:c"] is other

@@ -1,0 +1,63 @@
+"""Pure: has a tenant used up what its terms allow? The books say what was spent, a few seconds ago."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
+
+from shared.errors import Failure, failure
+from shared.events import TenantSpent
+from shared.registry import Terms
+
+
+class _Budget(NamedTuple):
+    limit: float | None
+    spent: float
+    unit: str
+    period: str
+    again_at: datetime
+
+    @property
+    def option(self) -> str:
+        return f"{self.unit.lower()}-per-{self.period}"
+
+
+def over_budget(terms: Terms, spent: TenantSpent | None, now: datetime) -> Failure | None:
+    """Why nothing more may be spent now; None when something may. Days and months are those of UTC."""
+    for budget in _budgets(terms, spent, now):
+        if budget.limit is not None and budget.spent >= budget.limit:
+            return _used_up(budget, now)
+    return None
+
+
+def _budgets(terms: Terms, spent: TenantSpent | None, now: datetime) -> tuple[_Budget, ...]:
+    today = spent is not None and spent.day == now.date()
+    this_month = spent is not None and (spent.day.year, spent.day.month) == (now.year, now.month)
+    usd_day, tokens_day = (spent.usd_day, spent.tokens_day) if spent and today else (0.0, 0)
+    usd_month, tokens_month = (spent.usd_month, spent.tokens_month) if spent and this_month else (0.0, 0)
+    tomorrow = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    next_month = datetime.combine((now.date().replace(day=1) + timedelta(days=32)).replace(day=1), time(), UTC)
+    return (
+        _Budget(terms.usd_per_month, usd_month, "USD", "month", next_month),
+        _Budget(terms.tokens_per_month, tokens_month, "tokens", "month", next_month),
+        _Budget(terms.usd_per_day, usd_day, "USD", "day", tomorrow),
+        _Budget(terms.tokens_per_day, tokens_day, "tokens", "day", tomorrow),
+    )
+
+
+def _used_up(budget: _Budget, now: datetime) -> Failure:
+    """402: repeating it cannot help, and clients that repeat a 429 by themselves would."""
+    return failure(
+        "quota_exceeded",
+        f"your tenant has used {_amount(budget.spent, budget.unit)} of the {_amount(budget.limit or 0, budget.unit)} "
+        f"that its plan allows in a {budget.period}; it may go on at {budget.again_at:%Y-%m-%d %H:%M} UTC",
+        http_status=402,
+        title=f"The budget of this {budget.period} is used up",
+        tips=(
+            "See it: tallygate tenants show <tenant>",
+            f"An operator can raise it: tallygate tenants set <tenant> --{budget.option} <number>",
+        ),
+        retry_after_s=(budget.again_at - now).total_seconds(),
+    )
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"${value:,.4f}" if unit == "USD" else f"{value:,.0f} tokens"

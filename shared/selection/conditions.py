@@ -1,0 +1,33 @@
+"""What the books last said of models and tenants, kept in memory: health and spending, from their topics."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from shared.events import Event, ModelHealthChanged, TenantSpent
+from shared.events.follow import Follower
+from shared.events.settings import KafkaSettings
+from shared.events.topics import MODEL_HEALTH, SPENDING
+
+Health = Mapping[str, ModelHealthChanged]  # by model id
+
+
+class Conditions:
+    def __init__(self) -> None:
+        self._health: dict[str, dict[str, ModelHealthChanged]] = defaultdict(dict)
+        self._spent: dict[str, TenantSpent] = {}
+
+    def followers(self, settings: KafkaSettings) -> tuple[Follower, ...]:
+        return tuple(Follower(settings, topic, self.heard) for topic in (MODEL_HEALTH, SPENDING))
+
+    def heard(self, event: Event) -> None:
+        match event:
+            case ModelHealthChanged():
+                self._health[event.tenant_id][event.model] = event
+            case TenantSpent():
+                self._spent[event.tenant_id] = event
+
+    def health(self, tenant_id: str) -> Health:
+        return self._health.get(tenant_id, {})
+
+    def spent(self, tenant_id: str) -> TenantSpent | None:
+        return self._spent.get(tenant_id)

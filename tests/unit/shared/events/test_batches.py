@@ -1,0 +1,35 @@
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
+
+from shared.events.batches import Offsets, commit_if_ours, next_offsets
+from tests.unit.shared.events.records import record
+
+
+class Consumer:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked: list[Offsets] = []
+        self._error = error
+
+    async def commit(self, offsets: Offsets) -> None:
+        self.asked.append(offsets)
+        if self._error is not None:
+            raise self._error
+
+
+def test_each_partition_goes_on_after_its_last_record() -> None:
+    records = [record("a", offset=5), record("a", offset=4), record("b", offset=0)]
+    assert next_offsets(records) == {TopicPartition("a", 3): 6, TopicPartition("b", 3): 1}
+
+
+async def test_nothing_is_committed_of_no_records() -> None:
+    consumer = Consumer()
+    await commit_if_ours(consumer, next_offsets([]))
+    assert consumer.asked == []
+
+
+@pytest.mark.parametrize("error", [CommitFailedError(), IllegalStateError(), KafkaConnectionError()])
+async def test_a_commit_that_fails_is_left_to_whoever_gets_the_batch_next(error: Exception) -> None:
+    consumer = Consumer(error)
+    await commit_if_ours(consumer, next_offsets([record("a")]))
+    assert consumer.asked == [{TopicPartition("a", 3): 18}]
