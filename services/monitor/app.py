@@ -8,14 +8,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from services.monitor import routes
+from services.monitor.feature_store import FeatureBooks
 from services.monitor.handlers import BookingHandler
-from services.monitor.heartbeats import HeartbeatReader
 from services.monitor.lag import Lag
-from services.monitor.liveness import Liveness
 from services.monitor.offsets import Offsets
 from services.monitor.prices import reference_price
 from services.monitor.recovery import Recovery
 from services.monitor.requests import RequestReader
+from services.monitor.rollup_store import RollupStore
+from services.monitor.rollups import Rollups
 from services.monitor.settings import MonitorSettings
 from services.monitor.store import MonitorStore
 from shared.access import Authenticator
@@ -24,6 +25,8 @@ from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
+from shared.events.feature_events import TOPICS as FEATURE_TOPICS
+from shared.events.feature_events import FeatureEventsHandler
 from shared.events.publisher import Publisher
 from shared.events.subscriber import make_broker, subscribe
 from shared.events.topics import ATTEMPTS, OUTCOMES
@@ -70,19 +73,21 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(broker.stop)
         booking.start(subscriber.consumer)
         lag.start(subscriber.consumer)
-        liveness = Liveness()
-        heartbeats = HeartbeatReader(settings.kafka, liveness)
+        features, feature_books = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S), FeatureBooks(pool)
+        keeper = FeatureEventsHandler(feature_books.book, publisher, RETRYABLE)
+        jobs = subscribe(features, FEATURE_TOPICS, settings.features_group, keeper.on_batch, batch=settings.batch)
+        await features.start()
+        stack.push_async_callback(features.stop)
+        keeper.start(jobs.consumer)
         offsets = Offsets(settings.kafka, settings.router_group, settings.group)
         requests = RequestReader(settings.kafka)
-        recovery = Recovery(
-            settings.instance, store, publisher, heartbeats, liveness, offsets, requests, settings.max_deliveries
-        )
-        for part in (heartbeats, offsets, requests):
+        recovery = Recovery(settings.instance, store, publisher, offsets, requests, settings.max_deliveries)
+        for part in (offsets, requests, recovery, Rollups(RollupStore(pool), publisher)):
             await part.start()
             stack.push_async_callback(part.stop)
-        recovery.start()
-        stack.push_async_callback(recovery.stop)
-        app.state.api = routes.MonitorApi(store, authenticator, lag, reference_price(settings.savings_reference))
+        app.state.api = routes.MonitorApi(
+            store, feature_books, authenticator, lag, reference_price(settings.savings_reference)
+        )
         app.state.checks = _checks(listener)
         yield
 

@@ -24,6 +24,15 @@ class Books:
     words: dict[UUID, InferenceEvent] = field(default_factory=dict)  # outcomes and settlements by event id
     late: dict[UUID, InferenceEvent] = field(default_factory=dict)  # second words within the batch
 
+    @property
+    def touched_minutes(self) -> set[tuple[str, datetime]]:
+        """Tenant and minute of each call that this batch says has ended; their sums are to be computed anew."""
+        return {
+            (row["tenant_id"], row["ended_at"].replace(second=0, microsecond=0))
+            for row in self.attempts.values()
+            if row["ended_at"] is not None
+        }
+
 
 def fold(events: Iterable[InferenceEvent]) -> Books:
     books = Books()

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import ConsumerRecord
 from opentelemetry.trace import SpanKind
 
 from services.monitor.books import fold
@@ -15,9 +14,10 @@ from services.monitor.lag import Lag
 from services.monitor.store import MonitorStore
 from shared.db.pool import RETRYABLE
 from shared.events import InferenceEvent, utc_now
+from shared.events.batches import commit_if_ours, next_offsets
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.dead_letter_limit import DeadLetterLimitError
-from shared.events.dead_letters import send_to_dlq
+from shared.events.dead_letters import dead_letter
 from shared.events.envelope import header
 from shared.events.publisher import Publisher
 from shared.events.topics import ATTEMPTS, OUTCOMES, Topic
@@ -52,9 +52,8 @@ class BookingHandler:
             await self._book(events)
         except DeadLetterLimitError as error:
             records, limit_reached = records[: records.index(error.record)], error
-        offsets = _next_offsets(records)
-        if offsets:
-            await self._commit(offsets)
+        offsets = next_offsets(records)
+        await commit_if_ours(self._consumer, offsets)
         if limit_reached is not None:
             raise limit_reached
         instruments.book_seconds.observe(time.perf_counter() - began)
@@ -80,7 +79,7 @@ class BookingHandler:
         try:
             event = decode(_TOPICS[record.topic], record.headers, record.value)
         except UnreadableMessageError as error:
-            await self._dead_letter(record, "invalid_request", str(error))
+            await dead_letter(self._publisher, record, "invalid_request", str(error))
             return None
         return event if isinstance(event, InferenceEvent) else None
 
@@ -92,7 +91,7 @@ class BookingHandler:
         except Exception as error:
             logger.exception("books.refused", events=len(events))
             if len(events) == 1:
-                await self._dead_letter(events[0][0], "internal", f"not booked: {type(error).__name__}")
+                await dead_letter(self._publisher, events[0][0], "internal", f"not booked: {type(error).__name__}")
                 return
             for one in events:
                 await self._book([one])
@@ -108,33 +107,6 @@ class BookingHandler:
             except RETRYABLE as error:
                 logger.warning("books.waiting", reason=type(error).__name__, events=len(events))
                 await asyncio.sleep(_RETRY_S)
-
-    async def _dead_letter(self, record: ConsumerRecord, error_type: str, reason: str) -> None:
-        logger.warning("message.unreadable", topic=record.topic, partition=record.partition,
-                       offset=record.offset, reason=reason)  # fmt: skip
-        while True:
-            try:
-                await send_to_dlq(self._publisher, record, error_type, reason)
-            except (KafkaError, TimeoutError) as error:
-                logger.warning("dead_letter.waiting", reason=type(error).__name__)
-                await asyncio.sleep(_RETRY_S)
-            else:
-                return
-
-    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
-        try:
-            await self._consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError, KafkaError) as error:
-            # The batch comes again, here or elsewhere, and changes nothing then.
-            logger.warning("offsets.not_committed", reason=type(error).__name__)
-
-
-def _next_offsets(records: Sequence[ConsumerRecord]) -> dict[TopicPartition, int]:
-    offsets: dict[TopicPartition, int] = {}
-    for record in records:
-        partition = TopicPartition(record.topic, record.partition)
-        offsets[partition] = max(record.offset + 1, offsets.get(partition, 0))
-    return offsets
 
 
 def _trace(records: Sequence[ConsumerRecord], began_ns: int) -> None:

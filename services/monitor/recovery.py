@@ -10,20 +10,19 @@ import time
 from datetime import datetime
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from services.monitor import orphans
-from services.monitor.heartbeats import HeartbeatReader
 from services.monitor.liveness import Liveness
 from services.monitor.offsets import Offsets
 from services.monitor.orphans import Orphan
+from services.monitor.repeat import repeat
 from services.monitor.requests import RequestReader
 from services.monitor.store import MonitorStore
-from shared.db.pool import RETRYABLE
-from shared.errors import TallygateError
-from shared.events import utc_now
+from shared.background import end_task
+from shared.events import Event, RouterHeartbeat, utc_now
+from shared.events.follow import Follower
 from shared.events.publisher import Outgoing, Publisher
-from shared.events.topics import OUTCOMES, REPLIES, REQUESTS, RESULTS
+from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)
@@ -33,36 +32,30 @@ _LOOK_EVERY_S = 1.0
 
 class Recovery:
     def __init__(
-        self, monitor_id: str, store: MonitorStore, publisher: Publisher, heartbeats: HeartbeatReader,
-        liveness: Liveness, offsets: Offsets, requests: RequestReader, max_deliveries: int,
+        self, monitor_id: str, store: MonitorStore, publisher: Publisher, offsets: Offsets, requests: RequestReader,
+        max_deliveries: int,
     ) -> None:  # fmt: skip
         self._monitor_id = monitor_id
         self._store = store
         self._publisher = publisher
-        self._heartbeats = heartbeats
-        self._liveness = liveness
+        self._heartbeats = Follower(publisher.settings, HEARTBEATS, self._heard)
+        self._liveness = Liveness()
         self._offsets = offsets
         self._requests = requests
         self._max_deliveries = max_deliveries
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="recovery")
+    async def start(self) -> None:
+        await self._heartbeats.start()
+        self._task = asyncio.create_task(repeat("recovery", self._look, _LOOK_EVERY_S), name="recovery")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
+        await self._heartbeats.stop()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._look()
-            except (*RETRYABLE, KafkaError, TallygateError) as error:
-                logger.warning("recovery.waiting", reason=type(error).__name__)
-            except Exception:
-                logger.exception("recovery.failed")
-            await asyncio.sleep(_LOOK_EVERY_S)
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, RouterHeartbeat):
+            self._liveness.heard(event.router_id, event.stopped, time.monotonic())
 
     async def _look(self) -> None:
         if not await self._heartbeats.caught_up():

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.monitor.feature_store import FeatureBooks
 from services.monitor.lag import Lag
 from services.monitor.store import MonitorStore, Span
 from services.monitor.summary import BookRows, summarize
@@ -23,8 +24,12 @@ _ERRORS_SHOWN = 20
 
 
 class MonitorApi:
-    def __init__(self, store: MonitorStore, authenticator: Authenticator, lag: Lag, reference: Price | None) -> None:
+    def __init__(
+        self, store: MonitorStore, features: FeatureBooks, authenticator: Authenticator, lag: Lag,
+        reference: Price | None,
+    ) -> None:  # fmt: skip
         self._store = store
+        self._features = features
         self._authenticator = authenticator
         self._lag = lag
         self._reference = reference
@@ -36,14 +41,16 @@ class MonitorApi:
         window = parse_window(request.query_params.get("window", "1h"))
         model = canonical_reference(request.query_params.get("model"))
         span = Span(caller.tenant_id, now - window, now, model)
-        requests, attempts, performance, errors = await asyncio.gather(
+        requests, attempts, performance, errors, features = await asyncio.gather(
             self._store.requests(span),
             self._store.attempts(span),
             self._store.performance(span),
             self._store.errors(span, _ERRORS_SHOWN),
+            self._features.summary(caller.tenant_id, span.since, span.until),
         )
         rows = BookRows(requests, attempts, performance, errors)
-        return _json(summarize(rows, now, await self._lag.seconds(), self._reference))
+        summary = summarize(rows, now, await self._lag.seconds(), self._reference)
+        return _json(summary | {"features": features})
 
     async def inference(self, request: Request) -> Response:
         caller = await self._authenticator.caller(request.headers)

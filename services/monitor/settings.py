@@ -21,6 +21,7 @@ class MonitorSettings(BaseSettings):
     log_level: str = Field(default="INFO", validation_alias="TALLYGATE_LOG_LEVEL")
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}")
     group: str = "monitor"
+    features_group: str = "monitor-features"
     router_group: str = "router"
     batch: int = 500
     max_deliveries: int = 5  # routers that may be lost with one inference before it is settled as failed

@@ -61,6 +61,10 @@ INSERT INTO monitor.late_words (event_id, inference_id, attempt_id, ce_type, bod
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
 
+_TOUCH = """
+INSERT INTO monitor.touched_minutes (tenant_id, minute) SELECT * FROM unnest($1::text[], $2::timestamptz[])
+"""
+
 # Inferences of the window ($2..$3) that are settled; with $4, those that called that model.
 _SETTLED = """
 WITH settled AS MATERIALIZED (
@@ -149,6 +153,8 @@ class MonitorStore:
             late = dict(books.late)
             late |= await _merged(connection, _MERGE_ATTEMPTS, books.attempts, "outcome_event_id", books)
             late |= await _merged(connection, _MERGE_INFERENCES, books.inferences, "settlement_event_id", books)
+            if touched := books.touched_minutes:
+                await connection.execute(_TOUCH, *zip(*touched, strict=True))
             if late:
                 await connection.executemany(_LATE, [_late_row(event, now) for event in late.values()])
         return len(late)

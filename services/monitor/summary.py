@@ -10,6 +10,8 @@ from shared.registry import Price
 from shared.registry.models import CUSTOM_PREFIX
 
 Row = Mapping[str, Any]
+# What was accepted and did not succeed has failed; what was rejected was never accepted.
+_COUNTED_AS = {"completed": "succeeded", "rejected": "rejected"}
 
 
 class BookRows(NamedTuple):
@@ -41,9 +43,9 @@ def _requests(rows: Sequence[Row]) -> dict[str, Any]:
     by_endpoint: Counter[str] = Counter()
     by_error: Counter[str] = Counter()
     for row in rows:
-        n, succeeded = row["n"], row["settlement"] == "completed"
+        n = row["n"]
         by_settlement[row["settlement"]] += n
-        by_model[row["model"]].update(total=n, **{"succeeded" if succeeded else "failed": n})
+        by_model[row["model"]].update(total=n, **{_COUNTED_AS.get(row["settlement"], "failed"): n})
         if row["server_address"]:
             by_endpoint[row["server_address"]] += n
         if row["error_type"]:
@@ -61,7 +63,7 @@ def _requests(rows: Sequence[Row]) -> dict[str, Any]:
         "fallbacks": sum(row["fallbacks"] for row in rows),
         "failure_rate": round(failed / total, 6) if total else 0.0,
         "by_model": {
-            model: {name: counts[name] for name in ("total", "succeeded", "failed")}
+            model: {name: counts[name] for name in ("total", "succeeded", "failed", "rejected")}
             for model, counts in by_model.items()
         },
         "by_endpoint": dict(by_endpoint),
@@ -111,22 +113,14 @@ def _costs(rows: Iterable[Row], reference: Price | None) -> dict[str, float]:
 
 
 def _calls_by_model(rows: Iterable[Row]) -> list[ModelCalls]:
-    ended: Counter[str] = Counter()
+    succeeded: Counter[str] = Counter()
     errors: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        if row["outcome"] is not None:
-            ended[row["model"]] += row["n"]
+        if row["outcome"] == "succeeded":
+            succeeded[row["model"]] += row["n"]
         if row["error_type"]:
             errors[row["model"]][row["error_type"]] += row["n"]
-    return [
-        ModelCalls(
-            model,
-            total,
-            errors[model].total(),
-            next((name for name, _ in errors[model].most_common(1)), None),
-        )
-        for model, total in ended.items()
-    ]
+    return [ModelCalls.counted(model, succeeded[model], errors[model]) for model in sorted(succeeded.keys() | errors)]
 
 
 def _error(row: Row) -> dict[str, Any]:

@@ -128,6 +128,12 @@ def test_what_is_no_word_on_a_call_is_not_booked() -> None:
     assert fold([requested()]) == Books()
 
 
+def test_the_minutes_in_which_calls_ended_are_touched_once() -> None:
+    events = [ended(attempt_id=new_id(), ended_at=NOW + timedelta(seconds=s)) for s in (0, 59.999, 60)]
+    minutes = {("acme", NOW), ("acme", NOW + timedelta(minutes=1))}
+    assert fold([*events, started(), settled()]).touched_minutes == minutes
+
+
 def test_every_row_has_every_column() -> None:
     for events in ([started()], [ended()], [settled()], [started(), ended(), settled()]):
         books = fold(events)

@@ -2,6 +2,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.monitor.summary import BookRows, summarize
 from shared.registry import Price
@@ -62,15 +64,30 @@ def test_requests_are_counted_by_model_endpoint_and_error() -> None:
             request("failed", 1, error_type="rate_limited", server_address="gpu:8000"),
             request(model="openai:b", server_address="host:443", n=4),
             request("expired", model="auto", server_address=None, error_type="expired"),
+            request("cancelled", model="auto", server_address=None, error_type="cancelled"),
+            request("rejected", n=3, server_address=None, error_type="too_many_requests"),
         ]
     )["requests"]
     assert told["by_model"] == {
-        "custom:m": {"total": 4, "succeeded": 2, "failed": 2},
-        "openai:b": {"total": 4, "succeeded": 4, "failed": 0},
-        "auto": {"total": 1, "succeeded": 0, "failed": 1},
+        "custom:m": {"total": 7, "succeeded": 2, "failed": 2, "rejected": 3},
+        "openai:b": {"total": 4, "succeeded": 4, "failed": 0, "rejected": 0},
+        "auto": {"total": 2, "succeeded": 0, "failed": 2, "rejected": 0},
     }
     assert told["by_endpoint"] == {"h:80": 3, "gpu:8000": 1, "host:443": 4}
-    assert told["by_error_type"] == {"rate_limited": 2, "expired": 1}
+    assert told["by_error_type"] == {"rate_limited": 2, "expired": 1, "cancelled": 1, "too_many_requests": 3}
+
+
+SETTLEMENTS = st.sampled_from(["completed", "failed", "rejected", "expired", "cancelled"])
+
+
+@given(st.lists(st.tuples(SETTLEMENTS, st.integers(1, 9), st.sampled_from(["custom:m", "openai:b"]))))
+def test_every_request_of_a_model_is_counted_as_one_thing(rows: list[tuple[str, int, str]]) -> None:
+    told = summary([request(settlement, n, model=model) for settlement, n, model in rows])["requests"]
+    parts = ("succeeded", "failed", "rejected")
+    for counts in told["by_model"].values():
+        assert counts["total"] == sum(counts[name] for name in parts)
+    for name in ("total", *parts):
+        assert told[name] == sum(counts[name] for counts in told["by_model"].values())
 
 
 def test_fallbacks_are_counted() -> None:
@@ -138,6 +155,16 @@ def test_health_is_judged_by_calls_that_have_ended_and_their_main_error() -> Non
     assert told == {
         "status": "degraded", "issues": ["custom:m: 3 of 7 calls failed, most of them rate_limited"],
     }  # fmt: skip
+
+
+def test_what_the_caller_or_a_router_did_is_no_failure_of_the_model() -> None:
+    told = summary(
+        attempts=[
+            attempt("failed", 50, error_type="invalid_request"),
+            attempt("failed", 50, error_type="router_lost"),
+        ]
+    )["health"]
+    assert told == {"status": "healthy", "issues": []}
 
 
 def test_the_lag_is_told() -> None:
