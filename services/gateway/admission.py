@@ -1,19 +1,23 @@
 """Pure: is this request one that we take? Bytes and headers in, values out, or a TallygateError that says why not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from services.gateway.schemas import ChatBody
+from services.gateway.schemas import OUR_CHAT_FIELDS, ChatBody
 from shared.errors import TallygateError
+from shared.events import RoutingOptions
+from shared.policies import POLICIES
 from shared.registry import Model, TenantModels, canonical_reference
+from shared.registry.terms import matches
 
 DEADLINE_HEADER = "x-tallygate-deadline-s"
 NO_FALLBACK_HEADER = "x-tallygate-no-fallback"
+POLICY_HEADER = "x-tallygate-policy"
 
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 
@@ -32,8 +36,7 @@ class Admitted:
     model: str | None
     accepted_at: datetime
     deadline_at: datetime
-    no_fallback: bool = False
-    allow_inactive: bool = False
+    options: RoutingOptions = field(default_factory=RoutingOptions)
 
     @property
     def remaining_s(self) -> float:
@@ -77,22 +80,34 @@ def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, limits: L
     if chat.stream:
         raise InvalidBodyError("streaming is not available yet; send stream: false", "stream")
     deadline_s = min(_deadline_s(chat, headers) or limits.default_deadline_s, limits.max_deadline_s)
-    if chat.deadline_s is not None:
-        body = orjson.dumps({name: value for name, value in fields.items() if name != "deadline_s"})
+    if OUR_CHAT_FIELDS & fields.keys():
+        body = orjson.dumps({name: value for name, value in fields.items() if name not in OUR_CHAT_FIELDS})
     return Admitted(
         body=body,
         model=chat.model,
         accepted_at=now,
         deadline_at=now + timedelta(seconds=deadline_s),
-        no_fallback=headers.get(NO_FALLBACK_HEADER, "").lower() in {"1", "true", "yes"},
+        options=routing_options(chat, headers),
     )
 
 
-def known_model(models: TenantModels, reference: str | None) -> Model | None:
-    """The model that was named, None for auto. Raises `model_not_found` (404) or `no_model_available`."""
+def routing_options(chat: ChatBody, headers: Mapping[str, str]) -> RoutingOptions:
+    """The body's word comes before the headers'."""
+    by_header = headers.get(NO_FALLBACK_HEADER, "").lower() in {"1", "true", "yes"}
+    policy = chat.policy or headers.get(POLICY_HEADER) or None
+    if policy is not None and policy not in POLICIES:
+        raise InvalidBodyError(f"header {POLICY_HEADER} must be one of {', '.join(POLICIES)}", POLICY_HEADER)
+    return RoutingOptions(policy=policy, no_fallback=by_header if chat.no_fallback is None else chat.no_fallback)
+
+
+def known_model(models: TenantModels, reference: str | None, allowed: tuple[str, ...] | None = None) -> Model | None:
+    """The model that was named, None for auto. Raises TallygateError when it is plain that none can be used.
+
+    allowed: patterns of the models that the caller's key may use.
+    """
     model_id = canonical_reference(reference)
     if model_id is None:
-        if not models.provider and not any(model.is_active for model in models.custom.values()):
+        if not any(model.is_active for model in models.all):
             raise TallygateError("no_model_available", "no model is registered and no provider is configured")
         return None
     model = models.get(model_id)
@@ -101,13 +116,23 @@ def known_model(models: TenantModels, reference: str | None) -> Model | None:
             "model_not_found",
             f"there is no model {model_id!r} here",
             http_status=404,
-            tips=(_known_ids(models), "List what you can use: tallygate models list (GET /v1/models)"),
+            tips=(_known_ids(models, allowed), "List what you can use: tallygate models list (GET /v1/models)"),
         )
+    if allowed is not None and not matches(allowed, model_id):
+        raise TallygateError(
+            "permission_denied",
+            f"this API key may not use {model_id}; it may use {', '.join(allowed) or 'no model'}",
+            http_status=403,
+            title="Your API key may not use this model",
+            tips=("Use another key, or ask your operator for one that may: tallygate keys create --model <pattern>",),
+        )
+    if not model.is_custom and not models.terms.allows_provider_model(model_id):
+        raise TallygateError("provider_not_allowed", f"your tenant's plan does not allow {model_id}")
     return model
 
 
-def _known_ids(models: TenantModels) -> str:
-    known = [*models.custom, *models.provider]
+def _known_ids(models: TenantModels, allowed: tuple[str, ...] | None) -> str:
+    known = [model.id for model in models.all if allowed is None or matches(allowed, model.id)]
     return f"You can use: {', '.join(known[:10])}" if known else "Register a model first: tallygate models add"
 
 
@@ -129,6 +154,17 @@ def _deadline_s(chat: ChatBody, headers: Mapping[str, str]) -> float | None:
 def _invalid(error: ValidationError) -> InvalidBodyError:
     """Names up to three fields and what is wrong with each; never repeats what was sent."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    fields = [(".".join(str(part) for part in one["loc"]), one["msg"]) for one in found[:3]]
+    fields = [(_param(one["loc"]), one["msg"]) for one in found[:3]]
     more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
     return InvalidBodyError("; ".join(f"{name}: {wrong}" for name, wrong in fields) + more, fields[0][0])
+
+
+def _param(place: tuple[int | str, ...]) -> str:
+    """`messages[0].content`, as OpenAI writes it. pydantic also names the branch of a union, as if it were a field."""
+    path = ""
+    for part in place:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif "[" not in part and part not in {"str", "constrained-str", "CodebaseFile"}:
+            path += f".{part}"
+    return path.removeprefix(".")

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from services.gateway import edge
 from services.gateway.bootstrap import admit_bootstrap_key
 from services.gateway.doorkeeper import Doorkeeper
+from services.gateway.feature_store import FEATURES_CHANNEL, FeatureStore
+from services.gateway.feature_watch import FeatureWatch, FeatureWorkers
 from services.gateway.gateway import Gateway
 from services.gateway.handlers import ReplyHandler, ResultHandler
 from services.gateway.inferences import Inferences
@@ -23,26 +25,32 @@ from services.gateway.results import Results
 from services.gateway.retention import Retention
 from services.gateway.routes import ROUTERS
 from services.gateway.settings import GatewaySettings
-from services.gateway.store import RESULTS_CHANNEL, GatewayStore
+from services.gateway.store import RESULTS_CHANNEL, WAITABLE, GatewayStore
+from services.gateway.tenant_store import TenantStore
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
+from shared.events.feature_events import TOPICS as FEATURE_TOPICS
+from shared.events.feature_events import FeatureEventsHandler
+from shared.events.follow import Follower
 from shared.events.publisher import Publisher
 from shared.events.replies import ReplyReader
 from shared.events.settings import KafkaSettings
 from shared.events.subscriber import make_broker, subscribe
-from shared.events.topics import RESULTS
+from shared.events.topics import FEATURE_WORKERS, RESULTS, Topic
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
+from shared.selection import Conditions
 from shared.telemetry.health import Checks, health_routes
 from shared.telemetry.traces import tracing
 
 _RESULTS_GROUP = "gateway-results"
-_RESULTS_BATCH = 200
+_FEATURES_GROUP = "gateway-features"
+_KEPT_BATCH = 200
 _GRACEFUL_TIMEOUT_S = 5.0  # a batch of results in hand is stored and committed
 _STALE_AFTER_S = 1.0  # a gateway that has not published by its timeout and this long after it is dead
 
@@ -91,12 +99,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         results = Results(store, pending)
         results.start()
         stack.push_async_callback(results.stop)
+        feature_watch, feature_workers, features = FeatureWatch(), FeatureWorkers(), FeatureStore(pool)
         listener = Listener(
             settings.database.dsn(),
             {
                 REGISTRY_CHANNEL: registry.changed,
                 KEYS_CHANNEL: authenticator.changed,
                 RESULTS_CHANNEL: results.changed,
+                FEATURES_CHANNEL: feature_watch.changed,
             },
         )
         listener.start()
@@ -109,13 +119,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         replies = ReplyReader(kafka, settings.partition, ReplyHandler(pending).on_reply)
         await replies.start()
         stack.push_async_callback(replies.stop)
-        await _keep_results(stack, kafka, ResultHandler(store, publisher))
+        await _keep(stack, kafka, (RESULTS,), _RESULTS_GROUP, ResultHandler(store, publisher))
+        keeper = FeatureEventsHandler(features.keep, publisher, WAITABLE)
+        await _keep(stack, kafka, FEATURE_TOPICS, _FEATURES_GROUP, keeper)
         retention = Retention(store, settings.result_retention_s)
         queue_age = QueueAge(kafka, settings.router_group)
         rejections = Rejections(publisher, settings.instance)
         for part in (retention, queue_age, rejections):
             part.start()
             stack.push_async_callback(part.stop)
+        conditions = Conditions()
+        workers = Follower(kafka, FEATURE_WORKERS, feature_workers.heard)
+        for follower in (*conditions.followers(kafka), workers):
+            await follower.start()
+            stack.push_async_callback(follower.stop)
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
         stack.push_async_callback(monitor.close)
 
@@ -123,16 +140,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         once = Once(store, results, inferences, settings.publish_timeout_s + _STALE_AFTER_S)
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
         app.state.gateway = Gateway(
-            settings, ring, store, registry, authenticator, pending, inferences, once, doorkeeper, rejections, monitor
-        )
+            settings, ring, settings.guard.guard(), store, TenantStore(pool), features, registry, conditions,
+            authenticator, pending, inferences, once, doorkeeper, rejections, publisher, feature_watch, feature_workers,
+            monitor,
+        )  # fmt: skip
         app.state.checks = _checks(publisher, replies, registry, doorkeeper)
         yield
 
 
-async def _keep_results(stack: AsyncExitStack, kafka: KafkaSettings, handler: ResultHandler) -> None:
-    """All gateways together store each result once."""
+async def _keep(
+    stack: AsyncExitStack, kafka: KafkaSettings, topics: tuple[Topic, ...], group: str,
+    handler: ResultHandler | FeatureEventsHandler,
+) -> None:  # fmt: skip
+    """All gateways together store each event once."""
     broker = make_broker(kafka, _GRACEFUL_TIMEOUT_S)
-    subscriber = subscribe(broker, (RESULTS,), _RESULTS_GROUP, handler.on_batch, batch=_RESULTS_BATCH)
+    subscriber = subscribe(broker, topics, group, handler.on_batch, batch=_KEPT_BATCH)
     await broker.start()
     stack.push_async_callback(broker.stop)
     handler.start(subscriber.consumer)

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from services.gateway.store import GatewayStore
+from services.gateway.store import GatewayStore, NewKey
 from shared.access import SCOPES, ApiKey, hash_key
 
 
 async def admit_bootstrap_key(store: GatewayStore, key: ApiKey | None, tenant_id: str) -> None:
     if key is not None:
-        await store.add_key(key.key_id, tenant_id, hash_key(key.text), SCOPES, "bootstrap admin", datetime.now(UTC))
+        made = NewKey(key.key_id, tenant_id, hash_key(key.text), SCOPES, "bootstrap admin")
+        await store.add_key(made, None, datetime.now(UTC))

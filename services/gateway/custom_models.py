@@ -1,10 +1,7 @@
 """Pure: from what a tenant sends to what is stored, and on to what is shown. Secrets go in sealed, never out."""
 
-import ipaddress
-import re
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -12,12 +9,15 @@ import orjson
 from services.gateway.admission import InvalidBodyError
 from services.gateway.schemas import CustomModelChange, CustomModelCreate
 from services.gateway.store import StoredModel
-from shared.crypto import KeyRing, SealedContext, seal
-from shared.registry import Model, WireFormat
+from shared.crypto import KeyRing, open_sealed, seal
+from shared.errors import TallygateError
+from shared.guard import Guard
+from shared.registry import WireFormat
 from shared.registry.models import CUSTOM_PREFIX, base_url
+from shared.registry.secrets import custom_headers_context, custom_key_context
 
-_WIRE_FORMATS: dict[str, WireFormat] = {"openai-compatible": "openai", "anthropic-compatible": "anthropic"}
-_PROVIDERS = {wire: provider for provider, wire in _WIRE_FORMATS.items()}
+WIRE_FORMATS: dict[str, WireFormat] = {"openai-compatible": "openai", "anthropic-compatible": "anthropic"}
+PROVIDERS = {wire: provider for provider, wire in WIRE_FORMATS.items()}
 
 
 def model_name_of(model_id: str) -> str:
@@ -26,7 +26,7 @@ def model_name_of(model_id: str) -> str:
 
 
 def stored_model(ring: KeyRing, tenant_id: str, body: CustomModelCreate) -> StoredModel:
-    wire_format = _WIRE_FORMATS[body.provider]
+    wire_format = WIRE_FORMATS[body.provider]
     return StoredModel(
         model_id=body.model_id,
         model_name=body.model_name or body.model_id,
@@ -36,10 +36,12 @@ def stored_model(ring: KeyRing, tenant_id: str, body: CustomModelCreate) -> Stor
         sealed_api_key=_sealed_key(ring, tenant_id, body.model_id, body.api_key),
         sealed_headers=_sealed_headers(ring, tenant_id, body.model_id, body.headers),
         config=body.config,
+        capabilities=body.capabilities.model_dump(exclude_unset=True),
         context_window=body.context_window,
         max_concurrency=body.max_concurrency,
         price=body.price.model_dump() if body.price else None,
         timeout_s=body.timeout_s,
+        weight=body.weight,
         is_active=body.is_active,
     )
 
@@ -48,13 +50,15 @@ def changed_model(ring: KeyRing, tenant_id: str, row: asyncpg.Record, body: Cust
     """The row with what was sent put in its place; what was not sent stays."""
     model = StoredModel(*(row[name] for name in StoredModel._fields))
     sent = body.model_fields_set
-    wire_format = _WIRE_FORMATS[body.provider] if body.provider else model.wire_format
+    wire_format = WIRE_FORMATS[body.provider] if body.provider else model.wire_format
     values: dict[str, Any] = {"wire_format": wire_format}
-    for name in ("description", "config", "context_window", "max_concurrency", "timeout_s", "is_active"):
+    for name in ("description", "config", "context_window", "max_concurrency", "timeout_s", "weight", "is_active"):
         if name in sent:
             values[name] = getattr(body, name)
     if "model_name" in sent:
         values["model_name"] = body.model_name or model.model_id
+    if "capabilities" in sent:
+        values["capabilities"] = body.capabilities.model_dump(exclude_unset=True)
     if "price" in sent:
         values["price"] = body.price.model_dump() if body.price else None
     if "api_key" in sent:
@@ -73,64 +77,40 @@ def public_model(row: asyncpg.Record) -> dict[str, Any]:
         "model_id": row["model_id"],
         "model_name": row["model_name"],
         "description": row["description"],
-        "provider": _PROVIDERS[row["wire_format"]],
+        "provider": PROVIDERS[row["wire_format"]],
         "endpoint_url": row["endpoint_url"],
         "has_api_key": row["sealed_api_key"] is not None,
         "has_headers": row["sealed_headers"] is not None,
         "config": row["config"],
+        "capabilities": row["capabilities"],
         "context_window": row["context_window"],
         "max_concurrency": row["max_concurrency"],
         "price": row["price"],
         "timeout_s": row["timeout_s"],
+        "weight": row["weight"],
         "is_active": row["is_active"],
         "created_at": _iso(row["created_at"]),
         "updated_at": _iso(row["updated_at"]),
     }
 
 
-def listed_model(model: Model) -> dict[str, Any]:
-    """One entry of GET /api/models/list."""
-    return {
-        "id": model.id,
-        "kind": "custom" if model.is_custom else "provider",
-        "owner": model.tenant_id if model.is_custom else model.provider_name,
-        "provider": model.provider_name,
-        "server_address": model.server_address,
-        "upstream_model": model.upstream_model,
-        "context_window": model.context_window,
-        "price": model.price.model_dump() if model.price else None,
-        "usable": model.is_active,
-        "reason": None if model.is_active else "it is not active; PATCH it with is_active: true",
-    }
+def opened_secrets(ring: KeyRing, tenant_id: str, row: asyncpg.Record) -> tuple[str | None, dict[str, str]]:
+    """Key and headers of a stored model. Raises UnreadableSecretError."""
+    key, headers = row["sealed_api_key"], row["sealed_headers"]
+    opened_key = key and open_sealed(ring, custom_key_context(tenant_id, row["model_id"]), key).decode()
+    opened = headers and open_sealed(ring, custom_headers_context(tenant_id, row["model_id"]), headers)
+    return opened_key, orjson.loads(opened) if opened else {}
 
 
 def checked_endpoint(endpoint_url: str, wire_format: WireFormat) -> str:
-    """The base URL, or an InvalidBodyError that says what is wrong with it."""
+    """The base URL, or an InvalidBodyError that says what is wrong with it. Where it leads is asked by the guard."""
+    base = base_url(endpoint_url, wire_format)
     try:
-        parts = urlsplit(endpoint_url.strip())
-        port = parts.port
-    except ValueError as error:
-        raise InvalidBodyError(f"endpoint_url: {error}", "endpoint_url") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidBodyError("endpoint_url must look like https://host/v1", "endpoint_url")
-    if "@" in parts.netloc:
-        raise InvalidBodyError("endpoint_url must not hold credentials; use api_key or headers", "endpoint_url")
-    if "?" in endpoint_url or "#" in endpoint_url:
-        raise InvalidBodyError("endpoint_url must not have a query or fragment", "endpoint_url")
-    if port == 0 or not _is_host(parts.hostname) or not endpoint_url.isprintable():
-        raise InvalidBodyError("endpoint_url does not name a valid host and port", "endpoint_url")
-    return base_url(endpoint_url, wire_format)
-
-
-def _is_host(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        try:
-            return re.fullmatch(rb"[A-Za-z0-9._-]+", host.encode("idna")) is not None
-        except UnicodeError:
-            return False
-    return True
+        for url in (endpoint_url.strip(), base):  # the path that is cut off may have been the host
+            Guard.check_url(url)
+    except TallygateError as error:
+        raise InvalidBodyError(error.failure.detail, "endpoint_url") from None
+    return base
 
 
 def _as_wire(wire_format: str) -> WireFormat:
@@ -140,13 +120,13 @@ def _as_wire(wire_format: str) -> WireFormat:
 def _sealed_key(ring: KeyRing, tenant_id: str, model_id: str, api_key: str | None) -> str | None:
     if not api_key:
         return None
-    return seal(ring, SealedContext(tenant_id, "model_api_key", model_id), api_key.encode())
+    return seal(ring, custom_key_context(tenant_id, model_id), api_key.encode())
 
 
 def _sealed_headers(ring: KeyRing, tenant_id: str, model_id: str, headers: dict[str, str]) -> str | None:
     if not headers:
         return None
-    return seal(ring, SealedContext(tenant_id, "model_headers", model_id), orjson.dumps(headers))
+    return seal(ring, custom_headers_context(tenant_id, model_id), orjson.dumps(headers))
 
 
 def _iso(at: datetime) -> str:

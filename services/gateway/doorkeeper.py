@@ -4,8 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from services.gateway.limits import Bucket, Granted, Load, LoadLimits, decide, refilled, shedding
+from services.gateway.limits import Bucket, Granted, Load, LoadLimits, decide, of_tenant, refilled, shedding
 from shared.errors import Failure
+from shared.registry import Terms
 
 _BUCKETS = 10_000  # more are looked through for full ones, which need not be remembered
 
@@ -23,12 +24,12 @@ class Doorkeeper:
         """Why everybody is turned away at the moment."""
         return shedding(self._limits, self._queue_age_s())
 
-    def enter(self, tenant_id: str) -> Failure | None:
+    def enter(self, tenant_id: str, terms: Terms) -> Failure | None:
         """Why not; or None, and then `leave` must follow."""
         now_s = time.monotonic()
         bucket = self._buckets.get(tenant_id)
         load = Load(self._in_flight, self._tenants[tenant_id], bucket, self._queue_age_s())
-        decision = decide(self._limits, load, now_s)
+        decision = decide(of_tenant(self._limits, terms), load, now_s)
         if not isinstance(decision, Granted):
             return decision.failure
         if decision.bucket is not None:

@@ -56,8 +56,8 @@ def asks_to_cancel(request: Request) -> bool:
     return request.headers.get(CANCEL_HEADER, "").lower() in {"1", "true", "yes"}
 
 
-def error_response(request: Request, told: Failure, error: Exception | None = None) -> Response:
-    """On /v1 the OpenAI error object, elsewhere problem+json; the same members in both."""
+def error_response(request: Request, told: Failure, error: Exception | None = None, **members: Any) -> Response:
+    """On /v1 the OpenAI error object, elsewhere problem+json; the same members in both, and `members` in the latter."""
     inference_id: str | None = None
     attempts: tuple[dict[str, Any], ...] = ()
     headers = render.headers(told)
@@ -70,7 +70,7 @@ def error_response(request: Request, told: Failure, error: Exception | None = No
     if request.url.path.startswith("/v1"):
         body = render.openai_error(told, inference_id=inference_id, attempts=attempts, param=param)
         return json_response(body, told.http_status, headers)
-    body = render.problem(told, inference_id=inference_id, attempts=attempts, param=param)
+    body = render.problem(told, inference_id=inference_id, attempts=attempts, param=param) | members
     if request.url.path.startswith("/api/codebase"):
         body["success"] = False
     return Response(orjson.dumps(body), told.http_status, headers, "application/problem+json")

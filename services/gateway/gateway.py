@@ -18,6 +18,8 @@ from services.gateway.admission import (
 )
 from services.gateway.doorkeeper import Doorkeeper
 from services.gateway.edge import asks_to_cancel, caller_left, read_body, traceparent
+from services.gateway.feature_store import FeatureStore
+from services.gateway.feature_watch import FeatureWatch, FeatureWorkers
 from services.gateway.idempotency import idempotency_key
 from services.gateway.inferences import Answer, Inferences, Order
 from services.gateway.once import Once
@@ -25,24 +27,36 @@ from services.gateway.pending import Pending
 from services.gateway.rejections import Rejections
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import GatewayStore
+from services.gateway.tenant_store import TenantStore
 from shared.access import Authenticator, Caller, Scope
 from shared.crypto import KeyRing
-from shared.errors import TallygateError
+from shared.errors import Failure, TallygateError
+from shared.events.publisher import Publisher
+from shared.guard import Guard
 from shared.registry import Registry, TenantModels
+from shared.selection import Conditions
+from shared.selection.budgets import over_budget
 
 
 @dataclass(frozen=True)
 class Gateway:
     settings: GatewaySettings
     ring: KeyRing
+    guard: Guard
     store: GatewayStore
+    tenants: TenantStore
+    features: FeatureStore
     registry: Registry
+    conditions: Conditions
     authenticator: Authenticator
     pending: Pending
     inferences: Inferences
     once: Once
     doorkeeper: Doorkeeper
     rejections: Rejections
+    publisher: Publisher
+    feature_watch: FeatureWatch
+    feature_workers: FeatureWorkers
     monitor: aiohttp.ClientSession
 
     @property
@@ -75,7 +89,7 @@ class Gateway:
         body: as it was sent; with an Idempotency-Key, the same body gets the same answer.
         """
         key = idempotency_key(request.headers, caller.tenant_id, request.url.path, body)
-        if (told := self.doorkeeper.enter(caller.tenant_id)) is not None:
+        if (told := self._refusal(caller)) is not None:
             raise self.rejections.rejected(caller, admitted, told)
         try:
             order = await self._order(request, caller, admitted)
@@ -83,14 +97,26 @@ class Gateway:
         finally:
             self.doorkeeper.leave(caller.tenant_id)
 
+    def may_begin(self, caller: Caller) -> None:
+        """For jobs, which take their time elsewhere. Raises TallygateError when the tenant may not send anything."""
+        if (told := self._refusal(caller)) is not None:
+            raise TallygateError.of(told)
+        self.doorkeeper.leave(caller.tenant_id)
+
+    def _refusal(self, caller: Caller) -> Failure | None:
+        """Why the tenant may not send anything now. None: it may, and `doorkeeper.leave` must follow."""
+        terms = self.registry.of(caller.tenant_id).terms
+        over = over_budget(terms, self.conditions.spent(caller.tenant_id), datetime.now(UTC))
+        return over or self.doorkeeper.enter(caller.tenant_id, terms)
+
     async def _order(self, request: Request, caller: Caller, admitted: Admitted) -> Order:
         models = self.models(caller)
         try:
-            known_model(models, admitted.model)
+            known_model(models, admitted.model, caller.allowed_models)
         except TallygateError:
             # Another gateway may have registered it a moment ago.
             models = await self.registry.refresh(caller.tenant_id)
-            known_model(models, admitted.model)
+            known_model(models, admitted.model, caller.allowed_models)
         left = partial(caller_left, request) if asks_to_cancel(request) else None
         return Order(caller, admitted, models.version, traceparent(request), left)
 

@@ -1,20 +1,20 @@
 """What the gateway hears on Kafka: replies, and results that are to be kept."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import ConsumerRecord
 from opentelemetry.trace import SpanKind
 
 from services.gateway.pending import Pending
 from services.gateway.store import WAITABLE, GatewayStore, StoredResult
 from shared.events import InferenceEvent, ReplyCompleted, ReplyFailed, utc_now
+from shared.events.batches import commit_if_ours, next_offsets
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.dead_letter_limit import DeadLetterLimitError
-from shared.events.dead_letters import send_to_dlq
+from shared.events.dead_letters import dead_letter
 from shared.events.envelope import header
 from shared.events.publisher import Publisher
 from shared.events.topics import REPLIES, RESULTS
@@ -73,7 +73,7 @@ class ResultHandler:
                 break
         if results:
             await self._store_all(results)
-        await self._commit(_next_offsets(records))
+        await commit_if_ours(self._consumer, next_offsets(records))
         if limit_reached is not None:
             raise limit_reached
 
@@ -82,7 +82,7 @@ class ResultHandler:
         try:
             event = decode(RESULTS, record.headers, record.value)
         except UnreadableMessageError as error:
-            await self._dead_letter(record, str(error))
+            await dead_letter(self._publisher, record, "invalid_request", str(error))
             return []
         if not isinstance(event, InferenceEvent):
             return []
@@ -98,31 +98,3 @@ class ResultHandler:
                 await asyncio.sleep(_RETRY_S)
             else:
                 return
-
-    async def _dead_letter(self, record: ConsumerRecord, reason: str) -> None:
-        logger.warning("result.unreadable", partition=record.partition, offset=record.offset, reason=reason)
-        while True:
-            try:
-                await send_to_dlq(self._publisher, record, "invalid_request", reason)
-            except (KafkaError, TimeoutError) as error:
-                logger.warning("dead_letter.waiting", reason=type(error).__name__)
-                await asyncio.sleep(_RETRY_S)
-            else:
-                return
-
-    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
-        if not offsets:
-            return
-        try:
-            await self._consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError, KafkaError) as error:
-            # The batch comes again, here or elsewhere, and changes nothing then.
-            logger.warning("offsets.not_committed", reason=type(error).__name__)
-
-
-def _next_offsets(records: Iterable[ConsumerRecord]) -> dict[TopicPartition, int]:
-    offsets: dict[TopicPartition, int] = {}
-    for record in records:
-        partition = TopicPartition(record.topic, record.partition)
-        offsets[partition] = max(record.offset + 1, offsets.get(partition, 0))
-    return offsets

@@ -13,7 +13,7 @@ from services.gateway.pending import Accepted, Pending, Reply
 from shared.access import Caller
 from shared.crypto import KeyRing, SealedContext, open_sealed, seal
 from shared.errors import Failure, TallygateError, failure
-from shared.events import CancelRequested, InferenceRequested, ReplyCompleted, ReplyFailed, RoutingOptions, new_id
+from shared.events import CancelRequested, InferenceRequested, ReplyCompleted, ReplyFailed, new_id
 from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import CANCELLATIONS, REQUESTS
 
@@ -121,7 +121,7 @@ class Inferences:
             tenant_id=caller.tenant_id,
             request_model=admitted.model,
             sealed_input=seal(self._ring, context, admitted.body),
-            options=RoutingOptions(no_fallback=admitted.no_fallback, allow_inactive=admitted.allow_inactive),
+            options=admitted.options.model_copy(update={"allowed_models": caller.allowed_models}),
             api_key_id=caller.key_id,
             registry_version=order.registry_version,
             reply_partition=self._reply_partition,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.errors import Failure, failure
+from shared.registry import Terms
 
 _TENANT_WAIT_S = 1.0  # for a place to become free
 _FULL_WAIT_S = 1.0
@@ -50,6 +51,15 @@ class Granted:
 @dataclass(frozen=True, slots=True)
 class Rejected:
     failure: Failure
+
+
+def of_tenant(limits: LoadLimits, terms: Terms) -> LoadLimits:
+    """The deployment's limits, with the tenant's own in their place."""
+    return limits._replace(
+        tenant_rate_per_s=limits.tenant_rate_per_s if terms.rate_per_s is None else terms.rate_per_s,
+        tenant_burst=limits.tenant_burst if terms.burst is None else terms.burst,
+        tenant_max_in_flight=limits.tenant_max_in_flight if terms.max_in_flight is None else terms.max_in_flight,
+    )
 
 
 def decide(limits: LoadLimits, load: Load, now_s: float) -> Granted | Rejected:

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.gateway.waiting_room import WaitingRoom
+from shared.background import end_task
 from shared.events.settings import KafkaSettings
 from shared.events.topics import REQUESTS
 
@@ -31,9 +32,7 @@ class QueueAge:
         self._task = asyncio.create_task(self._run(), name="queue-age")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
 
     async def _run(self) -> None:
         """With connections of its own, made anew when they fail."""

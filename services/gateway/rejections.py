@@ -8,6 +8,7 @@ import structlog
 from services.gateway.admission import Admitted
 from services.gateway.inferences import InferenceFailedError
 from shared.access import Caller
+from shared.background import end_task
 from shared.errors import Failure, TallygateError
 from shared.events import InferenceSettled, new_id, utc_now
 from shared.events.publisher import Outgoing, Publisher
@@ -36,8 +37,7 @@ class Rejections:
         """What waits is still published, if the broker takes it at once."""
         if self._task is not None:
             await asyncio.wait((asyncio.ensure_future(self._waiting.join()),), timeout=_LAST_WORDS_S)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_task(self._task)
 
     def rejected(self, caller: Caller, admitted: Admitted, told: Failure) -> InferenceFailedError:
         """What the caller is told; it will be on record under the id that it names."""

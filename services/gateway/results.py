@@ -10,6 +10,7 @@ import structlog
 
 from services.gateway.pending import Pending, Reply
 from services.gateway.store import WAITABLE, GatewayStore, StoredResult
+from shared.background import end_task
 from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE
@@ -35,9 +36,7 @@ class Results:
         self._task = asyncio.create_task(self._run(), name="results")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
 
     @contextmanager
     def expect(self, inference_id: UUID) -> Iterator[asyncio.Future[Reply]]:

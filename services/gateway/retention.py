@@ -1,4 +1,4 @@
-"""Idempotency keys and stored results are forgotten when they are old."""
+"""Idempotency keys and stored results are forgotten when they are old, and models whose setup was never finished."""
 
 import asyncio
 from datetime import timedelta
@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 
 from services.gateway.store import WAITABLE, GatewayStore
+from shared.background import end_task
 from shared.events import utc_now
 
 logger = structlog.get_logger(__name__)
@@ -25,9 +26,7 @@ class Retention:
         self._task = asyncio.create_task(self._run(), name="retention")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
 
     async def _run(self) -> None:
         while True:
@@ -36,5 +35,11 @@ class Retention:
                 forgotten = _BATCH
                 while forgotten == _BATCH:
                     forgotten = await self._store.forget_older(utc_now() - self._retention, _BATCH)
+                await self._forget_drafts()
             except WAITABLE as error:
                 logger.warning("retention.waiting", reason=type(error).__name__)
+
+    async def _forget_drafts(self) -> None:
+        """Whoever made them died in between; everybody else takes his own draft back."""
+        if forgotten := await self._store.forget_drafts(utc_now()):
+            logger.warning("drafts.forgotten", count=forgotten)

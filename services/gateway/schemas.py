@@ -6,7 +6,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from shared.access import SCOPES, Scope
 from shared.events.envelope import TenantId
-from shared.registry import Price
+from shared.policies import Policy
+from shared.registry import Capabilities, Price
 
 _RESERVED_IDS = {"monitoring", "auto"}  # a path, and a word with a meaning
 
@@ -28,7 +29,10 @@ SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:
 Secret = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=4096)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=100)]
 HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$", max_length=4096)]
+ModelPattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$", max_length=256)]
+PlanId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 JsonObject = dict[str, Any]
+_MOST = 10**15
 
 
 class ChatMessage(BaseModel):
@@ -42,7 +46,7 @@ class ChatMessage(BaseModel):
 class ChatBody(BaseModel):
     """An OpenAI chat-completions request, all documented fields; more are passed on as they are.
 
-    deadline_s is ours: seconds until an answer is of no more use.
+    Ours are deadline_s (seconds until an answer is of no more use), policy and no_fallback.
     """
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
@@ -82,6 +86,11 @@ class ChatBody(BaseModel):
     verbosity: str | None = None
     web_search_options: JsonObject | None = None
     deadline_s: float | None = Field(default=None, gt=0)
+    policy: Policy | None = None
+    no_fallback: bool | None = None
+
+
+OUR_CHAT_FIELDS = frozenset({"deadline_s", "policy", "no_fallback"})  # not passed on to models
 
 
 class _Strict(BaseModel):
@@ -95,10 +104,12 @@ class _ModelFields(_Strict):
     api_key: Secret | None = None
     headers: dict[HeaderName, HeaderValue] = {}
     config: JsonObject = {}
+    capabilities: Capabilities = Capabilities()
     context_window: int | None = Field(default=None, ge=1, le=2**31 - 1)
     max_concurrency: int | None = Field(default=None, ge=1, le=100_000)
     price: Price | None = None
     timeout_s: float | None = Field(default=None, gt=0, le=3600)
+    weight: int | None = Field(default=None, ge=0, le=1_000_000)
     description: Text = ""
     is_active: bool = True
 
@@ -125,6 +136,24 @@ class CustomModelChange(_ModelFields):
     """PATCH: only what is sent is changed; api_key null removes the key."""
 
     endpoint_url: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    provider: Literal["openai-compatible", "anthropic-compatible"] | None = None
+
+
+class ModelProbe(_Strict):
+    """POST /api/models/probe. `provider` is found out when it is left out; `model` is a name at the endpoint."""
+
+    endpoint_url: Annotated[str, StringConstraints(max_length=2000)]
+    provider: Literal["openai-compatible", "anthropic-compatible"] | None = None
+    api_key: Secret | None = None
+    headers: dict[HeaderName, HeaderValue] = {}
+    model: Text | None = None
+
+
+class ModelSetup(_ModelFields):
+    """POST /api/models/setup: as CustomModelCreate, but `provider` is found out when it is left out."""
+
+    model_id: ModelId
+    endpoint_url: Annotated[str, StringConstraints(max_length=2000)]
     provider: Literal["openai-compatible", "anthropic-compatible"] | None = None
 
 
@@ -156,10 +185,90 @@ class SessionQuery(_Strict):
     sessionId: SessionId  # noqa: N815
 
 
+class FeatureFile(_Strict):
+    path: Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=500)]
+    content: str = ""
+
+
+class FeatureConstraints(_Strict):
+    """What may be produced. paths: patterns of files that may be written; empty: all."""
+
+    paths: list[Annotated[str, StringConstraints(max_length=200)]] = Field(default=[], max_length=50)
+    languages: list[Annotated[str, StringConstraints(max_length=40)]] = Field(default=[], max_length=20)
+    max_files: int = Field(default=20, ge=1, le=100)
+    max_bytes: int = Field(default=200_000, ge=1, le=1_000_000)
+
+
+class FeatureBody(_Strict):
+    """POST /api/repos/quality/generate-feature. One of repo (an https:// git URL), archive (base64) and files.
+
+    wait: answer when the job has ended. deadline_s: for the whole job.
+    """
+
+    repo: Text | None = None
+    ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)] | None = None
+    archive: str | None = None
+    files: list[FeatureFile] = Field(default=[], max_length=5000)
+    featureRequest: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]  # noqa: N815
+    model: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=256)] | None = None
+    policy: Policy | None = None
+    generator: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "llm"
+    constraints: FeatureConstraints = FeatureConstraints()
+    deadline_s: float | None = Field(default=None, gt=0, le=86_400)
+    wait: bool = False
+
+
+class FeaturesQuery(_Strict):
+    """GET /api/features?limit=..."""
+
+    limit: int = Field(default=50, ge=1, le=500)
+
+
 class KeyCreate(_Strict):
     tenant: TenantId
     scopes: list[Scope] = Field(default=[scope for scope in SCOPES if scope != "admin"], min_length=1)
     name: Text = ""
+    allowed_models: list[ModelPattern] | None = Field(default=None, max_length=100)
+
+
+class ProviderKey(_Strict):
+    """PUT /api/providers/{name}/key: the tenant's own key of a provider."""
+
+    api_key: Secret
+
+
+class PlanTerms(_Strict):
+    """PUT /api/plans/{id}. What is left out is as the deployment has it (shared.registry.Terms)."""
+
+    policy: Policy | None = None
+    provider_allow: list[ModelPattern] | None = Field(default=None, max_length=100)
+    provider_deny: list[ModelPattern] | None = Field(default=None, max_length=100)
+    usd_per_day: float | None = Field(default=None, ge=0)
+    usd_per_month: float | None = Field(default=None, ge=0)
+    tokens_per_day: int | None = Field(default=None, ge=0, le=_MOST)
+    tokens_per_month: int | None = Field(default=None, ge=0, le=_MOST)
+    rate_per_s: float | None = Field(default=None, ge=0)
+    burst: int | None = Field(default=None, ge=0, le=_MOST)
+    max_in_flight: int | None = Field(default=None, ge=0, le=_MOST)
+
+
+class PlanPath(_Strict):
+    """/api/plans/{plan_id}"""
+
+    plan_id: PlanId
+
+
+class ChangesQuery(_Strict):
+    """GET /api/changes?tenant=...&limit=...; `*` is all tenants."""
+
+    tenant: Annotated[str, StringConstraints(max_length=64)] | None = None
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
+class TenantTerms(PlanTerms):
+    """PATCH /api/tenants/{id}: only what is sent is changed; null takes a term back to the plan's."""
+
+    plan: PlanId | None = None
 
 
 def repr_text(value: object) -> str:

@@ -16,6 +16,7 @@ from shared.db import DatabaseSettings
 from shared.errors import ConfigurationError
 from shared.events.replies import partition_of
 from shared.events.settings import KafkaSettings
+from shared.guard import GuardSettings
 from shared.registry import ProviderSettings
 
 
@@ -48,6 +49,7 @@ class GatewaySettings(BaseSettings):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
+    guard: GuardSettings = Field(default_factory=GuardSettings)
 
     @property
     def partition(self) -> int:

@@ -1,5 +1,17 @@
 """One file per surface."""
 
-from services.gateway.routes import chat_completions, codebase_chat, inferences, keys, models, monitoring
+from services.gateway.routes import (
+    chat_completions,
+    codebase_chat,
+    features,
+    inferences,
+    keys,
+    models,
+    monitoring,
+    providers,
+    setup,
+    tenants,
+)
 
-ROUTERS = tuple(module.router for module in (chat_completions, monitoring, models, codebase_chat, inferences, keys))
+_SURFACES = (chat_completions, monitoring, models, setup, providers, codebase_chat, features, inferences, keys, tenants)
+ROUTERS = tuple(module.router for module in _SURFACES)

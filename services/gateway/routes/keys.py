@@ -1,13 +1,16 @@
 """API keys: made and shown once, listed without their secret, revoked at once."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.changes import changed_by
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.schemas import KeyCreate
+from services.gateway.store import NewKey
 from shared.access import hash_key, new_api_key
 from shared.errors import TallygateError
 
@@ -17,17 +20,22 @@ router = APIRouter(tags=["keys"])
 @router.post("/api/keys", openapi_extra=takes(KeyCreate), status_code=201)
 async def create_key(request: Request) -> Response:
     gateway = gateway_of(request)
-    await gateway.caller(request, "admin")
+    caller = await gateway.caller(request, "admin")
     body = await gateway.body(request, KeyCreate)
     key = new_api_key()
     now = datetime.now(UTC)
-    await gateway.store.add_key(key.key_id, body.tenant, hash_key(key.text), body.scopes, body.name, now)
+    row = NewKey(key.key_id, body.tenant, hash_key(key.text), body.scopes, body.name, body.allowed_models)
+    change = changed_by(
+        caller, "key.created", key.key_id, body.tenant, scopes=body.scopes, allowed_models=body.allowed_models
+    )
+    await gateway.store.add_key(row, change, now)
     shown = {
         "key": key.text,
         "key_id": key.key_id,
         "tenant": body.tenant,
         "scopes": body.scopes,
         "name": body.name,
+        "allowed_models": body.allowed_models,
     }
     return json_response(shown | {"created_at": now.isoformat()}, 201)
 
@@ -43,6 +51,7 @@ async def list_keys(request: Request) -> Response:
             "tenant": row["tenant_id"],
             "scopes": row["scopes"],
             "name": row["name"],
+            "allowed_models": row["allowed_models"],
             "created_at": row["created_at"].isoformat(),
             "revoked_at": row["revoked_at"].isoformat() if row["revoked_at"] else None,
         }
@@ -54,8 +63,9 @@ async def list_keys(request: Request) -> Response:
 @router.delete("/api/keys/{key_id}", openapi_extra=AUTHENTICATED, status_code=204)
 async def revoke_key(request: Request, key_id: str) -> Response:
     gateway = gateway_of(request)
-    await gateway.caller(request, "admin")
-    if not await gateway.store.revoke_key(key_id, datetime.now(UTC)):
+    caller = await gateway.caller(request, "admin")
+    change = partial(changed_by, caller, "key.revoked", key_id)
+    if not await gateway.store.revoke_key(key_id, change, datetime.now(UTC)):
         raise TallygateError(
             "invalid_request",
             f"there is no active key {key_id!r}",

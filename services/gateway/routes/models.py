@@ -1,37 +1,30 @@
 """Models: what can be called (/v1/models, /api/models/list), and the tenant's own (/api/models/custom)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.admission import Admitted
-from services.gateway.codebase import message_of
-from services.gateway.custom_models import (
-    changed_model,
-    listed_model,
-    model_name_of,
-    public_model,
-    stored_model,
-)
-from services.gateway.edge import inference_headers, json_response
-from services.gateway.gateway import gateway_of, parsed
+from services.gateway.changes import changed_by
+from services.gateway.custom_models import changed_model, model_name_of, public_model, stored_model
+from services.gateway.edge import json_response
+from services.gateway.gateway import gateway_of
+from services.gateway.listing import listed, usable
 from services.gateway.routes.documented import AUTHENTICATED, takes
-from services.gateway.schemas import CustomModelChange, CustomModelCreate, ModelTest
+from services.gateway.schemas import ChatBody, CustomModelChange, CustomModelCreate
 from shared.errors import TallygateError
 from shared.registry.models import CUSTOM_PREFIX
+from shared.selection import needs_of, select
 
 router = APIRouter(tags=["models"])
-
-_TEST_MAX_TOKENS = 16
 
 
 @router.get("/v1/models", openapi_extra=AUTHENTICATED)
 async def openai_models(request: Request) -> Response:
+    """What this key can call now."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    models = gateway.models(caller)
-    usable = [model for model in (*models.custom.values(), *models.provider.values()) if model.is_active]
     data = [
         {
             "id": model.id,
@@ -39,17 +32,50 @@ async def openai_models(request: Request) -> Response:
             "created": int(model.created_at.timestamp()) if model.created_at else 0,
             "owned_by": caller.tenant_id if model.is_custom else model.provider_name,
         }
-        for model in usable
+        for model in usable(gateway.models(caller), caller, gateway.ring)
     ]
     return json_response({"object": "list", "data": data})
 
 
 @router.get("/api/models/list", openapi_extra=AUTHENTICATED)
 async def list_models(request: Request) -> Response:
+    """Custom and provider models in one list; for each that cannot be used, why."""
     gateway = gateway_of(request)
-    models = gateway.models(await gateway.caller(request, "inference"))
-    listed = [listed_model(model) for model in (*models.custom.values(), *models.provider.values())]
-    return json_response({"models": listed, "total": len(listed)})
+    caller = await gateway.caller(request, "inference")
+    health = gateway.conditions.health(caller.tenant_id)
+    models = listed(gateway.models(caller), caller, health, gateway.ring)
+    return json_response({"models": models, "total": len(models)})
+
+
+@router.post("/api/models/select", openapi_extra=takes(ChatBody))
+async def explain_selection(request: Request) -> Response:
+    """Which models a chat request would be tried on, in order, and why each other one is passed over. Calls none."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    admitted = gateway.admit_chat(request, await gateway.raw_body(request))
+    models = await gateway.registry.refresh(caller.tenant_id)
+    options = admitted.options.model_copy(update={"allowed_models": caller.allowed_models})
+    needs = needs_of(admitted.model, orjson.loads(admitted.body), options)
+    selection = select(needs, models, gateway.conditions.health(caller.tenant_id))
+    body = {
+        "policy": options.policy or models.terms.policy,
+        "needs": {
+            "model": needs.reference,
+            "prompt_tokens": needs.prompt_tokens,
+            "answer_tokens": needs.answer_tokens,
+            "streaming": needs.streaming,
+            "tools": needs.tools,
+            "vision": needs.vision,
+            "task": needs.task,
+        },
+        "candidates": [{"model": one.model.id, "reason": one.reason} for one in selection.candidates],
+        "passed_over": [
+            {"model": one.model, "reason": one.reason, "error_type": selection.objections[one.model].error_type}
+            for one in selection.considered
+            if not one.chosen
+        ],
+    }
+    return json_response(body)
 
 
 @router.post("/api/models/custom", openapi_extra=takes(CustomModelCreate), status_code=201)
@@ -58,14 +84,11 @@ async def register_model(request: Request) -> Response:
     caller = await gateway.caller(request, "models")
     body = await gateway.body(request, CustomModelCreate)
     model = stored_model(gateway.ring, caller.tenant_id, body)
-    if not await gateway.store.add_model(caller.tenant_id, model, datetime.now(UTC)):
-        raise TallygateError(
-            "invalid_request",
-            f"a model with the id {body.model_id!r} exists already",
-            http_status=409,
-            tips=(f"Change it: PATCH /api/models/custom/{body.model_id}", "Or choose another model_id."),
-        )
-    return await _shown(request, caller.tenant_id, body.model_id, 201)
+    await gateway.guard.check(model.endpoint_url)
+    change = changed_by(caller, "model.added", CUSTOM_PREFIX + body.model_id, fields=sorted(body.model_fields_set))
+    if not await gateway.store.add_model(model, change, datetime.now(UTC)):
+        raise already_there(body.model_id)
+    return json_response(await shown_model(request, caller.tenant_id, body.model_id), 201)
 
 
 @router.get("/api/models/custom", openapi_extra=AUTHENTICATED)
@@ -82,7 +105,7 @@ async def custom_model(request: Request, model_id: str) -> Response:
     caller = await gateway.caller(request, "models")
     row = await gateway.store.model(caller.tenant_id, model_name_of(model_id))
     if row is None:
-        raise _not_found(model_id)
+        raise not_found(model_id)
     return json_response(public_model(row))
 
 
@@ -91,69 +114,51 @@ async def change_model(request: Request, model_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
     body = await gateway.body(request, CustomModelChange)
-    row = await gateway.store.model(caller.tenant_id, model_name_of(model_id))
-    if row is None:
-        raise _not_found(model_id)
-    model = changed_model(gateway.ring, caller.tenant_id, row, body)
-    if not await gateway.store.change_model(caller.tenant_id, model, datetime.now(UTC)):
-        raise _not_found(model_id)
-    return await _shown(request, caller.tenant_id, model.model_id, 200)
+    name = model_name_of(model_id)
+    change = changed_by(caller, "model.changed", CUSTOM_PREFIX + name, fields=sorted(body.model_fields_set))
+    while True:  # until nobody else has changed it in between
+        row = await gateway.store.model(caller.tenant_id, name)
+        if row is None:
+            raise not_found(model_id)
+        model = changed_model(gateway.ring, caller.tenant_id, row, body)
+        if body.endpoint_url is not None:
+            await gateway.guard.check(model.endpoint_url)
+        if await gateway.store.change_model(row, model, change, datetime.now(UTC)):
+            return json_response(await shown_model(request, caller.tenant_id, name))
 
 
 @router.delete("/api/models/custom/{model_id}", openapi_extra=AUTHENTICATED, status_code=204)
 async def remove_model(request: Request, model_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    if not await gateway.store.remove_model(caller.tenant_id, model_name_of(model_id)):
-        raise _not_found(model_id)
+    name = model_name_of(model_id)
+    change = changed_by(caller, "model.removed", CUSTOM_PREFIX + name)
+    if not await gateway.store.remove_model(name, change):
+        raise not_found(model_id)
     await gateway.registry.refresh(caller.tenant_id)
     return Response(status_code=204)
 
 
-@router.post("/api/models/custom/{model_id}/test", openapi_extra=takes(ModelTest))
-async def test_model(request: Request, model_id: str) -> Response:
-    """One real completion by this model alone, active or not, on record like every other."""
-    gateway = gateway_of(request)
-    caller = await gateway.caller(request, "models")
-    sent = await gateway.raw_body(request)
-    test = parsed(ModelTest, sent)
-    row = await gateway.store.model(caller.tenant_id, model_name_of(model_id))
-    if row is None:
-        raise _not_found(model_id)
-    now = datetime.now(UTC)
-    admitted = Admitted(
-        body=orjson.dumps({"messages": [{"role": "user", "content": test.message}], "max_tokens": _TEST_MAX_TOKENS}),
-        model=CUSTOM_PREFIX + row["model_id"],
-        accepted_at=now,
-        deadline_at=now + timedelta(seconds=gateway.settings.default_deadline_s),
-        no_fallback=True,
-        allow_inactive=True,
-    )
-    answer = await gateway.complete(request, caller, admitted, sent)
-    completion = orjson.loads(answer.body)
-    body = {
-        "ok": True,
-        "model": answer.model,
-        "answer": message_of(completion),
-        "latency_s": (datetime.now(UTC) - now).total_seconds(),
-        "inference_id": str(answer.inference_id),
-        "usage": completion.get("usage"),
-        "attempts": answer.attempts,
-    }
-    return json_response(body, 200, inference_headers(answer))
-
-
-async def _shown(request: Request, tenant_id: str, model_id: str, status: int) -> Response:
+async def shown_model(request: Request, tenant_id: str, model_id: str) -> dict[str, Any]:
     """The model as stored now; this gateway's registry knows it before the caller does."""
     gateway = gateway_of(request)
     await gateway.registry.refresh(tenant_id)
     row = await gateway.store.model(tenant_id, model_id)
     if row is None:
-        raise _not_found(model_id)
-    return json_response(public_model(row), status)
+        raise not_found(model_id)
+    return public_model(row)
 
 
-def _not_found(model_id: str) -> TallygateError:
+def already_there(model_id: str) -> TallygateError:
+    return TallygateError(
+        "invalid_request",
+        f"a model with the id {model_id!r} exists already",
+        http_status=409,
+        tips=(f"Change it: PATCH /api/models/custom/{model_id}", "Or choose another model_id."),
+    )
+
+
+def not_found(model_id: str) -> TallygateError:
     return TallygateError(
         "model_not_found",
         f"there is no custom model {model_name_of(model_id)!r}",

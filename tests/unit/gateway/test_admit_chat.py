@@ -121,10 +121,13 @@ def test_our_own_field_is_taken_out_of_the_body() -> None:
         ({"messages": []}, "messages"),
         ({"messages": None}, "messages"),
         ({"messages": "hi"}, "messages"),
-        ({"messages": ["hi"]}, "messages.0"),
-        ({"messages": [{"content": "hi"}]}, "messages.0.role"),
-        ({"messages": [{"role": "robot", "content": "hi"}]}, "messages.0.role"),
-        ({"messages": [*MESSAGES, {"role": "user", "content": 5}]}, "messages.1.content.str"),
+        ({"messages": ["hi"]}, "messages[0]"),
+        ({"messages": [{"content": "hi"}]}, "messages[0].role"),
+        ({"messages": [{"role": "robot", "content": "hi"}]}, "messages[0].role"),
+        ({"messages": [*MESSAGES, {"role": "user", "content": 5}]}, "messages[1].content"),
+        ({"messages": [{"role": "user", "content": ["hi"]}]}, "messages[0].content"),
+        ({"stop": 5}, "stop"),
+        ({"tool_choice": 5}, "tool_choice"),
         ({"model": 5}, "model"),
         ({"model": "x" * 257}, "model"),
         ({"temperature": "hot"}, "temperature"),
@@ -138,7 +141,7 @@ def test_our_own_field_is_taken_out_of_the_body() -> None:
         ({"seed": 1.5}, "seed"),
         ({"top_logprobs": -1}, "top_logprobs"),
         ({"tools": {}}, "tools"),
-        ({"tools": ["f"]}, "tools.0"),
+        ({"tools": ["f"]}, "tools[0]"),
         ({"response_format": "json"}, "response_format"),
         ({"stream": "yes"}, "stream"),
         ({"stream": True}, "stream"),
@@ -216,9 +219,24 @@ def test_any_deadline_header_gives_a_deadline_within_the_limit_or_a_refusal(text
     [("1", True), ("true", True), ("Yes", True), ("0", False), ("false", False), ("", False), ("2", False)],
 )
 def test_fallback_can_be_ruled_out_by_a_header(text: str, ruled_out: bool) -> None:
-    assert admit({}, {"x-tallygate-no-fallback": text}).no_fallback is ruled_out
+    assert admit({}, {"x-tallygate-no-fallback": text}).options.no_fallback is ruled_out
 
 
 def test_without_the_header_fallback_is_allowed_and_inactive_models_are_not() -> None:
     admitted = admit()
-    assert (admitted.no_fallback, admitted.allow_inactive) == (False, False)
+    assert (admitted.options.no_fallback, admitted.options.allow_inactive) == (False, False)
+
+
+def test_the_body_says_how_to_choose_and_the_model_does_not_see_it() -> None:
+    admitted = admit({"policy": "cheapest", "no_fallback": True}, {"x-tallygate-policy": "fastest"})
+    assert (admitted.options.policy, admitted.options.no_fallback) == ("cheapest", True)
+    assert not {"policy", "no_fallback"} & orjson.loads(admitted.body).keys()
+
+
+def test_a_header_says_how_to_choose() -> None:
+    assert admit({}, {"x-tallygate-policy": "fastest"}).options.policy == "fastest"
+
+
+def test_an_unknown_policy_is_refused() -> None:
+    with pytest.raises(InvalidBodyError, match="custom_first, provider_first"):
+        admit({}, {"x-tallygate-policy": "best"})

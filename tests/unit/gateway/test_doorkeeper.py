@@ -1,26 +1,27 @@
 from services.gateway.doorkeeper import Doorkeeper
 from services.gateway.limits import LoadLimits
+from shared.registry import Terms
 
 
 def test_who_leaves_makes_room() -> None:
     door = Doorkeeper(LoadLimits(max_in_flight=2, tenant_max_in_flight=1), lambda: None)
 
-    assert door.enter("a") is None
-    assert (told := door.enter("a")) is not None
+    assert door.enter("a", Terms()) is None
+    assert (told := door.enter("a", Terms())) is not None
     assert told.error_type == "too_many_requests"
-    assert door.enter("b") is None
-    assert (told := door.enter("c")) is not None
+    assert door.enter("b", Terms()) is None
+    assert (told := door.enter("c", Terms())) is not None
     assert told.error_type == "unavailable"
     door.leave("a")
-    assert door.enter("a") is None
+    assert door.enter("a", Terms()) is None
 
 
 def test_tenants_have_a_bucket_each() -> None:
     door = Doorkeeper(LoadLimits(tenant_rate_per_s=0.001, tenant_burst=1), lambda: None)
 
-    assert door.enter("a") is None
-    assert door.enter("a") is not None
-    assert door.enter("b") is None
+    assert door.enter("a", Terms()) is None
+    assert door.enter("a", Terms()) is not None
+    assert door.enter("b", Terms()) is None
 
 
 def test_an_old_queue_is_told() -> None:
@@ -28,7 +29,14 @@ def test_an_old_queue_is_told() -> None:
     door = Doorkeeper(LoadLimits(max_queue_age_s=1), lambda: ages[0])
 
     assert "5 s" in (door.shedding or "")
-    assert door.enter("a") is not None
+    assert door.enter("a", Terms()) is not None
     ages.pop(0)
     assert door.shedding is None
-    assert door.enter("a") is None
+    assert door.enter("a", Terms()) is None
+
+
+def test_a_tenants_own_terms_come_before_the_deployments_limits() -> None:
+    door = Doorkeeper(LoadLimits(tenant_max_in_flight=1), lambda: None)
+    assert door.enter("a", Terms(max_in_flight=2)) is None
+    assert door.enter("a", Terms(max_in_flight=2)) is None
+    assert door.enter("a", Terms(max_in_flight=2)) is not None

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -7,12 +8,18 @@ from services.gateway.schemas import (
     CodebaseChatBody,
     CustomModelCreate,
     KeyCreate,
+    ModelSetup,
     ModelTest,
     SessionQuery,
     repr_text,
 )
 
 MODEL: dict[str, Any] = {"model_id": "m", "endpoint_url": "http://host/v1", "provider": "openai-compatible"}
+
+
+def test_a_setup_takes_what_a_registration_takes() -> None:
+    assert ModelSetup.model_fields.keys() == CustomModelCreate.model_fields.keys()
+    assert validated(ModelSetup, {"model_id": "m", "endpoint_url": "http://host/v1"}).provider is None
 
 
 def deep(levels: int) -> object:
@@ -126,7 +133,13 @@ def test_a_codebase_question_that_is_none_is_refused(wrong: dict[str, object]) -
     with pytest.raises(InvalidBodyError) as caught:
         validated(CodebaseChatBody, {"message": "why?"} | wrong)
     assert caught.value.param is not None
-    assert caught.value.param.partition(".")[0] == next(iter(wrong))
+    assert re.split(r"[.\[]", caught.value.param)[0] == next(iter(wrong))
+
+
+def test_a_file_without_a_path_is_told_by_its_place() -> None:
+    with pytest.raises(InvalidBodyError) as caught:
+        validated(CodebaseChatBody, {"message": "why?", "files": ["a.py", {"content": "x"}]})
+    assert caught.value.param == "files[1].path"
 
 
 def test_a_session_must_be_named() -> None:

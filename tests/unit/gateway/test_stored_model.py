@@ -4,13 +4,12 @@ import orjson
 import pytest
 
 from services.gateway.admission import InvalidBodyError, validated
-from services.gateway.custom_models import changed_model, listed_model, model_name_of, public_model, stored_model
+from services.gateway.custom_models import changed_model, model_name_of, public_model, stored_model
 from services.gateway.schemas import CustomModelChange, CustomModelCreate
 from services.gateway.store import StoredModel
 from shared.crypto import KeyRing, SealedContext, open_sealed
 from shared.crypto.keys import new_key
 from tests.unit.gateway.rows import NOW, row
-from tests.unit.shared.registry.test_models import model as registry_model
 
 RING = KeyRing.parse(new_key())
 FULL: dict[str, Any] = {
@@ -25,6 +24,8 @@ FULL: dict[str, Any] = {
     "max_concurrency": 16,
     "price": {"input_per_mtok_usd": 0.1, "output_per_mtok_usd": 0.2},
     "timeout_s": 30,
+    "capabilities": {"vision": False},
+    "weight": 3,
     "description": "ours",
     "is_active": False,
 }
@@ -55,10 +56,12 @@ def test_everything_that_was_sent_is_stored() -> None:
         sealed_api_key=None,
         sealed_headers=None,
         config={"model": "upstream", "temperature": 0.7, "max_tokens": 4000},
+        capabilities={"vision": False},
         context_window=8192,
         max_concurrency=16,
         price={"input_per_mtok_usd": 0.1, "output_per_mtok_usd": 0.2},
         timeout_s=30.0,
+        weight=3,
         is_active=False,
     )
 
@@ -180,21 +183,3 @@ def test_what_cannot_be_stored_is_refused_by_name(change: dict[str, object]) -> 
 @pytest.mark.parametrize(("written", "name"), [("m", "m"), ("custom:m", "m"), ("custom:custom:m", "custom:m")])
 def test_an_id_may_be_written_with_or_without_its_kind(written: str, name: str) -> None:
     assert model_name_of(written) == name
-
-
-def test_a_listed_custom_model_belongs_to_its_tenant() -> None:
-    listed = listed_model(registry_model(tenant_id="acme", endpoint_url="http://gpu:8000/v1"))
-    assert (listed["id"], listed["kind"], listed["owner"]) == ("custom:m", "custom", "acme")
-    assert (listed["server_address"], listed["upstream_model"]) == ("gpu:8000", "m")
-    assert (listed["usable"], listed["reason"]) == (True, None)
-
-
-def test_a_listed_provider_model_belongs_to_its_provider() -> None:
-    listed = listed_model(registry_model(id="openai:m", plain_api_key="opensesame"))
-    assert (listed["kind"], listed["owner"]) == ("provider", "openai")
-    assert "opensesame" not in str(listed)
-
-
-def test_a_model_that_is_not_active_is_listed_with_what_to_do() -> None:
-    listed = listed_model(registry_model(is_active=False))
-    assert (listed["usable"], listed["reason"]) == (False, "it is not active; PATCH it with is_active: true")

@@ -1,0 +1,109 @@
+"""All SQL on feature jobs as callers see them. What is said first about an end stays; everybody who watches is told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from shared.db.pool import Connection, Pool
+from shared.events import FeatureEvent, FeatureProgressed, FeatureSettled, FeatureStarted
+
+FEATURES_CHANNEL = "tallygate_features"  # NOTIFY with the feature id
+
+_ACCEPT = """
+INSERT INTO gateway.features (feature_id, tenant_id, generator, model, state, accepted_at)
+VALUES ($1, $2, $3, $4, 'accepted', $5) ON CONFLICT (feature_id) DO UPDATE SET model = excluded.model
+"""
+
+_STARTED = """
+INSERT INTO gateway.features AS known (feature_id, tenant_id, generator, state, delivery, accepted_at, started_at)
+VALUES ($1, $2, $3, 'running', $4, $5, $6)
+ON CONFLICT (feature_id) DO UPDATE SET
+    state = CASE WHEN known.settled_at IS NULL THEN 'running' ELSE known.state END,
+    delivery = greatest(known.delivery, excluded.delivery),
+    started_at = least(known.started_at, excluded.started_at)
+"""
+
+# Progress and outcomes travel on two topics: a step may be told after the end. "done" is then told already.
+_PROGRESSED = """
+UPDATE gateway.features SET progress = progress || $3::jsonb, step = CASE WHEN settled_at IS NULL THEN $2 ELSE step END
+WHERE feature_id = $1 AND NOT progress @> jsonb_build_array(jsonb_build_object('id', $4::text))
+    AND (settled_at IS NULL OR $2::text <> 'done')
+"""
+
+_SETTLED = """
+INSERT INTO gateway.features AS known
+    (feature_id, tenant_id, generator, state, delivery, sealed_result, error, calls, accepted_at, settled_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (feature_id) DO UPDATE SET
+    state = excluded.state, delivery = excluded.delivery, sealed_result = excluded.sealed_result,
+    error = excluded.error, calls = excluded.calls, settled_at = excluded.settled_at,
+    step = CASE WHEN excluded.state = 'completed' THEN 'done' ELSE known.step END,
+    progress = CASE WHEN excluded.state = 'completed' AND NOT known.progress @> '[{"step": "done"}]'
+        THEN known.progress || $11::jsonb ELSE known.progress END
+WHERE known.settled_at IS NULL
+"""
+
+_STATES = {"completed": "completed", "failed": "failed", "expired": "failed", "cancelled": "cancelled"}
+
+
+class FeatureStore:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def accept(
+        self, feature_id: UUID, tenant_id: str, generator: str, model: str | None, accepted_at: datetime
+    ) -> None:
+        await self._pool.execute(_ACCEPT, feature_id, tenant_id, generator, model, accepted_at)
+
+    async def feature(self, tenant_id: str, feature_id: UUID) -> asyncpg.Record | None:
+        return await self._pool.fetchrow(
+            "SELECT * FROM gateway.features WHERE tenant_id = $1 AND feature_id = $2", tenant_id, feature_id
+        )
+
+    async def features(self, tenant_id: str, limit: int) -> list[asyncpg.Record]:
+        """Newest first."""
+        return await self._pool.fetch(
+            "SELECT * FROM gateway.features WHERE tenant_id = $1 ORDER BY accepted_at DESC LIMIT $2", tenant_id, limit
+        )
+
+    async def keep(self, events: Sequence[FeatureEvent]) -> None:
+        """In one transaction; what comes twice changes nothing."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            for event in sorted(events, key=_is_the_end):
+                await _keep(connection, event)
+            ids = sorted({str(event.feature_id) for event in events})
+            await connection.execute("SELECT pg_notify($1, id) FROM unnest($2::text[]) AS id", FEATURES_CHANNEL, ids)
+
+    async def forget_older(self, before: datetime) -> None:
+        await self._pool.execute("DELETE FROM gateway.features WHERE settled_at < $1", before)
+
+
+def _is_the_end(event: FeatureEvent) -> bool:
+    return isinstance(event, FeatureSettled)
+
+
+async def _keep(connection: Connection, event: FeatureEvent) -> None:
+    match event:
+        case FeatureStarted():
+            await connection.execute(
+                _STARTED, event.feature_id, event.tenant_id, event.generator, event.delivery, event.accepted_at,
+                event.started_at,
+            )  # fmt: skip
+        case FeatureProgressed():
+            await connection.execute(_PROGRESSED, event.feature_id, event.step, [_told(event)], str(event.event_id))
+        case FeatureSettled():
+            error = event.error.model_dump(mode="json") if event.error else None
+            calls = [call.model_dump(mode="json") for call in event.calls]
+            await connection.execute(
+                _SETTLED, event.feature_id, event.tenant_id, event.generator, _STATES[event.settlement],
+                event.delivery, event.sealed_result, error, calls, event.accepted_at, event.settled_at,
+                [{"id": str(event.event_id), "at": event.settled_at.isoformat(), "step": "done", "message": ""}],
+            )  # fmt: skip
+
+
+def _told(event: FeatureProgressed) -> dict[str, Any]:
+    at = event.progressed_at.isoformat()
+    return {"id": str(event.event_id), "at": at, "step": event.step, "message": event.message}

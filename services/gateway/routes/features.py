@@ -1,0 +1,182 @@
+"""Feature generation: a job is taken in, watched, cancelled, and its result fetched."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from fastapi import APIRouter, Request, Response
+from starlette.responses import StreamingResponse
+
+from services.gateway.admission import known_model, validated
+from services.gateway.edge import json_response, traceparent
+from services.gateway.features import requested, shown
+from services.gateway.gateway import Gateway, gateway_of, parsed
+from services.gateway.idempotency import idempotency_key, other_body
+from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.schemas import FeatureBody, FeaturesQuery
+from shared.access import Caller
+from shared.errors import Failure, TallygateError
+from shared.events import FeatureCancelRequested, new_id
+from shared.events.feature import DEFAULT_FEATURE_DEADLINE_S
+from shared.events.publisher import Outgoing
+from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
+
+router = APIRouter(tags=["features"])
+
+_PING_EVERY_S = 15.0
+_GRACE_S = 20.0  # after the deadline: a worker may have died, and the next one says how it ended
+_ENDED = {"completed", "failed", "cancelled"}
+
+
+@router.post("/api/repos/quality/generate-feature", openapi_extra=takes(FeatureBody), status_code=202)
+async def generate_feature(request: Request) -> Response:
+    """202 with the job's id; with `wait`, its result, or its error with the status of its type."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    sent = await gateway.raw_body(request)
+    body = parsed(FeatureBody, sent)
+    await _check(gateway, caller, body)
+    feature_id = await _accepted(gateway, request, caller, body, sent)
+    if not body.wait:
+        links = {"status": f"/api/features/{feature_id}", "events": f"/api/features/{feature_id}/events"}
+        return json_response({"feature_id": str(feature_id), "state": "accepted", "links": links}, 202)
+    row = await _ended(gateway, caller, feature_id, body.deadline_s or DEFAULT_FEATURE_DEADLINE_S)
+    told = shown(gateway.ring, row)
+    failed = Failure.model_validate(told["error"]) if told["error"] else None
+    return json_response(told, failed.http_status if failed else 200)
+
+
+@router.get("/api/features", openapi_extra=AUTHENTICATED)
+async def list_features(request: Request) -> Response:
+    """The newest jobs first, without their results."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    query = validated(FeaturesQuery, dict(request.query_params))
+    rows = await gateway.features.features(caller.tenant_id, query.limit)
+    features = [{**shown(gateway.ring, row), "result": None, "progress": []} for row in rows]
+    return json_response({"features": features, "total": len(features)})
+
+
+@router.get("/api/features/workers", openapi_extra=AUTHENTICATED)
+async def list_workers(request: Request) -> Response:
+    """The workers that were heard in the last seconds, with their generators."""
+    gateway = gateway_of(request)
+    await gateway.caller(request, "monitor")
+    return json_response({"workers": gateway.feature_workers.shown()})
+
+
+@router.get("/api/features/{feature_id}", openapi_extra=AUTHENTICATED)
+async def show_feature(request: Request, feature_id: str) -> Response:
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    return json_response(shown(gateway.ring, await _row(gateway, caller, feature_id)))
+
+
+@router.delete("/api/features/{feature_id}", openapi_extra=AUTHENTICATED, status_code=202)
+async def cancel_feature(request: Request, feature_id: str) -> Response:
+    """Its worker stops as soon as it hears of it; what has ended stays as it is."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    row = await _row(gateway, caller, feature_id)
+    if row["state"] not in _ENDED:
+        event = FeatureCancelRequested(feature_id=row["feature_id"], tenant_id=caller.tenant_id)
+        await gateway.publisher.publish(Outgoing(FEATURE_CANCELLATIONS, event, traceparent(request)))
+    return json_response({"feature_id": str(row["feature_id"]), "state": row["state"]}, 202)
+
+
+@router.get("/api/features/{feature_id}/events", openapi_extra=AUTHENTICATED)
+async def feature_events(request: Request, feature_id: str) -> Response:
+    """Server-sent events: `progress` for every step, from the first; then `settled` with the state and any error."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    row = await _row(gateway, caller, feature_id)
+    events = _events(gateway, caller, row["feature_id"])
+    return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+async def _check(gateway: Gateway, caller: Caller, body: FeatureBody) -> None:
+    """Refuses what cannot succeed before anything is published."""
+    gateway.may_begin(caller)
+    if (told := gateway.feature_workers.why_not(body.generator)) is not None:
+        raise TallygateError.of(told)
+    if body.model is not None:
+        models = await gateway.registry.refresh(caller.tenant_id)
+        known_model(models, body.model, caller.allowed_models)
+    if not body.files and not body.archive and body.repo and body.repo.startswith(("https://", "http://")):
+        await gateway.guard.check(body.repo)
+
+
+async def _accepted(gateway: Gateway, request: Request, caller: Caller, body: FeatureBody, sent: bytes) -> UUID:
+    """Published at least once; the same job twice is one, for the worker too."""
+    feature_id, now = new_id(), datetime.now(UTC)
+    key = idempotency_key(request.headers, caller.tenant_id, request.url.path, sent)
+    if key is not None:
+        known = await gateway.store.claim_key(key, feature_id, now)
+        if known.body_sha256 != key.body_sha256:
+            raise other_body(key)
+        if known.published:
+            return known.inference_id
+        feature_id = known.inference_id
+    event = requested(gateway.ring, caller, feature_id, body, now)
+    await gateway.publisher.publish(Outgoing(FEATURE_REQUESTS, event, traceparent(request)))
+    await gateway.features.accept(feature_id, caller.tenant_id, body.generator, body.model, now)
+    if key is not None:
+        await gateway.store.key_published(key, datetime.now(UTC))
+    return feature_id
+
+
+async def _row(gateway: Gateway, caller: Caller, feature_id: str) -> asyncpg.Record:
+    row = None
+    with suppress(ValueError):
+        row = await gateway.features.feature(caller.tenant_id, UUID(feature_id))
+    if row is None:
+        raise TallygateError(
+            "invalid_request",
+            f"there is no feature job {feature_id!r}",
+            http_status=404,
+            tips=("List yours: GET /api/features, or tallygate feature list",),
+        )
+    return row
+
+
+async def _ended(gateway: Gateway, caller: Caller, feature_id: UUID, deadline_s: float) -> asyncpg.Record:
+    """The worker settles it at its deadline at the latest. Raises TallygateError when there is none that does."""
+    last = time.monotonic() + deadline_s + _GRACE_S
+    with gateway.feature_watch.watching(feature_id) as news:
+        while time.monotonic() < last:
+            news.clear()
+            row = await _row(gateway, caller, str(feature_id))
+            if row["state"] in _ENDED:
+                return row
+            with suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), min(_PING_EVERY_S, max(0.0, last - time.monotonic())))
+    told = f"no worker has ended the job {feature_id} by its deadline; it is kept until one is there"
+    raise TallygateError("unavailable", told, tips=("See whether a features worker runs: tallygate status",))
+
+
+async def _events(gateway: Gateway, caller: Caller, feature_id: UUID) -> AsyncIterator[bytes]:
+    said = 0
+    with gateway.feature_watch.watching(feature_id) as news:
+        while True:
+            news.clear()
+            told = shown(gateway.ring, await _row(gateway, caller, str(feature_id)))
+            for one in told["progress"][said:]:
+                yield _event("progress", one)
+            said = len(told["progress"])
+            if told["state"] in _ENDED:
+                yield _event("settled", {name: told[name] for name in ("feature_id", "state", "step", "error")})
+                return
+            try:
+                await asyncio.wait_for(news.wait(), _PING_EVERY_S)
+            except TimeoutError:
+                yield b": still there\n\n"
+
+
+def _event(name: str, data: dict[str, Any]) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"

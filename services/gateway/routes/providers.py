@@ -1,0 +1,75 @@
+"""Providers: which there are, and the tenant's own key of one, used instead of the deployment's."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+
+from services.gateway.changes import changed_by
+from services.gateway.edge import json_response
+from services.gateway.gateway import Gateway, gateway_of
+from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.schemas import ProviderKey
+from shared.crypto import seal
+from shared.errors import TallygateError
+from shared.registry.secrets import provider_key_context
+
+router = APIRouter(tags=["providers"])
+
+
+@router.get("/api/providers", openapi_extra=AUTHENTICATED)
+async def list_providers(request: Request) -> Response:
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "models")
+    own = {row["provider"]: row for row in await gateway.tenants.provider_keys(caller.tenant_id)}
+    providers = [
+        {
+            "name": one.name,
+            "base_url": one.base_url,
+            "models": [f"{one.name}:{model}" for model in one.models],
+            "key": "own" if one.name in own else "deployment" if one.api_key else "none",
+            "key_required": one.key_required,
+            "key_updated_at": own[one.name]["updated_at"].isoformat() if one.name in own else None,
+        }
+        for one in gateway.settings.provider.providers
+    ]
+    return json_response({"providers": providers, "total": len(providers)})
+
+
+@router.put("/api/providers/{name}/key", openapi_extra=takes(ProviderKey), status_code=204)
+async def set_provider_key(request: Request, name: str) -> Response:
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "models")
+    body = await gateway.body(request, ProviderKey)
+    _must_exist(gateway, name)
+    sealed = seal(gateway.ring, provider_key_context(caller.tenant_id, name), body.api_key.encode())
+    change = changed_by(caller, "provider_key.set", name)
+    await gateway.tenants.put_provider_key(caller.tenant_id, name, sealed, change, datetime.now(UTC))
+    await gateway.registry.refresh(caller.tenant_id)
+    return Response(status_code=204)
+
+
+@router.delete("/api/providers/{name}/key", openapi_extra=AUTHENTICATED, status_code=204)
+async def remove_provider_key(request: Request, name: str) -> Response:
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "models")
+    change = changed_by(caller, "provider_key.removed", name)
+    if not await gateway.tenants.remove_provider_key(caller.tenant_id, name, change):
+        raise TallygateError(
+            "invalid_request",
+            f"your tenant has no key of {name!r}",
+            http_status=404,
+            tips=("See: tallygate providers list",),
+        )
+    await gateway.registry.refresh(caller.tenant_id)
+    return Response(status_code=204)
+
+
+def _must_exist(gateway: Gateway, name: str) -> None:
+    known = [one.name for one in gateway.settings.provider.providers]
+    if name not in known:
+        raise TallygateError(
+            "invalid_request",
+            f"there is no provider {name!r} here",
+            http_status=404,
+            tips=(f"There are: {', '.join(known) or 'none'}.", "Operators add one in TALLYGATE_PROVIDERS."),
+        )

@@ -1,0 +1,118 @@
+"""Getting a model to work: presets, probing an endpoint, setting a model up, and testing one that is there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from services.gateway.custom_models import PROVIDERS, model_name_of
+from services.gateway.edge import error_response, inference_headers, json_response
+from services.gateway.gateway import gateway_of, parsed
+from services.gateway.probe import Probed, Target, probe
+from services.gateway.probe_steps import Step
+from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.models import already_there, not_found, shown_model
+from services.gateway.schemas import ModelProbe, ModelSetup, ModelTest
+from services.gateway.setup import IdTakenError, probe_stored, set_up, target_of
+from services.gateway.trial import Question, TrialFailedError, ask
+from shared.guard import Guard
+from shared.registry.models import CUSTOM_PREFIX
+from shared.registry.presets import PRESETS, Preset
+
+router = APIRouter(tags=["models"])
+
+_LINES = "application/x-ndjson"
+
+
+@router.get("/api/models/presets", openapi_extra=AUTHENTICATED)
+async def presets(request: Request) -> Response:
+    """Where well-known model servers and providers are."""
+    await gateway_of(request).caller(request, "models")
+    return json_response({"presets": [_preset(one) for one in PRESETS]})
+
+
+@router.post("/api/models/probe", openapi_extra=takes(ModelProbe))
+async def probe_endpoint(request: Request) -> Response:
+    """Whether an endpoint can be used, step by step, and its models. Asks for no completion; a failed step is data.
+
+    With `accept: application/x-ndjson` each step is told as it ends, a line each; the last line is the whole answer.
+    """
+    gateway = gateway_of(request)
+    await gateway.caller(request, "models")
+    body = await gateway.body(request, ModelProbe)
+    target = target_of(body, body.model)
+    if _LINES in request.headers.get("accept", ""):
+        return StreamingResponse(_told_live(gateway.guard, target), media_type=_LINES)
+    return json_response(_probed(await probe(gateway.guard, target)))
+
+
+@router.post("/api/models/setup", openapi_extra=takes(ModelSetup), status_code=201)
+async def set_model_up(request: Request) -> Response:
+    """Probes the endpoint, has the model answer, and stores it when all is well; otherwise nothing is left."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "models")
+    sent = await gateway.raw_body(request)
+    body = parsed(ModelSetup, sent)
+    question = Question(request, caller, CUSTOM_PREFIX + body.model_id, ModelTest().message, sent)
+    try:
+        trial = await set_up(gateway, question, body)
+    except IdTakenError:
+        raise already_there(body.model_id) from None
+    except TrialFailedError as error:
+        return _failed(request, error)
+    model = await shown_model(request, caller.tenant_id, body.model_id)
+    return json_response({"model": model, **trial.shown()}, 201, inference_headers(trial.answer))
+
+
+@router.post("/api/models/custom/{model_id}/test", openapi_extra=takes(ModelTest))
+async def test_model(request: Request, model_id: str) -> Response:
+    """One real completion by this model alone, active or not, on record like every other."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "models")
+    sent = await gateway.raw_body(request)
+    test = parsed(ModelTest, sent)
+    row = await gateway.store.model(caller.tenant_id, model_name_of(model_id))
+    if row is None:
+        raise not_found(model_id)
+    question = Question(request, caller, CUSTOM_PREFIX + row["model_id"], test.message, sent)
+    try:
+        trial = await ask(gateway, question, await probe_stored(gateway, caller.tenant_id, row))
+    except TrialFailedError as error:
+        return _failed(request, error)
+    body = {"ok": True, "model": trial.answer.model, **trial.shown()}
+    return json_response(body, 200, inference_headers(trial.answer))
+
+
+async def _told_live(guard: Guard, target: Target) -> AsyncIterator[bytes]:
+    steps: asyncio.Queue[Step | None] = asyncio.Queue()
+    task = asyncio.create_task(probe(guard, target, steps.put_nowait))
+    task.add_done_callback(lambda _: steps.put_nowait(None))
+    try:
+        while (step := await steps.get()) is not None:
+            yield orjson.dumps(step.shown()) + b"\n"
+        yield orjson.dumps(_probed(await task)) + b"\n"
+    finally:
+        task.cancel()
+
+
+def _failed(request: Request, error: TrialFailedError) -> Response:
+    return error_response(request, error.told, error.cause, steps=[step.shown() for step in error.steps])
+
+
+def _preset(preset: Preset) -> dict[str, Any]:
+    fields = preset._asdict()
+    return fields | {"provider": PROVIDERS[fields.pop("wire_format")]}
+
+
+def _probed(probed: Probed) -> dict[str, Any]:
+    return {
+        "ok": probed.failure is None,
+        "provider": PROVIDERS[probed.wire_format],
+        "provider_assumed": probed.assumed,
+        "steps": [step.shown() for step in probed.steps],
+        "models": [model._asdict() for model in probed.models],
+        "context_window": probed.context_window,
+    }

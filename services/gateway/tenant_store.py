@@ -1,0 +1,112 @@
+"""All SQL on tenants: their terms and plans, their keys of providers, and the record of changes."""
+
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from services.gateway.changes import Change, record
+from shared.db.pool import Connection, Pool
+from shared.registry.store import REGISTRY_CHANNEL
+
+_TENANTS = """
+SELECT t.tenant_id, t.plan_id, t.terms AS own_terms, coalesce(p.terms, '{}') || t.terms AS terms, t.created_at,
+       (SELECT count(*) FROM gateway.api_keys k WHERE k.tenant_id = t.tenant_id AND k.revoked_at IS NULL) AS keys,
+       (SELECT count(*) FROM gateway.custom_models m
+        WHERE m.tenant_id = t.tenant_id AND m.draft_until IS NULL) AS models
+FROM gateway.tenants t LEFT JOIN gateway.plans p USING (plan_id)
+WHERE $1::text IS NULL OR t.tenant_id = $1
+ORDER BY t.tenant_id
+"""
+
+_PUT_PLAN = """
+INSERT INTO gateway.plans (plan_id, terms, updated_at) VALUES ($1, $2, $3)
+ON CONFLICT (plan_id) DO UPDATE SET terms = excluded.terms, updated_at = excluded.updated_at
+"""
+
+_PUT_PROVIDER_KEY = """
+INSERT INTO gateway.provider_keys (tenant_id, provider, sealed_api_key, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $4)
+ON CONFLICT (tenant_id, provider) DO UPDATE SET sealed_api_key = excluded.sealed_api_key, updated_at = $4
+"""
+
+_CHANGED = """
+WITH changed AS (
+    UPDATE gateway.tenants SET registry_version = registry_version + 1
+    WHERE tenant_id = $2 OR plan_id = $3 RETURNING tenant_id)
+SELECT pg_notify($1, tenant_id) FROM changed
+"""
+
+_CHANGES = """
+SELECT change_id, tenant_id, key_id, action, subject, details, changed_at FROM gateway.changes
+WHERE $1::text IS NULL OR tenant_id = $1
+ORDER BY change_id DESC LIMIT $2
+"""
+
+
+class TenantStore:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def tenants(self) -> list[asyncpg.Record]:
+        return await self._pool.fetch(_TENANTS, None)
+
+    async def tenant(self, tenant_id: str) -> asyncpg.Record | None:
+        return await self._pool.fetchrow(_TENANTS, tenant_id)
+
+    async def set_terms(self, tenant_id: str, plan_id: str | None, terms: dict[str, Any], change: Change) -> bool:
+        """False when there is no such tenant. Raises asyncpg.ForeignKeyViolationError for an unknown plan."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute(
+                "UPDATE gateway.tenants SET plan_id = $2, terms = $3 WHERE tenant_id = $1", tenant_id, plan_id, terms
+            )
+            await _changed(connection, change, tenant_id=tenant_id)
+            return bool(status == "UPDATE 1")
+
+    async def plans(self) -> list[asyncpg.Record]:
+        return await self._pool.fetch("SELECT plan_id, terms, updated_at FROM gateway.plans ORDER BY plan_id")
+
+    async def put_plan(self, plan_id: str, terms: dict[str, Any], change: Change, now: datetime) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_PUT_PLAN, plan_id, terms, now)
+            await _changed(connection, change, plan_id=plan_id)
+
+    async def remove_plan(self, plan_id: str, change: Change) -> bool:
+        """Raises asyncpg.ForeignKeyViolationError while tenants have it."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute("DELETE FROM gateway.plans WHERE plan_id = $1", plan_id)
+            if status == "DELETE 1":
+                await record(connection, change)
+            return bool(status == "DELETE 1")
+
+    async def provider_keys(self, tenant_id: str) -> list[asyncpg.Record]:
+        return await self._pool.fetch(
+            "SELECT provider, sealed_api_key, created_at, updated_at FROM gateway.provider_keys WHERE tenant_id = $1",
+            tenant_id,
+        )
+
+    async def put_provider_key(self, tenant_id: str, provider: str, sealed: str, change: Change, now: datetime) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_PUT_PROVIDER_KEY, tenant_id, provider, sealed, now)
+            await _changed(connection, change, tenant_id=tenant_id)
+
+    async def remove_provider_key(self, tenant_id: str, provider: str, change: Change) -> bool:
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute(
+                "DELETE FROM gateway.provider_keys WHERE tenant_id = $1 AND provider = $2", tenant_id, provider
+            )
+            if status == "DELETE 1":
+                await _changed(connection, change, tenant_id=tenant_id)
+            return bool(status == "DELETE 1")
+
+    async def changes(self, tenant_id: str | None, limit: int) -> list[asyncpg.Record]:
+        """Newest first."""
+        return await self._pool.fetch(_CHANGES, tenant_id, limit)
+
+
+async def _changed(
+    connection: Connection, change: Change, *, tenant_id: str | None = None, plan_id: str | None = None
+) -> None:
+    """Tells every router and gateway, and puts it on record."""
+    await connection.execute(_CHANGED, REGISTRY_CHANNEL, tenant_id, plan_id)
+    await record(connection, change)
