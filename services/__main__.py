@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from services.cli import commands
+from services.cli import commands, sealing_keys
+from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
 from shared.db.migrate import migrate as apply_migrations
 from shared.db.migrate import migrations_of
@@ -25,7 +26,7 @@ app.add_typer(topics, name="topics")
 app.add_typer(serve, name="serve")
 commands.mount(app)
 
-_MIGRATED = ("gateway", "monitor")
+_MIGRATED = ("gateway", "monitor", "features")
 _KEEP_ALIVE_S = 75  # longer than clients keep idle connections, so that none is closed under a request
 _GRACEFUL_HTTP_S = 30  # requests in hand are answered before the service stops
 
@@ -60,6 +61,17 @@ def monitor() -> None:
 
     settings = MonitorSettings()
     _serve("monitor", make_app(settings), settings)
+
+
+@serve.command()
+def features() -> None:
+    """Run a features worker: generates code."""
+    from services.features.app import make_app
+    from services.features.settings import FeaturesSettings
+
+    settings = FeaturesSettings()
+    settings.sealing.key_ring()
+    _serve("features", make_app(settings), settings)
 
 
 @app.command()
@@ -117,6 +129,58 @@ def audit(
     report = asyncio.run(run_audit(KafkaSettings(), DatabaseSettings()))
     show(report, as_json)
     if not report.balanced:
+        raise typer.Exit(1)
+
+
+@sealing_keys.app.command("status")
+def secrets_status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Open every stored secret: how many are under which key, and which keys may be removed from TALLYGATE_KEYS.
+
+    Exit status 1 when one cannot be opened. It reads DATABASE_URL and TALLYGATE_KEYS.
+
+    How keys are changed: tallygate secrets rotate --help
+    """
+    from services.gateway.rotation import run_inventory
+    from services.gateway.rotation_report import progress, show_status, status_as_json
+
+    ring = KeySettings().key_ring()
+    with progress() as seen:
+        inventory = asyncio.run(run_inventory(DatabaseSettings(), ring, seen))
+    show_status(status_as_json(ring, inventory), as_json)
+    if inventory.unreadable:
+        raise typer.Exit(1)
+
+
+@sealing_keys.app.command("rotate")
+def secrets_rotate(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Seal every stored secret anew that is not under the first key of TALLYGATE_KEYS, while the services run.
+
+    The third of four steps:
+
+    1. Make a key (tallygate secrets new-key --kid ID), put it second in TALLYGATE_KEYS everywhere, and restart.
+
+    2. Put it first everywhere, and restart.
+
+    3. tallygate secrets rotate
+
+    4. tallygate secrets status; wait as long as it says, look again, remove the old key everywhere, and restart.
+
+    It can be stopped at any moment and run again. It reads DATABASE_URL and TALLYGATE_KEYS.
+
+    Exit status 1 when one cannot be opened: it is reported, and left as it is.
+    """
+    from services.gateway.rotation import run_rotation
+    from services.gateway.rotation_report import progress, rotation_as_json, show_rotation
+
+    ring = KeySettings().key_ring()
+    with progress() as seen:
+        rotation = asyncio.run(run_rotation(DatabaseSettings(), ring, seen))
+    show_rotation(rotation_as_json(ring, rotation), as_json)
+    if rotation.unreadable:
         raise typer.Exit(1)
 
 

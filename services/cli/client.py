@@ -4,7 +4,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.message import Message
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -14,6 +14,7 @@ from services.cli.problem import Problem, ProblemError
 # The gateway ends what passes its deadline, an hour at most; this only ends a wait for a gateway that is gone.
 COMPLETION_TIMEOUT_S = 3700.0
 _TIMEOUT_S = 30.0
+_EVENTS_TIMEOUT_S = 60.0  # the gateway says that it is there more often than that
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -34,27 +35,44 @@ class Client:
         given = {name: value for name, value in query.items() if value is not None}
         return self._ask("GET", f"{path}?{urlencode(given)}" if given else path, None, timeout_s)
 
-    def post(self, path: str, body: Any, timeout_s: float = _TIMEOUT_S) -> Answer:
-        return self._ask("POST", path, body, timeout_s)
+    def post(
+        self, path: str, body: Any, timeout_s: float = _TIMEOUT_S, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        return self._ask("POST", path, body, timeout_s, headers)
 
     def patch(self, path: str, body: Any) -> Answer:
         return self._ask("PATCH", path, body, _TIMEOUT_S)
 
+    def put(self, path: str, body: Any) -> Answer:
+        return self._ask("PUT", path, body, _TIMEOUT_S)
+
     def delete(self, path: str) -> Answer:
         return self._ask("DELETE", path, None, _TIMEOUT_S)
 
-    def _ask(self, method: str, path: str, body: Any, timeout_s: float) -> Answer:
-        answer = self.send(method, path, body, timeout_s)
+    def _ask(
+        self, method: str, path: str, body: Any, timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        answer = self.send(method, path, body, timeout_s, headers)
         if answer.status < 300:
             return answer
-        problem = Problem.parse(answer.body, answer.status) if isinstance(answer.body, dict) else None
-        raise ProblemError(problem or self._stranger(f"{answer.status} to {method} {path}"))
+        raise self._refusal(answer, f"{method} {path}")
 
-    def send(self, method: str, path: str, body: Any = None, timeout_s: float = _TIMEOUT_S) -> Answer:
+    def _refusal(self, answer: Answer, asked: str) -> ProblemError:
+        problem = Problem.parse(answer.body, answer.status) if isinstance(answer.body, dict) else None
+        return ProblemError(problem or self._stranger(f"{answer.status} to {asked}"))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        timeout_s: float = _TIMEOUT_S,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """The answer whatever its status. Raises ProblemError when there is none, or none in JSON."""
         data = None if body is None else json.dumps(body).encode()
-        headers = self._headers | ({"Content-Type": "application/json"} if data else {})
-        request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310 - checked
+        sent = self._headers | ({"Content-Type": "application/json"} if data else {}) | dict(headers or {})
+        request = urllib.request.Request(self.url + path, data, sent, method=method)  # noqa: S310 - checked
         try:
             with _opener(self.url).open(request, timeout=timeout_s) as response:
                 return self._read(response, response.status, response.headers)
@@ -63,6 +81,33 @@ class Client:
                 return self._read(error, error.code, error.headers)
         except (OSError, http.client.HTTPException) as error:
             raise ProblemError(self._unreachable(error, timeout_s)) from None
+
+    def lines(self, path: str, body: Any, timeout_s: float = _TIMEOUT_S) -> Iterator[Any]:
+        """The JSON values of an answer as they come, a line each. timeout_s: for each of them."""
+        headers = self._headers | {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)  # noqa: S310 - checked
+        try:
+            with _opener(self.url).open(request, timeout=timeout_s) as response:
+                yield from map(json.loads, response)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._refusal(self._read(error, error.code, error.headers), f"POST {path}") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise ProblemError(self._unreachable(error, timeout_s)) from None
+        except ValueError:
+            raise ProblemError(self._stranger("something that is not JSON")) from None
+
+    def events(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Server-sent events until the stream ends: name and data."""
+        request = urllib.request.Request(self.url + path, None, self._headers)  # noqa: S310 - checked
+        try:
+            with _opener(self.url).open(request, timeout=_EVENTS_TIMEOUT_S) as response:
+                yield from _events(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._refusal(self._read(error, error.code, error.headers), f"GET {path}") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise ProblemError(self._unreachable(error, _EVENTS_TIMEOUT_S)) from None
 
     def _read(self, response: IO[bytes], status: int, headers: Message) -> Answer:
         raw = response.read()
@@ -85,6 +130,16 @@ class Client:
     def _stranger(self, said: str) -> Problem:
         tips = ("Check --gateway and TALLYGATE_GATEWAY_URL: something else may listen there.",)
         return Problem("bad_response", f"{self.url} answered {said}", tips)
+
+
+def _events(response: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    name = "message"
+    for line in response:
+        field, _, value = line.decode().rstrip("\r\n").partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            yield name, json.loads(value)
 
 
 def in_path(text: str) -> str:

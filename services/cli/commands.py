@@ -2,7 +2,8 @@
 
 import typer
 
-from services.cli import dead_letters, keys, models, sealing_keys
+from services.cli import dead_letters, feature, keys, models, plans, providers, sealing_keys, tenants
+from services.cli.changes import changes
 from services.cli.chat import chat
 from services.cli.error_types import errors
 from services.cli.monitor import monitor
@@ -17,6 +18,11 @@ def mount(app: typer.Typer) -> None:
     app.add_typer(models.app, name="models", rich_help_panel=_PANEL)
     for command in (chat, show, monitor, status, errors):
         app.command(rich_help_panel=_PANEL)(command)
+    app.add_typer(feature.app, name="feature", rich_help_panel=_PANEL)
+    app.add_typer(providers.app, name="providers", rich_help_panel=_PANEL)
     app.add_typer(keys.app, name="keys", rich_help_panel=_PANEL)
+    app.add_typer(tenants.app, name="tenants", rich_help_panel=_PANEL)
+    app.add_typer(plans.app, name="plans", rich_help_panel=_PANEL)
+    app.command(rich_help_panel=_PANEL)(changes)
     app.add_typer(sealing_keys.app, name="secrets", rich_help_panel=_PANEL)
     app.add_typer(dead_letters.app, name="dlq", rich_help_panel=_PANEL)

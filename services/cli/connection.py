@@ -49,8 +49,16 @@ def monitor_url(environment: Mapping[str, str]) -> str:
 
 
 def router_urls(environment: Mapping[str, str]) -> list[str]:
-    port = environment.get("TALLYGATE_ROUTER_PORT") or 8010
-    given = environment.get("TALLYGATE_ROUTER_URLS") or f"http://127.0.0.1:{port}"
+    return _urls(environment, "ROUTER", "8010")
+
+
+def features_urls(environment: Mapping[str, str]) -> list[str]:
+    return _urls(environment, "FEATURES", "8020")
+
+
+def _urls(environment: Mapping[str, str], service: str, default_port: str) -> list[str]:
+    port = environment.get(f"TALLYGATE_{service}_PORT") or default_port
+    given = environment.get(f"TALLYGATE_{service}_URLS") or f"http://127.0.0.1:{port}"
     return [url.strip() for url in given.split(",") if url.strip()]
 
 

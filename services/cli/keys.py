@@ -22,12 +22,17 @@ def create(
         list[str] | None, typer.Option(help=f"Of {', '.join(SCOPES)}; may be repeated. Otherwise all but admin.")
     ] = None,
     name: Annotated[str, typer.Option(help="To know it again.")] = "",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Pattern of models that it may use, such as custom:*; may be repeated. Otherwise all."),
+    ] = None,
     gateway: GatewayOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an API key. It is shown this once."""
-    body = {"tenant": tenant, "name": name} | ({"scopes": scope} if scope else {})
+    body: dict[str, Any] = {"tenant": tenant, "name": name}
+    body |= ({"scopes": scope} if scope else {}) | ({"allowed_models": model} if model else {})
     emit(connect(gateway, key).post("/api/keys", body).body, as_json, _created)
 
 
@@ -70,9 +75,10 @@ def _created(body: dict[str, Any]) -> RenderableType:
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:
-    made = table("key", "tenant", "scopes", "name", "created (UTC)", "revoked (UTC)")
+    made = table("key", "tenant", "scopes", "name", "models", "created (UTC)", "revoked (UTC)")
     for one in body["keys"]:
-        values = (one["key_id"], one["tenant"], " ".join(one["scopes"]), one["name"])
+        models = " ".join(one.get("allowed_models") or ["all"])
+        values = (one["key_id"], one["tenant"], " ".join(one["scopes"]), one["name"], models)
         dates = (instant(one["created_at"]), instant(one["revoked_at"]))
         made.add_row(*(cell(value, "dim" if one["revoked_at"] else "") for value in (*values, *dates)))
     return made if body["keys"] else cell("There are no keys.")

@@ -1,8 +1,6 @@
-"""`tallygate models add`: register a model, test it with a real completion, and activate it when it answers."""
+"""`tallygate models add`: the gateway probes the endpoint, has the model answer, and stores it when all is well."""
 
-import os
-import sys
-from dataclasses import replace
+import difflib
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +8,12 @@ from rich.text import Text
 
 from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
+from services.cli.given_key import given_key
+from services.cli.model_calls import presets, register, set_up
 from services.cli.model_form import ModelForm, Provider
 from services.cli.model_views import tested_text
-from services.cli.output import emit, on_terminal, say
-from services.cli.problem import ProblemError, refused, told
-from services.cli.registration import Registration, register_untested, registered
+from services.cli.output import emit, on_terminal
+from services.cli.problem import refused, told
 from services.cli.wizard import run_wizard
 
 
@@ -22,7 +21,12 @@ from services.cli.wizard import run_wizard
 def add(
     model_id: Annotated[str | None, typer.Option("--id", help="Its id here, for example my-model.")] = None,
     endpoint: Annotated[str | None, typer.Option(metavar="URL", help="For example http://host:8080/v1.")] = None,
-    provider: Annotated[Provider, typer.Option(help="What the endpoint speaks.")] = Provider.OPENAI,
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Fill in the endpoint; see: tallygate models presets")
+    ] = None,
+    provider: Annotated[
+        Provider | None, typer.Option(help="What the endpoint speaks; otherwise found out by asking it.")
+    ] = None,
     api_key: Annotated[str | None, typer.Option(help="Its key; other users of this machine may see it.")] = None,
     api_key_env: Annotated[
         str | None, typer.Option(metavar="NAME", help="Its key is in this environment variable.")
@@ -40,7 +44,7 @@ def add(
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Register a model, test it with a real completion, and activate it; one that fails is removed again.
+    """Probe an endpoint, have its model answer a real completion, and register it; what fails leaves nothing behind.
 
     Without --id and --endpoint, on a terminal, it asks.
     """
@@ -48,7 +52,7 @@ def add(
         model_id=model_id,
         endpoint_url=endpoint,
         provider=provider,
-        api_key=_api_key(api_key, api_key_env, api_key_stdin),
+        api_key=given_key(api_key, api_key_env, api_key_stdin),
         model=model,
         context_window=context_window,
         max_concurrency=max_concurrency,
@@ -57,9 +61,11 @@ def add(
         timeout_s=timeout_s,
         description=description,
     )
+    client = connect(gateway, key)
+    if preset is not None:
+        form = form.with_preset(_preset(client, preset))
     if form.missing and (as_json or not on_terminal()):
         raise refused(f"{' and '.join(form.missing)} must be given", "On a terminal, without --json, you are asked.")
-    client = connect(gateway, key)
     if form.missing:
         run_wizard(client, form, no_test=no_test)
     else:
@@ -68,21 +74,10 @@ def add(
 
 def _add(client: Client, form: ModelForm, *, no_test: bool) -> dict[str, Any]:
     if no_test:
-        return {"model": register_untested(client, form.body()), "test": None}
-    with registered(client, form.body()) as registration:
-        say(f"Registered {registration.id}; testing it with a real completion ...", "dim")
-        test = _tested(registration)
-        registration.activate()
-        return {"model": registration.model, "test": test}
-
-
-def _tested(registration: Registration) -> dict[str, Any]:
-    try:
-        return registration.test()
-    except ProblemError as error:
-        # The gateway's tips are for a model that stays; this one goes.
-        again = f"{registration.id} was taken back: make the change and run the same command again."
-        raise ProblemError(replace(error.problem, tips=(*error.problem.tips, again))) from None
+        return {"model": register(client, form.untested_body(), is_active=True), "test": None}
+    done = set_up(client, form.body())
+    model = done.pop("model")
+    return {"model": model, "test": {"ok": True, "model": model["id"], **done}}
 
 
 def _added(body: dict[str, Any]) -> Text:
@@ -92,15 +87,9 @@ def _added(body: dict[str, Any]) -> Text:
     return text.append(f'\n  Use it: tallygate chat --model {model_id} "Hello"', "dim")
 
 
-def _api_key(given: str | None, variable: str | None, from_stdin: bool) -> str | None:
-    if (given is not None) + (variable is not None) + from_stdin > 1:
-        raise refused("give the key once: --api-key, --api-key-env or --api-key-stdin")
-    if from_stdin:
-        given = sys.stdin.readline().strip()
-        if not given:
-            raise refused("--api-key-stdin was given, and standard input holds no key")
-    if variable is not None:
-        given = os.environ.get(variable, "").strip()
-        if not given:
-            raise refused(f"--api-key-env names {variable}, and that variable is not set")
-    return given
+def _preset(client: Client, name: str) -> dict[str, Any]:
+    known = {one["name"]: one for one in presets(client)}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 2) or sorted(known)
+        raise refused(f"there is no preset {name!r}", f"Try {', '.join(near)}.", "List them: tallygate models presets")
+    return known[name]

@@ -1,6 +1,7 @@
 """What a model is registered with, however it was asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,11 +16,14 @@ class Provider(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelForm:
-    """`model`: its name at the endpoint. Prices are US dollars per million tokens, both or none."""
+    """`model`: its name at the endpoint. Prices are US dollars per million tokens, both or none.
+
+    provider None: the gateway finds it out. preset: what the endpoint was chosen by.
+    """
 
     model_id: str | None = None
     endpoint_url: str | None = None
-    provider: Provider = Provider.OPENAI
+    provider: Provider | None = None
     api_key: str | None = None
     model: str | None = None
     context_window: int | None = None
@@ -28,6 +32,7 @@ class ModelForm:
     output_price: float | None = None
     timeout_s: float | None = None
     description: str = ""
+    preset: str | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -36,11 +41,11 @@ class ModelForm:
         return [option for option, value in needed.items() if not value]
 
     def body(self) -> dict[str, Any]:
-        """For POST /api/models/custom; what was not given is left to the gateway."""
+        """For POST /api/models/setup; what was not given is left to the gateway."""
         values = {
             "model_id": (self.model_id or "").removeprefix(CUSTOM_PREFIX),
             "endpoint_url": self.endpoint_url,
-            "provider": self.provider.value,
+            "provider": self.provider.value if self.provider else None,
             "api_key": self.api_key or None,
             "config": {"model": self.model} if self.model else None,
             "context_window": self.context_window,
@@ -50,6 +55,24 @@ class ModelForm:
             "description": self.description or None,
         }
         return {name: value for name, value in values.items() if value is not None}
+
+    def untested_body(self) -> dict[str, Any]:
+        """For POST /api/models/custom, where nobody finds out what the endpoint speaks."""
+        return {"provider": Provider.OPENAI.value} | self.body()
+
+    def probe_body(self) -> dict[str, Any]:
+        """For POST /api/models/probe."""
+        kept = ("endpoint_url", "provider", "api_key")
+        return {name: value for name, value in self.body().items() if name in kept}
+
+    def with_preset(self, preset: Mapping[str, Any]) -> "ModelForm":
+        """What was given stays; the preset fills in the rest."""
+        return replace(
+            self,
+            preset=preset["name"],
+            endpoint_url=self.endpoint_url or preset["endpoint_url"],
+            provider=self.provider or Provider(preset["provider"]),
+        )
 
     def _price(self) -> dict[str, float] | None:
         if self.input_price is None and self.output_price is None:

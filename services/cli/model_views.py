@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.output import cell, instant, plain, seconds, table, usd
+from services.cli.step_views import steps_text
 
 _SHOWN_CHARS = 300
 
@@ -28,6 +29,14 @@ def models_table(body: dict[str, Any]) -> RenderableType:
     return Group(made, *_reasons(body["models"]))
 
 
+def presets_table(body: dict[str, Any]) -> RenderableType:
+    made = table("preset", "what", "endpoint", "key", "good to know")
+    for one in body["presets"]:
+        known = one["hint"] or (f"keys: {one['key_from']}" if one["key_from"] else "")
+        made.add_row(cell(one["name"], "bold"), *map(cell, (one["title"], one["endpoint_url"], one["key"], known)))
+    return Group(made, cell("Use one: tallygate models add --preset <preset>", "dim"))
+
+
 def model_details(model: dict[str, Any]) -> RenderableType:
     made = Table.grid(padding=(0, 2))
     for name, value in model.items():
@@ -41,7 +50,8 @@ def tested_text(test: dict[str, Any]) -> Text:
     tokens = f", {usage['prompt_tokens']} → {usage['completion_tokens']} tokens" if "prompt_tokens" in usage else ""
     answer = plain(test["answer"])
     cut = answer if len(answer) <= _SHOWN_CHARS else answer[:_SHOWN_CHARS] + "…"
-    text = Text.assemble(("✓ ", "green"), (plain(test["model"]), "bold"), f" answered in {seconds(test['latency_s'])}")
+    text = steps_text(test.get("steps") or ())
+    text.append("✓ ", "green").append(plain(test["model"]), "bold").append(f" answered in {seconds(test['latency_s'])}")
     text.append(f"{tokens}:\n  {cut}")
     attempts = test.get("attempts")
     tries = f"{attempts} attempt{'' if attempts == 1 else 's'}, " if attempts else ""

@@ -6,17 +6,23 @@ import typer
 from rich.prompt import Confirm
 from rich.text import Text
 
-from services.cli.client import Client, in_path
+from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.model_add import add
-from services.cli.model_views import model_details, models_table, tested_text
+from services.cli.model_calls import model_path, try_model
+from services.cli.model_views import model_details, models_table, presets_table, tested_text
+from services.cli.models_apply import apply
+from services.cli.models_export import export
 from services.cli.output import emit, err, on_terminal
 from services.cli.problem import refused, told
-from services.cli.registration import CUSTOM_MODELS, try_model
+from services.cli.selection import select
 from shared.registry.models import CUSTOM_PREFIX
 
-app = typer.Typer(no_args_is_help=True, help="Models: add, list, test, change, remove.")
+app = typer.Typer(no_args_is_help=True, help="Models: add, list, test, apply, export, remove.")
 app.command()(add)
+app.command()(select)
+app.command()(apply)
+app.command()(export)
 
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="my-model or custom:my-model.")]
 
@@ -26,6 +32,13 @@ ModelId = Annotated[str, typer.Argument(metavar="ID", help="my-model or custom:m
 def list_models(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """List every model that you can call, and those that are not active."""
     emit(connect(gateway, key).get("/api/models/list").body, as_json, models_table)
+
+
+@app.command()
+@told
+def presets(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
+    """List well-known model servers and providers, and where they are."""
+    emit(connect(gateway, key).get("/api/models/presets").body, as_json, presets_table)
 
 
 @app.command()
@@ -79,7 +92,7 @@ def remove(
     client = connect(gateway, key)
     if not yes and not _confirmed(model_id, as_json):
         raise typer.Exit(1)
-    client.delete(_path(model_id))
+    client.delete(model_path(model_id))
     emit({"model_id": model_id, "removed": True}, as_json, lambda _: _done(f"{model_id} is removed"))
 
 
@@ -89,12 +102,12 @@ def _found(client: Client, model_id: str) -> dict[str, Any]:
     for one in listed:
         if one["id"] == model_id:
             return dict(one)
-    found: dict[str, Any] = client.get(_path(model_id)).body
+    found: dict[str, Any] = client.get(model_path(model_id)).body
     return found
 
 
 def _set_active(client: Client, model_id: str, active: bool, as_json: bool) -> None:
-    model = client.patch(_path(model_id), {"is_active": active}).body
+    model = client.patch(model_path(model_id), {"is_active": active}).body
     emit(model, as_json, lambda body: _done(f"{body['id']} is {'active' if active else 'not active any more'}"))
 
 
@@ -106,7 +119,3 @@ def _confirmed(model_id: str, as_json: bool) -> bool:
 
 def _done(sentence: str) -> Text:
     return Text.assemble(("✓ ", "green"), sentence)
-
-
-def _path(model_id: str) -> str:
-    return f"{CUSTOM_MODELS}/{in_path(model_id)}"

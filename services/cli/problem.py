@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from services.cli.output import err, plain, print_json
+from services.cli.step_views import steps_text
 from shared.errors import Failure, TallygateError
 
 P = ParamSpec("P")
@@ -16,7 +17,10 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`status` is the HTTP status, None when nobody answered. `attempts`: the calls that were made, as told."""
+    """`status` is the HTTP status, None when nobody answered. `attempts`: the calls that were made, as told.
+
+    `steps`: how far a model's setup or test came.
+    """
 
     error_type: str
     detail: str
@@ -24,6 +28,7 @@ class Problem:
     status: int | None = None
     inference_id: str | None = None
     attempts: tuple[Mapping[str, Any], ...] = ()
+    steps: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def parse(cls, told: Mapping[str, Any], status: int) -> "Problem | None":
@@ -39,6 +44,7 @@ class Problem:
             status,
             error.get("inference_id"),
             tuple(error.get("attempts") or ()),
+            tuple(error.get("steps") or ()),
         )
 
     @classmethod
@@ -84,7 +90,8 @@ def tell(problem: Problem, *, as_json: bool = False) -> None:
 
 
 def words(problem: Problem) -> Text:
-    text = Text.assemble(("✗ ", "red"), (plain(problem.error_type), "bold red"), f": {plain(problem.detail)}")
+    text = steps_text(problem.steps)
+    text.append("✗ ", "red").append(plain(problem.error_type), "bold red").append(f": {plain(problem.detail)}")
     for number, attempt in enumerate(problem.attempts, 1):
         text.append(f"\n  attempt {number}: ", "dim").append(_attempt(attempt, problem))
     for tip in problem.tips:

@@ -24,7 +24,7 @@ def make_key(
     kid: Annotated[str, typer.Option(help="The key's id, different from those in use.")] = "k1",
     as_json: JsonOption = False,
 ) -> None:
-    """Print a fresh entry for TALLYGATE_KEYS. Put it first to seal with it, and keep the old ones to open."""
+    """Print a fresh entry for TALLYGATE_KEYS. How keys are changed: tallygate secrets rotate --help"""
     if not kid.isprintable() or not kid or set(kid) & set(":, "):
         raise refused(f"{kid!r} is no key id: it may not be empty, nor hold a colon, comma or space")
     entry = new_key(kid)

@@ -8,7 +8,16 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from services.cli.client import Client
-from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect, gateway_url, monitor_url, router_urls
+from services.cli.connection import (
+    GatewayOption,
+    JsonOption,
+    KeyOption,
+    connect,
+    features_urls,
+    gateway_url,
+    monitor_url,
+    router_urls,
+)
 from services.cli.monitor import PATH
 from services.cli.output import behind, cell, emit, plain, table
 from services.cli.problem import ProblemError, told
@@ -23,17 +32,20 @@ class Readiness(NamedTuple):
     url: str
     ready: bool
     reasons: dict[str, str]
+    notes: dict[str, str]
 
 
 @told
 def status(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """Show whether every service is ready; exit status 1 when one is not.
 
-    Looks at the gateway, TALLYGATE_MONITOR_URL, and TALLYGATE_ROUTER_URLS (several with commas).
+    Looks at the gateway, TALLYGATE_MONITOR_URL, TALLYGATE_ROUTER_URLS and TALLYGATE_FEATURES_URLS (several with
+    commas).
     """
     base = gateway_url(gateway, os.environ)
     services = [("gateway", base), ("monitor", monitor_url(os.environ))]
     services += [("router", url) for url in router_urls(os.environ)]
+    services += [("features", url) for url in features_urls(os.environ)]
     seen = [readiness(service, url) for service, url in services]
     books = _books(base, key)
     ready = all(one.ready for one in seen) and books["error_type"] in _READY_ALL_THE_SAME
@@ -46,14 +58,14 @@ def readiness(service: str, url: str) -> Readiness:
     try:
         answer = Client(url).send("GET", "/readyz", timeout_s=_TIMEOUT_S)
     except ProblemError as error:
-        return Readiness(service, url, False, {"connection": error.problem.detail})
+        return Readiness(service, url, False, {"connection": error.problem.detail}, {})
     body = answer.body if isinstance(answer.body, dict) else {}
     if "reasons" not in body:
-        return Readiness(service, url, False, {"connection": f"something else answers at {url}"})
+        return Readiness(service, url, False, {"connection": f"something else answers at {url}"}, {})
     reasons = dict(body["reasons"])
     if body.get("service") != service:
         reasons["service"] = f"this is the {body.get('service')}, not the {service}"
-    return Readiness(service, url, answer.status == 200 and not reasons, reasons)
+    return Readiness(service, url, answer.status == 200 and not reasons, reasons, dict(body.get("notes") or {}))
 
 
 def _books(gateway: str, key: str | None) -> dict[str, Any]:
@@ -70,7 +82,8 @@ def _view(body: dict[str, Any]) -> RenderableType:
     made = table("service", "state", "at", "why")
     for one in body["services"]:
         state = cell("ready", "green") if one["ready"] else cell("not ready", "red")
-        why = "; ".join(f"{name}: {reason}" for name, reason in one["reasons"].items())
+        told = one["reasons"] | one["notes"]
+        why = "; ".join(f"{name}: {reason}" for name, reason in told.items())
         made.add_row(cell(one["service"], "bold"), state, cell(one["url"]), cell(why))
     return Group(made, Text(), _books_text(body["books"]))
 

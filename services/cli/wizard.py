@@ -1,64 +1,80 @@
-"""`tallygate models add` without arguments: ask, register, test, and ask again until it is right or taken back."""
+"""`tallygate models add` without arguments: ask, show, set up, and ask again until it is right or given up."""
 
+from dataclasses import replace
 from typing import Literal
 
 import questionary
 
 from services.cli.client import Client
+from services.cli.model_calls import register, set_up
 from services.cli.model_form import ModelForm
-from services.cli.model_views import tested_text
-from services.cli.output import out, say
+from services.cli.model_views import model_details, tested_text
+from services.cli.output import err, out, say
 from services.cli.problem import ProblemError, tell
-from services.cli.registration import Registration, register_untested, registered
-from services.cli.wizard_questions import ask_form
+from services.cli.wizard_endpoint import LeftError, ask_endpoint
+from services.cli.wizard_questions import ask_model
 
 _Next = Literal["done", "edit"]
 
 
 def run_wizard(client: Client, form: ModelForm, *, no_test: bool) -> None:
-    """Ctrl-C at any question ends it, and takes back what was registered."""
-    while True:
-        form = ask_form(form)
-        try:
-            if no_test:
-                _say_active(register_untested(client, form.body())["id"])
+    """Ctrl-C ends it at any time; the gateway stores nothing before the model has answered."""
+    try:
+        while True:
+            form, listed = ask_endpoint(client, form)
+            form = ask_model(form, listed)
+            if _confirmed(form) and _settled(client, form, no_test=no_test):
                 return
-            if _register(client, form) == "done":
-                return
-        except ProblemError as error:
-            # The gateway refused what was entered: say why and let it be corrected.
-            tell(error.problem)
-            if not questionary.confirm("Change your answers?", default=True).unsafe_ask():
-                return
+    except LeftError:
+        say("Nothing was stored.", "dim")
 
 
-def _register(client: Client, form: ModelForm) -> _Next:
-    with registered(client, form.body()) as registration:
-        say(f"Registered {registration.id}; testing it with a real completion ...", "dim")
-        try:
-            test = registration.test()
-        except ProblemError as error:
-            tell(error.problem)
-            return _after_failure(registration)
-        out().print(tested_text(test))
-        registration.activate()
-        _say_active(registration.id)
-    return "done"
+def _confirmed(form: ModelForm) -> bool:
+    shown = replace(form, api_key="given" if form.api_key else None)
+    err().print(model_details(shown.body()))
+    choices = [questionary.Choice("Set it up", "yes"), *_change_or_leave()]
+    return _chosen("All right?", choices) == "yes"
 
 
-def _after_failure(registration: Registration) -> _Next:
-    choice = questionary.select(
-        f"{registration.id} did not pass its test. What now?",
-        choices=[
-            questionary.Choice("Change the answers and try again", "edit"),
-            questionary.Choice("Keep it, inactive", "keep"),
-            questionary.Choice("Remove it", "remove"),
-        ],
-    ).unsafe_ask()
-    if choice == "keep":
-        registration.keep_inactive()
-        say(f"{registration.id} is kept, inactive. When it works: tallygate models activate {registration.id}")
-    return "edit" if choice == "edit" else "done"
+def _settled(client: Client, form: ModelForm, *, no_test: bool) -> bool:
+    """False: the answers are to be changed."""
+    try:
+        if no_test:
+            _say_active(str(register(client, form.untested_body(), is_active=True)["id"]))
+            return True
+        done = set_up(client, form.body())
+    except ProblemError as error:
+        tell(error.problem)
+        return _after_failure(client, form)
+    model_id = str(done["model"]["id"])
+    out().print(tested_text(done | {"model": model_id}))
+    _say_active(model_id)
+    return True
+
+
+def _after_failure(client: Client, form: ModelForm) -> bool:
+    change, leave = _change_or_leave()
+    if _chosen("What now?", [change, questionary.Choice("Keep it, inactive", "keep"), leave]) != "keep":
+        return False
+    try:
+        model_id = register(client, form.untested_body(), is_active=False)["id"]
+    except ProblemError as error:
+        tell(error.problem)
+        return False
+    say(f"{model_id} is kept, inactive. When it works: tallygate models activate {model_id}")
+    return True
+
+
+def _change_or_leave() -> tuple[questionary.Choice, questionary.Choice]:
+    return questionary.Choice("Change your answers", "edit"), questionary.Choice("Leave", "leave")
+
+
+def _chosen(question: str, choices: list[questionary.Choice]) -> str:
+    """Raises LeftError."""
+    choice: str = questionary.select(question, choices=choices).unsafe_ask()
+    if choice == "leave":
+        raise LeftError
+    return choice
 
 
 def _say_active(model_id: str) -> None:

@@ -1,50 +1,36 @@
-"""The questions of the wizard. What was answered before is offered again."""
+"""The wizard's questions about the model itself. What was answered before, or is known of it, is offered."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import questionary
 
-from services.cli.endpoint_models import models_at_endpoint
-from services.cli.model_form import ModelForm, Provider
+from services.cli.model_form import ModelForm
+from services.cli.prompts import ask_number, ask_text
+from shared.registry.models import Price
+from shared.registry.prices import model_facts
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LISTED_AT_MOST = 20  # more is not a list to look through but one to search in
 _OTHER = "another one ..."
 
 
-def ask_form(form: ModelForm) -> ModelForm:
-    """Raises KeyboardInterrupt when the user leaves."""
-    form = replace(form, model_id=_text("Id of the model here:", form.model_id, _id_problem))
-    form = replace(form, endpoint_url=_text("Endpoint URL:", form.endpoint_url or "http://", _url_problem))
-    form = replace(form, provider=_provider(form.provider))
-    form = replace(form, api_key=_api_key(form.api_key))
-    form = replace(form, model=_model(form))
-    return _price(form)
+def ask_model(form: ModelForm, listed: list[dict[str, Any]]) -> ModelForm:
+    """`listed`: the models at the endpoint. Raises KeyboardInterrupt when the user leaves."""
+    name = _ask_name(form, [one["name"] for one in listed])
+    if form.model not in (None, name):  # what was said of another model does not hold for this one
+        form = replace(form, context_window=None, input_price=None, output_price=None)
+    form = replace(form, model=name)
+    form = replace(form, model_id=ask_text("Id of the model here:", form.model_id or _id_of(form), _id_problem))
+    facts = model_facts(form.preset or "", form.model or "", form.endpoint_url)
+    told = next((one["context_window"] for one in listed if one["name"] == form.model), None)
+    form = _ask_limits(form, form.context_window or told or facts.context_window)
+    return _ask_price(form, facts.price)
 
 
-def _text(question: str, default: str | None, problem: Callable[[str], str | None]) -> str:
-    def validate(text: str) -> bool | str:
-        return problem(text.strip()) or True
-
-    answer: str = questionary.text(question, default=default or "", validate=validate).unsafe_ask()
-    return answer.strip()
-
-
-def _provider(default: Provider) -> Provider:
-    choices = [one.value for one in Provider]
-    return Provider(questionary.select("What does it speak?", choices=choices, default=default.value).unsafe_ask())
-
-
-def _api_key(before: str | None) -> str | None:
-    question = "API key (empty: keep the one you gave):" if before else "API key (empty: none):"
-    return questionary.password(question).unsafe_ask().strip() or before
-
-
-def _model(form: ModelForm) -> str | None:
+def _ask_name(form: ModelForm, listed: list[str]) -> str | None:
     question = "Name of the model at the endpoint:"
-    listed = models_at_endpoint(form)
     if 0 < len(listed) <= _LISTED_AT_MOST:
         default = form.model if form.model in listed else None
         chosen: str = questionary.select(question, choices=[*listed, _OTHER], default=default).unsafe_ask()
@@ -58,30 +44,36 @@ def _model(form: ModelForm) -> str | None:
             match_middle=True,
         ).unsafe_ask()
         return answer.strip() or None
-    return _text(question, form.model or form.model_id, lambda _: None) or None
+    return ask_text(question, form.model or form.model_id, lambda _: None) or None
 
 
-def _price(form: ModelForm) -> ModelForm:
-    given = _text("USD per million input tokens (empty: unknown):", _number(form.input_price), _price_problem)
-    if not given:
-        return replace(form, input_price=None, output_price=None)
-    output = _text(
-        "USD per million output tokens:", _number(form.output_price), lambda text: _price_problem(text or "?")
+def _ask_limits(form: ModelForm, context_window: int | None) -> ModelForm:
+    window = ask_number("Context window in tokens (empty: unknown):", context_window, whole=True)
+    at_once = ask_number("Calls at the same time (empty: no limit):", form.max_concurrency, whole=True)
+    timeout_s = ask_number("Seconds for a whole answer (empty: 60):", form.timeout_s)
+    return replace(
+        form,
+        context_window=int(window) if window else None,
+        max_concurrency=int(at_once) if at_once else None,
+        timeout_s=timeout_s or None,
     )
-    return replace(form, input_price=float(given), output_price=float(output))
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+def _ask_price(form: ModelForm, known: Price | None) -> ModelForm:
+    if known is not None and form.input_price is None:
+        form = replace(form, input_price=known.input_per_mtok_usd, output_price=known.output_per_mtok_usd)
+    given = ask_number("USD per million input tokens (empty: unknown):", form.input_price)
+    if given is None:
+        return replace(form, input_price=None, output_price=None)
+    output = ask_number("USD per million output tokens (empty: 0):", form.output_price)
+    return replace(form, input_price=given, output_price=output or 0.0)
+
+
+def _id_of(form: ModelForm) -> str:
+    """An id that the model's name at the endpoint suggests."""
+    name = (form.model or "").rpartition("/")[2]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100]
 
 
 def _id_problem(text: str) -> str | None:
     return None if _ID.fullmatch(text) else "Letters, digits, '.', '_' and '-'; for example my-model."
-
-
-def _url_problem(text: str) -> str | None:
-    return None if re.fullmatch(r"https?://[^\s/]+.*", text) else "It looks like http://host:8080/v1."
-
-
-def _price_problem(text: str) -> str | None:
-    return None if re.fullmatch(r"(\d+(\.\d*)?|\.\d+)?", text) else "A number like 0.25."

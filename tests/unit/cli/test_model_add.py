@@ -2,6 +2,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,102 +10,117 @@ from tests.unit.cli.conftest import Run
 from tests.unit.cli.stub import StubGateway, Told, problem
 
 NEEDED = ("models", "add", "--id", "m", "--endpoint", "http://h/v1")
-CREATE, TEST = "POST /api/models/custom", "POST /api/models/custom/custom:m/test"
-ACTIVATE, REMOVE = "PATCH /api/models/custom/custom:m", "DELETE /api/models/custom/custom:m"
-PASSED = {"ok": True, "model": "custom:m", "answer": "ready", "latency_s": 0.5, "inference_id": "01", "usage": None}
+CREATE, SETUP, TEST = "POST /api/models/custom", "POST /api/models/setup", "POST /api/models/custom/custom:m/test"
+REMOVE, PRESETS = "DELETE /api/models/custom/custom:m", "GET /api/models/presets"
+
+
+def step(name: str, ok: bool | None = True, **error: Any) -> dict[str, Any]:
+    return {"step": name, "ok": ok, "duration_s": 0.002, "detail": f"{name} it is", "error": error or None}
+
+
+PASSED = {
+    "answer": "ready",
+    "latency_s": 0.5,
+    "inference_id": "01",
+    "usage": None,
+    "attempts": 1,
+    "steps": [step("dns"), step("model", None), step("answer")],
+}
+TESTED = {"ok": True, "model": "custom:m", **PASSED}
+OLLAMA = {
+    "name": "ollama",
+    "title": "Ollama",
+    "endpoint_url": "http://localhost:11434/v1",
+    "provider": "openai-compatible",
+    "local": True,
+    "key": "none",
+    "key_from": "",
+    "hint": "As in `ollama list`.",
+}
 
 
 @pytest.fixture(autouse=True)
 def _answers(gateway: StubGateway) -> None:
     gateway.answers |= {
-        CREATE: (201, {"id": "custom:m", "is_active": False}),
-        TEST: (200, PASSED),
-        ACTIVATE: (200, {"id": "custom:m", "is_active": True}),
-        REMOVE: (204, None),
+        CREATE: (201, {"id": "custom:m", "is_active": True}),
+        SETUP: (201, {"model": {"id": "custom:m", "is_active": True}, **PASSED}),
+        PRESETS: (200, {"presets": [OLLAMA]}),
     }
 
 
-def test_a_model_that_answers_is_activated(gateway: StubGateway, run: Run) -> None:
+def test_a_model_is_set_up_by_the_gateway(gateway: StubGateway, run: Run) -> None:
     prices = ("--input-price", "0.1", "--output-price", "0.4")
 
     done = run(*NEEDED, "--model", "llama", "--context-window", "8192", "--api-key", "sk-1", *prices)
 
     assert done.exit_code == 0, done.output
-    assert gateway.calls == [CREATE, TEST, ACTIVATE]
+    assert gateway.calls == [SETUP]
     assert gateway.asked[0].body == {
         "model_id": "m",
         "endpoint_url": "http://h/v1",
-        "provider": "openai-compatible",
         "api_key": "sk-1",
         "config": {"model": "llama"},
         "context_window": 8192,
         "price": {"input_per_mtok_usd": 0.1, "output_per_mtok_usd": 0.4},
-        "is_active": False,
     }
-    assert gateway.asked[2].body == {"is_active": True}
+    assert gateway.asked[0].headers["x-tallygate-cancel-on-disconnect"] == "true"
+    assert "✓ dns    dns it is  2 ms" in done.stdout
+    assert "? model  model it is" in done.stdout
     assert "answered in 500 ms" in done.stdout
     assert "custom:m is active" in done.stdout
     assert "sk-1" not in done.output
 
 
-def test_one_that_fails_is_removed_and_says_why(gateway: StubGateway, run: Run) -> None:
+def test_a_preset_fills_in_what_was_not_given(gateway: StubGateway, run: Run) -> None:
+    done = run("models", "add", "--id", "m", "--preset", "ollama", "--model", "llama3.2:3b", "--json")
+
+    assert done.exit_code == 0, done.output
+    assert gateway.calls == [PRESETS, SETUP]
+    assert gateway.asked[1].body == {
+        "model_id": "m",
+        "endpoint_url": "http://localhost:11434/v1",
+        "provider": "openai-compatible",
+        "config": {"model": "llama3.2:3b"},
+    }
+    assert json.loads(done.stdout)["test"] == TESTED
+
+
+def test_a_preset_that_there_is_not(gateway: StubGateway, run: Run) -> None:
+    done = run("models", "add", "--id", "m", "--preset", "olama")
+
+    assert done.exit_code == 1
+    assert "there is no preset 'olama'" in done.stderr
+    assert "Try ollama." in done.stderr
+
+
+def test_one_that_fails_says_how_far_it_came_and_why(gateway: StubGateway, run: Run) -> None:
     attempts = [{"model": "custom:m", "error_type": "authentication_failed", "upstream_status": 401, "detail": "no"}]
-    gateway.answers[TEST] = (424, problem("authentication_failed", "no", "Store a valid key", attempts=attempts))
+    steps = [step("dns"), step("answer", False, title="Not accepted", detail="no")]
+    told = problem("authentication_failed", "no", "Give a valid key", attempts=attempts, steps=steps)
+    gateway.answers[SETUP] = (424, told)
 
     done = run(*NEEDED)
 
     assert done.exit_code == 1
-    assert gateway.calls == [CREATE, TEST, REMOVE]
+    assert gateway.calls == [SETUP]
     assert done.stdout == ""
+    assert "✓ dns    dns it is" in done.stderr
+    assert "✗ answer Not accepted" in done.stderr
     assert "✗ authentication_failed: no" in done.stderr
     assert "attempt 1: custom:m authentication_failed (401)" in done.stderr
-    assert "→ Store a valid key" in done.stderr
-    assert "removed again" in done.stderr
+    assert "→ Give a valid key" in done.stderr
+    assert json.loads(run(*NEEDED, "--json").stdout)["steps"] == steps
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("during", [CREATE, TEST])
-def test_who_leaves_in_the_middle_leaves_nothing_behind(
-    gateway: StubGateway, run: Run, number: signal.Signals, during: str
-) -> None:
-    known = gateway.answers[during]
-    assert not callable(known)
-
+def test_who_leaves_in_the_middle_asks_for_nothing_more(gateway: StubGateway, run: Run) -> None:
     def interrupt() -> Told:
-        os.kill(os.getpid(), number)
-        return known
+        os.kill(os.getpid(), signal.SIGINT)
+        return 500, problem("internal", "too late")
 
-    gateway.answers[during] = interrupt
+    gateway.answers[SETUP] = interrupt
 
-    done = run(*NEEDED)
-
-    assert done.exit_code != 0
-    assert gateway.calls[-1] == REMOVE
-    assert ACTIVATE not in gateway.calls
-
-
-def test_an_activation_that_fails_takes_it_back(gateway: StubGateway, run: Run) -> None:
-    gateway.answers[ACTIVATE] = (503, problem("unavailable", "the database cannot be reached"))
-
-    assert run(*NEEDED).exit_code == 1
-    assert gateway.calls == [CREATE, TEST, ACTIVATE, REMOVE]
-
-
-def test_what_could_not_be_removed_is_named(gateway: StubGateway, run: Run) -> None:
-    gateway.answers[TEST] = (502, problem("server_error", "boom"))
-    gateway.answers[REMOVE] = (503, problem("unavailable", "the database cannot be reached"))
-
-    done = run(*NEEDED)
-
-    assert "custom:m is still registered, inactive" in done.stderr
-    assert "tallygate models remove custom:m" in done.stderr
-
-
-def test_the_gateways_refusal_removes_nothing(gateway: StubGateway, run: Run) -> None:
-    gateway.answers[CREATE] = (409, problem("invalid_request", "a model with the id 'm' exists already"))
-
-    assert "exists already" in run(*NEEDED).stderr
-    assert gateway.calls == [CREATE]
+    assert run(*NEEDED).exit_code != 0
+    assert gateway.calls == [SETUP]
 
 
 def test_untested_on_request(gateway: StubGateway, run: Run) -> None:
@@ -113,6 +129,7 @@ def test_untested_on_request(gateway: StubGateway, run: Run) -> None:
     assert json.loads(done.stdout)["test"] is None
     assert gateway.calls == [CREATE]
     assert gateway.asked[0].body["is_active"] is True
+    assert gateway.asked[0].body["provider"] == "openai-compatible"
 
 
 def test_the_key_from_elsewhere(

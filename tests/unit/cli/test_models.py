@@ -2,7 +2,7 @@ import json
 
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.stub import StubGateway, problem
-from tests.unit.cli.test_model_add import PASSED, REMOVE, TEST
+from tests.unit.cli.test_model_add import OLLAMA, PRESETS, REMOVE, TEST, TESTED
 
 LISTED = {
     "models": [
@@ -48,15 +48,26 @@ def test_a_custom_model_is_shown_whole_and_a_provider_model_as_listed(gateway: S
 def test_a_test_shows_the_answer_and_its_time(gateway: StubGateway, run: Run) -> None:
     gateway.answers[TEST] = (
         200,
-        PASSED | {"answer": "rea\x1b[31mdy", "usage": {"prompt_tokens": 5, "completion_tokens": 1}},
+        TESTED | {"answer": "rea\x1b[31mdy", "usage": {"prompt_tokens": 5, "completion_tokens": 1}},
     )
 
     done = run("models", "test", "custom:m", "--message", "Ready?")
 
     assert gateway.asked[0].body == {"message": "Ready?"}
+    assert "✓ dns    dns it is" in done.stdout
     assert "custom:m answered in 500 ms, 5 → 1 tokens" in done.stdout
     assert "rea[31mdy" in done.stdout  # the escape character is gone
     assert "tallygate show 01" in done.stdout
+
+
+def test_the_presets_are_listed(gateway: StubGateway, run: Run) -> None:
+    gateway.answers[PRESETS] = (200, {"presets": [OLLAMA]})
+
+    done = run("models", "presets")
+
+    assert "http://localhost:11434/v1" in done.stdout
+    assert "As in `ollama list`." in done.stdout
+    assert json.loads(run("models", "presets", "--json").stdout) == {"presets": [OLLAMA]}
 
 
 def test_activate_and_deactivate(gateway: StubGateway, run: Run) -> None:

@@ -1,0 +1,31 @@
+"""`tallygate changes`: who changed what, and when."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+
+from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
+from services.cli.output import cell, emit, instant, table
+from services.cli.problem import told
+
+
+@told
+def changes(
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant; '*' for all. Needs an admin key.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    gateway: GatewayOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who changed models, keys, tenants and plans, newest first."""
+    emit(connect(gateway, key).get("/api/changes", tenant=tenant, limit=str(limit)).body, as_json, _view)
+
+
+def _view(body: dict[str, Any]) -> RenderableType:
+    made = table("at (UTC)", "tenant", "key", "action", "subject", "details")
+    for one in body["changes"]:
+        details = ", ".join(f"{name}={value}" for name, value in one["details"].items() if value is not None)
+        values = (instant(one["at"]), one["tenant"], one["key_id"], one["action"], one["subject"], details)
+        made.add_row(*map(cell, values))
+    return made if body["changes"] else cell("Nothing was changed yet.")

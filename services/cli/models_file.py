@@ -1,0 +1,176 @@
+"""A file of models: what may stand in it, with every mistake told by line, model and field before anything is done."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from services.cli.problem import ProblemError, refused
+from shared.registry import Capabilities, Price
+
+_MAX_TOLD = 10
+_WRITE_SECRETS = "write secrets by reference: {env: NAME} or {file: path}"
+
+ModelId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Reference(_Strict):
+    """Where a secret is: in an environment variable, or in a file beside this one."""
+
+    env: Annotated[str, StringConstraints(min_length=1)] | None = None
+    file: Annotated[str, StringConstraints(min_length=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_literal(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            raise ValueError(f"a secret does not belong into this file; {_WRITE_SECRETS}")  # noqa: TRY004 - for pydantic
+        return given
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Reference":
+        if (self.env is None) == (self.file is None):
+            raise ValueError(f"one of env and file is needed; {_WRITE_SECRETS}")
+        return self
+
+
+class ModelEntry(_Strict):
+    """The fields of POST /api/models/custom. A field that is left out stays as it is on a model that is there."""
+
+    model_id: ModelId
+    endpoint_url: Annotated[str, StringConstraints(pattern=r"^https?://", max_length=2000)]
+    provider: Literal["openai-compatible", "anthropic-compatible"]
+    model_name: str | None = None
+    description: str = ""
+    api_key: Reference | None = None
+    headers: dict[str, Reference] = {}
+    config: dict[str, Any] = {}
+    capabilities: Capabilities = Capabilities()
+    context_window: int | None = Field(default=None, ge=1)
+    max_concurrency: int | None = Field(default=None, ge=1)
+    price: Price | None = None
+    timeout_s: float | None = Field(default=None, gt=0, le=3600)
+    weight: int | None = Field(default=None, ge=0)
+    is_active: bool = True
+
+    @property
+    def secrets(self) -> dict[str, Reference]:
+        """By field: api_key, headers.<name>."""
+        own = {"api_key": self.api_key} if self.api_key else {}
+        return own | {f"headers.{name}": one for name, one in self.headers.items()}
+
+
+class ModelsFile(_Strict):
+    models: list[ModelEntry]
+
+
+def read_models_file(path: Path) -> list[ModelEntry]:
+    """Raises ProblemError that names every mistake."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise refused(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
+    return parse_models_file(text, str(path))
+
+
+def parse_models_file(text: str, name: str) -> list[ModelEntry]:
+    """`name` is how the file is called in what is told."""
+    root, data = _parsed(text, name)
+    mistakes = [f"{name}:{line}: {what}" for line, what in _twice(root, set())]
+    try:
+        models = ModelsFile.model_validate(data).models
+    except ValidationError as error:
+        raise _mistaken([*mistakes, *_told(error, data, root, name)], name) from None
+    if mistakes := [*mistakes, *_same_ids(models, root, name)]:
+        raise _mistaken(mistakes, name)
+    return models
+
+
+def _parsed(text: str, name: str) -> tuple[yaml.Node | None, object]:
+    """The nodes, which know their lines, and the data."""
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        return root, loader.construct_document(root) if root is not None else None
+    except yaml.MarkedYAMLError as error:
+        # Without its snippet of the text, which may be a secret.
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise refused(f"{name}:{line}: it is not YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise refused(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _mistaken(mistakes: list[str], name: str) -> ProblemError:
+    more = [f"... and {len(mistakes) - _MAX_TOLD} more"] if len(mistakes) > _MAX_TOLD else []
+    detail = f"{name} has {len(mistakes)} mistake{'' if len(mistakes) == 1 else 's'}; nothing was changed"
+    return refused(detail, *mistakes[:_MAX_TOLD], *more)
+
+
+def _told(error: ValidationError, data: object, root: yaml.Node | None, name: str) -> Iterator[str]:
+    """Never what stands in the file: it may be a secret."""
+    for one in error.errors(include_url=False, include_input=False, include_context=False):
+        place = [part for part in one["loc"] if part != "dict"]
+        what = one["msg"].removeprefix("Value error, ")
+        yield f"{name}:{_line(root, place)}: {_where(place, data)}: {what}"
+
+
+def _where(place: list[int | str], data: object) -> str:
+    """`my-model: price.input_per_mtok_usd`, by the id where it can be read."""
+    if len(place) < 2 or not isinstance(place[1], int) or not isinstance(data, dict):
+        return ".".join(map(str, place)) or "the file"
+    entry = data["models"][place[1]]
+    known = entry.get("model_id") if isinstance(entry, dict) else None
+    model = known if isinstance(known, str) else f"model {place[1] + 1}"
+    return ": ".join(filter(None, (model, ".".join(map(str, place[2:])))))
+
+
+def _line(root: yaml.Node | None, place: list[int | str]) -> int:
+    """The line of the place, or of the nearest that is there."""
+    node = root
+    for part in place:
+        below = _below(node, part)
+        if below is None:
+            break
+        node = below
+    return node.start_mark.line + 1 if node is not None else 1
+
+
+def _below(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        found: yaml.Node = node.value[part]
+        return found
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == part), None)
+    return None
+
+
+def _twice(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[int, str]]:
+    """Fields that stand there twice, of which YAML would silently take the last."""
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for one in node.value:
+            yield from _twice(one, seen)
+    if isinstance(node, yaml.MappingNode):
+        fields: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in fields:
+                    yield key.start_mark.line + 1, f"{key.value} stands there twice"
+                fields.add(key.value)
+            yield from _twice(value, seen)
+
+
+def _same_ids(models: list[ModelEntry], root: yaml.Node | None, name: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for number, model in enumerate(models):
+        if model.model_id in seen:
+            yield f"{name}:{_line(root, ['models', number])}: {model.model_id}: this model_id stands there twice"
+        seen.add(model.model_id)

@@ -1,0 +1,40 @@
+"""`tallygate models select`: which models a request would be tried on, and why. Calls none."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+
+from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
+from services.cli.output import cell, emit, table
+from services.cli.problem import told
+from shared.policies import POLICIES
+
+
+@told
+def select(
+    message: Annotated[str, typer.Argument(help="The request's message.")] = "Hello",
+    model: Annotated[str | None, typer.Option(help="As a request would name it; otherwise auto.")] = None,
+    policy: Annotated[str | None, typer.Option(help=f"One of {', '.join(POLICIES)}.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="How long the answer may be.")] = None,
+    no_fallback: Annotated[bool, typer.Option("--no-fallback", help="As in the request.")] = False,
+    gateway: GatewayOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain which models a request would be tried on, in order, and why the others are passed over."""
+    asked = {"model": model, "policy": policy, "max_tokens": max_tokens, "no_fallback": no_fallback or None}
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": message}]}
+    body |= {name: value for name, value in asked.items() if value is not None}
+    emit(connect(gateway, key).post("/api/models/select", body).body, as_json, _view)
+
+
+def _view(body: dict[str, Any]) -> RenderableType:
+    made = table("", "model", "why")
+    for place, one in enumerate(body["candidates"], 1):
+        made.add_row(cell(place), cell(one["model"], "bold"), cell(one["reason"]))
+    for one in body["passed_over"]:
+        made.add_row(cell("✗", "red"), cell(one["model"], "dim"), cell(one["reason"], "dim"))
+    needs = body["needs"]
+    tokens = f"about {needs['prompt_tokens']} tokens and {needs['answer_tokens'] or 'an unknown number'} of answer"
+    return Group(cell(f"policy {body['policy']} · {tokens}", "dim"), made)

@@ -1,0 +1,50 @@
+"""The terms of a tenant or plan, as options of a command and as people read them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from services.cli.output import cell
+from shared.policies import POLICIES
+
+Policy = Annotated[str | None, typer.Option(help=f"One of {', '.join(POLICIES)}.")]
+ProviderAllow = Annotated[
+    list[str] | None, typer.Option(help="Pattern of provider models, such as openai:*; may be repeated.")
+]
+ProviderDeny = Annotated[list[str] | None, typer.Option(help="Pattern that is denied though allowed; may be repeated.")]
+UsdPerDay = Annotated[float | None, typer.Option(help="Budget of a UTC day, in US dollars.")]
+UsdPerMonth = Annotated[float | None, typer.Option(help="Budget of a UTC month, in US dollars.")]
+TokensPerDay = Annotated[int | None, typer.Option(help="Budget of a UTC day, in tokens of prompts and answers.")]
+TokensPerMonth = Annotated[int | None, typer.Option(help="Budget of a UTC month, in tokens.")]
+RatePerS = Annotated[float | None, typer.Option(help="Requests a second to one gateway.")]
+Burst = Annotated[int | None, typer.Option(help="How many of them may come at once.")]
+MaxInFlight = Annotated[int | None, typer.Option(help="Requests that one gateway has in work.")]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """What was named on the command line."""
+    return {name: value for name, value in options.items() if value not in (None, [])}
+
+
+def terms_table(terms: Mapping[str, Any], own: Mapping[str, Any], spent: Mapping[str, Any] | None) -> Table:
+    """Each term with where it comes from; budgets with what was spent."""
+    made = Table.grid(padding=(0, 2))
+    for name, value in terms.items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        made.add_row(
+            cell(name.replace("_", " "), "dim"),
+            cell("no limit of its own" if shown is None else shown or "none"),
+            cell("own" if name in own else "", "dim"),
+            cell(_spent(name, spent)),
+        )
+    return made
+
+
+def _spent(name: str, spent: Mapping[str, Any] | None) -> str:
+    unit, _, period = name.partition("_per_")
+    value = (spent or {}).get(f"{unit}_{period}")
+    if unit not in {"usd", "tokens"} or value is None:
+        return ""
+    return f"{value:,.4f} spent" if unit == "usd" else f"{value:,} spent"

@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+
+from services.cli.models_file import parse_models_file, read_models_file
+from services.cli.problem import ProblemError
+
+LEAST = "- {model_id: m, endpoint_url: 'http://h/v1', provider: openai-compatible"
+FULL = """
+models:
+  - model_id: m
+    endpoint_url: http://h/v1
+    provider: anthropic-compatible
+    model_name: M
+    description: ours
+    api_key: {env: KEY}
+    headers: {x-team: {file: team.txt}}
+    config: {model: llama, temperature: 0.7}
+    capabilities: {vision: false, tasks: [chat]}
+    context_window: 8192
+    max_concurrency: 4
+    price: {input_per_mtok_usd: 1, output_per_mtok_usd: 0.2}
+    timeout_s: 30
+    weight: 0
+    is_active: false
+"""
+
+
+def mistakes(text: str) -> str:
+    with pytest.raises(ProblemError) as caught:
+        parse_models_file(text, "models.yaml")
+    problem = caught.value.problem
+    return "\n".join((problem.detail, *problem.tips))
+
+
+def test_every_field_may_be_given() -> None:
+    (entry,) = parse_models_file(FULL, "models.yaml")
+
+    assert entry.price is not None
+    assert entry.price.input_per_mtok_usd == 1
+    assert entry.capabilities.vision is False
+    assert set(entry.secrets) == {"api_key", "headers.x-team"}
+
+
+def test_only_three_are_needed() -> None:
+    (entry,) = parse_models_file(f"models: [{LEAST[2:]}}}]", "models.yaml")
+
+    assert entry.secrets == {}
+    assert entry.model_fields_set == {"model_id", "endpoint_url", "provider"}
+
+
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        ("api_key: sk-secret-1", "models.yaml:2: m: api_key: a secret does not belong into this file"),
+        ("api_key: sk-secret-1", "write secrets by reference: {env: NAME} or {file: path}"),
+        ("headers: {x-team: sk-secret-1}", "m: headers.x-team: a secret does not belong into this file"),
+        ("api_key: {}", "m: api_key: one of env and file is needed"),
+        ("api_key: {env: A, file: sk-secret-1}", "one of env and file is needed"),
+        ("colour: blue", "m: colour: Extra inputs are not permitted"),
+        ("context_window: 0", "m: context_window: Input should be greater than or equal to 1"),
+        ("context_window: '8192'", "m: context_window: Input should be a valid integer"),
+        ("price: {input_per_mtok_usd: -1}", "m: price.output_per_mtok_usd: Field required"),
+        ("model_id: n", "models.yaml:2: model_id stands there twice"),
+    ],
+)
+def test_a_mistake_is_told_by_line_model_and_field(field: str, sentence: str) -> None:
+    told = mistakes(f"models:\n{LEAST}, {field}}}\n")
+
+    assert sentence in told
+    assert "nothing was changed" in told
+    assert "sk-secret-1" not in told
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    told = mistakes("models:\n  - endpoint_url: ftp://h\n    provider: openai\n  - 7\n")
+
+    assert "has 4 mistakes" in told
+    assert "models.yaml:2: model 1: model_id: Field required" in told
+    assert "models.yaml:2: model 1: endpoint_url: " in told
+    assert "models.yaml:3: model 1: provider: " in told
+    assert "models.yaml:4: model 2: " in told
+
+
+@pytest.mark.parametrize("text", ["", "7", "[]", "models: 7", "other: []", "a: [", "a: 2026-99-99", "\x00"])
+def test_what_is_no_file_of_models(text: str) -> None:
+    assert "models.yaml" in mistakes(text)
+
+
+def test_what_is_not_yaml_is_told_by_line_and_without_its_text() -> None:
+    told = mistakes("models:\n  - api_key: 'sk-secret-1\n")
+
+    assert "models.yaml:3: it is not YAML: " in told
+    assert "sk-secret-1" not in told
+    assert "models.yaml" in mistakes("models: &a [*a]")
+
+
+def test_an_id_twice() -> None:
+    assert "models.yaml:3: m: this model_id stands there twice" in mistakes(f"models:\n{LEAST}}}\n{LEAST}}}\n")
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"\xff")
+    for name, why in (("none", "No such file"), ("latin", "it is not UTF-8")):
+        with pytest.raises(ProblemError, match=why):
+            read_models_file(tmp_path / name)
