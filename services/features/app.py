@@ -1,0 +1,99 @@
+"""Wiring of the features worker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+
+from services.features.asking import Lines
+from services.features.beat import Beat
+from services.features.generators.catalogue import Catalogue
+from services.features.handlers import RequestHandler
+from services.features.job import JobRunner
+from services.features.replies import Replies
+from services.features.retention import Retention
+from services.features.settings import FeaturesSettings
+from services.features.store import FeaturesStore
+from services.features.worker import Worker, WorkerSettings
+from shared.db import connect_pool
+from shared.events.follow import Follower
+from shared.events.publisher import Publisher
+from shared.events.replies import ReplyReader
+from shared.events.subscriber import make_broker, subscribe
+from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
+from shared.registry.providers import provider_models
+from shared.registry.store import RegistryStore
+from shared.telemetry.health import Checks, health_routes
+from shared.telemetry.traces import tracing
+
+_GRACEFUL_TIMEOUT_S = 5.0
+
+
+def make_app(settings: FeaturesSettings) -> Starlette:
+    app = Starlette(routes=health_routes("features"), lifespan=_lifespan)
+    app.state.settings = settings
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    settings: FeaturesSettings = app.state.settings
+    async with AsyncExitStack() as stack:
+        tracing.configure("features", settings.instance)
+        stack.callback(tracing.shutdown)
+        ring = settings.sealing.key_ring()
+        catalogue = Catalogue.installed()
+        await asyncio.to_thread(catalogue.load_all)
+        pool = await connect_pool(settings.database)
+        stack.push_async_callback(pool.close)
+        store = FeaturesStore(pool)
+        publisher = Publisher(settings.kafka, f"tallygate/features/{settings.instance}")
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        replies = Replies(store)
+        reader = ReplyReader(settings.kafka, settings.partition, replies.on_reply)
+        await reader.start()
+        stack.push_async_callback(reader.stop)
+
+        lines = Lines(publisher, replies, store, ring, settings.partition, settings.call_timeout_s)
+        prices = RegistryStore(pool), provider_models(settings.provider)
+        runner = JobRunner(settings, lines, settings.guard.guard(), catalogue, *prices)
+        limits = WorkerSettings(settings.instance, settings.max_jobs, settings.max_deliveries, settings.lease_s)
+        worker = Worker(limits, store, publisher, runner.run, runner.calls)
+        cancellations = Follower(settings.kafka, FEATURE_CANCELLATIONS, worker.heard)
+        await cancellations.start()
+        stack.push_async_callback(cancellations.stop)
+        beat = Beat(settings.instance, publisher, catalogue, lambda: worker.in_hand)
+        retention = Retention(store, settings.retention_s)
+        for part in (beat, retention):
+            part.start()
+            stack.push_async_callback(part.stop)
+        worker.start()
+        stack.push_async_callback(worker.stop)
+        broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
+        handler = RequestHandler(store, publisher, worker)
+        subscriber = subscribe(broker, (FEATURE_REQUESTS,), settings.group, handler.on_feature_requested)
+        await broker.start()
+        stack.push_async_callback(broker.stop)
+        handler.start(subscriber.consumer)
+        app.state.checks = _checks(publisher, reader, worker, catalogue)
+        # A broken generator is told, and takes nobody else's work away.
+        app.state.notes = lambda: {f"generator {name}": reason for name, reason in catalogue.broken.items()}
+        yield
+
+
+def _checks(publisher: Publisher, replies: ReplyReader, worker: Worker, catalogue: Catalogue) -> Checks:
+    async def kafka() -> str | None:
+        return "the broker does not acknowledge what is published" if publisher.failing_since else None
+
+    async def reading() -> str | None:
+        return None if replies.running else "replies are not being read"
+
+    async def jobs() -> str | None:
+        return None if worker.running else "jobs are not being taken"
+
+    async def generators() -> str | None:
+        return None if catalogue.usable else "no generator can be used"
+
+    return {"kafka": kafka, "replies": reading, "jobs": jobs, "generators": generators}

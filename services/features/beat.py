@@ -1,0 +1,55 @@
+"""This worker's sign of life: which generators it has, and how many jobs it works on."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from services.features.generators.catalogue import Catalogue
+from shared.background import end_task
+from shared.errors import TallygateError
+from shared.events import FeatureWorkerBeat, utc_now
+from shared.events.feature import BrokenGenerator
+from shared.events.publisher import Outgoing, Publisher
+from shared.events.topics import FEATURE_WORKERS
+
+logger = structlog.get_logger(__name__)
+
+_EVERY_S = 2.0
+
+
+class Beat:
+    def __init__(self, worker_id: str, publisher: Publisher, catalogue: Catalogue, jobs: Callable[[], int]) -> None:
+        self._worker_id = worker_id
+        self._publisher = publisher
+        self._catalogue = catalogue
+        self._jobs = jobs
+        self._started_at = utc_now()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="beat")
+
+    async def stop(self) -> None:
+        await end_task(self._task)
+        await self._beat(stopped=True)
+
+    async def _run(self) -> None:
+        while True:
+            await self._beat()
+            await asyncio.sleep(_EVERY_S)
+
+    async def _beat(self, *, stopped: bool = False) -> None:
+        beat = FeatureWorkerBeat(
+            worker_id=self._worker_id,
+            started_at=self._started_at,
+            beat_at=utc_now(),
+            jobs=self._jobs(),
+            generators=self._catalogue.usable,
+            broken=tuple(BrokenGenerator(name=name, reason=why) for name, why in self._catalogue.broken.items()),
+            stopped=stopped,
+        )
+        try:
+            await self._publisher.publish(Outgoing(FEATURE_WORKERS, beat))
+        except TallygateError as error:
+            logger.warning("beat.not_acked", reason=error.failure.detail)

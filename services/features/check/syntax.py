@@ -1,0 +1,15 @@
+"""Pure: what cannot be read in a produced file."""
+
+from services.features.check.parsing import Parsed
+from services.features.values import Finding, ProducedFile
+
+MAX_FINDINGS = 5  # of one file
+
+
+def syntax_findings(file: ProducedFile, after: Parsed, before: Parsed | None) -> tuple[Finding, ...]:
+    """An edited file is not blamed for what could not be read before: grammars do not know every macro or template."""
+    if before is not None and after.error_count <= before.error_count:
+        return ()
+    known = {message for _, message in before.errors} if before else set()
+    fresh = [(line, message) for line, message in after.errors if message not in known] or list(after.errors)
+    return tuple(Finding(file.path, "syntax", message, line) for line, message in fresh[:MAX_FINDINGS])

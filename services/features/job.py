@@ -1,0 +1,216 @@
+"""One job from its wish to its result: read, let the generator work, check, and say honestly what came of it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from services.features import outcomes, quality, report
+from services.features.asking import Asking, Lines
+from services.features.budget import Budget, budget
+from services.features.check import check
+from services.features.check.execution import ExecutionPolicy, execute
+from services.features.generators.catalogue import Catalogue
+from services.features.outcomes import Outcome
+from services.features.patches import unified_diff
+from services.features.reading import read
+from services.features.reading.context import make_context
+from services.features.settings import FeaturesSettings
+from services.features.source import GitSource, ReadLimits, Source
+from services.features.steps import Steps
+from services.features.values import Constraints, Draft, Finding, ProducedFile, Repository, Task
+from services.features.worker import JobHandle
+from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
+from shared.errors import Failure, TallygateError, failure
+from shared.events import FeatureCall, FeatureRequested, RoutingOptions
+from shared.events.codec import reason
+from shared.events.topics import MAX_RECORD_BYTES
+from shared.guard import Guard
+from shared.registry import ProviderModels, TenantModels, canonical_reference
+from shared.registry.store import RegistryStore
+from shared.selection import Needs, select
+
+_SOURCE: TypeAdapter[Source] = TypeAdapter(Source)
+_READING = "reading"
+MAX_SEALED_RESULT = MAX_RECORD_BYTES - 256 * 1024  # the rest of the record are the calls and the error
+
+
+class Wish(NamedTuple):
+    """What a caller asks for, as it was sealed by the gateway."""
+
+    source: Source
+    text: str
+    constraints: Constraints
+
+
+class JobRunner:
+    """Holds what all jobs of a worker share."""
+
+    def __init__(
+        self, settings: FeaturesSettings, lines: Lines, guard: Guard, catalogue: Catalogue, registry: RegistryStore,
+        providers: ProviderModels,
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._lines = lines
+        self._guard = guard
+        self._catalogue = catalogue
+        self._registry = registry
+        self._providers = providers
+
+    async def run(self, job: JobHandle) -> Outcome:
+        """Raises TallygateError when it cannot be done. A result that fails its checks is an outcome, and says so."""
+        request = job.request
+        steps = Steps(self._lines.store, self._lines.ring, request.tenant_id, request.feature_id)
+        try:
+            generator = await asyncio.to_thread(self._catalogue.get, request.generator)
+            wish = _opened(self._lines, request)
+            await job.tell("reading")
+            repository = await self._read(wish.source, steps)
+            tokens = await self._budget(request)
+            context = await asyncio.to_thread(make_context, wish.text, repository, tokens.context)
+            task = Task(wish.text, repository, context, wish.constraints, self._options(tokens))
+            ask = Asking(self._lines, request, steps, job.taken.traceparent)
+
+            async def checked(draft: Draft) -> tuple[Finding, ...]:
+                return await self._check(draft, repository, wish.constraints)
+
+            draft = await generator.generate(task, ask, job.tell, checked)
+            findings = await checked(draft)
+            executed = bool(self._settings.check_command)
+            result = await asyncio.to_thread(_result, draft, findings, repository, executed=executed)
+        except UnreadableSecretError as error:
+            told = f"what was sealed for this job cannot be opened: {error}"
+            return outcomes.failed(failure("key_unreadable", told, title="The job cannot be read"))
+        except TallygateError as error:
+            return outcomes.failed(error.failure, calls=await self._calls(request, steps))
+        calls = await self._calls(request, steps)
+        sealed = seal(self._lines.ring, _result_context(request), orjson.dumps(result))
+        if len(sealed) > MAX_SEALED_RESULT:
+            return outcomes.failed(_too_large(), calls=calls)
+        if findings:
+            return outcomes.failed(_invalid(findings), sealed, calls)
+        await job.tell("done", f"{len(draft.files)} files")
+        return outcomes.completed(sealed, calls)
+
+    async def calls(self, request: FeatureRequested) -> tuple[FeatureCall, ...]:
+        """Of a job that ends without a result of its own; none when what is stored of them cannot be opened."""
+        steps = Steps(self._lines.store, self._lines.ring, request.tenant_id, request.feature_id)
+        try:
+            return await self._calls(request, steps)
+        except UnreadableSecretError:
+            return ()
+
+    async def _read(self, source: Source, steps: Steps) -> Repository:
+        """A job that is gone on with reads the same commit as before."""
+        known = await steps.value(_READING)
+        if known is not None and isinstance(source, GitSource):
+            source = source.model_copy(update={"ref": known["commit"] or source.ref})
+        limits = ReadLimits(
+            max_total_bytes=self._settings.max_repository_bytes, clone_timeout_s=self._settings.clone_timeout_s
+        )
+        repository, commit = await read(source, limits, self._guard)
+        if known is None:
+            await steps.finish(_READING, {"commit": commit, "files": len(repository.files)})
+        return repository
+
+    async def _budget(self, request: FeatureRequested) -> Budget:
+        """By the window of the model that the calls would be tried on first."""
+        rows = await self._registry.tenant(request.tenant_id)
+        custom = {model.id: model for model in rows.custom}
+        models = TenantModels(rows.version, custom, self._providers, rows.terms)
+        options = RoutingOptions(policy=request.policy, allowed_models=request.allowed_models)
+        candidates = select(Needs(canonical_reference(request.model), options=options), models).candidates
+        window = candidates[0].model.context_window if candidates else None
+        return budget(window, Budget(self._settings.context_tokens, self._settings.answer_tokens))
+
+    def _options(self, tokens: Budget) -> Mapping[str, Any]:
+        return {
+            "max_repairs": self._settings.max_repairs,
+            "answer_tokens": tokens.answer,
+            "context_tokens": tokens.context,
+        }
+
+    async def _check(self, draft: Draft, repository: Repository, constraints: Constraints) -> tuple[Finding, ...]:
+        findings = await asyncio.to_thread(check, draft, repository, constraints)
+        if findings or not self._settings.check_command:
+            return findings
+        policy = ExecutionPolicy(
+            allowed=True, command=self._settings.check_command, timeout_s=self._settings.check_timeout_s
+        )
+        return await execute(policy, draft, repository)
+
+    async def _calls(self, request: FeatureRequested, steps: Steps) -> tuple[FeatureCall, ...]:
+        """The inferences that the job made, with what they cost by today's prices."""
+        told = await steps.finished("call.")
+        tenant = await self._registry.tenant(request.tenant_id) if told else None
+        models = {model.id: model for model in (tenant.custom if tenant else ())} | self._providers
+        return tuple(_call(key.removeprefix("call."), one, models) for key, one in told.items())
+
+
+def _opened(lines: Lines, request: FeatureRequested) -> Wish:
+    context = SealedContext(request.tenant_id, "feature", str(request.feature_id))
+    given = orjson.loads(open_sealed(lines.ring, context, request.sealed_input))
+    try:
+        source = _SOURCE.validate_python(given["source"])
+        return Wish(source, given["wish"], Constraints.model_validate(given["constraints"]))
+    except ValidationError as error:
+        raise TallygateError("invalid_request", f"the job is not one that can be worked on: {reason(error)}") from None
+
+
+def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository, *, executed: bool) -> dict[str, Any]:
+    """Measures and compares, which takes its time: for a thread."""
+    return {
+        "files": [_file(one) for one in draft.files],
+        "summary": draft.summary,
+        "validation": report.validation(findings, draft, executed=executed),
+        "quality": quality.as_dict(quality.measure(draft, repository)),
+        "integration_instructions": list(draft.integration_instructions),
+        "next_steps": list(draft.next_steps),
+        "estimated_impact": draft.estimated_impact,
+        "repository": {"origin": repository.origin, "files": len(repository.files)},
+    }
+
+
+def _file(one: ProducedFile) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "language": one.language,
+        "content": one.content,
+        "diff": unified_diff(one.before, one.content, one.path),
+        "action": "create" if one.before is None else "edit",
+    }
+
+
+def _result_context(request: FeatureRequested) -> SealedContext:
+    return SealedContext(request.tenant_id, "feature_result", str(request.feature_id))
+
+
+def _too_large() -> Failure:
+    tip = "Wish for less at once, or give a smaller constraints.max_bytes."
+    told = "what was produced is too large to be handed over"
+    return failure("payload_too_large", told, title="The result is too large", tips=(tip,))
+
+
+def _invalid(findings: tuple[Finding, ...]) -> Failure:
+    """Says how many of which kind. What they are about is content, and stays in the sealed result."""
+    kinds = Counter(one.kind for one in findings)
+    counted = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    return failure("generation_invalid", f"what was produced has {len(findings)} findings: {counted}")
+
+
+def _call(purpose: str, told: dict[str, Any], models: Mapping[str, Any]) -> FeatureCall:
+    error = told.get("error")
+    tokens = (told.get("input_tokens") or 0, told.get("output_tokens") or 0)
+    model = models.get(told.get("model") or "")
+    return FeatureCall(
+        inference_id=told["inference_id"],
+        purpose=purpose,
+        model=told.get("model"),
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
+        cost_usd=model.price.cost_usd(*tokens) if model is not None and model.price and error is None else None,
+        error_type=error["error_type"] if error else None,
+    )

@@ -1,0 +1,67 @@
+"""Pure: whether a value looks like a secret, or like a name, a word or a place to put one."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+from math import log2
+
+_PLACEHOLDER_WORDS = frozenset({
+    "password", "passwd", "pass", "pwd", "pw", "secret", "token", "key", "apikey", "user", "username", "xxx",
+    "example", "changeme", "change-me", "change_me", "your", "placeholder", "redacted", "none", "null",
+    "true", "false", "undefined", "dummy", "todo",
+})  # fmt: skip
+_PLACEHOLDER = re.compile(
+    r"[$%]?[{(<\[].*[})>\]]$|\$\w+$|%\w+%?$|.*(?:\{[^{}]{0,80}\}|\$\(|%s|%\(|\$\{|<[a-z _-]{1,40}>)"
+    r"|[x*.•_-]+$|(?:your|my|some|insert|replace|change|enter|put|add|todo|example|dummy|fake)[-_ ]?[a-z_ -]*$",
+    re.IGNORECASE,
+)
+# Names in code, of settings, of headers, of files: words with a few digits at their ends.
+_NAME = re.compile(r"[@./:-]{0,2}(?:[A-Za-z]{2,}\d{0,3}|\d{1,4})(?:[-_./:@][A-Za-z]*\d{0,4})*$")
+_PATH = re.compile(r"(?:[a-z][a-z0-9+.-]*://|\.{0,2}/[\w.-]+/|~/|[A-Z]:[\\/])", re.IGNORECASE)
+_CODE = re.compile(r"[()\[\]{}]|->|=>|::|\\[wdsb]")
+_PASSWORD = re.compile(r"pass|pwd", re.IGNORECASE)
+_RANDOM_BITS = 3.0  # a character; English words have about 2.5, hexadecimal digests 3.5
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value only shows where a secret goes."""
+    return value.lower() in _PLACEHOLDER_WORDS or _PLACEHOLDER.match(value) is not None or len(set(value)) < 3
+
+
+def is_random(value: str) -> bool:
+    """Nobody would say it aloud: letters and digits mixed, and hardly a character twice."""
+    if is_placeholder(value) or _NAME.match(value) or len(value) < 8:
+        return False
+    has_digit, has_letter = any(map(str.isdigit, value)), any(map(str.isalpha, value))
+    return has_letter and (has_digit or _is_mixed(value)) and bits(value) >= min(_RANDOM_BITS, log2(len(value)) - 0.5)
+
+
+def is_password(name: str, value: str) -> bool:
+    """Whether a value is one, given what it is called. People's passwords are less random than machines' keys."""
+    if is_placeholder(value) or _PATH.match(value):
+        return False
+    if _PASSWORD.search(name):
+        return len(value) >= 8 and not _is_word(value) and bits(value) >= 2.25 and not _is_code(value)
+    return not _CODE.search(value) and len(value) >= 12 and is_random(value)
+
+
+def bits(value: str) -> float:
+    """Shannon's entropy of a character."""
+    counts = Counter(value)
+    return -sum(count / len(value) * log2(count / len(value)) for count in counts.values())
+
+
+def _is_mixed(value: str) -> bool:
+    """Upper and lower case change more often than in CamelCase."""
+    changes = sum(a.isupper() != b.isupper() for a, b in pairwise(value))
+    return changes > len(value) / 3
+
+
+def _is_word(value: str) -> bool:
+    """Letters alone, with what joins words: a name of something."""
+    return re.fullmatch(r"[A-Za-z]+(?:[-_. :/][A-Za-z]+)*[-_.:]?", value) is not None
+
+
+def _is_code(value: str) -> bool:
+    """A call, an index, a regular expression, as no password is written."""
+    return re.search(r"\w\(|\)$|\w\[|^\[|\\[wdsb]|->|=>|::", value) is not None
