@@ -20,6 +20,14 @@ from tests.support.live import (
 from tests.support.otlp import OtlpReceiver, running_otlp_receiver
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "last: runs when all other tests have run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 @pytest.fixture(scope="session")
 def model_server() -> Iterator[ModelServer]:
     with running_model_server_process() as server:
@@ -64,6 +72,7 @@ async def stack(
             model_server,
             otlp,
             environment,
+            planting=True,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from deploy.local.failure import LocalRunError
 
-_TIMEOUT_S = 150
+_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)

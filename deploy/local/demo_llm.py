@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def ask(gateway: Gateway, url: str, environment: Mapping[str, str]) -> None:
-    gateway.add_model("gemma", url, config={"model": _NAME, "max_tokens": 40}, context_window=2048)
+    gateway.add_model("gemma", url, config={"model": _NAME, "max_tokens": 40})
     question = "What is the capital of France?"
     reply = gateway.chat("custom:gemma", question, temperature=0.0)
     expect(reply.status == 200, f"no answer: {reply.body}")
@@ -69,8 +69,24 @@ def ask(gateway: Gateway, url: str, environment: Mapping[str, str]) -> None:
     for shown in (reply, too_long):
         command = [sys.executable, "-m", "services", "show", str(shown.inference_id)]
         subprocess.run(command, env={**environment, "TALLYGATE_API_KEY": gateway.key}, check=True)
+    wish_for_a_feature(gateway, url)
     audit = subprocess.run([sys.executable, "-m", "services", "audit"], env=dict(environment), check=False)
     expect(audit.returncode == 0, "the books do not balance")
+
+
+def wish_for_a_feature(gateway: Gateway, url: str) -> None:
+    """So small a model writes no code worth having; what counts is that the job says so."""
+    gateway.add_model("coder", url, config={"model": _NAME}, context_window=2048)
+    wish = "Add a function that greets a person by name."
+    files = [{"path": "greet.py", "content": "def main() -> None:\n    print('hello')\n"}]
+    body = {"featureRequest": wish, "files": files, "model": "custom:coder", "wait": True, "deadline_s": 240}
+    job = gateway.call("POST", "/api/repos/quality/generate-feature", body).body
+    expect(job.get("state") in {"completed", "failed"}, f"the job did not end: {job}")
+    console.print(f"\n[bold]{wish}[/bold]\n{job['state']} after {len(job['inferences'])} calls")
+    for one in job["progress"]:
+        console.print(f"  {one['step']:<9} {one['message']}", style="dim")
+    if job["error"] is not None:
+        console.print(f"{job['error']['error_type']}: {job['error']['detail']}")
 
 
 def _installed(place: Path) -> Path:

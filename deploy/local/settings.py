@@ -9,6 +9,8 @@ from deploy.local.failure import LocalRunError
 
 BrokerKind = Literal["kafka", "tansu"]
 
+_FEATURES_APART = 10  # the ports between are for more routers
+
 
 @dataclass(frozen=True, kw_only=True)
 class LocalSettings:
@@ -20,12 +22,14 @@ class LocalSettings:
     monitor_port: int
     console_port: int
     router_port: int
+    features_port: int
     routers: int
     monitors: int
     kafka_advertised_port: int | None
 
 
 def read_settings(environment: Mapping[str, str]) -> LocalSettings:
+    router_port = _number(environment, "TALLYGATE_ROUTER_PORT", 8010)
     return LocalSettings(
         kafka_bootstrap_servers=environment.get("KAFKA_BOOTSTRAP_SERVERS") or None,
         database_url=environment.get("DATABASE_URL") or None,
@@ -34,7 +38,8 @@ def read_settings(environment: Mapping[str, str]) -> LocalSettings:
         gateway_port=_number(environment, "TALLYGATE_PORT", 8000),
         monitor_port=_number(environment, "TALLYGATE_MONITOR_PORT", 8001),
         console_port=_number(environment, "TALLYGATE_CONSOLE_PORT", 8002),
-        router_port=_number(environment, "TALLYGATE_ROUTER_PORT", 8010),
+        router_port=router_port,
+        features_port=_number(environment, "TALLYGATE_FEATURES_PORT", router_port + _FEATURES_APART),
         routers=_number(environment, "TALLYGATE_ROUTERS", 1),
         monitors=_number(environment, "TALLYGATE_MONITORS", 1),
         kafka_advertised_port=_optional_port(environment, "TALLYGATE_KAFKA_ADVERTISED_PORT"),

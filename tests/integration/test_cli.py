@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import uuid
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -51,9 +52,46 @@ async def test_a_model_that_does_not_answer_is_not_kept(stack: Live, run: Run) -
 
     assert "✗ authentication_failed: " in done.stderr
     assert "attempt 1: custom:bad authentication_failed (401)" in done.stderr
-    assert "→ Store a valid key" in done.stderr
+    assert "→ Give a key that the endpoint accepts" in done.stderr
+    assert "✓ tcp    " in done.stderr
+    assert "✗ answer " in done.stderr
     assert "sk-not-this-one" not in done.stdout + done.stderr
     await run("models", "show", "bad", exit_code=1)
+
+
+async def test_models_of_a_file_are_applied_and_exported(stack: Live, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-of-the-file\n")
+    file, copy = tmp_path / "models.yaml", tmp_path / "copy.yaml"
+    file.write_text(
+        f"""
+models:
+  - model_id: first
+    endpoint_url: {stack.model_server_url}/chat/completions
+    provider: openai-compatible
+    api_key: {{file: key}}
+    config: {{model: demo, temperature: 0.2}}
+    price: {{input_per_mtok_usd: 1, output_per_mtok_usd: 2}}
+  - {{model_id: second, endpoint_url: {stack.model_server_url}, provider: openai-compatible, is_active: false}}
+"""
+    )
+    assert _statuses(await run("models", "apply", "-f", str(file), "--dry-run", "--json")) == ["created", "created"]
+    assert _json(await run("models", "list", "--json"))["total"] == 0
+    assert _statuses(await run("models", "apply", "-f", str(file), "--json")) == ["created", "created"]
+    assert _statuses(await run("models", "apply", "-f", str(file), "--json")) == ["unchanged", "unchanged"]
+    assert (await run("chat", "hello", "--model", "custom:first")).stdout == "echo: hello\n"
+
+    await run("models", "export", "-o", str(copy))
+    text = copy.read_text()
+    assert "env: TALLYGATE_FIRST_API_KEY" in text
+    assert "sk-of-the-file" not in text
+    refused = await run("models", "apply", "-f", str(copy), exit_code=1)
+    assert "the variable TALLYGATE_FIRST_API_KEY is not set; nothing was changed" in refused.stderr
+    copy.write_text(text.replace("env: TALLYGATE_FIRST_API_KEY", "file: key"))
+    assert _statuses(await run("models", "apply", "-f", str(copy), "--json")) == ["unchanged", "unchanged"]
+
+    copy.write_text(copy.read_text().replace("temperature: 0.2", "temperature: 0.3"))
+    changed = _json(await run("models", "apply", "-f", str(copy), "--json"))["models"]
+    assert [(one["status"], one["fields"]) for one in changed] == [("changed", ["config"]), ("unchanged", [])]
 
 
 async def test_a_failed_chat_is_explained_and_shown(stack: Live, run: Run) -> None:
@@ -106,7 +144,7 @@ async def test_keys_are_made_listed_and_revoked(stack: Live) -> None:
 async def test_status_and_audit(stack: Live) -> None:
     body = _json(await _command(stack, "status", "--json"))
     assert body["ready"] is True
-    assert [one["service"] for one in body["services"]] == ["gateway", "monitor", "router"]
+    assert [one["service"] for one in body["services"]] == ["gateway", "monitor", "router", "features"]
     assert body["books"]["problem"] is None
 
     assert _json(await _command(stack, "audit", "--json"))["violations"] == []
@@ -133,3 +171,7 @@ def _model(stack: Live, model_id: str, behaviour: str) -> tuple[str, ...]:
 
 def _json(done: Done) -> Any:
     return json.loads(done.stdout)
+
+
+def _statuses(done: Done) -> list[str]:
+    return [one["status"] for one in _json(done)["models"]]

@@ -1,5 +1,6 @@
 """One request through gateway, Kafka, router, model and books."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -128,7 +129,7 @@ async def test_auto_falls_back_to_the_next_model_and_says_so(stack: Live, tenant
     monitoring = await tenant.monitoring(total=1)
     assert monitoring["requests"]["succeeded"] == monitoring["requests"]["fallbacks"] == 1
     assert (monitoring["attempts"]["failed"], monitoring["attempts"]["succeeded"]) == (1, 1)
-    assert monitoring["requests"]["by_model"] == {second: {"total": 1, "succeeded": 1, "failed": 0}}
+    assert monitoring["requests"]["by_model"] == {second: {"total": 1, "succeeded": 1, "failed": 0, "rejected": 0}}
 
 
 async def test_a_request_that_names_a_model_does_not_silently_use_another(stack: Live, tenant: Api) -> None:
@@ -197,3 +198,10 @@ async def test_a_model_is_tested_by_a_real_completion(stack: Live, tenant: Api) 
     assert answer.body["ok"] is True
     assert answer.body["answer"].startswith("echo:")
     assert (await tenant.chat(model)).status == 404
+
+
+async def test_a_call_that_the_deadline_cuts_is_expired_every_time(stack: Live, tenant: Api) -> None:
+    model = await tenant.add_model("slow", stack.model_server_url, "demo-delay-2000")
+    deadlines = [0.2, 0.31, 0.5] * 20
+    answers = await asyncio.gather(*(tenant.chat(model, deadline_s=one, no_fallback=True) for one in deadlines))
+    assert {answer.body["error"]["code"] for answer in answers} == {"expired"}

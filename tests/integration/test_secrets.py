@@ -1,19 +1,30 @@
-"""A planted key and a planted prompt are found nowhere in the clear: logs, spans, topics, database, error bodies."""
+"""A planted key and a planted prompt are found nowhere in the clear: logs, spans, topics, database, error bodies.
 
+All tests that share the stack plant some (tests/support/planted.py); the last test of a session searches for them.
+"""
+
+import asyncio
+import base64
+import hashlib
 import json
 import secrets
+from urllib.parse import quote
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
 
-from shared.events.topics import wanted_topics
+from shared.events.topics import RESULTS
+from tests.support import planted
 from tests.support.live import Api, Live
+
+_SPANS_ARE_SENT_WITHIN_S = 0.5
 
 
 async def test_nothing_leaks(stack: Live, tenant: Api) -> None:
     key = "sk-invalid-" + secrets.token_hex(16)
     header = "hdr" + secrets.token_hex(16)
     prompt = "prompt" + secrets.token_hex(16)
-    planted = [key, header, prompt]
     bad = await tenant.add_model("bad", stack.model_server_url, api_key=key, headers={"x-team": header})
     good = await tenant.add_model("good", stack.model_server_url, api_key="sk-good" + key, headers={"x-team": header})
 
@@ -24,53 +35,75 @@ async def test_nothing_leaks(stack: Live, tenant: Api) -> None:
     await tenant.settled(refused.body["error"]["inference_id"])
     monitoring = await tenant.monitoring(total=3)
 
-    assert not _found(planted, json.dumps([answer.body for answer in shown] + [monitoring]).encode())
-    for log in stack.stack.home.path.glob("logs/*"):
-        assert not _found(planted, log.read_bytes()), log.name
-    assert not _found(planted, b"".join(stack.otlp.raw))
-    assert not _found(planted, await _everything_on_the_topics(stack))
-    assert not _found(planted, await _everything_in_the_database(stack))
+    told = json.dumps([answer.body for answer in shown] + [monitoring])
+    assert [one for one in (key, header, prompt) if one in told] == []
+    assert await planted.leaks(stack, key=key, header=header, prompt=prompt) == []
 
 
-def _found(planted: list[str], where: bytes) -> list[str]:
-    return [one for one in planted if one.encode() in where]
+WORD = "opensesame0123"
+API_KEY = f"tg_01234567_{'x' * 43}"
 
 
-async def _everything_on_the_topics(stack: Live) -> bytes:
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"key={WORD}",
+        json.dumps({"key": WORD}),
+        quote(f"key={WORD}&", safe=""),
+        WORD.encode().hex(),
+        WORD.encode().hex().upper(),
+        *(base64.b64encode(f"{before}{WORD}{after}".encode()).decode() for before in ("", "a", "ab") for after in "xy"),
+    ],
+)
+def test_the_search_knows_every_form(text: str) -> None:
+    assert planted.Search({"word": WORD}).finds(text.encode()) == {"word"}
+
+
+def test_the_search_knows_an_api_key() -> None:
+    assert planted.Search({}).finds(f"Bearer {API_KEY}".encode()) == {planted.AN_API_KEY}
+    assert planted.Search({}).finds(b"tg_01234567 is only the id of a key") == set()
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(200, planted.KEY), (400, planted.PROMPT), (500, API_KEY), (401, planted.PROVIDER_KEY)]
+)
+def test_an_answer_that_tells_too_much_is_seen_at_once(status: int, told: str) -> None:
+    with pytest.raises(AssertionError, match="GET /api/keys"):
+        planted.check_answer("GET", "/api/keys", status, told)
+
+
+async def test_the_search_looks_everywhere(stack: Live) -> None:
+    word = secrets.token_hex(16)
+    log = stack.stack.home.path / "logs" / "planted.log"
+    log.write_bytes(b"x" * 2**22 + word.encode())  # it does not begin in the first piece
+    stack.otlp.raw.append(f"<{word}>".encode())
     server = stack.environment["KAFKA_BOOTSTRAP_SERVERS"]
-    names = [topic.name for topic in wanted_topics()]
-    consumer = AIOKafkaConsumer(*names, bootstrap_servers=server, auto_offset_reset="earliest")
-    await consumer.start()
+    async with AIOKafkaProducer(bootstrap_servers=server, compression_type="gzip") as producer:
+        await producer.send_and_wait(RESULTS.dlq, b"", headers=[("planted", base64.b64encode(word.encode()))])
+    database = await asyncpg.connect(stack.environment["DATABASE_URL"])
     try:
-        consumer.unsubscribe()
-        partitions = [TopicPartition(name, one) for name in names for one in consumer.partitions_for_topic(name)]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        seen = b""
-        while any([await consumer.position(one) < ends[one] for one in partitions]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                for record in records:
-                    seen += (record.value or b"") + b"".join(value for _, value in record.headers)
-        assert seen
-        return seen
+        await database.execute("CREATE TABLE planted AS SELECT convert_to($1, 'utf8') AS bytes", word)
+        found = await planted.leaks(stack, **{"the word": word})
     finally:
-        await consumer.stop()
+        await database.execute("DROP TABLE planted")
+        await database.close()
+        log.unlink()
+
+    places = ("logs/planted.log", "spans", RESULTS.dlq, "public.planted")
+    assert {f"{place}: the word" for place in places} <= set(found)
 
 
-async def _everything_in_the_database(stack: Live) -> bytes:
-    import asyncpg
+@pytest.mark.last
+async def test_the_whole_session_has_left_nothing_in_the_clear(stack: Live, tenant: Api) -> None:
+    """What it searches is not nothing, also when it runs alone."""
+    models = [await tenant.add_model(name, stack.model_server_url, name) for name in ("demo", "fault-401", "fault-500")]
+    for model in models:
+        await tenant.chat(model)
+        await tenant.post("/api/codebase/chat", {"message": planted.PROMPT, "model": model, "sessionId": "s1"})
+    assert (await tenant.call("DELETE", f"/api/models/custom/{models[0]}")).status == 204
+    await tenant.monitoring(total=6)
+    await asyncio.sleep(_SPANS_ARE_SENT_WITHIN_S)
+    fingerprint = hashlib.sha256(planted.KEY.encode()).hexdigest()[:12]
+    assert any(one["key_fingerprint"] == fingerprint for one in (await stack.model_server.ledger())["entries"])
 
-    connection = await asyncpg.connect(stack.environment["DATABASE_URL"])
-    try:
-        tables = await connection.fetch(
-            "SELECT schemaname || '.' || tablename AS name FROM pg_tables WHERE schemaname IN ('gateway', 'monitor')"
-        )
-        dump = b""
-        for table in tables:
-            rows = await connection.fetch(f"SELECT t::text AS row FROM {table['name']} t")  # noqa: S608
-            dump += "\n".join(row["row"] for row in rows).encode()
-        assert dump
-        return dump
-    finally:
-        await connection.close()
+    assert await planted.leaks(stack) == []

@@ -65,11 +65,11 @@ async def test_an_event_for_a_model_that_is_not_there_is_failed_with_the_reason(
 
     timeline = await tenant.settled(body["inference_id"])
     assert timeline["state"] == "failed"
-    assert timeline["error"]["error_type"] == "no_model_available"
+    assert timeline["error"]["error_type"] == "model_not_found"
     summary = await tenant.monitoring(total=1)
-    assert summary["requests"]["by_error_type"] == {"no_model_available": 1}
+    assert summary["requests"]["by_error_type"] == {"model_not_found": 1}
     assert summary["attempts"]["total"] == 0
-    assert summary["errors"][0]["error_type"] == "no_model_available"
+    assert summary["errors"][0]["error_type"] == "model_not_found"
 
 
 async def test_a_tenant_that_nobody_knows_gets_no_model(stack: Live, tenant: Api) -> None:

@@ -17,6 +17,7 @@ import aiohttp
 
 from deploy.local.ports import free_port_range, free_ports
 from deploy.local.stack import Stack
+from tests.support import planted
 from tests.support.otlp import OtlpReceiver
 
 SETTLE_S = 20.0
@@ -51,11 +52,12 @@ class ModelServer:
 
 
 class Api:
-    """The gateway, called with one key."""
+    """The gateway, called with one key. planting: the models that it adds have planted secrets where none are given."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, key: str | None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: str | None, *, planting: bool = False) -> None:
         self.url = url
         self.key = key
+        self.planting = planting
         self._session = session
 
     async def call(
@@ -75,6 +77,7 @@ class Api:
         ) as response:
             told = await response.text()
             headers_out = {name.lower(): value for name, value in response.headers.items()}
+            planted.check_answer(method, path, response.status, f"{headers_out}\n{told}")
             is_json = "json" in response.content_type
             return Answer(response.status, headers_out, json.loads(told) if is_json and told else told)
 
@@ -84,19 +87,22 @@ class Api:
     async def get(self, path: str, **more: Any) -> Answer:
         return await self.call("GET", path, **more)
 
-    async def chat(self, model: str | None, text: str = "hello", **more: Any) -> Answer:
+    async def chat(self, model: str | None, text: str = planted.PROMPT, **more: Any) -> Answer:
         headers = more.pop("headers", None)
         body = {"messages": [{"role": "user", "content": text}]} | ({"model": model} if model else {}) | more
         return await self.post("/v1/chat/completions", body, headers=headers)
 
     async def add_model(self, model_id: str, endpoint_url: str, behaviour: str = "demo", **more: Any) -> str:
         """Registers an OpenAI-compatible model; returns its id."""
-        body = {
+        body: dict[str, Any] = {
             "model_id": model_id,
             "endpoint_url": endpoint_url,
             "provider": "openai-compatible",
             "config": {"model": behaviour},
-        } | more
+        }
+        if self.planting:
+            body |= {"api_key": planted.KEY, "headers": planted.HEADERS}
+        body |= more
         answer = await self.post("/api/models/custom", body)
         assert answer.status == 201, answer
         return str(answer.body["id"])
@@ -135,13 +141,14 @@ class Live:
     model_server: ModelServer
     otlp: OtlpReceiver
     environment: dict[str, str]
+    planting: bool = False
 
     @property
     def model_server_url(self) -> str:
         return self.model_server.url
 
     def api(self, key: str | None) -> Api:
-        return Api(self.session, self.gateway_url, key)
+        return Api(self.session, self.gateway_url, key, planting=self.planting)
 
     @property
     def admin(self) -> Api:
@@ -160,12 +167,13 @@ class Live:
             env=self.environment, capture_output=True, text=True, timeout=90, check=False,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stdout + done.stderr
+        assert planted.SECRET not in done.stdout + done.stderr, arguments
         return done
 
 
 def stack_environment(environ: dict[str, str], otlp_endpoint: str) -> dict[str, str]:
     """Free ports and an OTLP receiver; nothing of the developer's own Tallygate leaks in."""
-    gateway, monitor, console = free_ports(3)
+    gateway, monitor, console, features = free_ports(4)
     kept = {name: value for name, value in environ.items() if not name.startswith(("TALLYGATE_", "KAFKA_", "OTEL_"))}
     kept.pop("DATABASE_URL", None)
     given = {name: environ[name] for name in ("TALLYGATE_CACHE", "TALLYGATE_BROKER") if name in environ}
@@ -174,6 +182,7 @@ def stack_environment(environ: dict[str, str], otlp_endpoint: str) -> dict[str, 
         "TALLYGATE_MONITOR_PORT": str(monitor),
         "TALLYGATE_CONSOLE_PORT": str(console),
         "TALLYGATE_ROUTER_PORT": str(free_port_range(5)),
+        "TALLYGATE_FEATURES_PORT": str(features),
         "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_endpoint,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }  # fmt: skip

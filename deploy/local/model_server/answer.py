@@ -40,6 +40,7 @@ class Answer:
     created: int
     include_usage: bool = False
     tool_call: ToolCall | None = None
+    truncated: bool = False
 
     @property
     def pieces(self) -> list[str]:
@@ -47,7 +48,7 @@ class Answer:
         return re.findall(r"\S+\s*|\s+", self.text)
 
 
-def answer_text(question: Question, seq: int, text: str) -> Answer:
+def answer_text(question: Question, seq: int, text: str, *, truncated: bool = False) -> Answer:
     return Answer(
         seq=seq,
         model=question.model,
@@ -56,6 +57,7 @@ def answer_text(question: Question, seq: int, text: str) -> Answer:
         output_tokens=len(text.split()),
         created=int(time.time()),
         include_usage=question.include_usage,
+        truncated=truncated,
     )
 
 

@@ -74,6 +74,8 @@ def _closing(answer: Answer) -> list[bytes]:
 
 
 def _stop_reason(answer: Answer) -> str:
+    if answer.truncated:
+        return "max_tokens"
     return "end_turn" if answer.tool_call is None else "tool_use"
 
 

@@ -4,6 +4,7 @@ The table `BEHAVIOURS` is the one place where names are given a meaning; `GET /v
 that it does not hold is answered like `fault-404-model`. In short:
 
 - `demo`, `demo-delay-<ms>`, `demo-tokens-<n>`, `demo-tools`: answers
+- `script-<name>`: what a script says (scripts.py); 400 when no answer of it is left
 - `flaky-<n>`: 503 for the first n calls with the same last user message, then an answer
 - `fault-400`, `-400-context`, `-400-filter`, `-401`, `-403`, `-404`, `-404-model`, `-429`, `-429-<s>`,
   `-429-quota`, `-500`, `-503`, `-529`: refusals
@@ -27,7 +28,8 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class BehaviourRow:
-    """`model` is the name as a caller writes it: `<ms>`, `<n>`, `<s>` and `<mb>` stand for a whole number."""
+    """`model` is the name as a caller writes it: `<ms>`, `<n>`, `<s>` and `<mb>` stand for a whole number, and
+    `<name>` for the name of a script."""
 
     model: str
     description: str
@@ -36,7 +38,9 @@ class BehaviourRow:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", re.sub(r"-<\w+>$", "", self.model))
-        object.__setattr__(self, "pattern", re.compile(re.sub(r"<\w+>$", r"([0-9]{1,6})", self.model)))
+        named = self.model.removesuffix("<name>")
+        pattern = re.sub(r"<\w+>$", r"([0-9]{1,6})", self.model) if named == self.model else f"{named}[\\w.-]{{1,64}}"
+        object.__setattr__(self, "pattern", re.compile(pattern, re.ASCII))
 
 
 BEHAVIOURS = (
@@ -44,6 +48,7 @@ BEHAVIOURS = (
     BehaviourRow("demo-delay-<ms>", "answers after so many milliseconds"),
     BehaviourRow("demo-tokens-<n>", "answers with so many words"),
     BehaviourRow("demo-tools", "calls the first tool that it is given, and answers when there is none"),
+    BehaviourRow("script-<name>", "answers as the script says that PUT /scripts/<name> has stored"),
     BehaviourRow("flaky-<n>", "503 for the first n calls with the same last user message, then answers"),
     BehaviourRow("fault-400", "400 invalid_request_error"),
     BehaviourRow("fault-400-context", "400 context_length_exceeded"),

@@ -7,12 +7,14 @@ from deploy.local.model_server.behaviours import Behaviour
 from deploy.local.model_server.errors import ERRORS, ErrorAnswer
 from deploy.local.model_server.plan import Plan
 from deploy.local.model_server.question import Question
+from deploy.local.model_server.scripts import ScriptedAnswer
 from deploy.local.model_server.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`earlier_calls` counts those with the same model and last user message; only `flaky` looks at it."""
+    """`earlier_calls` counts those with the same model and last user message; only `flaky` looks at it, and
+    only `script` at `scripted`."""
 
     seq: int
     path: str
@@ -22,6 +24,7 @@ class Call:
     key: str | None = None
     earlier_calls: int = 0
     problem: ErrorAnswer | None = None
+    scripted: ScriptedAnswer | None = None
 
     @property
     def number(self) -> int:

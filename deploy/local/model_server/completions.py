@@ -15,6 +15,7 @@ from deploy.local.model_server.openai_wire import OpenAIWire
 from deploy.local.model_server.plan import Plan
 from deploy.local.model_server.plans import plan_call
 from deploy.local.model_server.question import Question, decode, read_question
+from deploy.local.model_server.scripts import Scripts
 from deploy.local.model_server.wire import Wire
 
 OPENAI, ANTHROPIC = OpenAIWire(), AnthropicWire()
@@ -37,8 +38,9 @@ class Exchange:
 
 
 class Completions:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, scripts: Scripts) -> None:
         self._ledger = ledger
+        self._scripts = scripts
         self._flaky_calls: Counter[bytes] = Counter()
 
     def forget_flaky_calls(self) -> None:
@@ -50,7 +52,8 @@ class Completions:
         behaviour = refused_key(request) or _behaviour(path, question, problem)
         entry = self._enter(request, path, wire, question, behaviour)
         earlier_calls = self._flaky_calls_before(question) if behaviour.name == "flaky" else 0
-        call = Call(entry.seq, path, wire, question, behaviour, request.key, earlier_calls, problem)
+        scripted = self._scripts.next(question.model, question.asked) if behaviour.name == "script" else None
+        call = Call(entry.seq, path, wire, question, behaviour, request.key, earlier_calls, problem, scripted)
         return Exchange(plan_call(call), request.keep_alive, entry)
 
     def _enter(self, request: Request, path: str, wire: Wire, question: Question, behaviour: Behaviour) -> Entry:

@@ -78,6 +78,8 @@ def _deltas(answer: Answer) -> list[dict[str, object]]:
 
 
 def _finish_reason(answer: Answer) -> str:
+    if answer.truncated:
+        return "length"
     return "stop" if answer.tool_call is None else "tool_calls"
 
 

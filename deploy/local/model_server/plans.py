@@ -37,6 +37,14 @@ def _demo_tools(call: Call) -> Plan:
     return _demo(call) if tool is None else answer_plan(call, answer.tool_answer(call.question, call.seq, tool))
 
 
+def _script(call: Call) -> Plan:
+    if (told := call.scripted) is None:
+        return error_plan(call, invalid_request("no scripted answer is left"))
+    truncated = told.finish_reason == "length"
+    planned = answer_plan(call, answer.answer_text(call.question, call.seq, told.text, truncated=truncated))
+    return later(planned, told.delay_ms)
+
+
 def _flaky(call: Call) -> Plan:
     if call.earlier_calls < call.number:
         return error_plan(call, call.error("fault-503"))
@@ -59,6 +67,7 @@ _PLANS: dict[str, Callable[[Call], Plan]] = {
     "demo-delay": _demo_later,
     "demo-tokens": _demo_tokens,
     "demo-tools": _demo_tools,
+    "script": _script,
     "flaky": _flaky,
     "fault-redirect": faults.redirect,
     "fault-slow-headers": _demo_later,

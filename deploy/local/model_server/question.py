@@ -13,10 +13,12 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`text` is the last user message; `tool` the first tool that may be called, if any."""
+    """`text` is the last user message, `asked` the text of all messages, the system's first; `tool` the first tool
+    that may be called, if any."""
 
     model: str
     text: str = ""
+    asked: str = ""
     input_tokens: int = 0
     stream: bool = False
     include_usage: bool = False
@@ -39,6 +41,7 @@ def read_question(body: Mapping[str, object]) -> Question:
     return Question(
         model=model if isinstance(model, str) else "",
         text=_last_user_text(messages),
+        asked="\n".join(filter(None, map(text_of, (body.get("system"), *(one.get("content") for one in messages))))),
         input_tokens=_words(body.get("system")) + sum(_words(message.get("content")) for message in messages),
         stream=body.get("stream") is True,
         include_usage=_mapping(body.get("stream_options")).get("include_usage") is True,

@@ -1,9 +1,9 @@
 """Which request goes where."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qs
 
-from deploy.local.model_server import errors, http1, plan
+from deploy.local.model_server import errors, http1, plan, scripts
 from deploy.local.model_server.behaviours import BEHAVIOURS
 from deploy.local.model_server.completions import (
     ANTHROPIC,
@@ -21,6 +21,7 @@ from deploy.local.model_server.wire import to_json
 
 PATHS = {"/v1/models", "/healthz", "/ledger", *COMPLETION_PATHS}
 LEDGER_PAGE = 200
+CONTEXT_WINDOW = 131_072
 
 
 class Service:
@@ -28,7 +29,8 @@ class Service:
 
     def __init__(self) -> None:
         self.ledger = Ledger()
-        self._completions = Completions(self.ledger)
+        self._scripts = scripts.Scripts()
+        self._completions = Completions(self.ledger, self._scripts)
 
     def receive(self, request: Request) -> Exchange:
         target, _, query = request.target.decode("latin-1").partition("?")
@@ -48,7 +50,21 @@ class Service:
                 self.ledger.clear()
                 self._completions.forget_flaky_calls()
                 return plan.whole(200, http1.JSON, b'{"total":0}')
+        if path.startswith(scripts.PATH):
+            return self._script(request, path)
         return self._refuse(request.method, path)
+
+    def _script(self, request: Request, path: str) -> Plan:
+        name = path.removeprefix(scripts.PATH)
+        told: Mapping[str, object] | ErrorAnswer
+        match request.method:
+            case "PUT":
+                told = self._scripts.put(name, request.body) or {"model": scripts.MODEL + name}
+            case "GET":
+                told = self._scripts.told(name)
+            case _:
+                told = errors.method_not_allowed(request.method, path)
+        return _error(told) if isinstance(told, ErrorAnswer) else plan.whole(200, http1.JSON, to_json(told))
 
     def _refuse(self, method: str, path: str) -> Plan:
         if path in PATHS:
@@ -71,10 +87,10 @@ def _models(request: Request) -> Plan:
 
 
 def _model(name: str, description: str) -> dict[str, object]:
-    """With the fields of both wires, so that either one's client can read it."""
+    """With the fields of both wires, so that either one's client can read it, and vLLM's for the context window."""
     openai = {"id": name, "object": "model", "created": 1_735_689_600, "owned_by": "tallygate"}
     anthropic = {"type": "model", "display_name": name, "created_at": "2025-01-01T00:00:00Z"}
-    return {**openai, **anthropic, "description": description}
+    return {**openai, **anthropic, "description": description, "max_model_len": CONTEXT_WINDOW}
 
 
 _MODELS = to_json(

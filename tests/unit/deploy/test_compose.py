@@ -10,6 +10,7 @@ import typer
 from ruamel.yaml import YAML
 
 from services.__main__ import app
+from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
@@ -28,12 +29,13 @@ READ_BY = {
     "setup": environment_names(KafkaSettings) | environment_names(DatabaseSettings),
     "gateway": environment_names(GatewaySettings),
     "router": environment_names(RouterSettings),
+    "features": environment_names(FeaturesSettings),
     "monitor": environment_names(MonitorSettings),
 }
 
 
 def test_the_services_are_these() -> None:
-    assert set(SERVICES) == {"kafka", "postgres", "setup", "gateway", "router", "monitor", "traces"}
+    assert set(SERVICES) == {"kafka", "postgres", "setup", "gateway", "router", "features", "monitor", "traces"}
     assert set(OURS) == set(READ_BY)
 
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from deploy.local.settings import read_settings
+from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
@@ -32,7 +33,7 @@ class Asked(Mapping[str, str]):
         return 0
 
 
-@pytest.mark.parametrize("settings", [GatewaySettings, RouterSettings, MonitorSettings])
+@pytest.mark.parametrize("settings", [GatewaySettings, RouterSettings, FeaturesSettings, MonitorSettings])
 def test_names_every_setting_of_a_service(settings: type[BaseSettings]) -> None:
     assert {name for name in environment_names(settings) if f"`{name}`" not in PAGE} == set()
 

@@ -14,7 +14,7 @@ def test_the_last_user_message_is_the_text() -> None:
         {"role": "assistant", "content": "no"},
     ]
     question = read_question({"model": "demo", "messages": messages, "system": "be kind"})
-    assert question == Question("demo", "a b\nc", input_tokens=7)
+    assert question == Question("demo", "a b\nc", "be kind\nfirst\na b\nc\nno", input_tokens=7)
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b"1", b"\xff", b"[" * 100_000, b"1" * 5_000])

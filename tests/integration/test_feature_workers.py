@@ -1,0 +1,190 @@
+"""Whichever step a worker dies in: its job goes on with the next, no model is called twice, and it is settled once."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.test_recovery import audit
+from tests.support.features import (
+    Script,
+    ended,
+    once,
+    plan,
+    scripted,
+    settled_in_books,
+    wished,
+    written,
+)
+from tests.support.live import Api, Live, ModelServer
+from tests.support.otlp import OtlpReceiver
+from tests.support.own_stack import own_stack
+
+_LEASE_S = 2
+_MAX_DELIVERIES = 2
+_DELAY = {"delay_ms": 2500}
+FILES = [{"path": "greet.py", "content": 'def greet() -> str:\n    return "hello"\n'}]
+PLAN = plan(("bye.py", "create"))
+GOOD = written({"bye.py": 'def bye() -> str:\n    return "bye"\n'})
+BROKEN = written({"bye.py": "def bye( -> str:\n    return (\n"})
+# Many lines, so that reading and checking take their time.
+_LINES = "".join(f"def f{number}(value: int) -> int:\n    return value + {number}\n\n\n" for number in range(200))
+LARGE = [{"path": f"pkg{number % 50}/m{number}.py", "content": _LINES[:9000]} for number in range(330)]
+LONG = written({"bye.py": "".join(f"def bye{number}() -> int:\n    return {number}\n\n\n" for number in range(4000))})
+
+
+@pytest_asyncio.fixture(scope="module")
+async def fragile(
+    tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer, otlp: OtlpReceiver
+) -> AsyncIterator[Live]:
+    settings = {
+        "TALLYGATE_FEATURES_LEASE_S": str(_LEASE_S),
+        "TALLYGATE_FEATURES_MAX_DELIVERIES": str(_MAX_DELIVERIES),
+    }
+    async with own_stack(tmp_path_factory.mktemp("fragile"), settings, model_server, otlp) as live:
+        yield live
+
+
+@pytest_asyncio.fixture
+async def owner(fragile: Live) -> Api:
+    await asyncio.to_thread(fragile.stack.wait_ready, "features")
+    return await fragile.new_tenant()
+
+
+async def kill(live: Live) -> None:
+    """The worker; returns when the next one is there."""
+    dead = live.stack.pid("features")
+    live.stack.signal_program("features", signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while live.stack.pid("features") in (0, dead):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def at_step(owner: Api, feature_id: str, step: str) -> None:
+    found = await once(owner, feature_id, lambda feature: feature["step"] == step or bool(feature["settled_at"]))
+    assert found["settled_at"] is None, found
+
+
+async def assert_finished(owner: Api, feature_id: str, script: Script, *, calls: int, deliveries: int = 2) -> None:
+    """Settled once, and each call was made once: as the model's endpoint saw it, as the books have it, as is told."""
+    feature = await ended(owner, feature_id)
+    assert (feature["state"], feature["delivery"]) == ("completed", deliveries), feature
+    assert (await script.told())["given"] == list(range(calls))
+    assert len(feature["inferences"]) == calls
+    summary = await settled_in_books(owner, jobs=1)
+    assert (summary["features"]["total"], summary["features"]["completed"]) == (1, 1)
+    assert (summary["requests"]["total"], summary["attempts"]["total"]) == (calls, calls)
+
+
+@pytest.mark.timeout(150)
+async def test_a_worker_killed_while_it_reads(fragile: Live, owner: Api) -> None:
+    script = await scripted(fragile, owner, PLAN, GOOD)
+    feature_id = await wished(owner, files=LARGE, model=script.model)
+    await at_step(owner, feature_id, "reading")
+
+    await kill(fragile)
+
+    assert await script.asked() == []
+    await assert_finished(owner, feature_id, script, calls=2)
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize(
+    ("answers", "killed_after"),
+    [
+        ((PLAN | _DELAY, GOOD), 1),
+        ((PLAN, GOOD | _DELAY), 2),
+        ((PLAN, BROKEN, GOOD | _DELAY), 3),
+    ],
+    ids=["plans", "writes", "repairs"],
+)
+async def test_a_worker_killed_while_a_model(
+    fragile: Live, owner: Api, answers: tuple[dict[str, Any], ...], killed_after: int
+) -> None:
+    script = await scripted(fragile, owner, *answers)
+    feature_id = await wished(owner, files=FILES, model=script.model)
+    await script.asked_times(killed_after)
+
+    await kill(fragile)
+
+    await assert_finished(owner, feature_id, script, calls=len(answers))
+
+
+@pytest.mark.timeout(150)
+async def test_a_worker_killed_while_it_checks(fragile: Live, owner: Api) -> None:
+    script = await scripted(fragile, owner, PLAN, LONG)
+    feature_id = await wished(owner, files=LARGE, model=script.model)
+    await at_step(owner, feature_id, "checking")
+
+    await kill(fragile)
+
+    await assert_finished(owner, feature_id, script, calls=2)
+
+
+@pytest.mark.timeout(150)
+async def test_a_worker_killed_when_the_answer_comes_finds_it(fragile: Live, owner: Api) -> None:
+    """The reply is said while no worker is there to hear it."""
+    script = await scripted(fragile, owner, PLAN | {"delay_ms": 500}, GOOD)
+    feature_id = await wished(owner, files=FILES, model=script.model)
+    await script.asked_times(1)
+
+    await asyncio.to_thread(fragile.stack.stop_program, "features")
+    await asyncio.sleep(1)
+    await asyncio.to_thread(fragile.stack.start_program, "features")
+
+    await assert_finished(owner, feature_id, script, calls=2, deliveries=1)
+
+
+@pytest.mark.timeout(150)
+async def test_a_job_is_not_given_to_workers_without_end(fragile: Live, owner: Api) -> None:
+    script = await scripted(fragile, owner, PLAN | {"delay_ms": 60_000})
+    feature_id = await wished(owner, files=FILES, model=script.model)
+    for delivery in range(1, _MAX_DELIVERIES + 1):
+        await once(owner, feature_id, lambda found, number=delivery: found["delivery"] == number)  # type: ignore[misc]
+        await kill(fragile)
+
+    feature = await ended(owner, feature_id)
+
+    assert (feature["state"], feature["error"]["error_type"]) == ("failed", "router_lost")
+    assert f"{_MAX_DELIVERIES} workers were lost" in feature["error"]["detail"]
+    summary = await settled_in_books(owner, jobs=1)
+    assert summary["features"]["by_error_type"] == {"router_lost": 1}
+    assert summary["attempts"]["by_error_type"] == {"cancelled": 1}
+
+
+@pytest.mark.timeout(150)
+async def test_a_job_waits_for_a_worker(fragile: Live, owner: Api) -> None:
+    script = await scripted(fragile, owner, PLAN, GOOD)
+    await asyncio.to_thread(fragile.stack.stop_program, "features")
+
+    feature_id = await wished(owner, files=FILES, model=script.model)
+    await asyncio.sleep(1)
+    waiting = (await owner.get(f"/api/features/{feature_id}")).body
+    await asyncio.to_thread(fragile.stack.start_program, "features")
+
+    assert (waiting["state"], waiting["step"]) == ("accepted", None)
+    await assert_finished(owner, feature_id, script, calls=2, deliveries=1)
+
+
+@pytest.mark.timeout(150)
+async def test_a_job_cancelled_while_no_worker_is_there_never_begins(fragile: Live, owner: Api) -> None:
+    script = await scripted(fragile, owner, PLAN, GOOD)
+    await asyncio.to_thread(fragile.stack.stop_program, "features")
+    feature_id = await wished(owner, files=FILES, model=script.model)
+
+    assert (await owner.call("DELETE", f"/api/features/{feature_id}")).status == 202
+    await asyncio.to_thread(fragile.stack.start_program, "features")
+
+    assert (await ended(owner, feature_id))["state"] == "cancelled"
+    assert await script.asked() == []
+
+
+@pytest.mark.timeout(150)
+async def test_the_books_balance_after_all_of_it(fragile: Live, owner: Api) -> None:
+    script = await scripted(fragile, owner, PLAN, GOOD)
+    await assert_finished(owner, await wished(owner, files=FILES, model=script.model), script, calls=2, deliveries=1)
+
+    assert (await audit(fragile))["balanced"]

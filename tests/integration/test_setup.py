@@ -1,0 +1,272 @@
+"""Setting a model up: every step that fails is told with its type, and leaves nothing behind."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from deploy.local.ports import free_ports
+from services.gateway.store import GatewayStore
+from shared.db import DatabaseSettings, connect_pool
+from tests.support.live import Answer, Api, Live
+
+SETUP, PROBE, MODELS = "/api/models/setup", "/api/models/probe", "/api/models/custom"
+KEY = "opensesame-0123"
+DRAFTS = "SELECT count(*) FROM gateway.custom_models WHERE draft_until IS NOT NULL"
+
+
+@pytest_asyncio.fixture
+async def database(stack: Live) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(stack.environment["DATABASE_URL"])
+    yield connection
+    await connection.close()
+
+
+def body(endpoint_url: str, model: str = "demo", **more: Any) -> dict[str, Any]:
+    return {"model_id": "m", "endpoint_url": endpoint_url, "config": {"model": model}, "api_key": KEY, **more}
+
+
+def steps(answer: Answer) -> dict[str, bool | None]:
+    return {step["step"]: step["ok"] for step in answer.body["steps"]}
+
+
+async def assert_nothing_is_left(tenant: Api, database: asyncpg.Connection) -> None:
+    assert (await tenant.get(MODELS)).body["total"] == 0
+    assert (await tenant.get("/v1/models")).body["data"] == []
+    assert await database.fetchval(DRAFTS) == 0
+
+
+async def test_a_model_that_answers_is_set_up(stack: Live, tenant: Api, database: asyncpg.Connection) -> None:
+    answer = await tenant.post(SETUP, body(stack.model_server_url, max_concurrency=3))
+
+    assert answer.status == 201, answer
+    assert steps(answer) == {"dns": True, "tcp": True, "auth": True, "model": True, "answer": True}
+    assert all(step["error"] is None and step["duration_s"] >= 0 for step in answer.body["steps"])
+    model = answer.body["model"]
+    assert (model["id"], model["provider"], model["is_active"]) == ("custom:m", "openai-compatible", True)
+    assert (model["has_api_key"], model["max_concurrency"], model["context_window"]) == (True, 3, 131072)
+    assert answer.body["answer"].startswith("echo: ")
+    assert answer.body["usage"]["completion_tokens"] > 0
+    assert answer.body["latency_s"] > 0
+    assert KEY not in str(answer)
+
+    told = await tenant.settled(answer.body["inference_id"])
+    assert [one["outcome"] for one in told["attempts"]] == ["succeeded"]
+    assert (await tenant.chat("custom:m", "hello")).status == 200
+    assert (await tenant.chat(None, "hello")).headers["x-tallygate-model"] == "custom:m"
+    assert (await tenant.get("/api/changes")).body["changes"][0]["action"] == "model.added"
+    assert await database.fetchval(DRAFTS) == 0
+
+
+async def test_a_model_can_be_set_up_inactive(stack: Live, tenant: Api) -> None:
+    answer = await tenant.post(SETUP, body(stack.model_server_url, is_active=False, context_window=4096))
+
+    assert answer.status == 201, answer
+    assert answer.body["model"]["is_active"] is False
+    assert answer.body["model"]["context_window"] == 4096
+    assert (await tenant.chat("custom:m")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("url", "change", "error_type", "step"),
+    [
+        ("http://no-such-host.invalid/v1", {}, "endpoint_unreachable", "dns"),
+        ("http://10.255.255.1/v1", {}, "endpoint_forbidden", "dns"),
+        ("http://{closed}/v1", {}, "endpoint_unreachable", "tcp"),
+        ("https://{server}/v1", {}, "tls_failed", "tls"),
+        ("http://{server}/v1", {"api_key": "sk-invalid-0123"}, "authentication_failed", "auth"),
+        ("http://{server}/v1", {"api_key": "sk-forbidden-0123"}, "permission_denied", "auth"),
+        ("http://{server}/v1", {"config": {"model": "no-such-model"}}, "model_not_found", "answer"),
+        ("http://{server}/v1", {"config": {"model": "fault-401"}}, "authentication_failed", "answer"),
+        ("http://{server}/v1", {"config": {"model": "fault-not-json"}}, "bad_response", "answer"),
+        ("http://{server}/v1", {"config": {"model": "fault-no-choices"}}, "bad_response", "answer"),
+        ("http://{server}/nothing/here", {}, "endpoint_not_found", "answer"),
+    ],
+)
+async def test_what_fails_is_told_and_leaves_nothing(
+    stack: Live, tenant: Api, database: asyncpg.Connection, url: str, change: dict[str, Any], error_type: str, step: str
+) -> None:
+    sent = body(url.format(server=stack.model_server.address, closed=f"127.0.0.1:{free_ports(1)[0]}")) | change
+
+    answer = await tenant.post(SETUP, sent)
+
+    assert answer.status >= 400, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body["error_type"] == error_type, answer
+    assert answer.body["detail"]
+    assert answer.body["tips"]
+    assert not any("PATCH /api/models/custom" in tip or "models test" in tip for tip in answer.body["tips"])
+    last = answer.body["steps"][-1]
+    assert (last["step"], last["ok"], last["error"]["error_type"]) == (step, False, error_type), answer.body["steps"]
+    assert sent["api_key"] not in str(answer)
+    assert (answer.body["inference_id"] is not None) == (step == "answer")
+    await assert_nothing_is_left(tenant, database)
+
+
+async def test_the_same_id_twice_is_refused_before_anything_is_called(stack: Live, tenant: Api) -> None:
+    await tenant.add_model("m", stack.model_server_url)
+    before = (await stack.model_server.ledger(entries=False))["total"]
+
+    answer = await tenant.post(SETUP, body(stack.model_server_url))
+
+    assert answer.status == 409, answer
+    assert (await stack.model_server.ledger(entries=False))["total"] == before
+
+
+async def test_a_model_that_is_being_set_up_is_not_there_yet(
+    stack: Live, tenant: Api, database: asyncpg.Connection
+) -> None:
+    setup = asyncio.create_task(tenant.post(SETUP, body(stack.model_server_url, "demo-delay-1500")))
+    while await database.fetchval(DRAFTS) == 0:
+        assert not setup.done(), setup.result()
+        await asyncio.sleep(0.02)
+
+    assert (await tenant.get(MODELS)).body["total"] == 0
+    assert (await tenant.get(f"{MODELS}/m")).status == 404
+    assert (await tenant.get("/v1/models")).body["data"] == []
+    assert (await tenant.get("/api/models/list")).body["total"] == 0
+    assert (await tenant.chat("custom:m")).status >= 400
+    assert (await tenant.chat(None)).status >= 400
+    assert (await tenant.post(SETUP, body(stack.model_server_url))).status == 409
+    assert (await setup).status == 201
+    assert (await tenant.chat("custom:m")).status == 200
+
+
+async def test_who_leaves_before_the_answer_leaves_nothing(
+    stack: Live, tenant: Api, database: asyncpg.Connection
+) -> None:
+    leave = {"x-tallygate-cancel-on-disconnect": "true"}
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await tenant.post(SETUP, body(stack.model_server_url, "fault-hang"), headers=leave)
+
+    await asyncio.sleep(1.0)  # in which the gateway notices
+    await assert_nothing_is_left(tenant, database)
+
+
+async def test_a_draft_that_is_past_its_time_is_replaced(
+    stack: Live, tenant: Api, database: asyncpg.Connection
+) -> None:
+    tenant_id = await _left_draft(database, tenant, stack)
+
+    answer = await tenant.post(SETUP, body(stack.model_server_url))
+
+    assert answer.status == 201, answer
+    rows = await database.fetch("SELECT draft_until FROM gateway.custom_models WHERE tenant_id = $1", tenant_id)
+    assert [row["draft_until"] for row in rows] == [None]
+
+
+async def test_a_draft_that_nobody_finished_is_forgotten(
+    stack: Live, tenant: Api, database: asyncpg.Connection
+) -> None:
+    await _left_draft(database, tenant, stack)
+    pool = await connect_pool(DatabaseSettings(database_url=SecretStr(stack.environment["DATABASE_URL"])))
+    try:
+        assert await GatewayStore(pool).forget_drafts(datetime.now(UTC)) in {
+            0,
+            1,
+        }  # 0: the gateway's own sweep was first
+    finally:
+        await pool.close()
+
+    await assert_nothing_is_left(tenant, database)
+
+
+async def test_probing_tells_what_there_is_and_stores_nothing(
+    stack: Live, tenant: Api, database: asyncpg.Connection
+) -> None:
+    before = (await stack.model_server.ledger(entries=False))["total"]
+
+    answer = await tenant.post(PROBE, {"endpoint_url": stack.model_server_url, "model": "demo", "api_key": KEY})
+
+    assert answer.status == 200, answer
+    assert answer.body["ok"] is True
+    assert (answer.body["provider"], answer.body["provider_assumed"]) == ("openai-compatible", False)
+    assert {"name": "demo", "context_window": 131072} in answer.body["models"]
+    assert answer.body["context_window"] == 131072
+    assert (await stack.model_server.ledger(entries=False))["total"] == before
+    await assert_nothing_is_left(tenant, database)
+
+
+async def test_a_probe_can_be_told_step_by_step(stack: Live, tenant: Api) -> None:
+    sent = {"endpoint_url": stack.model_server_url, "model": "demo"}
+
+    headers = {"accept": "application/x-ndjson", "authorization": f"Bearer {tenant.key}"}
+    async with stack.session.post(tenant.url + PROBE, json=sent, headers=headers) as response:
+        assert response.content_type == "application/x-ndjson"
+        *told, whole = map(json.loads, (await response.text()).splitlines())
+    assert [one["step"] for one in told] == ["dns", "tcp", "auth", "model"]
+    assert whole["steps"] == told
+    assert whole["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "step", "error_type"),
+    [
+        ("http://169.254.169.254/v1", KEY, "dns", "endpoint_forbidden"),
+        ("https://{server}/v1", KEY, "tls", "tls_failed"),
+        ("http://{server}/v1", "sk-invalid-0123", "auth", "authentication_failed"),
+    ],
+)
+async def test_a_failed_step_of_a_probe_is_data(
+    stack: Live, tenant: Api, url: str, key: str, step: str, error_type: str
+) -> None:
+    answer = await tenant.post(PROBE, {"endpoint_url": url.format(server=stack.model_server.address), "api_key": key})
+
+    assert answer.status == 200, answer
+    assert answer.body["ok"] is False
+    last = answer.body["steps"][-1]
+    assert (last["step"], last["ok"], last["error"]["error_type"]) == (step, False, error_type)
+    assert key not in str(answer)
+
+
+async def test_what_is_no_url_is_refused(tenant: Api) -> None:
+    for answer in (
+        await tenant.post(PROBE, {"endpoint_url": "ftp://h"}),
+        await tenant.post(SETUP, {"endpoint_url": "ftp://h", "model_id": "m"}),
+    ):
+        assert (answer.status, answer.body["error_type"]) == (400, "invalid_request"), answer
+        assert answer.body["param"] == "endpoint_url"
+
+
+async def test_a_stored_model_is_tested_step_by_step(stack: Live, tenant: Api) -> None:
+    good = await tenant.add_model("good", stack.model_server_url)
+    bad = await tenant.add_model("bad", stack.model_server_url, api_key="sk-invalid-0123")
+
+    passed = await tenant.post(f"{MODELS}/{good}/test", {})
+    failed = await tenant.post(f"{MODELS}/{bad}/test", {})
+
+    assert passed.status == 200, passed
+    assert steps(passed) == {"dns": True, "tcp": True, "auth": True, "model": True, "answer": True}
+    assert failed.body["error_type"] == "authentication_failed"
+    assert steps(failed) == {"dns": True, "tcp": True, "auth": False, "answer": False}
+    assert failed.body["inference_id"]
+    assert any("PATCH /api/models/custom/bad" in tip for tip in failed.body["tips"])
+
+
+async def test_presets_are_listed_and_need_the_scope(stack: Live, tenant: Api) -> None:
+    presets = (await tenant.get("/api/models/presets")).body["presets"]
+
+    ollama = next(one for one in presets if one["name"] == "ollama")
+    assert ollama["endpoint_url"] == "http://localhost:11434/v1"
+    assert (ollama["provider"], ollama["local"], ollama["key"]) == ("openai-compatible", True, "none")
+    assert (await stack.api(None).get("/api/models/presets")).status == 401
+
+
+async def _left_draft(database: asyncpg.Connection, tenant: Api, stack: Live) -> str:
+    """What a gateway leaves that was killed in the middle, some time later."""
+    model = await tenant.add_model("m", stack.model_server_url)
+    assert model == "custom:m"
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    tenant_id: str = await database.fetchval(
+        "UPDATE gateway.custom_models SET draft_until = $1, is_active = false "
+        "WHERE ctid = (SELECT ctid FROM gateway.custom_models ORDER BY created_at DESC LIMIT 1) RETURNING tenant_id",
+        past,
+    )
+    return tenant_id
