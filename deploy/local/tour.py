@@ -6,6 +6,7 @@ Ends with exit status 0 only when everything went as told and the books balance.
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,6 +68,11 @@ def tour(gateway_url: str, admin_key: str, model_server_url: str, environment: M
     commands = {**environment, "TALLYGATE_API_KEY": gateway.key}
     _command(commands, "The monitoring summary: every failure is in it", "monitor")
     _command(commands, "One timeline, the last one", "show", str(failed_over.inference_id))
+    _command(commands, "Which models would be tried, and why", "models", "select", _QUESTION)
+    with tempfile.TemporaryDirectory() as checkout:
+        Path(checkout, "shop.py").write_text('def price(cents: int) -> str:\n    return f"{cents / 100:.2f}"\n')
+        wish = ("feature", "generate", "Add a discount", "--generator", "template", "--path", checkout)
+        _command(commands, "A feature for a repository, here without any model", *wish)
     _command(commands, "The audit", "audit")
 
 

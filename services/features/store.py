@@ -23,7 +23,7 @@ WHERE feature_id = (
     SELECT feature_id FROM features.jobs
     WHERE settled_at IS NULL AND (lease_until IS NULL OR lease_until < now())
     ORDER BY accepted_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING feature_id, event, traceparent, delivery, settled_event
+RETURNING feature_id, tenant_id, event, traceparent, delivery, settled_event
 """
 
 _RENEW = """
@@ -53,6 +53,7 @@ class TakenJob(NamedTuple):
     """event: the body of its FeatureRequested. settled_event: what its last worker was about to say."""
 
     feature_id: UUID
+    tenant_id: str
     event: bytes
     traceparent: str | None
     delivery: int

@@ -6,6 +6,7 @@ whoever says it says the same.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Literal, NamedTuple
@@ -38,6 +39,7 @@ logger = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _RETRY_S = 0.5
+_REMEMBERED = 10_000  # cancellations, also of jobs that others have
 
 Why = Literal["cancelled", "lost", "stopping"]
 
@@ -88,8 +90,9 @@ class Worker:
         self._run_job = run
         self._calls_of = calls_of
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._tenants: dict[UUID, str] = {}
         self._why: dict[UUID, Why] = {}
-        self._cancelled: dict[UUID, str] = {}
+        self._cancelled: OrderedDict[UUID, str] = OrderedDict()
         self._wake = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._renewed_at = 0.0
@@ -123,8 +126,12 @@ class Worker:
 
     def heard(self, event: Event) -> None:
         """A cancellation; it may come before the job does."""
-        if isinstance(event, FeatureCancelRequested):
-            self._cancelled[event.feature_id] = event.tenant_id
+        if not isinstance(event, FeatureCancelRequested):
+            return
+        self._cancelled[event.feature_id] = event.tenant_id
+        while len(self._cancelled) > _REMEMBERED:
+            self._cancelled.popitem(last=False)
+        if self._tenants.get(event.feature_id) == event.tenant_id:
             self._end(event.feature_id, "cancelled")
 
     def _end(self, feature_id: UUID, why: Why) -> None:
@@ -145,6 +152,7 @@ class Worker:
                 continue
             task = asyncio.create_task(self._work(taken), name=f"feature {taken.feature_id}")
             self._tasks[taken.feature_id] = task
+            self._tenants[taken.feature_id] = taken.tenant_id
             task.add_done_callback(partial(self._forget, taken.feature_id))
             instruments.features_in_hand.set(len(self._tasks))
 
@@ -164,6 +172,7 @@ class Worker:
 
     def _forget(self, feature_id: UUID, _: asyncio.Task[None]) -> None:
         self._tasks.pop(feature_id, None)
+        self._tenants.pop(feature_id, None)
         self._why.pop(feature_id, None)
         instruments.features_in_hand.set(len(self._tasks))
         self._wake.set()
@@ -214,6 +223,8 @@ class Worker:
             async with asyncio.timeout(remaining_s):
                 return await self._run_job(handle)
         except TimeoutError:
+            if utc_now() < request.expires_at:
+                raise  # the database's: the job goes on when it is back
             return outcomes.expired("the deadline passed while the job ran")
         except TallygateError as error:
             return outcomes.failed(error.failure)

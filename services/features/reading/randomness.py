@@ -20,6 +20,7 @@ _NAME = re.compile(r"[@./:-]{0,2}(?:[A-Za-z]{2,}\d{0,3}|\d{1,4})(?:[-_./:@][A-Za
 _PATH = re.compile(r"(?:[a-z][a-z0-9+.-]*://|\.{0,2}/[\w.-]+/|~/|[A-Z]:[\\/])", re.IGNORECASE)
 _CODE = re.compile(r"[()\[\]{}]|->|=>|::|\\[wdsb]")
 _PASSWORD = re.compile(r"pass|pwd", re.IGNORECASE)
+_TOO_LONG_TO_BE_SAID = 12
 _RANDOM_BITS = 3.0  # a character; English words have about 2.5, hexadecimal digests 3.5
 
 
@@ -58,7 +59,9 @@ def _is_mixed(value: str) -> bool:
 
 
 def _is_word(value: str) -> bool:
-    """Letters alone, with what joins words: a name of something."""
+    """Letters alone, with what joins words: a name of something. Not when upper and lower case change at random."""
+    if len(value) >= _TOO_LONG_TO_BE_SAID and value.isalpha() and _is_mixed(value):
+        return False
     return re.fullmatch(r"[A-Za-z]+(?:[-_. :/][A-Za-z]+)*[-_.:]?", value) is not None
 
 
