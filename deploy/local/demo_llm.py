@@ -76,7 +76,7 @@ def ask(gateway: Gateway, url: str, environment: Mapping[str, str]) -> None:
 
 def wish_for_a_feature(gateway: Gateway, url: str) -> None:
     """So small a model writes no code worth having; what counts is that the job says so."""
-    gateway.add_model("coder", url, config={"model": _NAME}, context_window=2048)
+    gateway.add_model("coder", url, config={"model": _NAME}, context_window=2048, timeout_s=200)
     wish = "Add a function that greets a person by name."
     files = [{"path": "greet.py", "content": "def main() -> None:\n    print('hello')\n"}]
     body = {"featureRequest": wish, "files": files, "model": "custom:coder", "wait": True, "deadline_s": 240}
