@@ -122,7 +122,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await _keep(stack, kafka, (RESULTS,), _RESULTS_GROUP, ResultHandler(store, publisher))
         keeper = FeatureEventsHandler(features.keep, publisher, WAITABLE)
         await _keep(stack, kafka, FEATURE_TOPICS, _FEATURES_GROUP, keeper)
-        retention = Retention(store, settings.result_retention_s)
+        retention = Retention(store, features, settings.result_retention_s, settings.feature_retention_s)
         queue_age = QueueAge(kafka, settings.router_group)
         rejections = Rejections(publisher, settings.instance)
         for part in (retention, queue_age, rejections):

@@ -71,8 +71,11 @@ class Inferences:
             await self.publish(order, inference_id)
             return self.answer(await self.reply(order, inference_id, future))
 
-    async def publish(self, order: Order, inference_id: UUID, *, store_result: bool = False) -> None:
-        request = self._requested(order, inference_id, store_result)
+    async def publish(
+        self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False
+    ) -> None:
+        """republished: somebody else may have published it, and nobody knows."""
+        request = self._requested(order, inference_id, store_result=store_result, republished=republished)
         await self._publisher.publish(Outgoing(REQUESTS, request, order.traceparent))
         admitted = order.admitted
         self._pending.accepted(inference_id, Accepted(order.caller.tenant_id, admitted.model, admitted.accepted_at))
@@ -113,7 +116,9 @@ class Inferences:
         finally:
             left.cancel()
 
-    def _requested(self, order: Order, inference_id: UUID, store_result: bool) -> InferenceRequested:
+    def _requested(
+        self, order: Order, inference_id: UUID, *, store_result: bool, republished: bool
+    ) -> InferenceRequested:
         caller, admitted = order.caller, order.admitted
         context = SealedContext(caller.tenant_id, "input", str(inference_id))
         return InferenceRequested(
@@ -126,6 +131,7 @@ class Inferences:
             registry_version=order.registry_version,
             reply_partition=self._reply_partition,
             store_result=store_result,
+            republished=republished,
             accepted_at=admitted.accepted_at,
             deadline_at=admitted.deadline_at,
         )

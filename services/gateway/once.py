@@ -56,14 +56,16 @@ class Once:
         """Returns when the first one has published, or has died before it could: then this one does."""
         while not future.done() and (now := utc_now()) < order.admitted.deadline_at:
             if await self._store.take_over(key, now, now - self._stale_after):
-                await self._publish(order, key, inference_id)
+                await self._publish(order, key, inference_id, republished=True)
                 return
             if (await self._store.claim_key(key, inference_id, now)).published:
                 return
             await asyncio.wait((future,), timeout=_LOOK_AGAIN_S)
 
-    async def _publish(self, order: Order, key: IdempotencyKey, inference_id: UUID) -> None:
-        await self._inferences.publish(order, inference_id, store_result=True)
+    async def _publish(
+        self, order: Order, key: IdempotencyKey, inference_id: UUID, *, republished: bool = False
+    ) -> None:
+        await self._inferences.publish(order, inference_id, store_result=True, republished=republished)
         try:
             await self._store.key_published(key, utc_now())
         except WAITABLE as error:

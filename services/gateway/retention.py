@@ -1,10 +1,11 @@
-"""Idempotency keys and stored results are forgotten when they are old, and models whose setup was never finished."""
+"""Forgets what is old: idempotency keys, stored results, feature jobs, and models whose setup was never finished."""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
 
+from services.gateway.feature_store import FeatureStore
 from services.gateway.store import WAITABLE, GatewayStore
 from shared.background import end_task
 from shared.events import utc_now
@@ -16,9 +17,13 @@ _BATCH = 5000  # rows of one statement, so that no lock is held for long
 
 
 class Retention:
-    def __init__(self, store: GatewayStore, retention_s: float) -> None:
+    def __init__(
+        self, store: GatewayStore, features: FeatureStore, retention_s: float, feature_retention_s: float
+    ) -> None:
         self._store = store
+        self._features = features
         self._retention = timedelta(seconds=retention_s)
+        self._feature_retention = timedelta(seconds=feature_retention_s)
         self._every_s = min(_EVERY_S, retention_s)
         self._task: asyncio.Task[None] | None = None
 
@@ -35,6 +40,7 @@ class Retention:
                 forgotten = _BATCH
                 while forgotten == _BATCH:
                     forgotten = await self._store.forget_older(utc_now() - self._retention, _BATCH)
+                await self._features.forget_older(utc_now() - self._feature_retention)
                 await self._forget_drafts()
             except WAITABLE as error:
                 logger.warning("retention.waiting", reason=type(error).__name__)

@@ -38,6 +38,7 @@ class GatewaySettings(BaseSettings):
     max_deadline_s: float = 3600.0
     publish_timeout_s: float = Field(default=5.0, gt=0)  # the broker's ack; then the caller is told 503
     result_retention_s: float = Field(default=86_400.0, gt=0)  # how long an Idempotency-Key gives the same answer
+    feature_retention_s: float = Field(default=30 * 86_400.0, gt=0)  # how long the result of a feature job is kept
     tenant_rate_per_s: float = Field(default=0.0, ge=0)
     tenant_burst: int = Field(default=0, ge=0)
     tenant_max_in_flight: int = Field(default=0, ge=0)

@@ -17,6 +17,7 @@ from services.router.providers import Transport
 from services.router.reporter import Reporter
 from services.router.retry import RetryPolicy
 from services.router.settings import RouterSettings
+from services.router.store import RouterStore
 from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.events.publisher import Publisher
@@ -69,7 +70,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         for follower in (cancellations.follower(settings.kafka), *conditions.followers(settings.kafka)):
             await follower.start()
             stack.push_async_callback(follower.stop)
-        intake = Intake(ring, registry, conditions, cancellations)
+        intake = Intake(ring, RouterStore(pool), registry, conditions, cancellations)
         claims = Claims(settings.instance, intake, attempts, reporter, publisher, settings.max_in_flight)
         heartbeat = Heartbeat(settings.instance, publisher, lambda: claims.in_flight)
         await heartbeat.start()

@@ -202,7 +202,8 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             reason = f"could not be prepared: {type(error).__name__}"
             await dead_letter(self._publisher, record, "invalid_request", reason)
         else:
-            return prepared if self._seen.first_time(prepared.request) else None
+            if self._seen.first_time(prepared.request) and not await self._intake.is_begun(prepared.request):
+                return prepared
         return None
 
     async def _committed(self, records: list[ConsumerRecord]) -> bool:

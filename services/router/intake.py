@@ -8,6 +8,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from services.router.cancellations import Cancellations
+from services.router.store import RouterStore
 from services.router.work import Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
 from shared.db.pool import RETRYABLE
@@ -24,11 +25,16 @@ from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 logger = structlog.get_logger(__name__)
 
 _REGISTRY_WAIT_S = 2.0
+_BOOKS_WAIT_S = 2.0
 
 
 class Intake:
-    def __init__(self, ring: KeyRing, registry: Registry, conditions: Conditions, cancellations: Cancellations) -> None:
+    def __init__(
+        self, ring: KeyRing, store: RouterStore, registry: Registry, conditions: Conditions,
+        cancellations: Cancellations,
+    ) -> None:  # fmt: skip
         self._ring = ring
+        self._store = store
         self._registry = registry
         self._conditions = conditions
         self._cancellations = cancellations
@@ -58,6 +64,19 @@ class Intake:
         if not selection.candidates:
             return Refused(request, "failed", selection.why_none(needs), traceparent)
         return Work(request, body, selection, Source(record.partition, record.offset), traceparent)
+
+    async def is_begun(self, request: InferenceRequested) -> bool:
+        """Of a request that may have been published twice: whether the books know it. Then whoever has it in his
+        hands finishes it, and when he dies the monitor hands it out again. While the books cannot be asked it is taken:
+        it is on record all the same."""
+        if not request.republished:
+            return False
+        try:
+            async with asyncio.timeout(_BOOKS_WAIT_S):
+                return await self._store.begun(request.tenant_id, request.inference_id, request.delivery)
+        except RETRYABLE as error:
+            logger.warning("books.not_read", reason=type(error).__name__, tenant=request.tenant_id)
+            return False
 
     async def _models(self, request: InferenceRequested) -> TenantModels:
         """As new as the request asks for. While the database is away, what is known serves: others wait behind."""

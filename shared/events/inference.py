@@ -40,6 +40,7 @@ class InferenceRequested(InferenceEvent):
     registry_version: the tenant's registry version that the gateway knew; a router that knows less reads again.
     reply_partition: where the answer goes on inference.replies.v1; None when nobody waits.
     store_result: the answer also goes to inference.results.v1, to be fetched later.
+    republished: the same request may lie on the topic already, and a router asks the books before it takes it.
     delivery: the how-manieth time this inference is handed to routers; attempts_made: calls of earlier deliveries.
     """
 
@@ -54,6 +55,7 @@ class InferenceRequested(InferenceEvent):
     registry_version: int = 0
     reply_partition: int | None = Field(default=None, ge=0)
     store_result: bool = False
+    republished: bool = False
     accepted_at: Instant = Field(default_factory=utc_now)
     deadline_at: Instant | None = None
     delivery: int = Field(default=1, ge=1)

@@ -1,6 +1,8 @@
 """A service that publishes to Kafka itself, without HTTP: plain input, few fields, its own trace."""
 
+import asyncio
 import json
+import signal
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,3 +82,29 @@ async def test_a_tenant_that_nobody_knows_gets_no_model(stack: Live, tenant: Api
 
     assert (await tenant.settled(follow_up["inference_id"]))["state"] == "failed"
     assert (await tenant.get(f"/api/inferences/{body['inference_id']}")).status == 404
+
+
+async def test_an_event_that_may_be_published_twice_is_worked_on_once_by_whoever_reads_it(
+    stack: Live, tenant: Api
+) -> None:
+    """Also by a router that was not there when it came first: it asks the books."""
+    await tenant.add_model("good", stack.model_server_url)
+    body = request(await tenant_of(tenant, stack))
+    await publish(stack, body)
+    assert (await tenant.settled(body["inference_id"]))["state"] == "completed"
+    second = await asyncio.to_thread(stack.stack.add_router)
+    try:
+        for name in ("router-0", second):
+            await asyncio.to_thread(stack.stack.signal_program, name, signal.SIGKILL)
+        for name in ("router-0", second):
+            await asyncio.to_thread(stack.stack.wait_ready, name)
+        await publish(stack, body | {"republished": True})
+        after = request(body["tenant_id"])
+        await publish(stack, after)
+        await tenant.settled(after["inference_id"])
+        await asyncio.sleep(1)
+    finally:
+        await asyncio.to_thread(stack.stack.remove_router, int(second.rpartition("-")[2]))
+
+    assert len((await tenant.settled(body["inference_id"]))["attempts"]) == 1
+    assert (await tenant.monitoring(total=2))["attempts"]["total"] == 2
