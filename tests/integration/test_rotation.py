@@ -43,7 +43,7 @@ CODEBASE = "/api/codebase/chat"
 
 _CALLERS = 16
 _TENANTS, _MODELS_EACH = 5, 10
-_MESSAGES = 60_000
+_MESSAGES = 30_000
 _WAIT_S = 60.0
 
 

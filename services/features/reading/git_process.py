@@ -142,7 +142,8 @@ def _kill_group(process: Process) -> None:
 async def _write(process: Process, data: bytes) -> None:
     if process.stdin is None:
         return
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    # A git that has ended reads no more; uvloop says so with a RuntimeError.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
         process.stdin.write(data)
         await process.stdin.drain()
     process.stdin.close()
