@@ -105,15 +105,17 @@ async def made(tenant: Api, **body: Any) -> dict[str, Any]:
     return await ended(tenant, await wished(tenant, **body))
 
 
-async def settled_in_books(tenant: Api, *, jobs: int) -> dict[str, Any]:
-    """The summary, once that many jobs are settled in it and no attempt is open."""
+async def settled_in_books(tenant: Api, *, jobs: int, calls: int = 0) -> dict[str, Any]:
+    """The summary, once that many jobs and inferences are settled in it and no attempt is open. Jobs and inferences
+    are booked each by a reader of their own, so that one may be there before the other."""
     deadline = asyncio.get_running_loop().time() + ENDED_S
     while True:
         answer = await tenant.get("/api/models/custom/monitoring?window=1h")
         assert answer.status == 200, answer
         found: dict[str, Any] = answer.body
         counted = found["features"]
-        if counted["total"] - counted["open"] >= jobs and not counted["open"] and not found["attempts"]["open"]:
+        jobs_are_there = counted["total"] >= jobs and not counted["open"]
+        if jobs_are_there and found["requests"]["total"] >= calls and not found["attempts"]["open"]:
             return found
         assert asyncio.get_running_loop().time() < deadline, found
         await asyncio.sleep(0.05)
