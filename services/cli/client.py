@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from email.message import Message
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -86,28 +87,28 @@ class Client:
         """The JSON values of an answer as they come, a line each. timeout_s: for each of them."""
         headers = self._headers | {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)  # noqa: S310 - checked
-        try:
-            with _opener(self.url).open(request, timeout=timeout_s) as response:
-                yield from map(json.loads, response)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise self._refusal(self._read(error, error.code, error.headers), f"POST {path}") from None
-        except (OSError, http.client.HTTPException) as error:
-            raise ProblemError(self._unreachable(error, timeout_s)) from None
-        except ValueError:
-            raise ProblemError(self._stranger("something that is not JSON")) from None
+        with self._streamed(request, timeout_s) as response:
+            yield from map(json.loads, response)
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
         """Server-sent events until the stream ends: name and data."""
         request = urllib.request.Request(self.url + path, None, self._headers)  # noqa: S310 - checked
+        with self._streamed(request, _EVENTS_TIMEOUT_S) as response:
+            yield from _events(response)
+
+    @contextmanager
+    def _streamed(self, request: urllib.request.Request, timeout_s: float) -> Iterator[IO[bytes]]:
         try:
-            with _opener(self.url).open(request, timeout=_EVENTS_TIMEOUT_S) as response:
-                yield from _events(response)
+            with _opener(self.url).open(request, timeout=timeout_s) as response:
+                yield response
         except urllib.error.HTTPError as error:
             with error:
-                raise self._refusal(self._read(error, error.code, error.headers), f"GET {path}") from None
+                asked = f"{request.get_method()} {request.selector}"
+                raise self._refusal(self._read(error, error.code, error.headers), asked) from None
         except (OSError, http.client.HTTPException) as error:
-            raise ProblemError(self._unreachable(error, _EVENTS_TIMEOUT_S)) from None
+            raise ProblemError(self._unreachable(error, timeout_s)) from None
+        except ValueError:
+            raise ProblemError(self._stranger("something that is not JSON")) from None
 
     def _read(self, response: IO[bytes], status: int, headers: Message) -> Answer:
         raw = response.read()
