@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from services.features.asking import Lines
 from services.features.beat import Beat
+from services.features.check.execution import refusal
 from services.features.generators.catalogue import Catalogue
 from services.features.handlers import RequestHandler
 from services.features.job import JobRunner
@@ -45,6 +46,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         ring = settings.sealing.key_ring()
         catalogue = Catalogue.installed()
         await asyncio.to_thread(catalogue.load_all)
+        no_sandbox = await asyncio.to_thread(refusal) if settings.check_command else None
         pool = await connect_pool(settings.database)
         stack.push_async_callback(pool.close)
         store = FeaturesStore(pool)
@@ -78,9 +80,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(broker.stop)
         handler.start(subscriber.consumer)
         app.state.checks = _checks(publisher, reader, worker, catalogue)
-        # A broken generator is told, and takes nobody else's work away.
-        app.state.notes = lambda: {f"generator {name}": reason for name, reason in catalogue.broken.items()}
+        app.state.notes = lambda: _notes(catalogue, no_sandbox)
         yield
+
+
+def _notes(catalogue: Catalogue, no_sandbox: str | None) -> dict[str, str]:
+    """What is broken and takes nobody else's work away."""
+    notes = {f"generator {name}": reason for name, reason in catalogue.broken.items()}
+    return notes | ({"check command": no_sandbox} if no_sandbox is not None else {})
 
 
 def _checks(publisher: Publisher, replies: ReplyReader, worker: Worker, catalogue: Catalogue) -> Checks:

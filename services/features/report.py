@@ -28,10 +28,6 @@ def validation(findings: Sequence[Finding], draft: Draft, executed: bool = False
     return report
 
 
-def repair_notes(findings: Iterable[Finding], max_characters: int = MAX_CHARACTERS) -> str:
-    return "\n".join(repair_sentences(findings, max_characters))
-
-
 def repair_sentences(findings: Iterable[Finding], max_characters: int = MAX_CHARACTERS) -> tuple[str, ...]:
     """`path:line kind message`, each once; the last sentence says how many there was no room for."""
     sentences = list(dict.fromkeys(map(_sentence, findings)))

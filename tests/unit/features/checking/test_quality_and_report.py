@@ -62,6 +62,7 @@ def test_sentences_to_repair_from_are_bounded() -> None:
     findings = [Finding("a.py", "syntax", "x" * 5_000, 3), Finding("", "empty", "none"), Finding("", "empty", "none")]
     assert report.repair_sentences(findings)[0].startswith("a.py:3 syntax xxx")
     assert report.repair_sentences(findings)[1:] == ("the answer empty none",)
-    notes = report.repair_notes([Finding(f"{number}.py", "import", "y" * 100) for number in range(1_000)])
+    many = [Finding(f"{number}.py", "import", "y" * 100) for number in range(1_000)]
+    notes = "\n".join(report.repair_sentences(many))
     assert len(notes) < report.MAX_CHARACTERS + 50
     assert notes.endswith("more")
