@@ -9,7 +9,7 @@ from deploy.local.keyfiles import new_password, read_or_create
 from deploy.local.leftovers import MARK
 from deploy.local.ports import LOOPBACK, free_ports, is_free
 from deploy.local.postgres import DATABASE, database_url, postgres_program
-from deploy.local.programs import Program
+from deploy.local.programs import Program, chosen_ports
 from deploy.local.readiness import broker_refuses, create_database, database_not_ready, kafka_not_ready
 from deploy.local.settings import LocalSettings
 from deploy.local.waiting import Check
@@ -27,7 +27,7 @@ class Infrastructure:
 
 def prepare_infrastructure(home: Home, settings: LocalSettings, environment: Mapping[str, str]) -> Infrastructure:
     """Everything is made ready to start (jars, formats, data folders); nothing is started."""
-    ports = _ports(home)
+    ports = _ports(home, chosen_ports(settings))
     mark = f"{MARK}={home.path}"
     programs: list[Program] = []
     checks: dict[str, Check] = {}
@@ -61,11 +61,11 @@ def _embedded_database_not_ready(server_url: str) -> str | None:
     return reason
 
 
-def _ports(home: Home) -> dict[str, int]:
-    """Kept in the home, so that a shell that was set up once stays right."""
+def _ports(home: Home, chosen: set[int]) -> dict[str, int]:
+    """Kept in the home, so that a shell that was set up once stays right; never one that was chosen for a service."""
     file = home.path / "ports.json"
     kept = {name: int(port) for name, port in load_json(file).items()}
-    if kept.keys() != set(PORTS) or not all(is_free(port) for port in kept.values()):
-        kept = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    if kept.keys() != set(PORTS) or not all(is_free(port) and port not in chosen for port in kept.values()):
+        kept = dict(zip(PORTS, free_ports(len(PORTS), chosen), strict=True))
         save_json(file, {name: str(port) for name, port in kept.items()})
     return kept

@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+from collections.abc import Collection
 
 import psutil
 
@@ -21,29 +22,33 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
         return client.connect_ex((host, port)) != 0
 
 
+_given: set[int] = set()  # a port is taken from the moment it is given, not only once somebody listens
+
+
 def free_port() -> int:
     return free_ports(1)[0]
 
 
-def free_ports(count: int) -> list[int]:
-    """Distinct ports below those that the system gives to outgoing connections.
+def free_ports(count: int, taken: Collection[int] = ()) -> list[int]:
+    """Distinct ports, none of them `taken` or given before, below those that the system gives to outgoing connections.
 
     From that range, a client that retries while its broker is down can be given the broker's own port, connect to
     itself, and keep the broker from coming back.
     """
-    found: set[int] = set()
-    while len(found) < count:
-        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
-        if is_free(port):
-            found.add(port)
-    return list(found)
+    return [_give(1, taken) for _ in range(count)]
 
 
 def free_port_range(count: int) -> int:
     """The first of `count` free ports in a row, as several routers need them."""
+    return _give(count, ())
+
+
+def _give(count: int, taken: Collection[int]) -> int:
     while True:
-        first = free_port()
-        if all(is_free(port) for port in range(first, first + count)):
+        first = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
+        ports = range(first, first + count)
+        if not any(port in _given or port in taken for port in ports) and all(is_free(port) for port in ports):
+            _given.update(ports)
             return first
 
 

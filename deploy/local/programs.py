@@ -59,6 +59,12 @@ def service_ports(services: Iterable[str], settings: LocalSettings) -> dict[str,
     return ports
 
 
+def chosen_ports(settings: LocalSettings) -> set[int]:
+    """All that the settings name, whether or not a program listens there yet."""
+    advertised = {settings.kafka_advertised_port} if settings.kafka_advertised_port else set()
+    return {*service_ports(SERVICES, settings).values(), *advertised}
+
+
 def router_name(index: int) -> str:
     return f"router-{index}"
 

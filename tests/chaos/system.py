@@ -108,7 +108,7 @@ def _environment() -> dict[str, str]:
 def _monitor_port() -> int:
     while True:
         port = free_port()
-        if all(is_free(port + MONITOR_PORTS_APART * index) for index in range(MONITORS)):
+        if all(is_free(port + MONITOR_PORTS_APART * index) for index in range(1, MONITORS)):
             return port
 
 

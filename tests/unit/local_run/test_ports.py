@@ -5,8 +5,10 @@ import psutil
 import pytest
 
 from deploy.local.failure import LocalRunError
-from deploy.local.ports import free_port_range, free_ports, is_free, port_owner
+from deploy.local.ports import FIRST_PORT, free_port, free_port_range, free_ports, is_free, port_owner
 from deploy.local.preflight import check_ports
+from deploy.local.programs import chosen_ports
+from deploy.local.settings import read_settings
 
 
 def test_a_port_that_is_listened_on_is_not_free_and_its_owner_is_named() -> None:
@@ -26,6 +28,19 @@ def test_free_ports_are_distinct_and_outside_the_range_of_outgoing_connections()
 def test_a_range_of_free_ports_is_free_throughout() -> None:
     first = free_port_range(4)
     assert all(is_free(port) for port in range(first, first + 4))
+
+
+def test_a_port_is_given_once_though_nobody_listens_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.local.ports._given", set())
+    monkeypatch.setattr("deploy.local.ports.LAST_PORT", FIRST_PORT + 8)
+    first = free_ports(4, taken={FIRST_PORT})
+    assert FIRST_PORT not in first
+    assert len({*first, *free_ports(3), free_port()}) == 8
+
+
+def test_ports_of_the_broker_and_the_database_are_none_that_a_service_was_given() -> None:
+    settings = read_settings({"TALLYGATE_ROUTERS": "3", "TALLYGATE_KAFKA_ADVERTISED_PORT": "20001"})
+    assert chosen_ports(settings) == {8000, 8001, 8002, 8010, 8011, 8012, 8020, 20001}
 
 
 def test_the_sentence_names_port_owner_and_a_setting_that_mends_it() -> None:
