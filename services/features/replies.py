@@ -8,7 +8,8 @@ from uuid import UUID
 import structlog
 from aiokafka import ConsumerRecord
 
-from services.features.store import WAITABLE, FeaturesStore
+from services.features.store import FeaturesStore
+from shared.db.pool import RETRYABLE
 from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE, KafkaHeaders
@@ -55,7 +56,7 @@ class Replies:
         """The reply went to a worker that died, or was said while this one could not hear."""
         try:
             found = await self._store.stored_reply(inference_id)
-        except WAITABLE as error:
+        except RETRYABLE as error:
             logger.warning("reply.not_looked_up", reason=type(error).__name__)
             return None
         return _decoded([(CE_TYPE, found.ce_type.encode())], found.event) if found is not None else None

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import structlog
 
-from services.features.store import WAITABLE, FeaturesStore
+from services.features.store import FeaturesStore
 from shared.background import end_task
+from shared.db.pool import RETRYABLE
 from shared.events import utc_now
 
 logger = structlog.get_logger(__name__)
@@ -31,5 +32,5 @@ class Retention:
             await asyncio.sleep(_EVERY_S)
             try:
                 await self._store.forget_older(utc_now() - self._retention)
-            except WAITABLE as error:
+            except RETRYABLE as error:
                 logger.warning("retention.waiting", reason=type(error).__name__)

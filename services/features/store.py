@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-import asyncpg
-
-from shared.db.pool import RETRYABLE, Pool
+from shared.db.pool import Pool
 
 _NEW_JOB = """
 INSERT INTO features.jobs (feature_id, tenant_id, event, traceparent, accepted_at, deadline_at)
@@ -45,8 +43,6 @@ INSERT INTO features.steps (tenant_id, feature_id, step_key, sealed_value, finis
 ON CONFLICT (feature_id, step_key) DO UPDATE
     SET sealed_value = coalesce(features.steps.sealed_value, excluded.sealed_value), finished_at = excluded.finished_at
 """
-
-WAITABLE = (*RETRYABLE, asyncpg.InsufficientResourcesError)
 
 
 class TakenJob(NamedTuple):

@@ -16,8 +16,9 @@ import structlog
 
 from services.features import outcomes
 from services.features.outcomes import Outcome
-from services.features.store import WAITABLE, FeaturesStore, TakenJob
+from services.features.store import FeaturesStore, TakenJob
 from shared.background import end_task
+from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError, failure
 from shared.events import (
     CancelRequested,
@@ -143,7 +144,7 @@ class Worker:
         while True:
             try:
                 taken = await self._next()
-            except WAITABLE as error:
+            except RETRYABLE as error:
                 logger.warning("jobs.not_taken", reason=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
                 continue
@@ -185,7 +186,7 @@ class Worker:
             try:
                 async with asyncio.timeout(self.settings.lease_s / 4):
                     still = await self._store.renew(self.settings.worker_id, held, self.settings.lease_s)
-            except WAITABLE as error:
+            except RETRYABLE as error:
                 logger.warning("leases.not_renewed", reason=type(error).__name__, jobs=len(held))
                 # Stop before anybody else may begin.
                 lost = held if loop.time() - self._renewed_at > self.settings.lease_s / 2 else []
@@ -205,7 +206,7 @@ class Worker:
             await self._settle(taken, request, outcome)
         except asyncio.CancelledError:
             await self._cut_short(taken, request)
-        except WAITABLE as error:
+        except RETRYABLE as error:
             # The lease ends by itself, and whoever takes the job then goes on from the last finished step.
             logger.warning("job.left", reason=type(error).__name__, feature_id=str(taken.feature_id))
 
@@ -228,7 +229,7 @@ class Worker:
             return outcomes.expired("the deadline passed while the job ran")
         except TallygateError as error:
             return outcomes.failed(error.failure)
-        except WAITABLE:
+        except RETRYABLE:
             raise
         except Exception as error:
             logger.exception("job.failed", feature_id=str(request.feature_id))
@@ -273,7 +274,7 @@ class Worker:
                 await self._settle(taken, request, outcomes.cancelled())
             elif why == "stopping":
                 await self._store.give_back(self.settings.worker_id, taken.feature_id)
-        except WAITABLE as error:
+        except RETRYABLE as error:
             logger.warning("job.not_given_back", reason=type(error).__name__, feature_id=str(taken.feature_id))
 
     async def _publish(self, topic: Topic, event: Event, taken: TakenJob) -> None:

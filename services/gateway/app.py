@@ -15,7 +15,7 @@ from services.gateway.doorkeeper import Doorkeeper
 from services.gateway.feature_store import FEATURES_CHANNEL, FeatureStore
 from services.gateway.feature_watch import FeatureWatch, FeatureWorkers
 from services.gateway.gateway import Gateway
-from services.gateway.handlers import ReplyHandler, ResultHandler
+from services.gateway.handlers import ReplyHandler, feature_keeper, result_keeper
 from services.gateway.inferences import Inferences
 from services.gateway.once import Once
 from services.gateway.pending import Pending
@@ -25,7 +25,7 @@ from services.gateway.results import Results
 from services.gateway.retention import Retention
 from services.gateway.routes import ROUTERS
 from services.gateway.settings import GatewaySettings
-from services.gateway.store import RESULTS_CHANNEL, WAITABLE, GatewayStore
+from services.gateway.store import RESULTS_CHANNEL, GatewayStore
 from services.gateway.tenant_store import TenantStore
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
@@ -33,14 +33,13 @@ from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
-from shared.events.feature_events import TOPICS as FEATURE_TOPICS
-from shared.events.feature_events import FeatureEventsHandler
 from shared.events.follow import Follower
+from shared.events.keeper import Keeper
 from shared.events.publisher import Publisher
 from shared.events.replies import ReplyReader
 from shared.events.settings import KafkaSettings
 from shared.events.subscriber import make_broker, subscribe
-from shared.events.topics import FEATURE_WORKERS, RESULTS, Topic
+from shared.events.topics import FEATURE_WORKERS
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
@@ -119,9 +118,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         replies = ReplyReader(kafka, settings.partition, ReplyHandler(pending).on_reply)
         await replies.start()
         stack.push_async_callback(replies.stop)
-        await _keep(stack, kafka, (RESULTS,), _RESULTS_GROUP, ResultHandler(store, publisher))
-        keeper = FeatureEventsHandler(features.keep, publisher, WAITABLE)
-        await _keep(stack, kafka, FEATURE_TOPICS, _FEATURES_GROUP, keeper)
+        await _keep(stack, kafka, _RESULTS_GROUP, result_keeper(store, publisher))
+        await _keep(stack, kafka, _FEATURES_GROUP, feature_keeper(features, publisher))
         retention = Retention(store, features, settings.result_retention_s, settings.feature_retention_s)
         queue_age = QueueAge(kafka, settings.router_group)
         rejections = Rejections(publisher, settings.instance)
@@ -148,16 +146,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-async def _keep(
-    stack: AsyncExitStack, kafka: KafkaSettings, topics: tuple[Topic, ...], group: str,
-    handler: ResultHandler | FeatureEventsHandler,
-) -> None:  # fmt: skip
+async def _keep(stack: AsyncExitStack, kafka: KafkaSettings, group: str, keeper: Keeper[Any]) -> None:
     """All gateways together store each event once."""
     broker = make_broker(kafka, _GRACEFUL_TIMEOUT_S)
-    subscriber = subscribe(broker, topics, group, handler.on_batch, batch=_KEPT_BATCH)
+    subscriber = subscribe(broker, keeper.topics, group, keeper.on_batch, batch=_KEPT_BATCH)
     await broker.start()
     stack.push_async_callback(broker.stop)
-    handler.start(subscriber.consumer)
+    keeper.start(subscriber.consumer)
 
 
 def _checks(publisher: Publisher, replies: ReplyReader, registry: Registry, doorkeeper: Doorkeeper) -> Checks:

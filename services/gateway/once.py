@@ -11,7 +11,8 @@ from services.gateway.idempotency import IdempotencyKey, other_body
 from services.gateway.inferences import Answer, InferenceFailedError, Inferences, Order
 from services.gateway.pending import Reply
 from services.gateway.results import Results
-from services.gateway.store import WAITABLE, GatewayStore, KnownKey
+from services.gateway.store import GatewayStore, KnownKey
+from shared.db.pool import RETRYABLE
 from shared.events import new_id, utc_now
 
 logger = structlog.get_logger(__name__)
@@ -68,6 +69,6 @@ class Once:
         await self._inferences.publish(order, inference_id, store_result=True, republished=republished)
         try:
             await self._store.key_published(key, utc_now())
-        except WAITABLE as error:
+        except RETRYABLE as error:
             # At worst it is published once more, and routers know it by its id.
             logger.warning("idempotency.not_marked", reason=type(error).__name__, inference_id=str(inference_id))

@@ -9,8 +9,9 @@ from uuid import UUID
 import structlog
 
 from services.gateway.pending import Pending, Reply
-from services.gateway.store import WAITABLE, GatewayStore, StoredResult
+from services.gateway.store import GatewayStore, StoredResult
 from shared.background import end_task
+from shared.db.pool import RETRYABLE
 from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE
@@ -75,7 +76,7 @@ class Results:
     async def _look(self, inference_ids: list[UUID]) -> None:
         try:
             stored = await self._store.results(inference_ids)
-        except WAITABLE as error:
+        except RETRYABLE as error:
             logger.warning("results.not_read", reason=type(error).__name__)
             await asyncio.sleep(_LOOK_EVERY_S)
             return

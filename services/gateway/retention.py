@@ -6,8 +6,9 @@ from datetime import timedelta
 import structlog
 
 from services.gateway.feature_store import FeatureStore
-from services.gateway.store import WAITABLE, GatewayStore
+from services.gateway.store import GatewayStore
 from shared.background import end_task
+from shared.db.pool import RETRYABLE
 from shared.events import utc_now
 
 logger = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ class Retention:
                     forgotten = await self._store.forget_older(utc_now() - self._retention, _BATCH)
                 await self._features.forget_older(utc_now() - self._feature_retention)
                 await self._forget_drafts()
-            except WAITABLE as error:
+            except RETRYABLE as error:
                 logger.warning("retention.waiting", reason=type(error).__name__)
 
     async def _forget_drafts(self) -> None:

@@ -20,9 +20,10 @@ from services.gateway.gateway import Gateway
 from services.gateway.probe import Probed, Target, probe
 from services.gateway.probe_steps import Step, tips_before_stored
 from services.gateway.schemas import CustomModelCreate, ModelProbe, ModelSetup
-from services.gateway.store import WAITABLE, GatewayStore, StoredModel
+from services.gateway.store import GatewayStore, StoredModel
 from services.gateway.trial import Question, Trial, TrialFailedError, ask
 from shared.crypto import UnreadableSecretError
+from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.registry.models import CUSTOM_PREFIX, server_address
 
@@ -103,7 +104,7 @@ async def _draft(store: GatewayStore, tenant_id: str, model: StoredModel, until:
 async def _taken_back(store: GatewayStore, tenant_id: str, model_id: str, until: datetime) -> None:
     try:
         await store.remove_draft(tenant_id, model_id, until)
-    except WAITABLE as error:
+    except RETRYABLE as error:
         # Retention deletes it when its time has passed; what went wrong first is what the caller is told.
         logger.warning("draft.left", model=CUSTOM_PREFIX + model_id, reason=type(error).__name__)
 

@@ -13,7 +13,7 @@ import asyncpg
 from services.gateway.changes import Change, record
 from services.gateway.idempotency import IdempotencyKey
 from shared.access.store import KEYS_CHANNEL
-from shared.db.pool import RETRYABLE, Connection, Pool
+from shared.db.pool import Connection, Pool
 from shared.registry.store import REGISTRY_CHANNEL
 
 _NEW_TENANT = "INSERT INTO gateway.tenants (tenant_id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
@@ -85,8 +85,6 @@ DELETE FROM gateway.results WHERE inference_id IN (
 """
 
 RESULTS_CHANNEL = "tallygate_results"  # NOTIFY with the inference id
-# What the database says while it is away or full: wait and try again.
-WAITABLE = (*RETRYABLE, asyncpg.InsufficientResourcesError)
 
 
 class NewKey(NamedTuple):

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from services.monitor import routes
 from services.monitor.feature_store import FeatureBooks
-from services.monitor.handlers import BookingHandler
+from services.monitor.handlers import TOPICS, BookingHandler, feature_keeper
 from services.monitor.lag import Lag
 from services.monitor.offsets import Offsets
 from services.monitor.prices import reference_price
@@ -25,11 +25,8 @@ from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
-from shared.events.feature_events import TOPICS as FEATURE_TOPICS
-from shared.events.feature_events import FeatureEventsHandler
 from shared.events.publisher import Publisher
 from shared.events.subscriber import make_broker, subscribe
-from shared.events.topics import ATTEMPTS, OUTCOMES
 from shared.telemetry.health import Checks, health_routes
 from shared.telemetry.traces import tracing
 
@@ -68,14 +65,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         lag = Lag()
         booking = BookingHandler(store, publisher, lag)
         broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
-        subscriber = subscribe(broker, (ATTEMPTS, OUTCOMES), settings.group, booking.on_batch, batch=settings.batch)
+        subscriber = subscribe(broker, TOPICS, settings.group, booking.on_batch, batch=settings.batch)
         await broker.start()
         stack.push_async_callback(broker.stop)
         booking.start(subscriber.consumer)
         lag.start(subscriber.consumer)
         features, feature_books = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S), FeatureBooks(pool)
-        keeper = FeatureEventsHandler(feature_books.book, publisher, RETRYABLE)
-        jobs = subscribe(features, FEATURE_TOPICS, settings.features_group, keeper.on_batch, batch=settings.batch)
+        keeper = feature_keeper(feature_books, publisher)
+        jobs = subscribe(features, keeper.topics, settings.features_group, keeper.on_batch, batch=settings.batch)
         await features.start()
         stack.push_async_callback(features.stop)
         keeper.start(jobs.consumer)

@@ -17,10 +17,10 @@ logger = structlog.get_logger(__name__)
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
-# What the database says while it starts, stops or cannot be reached: wait and try again.
+# What the database says while it starts, stops, is full or cannot be reached: wait and try again.
 RETRYABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
              asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.InterfaceError,
-             asyncpg.InternalClientError, asyncpg.TooManyConnectionsError, asyncpg.DeadlockDetectedError,
+             asyncpg.InternalClientError, asyncpg.InsufficientResourcesError, asyncpg.DeadlockDetectedError,
              asyncpg.SerializationError)  # fmt: skip
 
 
