@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from services.features.answers import Answer, AnswerFile
-from services.features.check.languages import language_of
+from services.features.languages import language_of
 from services.features.patches import apply_edits, apply_unified
 from services.features.paths import Taken, allowed, collision, safe_path, taken
 from services.features.values import (
@@ -98,8 +98,8 @@ def _refused(path: str, desk: Desk) -> Finding | None:
     if not allowed(path, desk.constraints):
         return Finding(path, "path", f"only {', '.join(desk.constraints.paths)} may be written")
     languages = {language.lower() for language in desk.constraints.languages}
-    if languages and language_of(path) not in languages:
-        return Finding(path, "language", f"{language_of(path)} is not among {', '.join(sorted(languages))}")
+    if languages and (language := language_of(path) or "text") not in languages:
+        return Finding(path, "language", f"{language} is not among {', '.join(sorted(languages))}")
     return collision(path, desk.taken)
 
 
@@ -169,7 +169,7 @@ def _within_limits(desk: Desk) -> Iterator[ProducedFile]:
         if size > desk.constraints.max_bytes:
             _limit(desk, path, "size", f"all files together exceed {desk.constraints.max_bytes} bytes; it was left out")
             continue
-        yield ProducedFile(path, language_of(path), text, desk.repository.files.get(path))
+        yield ProducedFile(path, language_of(path) or "text", text, desk.repository.files.get(path))
 
 
 def _limit(desk: Desk, path: str, kind: FindingKind, message: str) -> None:

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from services.features.check.languages import has_tests_beside, language_of
 from services.features.check.parsing import Parsed, Source, parse_all
+from services.features.check.readers import has_tests_beside
+from services.features.languages import language_of
 from services.features.patches import unified_diff
 from services.features.values import Draft, ProducedFile, Repository
 

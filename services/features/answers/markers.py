@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from services.features.answers.structured import action_of
-from services.features.check.languages import language_of
+from services.features.languages import language_of
 from services.features.values import Action
 
 MAX_MARKER = 400  # characters of a line that may name a file; longer ones are not looked at

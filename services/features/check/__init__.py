@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.features.check.imports import import_findings
-from services.features.check.languages import EXACT, WITH_IMPORTS, language_of, reader_of
 from services.features.check.parsing import Source, parse_all
+from services.features.check.readers import EXACT, WITH_IMPORTS, reader_of
 from services.features.check.syntax import syntax_findings
 from services.features.paths import allowed
 from services.features.values import Constraints, Draft, Finding, Repository
@@ -45,7 +45,7 @@ def checked_kinds(draft: Draft, findings: Iterable[Finding] = ()) -> Checked:
     checked: dict[str, tuple[str, ...]] = {}
     said: list[str] = []
     for file in draft.files:
-        language = language_of(file.path)
+        language = file.language
         if reader_of(file.path) is None:
             said.append(f"{file.path}: syntax, there is no parser for {language} here")
             continue

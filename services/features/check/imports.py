@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from services.features.check import go_imports, javascript_imports, python_imports, rust_imports
-from services.features.check.languages import language_of
 from services.features.check.parsing import Import, Parsed
 from services.features.check.tree import Tree, tree_after
+from services.features.languages import language_of
 from services.features.values import Draft, Finding, ProducedFile, Repository
 
 MAX_FINDINGS = 10  # of one file

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from services.features.check.languages import reader_of
+from services.features.check.readers import reader_of
 
 TIMEOUT_S = 10.0  # for all files of one draft; a megabyte of common code takes about one
 MAX_STARTS = 3  # how many files may kill the reader before the rest is left unread

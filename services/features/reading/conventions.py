@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from services.features.reading.languages import is_code, language_of
+from services.features.languages import is_code, language_of
 from services.features.reading.tests_by_name import is_test
 
 _SAMPLED_FILES = 400
@@ -49,7 +49,7 @@ _STATEMENT = re.compile(r"^[ \t]*(?:const|let|var|return|import|export|throw)\b[
 def conventions(files: Mapping[str, str]) -> tuple[str, ...]:
     sample = {path: text[:_SAMPLED_CHARS] for path, text in _sampled(files)}
     python = [text for path, text in sample.items() if language_of(path) == "python"]
-    script = [text for path, text in sample.items() if language_of(path) in ("javascript", "typescript", "tsx")]
+    script = [text for path, text in sample.items() if language_of(path) in ("javascript", "typescript")]
     told = [
         _tools(files),
         _line_length(files),

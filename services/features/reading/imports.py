@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from services.features.reading.languages import language_of
+from services.features.languages import language_of
 
 _SCANNED_CHARS = 30_000
 _LONGEST_TAIL = 8  # names at the end of a path, by which a file is found
@@ -56,7 +56,7 @@ class ImportGraph:
     def _targets(self, path: str) -> Iterable[str]:
         readers = {
             "python": self._python, "go": self._go, "rust": self._rust, "ruby": self._ruby,
-            "javascript": self._script, "typescript": self._script, "tsx": self._script, "vue": self._script,
+            "javascript": self._script, "typescript": self._script, "vue": self._script,
             "svelte": self._script, "java": self._jvm, "kotlin": self._jvm, "scala": self._jvm,
             "c": self._include, "cpp": self._include, "cuda": self._include, "objc": self._include,
         }  # fmt: skip

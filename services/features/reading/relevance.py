@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import bm25s  # type: ignore[import-untyped]
 
+from services.features.languages import is_code
 from services.features.reading.imports import ImportGraph
-from services.features.reading.languages import is_code
 from services.features.reading.manifests import MANIFESTS
 from services.features.reading.tests_by_name import is_test, name_of, subject_of
 from services.features.reading.words import words

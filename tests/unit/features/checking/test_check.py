@@ -3,8 +3,8 @@ import time
 import pytest
 
 from services.features.check import check, checked_kinds
-from services.features.check.languages import language_of
 from services.features.check.parsing import Source, parse_all
+from services.features.languages import language_of
 from services.features.values import Constraints, Draft, Finding, ProducedFile, Repository
 
 PYTHON = {
@@ -31,7 +31,7 @@ RUST = {
 
 
 def found(files: dict[str, str], path: str, content: str, before: str | None = None) -> list[Finding]:
-    draft = Draft((ProducedFile(path, language_of(path), content, before),))
+    draft = Draft((ProducedFile(path, language_of(path) or "text", content, before),))
     repository = Repository(files if before is None else {**files, path: before})
     return list(check(draft, repository, Constraints()))
 
@@ -164,7 +164,10 @@ def test_imports_of_other_languages(files: dict[str, str], path: str, line: str,
 
 def test_says_what_is_not_checked() -> None:
     draft = Draft(
-        tuple(ProducedFile(path, language_of(path), "x") for path in ("a.py", "b.java", "c.json", "d.txt", "e.rs")),
+        tuple(
+            ProducedFile(path, language_of(path) or "text", "x")
+            for path in ("a.py", "b.java", "c.json", "d.txt", "e.rs")
+        ),
     )
     kinds = checked_kinds(draft, [Finding("e.rs", "syntax", "x")])
     assert kinds.checked == {

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 from tree_sitter_language_pack import SupportedLanguage
 
-from services.features.reading import languages
+from services.features import languages
+from services.features.check.readers import EXACT, reader_of
 from services.features.reading.facts import make_facts
 from services.features.reading.manifests import frameworks
 from services.features.reading.tests_by_name import is_test, subject_of
@@ -23,9 +24,11 @@ PYTHON = {
 }
 
 
-def test_languages_are_called_as_the_grammars_are() -> None:
-    names = {*languages._BY_SUFFIX.values(), *languages._BY_NAME.values()}
-    assert names <= set(get_args(SupportedLanguage))
+def test_what_reads_a_file_is_a_grammar_that_exists() -> None:
+    paths = [*(f"a.{suffix}" for suffix in languages._BY_SUFFIX), *languages._BY_NAME]
+    readers = {reader for path in paths if (reader := reader_of(path))}
+    assert {"python", "typescript", "tsx", "bash", "json"} <= readers
+    assert readers <= {*get_args(SupportedLanguage), *EXACT}
 
 
 def test_facts_of_a_python_service() -> None:
