@@ -27,7 +27,20 @@ def ranked(
     named = [Ranked(model, "named by the request") for model in models if model.id == needs.reference]
     others = [(model, place) for place, model in enumerate(models) if model.id != needs.reference]
     others.sort(key=lambda one: (*_rank(needs, one[0], health, policy), split.get(one[0].id, 0.0), one[1]))
-    return named + [Ranked(model, _reason(needs, model, models, health, policy)) for model, _ in others]
+    custom = _custom(models)
+    return named + [Ranked(model, _reason(needs, model, custom, health, policy)) for model, _ in others]
+
+
+class _Custom(NamedTuple):
+    """All of a tenant's own models: how many, and the sum of their weights."""
+
+    models: int
+    weights: int
+
+
+def _custom(models: Iterable[Model]) -> _Custom:
+    weights = [one.weight or 0 for one in models if one.is_custom]
+    return _Custom(len(weights), sum(weights))
 
 
 def _rank(
@@ -66,29 +79,28 @@ def _chance(split_by: bytes, model_id: str) -> float:
 def _reason(
     needs: Needs,
     model: Model,
-    models: Iterable[Model],
+    custom: _Custom,
     health: Mapping[str, ModelHealthChanged],
     policy: Policy,
 ) -> str:
-    told = [_kind(needs, model, models, policy)]
+    told = [_kind(needs, model, custom, policy)]
     if policy == "cheapest":
         cost = _cost_usd(needs, model)
         told.append("its price is not known" if cost == _UNKNOWN else f"about ${cost:.6f} for this request")
     if policy == "fastest":
         seconds = _seconds(model, health)
         told.append("its speed is not known" if seconds == _UNKNOWN else f"answers in {seconds:.2f} s at the median")
-    weights = sum(one.weight or 0 for one in models if one.is_custom)
-    if model.is_custom and weights and policy in {"custom_first", "custom_only", "provider_first"}:
-        told.append(f"weight {model.weight or 0} of {weights}")
+    if model.is_custom and custom.weights and policy in {"custom_first", "custom_only", "provider_first"}:
+        told.append(f"weight {model.weight or 0} of {custom.weights}")
     if _is_unhealthy(model, health):
         told.append(f"unhealthy: {health[model.id].reason}")
     return "; ".join(told)
 
 
-def _kind(needs: Needs, model: Model, models: Iterable[Model], policy: Policy) -> str:
+def _kind(needs: Needs, model: Model, custom: _Custom, policy: Policy) -> str:
     if model.is_custom:
         return "the tenant's own model"
-    is_fallback = policy == "custom_first" and (needs.reference is not None or any(one.is_custom for one in models))
+    is_fallback = policy == "custom_first" and (needs.reference is not None or custom.models > 0)
     return "provider model, as fallback" if is_fallback else "provider model"
 
 
