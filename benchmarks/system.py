@@ -12,11 +12,11 @@ from benchmarks.children import server
 from benchmarks.load.generator import LoadGenerator, load_generator
 from benchmarks.load.messages import LoadOrder, chat_request
 from benchmarks.plan import DIRECT, PROXY, TALLYGATE
-from deploy.local.ports import free_port, free_ports
+from deploy.local.ports import free_ports
 from deploy.local.progress import step
 from deploy.local.stack import Running, Stack
 
-OURS = ("gateway", "router", "monitor", "kafka", "postgres")  # what running Tallygate costs
+OURS = ("gateway", "router", "monitor", "features", "kafka", "postgres")  # what running Tallygate costs
 _CHOSEN_HERE = ("TALLYGATE_", "KAFKA_", "DATABASE_", "OTEL_")
 _KEPT = ("TALLYGATE_CACHE", "TALLYGATE_BROKER")
 
@@ -77,9 +77,8 @@ def _api(running: Running, model_server: str) -> Api:
 def _environment() -> dict[str, str]:
     """One router, free ports and every default: figures of different machines are to be comparable."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_CHOSEN_HERE)}
-    gateway, monitor, console = free_ports(3)
-    ports = {"TALLYGATE_PORT": gateway, "TALLYGATE_MONITOR_PORT": monitor, "TALLYGATE_CONSOLE_PORT": console}
-    return kept | {name: str(port) for name, port in ports.items()} | {"TALLYGATE_ROUTER_PORT": str(free_port())}
+    names = ("", "_MONITOR", "_CONSOLE", "_ROUTER", "_FEATURES")
+    return kept | {f"TALLYGATE{name}_PORT": str(port) for name, port in zip(names, free_ports(5), strict=True)}
 
 
 def _removed(local: Stack) -> None:
