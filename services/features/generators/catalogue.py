@@ -5,7 +5,6 @@ What is broken stays broken until the worker is restarted, and says why; nothing
 
 import threading
 from collections.abc import Iterable
-from typing import Any
 
 from services.features.generators.contract import Generator
 from services.features.generators.installed import Broken, Found, found
@@ -60,14 +59,6 @@ class Catalogue:
         for entry in self._entries.values():
             entry.load()
 
-    def as_dict(self) -> dict[str, Any]:
-        """For /readyz and `tallygate status`. state: "not_loaded" until a generator is asked for."""
-        usable = (entry for entry in self._entries.values() if not isinstance(entry.outcome, Broken))
-        return {
-            "usable": {entry.found.name: entry.as_dict() for entry in usable},
-            "broken": {broken.name: broken.as_dict() for broken in self._broken()},
-        }
-
     def _broken(self) -> tuple[Broken, ...]:
         outcomes = (entry.outcome for entry in self._entries.values())
         return (*(outcome for outcome in outcomes if isinstance(outcome, Broken)), *self._unusable)
@@ -87,7 +78,3 @@ class _Entry:
             if self.outcome is None:
                 self.outcome = loaded(self.found, self._timeout_s)
             return self.outcome
-
-    def as_dict(self) -> dict[str, Any]:
-        state = "not_loaded" if self.outcome is None else "ready"
-        return {"state": state, "distribution": self.found.distribution}

@@ -27,9 +27,6 @@ class Broken:
     distribution: str
     reason: str
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"reason": self.reason, "distribution": self.distribution}
-
 
 def found() -> tuple[Found | Broken, ...]:
     """Our own first, so that no plugin takes their names; then by distribution and name."""
