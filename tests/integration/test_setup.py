@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 import pytest_asyncio
@@ -123,9 +125,7 @@ async def test_a_model_that_is_being_set_up_is_not_there_yet(
     stack: Live, tenant: Api, database: asyncpg.Connection
 ) -> None:
     setup = asyncio.create_task(tenant.post(SETUP, body(stack.model_server_url, "demo-delay-1500")))
-    while await database.fetchval(DRAFTS) == 0:
-        assert not setup.done(), setup.result()
-        await asyncio.sleep(0.02)
+    await _draft_of(setup, database)
 
     assert (await tenant.get(MODELS)).body["total"] == 0
     assert (await tenant.get(f"{MODELS}/m")).status == 404
@@ -150,16 +150,25 @@ async def test_who_leaves_before_the_answer_leaves_nothing(
     await assert_nothing_is_left(tenant, database)
 
 
-async def test_a_draft_that_is_past_its_time_is_replaced(
+async def test_a_gateway_that_is_killed_leaves_a_draft_that_nobody_sees_and_the_next_setup_replaces(
     stack: Live, tenant: Api, database: asyncpg.Connection
 ) -> None:
-    tenant_id = await _left_draft(database, tenant, stack)
+    setup = asyncio.create_task(tenant.post(SETUP, body(stack.model_server_url, "fault-hang")))
+    await _draft_of(setup, database)
 
+    stack.stack.signal_program("gateway", signal.SIGKILL)
+    await asyncio.to_thread(stack.stack.wait_ready, "gateway")
+
+    with pytest.raises(aiohttp.ClientError):
+        await setup
+    assert await database.fetchval(DRAFTS) == 1
+    assert (await tenant.get(MODELS)).body["total"] == 0
+    assert (await tenant.get("/v1/models")).body["data"] == []
+    assert (await tenant.post(SETUP, body(stack.model_server_url))).status == 409
+    await database.execute("UPDATE gateway.custom_models SET draft_until = now() WHERE draft_until IS NOT NULL")
     answer = await tenant.post(SETUP, body(stack.model_server_url))
-
     assert answer.status == 201, answer
-    rows = await database.fetch("SELECT draft_until FROM gateway.custom_models WHERE tenant_id = $1", tenant_id)
-    assert [row["draft_until"] for row in rows] == [None]
+    assert await database.fetchval(DRAFTS) == 0
 
 
 async def test_a_draft_that_nobody_finished_is_forgotten(
@@ -168,10 +177,8 @@ async def test_a_draft_that_nobody_finished_is_forgotten(
     await _left_draft(database, tenant, stack)
     pool = await connect_pool(DatabaseSettings(database_url=SecretStr(stack.environment["DATABASE_URL"])))
     try:
-        assert await GatewayStore(pool).forget_drafts(datetime.now(UTC)) in {
-            0,
-            1,
-        }  # 0: the gateway's own sweep was first
+        # 0: the gateway's own sweep was first
+        assert await GatewayStore(pool).forget_drafts(datetime.now(UTC)) in {0, 1}
     finally:
         await pool.close()
 
@@ -259,14 +266,17 @@ async def test_presets_are_listed_and_need_the_scope(stack: Live, tenant: Api) -
     assert (await stack.api(None).get("/api/models/presets")).status == 401
 
 
-async def _left_draft(database: asyncpg.Connection, tenant: Api, stack: Live) -> str:
+async def _draft_of(setup: "asyncio.Task[Answer]", database: asyncpg.Connection) -> None:
+    while await database.fetchval(DRAFTS) == 0:
+        assert not setup.done(), setup.result()
+        await asyncio.sleep(0.02)
+
+
+async def _left_draft(database: asyncpg.Connection, tenant: Api, stack: Live) -> None:
     """What a gateway leaves that was killed in the middle, some time later."""
-    model = await tenant.add_model("m", stack.model_server_url)
-    assert model == "custom:m"
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    tenant_id: str = await database.fetchval(
+    await tenant.add_model("m", stack.model_server_url)
+    await database.execute(
         "UPDATE gateway.custom_models SET draft_until = $1, is_active = false "
-        "WHERE ctid = (SELECT ctid FROM gateway.custom_models ORDER BY created_at DESC LIMIT 1) RETURNING tenant_id",
-        past,
+        "WHERE ctid = (SELECT ctid FROM gateway.custom_models ORDER BY created_at DESC LIMIT 1)",
+        datetime.now(UTC) - timedelta(seconds=1),
     )
-    return tenant_id
