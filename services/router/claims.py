@@ -193,18 +193,24 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
         """None when there is nothing to do: it is on the dead-letter topic, or was claimed here already."""
         try:
-            prepared = await self._intake.prepare(record)
+            prepared = await self._read_and_prepared(record)
         except UnreadableMessageError as error:
             await dead_letter(self._publisher, record, "invalid_request", str(error))
+            return None
+        known = not self._seen.first_time(prepared.request) or await self._intake.is_begun(prepared.request)
+        return None if known else prepared
+
+    async def _read_and_prepared(self, record: ConsumerRecord) -> Work | Refused:
+        asked = self._intake.read(record)
+        try:
+            return await self._intake.prepare(asked)
+        except UnreadableMessageError:
+            raise
         except Exception as error:
-            # A message that nobody foresaw must not stop its partition, nor be skipped silently.
+            # Somebody waits for it: what nobody foresaw must neither stop its partition nor leave it without an end.
             logger.exception("intake.failed", partition=record.partition, offset=record.offset)
-            reason = f"could not be prepared: {type(error).__name__}"
-            await dead_letter(self._publisher, record, "invalid_request", reason)
-        else:
-            if self._seen.first_time(prepared.request) and not await self._intake.is_begun(prepared.request):
-                return prepared
-        return None
+            told = failure("internal", f"the request could not be prepared: {type(error).__name__}")
+            return Refused(asked.request, "failed", told, asked.traceparent)
 
     async def _committed(self, records: list[ConsumerRecord]) -> bool:
         offsets = next_offsets(records)

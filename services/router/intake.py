@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 
 from services.router.cancellations import Cancellations
 from services.router.store import RouterStore
-from services.router.work import Refused, Source, Work
+from services.router.work import Asked, Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
 from shared.db.pool import RETRYABLE
 from shared.errors import failure
@@ -39,8 +39,8 @@ class Intake:
         self._conditions = conditions
         self._cancellations = cancellations
 
-    async def prepare(self, record: ConsumerRecord) -> Work | Refused:
-        """Raises UnreadableMessageError for what can never be worked on."""
+    def read(self, record: ConsumerRecord) -> Asked:
+        """Raises UnreadableMessageError for what is no request."""
         request = decode(REQUESTS, record.headers, record.value)
         if not isinstance(request, InferenceRequested):
             raise UnreadableMessageError(f"{type(request).__name__} is not a request")
@@ -48,6 +48,11 @@ class Intake:
             published_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
             request = request.model_copy(update={"accepted_at": published_at})
         traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
+        return Asked(request, Source(record.partition, record.offset), traceparent)
+
+    async def prepare(self, asked: Asked) -> Work | Refused:
+        """Raises UnreadableMessageError for an input that can never be worked on."""
+        request, traceparent = asked.request, asked.traceparent
         if request.expires_at <= utc_now():
             told = failure("expired", "the deadline had passed when a router took the request")
             return Refused(request, "expired", told, traceparent)
@@ -63,7 +68,7 @@ class Intake:
         selection = select(needs, models, self._conditions.health(request.tenant_id))
         if not selection.candidates:
             return Refused(request, "failed", selection.why_none(needs), traceparent)
-        return Work(request, body, selection, Source(record.partition, record.offset), traceparent)
+        return Work(request, body, selection, asked.source, traceparent)
 
     async def is_begun(self, request: InferenceRequested) -> bool:
         """Of a request that may have been published twice: whether the books know it. Then whoever has it in his

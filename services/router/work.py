@@ -20,6 +20,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it was read from its topic."""
+
+    request: InferenceRequested
+    source: Source
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """A request that can be read, and the models to try for it. `body`: the OpenAI chat body."""
 

@@ -72,7 +72,7 @@ def _parts(messages: Any) -> Iterator[str | _Image]:
         for part in content if isinstance(content, list) else []:
             if not isinstance(part, dict):
                 continue
-            if part.get("type") in {"image_url", "image"}:
+            if part.get("type") in ("image_url", "image"):
                 yield _Image()
             elif isinstance(part.get("text"), str):
                 yield part["text"]

@@ -60,3 +60,8 @@ def test_whatever_an_upstream_service_sends_is_estimated(body: dict[str, Any]) -
 @given(st.lists(JSON | st.dictionaries(st.sampled_from(["role", "content", "tool_calls"]), JSON), max_size=4))
 def test_messages_of_any_form_are_estimated(messages: list[Any]) -> None:
     assert needs_of("m", {"messages": messages}).tokens >= 0
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["type", "text", "image_url"]), JSON), max_size=4))
+def test_parts_of_any_form_are_estimated(parts: list[Any]) -> None:
+    assert needs_of("m", {"messages": [{"role": "user", "content": parts}]}).tokens >= 0
