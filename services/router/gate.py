@@ -14,9 +14,14 @@ _KEPT = 50_000
 Key = tuple[str | None, str]
 
 
+# Where a call goes and with what. When its owner has changed that, what was known of the model before is void.
+Target = tuple[str, str | None, str | None]
+
+
 class _State(NamedTuple):
     breaker: Breaker
     in_flight: int
+    target: Target
 
 
 class Gate:
@@ -27,35 +32,47 @@ class Gate:
     def enter(self, model: Model) -> Failure | None:
         """None: the call may begin, and `leave` must follow. Otherwise why it may not."""
         now = time.monotonic()
-        breaker, in_flight = self._state(model)
+        breaker, in_flight, target = self._state(model)
         if breaker.state(now) == "open":
             return _circuit_open(model, breaker, now)
         if model.max_concurrency is not None and in_flight >= model.max_concurrency:
             detail = f"{in_flight} calls of {model.id} are in flight in this router, its max_concurrency"
             return failure("model_at_capacity", detail, model=model.id, retry_after_s=1.0)
-        self._keep(model, _State(breaker.entered(now), in_flight + 1))
+        self._keep(model, _State(breaker.entered(now), in_flight + 1, target))
         return None
 
     def leave(self, model: Model, failed: Failure | None, *, called: bool = True) -> None:
         """`called` is False when the call was not made after all."""
-        breaker, in_flight = self._state(model)
+        known = self._states.get((model.tenant_id, model.id))
+        if known is not None and known.target != _target(model):  # a call of before the change tells nothing any more
+            self._keep(model, known._replace(in_flight=max(0, known.in_flight - 1)))
+            return
+        breaker, in_flight, target = self._state(model)
         if not called:
             after = breaker.left()
         elif failed is None:
             after = breaker.succeeded()
         else:
             after = breaker.failed(failed.error_type, time.monotonic(), self._policy)
-        self._keep(model, _State(after, max(0, in_flight - 1)))
+        self._keep(model, _State(after, max(0, in_flight - 1), target))
 
     def _state(self, model: Model) -> _State:
-        return self._states.get((model.tenant_id, model.id), _State(Breaker(), 0))
+        known = self._states.get((model.tenant_id, model.id))
+        if known is None or known.target != _target(model):
+            return _State(Breaker(), known.in_flight if known else 0, _target(model))
+        return known
 
     def _keep(self, model: Model, state: _State) -> None:
         key = (model.tenant_id, model.id)
         self._states[key] = state
         self._states.move_to_end(key)
-        if state == _State(Breaker(), 0) or len(self._states) > _KEPT:
-            self._states.pop(key if state == _State(Breaker(), 0) else next(iter(self._states)))
+        nothing = state.breaker == Breaker() and not state.in_flight
+        if nothing or len(self._states) > _KEPT:
+            self._states.pop(key if nothing else next(iter(self._states)))
+
+
+def _target(model: Model) -> Target:
+    return model.endpoint_url, model.sealed_api_key, model.sealed_headers
 
 
 def _circuit_open(model: Model, breaker: Breaker, now: float) -> Failure:

@@ -8,9 +8,11 @@ from shared.registry import Model
 BROKEN = failure("server_error", "broken")
 
 
-def model(model_id: str = "custom:m", tenant_id: str = "acme", max_concurrency: int | None = None) -> Model:
+def model(
+    model_id: str = "custom:m", tenant_id: str = "acme", max_concurrency: int | None = None, url: str = "http://h/v1"
+) -> Model:
     return Model(
-        id=model_id, tenant_id=tenant_id, wire_format="openai", provider_name="openai", endpoint_url="http://h/v1",
+        id=model_id, tenant_id=tenant_id, wire_format="openai", provider_name="openai", endpoint_url=url,
         max_concurrency=max_concurrency,
     )  # fmt: skip
 
@@ -40,6 +42,28 @@ def test_a_model_that_keeps_failing_is_paused_and_the_reason_says_why() -> None:
     assert refusal is not None
     assert refusal.error_type == "circuit_open"
     assert "server_error" in refusal.detail
+
+
+def test_a_model_that_was_mended_is_called_at_once_and_late_words_on_the_old_one_do_not_count() -> None:
+    open_gate, broken, mended = gate(), model(), model(url="http://mended/v1")
+    for _ in range(3):
+        open_gate.enter(broken)
+    for _ in range(2):
+        open_gate.leave(broken, BROKEN)
+    assert open_gate.enter(broken) is not None
+
+    for _ in range(2):
+        assert open_gate.enter(mended) is None
+        open_gate.leave(broken, BROKEN)
+    assert open_gate.enter(mended) is None
+
+
+def test_calls_of_before_a_change_still_take_their_place() -> None:
+    open_gate = gate()
+    assert open_gate.enter(model(max_concurrency=1)) is None
+    assert open_gate.enter(model(max_concurrency=1, url="http://mended/v1")) is not None
+    open_gate.leave(model(max_concurrency=1), None)
+    assert open_gate.enter(model(max_concurrency=1, url="http://mended/v1")) is None
 
 
 def test_one_broken_model_does_not_hold_up_another_nor_another_tenants_of_the_same_name() -> None:
