@@ -6,7 +6,7 @@ and the version in each request, which makes a router that knows less read again
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -20,6 +20,7 @@ from shared.registry.terms import Terms
 logger = structlog.get_logger(__name__)
 
 _FULL_READ_EVERY_S = 30.0
+_RETRY_S = 1.0
 _STALE_AFTER_S = 300.0  # without the database, what was read last is served for this long
 
 
@@ -81,6 +82,12 @@ class Registry:
         return asyncio.get_running_loop().time() - self._read_at > _STALE_AFTER_S
 
     def _keep(self, tenant_id: str, rows: TenantRows) -> None:
+        known = self._tenants.get(tenant_id)
+        if known is not None and rows.version < known.version:
+            return  # two readings at once; this one began earlier
+        if known is not None and not rows.readable:
+            self._tenants[tenant_id] = replace(known, version=rows.version)
+            return
         custom = {model.id: model for model in rows.custom}
         provider = with_own_keys(self._providers, tenant_id, rows.provider_keys)
         self._tenants[tenant_id] = TenantModels(rows.version, custom, provider, rows.terms)
@@ -102,8 +109,12 @@ class Registry:
                         await self.refresh(str(tenant_id))
             except RETRYABLE as error:
                 logger.warning("registry.not_read", reason=str(error))
-                await asyncio.sleep(1.0)
-                self.changed(None)
+            except Exception:
+                logger.exception("registry.not_read")  # a password that was changed, say: it may be mended any time
+            else:
+                continue
+            await asyncio.sleep(_RETRY_S)
+            self.changed(None)
 
     async def _wait_for_change(self) -> None:
         try:

@@ -3,9 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import structlog
+from pydantic import ValidationError
+
 from shared.db.pool import Pool
 from shared.registry.models import CUSTOM_PREFIX, DEFAULT_TIMEOUT_S, Capabilities, Model
 from shared.registry.terms import Terms
+
+logger = structlog.get_logger(__name__)
 
 REGISTRY_CHANNEL = "tallygate_registry"  # payload: the tenant whose models changed
 
@@ -21,13 +26,21 @@ ORDER BY t.tenant_id, m.created_at, m.model_id
 """
 
 
+# Of a tenant whose terms cannot be read: nothing is spent that they might forbid.
+_CLOSED = Terms(provider_deny=("*",), usd_per_day=0)
+
+
 class TenantRows(NamedTuple):
-    """What the tables hold of one tenant. custom: oldest first. provider_keys: sealed, by provider."""
+    """What the tables hold of one tenant. custom: oldest first. provider_keys: sealed, by provider.
+
+    readable: False when a newer version of Tallygate has written what this one does not understand.
+    """
 
     version: int = 0
     terms: Terms = Terms()
     provider_keys: Mapping[str, str] = {}
     custom: Sequence[Model] = ()
+    readable: bool = True
 
 
 class RegistryStore:
@@ -49,8 +62,13 @@ def _tenant_rows(rows: Sequence[Any]) -> TenantRows:
     if not rows:
         return TenantRows()
     first = rows[0]
-    models = [_model(row) for row in rows if row["model_id"] is not None]
-    return TenantRows(first["registry_version"], Terms(**first["terms"]), first["provider_keys"] or {}, models)
+    try:
+        models = [_model(row) for row in rows if row["model_id"] is not None]
+        return TenantRows(first["registry_version"], Terms(**first["terms"]), first["provider_keys"] or {}, models)
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
+        logger.warning("registry.unreadable", tenant=first["tenant_id"], fields=fields)
+        return TenantRows(first["registry_version"], _CLOSED, readable=False)
 
 
 def _model(row: Any) -> Model:
