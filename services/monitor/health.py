@@ -110,15 +110,15 @@ def news(
 ) -> list[ModelHealthChanged]:
     """What is to be said now. said: the last word on each model, by subject."""
     words = [word for subject, one in recent.items() if (word := _word(one, said.get(subject), now)) is not None]
-    silent = [last for subject, last in said.items() if subject not in recent and last.status != "healthy"]
-    return words + [_may_be_tried(last, now) for last in silent]
+    silent = [last for subject, last in said.items() if subject not in recent]
+    return words + [_nothing_known(last, now) for last in silent if _tells_something(last)]
 
 
 def _word(recent: Recent, last: ModelHealthChanged | None, now: datetime) -> ModelHealthChanged | None:
     """None when it would say nothing new. Figures that moved little are told once a minute."""
     calls = recent.calls
     if calls.total == 0:
-        return _may_be_tried(last, now) if last is not None and last.status != "healthy" else None
+        return _nothing_known(last, now) if last is not None and _tells_something(last) else None
     word = ModelHealthChanged(
         tenant_id=recent.tenant_id,
         model=recent.model,
@@ -141,8 +141,12 @@ def _moved(before: float | None, after: float | None) -> bool:
     return abs(after - before) > _P50_MOVED * before
 
 
-def _may_be_tried(last: ModelHealthChanged, now: datetime) -> ModelHealthChanged:
-    """This is the probe: nothing else would ever call an unhealthy model that others are preferred to."""
+def _tells_something(last: ModelHealthChanged) -> bool:
+    return last.status != "healthy" or last.p50_s is not None
+
+
+def _nothing_known(last: ModelHealthChanged, now: datetime) -> ModelHealthChanged:
+    """This is the probe: nothing else would ever call a model that others are preferred to, as healthier or faster."""
     return ModelHealthChanged(
         tenant_id=last.tenant_id, model=last.model, status="healthy", reason=NO_CALLS, changed_at=now
     )

@@ -51,7 +51,7 @@ def _rank(
         case "cheapest":
             return unwell, _cost_usd(needs, model), 0.0
         case "fastest":
-            return unwell, _seconds(model, health), 0.0
+            return unwell, _seconds(model, health) or 0.0, 0.0  # who is never called would never be known
         case "provider_first":
             return float(model.is_custom), unwell, float(model.is_custom and not model.weight)
         case "custom_first" | "custom_only":
@@ -89,7 +89,7 @@ def _reason(
         told.append("its price is not known" if cost == _UNKNOWN else f"about ${cost:.6f} for this request")
     if policy == "fastest":
         seconds = _seconds(model, health)
-        told.append("its speed is not known" if seconds == _UNKNOWN else f"answers in {seconds:.2f} s at the median")
+        told.append("its speed is not known" if seconds is None else f"answers in {seconds:.2f} s at the median")
     if model.is_custom and custom.weights and policy in {"custom_first", "custom_only", "provider_first"}:
         told.append(f"weight {model.weight or 0} of {custom.weights}")
     if _is_unhealthy(model, health):
@@ -115,6 +115,6 @@ def _cost_usd(needs: Needs, model: Model) -> float:
     return model.price.cost_usd(needs.prompt_tokens, needs.answer_tokens or _ANSWER_TOKENS)
 
 
-def _seconds(model: Model, health: Mapping[str, ModelHealthChanged]) -> float:
+def _seconds(model: Model, health: Mapping[str, ModelHealthChanged]) -> float | None:
     known = health.get(model.id)
-    return _UNKNOWN if known is None or known.p50_s is None else known.p50_s
+    return None if known is None else known.p50_s

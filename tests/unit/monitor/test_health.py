@@ -124,17 +124,17 @@ def test_a_median_that_is_there_no_more_is_told() -> None:
 
 
 @pytest.mark.parametrize("found", [{}, recent(0, cancelled=3)])
-@pytest.mark.parametrize("status", ["degraded", "unhealthy"])
+@pytest.mark.parametrize("status", ["healthy", "degraded", "unhealthy"])
 def test_a_model_that_nobody_called_lately_may_be_tried_again(found: dict[str, Recent], status: str) -> None:
     known = said(first_word(recent()), status=status)
     (word,) = news(found, known, NOW)
     assert (word.subject, word.status, word.reason, word.calls) == ("acme/custom:m", "healthy", NO_CALLS, 0)
+    assert word.p50_s is None
     assert news(found, said(word), NOW) == []
 
 
 @pytest.mark.parametrize("found", [{}, recent(0, cancelled=3)])
-def test_of_a_healthy_model_that_nobody_called_there_is_nothing_to_tell(found: dict[str, Recent]) -> None:
-    assert news(found, said(first_word(recent())), NOW) == []
+def test_of_a_model_that_nobody_ever_called_there_is_nothing_to_tell(found: dict[str, Recent]) -> None:
     assert news(found, {}, NOW) == []
 
 

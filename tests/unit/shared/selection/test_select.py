@@ -203,13 +203,13 @@ def test_cheapest_first_and_unknown_prices_last() -> None:
     ]
 
 
-def test_fastest_first_and_unknown_speeds_last() -> None:
+def test_fastest_first_after_those_whose_speed_a_call_will_tell() -> None:
     known = health("custom:second", p50_s=2.0) | health("openai:large", p50_s=0.5)
     selection = select(needs(policy="fastest"), tenant(FIRST, SECOND, LARGE), known)
     assert tried(selection) == [
+        ("custom:first", "the tenant's own model; its speed is not known"),
         ("openai:large", "provider model; answers in 0.50 s at the median"),
         ("custom:second", "the tenant's own model; answers in 2.00 s at the median"),
-        ("custom:first", "the tenant's own model; its speed is not known"),
     ]
 
 
