@@ -46,7 +46,6 @@ def service_ports(services: Iterable[str], settings: LocalSettings) -> dict[str,
     single = {
         "gateway": settings.gateway_port,
         "console": settings.console_port,
-        "features": settings.features_port,
     }
     ports: dict[str, int] = {}
     for service in services:
@@ -54,6 +53,8 @@ def service_ports(services: Iterable[str], settings: LocalSettings) -> dict[str,
             ports |= {router_name(i): settings.router_port + i for i in range(settings.routers)}
         elif service == "monitor":
             ports |= {monitor_name(i): monitor_port(settings, i) for i in range(settings.monitors)}
+        elif service == "features":
+            ports |= {features_name(i): settings.features_port + i for i in range(settings.features_workers)}
         else:
             ports[service] = single[service]
     return ports
@@ -72,6 +73,11 @@ def router_name(index: int) -> str:
 def monitor_name(index: int) -> str:
     """The first one keeps the plain name: the gateway asks it."""
     return f"monitor-{index}" if index else "monitor"
+
+
+def features_name(index: int) -> str:
+    """The first one keeps the plain name: mostly there is no other."""
+    return f"features-{index}" if index else "features"
 
 
 def monitor_port(settings: LocalSettings, index: int) -> int:

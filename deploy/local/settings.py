@@ -25,6 +25,7 @@ class LocalSettings:
     features_port: int
     routers: int
     monitors: int
+    features_workers: int
     kafka_advertised_port: int | None
 
 
@@ -42,6 +43,7 @@ def read_settings(environment: Mapping[str, str]) -> LocalSettings:
         features_port=_number(environment, "TALLYGATE_FEATURES_PORT", router_port + _FEATURES_APART),
         routers=_number(environment, "TALLYGATE_ROUTERS", 1),
         monitors=_number(environment, "TALLYGATE_MONITORS", 1),
+        features_workers=_number(environment, "TALLYGATE_FEATURES_WORKERS", 1),
         kafka_advertised_port=_optional_port(environment, "TALLYGATE_KAFKA_ADVERTISED_PORT"),
     )
 

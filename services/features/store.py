@@ -30,7 +30,8 @@ WHERE worker_id = $1 AND feature_id = ANY($2::uuid[]) AND settled_at IS NULL RET
 """
 
 _SETTLING = """
-UPDATE features.jobs SET settled_event = $3 WHERE feature_id = $1 AND worker_id = $2 AND settled_event IS NULL
+UPDATE features.jobs SET settled_event = $3
+WHERE feature_id = $1 AND worker_id = $2 AND settled_event IS NULL AND settled_at IS NULL
 """
 
 _CALL = """

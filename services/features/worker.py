@@ -126,13 +126,13 @@ class Worker:
         self._wake.set()
 
     def heard(self, event: Event) -> None:
-        """A cancellation; it may come before the job does."""
+        """A cancellation; it may come before the job does. Asked for again, it does not disturb what it has begun."""
         if not isinstance(event, FeatureCancelRequested):
             return
         self._cancelled[event.feature_id] = event.tenant_id
         while len(self._cancelled) > _REMEMBERED:
             self._cancelled.popitem(last=False)
-        if self._tenants.get(event.feature_id) == event.tenant_id:
+        if self._tenants.get(event.feature_id) == event.tenant_id and event.feature_id not in self._why:
             self._end(event.feature_id, "cancelled")
 
     def _end(self, feature_id: UUID, why: Why) -> None:
@@ -148,9 +148,15 @@ class Worker:
                 logger.warning("jobs.not_taken", reason=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
                 continue
+            except Exception:
+                logger.exception("jobs.not_taken")
+                await asyncio.sleep(_RETRY_S)
+                continue
             if taken is None:
                 await self._something_to_do()
                 continue
+            if taken.feature_id in self._tasks:
+                continue  # this process slept past its own lease; the job goes on, and is its own again
             task = asyncio.create_task(self._work(taken), name=f"feature {taken.feature_id}")
             self._tasks[taken.feature_id] = task
             self._tenants[taken.feature_id] = taken.tenant_id
@@ -182,19 +188,27 @@ class Worker:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.settings.lease_s / 4)
-            held = list(self._tasks)
-            try:
-                async with asyncio.timeout(self.settings.lease_s / 4):
-                    still = await self._store.renew(self.settings.worker_id, held, self.settings.lease_s)
-            except RETRYABLE as error:
-                logger.warning("leases.not_renewed", reason=type(error).__name__, jobs=len(held))
+            held, asked_at = list(self._tasks), loop.time()
+            still = await self._renewed(held)
+            if still is not None:
+                self._renewed_at = asked_at  # the leases began no earlier
+                lost = [one for one in held if one not in still]
+            else:
                 # Stop before anybody else may begin.
                 lost = held if loop.time() - self._renewed_at > self.settings.lease_s / 2 else []
-            else:
-                self._renewed_at = loop.time()
-                lost = [one for one in held if one not in still]
             for feature_id in lost:
                 self._end(feature_id, "lost")
+
+    async def _renewed(self, held: list[UUID]) -> set[UUID] | None:
+        """The jobs that are still this worker's; None when the database did not say, whatever the reason."""
+        try:
+            async with asyncio.timeout(self.settings.lease_s / 4):
+                return await self._store.renew(self.settings.worker_id, held, self.settings.lease_s)
+        except RETRYABLE as error:
+            logger.warning("leases.not_renewed", reason=type(error).__name__, jobs=len(held))
+        except Exception:
+            logger.exception("leases.not_renewed", jobs=len(held))
+        return None
 
     async def _work(self, taken: TakenJob) -> None:
         request = FeatureRequested.decoded(taken.event)
@@ -209,6 +223,8 @@ class Worker:
         except RETRYABLE as error:
             # The lease ends by itself, and whoever takes the job then goes on from the last finished step.
             logger.warning("job.left", reason=type(error).__name__, feature_id=str(taken.feature_id))
+        except Exception:
+            logger.exception("job.left", feature_id=str(taken.feature_id))
 
     async def _outcome(self, taken: TakenJob, request: FeatureRequested) -> Outcome:
         if self._cancelled.get(request.feature_id) == request.tenant_id:
@@ -219,12 +235,12 @@ class Worker:
         if remaining_s <= 0:
             return outcomes.expired("the deadline had passed when a worker took the job")
         handle = JobHandle(taken, request, self)
-        await self._publish(FEATURE_PROGRESS, self._started(taken, request), taken)
         try:
-            async with asyncio.timeout(remaining_s):
+            async with asyncio.timeout(remaining_s) as deadline:
+                await self._publish(FEATURE_PROGRESS, self._started(taken, request), taken)
                 return await self._run_job(handle)
         except TimeoutError:
-            if utc_now() < request.expires_at:
+            if not deadline.expired():
                 raise  # the database's: the job goes on when it is back
             return outcomes.expired("the deadline passed while the job ran")
         except TallygateError as error:
@@ -253,8 +269,10 @@ class Worker:
             outcome = outcome._replace(calls=await self._calls_of(request))
         settled = outcomes.settled(request, outcome, taken.delivery, self.settings.worker_id)
         if await self._store.settling(self.settings.worker_id, taken.feature_id, settled.encoded()):
-            await self._cancel_calls(taken, settled.tenant_id)
             await self._say(settled, taken)
+        else:
+            # Another worker's by now, which this leaves as it is; or a word is written, and whoever is next says it.
+            await self._store.give_back(self.settings.worker_id, taken.feature_id)
 
     async def _cancel_calls(self, taken: TakenJob, tenant_id: str) -> None:
         """Nobody waits any more for the calls of a job that was cancelled, or expired, or lost its workers."""
@@ -263,6 +281,7 @@ class Worker:
             await self._publish(CANCELLATIONS, cancelled, taken)
 
     async def _say(self, settled: FeatureSettled, taken: TakenJob) -> None:
+        await self._cancel_calls(taken, settled.tenant_id)
         await self._publish(FEATURE_OUTCOMES, settled, taken)
         await self._store.settled(taken.feature_id, utc_now())
         instruments.features.labels(settled.settlement, settled.error.error_type if settled.error else "").inc()

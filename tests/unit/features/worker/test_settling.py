@@ -1,0 +1,142 @@
+"""One final word on each job: written before it is said, and said until it is heard."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import TallygateError
+from shared.events import CancelRequested, FeatureStarted, new_id
+from tests.unit.features.worker.fakes import CALL, Bench, until
+
+
+async def test_a_job_is_settled_once_and_its_word_is_written_before_it_is_said() -> None:
+    bench = Bench()
+    feature_id = bench.store.add()
+    async with bench.worker():
+        await bench.begun(feature_id)
+        bench.jobs.may_end[feature_id].set()
+        told = await bench.done(feature_id)
+
+    assert bench.did == ["FeatureStarted", "written", "FeatureSettled", "done"]
+    assert (told.settlement, told.sealed_result, told.calls) == ("completed", "result", (CALL,))
+    assert (told.delivery, told.reported_by) == (1, "features/w1")
+    started = bench.publisher.events[0]
+    assert isinstance(started, FeatureStarted)
+    assert (started.worker_id, started.delivery) == ("w1", 1)
+
+
+async def test_what_is_said_is_what_was_written() -> None:
+    bench = Bench()
+    feature_id = bench.store.add()
+    bench.publisher.refused.add("FeatureSettled")
+    async with bench.worker():
+        bench.jobs.may_end[feature_id].set()
+        await until(lambda: bench.publisher.refusals > 3)
+        written = bench.store.rows[feature_id].settled_event
+        assert bench.store.rows[feature_id].settled_at is None
+
+        bench.publisher.refused.clear()
+        told = await bench.done(feature_id)
+
+    assert told.encoded() == written
+    assert bench.did == ["FeatureStarted", "written", "FeatureSettled", "done"]
+
+
+async def test_a_worker_that_stops_in_between_leaves_its_word_to_the_next() -> None:
+    bench = Bench()
+    feature_id = bench.store.add()
+    bench.jobs.may_end[feature_id].set()
+    bench.publisher.refused.add("FeatureSettled")
+    async with bench.worker():
+        await until(lambda: bench.publisher.refusals > 0)
+    written = bench.store.rows[feature_id].settled_event
+
+    bench.publisher.refused.clear()
+    async with bench.worker("w2"):
+        told = await bench.done(feature_id)
+
+    assert (told.encoded(), told.reported_by) == (written, "features/w1")
+    assert bench.jobs.began == [feature_id]
+
+
+@pytest.mark.parametrize("method", ["settling", "settled"])
+async def test_a_word_that_cannot_be_written_is_left_to_whoever_takes_the_job_next(method: str) -> None:
+    bench = Bench()
+    feature_id = bench.store.add()
+    bench.jobs.may_end[feature_id].set()
+    bench.store.failing[method] = ConnectionError()
+    async with bench.worker() as here:
+        await until(lambda: bench.jobs.began == [feature_id] and here.in_hand == 0)
+        said = list(bench.publisher.settled)
+        assert len(said) == (0 if method == "settling" else 1)
+
+        bench.store.failing.clear()
+        bench.store.rows[feature_id].lease_until = 0.0
+        told = await bench.done(feature_id)
+
+    assert all(one == told for one in said)
+
+
+@pytest.mark.parametrize(
+    ("error", "settlement", "error_type"),
+    [
+        (KeyError("of nobody's expectation"), "failed", "internal"),
+        (TallygateError("generation_invalid", "it does not parse"), "failed", "generation_invalid"),
+        (TallygateError("expired", "no model answered"), "expired", "expired"),
+    ],
+)
+async def test_a_job_that_fails_is_settled_with_its_reason(error: Exception, settlement: str, error_type: str) -> None:
+    bench = Bench()
+    bench.jobs.end = error
+    feature_id = bench.store.add()
+    bench.jobs.may_end[feature_id].set()
+    async with bench.worker():
+        told = await bench.done(feature_id)
+
+    assert told.error is not None
+    assert (told.settlement, told.error.error_type, told.calls) == (settlement, error_type, (CALL,))
+    assert "nobody's" not in told.error.detail
+
+
+async def test_the_deadline_ends_a_job_and_the_calls_that_it_waits_for() -> None:
+    bench = Bench()
+    bench.store.calls = [new_id(), new_id()]
+    feature_id = bench.store.add(given=timedelta(seconds=0.3))
+    async with bench.worker():
+        told = await bench.done(feature_id)
+
+    assert told.settlement == "expired"
+    assert (bench.jobs.began, bench.jobs.cut_short) == ([feature_id], [feature_id])
+    calls = ["CancelRequested", "CancelRequested"]
+    assert bench.did == ["FeatureStarted", "written", *calls, "FeatureSettled", "done"]
+    cancelled = [one for one in bench.publisher.events if isinstance(one, CancelRequested)]
+    assert [(one.inference_id, one.tenant_id) for one in cancelled] == [(one, "acme") for one in bench.store.calls]
+
+
+async def test_the_deadline_counts_also_while_the_broker_is_away() -> None:
+    bench = Bench()
+    feature_id = bench.store.add(given=timedelta(seconds=0.3))
+    bench.publisher.refused.add("FeatureStarted")
+    async with bench.worker():
+        told = await bench.done(feature_id)
+
+    assert told.settlement == "expired"
+    assert bench.jobs.began == []
+
+
+async def test_a_timeout_of_the_database_is_not_taken_for_the_deadline() -> None:
+    """The job is nobody's word away: it goes on with whoever takes it when its lease has ended."""
+    bench = Bench()
+    bench.jobs.end = TimeoutError()
+    feature_id = bench.store.add()
+    bench.jobs.may_end[feature_id].set()
+    async with bench.worker() as here:
+        await until(lambda: bench.jobs.began == [feature_id] and here.in_hand == 0)
+        assert bench.did == ["FeatureStarted"]
+        assert bench.store.rows[feature_id].worker_id == "w1"
+
+        bench.jobs.end = ConnectionError()
+        bench.store.rows[feature_id].lease_until = 0.0
+        await until(lambda: len(bench.jobs.began) == 2 and here.in_hand == 0)
+
+    assert bench.did == ["FeatureStarted", "FeatureStarted"]
