@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from deploy.local.ports import free_ports
+from tests.integration.test_cancellation import OPEN, delete, found
 from tests.support.live import Answer, Api, Live
 
 
@@ -49,17 +50,6 @@ async def ready(api: Api, *, status: int = 200, within_s: float = 40) -> Answer:
     raise AssertionError(answer)
 
 
-async def entered(stack: Live, tenant: Api, model: str, api: Api) -> "asyncio.Task[Answer]":
-    """A request that is in work at that gateway until it is cancelled or its deadline passes."""
-    task = asyncio.create_task(api.chat(model, headers={"x-tallygate-deadline-s": "4"}))
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if (await tenant.get("/api/models/custom/monitoring?window=1h")).body["attempts"]["open"]:
-            return task
-        await asyncio.sleep(0.05)
-    raise AssertionError("the request did not get through")
-
-
 def assert_turned_away(answer: Answer, status: int, error_type: str) -> str:
     assert answer.status == status, answer
     assert answer.body["error"]["code"] == error_type
@@ -84,11 +74,14 @@ async def test_one_too_many_at_once_is_turned_away(
 ) -> None:
     model = await tenant.add_model("hanging", stack.model_server_url, "fault-hang", timeout_s=30)
     async with another_gateway(stack, tenant, **{setting: 1}) as api:
-        first = await entered(stack, tenant, model, api)
+        first = asyncio.create_task(api.chat(model))
+        in_work = await found(stack, tenant, OPEN)
 
         inference_id = assert_turned_away(await api.chat(model), status, error_type)
 
-        assert (await first).status == 504
+        assert not first.done()
+        await delete(tenant, in_work)
+        assert (await first).status == 499
         await tenant.add_model("quick", stack.model_server_url)
         assert (await api.chat("custom:quick")).status == 200
     await assert_on_record(tenant, inference_id, error_type)

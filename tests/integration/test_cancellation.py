@@ -11,7 +11,7 @@ from tests.support.live import Answer, Api, Live
 CANCEL = {"x-tallygate-cancel-on-disconnect": "true"}
 
 
-_OPEN = """
+OPEN = """
 SELECT inference_id FROM monitor.attempts JOIN gateway.api_keys USING (tenant_id) WHERE key_id = $1 AND outcome IS NULL
 """
 _PUBLISHED = """
@@ -42,7 +42,7 @@ async def delete(api: Api, inference_id: str) -> Answer:
 async def test_a_call_in_flight_is_cancelled(stack: Live, tenant: Api) -> None:
     model = await tenant.add_model("hanging", stack.model_server_url, "fault-hang", timeout_s=60)
     waiting = asyncio.create_task(tenant.chat(model))
-    inference_id = await found(stack, tenant, _OPEN)
+    inference_id = await found(stack, tenant, OPEN)
 
     asked = await delete(tenant, inference_id)
     answer = await asyncio.wait_for(waiting, 10)
@@ -94,7 +94,7 @@ async def test_a_stranger_cannot_cancel(stack: Live, tenant: Api) -> None:
     model = await tenant.add_model("slow", stack.model_server_url, "demo-delay-1500")
     stranger = await stack.new_tenant()
     waiting = asyncio.create_task(tenant.chat(model))
-    inference_id = await found(stack, tenant, _OPEN)
+    inference_id = await found(stack, tenant, OPEN)
 
     assert (await delete(stranger, inference_id)).status == 404
     assert (await waiting).status == 200
@@ -103,7 +103,7 @@ async def test_a_stranger_cannot_cancel(stack: Live, tenant: Api) -> None:
 async def disconnected(stack: Live, tenant: Api, headers: dict[str, str] | None) -> str:
     model = await tenant.add_model("slow", stack.model_server_url, "demo-delay-2500")
     waiting = asyncio.create_task(tenant.chat(model, headers=headers))
-    inference_id = await found(stack, tenant, _OPEN)
+    inference_id = await found(stack, tenant, OPEN)
     waiting.cancel()  # the client closes its connection
     await asyncio.gather(waiting, return_exceptions=True)
     return inference_id

@@ -61,6 +61,12 @@ class Books:
     async def rows(self, query: str) -> list[dict[str, Any]]:
         return [dict(row) for row in await self._connection.fetch(query, self.tenant_id)]
 
+    async def begun(self) -> None:
+        """Once a first call is booked."""
+        async with asyncio.timeout(30):
+            while not (await self.one(_BOOKED))["calls"]:  # noqa: ASYNC110 - another process writes them
+                await asyncio.sleep(0.01)
+
     async def summed_up(self, calls: int) -> dict[str, Any]:
         """The sums of the minutes, once they hold so many calls."""
         async with asyncio.timeout(30):
@@ -191,14 +197,14 @@ async def test_spending_is_the_sum_of_the_books(stack: Live, tenant: Api) -> Non
 
 @pytest.mark.timeout(200)
 async def test_a_monitor_that_is_killed_leaves_no_gap(stack: Live, tenant: Api) -> None:
-    model = await tenant.add_model("paid", stack.model_server_url, price=_PRICE)
+    quick = await tenant.add_model("quick", stack.model_server_url, price=_PRICE)
+    slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-3000", price=_PRICE)
     async with books_of(stack, tenant) as books, heard(stack, SPENDING) as words:
-        for after_s in (0.2, 0.5):
-            sending = asyncio.create_task(chat(tenant, model, 150, 200))
-            await asyncio.sleep(after_s)
-            stack.stack.signal_program("monitor", signal.SIGKILL)
-            await sending
-            await asyncio.to_thread(stack.stack.wait_ready, "monitor")
+        sending = asyncio.gather(*(chat(tenant, model, 150, 200) for model in (quick, slow)))
+        await books.begun()
+        stack.stack.signal_program("monitor", signal.SIGKILL)
+        assert (await books.one(_BOOKED))["calls"] < 300, "it was killed too late, all is booked"
+        await sending
         sums = await books.summed_up(300)
 
         attempts = await books.rows("SELECT * FROM monitor.attempts WHERE tenant_id = $1")

@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from statistics import median
@@ -19,15 +19,13 @@ import pytest_asyncio
 from services.gateway.feature_store import FeatureStore
 from services.monitor.routes import make_routes
 from shared.events import new_id
+from tests.integration.conftest import BRING, HOUSE
 from tests.support import planted
-from tests.support.live import Api, Live, ModelServer
-from tests.support.otlp import OtlpReceiver
-from tests.support.own_stack import own_stack
+from tests.support.live import Api, Live
 
 MODELS, HISTORY, CHAT = "/api/models/custom", "/api/codebase/chat", "/v1/chat/completions"
 MONITORING, INFERENCES = f"{MODELS}/monitoring", "/api/inferences"
 FEATURES, GENERATE = "/api/features", "/api/repos/quality/generate-feature"
-HOUSE, BRING = "house", "bring"
 
 _PAIRS, _TRIES = 60, 3
 _ALIKE_S, _ALIKE_SHARE = 0.003, 0.25
@@ -68,6 +66,7 @@ ROUTES = [
     Route("PATCH", MODELS + "/{model_id}", "model", 404, {"api_key": None, "endpoint_url": "http://10.0.0.1/v1"}),
     Route("DELETE", MODELS + "/{model_id}", "model", 404),
     Route("POST", MODELS + "/{model_id}/test", "model", 404, {}),
+    Route("GET", "/v1/models/{model_id}", "model", 404),
     Route("GET", INFERENCES + "/{inference_id}", "inference", 404),
     Route("DELETE", INFERENCES + "/{inference_id}", "inference", 404),
     Route("GET", FEATURES + "/{feature_id}", "feature", 404),
@@ -118,18 +117,9 @@ class World:
     nobodys: Things
 
 
-@pytest_asyncio.fixture(scope="module")
-async def stack(
-    tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer, otlp: OtlpReceiver
-) -> AsyncIterator[Live]:
-    """Of its own, because provider models would show in everybody else's lists."""
-    providers = [
-        {"name": HOUSE, "base_url": model_server.url, "api_key": "sk-house", "models": ["demo", "demo-delay-2000"]},
-        {"name": BRING, "base_url": model_server.url, "models": ["demo"], "key_required": True},
-    ]
-    settings = {"TALLYGATE_PROVIDERS": json.dumps(providers)}
-    async with own_stack(tmp_path_factory.mktemp("isolation"), settings, model_server, otlp) as live:
-        yield replace(live, planting=True)
+@pytest.fixture(scope="module")
+def stack(stack_with_providers: Live) -> Live:
+    return replace(stack_with_providers, planting=True)
 
 
 @pytest_asyncio.fixture(scope="module")

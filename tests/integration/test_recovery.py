@@ -3,8 +3,11 @@
 import asyncio
 import json
 import signal
+from typing import Any, NamedTuple
 
+import asyncpg
 import pytest
+import pytest_asyncio
 
 from tests.support.live import Answer, Api, Live
 
@@ -24,15 +27,42 @@ async def audit(stack: Live) -> dict[str, object]:
     return report
 
 
-@pytest.mark.timeout(150)
-async def test_a_router_killed_in_the_middle_of_calls_loses_none(stack: Live, tenant: Api) -> None:
-    slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-4000")
-    calls = [asyncio.create_task(tenant.chat(slow, f"call {n}")) for n in range(_IN_FLIGHT)]
-    await in_flight(stack, _IN_FLIGHT)
+async def answer_at_once(tenant: Api, model: str) -> None:
+    """From the next call on; the calls in flight stay as they are."""
+    changed = await tenant.call("PATCH", f"/api/models/custom/{model}", {"config": {"model": "demo"}})
+    assert changed.status == 200, changed
+
+
+class Killed(NamedTuple):
+    """What came of the calls that a router had in flight when it was killed."""
+
+    tenant: Api
+    answers: list[Answer]
+    hurried: Api
+    late: Answer
+
+
+@pytest_asyncio.fixture(scope="module")
+async def killed(stack: Live) -> Killed:
+    """One death for two tests: it takes ten seconds until it is noticed. Only later calls than its own end."""
+    tenant, hurried = await stack.new_tenant(), await stack.new_tenant()
+    model = await tenant.add_model("model", stack.model_server_url, "fault-hang", timeout_s=60)
+    hanging = await hurried.add_model("hanging", stack.model_server_url, "fault-hang", timeout_s=60)
+    calls = [asyncio.create_task(tenant.chat(model, f"call {n}")) for n in range(_IN_FLIGHT)]
+    late = asyncio.create_task(hurried.chat(hanging, headers={"x-tallygate-deadline-s": "5"}))
+    await in_flight(stack, _IN_FLIGHT + 1)
 
     stack.stack.signal_program("router", signal.SIGKILL)
 
-    answers: list[Answer] = await asyncio.gather(*calls)
+    await answer_at_once(tenant, model)
+    answers = await asyncio.gather(*calls)
+    await asyncio.to_thread(stack.stack.wait_ready, "router")
+    return Killed(tenant, answers, hurried, await late)
+
+
+@pytest.mark.timeout(150)
+async def test_a_router_killed_in_the_middle_of_calls_loses_none(stack: Live, killed: Killed) -> None:
+    tenant, answers = killed.tenant, killed.answers
     assert [answer.status for answer in answers] == [200] * _IN_FLIGHT
     summary = await tenant.monitoring(total=_IN_FLIGHT)
     assert summary["requests"]["succeeded"] == _IN_FLIGHT
@@ -45,19 +75,11 @@ async def test_a_router_killed_in_the_middle_of_calls_loses_none(stack: Live, te
 
 
 @pytest.mark.timeout(150)
-async def test_a_lost_request_past_its_deadline_is_settled_and_its_caller_told(stack: Live, tenant: Api) -> None:
-    hanging = await tenant.add_model("hanging", stack.model_server_url, "fault-hang", timeout_s=60)
-    call = asyncio.create_task(tenant.chat(hanging, headers={"x-tallygate-deadline-s": "5"}))
-    await in_flight(stack, 1)
-
-    stack.stack.signal_program("router", signal.SIGKILL)
-
-    answer = await call
-    assert answer.status == 504
-    timeline = await tenant.settled(answer.body["error"]["inference_id"])
+async def test_a_lost_request_past_its_deadline_is_settled_and_its_caller_told(killed: Killed) -> None:
+    assert killed.late.status == 504
+    timeline = await killed.hurried.settled(killed.late.body["error"]["inference_id"])
     assert timeline["state"] == "expired"
     assert timeline["attempts"][0]["error"]["error_type"] == "router_lost"
-    await asyncio.to_thread(stack.stack.wait_ready, "router")
 
 
 @pytest.mark.timeout(150)
@@ -74,35 +96,54 @@ async def test_a_monitor_that_dies_counts_nothing_twice(stack: Live, tenant: Api
     assert summary["requests"]["total"] == summary["attempts"]["total"] == 300
 
 
+_LATE_WORDS = "SELECT count(*) FROM monitor.late_words WHERE attempt_id IS NOT NULL AND inference_id = ANY($1::uuid[])"
+
+
+async def late_words(stack: Live, answers: list[Answer], count: int) -> None:
+    """Until so many attempts of these inferences have ended a second time."""
+    inferences = [answer.headers["x-tallygate-inference-id"] for answer in answers]
+    connection: Any = await asyncpg.connect(stack.environment["DATABASE_URL"])
+    try:
+        async with asyncio.timeout(20):
+            while await connection.fetchval(_LATE_WORDS, inferences) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+
+
 @pytest.mark.timeout(150)
 async def test_a_frozen_router_that_wakes_up_settles_nothing_twice(stack: Live, tenant: Api) -> None:
+    """It wakes up when another one has settled all of its work, and then says how its calls have ended."""
     slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-1000")
     name = await asyncio.to_thread(stack.stack.add_router)
     try:
         calls = [asyncio.create_task(tenant.chat(slow, f"z {n}")) for n in range(20)]
         await in_flight(stack, 20)
         stack.stack.signal_program("router", signal.SIGSTOP)
-        await asyncio.sleep(14)
-        stack.stack.signal_program("router", signal.SIGCONT)
-
-        answers = await asyncio.gather(*calls)
+        try:
+            answers = await asyncio.gather(*calls)
+            lost = (await tenant.monitoring(total=20))["attempts"]["by_error_type"]["router_lost"]
+        finally:
+            stack.stack.signal_program("router", signal.SIGCONT)
+        await late_words(stack, answers, lost)
     finally:
         await asyncio.to_thread(stack.stack.remove_router, int(name.rpartition("-")[2]))
 
     assert {answer.status for answer in answers} == {200}
     summary = await tenant.monitoring(total=20)
-    assert summary["requests"]["succeeded"] == 20
+    assert (summary["requests"]["total"], summary["requests"]["succeeded"]) == (20, 20)
     assert (await audit(stack))["balanced"]
 
 
 @pytest.mark.timeout(150)
 async def test_a_router_that_is_stopped_hands_back_what_it_cannot_finish(stack: Live, tenant: Api) -> None:
-    long = await tenant.add_model("long", stack.model_server_url, "demo-delay-25000")
-    call = asyncio.create_task(tenant.chat(long))
+    model = await tenant.add_model("model", stack.model_server_url, "fault-hang", timeout_s=60)
+    call = asyncio.create_task(tenant.chat(model))
     await in_flight(stack, 1)
 
     stack.stack.signal_program("router", signal.SIGTERM)
 
+    await answer_at_once(tenant, model)
     answer = await call
     assert answer.status == 200
     timeline = await tenant.settled(answer.headers["x-tallygate-inference-id"])

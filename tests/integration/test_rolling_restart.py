@@ -1,12 +1,14 @@
 """Restarts and rescaling under load lose nothing and repeat no call."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from shared.telemetry.names import METRIC_CLAIMS
 from tests.support.live import Answer, Api, Live
 
 _CALLERS = 24
@@ -39,31 +41,57 @@ async def repeats_no_call(tenant: Api, answers: list[Answer]) -> None:
     assert summary["requests"]["total"] == summary["attempts"]["total"] == len(answers)
 
 
+async def more(answers: list[Answer]) -> None:
+    """Until every caller has probably been answered once more."""
+    wanted = len(answers) + _CALLERS
+    async with asyncio.timeout(30):
+        while len(answers) < wanted:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def restarted(stack: Live, name: str) -> None:
+    old = stack.stack.pid(name)
+    stack.stack.signal_program(name, signal.SIGTERM)
+    async with asyncio.timeout(40):
+        while stack.stack.pid(name) in (0, old):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await asyncio.to_thread(stack.stack.wait_ready, name)
+
+
+async def has_claimed(stack: Live, router: str) -> None:
+    """Until the router has a share of the requests."""
+    port = int(stack.environment["TALLYGATE_ROUTER_PORT"]) + int(router.rpartition("-")[2])
+    async with asyncio.timeout(30):
+        while True:
+            async with stack.session.get(f"http://127.0.0.1:{port}/metrics") as response:
+                if re.search(rf'^{METRIC_CLAIMS}{{result="claimed"}} [1-9]', await response.text(), re.MULTILINE):
+                    return
+            await asyncio.sleep(0.1)
+
+
 @pytest.mark.timeout(120)
 async def test_routers_and_the_monitor_are_restarted_one_after_the_other(stack: Live, tenant: Api) -> None:
     model = await tenant.add_model("steady", stack.model_server_url, "demo-delay-300")
     second = await asyncio.to_thread(stack.stack.add_router)
     try:
         async with load(tenant, model) as answers:
+            await has_claimed(stack, second)
             for name in ("router-0", second, "monitor"):
-                await asyncio.sleep(1)
-                stack.stack.signal_program(name, signal.SIGTERM)
-                await asyncio.sleep(1)
-                await asyncio.to_thread(stack.stack.wait_ready, name)
+                await more(answers)
+                await restarted(stack, name)
         await repeats_no_call(tenant, answers)
     finally:
         await asyncio.to_thread(stack.stack.remove_router, int(second.rpartition("-")[2]))
 
 
 @pytest.mark.timeout(120)
-async def test_routers_are_added_and_removed(stack: Live, tenant: Api) -> None:
+async def test_a_router_is_added_and_removed(stack: Live, tenant: Api) -> None:
     model = await tenant.add_model("steady", stack.model_server_url, "demo-delay-300")
 
     async with load(tenant, model) as answers:
-        for _ in range(2):
-            added = await asyncio.to_thread(stack.stack.add_router)
-            await asyncio.sleep(2)
-            await asyncio.to_thread(stack.stack.remove_router, int(added.rpartition("-")[2]))
-            await asyncio.sleep(1)
+        added = await asyncio.to_thread(stack.stack.add_router)
+        await has_claimed(stack, added)
+        await asyncio.to_thread(stack.stack.remove_router, int(added.rpartition("-")[2]))
+        await more(answers)
 
     await repeats_no_call(tenant, answers)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -30,3 +30,43 @@ async def own_stack(
             yield Live(stack, session, found.gateway, found.monitor, key, server, otlp, given)
     finally:
         await asyncio.to_thread(stack.remove)
+
+
+class RestartableServices:
+    """Services that can be started again with other settings, on a broker and a database that go on running."""
+
+    def __init__(self, home: Path, places: dict[str, str], server: ModelServer, otlp: OtlpReceiver) -> None:
+        self._home, self._places = home, places
+        self._server, self._otlp = server, otlp
+        self._running = AsyncExitStack()
+        self._now: tuple[dict[str, str], Live] | None = None
+
+    async def running_with(self, settings: dict[str, str]) -> Live:
+        """Started again only when they run with other settings, so that each test can ask for what it needs."""
+        if self._now is None or self._now[0] != settings:
+            await self.stop()
+            given = settings | self._places
+            live = await self._running.enter_async_context(own_stack(self._home, given, self._server, self._otlp))
+            self._now = settings, live
+        return self._now[1]
+
+    async def stop(self) -> None:
+        self._now = None
+        await self._running.aclose()
+
+
+@asynccontextmanager
+async def restartable_services(
+    home: Path, server: ModelServer, otlp: OtlpReceiver
+) -> AsyncIterator[RestartableServices]:
+    """No service runs until settings are named; broker and database are removed in the end."""
+    infrastructure = Stack(home / "infrastructure", stack_environment(dict(os.environ), otlp.endpoint), services=[])
+    await asyncio.to_thread(infrastructure.up)
+    given = infrastructure.environment()
+    places = {name: given[name] for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL")}
+    services = RestartableServices(home / "services", places, server, otlp)
+    try:
+        yield services
+    finally:
+        await services.stop()
+        await asyncio.to_thread(infrastructure.remove)
