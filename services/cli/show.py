@@ -71,7 +71,8 @@ def _attempt(one: dict[str, Any]) -> Text:
         text.append(f" at {plain(one['server_address'])}", "dim")
     if one.get("output_tokens") is not None:
         cost = f", {usd(one['cost_usd'])}" if one.get("cost_usd") else ""
-        text.append(f" ({one['input_tokens']} → {one['output_tokens']} tokens{cost})", "dim")
+        cached = f", {one['cache_read_tokens']} of them cached" if one.get("cache_read_tokens") else ""
+        text.append(f" ({one['input_tokens']} → {one['output_tokens']} tokens{cached}{cost})", "dim")
     return text
 
 

@@ -86,6 +86,8 @@ def _end(books: Books, event: AttemptEnded) -> None:
         finish_reasons=list(event.finish_reasons),
         input_tokens=event.input_tokens,
         output_tokens=event.output_tokens,
+        cache_read_tokens=event.cache_read_tokens,
+        cache_write_tokens=event.cache_write_tokens,
         cost_usd=event.cost_usd,
         reported_by=event.reported_by,
     )
@@ -152,8 +154,8 @@ def _told(event: AttemptEnded | InferenceSettled) -> Row | None:
 ATTEMPT_COLUMNS = (
     "attempt_id", "inference_id", "tenant_id", "attempt_number", "model", "provider_name", "server_address",
     "reason", "router_id", "started_at", "on_record", "outcome", "outcome_event_id", "error_type", "error",
-    "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens", "cost_usd",
-    "reported_by",
+    "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_write_tokens", "cost_usd", "reported_by",
 )  # fmt: skip
 
 INFERENCE_COLUMNS = (

@@ -43,7 +43,7 @@ class MonitorApi:
         span = Span(caller.tenant_id, now - window, now, model)
         requests, attempts, performance, errors, features = await asyncio.gather(
             self._store.requests(span),
-            self._store.attempts(span),
+            self._store.attempts(span, self._reference.steps if self._reference else ()),
             self._store.performance(span),
             self._store.errors(span, _ERRORS_SHOWN),
             self._features.summary(caller.tenant_id, span.since, span.until),

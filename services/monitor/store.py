@@ -14,7 +14,8 @@ from shared.events import AttemptEnded, InferenceEvent
 
 # Columns that the first word about the outcome (or the settlement) fills, all of them together.
 _OUTCOME = ("outcome", "outcome_event_id", "error_type", "error", "ended_at", "duration_s", "response_model",
-            "finish_reasons", "input_tokens", "output_tokens", "cost_usd", "reported_by")  # fmt: skip
+            "finish_reasons", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd",
+            "reported_by")  # fmt: skip
 _SETTLEMENT = ("settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
                "server_address", "attempts", "error_type", "error", "reported_by")  # fmt: skip
 
@@ -93,12 +94,15 @@ FROM settled WHERE settlement = 'completed'
 """
 )
 
+# One row holds only calls whose prompts lie between the same two steps of $5, so that one rate holds for all of them.
 _ATTEMPTS = """
 SELECT model, outcome, error_type, count(*) AS n, coalesce(sum(cost_usd), 0) AS cost_usd,
-       coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens
+       coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens,
+       coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,
+       coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens
 FROM monitor.attempts
 WHERE tenant_id = $1 AND started_at >= $2 AND started_at < $3 AND ($4::text IS NULL OR model = $4)
-GROUP BY 1, 2, 3
+GROUP BY 1, 2, 3, width_bucket(coalesce(input_tokens, 0), $5::int[])
 """
 
 _ERRORS = """
@@ -179,8 +183,9 @@ class MonitorStore:
     async def performance(self, span: Span) -> Row:
         return (await self._rows(_PERFORMANCE, *span))[0]
 
-    async def attempts(self, span: Span) -> list[Row]:
-        return await self._rows(_ATTEMPTS, *span)
+    async def attempts(self, span: Span, steps: Sequence[int] = ()) -> list[Row]:
+        """steps: the numbers of input tokens at which the price changes that the calls will be held against."""
+        return await self._rows(_ATTEMPTS, *span, list(steps))
 
     async def errors(self, span: Span, limit: int) -> list[Row]:
         return await self._rows(_ERRORS, *span, limit)

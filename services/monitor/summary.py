@@ -12,6 +12,7 @@ from shared.registry.models import CUSTOM_PREFIX
 Row = Mapping[str, Any]
 # What was accepted and did not succeed has failed; what was rejected was never accepted.
 _COUNTED_AS = {"completed": "succeeded", "rejected": "rejected"}
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 class BookRows(NamedTuple):
@@ -99,8 +100,8 @@ def _costs(rows: Iterable[Row], reference: Price | None) -> dict[str, float]:
     for row in rows:
         if row["model"].startswith(CUSTOM_PREFIX):
             custom += row["cost_usd"]
-            if reference is not None:
-                would_have_cost += reference.cost_usd(row["input_tokens"], row["output_tokens"])
+            if reference is not None and row["outcome"] == "succeeded":
+                would_have_cost += _cost_usd(row, reference)
         else:
             provider += row["cost_usd"]
     savings = max(0.0, would_have_cost - custom)
@@ -110,6 +111,12 @@ def _costs(rows: Iterable[Row], reference: Price | None) -> dict[str, float]:
         "savings_usd": round(savings, 6),
         "savings_percent": round(100 * savings / would_have_cost, 2) if would_have_cost else 0.0,
     }
+
+
+def _cost_usd(calls: Row, price: Price) -> float:
+    """The calls of a row are between the same steps of the price, so the mean call tells what all of them cost."""
+    n: int = calls["n"]
+    return n * price.cost_usd(*(calls[name] / n for name in _TOKENS))
 
 
 def _calls_by_model(rows: Iterable[Row]) -> list[ModelCalls]:

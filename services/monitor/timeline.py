@@ -37,6 +37,8 @@ def _attempt(row: Row) -> dict[str, Any]:
         "response_model": row["response_model"],
         "input_tokens": row["input_tokens"],
         "output_tokens": row["output_tokens"],
+        "cache_read_tokens": row["cache_read_tokens"],
+        "cache_write_tokens": row["cache_write_tokens"],
         "cost_usd": row["cost_usd"],
         "error": row["error"],
     }

@@ -53,7 +53,8 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
 def attempt_succeeded(
     started: AttemptStarted, model: Model, completion: Completion, began_at: datetime, now: datetime
 ) -> AttemptEnded:
-    tokens = (completion.input_tokens or 0, completion.output_tokens or 0)
+    cached = (completion.cache_read_tokens, completion.cache_write_tokens)
+    tokens = (completion.input_tokens or 0, completion.output_tokens or 0, *cached)
     known = completion.input_tokens is not None or completion.output_tokens is not None
     return _ended(started, began_at, now).model_copy(
         update={
@@ -62,6 +63,8 @@ def attempt_succeeded(
             "finish_reasons": completion.finish_reasons,
             "input_tokens": completion.input_tokens,
             "output_tokens": completion.output_tokens,
+            "cache_read_tokens": completion.cache_read_tokens,
+            "cache_write_tokens": completion.cache_write_tokens,
             "cost_usd": model.price.cost_usd(*tokens) if model.price and known else None,
         }
     )

@@ -55,6 +55,8 @@ class AttemptEnded(InferenceEvent):
     """How one call ended. `error` is set when the outcome is `failed`; no prompt and no answer is in here.
 
     duration_s: from the start of the call to its end. cost_usd: None when no price is known.
+    input_tokens: of the whole prompt. cache_read_tokens, cache_write_tokens: those among them that the endpoint read
+    from its cache, and wrote to it.
     """
 
     ce_type: ClassVar[str] = "tallygate.attempt.ended.v1"
@@ -73,5 +75,7 @@ class AttemptEnded(InferenceEvent):
     finish_reasons: tuple[str, ...] = ()
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
     cost_usd: float | None = None
     reported_by: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,16 +17,47 @@ _PATHS: dict[WireFormat, str] = {"openai": "/chat/completions", "anthropic": "/m
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+class Rates(NamedTuple):
+    """What one call is charged: US dollars per million tokens of each kind, and for the call itself."""
+
+    input: float
+    output: float
+    cache_read: float
+    cache_write: float
+    call: float = 0.0
+
+
 class Price(BaseModel):
-    """US dollars per million tokens."""
+    """US dollars per million tokens, whatever the length of a request.
+
+    cached_input_per_mtok_usd: of input that the endpoint had in its cache. None: as all input.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input_per_mtok_usd: float = Field(ge=0, allow_inf_nan=False)
     output_per_mtok_usd: float = Field(ge=0, allow_inf_nan=False)
+    cached_input_per_mtok_usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, exclude_if=lambda rate: rate is None
+    )
 
-    def cost_usd(self, input_tokens: int, output_tokens: int) -> float:
-        return (input_tokens * self.input_per_mtok_usd + output_tokens * self.output_per_mtok_usd) / 1_000_000
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The numbers of input tokens from which on other rates hold, in ascending order."""
+        return ()
+
+    def rates(self, input_tokens: float) -> Rates:  # noqa: ARG002 - other prices depend on it
+        plain, cached = self.input_per_mtok_usd, self.cached_input_per_mtok_usd
+        return Rates(plain, self.output_per_mtok_usd, plain if cached is None else cached, plain)
+
+    def cost_usd(
+        self, input_tokens: float, output_tokens: float, cache_read_tokens: float = 0, cache_write_tokens: float = 0
+    ) -> float:
+        """Of one call. The input tokens are all of them, those read from a cache or written to one included."""
+        rates = self.rates(input_tokens)
+        dollars = (input_tokens - cache_read_tokens - cache_write_tokens) * rates.input + output_tokens * rates.output
+        dollars += cache_read_tokens * rates.cache_read + cache_write_tokens * rates.cache_write
+        return dollars / 1_000_000 + rates.call
 
 
 class Capabilities(BaseModel):

@@ -1,6 +1,8 @@
 """Provider models that the deployment offers, by configuration: `TALLYGATE_PROVIDERS`, a JSON list."""
 
+from collections import Counter
 from collections.abc import Mapping
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,7 +24,7 @@ class Provider(BaseModel):
     """One provider: where it is, how it speaks, the deployment's key, and the models it offers in order of use.
 
     Of a known provider (`KNOWN_PROVIDERS`) base_url, wire_format and key_required need not be given.
-    Prices and context windows are those of genai-prices; `prices` and `context_windows` come before them.
+    Prices and context windows are those of genai-prices; `prices` and `context_windows` come before them, by model.
     key_required: only those can use it who have a key, unless the deployment has one.
     """
 
@@ -54,6 +56,18 @@ class Provider(BaseModel):
             raise ValueError("'custom' is the prefix of tenants' own models; choose another name")
         return name
 
+    @model_validator(mode="after")
+    def _of_its_models(self) -> Self:
+        """A misspelt name would otherwise give a model no price, or a window that nobody meant."""
+        for field, named in (
+            ("prices", self.prices),
+            ("context_windows", self.context_windows),
+            ("capabilities", self.capabilities),
+        ):
+            if unknown := sorted(named.keys() - set(self.models)):
+                raise ValueError(f"{field} of {self.name}: not among its models: {', '.join(unknown)}")
+        return self
+
 
 class ProviderSettings(BaseSettings):
     """For example [{"name": "openai", "api_key": "...", "models": ["gpt-5-mini"]}]"""
@@ -62,6 +76,16 @@ class ProviderSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_", hide_input_in_errors=True)
 
     providers: tuple[Provider, ...] = ()
+
+    @field_validator("providers")
+    @classmethod
+    def _each_once(cls, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
+        names = Counter(provider.name for provider in providers)
+        if twice := [name for name, times in names.items() if times > 1]:
+            raise ValueError(
+                f"more than one entry is named {', '.join(twice)}; write all models of a provider into one"
+            )
+        return providers
 
 
 ProviderModels = dict[str, Model]

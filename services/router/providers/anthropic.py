@@ -12,6 +12,7 @@ from services.router.providers.wire import (
     Completion,
     NotACompletionError,
     UntranslatableError,
+    cached_tokens,
     text_or_none,
     whole_number,
     with_defaults,
@@ -37,6 +38,7 @@ _OPENAI_FIELDS = frozenset(
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _RESULT_ROLES = frozenset({"tool", "function"})
 _TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+_CACHE_READ, _CACHE_WRITE = "cache_read_input_tokens", "cache_creation_input_tokens"
 _FINISH_REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -261,7 +263,8 @@ def _completion(parsed: _Object, blocks: list[_Object]) -> Completion:
     finish = _FINISH_REASONS.get(text_or_none(parsed.get("stop_reason")) or "", "stop")
     usage = parsed.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    input_tokens, output_tokens = (whole_number(usage.get(name)) for name in ("input_tokens", "output_tokens"))
+    input_tokens, output_tokens = _all_input(usage), whole_number(usage.get("output_tokens"))
+    read, written = cached_tokens(usage.get(_CACHE_READ), usage.get(_CACHE_WRITE), input_tokens)
     response_model = text_or_none(parsed.get("model"))
     body = {
         "id": text_or_none(parsed.get("id")) or "",
@@ -273,9 +276,18 @@ def _completion(parsed: _Object, blocks: list[_Object]) -> Completion:
             "prompt_tokens": input_tokens or 0,
             "completion_tokens": output_tokens or 0,
             "total_tokens": (input_tokens or 0) + (output_tokens or 0),
+            "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
         },
     }
-    return Completion(orjson.dumps(body), response_model, (finish,), input_tokens, output_tokens)
+    return Completion(orjson.dumps(body), response_model, (finish,), input_tokens, output_tokens, read, written)
+
+
+def _all_input(usage: _Object) -> int | None:
+    """The format counts what was cached beside its input_tokens, and ours within them."""
+    uncached = whole_number(usage.get("input_tokens"))
+    if uncached is None:
+        return None
+    return whole_number(uncached + sum(whole_number(usage.get(name)) or 0 for name in (_CACHE_READ, _CACHE_WRITE)))
 
 
 def _message(blocks: list[_Object]) -> _Object:

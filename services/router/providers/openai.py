@@ -7,6 +7,7 @@ import orjson
 from services.router.providers.wire import (
     Completion,
     NotACompletionError,
+    cached_tokens,
     text_or_none,
     whole_number,
     with_defaults,
@@ -34,10 +35,16 @@ class OpenAIWire:
             raise NotACompletionError("a choice has no message")
         usage = parsed.get("usage")
         usage = usage if isinstance(usage, dict) else {}
+        details = usage.get("prompt_tokens_details")
+        details = details if isinstance(details, dict) else {}
+        input_tokens = whole_number(usage.get("prompt_tokens"))
+        read, written = cached_tokens(details.get("cached_tokens"), details.get("cache_write_tokens"), input_tokens)
         return Completion(
             body=answer,
             response_model=text_or_none(parsed.get("model")),
             finish_reasons=tuple(text_or_none(one.get("finish_reason"), 40) or "unknown" for one in choices),
-            input_tokens=whole_number(usage.get("prompt_tokens")),
+            input_tokens=input_tokens,
             output_tokens=whole_number(usage.get("completion_tokens")),
+            cache_read_tokens=read,
+            cache_write_tokens=written,
         )

@@ -2,9 +2,11 @@ from typing import Any
 
 import orjson
 import pytest
+from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.monitor.prices import reference_price
 from services.monitor.summary import BookRows, summarize
 from shared.registry import Price
 from tests.unit.shared.events.samples import ATTEMPT, INFERENCE, NOW
@@ -20,7 +22,8 @@ def request(settlement: str = "completed", n: int = 1, **more: object) -> dict[s
 
 def attempt(outcome: str | None = "succeeded", n: int = 1, **more: object) -> dict[str, Any]:
     row: dict[str, Any] = {"model": "custom:m", "outcome": outcome, "error_type": None, "n": n}
-    return row | {"cost_usd": 0.0, "input_tokens": 0, "output_tokens": 0} | more
+    tokens = {"input_tokens": 0, "output_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 0}
+    return row | {"cost_usd": 0.0} | tokens | more
 
 
 def summary(
@@ -131,6 +134,19 @@ def test_savings_are_what_the_reference_would_have_cost_less_what_was_paid() -> 
         ]
     )["costs"]
     assert told == {"custom_usd": 1.0, "provider_usd": 0.5, "savings_usd": 5.0, "savings_percent": 83.33}
+
+
+def test_savings_are_told_for_each_call_by_its_length_and_by_what_was_cached() -> None:
+    reference = reference_price("google:gemini-2.5-pro")
+    assert reference is not None
+    short = attempt(n=4, input_tokens=400_000, output_tokens=8_000)
+    long = attempt(n=2, input_tokens=600_000, output_tokens=4_000, cache_read_tokens=500_000)
+    failed = attempt("failed", n=9, error_type="server_error")
+    told = summary(attempts=[short, long, failed], reference=reference)["costs"]
+    calls = [Usage(input_tokens=100_000, output_tokens=2_000)] * 4
+    calls += [Usage(input_tokens=300_000, output_tokens=2_000, cache_read_tokens=250_000)] * 2
+    true = sum(float(calc_price(call, "gemini-2.5-pro", provider_id="google").total_price) for call in calls)
+    assert told["savings_usd"] == pytest.approx(true)
 
 
 def test_a_model_that_is_dearer_than_the_reference_saves_nothing() -> None:

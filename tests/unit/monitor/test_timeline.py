@@ -39,6 +39,8 @@ def test_a_running_inference_has_an_open_attempt() -> None:
                 "response_model": None,
                 "input_tokens": None,
                 "output_tokens": None,
+                "cache_read_tokens": None,
+                "cache_write_tokens": None,
                 "cost_usd": None,
                 "error": None,
             }
@@ -58,6 +60,12 @@ def test_a_settled_inference_tells_how_it_ended() -> None:
         "outcome": "succeeded", "duration_s": 1.0, "input_tokens": 3, "output_tokens": 4, "cost_usd": 0.5,
         "response_model": "up",
     }  # fmt: skip
+
+
+def test_what_was_cached_is_shown() -> None:
+    attempts = told(started(), ended(input_tokens=30, cache_read_tokens=20, cache_write_tokens=5))["attempts"]
+    assert isinstance(attempts, list)
+    assert (attempts[0]["cache_read_tokens"], attempts[0]["cache_write_tokens"]) == (20, 5)
 
 
 def test_errors_are_shown_as_they_were_told() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import orjson
 import pytest
+from genai_prices import Usage, calc_price
 
 from services.router import reports
 from services.router.providers import Completion
@@ -12,6 +13,7 @@ from shared.crypto.keys import new_key
 from shared.errors import failure
 from shared.events import AttemptStarted
 from shared.registry import Price
+from shared.registry.prices import model_facts
 from tests.unit.router.values import model, work
 from tests.unit.shared.events.samples import INFERENCE, NOW, requested
 
@@ -84,6 +86,22 @@ def test_a_cost_is_known_where_price_and_tokens_are(
     completion = Completion(b"", None, (), *tokens)
     priced = FIRST.model_copy(update={"price": price})
     assert reports.attempt_succeeded(started(), priced, completion, NOW, LATER).cost_usd == cost_usd
+
+
+def test_cached_tokens_are_booked_and_priced_as_such() -> None:
+    completion = Completion(b"", None, (), 1_000_000, 500_000, cache_read_tokens=600_000, cache_write_tokens=100_000)
+    price = Price(input_per_mtok_usd=1, output_per_mtok_usd=4, cached_input_per_mtok_usd=0.5)
+    event = reports.attempt_succeeded(started(), FIRST.model_copy(update={"price": price}), completion, NOW, LATER)
+    assert (event.input_tokens, event.cache_read_tokens, event.cache_write_tokens) == (1_000_000, 600_000, 100_000)
+    assert event.cost_usd == pytest.approx(0.4 + 0.3 + 2.0)
+
+
+def test_a_call_of_a_provider_model_costs_what_genai_prices_says() -> None:
+    price = model_facts("google", "gemini-2.5-pro").price
+    completion = Completion(b"", None, (), 300_000, 2_000)
+    event = reports.attempt_succeeded(started(), FIRST.model_copy(update={"price": price}), completion, NOW, LATER)
+    usage = Usage(input_tokens=300_000, output_tokens=2_000)
+    assert event.cost_usd == pytest.approx(float(calc_price(usage, "gemini-2.5-pro", provider_id="google").total_price))
 
 
 def test_a_failure_is_booked_with_its_error() -> None:

@@ -16,6 +16,12 @@ def test_a_custom_models_secrets_are_opened_for_its_tenant() -> None:
     assert secrets == CallSecrets("opensesame", {"x-team": "blue"})
 
 
+def test_headers_of_the_transport_are_not_sent_though_they_were_stored() -> None:
+    stored = orjson.dumps({"X-Team": "blue", "Content-Length": "4", "Transfer-Encoding": "chunked", "proxy-x": "y"})
+    sealed = seal(RING, SealedContext("acme", "model_headers", "m"), stored)
+    assert open_secrets(RING, model(tenant_id="acme", sealed_headers=sealed)).headers == {"x-team": "blue"}
+
+
 def test_a_model_without_secrets_has_none() -> None:
     assert open_secrets(RING, model()) == CallSecrets(None, {})
 

@@ -38,7 +38,12 @@ def test_the_answer_is_an_openai_completion() -> None:
         "object": "chat.completion",
         "model": "claude-2026",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
+        "usage": {
+            "prompt_tokens": 3,
+            "completion_tokens": 4,
+            "total_tokens": 7,
+            "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        },
     }
 
 
@@ -71,7 +76,38 @@ def test_stop_reasons_are_translated(stop_reason: str | None, finish_reason: str
 def test_usage_that_says_nothing_is_booked_as_unknown(usage: object) -> None:
     known = completion(usage=usage)
     assert (known.input_tokens, known.output_tokens) == (None, None)
-    assert orjson.loads(known.body)["usage"] == {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    told = orjson.loads(known.body)["usage"]
+    assert (told["prompt_tokens"], told["completion_tokens"], told["total_tokens"]) == (0, 0, 0)
+
+
+def test_what_was_cached_is_counted_within_the_prompt() -> None:
+    usage = {"input_tokens": 10, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 20, "output_tokens": 4}
+    known = completion(usage=usage)
+    assert (known.input_tokens, known.output_tokens) == (100, 4)
+    assert (known.cache_read_tokens, known.cache_write_tokens) == (70, 20)
+    assert orjson.loads(known.body)["usage"] == {
+        "prompt_tokens": 100,
+        "completion_tokens": 4,
+        "total_tokens": 104,
+        "prompt_tokens_details": {"cached_tokens": 70, "cache_write_tokens": 20},
+    }
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"input_tokens": 1, "cache_read_input_tokens": None, "cache_creation_input_tokens": "20"},
+        {"input_tokens": 1, "cache_read_input_tokens": -1, "cache_creation_input_tokens": True},
+    ],
+)
+def test_cached_tokens_that_are_no_numbers_are_none(usage: dict[str, object]) -> None:
+    known = completion(usage=usage)
+    assert (known.input_tokens, known.cache_read_tokens, known.cache_write_tokens) == (1, 0, 0)
+
+
+def test_a_prompt_longer_than_can_be_booked_is_unknown() -> None:
+    known = completion(usage={"input_tokens": 2**31 - 1, "cache_read_input_tokens": 2**31 - 1, "output_tokens": 4})
+    assert (known.input_tokens, known.cache_read_tokens, known.output_tokens) == (None, 0, 4)
 
 
 def test_text_blocks_are_joined_and_thinking_is_left_out() -> None:

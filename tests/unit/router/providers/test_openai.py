@@ -85,6 +85,31 @@ def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("details", "cached"),
+    [
+        ({"cached_tokens": 90}, (90, 0)),
+        ({"cached_tokens": 60, "cache_write_tokens": 30}, (60, 30)),
+        ({"cached_tokens": 90, "cache_write_tokens": 30}, (90, 10)),
+        ({"cached_tokens": 101}, (100, 0)),
+        ({"cached_tokens": -1, "cache_write_tokens": "3"}, (0, 0)),
+        ({}, (0, 0)),
+        (None, (0, 0)),
+        ("x", (0, 0)),
+    ],
+)
+def test_cached_tokens_are_part_of_the_prompt(details: object, cached: tuple[int, int]) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 4, "prompt_tokens_details": details}
+    completion = WIRE.completion(orjson.dumps(ANSWER | {"usage": usage}))
+    assert (completion.input_tokens, completion.output_tokens) == (100, 4)
+    assert (completion.cache_read_tokens, completion.cache_write_tokens) == cached
+
+
+def test_of_a_prompt_of_unknown_length_nothing_is_cached() -> None:
+    completion = WIRE.completion(orjson.dumps(ANSWER | {"usage": {"prompt_tokens_details": {"cached_tokens": 9}}}))
+    assert (completion.input_tokens, completion.cache_read_tokens) == (None, 0)
+
+
+@pytest.mark.parametrize(
     ("answer", "why"),
     [
         (b"", "the body is not JSON"),

@@ -106,6 +106,17 @@ def test_input_and_output_add_up(input_tokens: int, output_tokens: int) -> None:
     assert math.isclose(price.cost_usd(input_tokens, output_tokens), parts)
 
 
+@pytest.mark.parametrize(("cached_rate", "usd"), [(None, 1.5), (0.25, 0.9), (0.0, 0.7)])
+def test_cached_input_has_its_own_rate_or_that_of_all_input(cached_rate: float | None, usd: float) -> None:
+    price = Price(input_per_mtok_usd=1, output_per_mtok_usd=2, cached_input_per_mtok_usd=cached_rate)
+    assert math.isclose(price.cost_usd(1_000_000, 250_000, 800_000, 100_000), usd)
+
+
+def test_a_price_without_a_cached_rate_is_written_as_it_always_was() -> None:
+    price = Price(input_per_mtok_usd=1, output_per_mtok_usd=2)
+    assert price.model_dump() == {"input_per_mtok_usd": 1, "output_per_mtok_usd": 2}
+
+
 @pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf"), "much"])
 def test_a_price_is_a_number_from_zero(wrong: object) -> None:
     with pytest.raises(ValidationError):

@@ -79,6 +79,24 @@ def test_a_provider_without_a_required_field_is_refused_without_showing_the_keys
     assert "opensesame" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ([OPENAI, CLAUDE, OPENAI | {"models": ["small"]}], "more than one entry is named openai"),
+        ([OPENAI | {"models": ["large"]}], "prices of openai: not among its models: small"),
+        ([OPENAI | {"context_windows": {"larg": 1, "small": 1}}], "context_windows of openai: .*: larg"),
+        ([OPENAI | {"capabilities": {"larg": {"tools": True}}}], "capabilities of openai: .*: larg"),
+    ],
+)
+def test_a_mistake_that_would_pass_silently_is_told_without_showing_the_keys(
+    monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, object]], told: str
+) -> None:
+    monkeypatch.setenv("TALLYGATE_PROVIDERS", orjson.dumps(entries).decode())
+    with pytest.raises(ValidationError, match=told) as caught:
+        ProviderSettings()
+    assert "opensesame" not in str(caught.value)
+
+
 def test_of_a_known_provider_only_the_models_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "TALLYGATE_PROVIDERS",
@@ -100,8 +118,7 @@ def test_what_is_configured_comes_before_what_is_publicly_known(monkeypatch: pyt
     )
     known, ours = provider_models(ProviderSettings()).values()
     assert known.context_window == 100
-    assert known.price is not None
-    assert known.price.output_per_mtok_usd == 2
+    assert known.price == Price(input_per_mtok_usd=1, output_per_mtok_usd=2)
     assert (ours.price, ours.context_window) == (None, None)
 
 
