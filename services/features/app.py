@@ -1,7 +1,7 @@
 """Wiring of the features worker."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
@@ -9,9 +9,11 @@ from starlette.applications import Starlette
 from services.features.asking import Lines
 from services.features.beat import Beat
 from services.features.check.execution import refusal
+from services.features.database import Database
 from services.features.generators.catalogue import Catalogue
 from services.features.handlers import RequestHandler
 from services.features.job import JobRunner
+from services.features.reading.git_version import git_refusal
 from services.features.replies import Replies
 from services.features.retention import Retention
 from services.features.settings import FeaturesSettings
@@ -47,9 +49,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         catalogue = Catalogue.installed()
         await asyncio.to_thread(catalogue.load_all)
         no_sandbox = await asyncio.to_thread(refusal) if settings.check_command else None
+        no_git = await asyncio.to_thread(git_refusal)
         pool = await connect_pool(settings.database)
         stack.push_async_callback(pool.close)
-        store = FeaturesStore(pool)
+        database = Database(pool)
+        store = FeaturesStore(database)
         publisher = Publisher(settings.kafka, f"tallygate/features/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
@@ -59,7 +63,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(reader.stop)
 
         lines = Lines(publisher, replies, store, ring, settings.partition, settings.call_timeout_s)
-        prices = RegistryStore(pool), provider_models(settings.provider)
+        prices = RegistryStore(database), provider_models(settings.provider)
         runner = JobRunner(settings, lines, settings.guard.guard(), catalogue, *prices)
         limits = WorkerSettings(settings.instance, settings.max_jobs, settings.max_deliveries, settings.lease_s)
         worker = Worker(limits, store, publisher, runner.run, runner.calls)
@@ -80,14 +84,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(broker.stop)
         handler.start(subscriber.consumer)
         app.state.checks = _checks(publisher, reader, worker, catalogue)
-        app.state.notes = lambda: _notes(catalogue, no_sandbox)
+        app.state.notes = lambda: _notes(catalogue, {"check command": no_sandbox, "git sources": no_git})
         yield
 
 
-def _notes(catalogue: Catalogue, no_sandbox: str | None) -> dict[str, str]:
+def _notes(catalogue: Catalogue, refusals: Mapping[str, str | None]) -> dict[str, str]:
     """What is broken and takes nobody else's work away."""
     notes = {f"generator {name}": reason for name, reason in catalogue.broken.items()}
-    return notes | ({"check command": no_sandbox} if no_sandbox is not None else {})
+    return notes | {name: reason for name, reason in refusals.items() if reason is not None}
 
 
 def _checks(publisher: Publisher, replies: ReplyReader, worker: Worker, catalogue: Catalogue) -> Checks:

@@ -90,8 +90,8 @@ class JobRunner:
         sealed = seal(self._lines.ring, _result_context(request), orjson.dumps(result))
         if len(sealed) > MAX_SEALED_RESULT:
             return outcomes.failed(_too_large(), calls=calls)
-        if findings:
-            return outcomes.failed(_invalid(findings), sealed, calls)
+        if wrong := report.failing(findings):
+            return outcomes.failed(_invalid(wrong), sealed, calls)
         await job.tell("done", f"{len(draft.files)} files")
         return outcomes.completed(sealed, calls)
 
@@ -135,12 +135,12 @@ class JobRunner:
 
     async def _check(self, draft: Draft, repository: Repository, constraints: Constraints) -> tuple[Finding, ...]:
         findings = await asyncio.to_thread(check, draft, repository, constraints)
-        if findings or not self._settings.check_command:
+        if report.failing(findings) or not self._settings.check_command:
             return findings
         policy = ExecutionPolicy(
             allowed=True, command=self._settings.check_command, timeout_s=self._settings.check_timeout_s
         )
-        return await execute(policy, draft, repository)
+        return (*findings, *await execute(policy, draft, repository))
 
     async def _calls(self, request: FeatureRequested, steps: Steps) -> tuple[FeatureCall, ...]:
         """The inferences that the job made, with what they cost by today's prices."""
@@ -162,11 +162,12 @@ def _opened(lines: Lines, request: FeatureRequested) -> Wish:
 
 def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository, *, executed: bool) -> dict[str, Any]:
     """Measures and compares, which takes its time: for a thread."""
+    diffs = [unified_diff(one.before, one.content, one.path) for one in draft.files]
     return {
-        "files": [_file(one) for one in draft.files],
+        "files": [_file(*one) for one in zip(draft.files, diffs, strict=True)],
         "summary": draft.summary,
         "validation": report.validation(findings, draft, executed=executed),
-        "quality": quality.as_dict(quality.measure(draft, repository)),
+        "quality": quality.as_dict(quality.measure(draft, repository, diffs)),
         "integration_instructions": list(draft.integration_instructions),
         "next_steps": list(draft.next_steps),
         "estimated_impact": draft.estimated_impact,
@@ -174,12 +175,12 @@ def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository,
     }
 
 
-def _file(one: ProducedFile) -> dict[str, Any]:
+def _file(one: ProducedFile, diff: str) -> dict[str, Any]:
     return {
         "path": one.path,
         "language": one.language,
         "content": one.content,
-        "diff": unified_diff(one.before, one.content, one.path),
+        "diff": diff,
         "action": "create" if one.before is None else "edit",
     }
 
@@ -203,7 +204,7 @@ def _invalid(findings: tuple[Finding, ...]) -> Failure:
 
 def _call(purpose: str, told: dict[str, Any], models: Mapping[str, Any]) -> FeatureCall:
     error = told.get("error")
-    tokens = (told.get("input_tokens") or 0, told.get("output_tokens") or 0)
+    tokens = tuple(told.get(f"{kind}_tokens") or 0 for kind in ("input", "output", "cache_read", "cache_write"))
     model = models.get(told.get("model") or "")
     return FeatureCall(
         inference_id=told["inference_id"],

@@ -1,5 +1,6 @@
 """Pure: how a job ended, and the word that is said about it."""
 
+import os
 from typing import NamedTuple
 
 from shared.errors import Failure, failure
@@ -42,6 +43,14 @@ def workers_lost(deliveries: int) -> Outcome:
             tips=("Look at the logs of the features workers; they may lack memory for this repository.",),
         )
     )
+
+
+def crashed(error: Exception) -> Outcome:
+    """Of an error of the system its number says more than its class; its text may hold content, and is left out."""
+    told = type(error).__name__
+    if isinstance(error, OSError) and error.errno:
+        told += f" ({os.strerror(error.errno)})"
+    return failed(failure("internal", f"the worker failed: {told}"))
 
 
 def settled(request: FeatureRequested, outcome: Outcome, delivery: int, worker_id: str) -> FeatureSettled:

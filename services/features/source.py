@@ -17,8 +17,9 @@ class ReadLimits:
     """max_file_bytes, max_files, max_total_bytes: of text that is read; what is beyond is left out, with the reason.
 
     The others end the reading. max_unpacked_bytes, max_archive_ratio: what may come out of an archive, and how many
-    times its own size. max_entries: names in an archive or a commit. max_clone_bytes: on disk, compressed, with what
-    is not read afterwards.
+    times its own size. max_entries: names in an archive or a commit; max_folders and max_path_chars: the different
+    folders of all paths, and the paths together. max_clone_bytes: on disk, compressed, with what is not read
+    afterwards.
     """
 
     max_files: int = 5_000
@@ -28,6 +29,8 @@ class ReadLimits:
     max_unpacked_bytes: int = 100_000_000
     max_archive_ratio: int = 100  # text rarely exceeds 20, bombs begin at 1,000
     max_entries: int = 50_000
+    max_folders: int = 50_000
+    max_path_chars: int = 4_000_000
     max_clone_bytes: int = 200_000_000
     clone_timeout_s: float = 60.0
     clone_depth: int = 1
@@ -73,7 +76,7 @@ def archive_bytes(source: ArchiveSource, limits: ReadLimits) -> bytes:
     try:
         data = base64.b64decode("".join(source.archive_b64.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise TallygateError("invalid_request", "archive_b64 is not base64") from None
+        raise TallygateError("invalid_request", "archive is not base64") from None
     if len(data) > limits.max_archive_bytes:
         raise too_large(f"the archive is larger than {limits.max_archive_bytes} bytes")
     return data

@@ -15,11 +15,12 @@ from uuid import UUID
 import structlog
 
 from services.features import outcomes
+from services.features.database import DatabaseAwayError
 from services.features.outcomes import Outcome
 from services.features.store import FeaturesStore, TakenJob
 from shared.background import end_task
 from shared.db.pool import RETRYABLE
-from shared.errors import TallygateError, failure
+from shared.errors import TallygateError
 from shared.events import (
     CancelRequested,
     Event,
@@ -239,17 +240,15 @@ class Worker:
             async with asyncio.timeout(remaining_s) as deadline:
                 await self._publish(FEATURE_PROGRESS, self._started(taken, request), taken)
                 return await self._run_job(handle)
-        except TimeoutError:
-            if not deadline.expired():
-                raise  # the database's: the job goes on when it is back
-            return outcomes.expired("the deadline passed while the job ran")
+        except DatabaseAwayError:
+            raise  # the job goes on when it is back
         except TallygateError as error:
             return outcomes.failed(error.failure)
-        except RETRYABLE:
-            raise
         except Exception as error:
+            if deadline.expired():
+                return outcomes.expired("the deadline passed while the job ran")
             logger.exception("job.failed", feature_id=str(request.feature_id))
-            return outcomes.failed(failure("internal", f"the worker failed: {type(error).__name__}"))
+            return outcomes.crashed(error)
 
     def _started(self, taken: TakenJob, request: FeatureRequested) -> FeatureStarted:
         return FeatureStarted(
@@ -266,13 +265,23 @@ class Worker:
     async def _settle(self, taken: TakenJob, request: FeatureRequested, outcome: Outcome) -> None:
         """Written, said, and then done: dying in between changes nothing of what is said."""
         if not outcome.calls:
-            outcome = outcome._replace(calls=await self._calls_of(request))
+            outcome = outcome._replace(calls=await self._known_calls(request))
         settled = outcomes.settled(request, outcome, taken.delivery, self.settings.worker_id)
         if await self._store.settling(self.settings.worker_id, taken.feature_id, settled.encoded()):
             await self._say(settled, taken)
         else:
             # Another worker's by now, which this leaves as it is; or a word is written, and whoever is next says it.
             await self._store.give_back(self.settings.worker_id, taken.feature_id)
+
+    async def _known_calls(self, request: FeatureRequested) -> tuple[FeatureCall, ...]:
+        """An account that cannot be given does not keep a job from its end: the calls are in the books all the same."""
+        try:
+            return await self._calls_of(request)
+        except DatabaseAwayError:
+            raise
+        except Exception:
+            logger.exception("job.calls_unknown", feature_id=str(request.feature_id))
+            return ()
 
     async def _cancel_calls(self, taken: TakenJob, tenant_id: str) -> None:
         """Nobody waits any more for the calls of a job that was cancelled, or expired, or lost its workers."""

@@ -46,6 +46,11 @@ ON CONFLICT (feature_id) DO UPDATE SET
 WHERE known.settled_at IS NULL
 """
 
+_WITHOUT_RESULT = """
+SELECT feature_id, tenant_id, generator, model, state, step, delivery, progress, calls, error, accepted_at, started_at,
+       settled_at, NULL AS sealed_result FROM gateway.features
+"""
+
 _STATES = {"completed": "completed", "failed": "failed", "expired": "failed", "cancelled": "cancelled"}
 
 
@@ -59,14 +64,21 @@ class FeatureStore:
         await self._pool.execute(_ACCEPT, feature_id, tenant_id, generator, model, accepted_at)
 
     async def feature(self, tenant_id: str, feature_id: UUID) -> asyncpg.Record | None:
+        """With its result, which may have megabytes."""
         return await self._pool.fetchrow(
             "SELECT * FROM gateway.features WHERE tenant_id = $1 AND feature_id = $2", tenant_id, feature_id
         )
 
+    async def progress(self, tenant_id: str, feature_id: UUID) -> asyncpg.Record | None:
+        """As `feature`, without its result."""
+        return await self._pool.fetchrow(
+            f"{_WITHOUT_RESULT} WHERE tenant_id = $1 AND feature_id = $2", tenant_id, feature_id
+        )
+
     async def features(self, tenant_id: str, limit: int) -> list[asyncpg.Record]:
-        """Newest first."""
+        """Newest first, without their results."""
         return await self._pool.fetch(
-            "SELECT * FROM gateway.features WHERE tenant_id = $1 ORDER BY accepted_at DESC LIMIT $2", tenant_id, limit
+            f"{_WITHOUT_RESULT} WHERE tenant_id = $1 ORDER BY accepted_at DESC LIMIT $2", tenant_id, limit
         )
 
     async def keep(self, events: Sequence[FeatureEvent]) -> None:

@@ -8,13 +8,30 @@ import asyncpg
 import orjson
 
 from services.gateway.admission import InvalidBodyError
-from services.gateway.schemas import FeatureBody
+from services.gateway.schemas import FeatureBody, FeatureConstraints
 from shared.access import Caller
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.events import FeatureRequested
 from shared.events.feature import DEFAULT_FEATURE_DEADLINE_S
+from shared.languages import known_language
 
 _GIVE = "give one of: repo (an https:// git URL), archive (base64 of a zip or tar.gz), or files [{path, content}]"
+
+_SOME_LANGUAGES = "python, javascript, typescript, go, rust, java, cpp, csharp, ruby, php, shell, sql, html, markdown"
+
+
+def check_body(body: FeatureBody) -> None:
+    """Raises InvalidBodyError."""
+    source_of(body)
+    check_languages(body.constraints)
+
+
+def check_languages(constraints: FeatureConstraints) -> None:
+    """An unknown language would refuse every file, after all of them are paid for. Raises InvalidBodyError."""
+    unknown = [name for name in constraints.languages if known_language(name) is None]
+    if unknown:
+        told = f"no language is known by the name {unknown[0]!r}; some that are: {_SOME_LANGUAGES}"
+        raise InvalidBodyError(told, "constraints.languages")
 
 
 def source_of(body: FeatureBody) -> dict[str, Any]:
@@ -53,7 +70,7 @@ def requested(ring: KeyRing, caller: Caller, feature_id: UUID, body: FeatureBody
 
 def shown(ring: KeyRing, row: asyncpg.Record) -> dict[str, Any]:
     """As GET /api/features/{id} shows it."""
-    calls, progress = row["calls"], sorted(row["progress"], key=lambda one: str(one["at"]))
+    calls = row["calls"]
     costs = [call["cost_usd"] for call in calls if call["cost_usd"] is not None]
     return {
         "feature_id": str(row["feature_id"]),
@@ -65,7 +82,7 @@ def shown(ring: KeyRing, row: asyncpg.Record) -> dict[str, Any]:
         "accepted_at": row["accepted_at"].isoformat(),
         "started_at": row["started_at"].isoformat() if row["started_at"] else None,
         "settled_at": row["settled_at"].isoformat() if row["settled_at"] else None,
-        "progress": [{name: one[name] for name in ("at", "step", "message")} for one in progress],
+        "progress": [{name: one[name] for name in ("at", "step", "message")} for one in row["progress"]],
         "result": _result(ring, row),
         "inferences": calls,
         "cost_usd": round(sum(costs), 8) if costs else None,

@@ -11,6 +11,7 @@ from services.features.reading.git_failures import git_failure, unreachable
 from services.features.reading.git_objects import files_of
 from services.features.reading.git_process import Git, TooLargeError
 from services.features.reading.git_url import INSTEAD, Remote, check_ref, invalid, parse_remote
+from services.features.reading.git_version import INSTALL, git_refusal
 from services.features.source import GitSource, ReadLimits, too_large
 from shared.errors import TallygateError
 from shared.guard import ForbiddenAddressError, Guard
@@ -26,9 +27,12 @@ class Cloned(NamedTuple):
 
 
 async def clone(source: GitSource, limits: ReadLimits, guard: Guard) -> Cloned:
-    """Raises TallygateError: invalid_request, endpoint_forbidden, endpoint_unreachable, tls_failed, read_timeout or
-    payload_too_large."""
+    """Raises TallygateError: invalid_request, endpoint_forbidden, endpoint_unreachable, tls_failed, read_timeout,
+    payload_too_large, or unavailable where there is no git that may be used."""
     remote, ref = parse_remote(source.url), check_ref(source.ref)
+    if (refusal := await asyncio.to_thread(git_refusal)) is not None:
+        title = "No repository can be cloned here"
+        raise TallygateError("unavailable", refusal, title=title, tips=(f"Operators: {INSTALL}", INSTEAD))
     try:
         async with asyncio.timeout(limits.clone_timeout_s):
             addresses = await _checked_addresses(remote, guard)

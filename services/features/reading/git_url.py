@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from shared.errors import TallygateError
 from shared.guard import Guard
 
-INSTEAD = "Upload an archive (archive_b64) or send the files inline instead."
+INSTEAD = "Upload an archive or send the files inline instead."
 _PUBLIC = "Give the https:// URL of a public repository."
 _BAD_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/+.]|[/.]$|\.lock$")
 

@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 
 from services.gateway.admission import known_model, validated
 from services.gateway.edge import json_response, traceparent
-from services.gateway.features import requested, shown
+from services.gateway.features import check_body, requested, shown
 from services.gateway.gateway import Gateway, gateway_of, parsed
 from services.gateway.idempotency import idempotency_key, other_body
 from services.gateway.routes.documented import AUTHENTICATED, takes
@@ -31,6 +31,7 @@ router = APIRouter(tags=["features"])
 
 _PING_EVERY_S = 15.0
 _GRACE_S = 20.0  # after the deadline: a worker may have died, and the next one says how it ended
+_NOBODYS = UUID(int=0)
 _ENDED = {"completed", "failed", "cancelled"}
 
 
@@ -41,13 +42,13 @@ async def generate_feature(request: Request) -> Response:
     caller = await gateway.caller(request, "inference")
     sent = await gateway.raw_body(request)
     body = parsed(FeatureBody, sent)
-    await _check(gateway, caller, body)
+    check_body(body)
     feature_id = await _accepted(gateway, request, caller, body, sent)
     if not body.wait:
         links = {"status": f"/api/features/{feature_id}", "events": f"/api/features/{feature_id}/events"}
         return json_response({"feature_id": str(feature_id), "state": "accepted", "links": links}, 202)
-    row = await _ended(gateway, caller, feature_id, body.deadline_s or DEFAULT_FEATURE_DEADLINE_S)
-    told = shown(gateway.ring, row)
+    await _ended(gateway, caller, feature_id, body.deadline_s or DEFAULT_FEATURE_DEADLINE_S)
+    told = shown(gateway.ring, _found(await gateway.features.feature(caller.tenant_id, feature_id), str(feature_id)))
     failed = Failure.model_validate(told["error"]) if told["error"] else None
     return json_response(told, failed.http_status if failed else 200)
 
@@ -59,7 +60,7 @@ async def list_features(request: Request) -> Response:
     caller = await gateway.caller(request, "inference")
     query = validated(FeaturesQuery, dict(request.query_params))
     rows = await gateway.features.features(caller.tenant_id, query.limit)
-    features = [{**shown(gateway.ring, row), "result": None, "progress": []} for row in rows]
+    features = [shown(gateway.ring, row) | {"progress": []} for row in rows]
     return json_response({"features": features, "total": len(features)})
 
 
@@ -75,7 +76,8 @@ async def list_workers(request: Request) -> Response:
 async def show_feature(request: Request, feature_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    return json_response(shown(gateway.ring, await _row(gateway, caller, feature_id)))
+    row = await gateway.features.feature(caller.tenant_id, _id(feature_id))
+    return json_response(shown(gateway.ring, _found(row, feature_id)))
 
 
 @router.delete("/api/features/{feature_id}", openapi_extra=AUTHENTICATED, status_code=202)
@@ -116,6 +118,9 @@ async def _accepted(gateway: Gateway, request: Request, caller: Caller, body: Fe
     """Published at least once; the same job twice is one, for the worker too."""
     feature_id, now = new_id(), datetime.now(UTC)
     key = idempotency_key(request.headers, caller.tenant_id, request.url.path, sent)
+    known = await gateway.store.known_key(key) if key is not None else None
+    if known is None or not known.published:
+        await _check(gateway, caller, body)
     if key is not None:
         known = await gateway.store.claim_key(key, feature_id, now)
         if known.body_sha256 != key.body_sha256:
@@ -132,9 +137,19 @@ async def _accepted(gateway: Gateway, request: Request, caller: Caller, body: Fe
 
 
 async def _row(gateway: Gateway, caller: Caller, feature_id: str) -> asyncpg.Record:
-    row = None
-    with suppress(ValueError):
-        row = await gateway.features.feature(caller.tenant_id, UUID(feature_id))
+    """Without its result."""
+    return _found(await gateway.features.progress(caller.tenant_id, _id(feature_id)), feature_id)
+
+
+def _id(feature_id: str) -> UUID:
+    """What is no id is the id of no job."""
+    try:
+        return UUID(feature_id)
+    except ValueError:
+        return _NOBODYS
+
+
+def _found(row: asyncpg.Record | None, feature_id: str) -> asyncpg.Record:
     if row is None:
         raise TallygateError(
             "invalid_request",
@@ -145,15 +160,14 @@ async def _row(gateway: Gateway, caller: Caller, feature_id: str) -> asyncpg.Rec
     return row
 
 
-async def _ended(gateway: Gateway, caller: Caller, feature_id: UUID, deadline_s: float) -> asyncpg.Record:
+async def _ended(gateway: Gateway, caller: Caller, feature_id: UUID, deadline_s: float) -> None:
     """The worker settles it at its deadline at the latest. Raises TallygateError when there is none that does."""
     last = time.monotonic() + deadline_s + _GRACE_S
     with gateway.feature_watch.watching(feature_id) as news:
         while time.monotonic() < last:
             news.clear()
-            row = await _row(gateway, caller, str(feature_id))
-            if row["state"] in _ENDED:
-                return row
+            if (await _row(gateway, caller, str(feature_id)))["state"] in _ENDED:
+                return
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), min(_PING_EVERY_S, max(0.0, last - time.monotonic())))
     told = f"no worker has ended the job {feature_id} by its deadline; it is kept until one is there"

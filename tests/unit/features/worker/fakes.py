@@ -162,18 +162,24 @@ class Bench:
         self.store = FakeStore(self.did)
         self.publisher = FakePublisher(self.did)
         self.jobs = Jobs()
+        self.account: Exception | None = None  # what asking for the calls of a job raises
 
     @asynccontextmanager
     async def worker(self, worker_id: str = "w1", *, max_jobs: int = 4, lease_s: float = 60.0) -> AsyncIterator[Worker]:
         """One more of them, which runs until the block ends."""
         limits = WorkerSettings(worker_id, max_jobs, 3, lease_s)
         store, publisher = cast(FeaturesStore, self.store), cast(Publisher, self.publisher)
-        worker = Worker(limits, store, publisher, self.jobs.run, _calls_of)
+        worker = Worker(limits, store, publisher, self.jobs.run, self._calls_of)
         worker.start()
         try:
             yield worker
         finally:
             await worker.stop()
+
+    async def _calls_of(self, _: FeatureRequested) -> tuple[FeatureCall, ...]:
+        if self.account is not None:
+            raise self.account
+        return (CALL,)
 
     async def done(self, feature_id: UUID) -> FeatureSettled:
         """The last word that was said about it, once its row says that it was."""
@@ -192,10 +198,6 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
-
-
-async def _calls_of(request: FeatureRequested) -> tuple[FeatureCall, ...]:
-    return (CALL,)
 
 
 def _now() -> float:

@@ -1,10 +1,13 @@
 """One final word on each job: written before it is said, and said until it is heard."""
 
+import errno
 from datetime import timedelta
 
 import pytest
 
-from shared.errors import TallygateError
+from services.features import outcomes
+from services.features.database import DatabaseAwayError
+from shared.errors import TallygateError, failure
 from shared.events import CancelRequested, FeatureStarted, new_id
 from tests.unit.features.worker.fakes import CALL, Bench, until
 
@@ -81,6 +84,8 @@ async def test_a_word_that_cannot_be_written_is_left_to_whoever_takes_the_job_ne
     ("error", "settlement", "error_type"),
     [
         (KeyError("of nobody's expectation"), "failed", "internal"),
+        (FileNotFoundError(errno.ENOENT, "no", "git"), "failed", "internal"),
+        (TimeoutError("of a plug-in's own"), "failed", "internal"),
         (TallygateError("generation_invalid", "it does not parse"), "failed", "generation_invalid"),
         (TallygateError("expired", "no model answered"), "expired", "expired"),
     ],
@@ -124,10 +129,10 @@ async def test_the_deadline_counts_also_while_the_broker_is_away() -> None:
     assert bench.jobs.began == []
 
 
-async def test_a_timeout_of_the_database_is_not_taken_for_the_deadline() -> None:
-    """The job is nobody's word away: it goes on with whoever takes it when its lease has ended."""
+async def test_a_database_that_is_away_ends_no_job() -> None:
+    """It goes on with whoever takes it when its lease has ended."""
     bench = Bench()
-    bench.jobs.end = TimeoutError()
+    bench.jobs.end = DatabaseAwayError()
     feature_id = bench.store.add()
     bench.jobs.may_end[feature_id].set()
     async with bench.worker() as here:
@@ -135,8 +140,17 @@ async def test_a_timeout_of_the_database_is_not_taken_for_the_deadline() -> None
         assert bench.did == ["FeatureStarted"]
         assert bench.store.rows[feature_id].worker_id == "w1"
 
-        bench.jobs.end = ConnectionError()
+        bench.jobs.end = outcomes.completed("result", ())
         bench.store.rows[feature_id].lease_until = 0.0
-        await until(lambda: len(bench.jobs.began) == 2 and here.in_hand == 0)
+        assert (await bench.done(feature_id)).settlement == "completed"
 
-    assert bench.did == ["FeatureStarted", "FeatureStarted"]
+
+async def test_a_job_whose_account_cannot_be_given_is_settled_all_the_same() -> None:
+    bench = Bench()
+    bench.account = ValueError("12.5 is no whole number")
+    bench.jobs.end = outcomes.failed(failure("generation_invalid", "it does not parse"))
+    feature_id = bench.store.add()
+    bench.jobs.may_end[feature_id].set()
+    async with bench.worker():
+        told = await bench.done(feature_id)
+    assert (told.settlement, told.calls) == ("failed", ())
