@@ -91,7 +91,7 @@ class Client:
             yield from map(json.loads, response)
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
-        """Server-sent events until the stream ends: name and data."""
+        """Server-sent events until the stream ends, also when it was broken off: name and data."""
         request = urllib.request.Request(self.url + path, None, self._headers)  # noqa: S310 - checked
         with self._streamed(request, _EVENTS_TIMEOUT_S) as response:
             yield from _events(response)

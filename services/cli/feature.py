@@ -1,5 +1,7 @@
 """`tallygate feature`: generate code for a local checkout, watch it being made, and write it when you like it."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +12,16 @@ from services.cli.client import Client, in_path
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.feature_views import features_table, produced, progress_line
 from services.cli.local_repository import Checkout, apply, read_checkout
-from services.cli.output import cell, emit, err
+from services.cli.output import cell, emit, err, say
 from services.cli.problem import Problem, ProblemError, refused, told
 from shared.policies import POLICIES
 
 app = typer.Typer(no_args_is_help=True, help="Features: generate code for a repository.")
 FeatureId = Annotated[str, typer.Argument(metavar="ID")]
+
+_ENDED = {"completed", "failed", "cancelled"}
+_TRIES = 10  # in a row without any news: a restart takes less
+_AGAIN_AFTER_S = 2.0
 
 
 @app.command()
@@ -23,21 +29,32 @@ FeatureId = Annotated[str, typer.Argument(metavar="ID")]
 def generate(
     wish: Annotated[str, typer.Argument(help="What you wish for, in your words.")],
     path: Annotated[Path, typer.Option(help="The checkout.")] = Path(),
-    only: Annotated[list[str] | None, typer.Option(help="Send only files that match; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Send only files that match a pattern; may be repeated.")
+    ] = None,
     repo: Annotated[str | None, typer.Option(help="An https:// git URL, instead of a local checkout.")] = None,
+    ref: Annotated[str | None, typer.Option(help="Branch, tag or commit of --repo; otherwise its default.")] = None,
     generator: Annotated[str, typer.Option(help="llm, template, or one that is installed.")] = "llm",
     model: Annotated[str | None, typer.Option(help="As a request would name it; otherwise auto.")] = None,
     policy: Annotated[str | None, typer.Option(help=f"One of {', '.join(POLICIES)}.")] = None,
-    write_to: Annotated[list[str] | None, typer.Option(help="Only files that match may be written.")] = None,
+    write_to: Annotated[
+        list[str] | None, typer.Option(help="Only files that match a pattern may be written; may be repeated.")
+    ] = None,
     deadline_s: Annotated[float | None, typer.Option(help="Seconds until it is of no more use.")] = None,
     write: Annotated[bool, typer.Option("--apply", help="Write the files into the checkout when they pass.")] = False,
     gateway: GatewayOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Generate code, show progress and diff. Nothing is written without --apply, and never outside of --path."""
+    """Generate code, show progress and diff. Nothing is written without --apply, and never outside of --path.
+
+    Patterns of --only and --write-to mean the same, and are read from the root: `src` is all that lies below it,
+    `src/*` what lies directly in it, `src/**/*.py` what lies at any depth below it, `*.py` a name in any folder.
+    """
     if write and repo is not None:
         raise refused("--apply writes into a local checkout; with --repo there is none")
+    if ref is not None and repo is None:
+        raise refused("--ref goes with --repo; a local checkout is sent as it is")
     client = connect(gateway, key)
     checkout = None if repo is not None else read_checkout(path, only or ())
     body: dict[str, Any] = {
@@ -46,6 +63,7 @@ def generate(
         "model": model,
         "policy": policy,
         "deadline_s": deadline_s,
+        "ref": ref,
     }
     body |= {"constraints": {"paths": write_to} if write_to else {}}
     body |= {"repo": repo} if checkout is None else {"repo": checkout.root.name, "archive": checkout.archive()}
@@ -77,16 +95,15 @@ def show(
 def cancel(
     feature_id: FeatureId, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False
 ) -> None:
-    """Cancel a job."""
-    connect(gateway, key).delete(f"/api/features/{in_path(feature_id)}")
-    emit({"feature_id": feature_id, "cancelled": True}, as_json, lambda _: cell(f"✓ {feature_id} is cancelled"))
+    """Cancel a job. What has ended stays as it is."""
+    emit(connect(gateway, key).delete(f"/api/features/{in_path(feature_id)}").body, as_json, _cancelled)
 
 
 def _followed(client: Client, feature_id: str, *, quiet: bool) -> dict[str, Any]:
     """The job when it has ended. Ctrl-C cancels it."""
     path = f"/api/features/{in_path(feature_id)}"
     try:
-        for name, told in client.events(f"{path}/events"):
+        for name, told in _news(client, feature_id, f"{path}/events"):
             if name == "progress" and not quiet:
                 err().print(progress_line(told))
     except KeyboardInterrupt:
@@ -96,6 +113,36 @@ def _followed(client: Client, feature_id: str, *, quiet: bool) -> dict[str, Any]
     return found
 
 
+def _news(client: Client, feature_id: str, path: str) -> Iterator[tuple[str, Any]]:
+    """Every event of a job once, until it has settled. The job goes on when the gateway or a proxy breaks the stream
+    off, so it is followed again: each stream tells it from its beginning."""
+    heard = tries = 0
+    while True:
+        why = "the stream of events ended"
+        try:
+            for number, event in enumerate(client.events(path), 1):
+                if number > heard:
+                    heard, tries = number, 0
+                    yield event
+                if event[0] == "settled":
+                    return
+        except ProblemError as error:
+            if error.problem.status is not None and error.problem.status < 500:
+                raise
+            why = error.problem.detail
+        tries += 1
+        if tries == _TRIES:
+            raise _lost(feature_id, why)
+        say(f"{why}; the job goes on, and is followed again ({tries} of {_TRIES - 1})", "yellow")
+        time.sleep(_AGAIN_AFTER_S)
+
+
+def _lost(feature_id: str, why: str) -> ProblemError:
+    detail = f"{why}, {_TRIES} times in a row; the job {feature_id} still runs, and goes on spending"
+    tips = (f"Look at it: tallygate feature show {feature_id}", f"Stop it: tallygate feature cancel {feature_id}")
+    return ProblemError(Problem("unavailable", detail, tips))
+
+
 def _finish(feature: dict[str, Any], checkout: Checkout | None) -> None:
     if feature["state"] != "completed":
         error = feature["error"] or {"error_type": "cancelled", "detail": "the job was cancelled", "tips": []}
@@ -103,6 +150,12 @@ def _finish(feature: dict[str, Any], checkout: Checkout | None) -> None:
     if checkout is not None:
         for path in apply(checkout, feature["result"]["files"]):
             err().print(cell(f"✓ wrote {path}", "green"))
+
+
+def _cancelled(told: dict[str, Any]) -> RenderableType:
+    if told["state"] in _ENDED:
+        return cell(f"{told['feature_id']} had ended before: {told['state']}")
+    return cell(f"✓ {told['feature_id']} is being cancelled; it was {told['state']}")
 
 
 def _shown(feature: dict[str, Any]) -> RenderableType:

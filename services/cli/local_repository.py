@@ -2,18 +2,23 @@
 
 import base64
 import io
+import secrets
+import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-from services.cli.problem import refused
+from services.cli.problem import ProblemError, refused
+from shared.repository_paths import matches_any, may_hold_secrets
 
 _MOST_BYTES = 2_400_000  # in base64 it still fits a request
 _MOST_FILE_BYTES = 400_000
 _SKIPPED = {".git", "node_modules", ".venv", "venv", "__pycache__", "dist", "build", "target", ".tox", ".mypy_cache"}
-_SECRET = (".env", ".pem", ".key", ".p12", ".pfx", ".kdbx", ".npmrc", ".pypirc", ".netrc")
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,14 @@ class Checkout:
         if len(packed) > _MOST_BYTES:
             raise refused(
                 f"{len(self.files)} files make {len(packed):,} bytes packed; {_MOST_BYTES:,} can be sent",
-                "Send a part of it: --only 'src/*' (may be repeated).",
+                "Send a part of it: --only src (may be repeated).",
                 "Or let the worker clone it: --repo https://...",
             )
         return base64.b64encode(packed).decode()
 
 
 def read_checkout(root: Path, only: Iterable[str] = ()) -> Checkout:
-    """What git knows of a folder, or all of it when it is no git checkout. Files that hold secrets are never sent."""
+    """What git knows of a folder, or all of it when it is no git checkout; never what may hold secrets by its path."""
     root = root.resolve()
     if not root.is_dir():
         raise refused(f"{root} is not a folder")
@@ -57,33 +62,97 @@ def read_checkout(root: Path, only: Iterable[str] = ()) -> Checkout:
 
 
 def apply(checkout: Checkout, produced: Iterable[Mapping[str, str]]) -> list[str]:
-    """Writes all files or none; returns their paths. Raises ProblemError for a path outside of the checkout, and for
-    a file that was changed since it was sent."""
-    writes = [(_target(checkout, one["path"]), one["content"]) for one in produced]
-    for target, content in writes:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content)
-    return [target.relative_to(checkout.root).as_posix() for target, _ in writes]
+    """Writes all files or none; returns their paths. Raises ProblemError for a path that leads out of the checkout or
+    into git's own files, for a file that was changed since it was sent, and for what cannot be written."""
+    try:
+        writes = dict(_checked(checkout, one["path"], one["content"]) for one in produced)
+        for target in writes:
+            _check_way(target, checkout.root, writes)
+        _write_all(writes)
+    except (OSError, ValueError, RuntimeError) as error:  # a name or a text that cannot be, or links in a circle
+        raise _nothing_written(str(error)) from None
+    return [target.relative_to(checkout.root).as_posix() for target in writes]
 
 
-def _target(checkout: Checkout, path: str) -> Path:
+def _checked(checkout: Checkout, path: str, content: str) -> tuple[Path, bytes]:
     parts = PurePosixPath(path).parts
     target = checkout.root.joinpath(*parts)
-    if not parts or PurePosixPath(path).is_absolute() or ".." in parts or parts[0] == ".git":
-        raise refused(f"nothing was written: {path!r} leads out of {checkout.root}")
-    if not target.resolve().is_relative_to(checkout.root) or target.is_symlink():
-        raise refused(f"nothing was written: {path!r} leads out of {checkout.root} through a link")
-    now = target.read_bytes() if target.is_file() else None
-    if now != checkout.files.get(path):
-        raise refused(f"nothing was written: {path} was changed since it was sent", "Generate again, or save the diff.")
-    return target
+    if not parts or PurePosixPath(path).is_absolute() or ".." in parts:
+        raise _nothing_written(f"{path!r} leads out of {checkout.root}")
+    # What lies there runs as a hook, or names programs that do; and some file systems know no case.
+    if any(name.casefold() == ".git" for name in (*parts, *target.resolve().parts)):
+        raise _nothing_written(f"{path!r} leads into .git")
+    _check_way(target, checkout.root)
+    sent = checkout.files.get("/".join(parts))
+    if sent is None and target.exists():
+        raise _nothing_written(f"{path} is there and was not sent", "Move it away, or save the diff.")
+    if sent is not None and (not target.is_file() or target.read_bytes() != sent):
+        raise _nothing_written(f"{path} was changed since it was sent", "Generate again, or save the diff.")
+    # The mark is no part of the text that is worked on, and what reads the file may need it.
+    mark = _BOM if sent is not None and sent.startswith(_BOM) else b""
+    return target, mark + content.encode().removeprefix(mark)
+
+
+def _check_way(target: Path, root: Path, writes: Container[Path] = ()) -> None:
+    """Only folders lead to a file, now and when the others are written."""
+    for part in (target, *target.parents):
+        if part == root:
+            return
+        if part.is_symlink():
+            raise _nothing_written(f"{str(target)!r} leads through the link {part}")
+        if part != target and (part in writes or (part.exists() and not part.is_dir())):
+            raise _nothing_written(f"{str(target)!r} runs through the file {part}")
+
+
+def _write_all(writes: Mapping[Path, bytes]) -> None:
+    """All new contents lie beside their targets before the first is moved; what fails on the way is taken back."""
+    with ExitStack() as folders, ExitStack() as spare, ExitStack() as undo:
+        moves = []
+        for target, content in writes.items():
+            _make_folders(target.parent, folders)
+            new = _beside(target, spare)
+            new.write_bytes(content)
+            take_back: Callable[[], object] = target.unlink
+            if target.exists():
+                old = _beside(target, spare)
+                shutil.copy2(target, old)
+                shutil.copymode(target, new)
+                take_back = partial(old.replace, target)
+            moves.append((new, target, take_back))
+        for new, target, take_back in moves:
+            new.replace(target)
+            undo.callback(take_back)
+        undo.pop_all()
+        folders.pop_all()
+
+
+def _make_folders(folder: Path, made: ExitStack) -> None:
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir()
+        made.callback(missing.rmdir)
+
+
+def _beside(target: Path, spare: ExitStack) -> Path:
+    """A name in the same folder, and so on the same disk. What is left under it goes away."""
+    path = target.with_name(f".tallygate-{secrets.token_hex(8)}")
+    spare.callback(path.unlink, missing_ok=True)
+    return path
+
+
+def _nothing_written(why: str, *tips: str) -> ProblemError:
+    return refused(f"nothing was written: {why}", *tips)
 
 
 def _listed(root: Path) -> list[str]:
-    done = subprocess.run(
-        ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, check=False,
-    )  # fmt: skip
+    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except OSError as error:
+        raise refused(
+            f"git says what of a folder is sent, and it cannot be started: {error.strerror}",
+            "Install git, so that the command git is found.",
+            "Or let the worker clone the repository: --repo https://...",
+        ) from None
     if done.returncode == 0:
         return [path for path in done.stdout.decode(errors="replace").split("\0") if path]
     return [
@@ -94,10 +163,7 @@ def _listed(root: Path) -> list[str]:
 
 
 def _is_wanted(path: str, patterns: tuple[str, ...]) -> bool:
-    name = PurePosixPath(path).name
-    if name.startswith(".env") or name.endswith(_SECRET):
-        return False
-    return not patterns or any(PurePosixPath(path).match(pattern) for pattern in patterns)
+    return not may_hold_secrets(path) and (not patterns or matches_any(path, patterns))
 
 
 def _content(root: Path, path: str) -> bytes | None:

@@ -106,7 +106,7 @@ async def test_a_link_leads_nowhere(stack: Live, tenant: Api, run: Run, checkout
 
     done = await run(*generate(checkout, model.model, "--apply"), exit_code=1)
 
-    assert "leads out of" in done.stderr
+    assert "leads through the link" in done.stderr
     assert files_of(checkout.parent / "outside") == {}
 
 
@@ -135,8 +135,9 @@ async def test_jobs_are_listed_shown_and_cancelled(stack: Live, tenant: Api, run
     ]  # fmt: skip
     assert done_id[:8] in (await run("list")).stdout
     assert "completed · 0 model calls" in (await run("show", done_id)).stdout
-    assert f"{hanging_id} is cancelled" in (await run("cancel", hanging_id)).stdout
+    assert f"{hanging_id} is being cancelled; it was running" in (await run("cancel", hanging_id)).stdout
     assert (await ended(tenant, hanging_id))["state"] == "cancelled"
+    assert f"{done_id} had ended before: completed" in (await run("cancel", done_id)).stdout
     assert "✗ invalid_request: there is no feature job" in (await run("show", "nonsense", exit_code=1)).stderr
 
 

@@ -1,33 +1,11 @@
 """Pure: what is left out by its path alone: what may hold secrets, and what nobody wrote by hand."""
 
-import re
 from collections.abc import Set as AbstractSet
-from fnmatch import translate
-from functools import lru_cache
+
+from shared.repository_paths import is_like, may_hold_secrets
 
 MAY_HOLD_SECRETS = "may hold secrets"
 NOT_BY_HAND = "vendored or generated"
-
-_SECRET_FOLDERS = frozenset({".aws", ".ssh", ".gnupg", ".kube", ".azure", ".gcloud", ".terraform.d"})
-_SECRET_NAMES = (
-    ".env", ".env.*", "*.env", ".envrc", ".npmrc", ".yarnrc", ".pypirc", ".netrc", "_netrc", ".pgpass", ".my.cnf",
-    ".htpasswd", ".git-credentials", ".dockercfg", ".s3cfg", ".boto", ".vault-token", ".vault_pass*",
-    "*.pem", "*.key", "*.p12", "*.pfx", "*.p8", "*.jks", "*.keystore", "*.bks", "*.kdb", "*.kdbx", "*.ppk", "*.ovpn",
-    "*.gpg", "*.asc", "*.agekey", "*.mobileprovision", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
-    "credentials", "credentials.*", "*credentials.json", "*credentials.y*ml", "*credentials.yml.enc",
-    "client_secret*.json",
-    "secret", "secrets", "secret.*", "secrets.*", "*.secret", "*.secrets", "service-account*.json",
-    "service_account*.json", "serviceaccount*.json", "*-firebase-adminsdk-*.json", "gcloud*.json",
-    "*.tfstate", "*.tfstate.*", "*.tfvars", "*.tfvars.json", "master.key", "kubeconfig", "*.kubeconfig",
-    "wp-config.php", "local_settings.py", "auth.json", "*.pgpass", "*.psafe3", "*.keychain*",
-)  # fmt: skip
-# Made to be read, or code that is about secrets: what is inside is cleaned like any other text.
-_NOT_SECRET_NAMES = ("*.env.example", "*.env.sample", "*.env.template", "*.env.dist", "*.example", "*.pub")
-_CODE_SUFFIXES = frozenset({
-    "py", "pyi", "js", "mjs", "cjs", "jsx", "ts", "tsx", "go", "rs", "java", "kt", "rb", "c", "h", "cc", "cpp", "cs",
-    "swift", "scala", "md", "rst", "html",
-})  # fmt: skip
-_EVEN_AS_CODE = frozenset({"wp-config.php", "local_settings.py"})
 
 _FOREIGN_FOLDERS = frozenset({
     "node_modules", "bower_components", "jspm_packages", ".git", ".hg", ".svn", "__pycache__", ".venv", "venv",
@@ -57,22 +35,11 @@ def refusal_by_path(path: str, paths: AbstractSet[str]) -> str | None:
     return NOT_BY_HAND if _not_by_hand(path, paths) else None
 
 
-def may_hold_secrets(path: str) -> bool:
-    *folders, name = path.lower().split("/")
-    if _SECRET_FOLDERS.intersection(folders):
-        return True
-    if name in _EVEN_AS_CODE or (name == "config.json" and folders[-1:] == [".docker"]):
-        return True
-    if _is_like(name, _NOT_SECRET_NAMES) or name.rpartition(".")[2] in _CODE_SUFFIXES:
-        return False
-    return _is_like(name, _SECRET_NAMES)
-
-
 def _not_by_hand(path: str, paths: AbstractSet[str]) -> bool:
     *folders, name = path.split("/")
     if _FOREIGN_FOLDERS.intersection(folders) or any(folder.endswith(".egg-info") for folder in folders):
         return True
-    if name.lower() in _LOCK_NAMES or _is_like(name.lower(), _GENERATED_NAMES):
+    if name.lower() in _LOCK_NAMES or is_like(name.lower(), _GENERATED_NAMES):
         return True
     built = [index for index, folder in enumerate(folders) if folder in _BUILT_FOLDERS]
     return any(_has_manifest("/".join(folders[:index]), paths) for index in built)
@@ -80,12 +47,3 @@ def _not_by_hand(path: str, paths: AbstractSet[str]) -> bool:
 
 def _has_manifest(folder: str, paths: AbstractSet[str]) -> bool:
     return not folder or any(f"{folder}/{manifest}" in paths for manifest in _MANIFESTS)
-
-
-def _is_like(name: str, patterns: tuple[str, ...]) -> bool:
-    return _one_of(patterns).match(name) is not None
-
-
-@lru_cache(maxsize=8)
-def _one_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(translate(pattern) for pattern in patterns))
