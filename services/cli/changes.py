@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.output import cell, emit, instant, table
@@ -14,12 +14,14 @@ from services.cli.problem import told
 def changes(
     tenant: Annotated[str | None, typer.Option(help="Of this tenant; '*' for all. Needs an admin key.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    before: Annotated[str | None, typer.Option(help="Only older ones: the id that the last list ended with.")] = None,
     gateway: GatewayOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show who changed models, keys, tenants and plans, newest first."""
-    emit(connect(gateway, key).get("/api/changes", tenant=tenant, limit=str(limit)).body, as_json, _view)
+    client = connect(gateway, key)
+    emit(client.get("/api/changes", tenant=tenant, limit=str(limit), before=before).body, as_json, _view)
 
 
 def _view(body: dict[str, Any]) -> RenderableType:
@@ -28,4 +30,6 @@ def _view(body: dict[str, Any]) -> RenderableType:
         details = ", ".join(f"{name}={value}" for name, value in one["details"].items() if value is not None)
         values = (instant(one["at"]), one["tenant"], one["key_id"], one["action"], one["subject"], details)
         made.add_row(*map(cell, values))
-    return made if body["changes"] else cell("Nothing was changed yet.")
+    if not body["changes"]:
+        return cell("Nothing was changed.")
+    return Group(made, cell(f"There are older ones: --before {body['next']}", "dim")) if body["next"] else made

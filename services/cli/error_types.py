@@ -12,7 +12,7 @@ from services.cli.connection import JsonOption
 from services.cli.output import cell, emit, table
 from services.cli.problem import refused, told
 from shared.errors import CATALOGUE, ErrorType
-from shared.errors.failures import A_PROVIDER_MODEL, worded_tips
+from shared.errors.failures import A_PROVIDER_MODEL, setup_tips, worded_tips
 
 
 @told
@@ -35,7 +35,12 @@ def _entry(error_type: ErrorType) -> dict[str, Any]:
     """With words where the catalogue has placeholders, as docs/errors.md has them."""
     kind = CATALOGUE[error_type]
     provider_tips = None if kind.provider_tips is None else worded_tips(kind, A_PROVIDER_MODEL)
-    return {"error_type": error_type} | asdict(kind) | {"tips": worded_tips(kind), "provider_tips": provider_tips}
+    tips = {
+        "tips": worded_tips(kind),
+        "provider_tips": provider_tips,
+        "setup_tips": None if kind.setup_tips is None else setup_tips(error_type),
+    }
+    return {"error_type": error_type} | asdict(kind) | tips
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:
@@ -48,12 +53,14 @@ def _listed(body: dict[str, Any]) -> RenderableType:
 
 def _explained(one: dict[str, Any]) -> RenderableType:
     text = Text.assemble((one["error_type"], "bold"), f": {one['title']}")
-    for tip in one["tips"]:
-        text.append("\n  → ", "cyan").append(tip)
-    if one["provider_tips"]:
-        text.append("\n  When it is a provider's model:")
-    for tip in one["provider_tips"] or ():
-        text.append("\n  → ", "cyan").append(tip)
+    for when, tips in (
+        ("", one["tips"]),
+        ("\n  When it is a provider's model:", one["provider_tips"]),
+        ("\n  While a model is being set up:", one["setup_tips"]),
+    ):
+        text.append(when if tips else "")
+        for tip in tips or ():
+            text.append("\n  → ", "cyan").append(tip)
     retried = "is tried again on the same model" if one["retryable"] else "is not tried again on the same model"
     falls_back = "goes on to the next candidate" if one["fallback"] else "ends the request"
     return text.append(f"\n  It {retried}, then {falls_back}; the caller sees HTTP {one['http_status']}.", "dim")

@@ -11,10 +11,12 @@ from services.cli.connection import GatewayOption, JsonOption, KeyOption, connec
 from services.cli.given_key import given_key
 from services.cli.model_calls import presets, register, set_up
 from services.cli.model_form import ModelForm, Provider
-from services.cli.model_views import tested_text
-from services.cli.output import emit, on_terminal
+from services.cli.model_views import shown, tested_text
+from services.cli.output import emit, on_terminal, plain
 from services.cli.problem import refused, told
 from services.cli.wizard import run_wizard
+
+_SOURCES = {"endpoint": "the endpoint"}
 
 
 @told
@@ -74,16 +76,19 @@ def add(
 
 def _add(client: Client, form: ModelForm, *, no_test: bool) -> dict[str, Any]:
     if no_test:
-        return {"model": register(client, form.untested_body(), is_active=True), "test": None}
+        return {"model": register(client, form.untested_body(), is_active=True), "filled_in": {}, "test": None}
     done = set_up(client, form.body())
-    model = done.pop("model")
-    return {"model": model, "test": {"ok": True, "model": model["id"], **done}}
+    model, filled_in = done.pop("model"), done.pop("filled_in", {})
+    return {"model": model, "filled_in": filled_in, "test": {"ok": True, "model": model["id"], **done}}
 
 
 def _added(body: dict[str, Any]) -> Text:
     text = tested_text(body["test"]).append("\n") if body["test"] else Text()
     model_id = body["model"]["id"]
     text.append("✓ ", "green").append(f"{model_id} is active.", "bold")
+    for field, source in body["filled_in"].items():
+        text.append(f"\n  {field} as known from {_SOURCES.get(source, source)}: ", "dim")
+        text.append(plain(shown(field, body["model"][field])))
     return text.append(f'\n  Use it: tallygate chat --model {model_id} "Hello"', "dim")
 
 

@@ -56,6 +56,10 @@ class ModelForm:
         }
         return {name: value for name, value in values.items() if value is not None}
 
+    def answered_body(self) -> dict[str, Any]:
+        """As `body`, when everything was asked for: what was left empty then is not to be filled in."""
+        return {"context_window": None, "price": None} | self.body()
+
     def untested_body(self) -> dict[str, Any]:
         """For POST /api/models/custom, where nobody finds out what the endpoint speaks."""
         return {"provider": Provider.OPENAI.value} | self.body()

@@ -41,7 +41,7 @@ def model_details(model: dict[str, Any]) -> RenderableType:
     made = Table.grid(padding=(0, 2))
     for name, value in model.items():
         if value not in (None, "", {}):
-            made.add_row(cell(name.replace("_", " "), "dim"), cell(_shown(name, value)))
+            made.add_row(cell(name.replace("_", " "), "dim"), cell(shown(name, value)))
     return made
 
 
@@ -66,7 +66,7 @@ def _price(price: dict[str, float] | None) -> str:
     return f"{usd(price['input_per_mtok_usd'])} / {usd(price['output_per_mtok_usd'])}" if price else ""
 
 
-def _shown(name: str, value: Any) -> str:
+def shown(name: str, value: Any) -> str:
     if name == "price":
         return f"{_price(value)} per million tokens in / out"
     if name.endswith("_at"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.text import Text
 
 from services.cli.client import Client
@@ -17,7 +18,10 @@ from services.cli.models_file import ModelEntry, Reference, read_models_file
 from services.cli.models_plan import Planned, planned
 from services.cli.output import emit, plain
 from services.cli.problem import Problem, ProblemError, refused, told, words
+from shared.registry.definition import HeaderValue, Secret
 
+_KEY: TypeAdapter[str] = TypeAdapter(Secret)
+_HEADER: TypeAdapter[str] = TypeAdapter(HeaderValue)
 _MARKS = {"created": ("+", "green"), "changed": ("~", "yellow"), "unchanged": ("=", "dim"), "failed": ("✗", "red")}
 
 
@@ -58,11 +62,21 @@ def _done(plan: Planned) -> dict[str, Any]:
 
 
 def _resolved(entry: ModelEntry, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Raises ProblemError when one cannot be read: before anything is changed."""
+    """Raises ProblemError when one cannot be read or sent: before anything is changed."""
     return {
-        field: _secret(reference, f"{entry.model_id}: {field}", folder, environment)
+        field: _sendable(field, _secret(reference, f"{entry.model_id}: {field}", folder, environment), entry.model_id)
         for field, reference in entry.secrets.items()
     }
+
+
+def _sendable(field: str, value: str, model_id: str) -> str:
+    """The gateway would refuse what cannot stand in a header; by then other models would have been changed."""
+    try:
+        return (_KEY if field == "api_key" else _HEADER).validate_python(value)
+    except ValidationError:
+        told = f"{model_id}: {field}: what it refers to cannot be sent in a header; nothing was changed"
+        tip = "It must be one line of printable ASCII, of at most 4096 characters, and a key must hold no spaces."
+        raise refused(told, tip) from None
 
 
 def _secret(reference: Reference, where: str, folder: Path, environment: Mapping[str, str]) -> str:

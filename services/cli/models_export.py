@@ -12,16 +12,14 @@ from services.cli.connection import GatewayOption, KeyOption, connect
 from services.cli.model_calls import CUSTOM_MODELS
 from services.cli.output import say
 from services.cli.problem import refused, told
+from shared.registry.definition import ModelFields
 
 _HEAD = """\
 # Models of Tallygate. Secrets are never exported: set the variables that are named here, then
 #   tallygate models apply -f {file}
 """
 _HIDDEN_HEADERS = "# Has headers, whose names and values are not exported; they stay as they are: {ids}\n"
-_FIELDS = (
-    "model_id", "endpoint_url", "provider", "model_name", "description", "config", "capabilities",
-    "context_window", "max_concurrency", "price", "timeout_s", "weight", "is_active",
-)  # fmt: skip
+_FIELDS = ("model_id", "endpoint_url", "provider", *ModelFields.model_fields)
 
 
 @told

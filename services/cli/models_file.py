@@ -1,27 +1,41 @@
 """A file of models: what may stand in it, with every mistake told by line, model and field before anything is done."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from services.cli.problem import ProblemError, refused
-from shared.registry import Capabilities, Price
+from shared.errors import TallygateError
+from shared.registry.definition import (
+    WIRE_FORMATS,
+    EndpointUrl,
+    HeaderName,
+    ModelFields,
+    ModelId,
+    Protocol,
+    checked_base,
+)
 
 _MAX_TOLD = 10
 _WRITE_SECRETS = "write secrets by reference: {env: NAME} or {file: path}"
 
-ModelId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
-
-
-class Reference(_Strict):
+class Reference(BaseModel):
     """Where a secret is: in an environment variable, or in a file beside this one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     env: Annotated[str, StringConstraints(min_length=1)] | None = None
     file: Annotated[str, StringConstraints(min_length=1)] | None = None
@@ -40,33 +54,46 @@ class Reference(_Strict):
         return self
 
 
-class ModelEntry(_Strict):
+class ModelEntry(ModelFields):
     """The fields of POST /api/models/custom. A field that is left out stays as it is on a model that is there."""
 
+    model_config = ConfigDict(strict=True)
+
     model_id: ModelId
-    endpoint_url: Annotated[str, StringConstraints(pattern=r"^https?://", max_length=2000)]
-    provider: Literal["openai-compatible", "anthropic-compatible"]
-    model_name: str | None = None
-    description: str = ""
+    provider: Protocol
+    endpoint_url: EndpointUrl
     api_key: Reference | None = None
-    headers: dict[str, Reference] = {}
-    config: dict[str, Any] = {}
-    capabilities: Capabilities = Capabilities()
-    context_window: int | None = Field(default=None, ge=1)
-    max_concurrency: int | None = Field(default=None, ge=1)
-    price: Price | None = None
-    timeout_s: float | None = Field(default=None, gt=0, le=3600)
-    weight: int | None = Field(default=None, ge=0)
-    is_active: bool = True
+    headers: dict[HeaderName, Reference] | None = None
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _leads_somewhere(cls, endpoint_url: str, others: ValidationInfo) -> str:
+        protocol: Protocol = others.data.get("provider", "openai-compatible")
+        try:
+            checked_base(endpoint_url, WIRE_FORMATS[protocol])
+        except TallygateError as error:
+            raise ValueError(error.failure.detail.removeprefix("endpoint_url").lstrip(": ")) from None
+        return endpoint_url
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _as_json(cls, config: object) -> object:
+        """YAML knows more than JSON does, dates for example. What comes out is what the gateway will read."""
+        try:
+            return json.loads(json.dumps(config, allow_nan=False))
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError("it must hold only what JSON knows; write dates in quotes") from None
 
     @property
     def secrets(self) -> dict[str, Reference]:
         """By field: api_key, headers.<name>."""
         own = {"api_key": self.api_key} if self.api_key else {}
-        return own | {f"headers.{name}": one for name, one in self.headers.items()}
+        return own | {f"headers.{name}": one for name, one in (self.headers or {}).items()}
 
 
-class ModelsFile(_Strict):
+class ModelsFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
     models: list[ModelEntry]
 
 

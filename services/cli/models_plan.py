@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from services.cli.models_file import ModelEntry
+from services.cli.problem import refused
 from shared.registry import Capabilities
-from shared.registry.models import WireFormat, base_url
+from shared.registry.definition import WIRE_FORMATS, SecretField, unsaid_secrets
+from shared.registry.models import base_url
 
 Status = Literal["created", "changed", "unchanged"]
 
@@ -22,16 +24,32 @@ class Planned:
 
 
 def planned(entry: ModelEntry, secrets: Mapping[str, str], existing: Mapping[str, Any] | None) -> Planned:
-    """`secrets` by field as in ModelEntry.secrets. `existing`: the model as the gateway shows it."""
+    """`secrets` by field as in ModelEntry.secrets. `existing`: the model as the gateway shows it.
+
+    Raises ProblemError when a stored secret would go to another server and the file does not speak of it.
+    """
     said = entry.model_dump(exclude_unset=True) | _with_secrets(entry, secrets)
     if existing is None:
         return Planned(entry.model_id, "created", tuple(sorted(said)), said)
+    _refuse_to_move_secrets(entry, existing)
     fields = tuple(sorted(name for name in said if _differs(name, said[name], existing)))
     sent = {name: value for name, value in said.items() if name in fields or (name in _SECRETS and value)}
     return Planned(entry.model_id, "changed" if fields else "unchanged", fields, sent)
 
 
-_SECRETS = {"api_key": "has_api_key", "headers": "has_headers"}
+_SECRETS: dict[SecretField, str] = {"api_key": "has_api_key", "headers": "has_headers"}
+
+
+def _refuse_to_move_secrets(entry: ModelEntry, existing: Mapping[str, Any]) -> None:
+    stored = [name for name, shown in _SECRETS.items() if existing.get(shown)]
+    unsaid = unsaid_secrets(existing["endpoint_url"], entry.endpoint_url, stored, entry.model_fields_set)
+    if unsaid:
+        fields = " and ".join(unsaid)
+        raise refused(
+            f"{entry.model_id}: its endpoint_url leads to another server than now, and the file does not say whether "
+            f"the stored {fields} may be sent there; nothing was changed",
+            f"Write {fields} too: {{env: NAME}} or {{file: path}} for what the new server is to get, null for nothing.",
+        )
 
 
 def _with_secrets(entry: ModelEntry, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -39,7 +57,7 @@ def _with_secrets(entry: ModelEntry, secrets: Mapping[str, str]) -> dict[str, An
     if "api_key" in entry.model_fields_set:
         said["api_key"] = secrets.get("api_key")
     if "headers" in entry.model_fields_set:
-        said["headers"] = {name: secrets[f"headers.{name}"] for name in entry.headers}
+        said["headers"] = {name: secrets[f"headers.{name}"] for name in entry.headers or {}}
     return said
 
 
@@ -60,5 +78,4 @@ def _differs(name: str, value: Any, existing: Mapping[str, Any]) -> bool:
 
 
 def _base(endpoint_url: str, existing: Mapping[str, Any]) -> str:
-    wire_format: WireFormat = "anthropic" if existing.get("provider") == "anthropic-compatible" else "openai"
-    return base_url(endpoint_url, wire_format)
+    return base_url(endpoint_url, WIRE_FORMATS[existing["provider"]])

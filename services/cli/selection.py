@@ -37,4 +37,6 @@ def _view(body: dict[str, Any]) -> RenderableType:
         made.add_row(cell("✗", "red"), cell(one["model"], "dim"), cell(one["reason"], "dim"))
     needs = body["needs"]
     tokens = f"about {needs['prompt_tokens']} tokens and {needs['answer_tokens'] or 'an unknown number'} of answer"
-    return Group(cell(f"policy {body['policy']} · {tokens}", "dim"), made)
+    over = body["over_budget"]
+    refusal = [cell(f"✗ it would be refused: {over['detail']}", "red")] if over else []
+    return Group(*refusal, cell(f"policy {body['policy']} · {tokens}", "dim"), made)

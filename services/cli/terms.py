@@ -18,7 +18,7 @@ UsdPerDay = Annotated[float | None, typer.Option(help="Budget of a UTC day, in U
 UsdPerMonth = Annotated[float | None, typer.Option(help="Budget of a UTC month, in US dollars.")]
 TokensPerDay = Annotated[int | None, typer.Option(help="Budget of a UTC day, in tokens of prompts and answers.")]
 TokensPerMonth = Annotated[int | None, typer.Option(help="Budget of a UTC month, in tokens.")]
-RatePerS = Annotated[float | None, typer.Option(help="Requests a second to one gateway.")]
+RatePerS = Annotated[float | None, typer.Option(help="Requests a second to one gateway, at least 0.001.")]
 Burst = Annotated[int | None, typer.Option(help="How many of them may come at once.")]
 MaxInFlight = Annotated[int | None, typer.Option(help="Requests that one gateway has in work.")]
 

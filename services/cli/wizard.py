@@ -42,7 +42,7 @@ def _settled(client: Client, form: ModelForm, *, no_test: bool) -> bool:
         if no_test:
             _say_active(str(register(client, form.untested_body(), is_active=True)["id"]))
             return True
-        done = set_up(client, form.body())
+        done = set_up(client, form.answered_body())
     except ProblemError as error:
         tell(error.problem)
         return _after_failure(client, form)

@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import questionary
+from pydantic import TypeAdapter, ValidationError
 
 from services.cli.model_form import ModelForm
 from services.cli.prompts import ask_number, ask_text
+from shared.registry.definition import ModelId
 from shared.registry.models import Price
 from shared.registry.prices import model_facts
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ID: TypeAdapter[str] = TypeAdapter(ModelId)
 _LISTED_AT_MOST = 20  # more is not a list to look through but one to search in
 _OTHER = "another one ..."
 
@@ -76,4 +78,9 @@ def _id_of(form: ModelForm) -> str:
 
 
 def _id_problem(text: str) -> str | None:
-    return None if _ID.fullmatch(text) else "Letters, digits, '.', '_' and '-'; for example my-model."
+    try:
+        _ID.validate_python(text)
+    except ValidationError as error:
+        reserved = error.errors()[0]["type"] == "reserved"
+        return "This id is reserved." if reserved else "Letters, digits, '.', '_' and '-'; for example my-model."
+    return None

@@ -1,6 +1,6 @@
 """Pure: is this request one that we take? Bytes and headers in, values out, or a TallygateError that says why not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -13,11 +13,13 @@ from shared.errors import TallygateError
 from shared.events import RoutingOptions
 from shared.policies import POLICIES
 from shared.registry import Model, TenantModels, canonical_reference
-from shared.registry.terms import matches
+from shared.selection.objections import UNKNOWN, standing_objection, why_none
 
 DEADLINE_HEADER = "x-tallygate-deadline-s"
 NO_FALLBACK_HEADER = "x-tallygate-no-fallback"
 POLICY_HEADER = "x-tallygate-policy"
+
+_PLAIN = RoutingOptions()
 
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 
@@ -100,40 +102,53 @@ def routing_options(chat: ChatBody, headers: Mapping[str, str]) -> RoutingOption
     return RoutingOptions(policy=policy, no_fallback=by_header if chat.no_fallback is None else chat.no_fallback)
 
 
-def known_model(models: TenantModels, reference: str | None, allowed: tuple[str, ...] | None = None) -> Model | None:
+def known_model(
+    models: TenantModels, reference: str | None, allowed: Sequence[str] | None = None, options: RoutingOptions = _PLAIN
+) -> Model | None:
     """The model that was named, None for auto. Raises TallygateError when it is plain that none can be used.
 
     allowed: patterns of the models that the caller's key may use.
     """
     model_id = canonical_reference(reference)
     if model_id is None:
-        if not any(model.is_active for model in models.all):
-            raise TallygateError("no_model_available", "no model is registered and no provider is configured")
+        objections = {one.id: standing_objection(one, models.terms, allowed) for one in models.all}
+        told = {one: why_not for one, why_not in objections.items() if why_not is not None}
+        if len(told) == len(objections):
+            raise TallygateError.of(why_none(told, None))
         return None
     model = models.get(model_id)
     if model is None:
-        raise TallygateError(
-            "model_not_found",
-            f"there is no model {model_id!r} here",
-            http_status=404,
-            tips=(_known_ids(models, allowed), "List what you can use: tallygate models list (GET /v1/models)"),
-        )
-    if allowed is not None and not matches(allowed, model_id):
-        raise TallygateError(
-            "permission_denied",
-            f"this API key may not use {model_id}; it may use {', '.join(allowed) or 'no model'}",
-            http_status=403,
-            title="Your API key may not use this model",
-            tips=("Use another key, or ask your operator for one that may: tallygate keys create --model <pattern>",),
-        )
-    if not model.is_custom and not models.terms.allows_provider_model(model_id):
-        raise TallygateError("provider_not_allowed", f"your tenant's plan does not allow {model_id}")
-    return model
+        raise unknown_model(models, model_id, allowed)
+    why_not = standing_objection(model, models.terms, allowed, tested=options.allow_inactive)
+    if why_not is None or (why_not.error_type == "no_model_available" and _has_stand_in(models, allowed, options)):
+        return model
+    if why_not is UNKNOWN:
+        raise unknown_model(models, model_id, allowed)
+    raise TallygateError.of(why_none({model_id: why_not}, model_id))
 
 
-def _known_ids(models: TenantModels, allowed: tuple[str, ...] | None) -> str:
-    known = [model.id for model in models.all if allowed is None or matches(allowed, model.id)]
-    return f"You can use: {', '.join(known[:10])}" if known else "Register a model first: tallygate models add"
+def unknown_model(models: TenantModels, model_id: str, allowed: Sequence[str] | None) -> TallygateError:
+    return TallygateError(
+        "model_not_found",
+        f"there is no model {model_id!r} here",
+        http_status=404,
+        tips=(_usable_ids(models, allowed), *UNKNOWN.tips),
+    )
+
+
+def _has_stand_in(models: TenantModels, allowed: Sequence[str] | None, options: RoutingOptions) -> bool:
+    """Provider models stand in for a model that is not ready; which of them is for the selection to say."""
+    provider = models.provider.values()
+    return not options.no_fallback and any(standing_objection(one, models.terms, allowed) is None for one in provider)
+
+
+def _usable_ids(models: TenantModels, allowed: Sequence[str] | None) -> str:
+    usable = [one.id for one in models.all if standing_objection(one, models.terms, allowed) is None]
+    if usable:
+        return f"You can use: {', '.join(usable[:10])}"
+    if models.all:
+        return "You can use none at the moment; for each, why: tallygate models list"
+    return "Register a model first: tallygate models add"
 
 
 def _deadline_s(chat: ChatBody, headers: Mapping[str, str]) -> float | None:

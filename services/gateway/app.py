@@ -19,6 +19,7 @@ from services.gateway.handlers import ReplyHandler, feature_keeper, result_keepe
 from services.gateway.inferences import Inferences
 from services.gateway.once import Once
 from services.gateway.pending import Pending
+from services.gateway.probe import Probes
 from services.gateway.queue_age import QueueAge
 from services.gateway.rejections import Rejections
 from services.gateway.results import Results
@@ -139,8 +140,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
         app.state.gateway = Gateway(
             settings, ring, settings.guard.guard(), store, TenantStore(pool), features, registry, conditions,
-            authenticator, pending, inferences, once, doorkeeper, rejections, publisher, feature_watch, feature_workers,
-            monitor,
+            authenticator, pending, inferences, once, doorkeeper, Probes(), rejections, publisher, feature_watch,
+            feature_workers, monitor,
         )  # fmt: skip
         app.state.checks = _checks(publisher, replies, registry, doorkeeper)
         yield

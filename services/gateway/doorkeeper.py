@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 from services.gateway.limits import Bucket, Granted, Load, LoadLimits, decide, of_tenant, refilled, shedding
 from shared.errors import Failure
@@ -11,13 +12,23 @@ from shared.registry import Terms
 _BUCKETS = 10_000  # more are looked through for full ones, which need not be remembered
 
 
+class _Kept(NamedTuple):
+    """A tenant's bucket, and the limits that it was last filled by."""
+
+    bucket: Bucket
+    limits: LoadLimits
+
+    def is_full(self, now_s: float) -> bool:
+        return refilled(self.limits, self.bucket, now_s).tokens >= self.limits.burst
+
+
 class Doorkeeper:
     def __init__(self, limits: LoadLimits, queue_age_s: Callable[[], float | None]) -> None:
         self._limits = limits
         self._queue_age_s = queue_age_s
         self._in_flight = 0
         self._tenants: Counter[str] = Counter()
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, _Kept] = {}
 
     @property
     def shedding(self) -> str | None:
@@ -27,13 +38,13 @@ class Doorkeeper:
     def enter(self, tenant_id: str, terms: Terms) -> Failure | None:
         """Why not; or None, and then `leave` must follow."""
         now_s = time.monotonic()
-        bucket = self._buckets.get(tenant_id)
-        load = Load(self._in_flight, self._tenants[tenant_id], bucket, self._queue_age_s())
-        decision = decide(of_tenant(self._limits, terms), load, now_s)
+        kept, limits = self._buckets.get(tenant_id), of_tenant(self._limits, terms)
+        load = Load(self._in_flight, self._tenants[tenant_id], kept and kept.bucket, self._queue_age_s())
+        decision = decide(limits, load, now_s)
         if not isinstance(decision, Granted):
             return decision.failure
         if decision.bucket is not None:
-            self._remember(tenant_id, decision.bucket)
+            self._remember(tenant_id, _Kept(decision.bucket, limits))
         self._in_flight += 1
         self._tenants[tenant_id] += 1
         return None
@@ -44,9 +55,8 @@ class Doorkeeper:
         if not self._tenants[tenant_id]:
             del self._tenants[tenant_id]
 
-    def _remember(self, tenant_id: str, bucket: Bucket) -> None:
+    def _remember(self, tenant_id: str, kept: _Kept) -> None:
         if len(self._buckets) >= _BUCKETS and tenant_id not in self._buckets:
-            full, now_s = self._limits.burst, bucket.at_s
-            known = self._buckets.items()
-            self._buckets = {who: one for who, one in known if refilled(self._limits, one, now_s).tokens < full}
-        self._buckets[tenant_id] = bucket
+            now_s = kept.bucket.at_s
+            self._buckets = {who: one for who, one in self._buckets.items() if not one.is_full(now_s)}
+        self._buckets[tenant_id] = kept

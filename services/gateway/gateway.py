@@ -1,5 +1,7 @@
 """The gateway's parts, held together for its routes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +26,7 @@ from services.gateway.idempotency import idempotency_key
 from services.gateway.inferences import Answer, Inferences, Order
 from services.gateway.once import Once
 from services.gateway.pending import Pending
+from services.gateway.probe import Probes
 from services.gateway.rejections import Rejections
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import GatewayStore
@@ -33,7 +36,7 @@ from shared.crypto import KeyRing
 from shared.errors import Failure, TallygateError
 from shared.events.publisher import Publisher
 from shared.guard import Guard
-from shared.registry import Registry, TenantModels
+from shared.registry import Registry, TenantModels, Terms
 from shared.selection import Conditions
 from shared.selection.budgets import over_budget
 
@@ -53,6 +56,7 @@ class Gateway:
     inferences: Inferences
     once: Once
     doorkeeper: Doorkeeper
+    probes: Probes
     rejections: Rejections
     publisher: Publisher
     feature_watch: FeatureWatch
@@ -64,9 +68,10 @@ class Gateway:
         settings = self.settings
         return Limits(settings.max_body_bytes, settings.default_deadline_s, settings.max_deadline_s)
 
-    async def caller(self, request: Request, scope: Scope) -> Caller:
+    async def caller(self, request: Request, *scopes: Scope) -> Caller:
+        """Any of the scopes will do."""
         caller = await self.authenticator.caller(request.headers)
-        caller.require(scope)
+        caller.require(*scopes)
         return caller
 
     async def body(self, request: Request, kind: type[BodyModel]) -> BodyModel:
@@ -88,14 +93,36 @@ class Gateway:
 
         body: as it was sent; with an Idempotency-Key, the same body gets the same answer.
         """
+        with self.let_in(caller, admitted):
+            return await self.complete_within(request, caller, admitted, body)
+
+    async def complete_within(self, request: Request, caller: Caller, admitted: Admitted, body: bytes) -> Answer:
+        """As `complete`, for who has been let in already."""
         key = idempotency_key(request.headers, caller.tenant_id, request.url.path, body)
+        order = await self._order(request, caller, admitted)
+        return await (self.inferences.complete(order) if key is None else self.once.complete(order, key))
+
+    @contextmanager
+    def let_in(self, caller: Caller, admitted: Admitted) -> Iterator[None]:
+        """Raises InferenceFailedError when the tenant may not send anything; that is on record then."""
         if (told := self._refusal(caller)) is not None:
             raise self.rejections.rejected(caller, admitted, told)
         try:
-            order = await self._order(request, caller, admitted)
-            return await (self.inferences.complete(order) if key is None else self.once.complete(order, key))
+            yield
         finally:
             self.doorkeeper.leave(caller.tenant_id)
+
+    @contextmanager
+    def let_probe(self, caller: Caller) -> Iterator[None]:
+        """A probe is a request like any other and spends nothing. Raises TallygateError when there is no place."""
+        with self.probes.place():
+            told = self.doorkeeper.enter(caller.tenant_id, self.registry.of(caller.tenant_id).terms)
+            if told is not None:
+                raise TallygateError.of(told)
+            try:
+                yield
+            finally:
+                self.doorkeeper.leave(caller.tenant_id)
 
     def may_begin(self, caller: Caller) -> None:
         """For jobs, which take their time elsewhere. Raises TallygateError when the tenant may not send anything."""
@@ -103,20 +130,24 @@ class Gateway:
             raise TallygateError.of(told)
         self.doorkeeper.leave(caller.tenant_id)
 
+    def over_budget(self, caller: Caller) -> Failure | None:
+        return over_budget(self._terms(caller), self.conditions.spent(caller.tenant_id), datetime.now(UTC))
+
     def _refusal(self, caller: Caller) -> Failure | None:
         """Why the tenant may not send anything now. None: it may, and `doorkeeper.leave` must follow."""
-        terms = self.registry.of(caller.tenant_id).terms
-        over = over_budget(terms, self.conditions.spent(caller.tenant_id), datetime.now(UTC))
-        return over or self.doorkeeper.enter(caller.tenant_id, terms)
+        return self.over_budget(caller) or self.doorkeeper.enter(caller.tenant_id, self._terms(caller))
+
+    def _terms(self, caller: Caller) -> Terms:
+        return self.registry.of(caller.tenant_id).terms
 
     async def _order(self, request: Request, caller: Caller, admitted: Admitted) -> Order:
         models = self.models(caller)
         try:
-            known_model(models, admitted.model, caller.allowed_models)
+            known_model(models, admitted.model, caller.allowed_models, admitted.options)
         except TallygateError:
             # Another gateway may have registered it a moment ago.
             models = await self.registry.refresh(caller.tenant_id)
-            known_model(models, admitted.model, caller.allowed_models)
+            known_model(models, admitted.model, caller.allowed_models, admitted.options)
         left = partial(caller_left, request) if asks_to_cancel(request) else None
         return Order(caller, admitted, models.version, traceparent(request), left)
 

@@ -1,23 +1,17 @@
 """Pure: the models that a caller sees, custom and provider in one list, and why one of them cannot be used."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+from services.gateway.admission import unknown_model
 from shared.access import Caller
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
-from shared.errors import ErrorType
+from shared.errors import TallygateError
 from shared.events import ModelHealthChanged
-from shared.registry import Model, TenantModels
+from shared.registry import Model, TenantModels, canonical_reference
 from shared.registry.secrets import api_key_context, headers_context
-from shared.registry.terms import matches
 from shared.selection.conditions import Health
-
-
-class Obstacle(NamedTuple):
-    """Why a model cannot be used, and what would help."""
-
-    error_type: ErrorType
-    reason: str
+from shared.selection.objections import UNKNOWN, Objection, standing_objection
 
 
 def listed(models: TenantModels, caller: Caller, health: Health, ring: KeyRing) -> list[dict[str, Any]]:
@@ -29,18 +23,35 @@ def usable(models: TenantModels, caller: Caller, ring: KeyRing) -> Iterable[Mode
     return (model for model in models.all if obstacle(model, models, caller, ring) is None)
 
 
-def obstacle(model: Model, models: TenantModels, caller: Caller, ring: KeyRing) -> Obstacle | None:
-    if caller.allowed_models is not None and not matches(caller.allowed_models, model.id):
-        return Obstacle("permission_denied", "this API key may not use it")
-    if not model.is_custom and not models.terms.allows_provider_model(model.id):
-        return Obstacle("provider_not_allowed", "your tenant's plan does not allow it; ask your operator")
-    if not model.is_active:
-        return Obstacle("no_model_available", f"it is not active: tallygate models activate {model.id}")
-    if model.lacks_key:
-        told = f"no key of {model.provider_name} is stored: tallygate providers set-key {model.provider_name}"
-        return Obstacle("authentication_failed", told)
+def usable_model(models: TenantModels, reference: str, caller: Caller, ring: KeyRing) -> Model:
+    """The one that was named, in whatever form. Raises TallygateError (404) when this key cannot call it now."""
+    model_id = canonical_reference(reference) or reference
+    model = models.get(model_id)
+    if model is None or model.is_draft:
+        raise unknown_model(models, model_id, caller.allowed_models)
+    if (told := obstacle(model, models, caller, ring)) is not None:
+        detail = f"{model_id} cannot be used: {told.reason}"
+        raise TallygateError("model_not_found", detail, http_status=404, tips=(*told.tips, *UNKNOWN.tips))
+    return model
+
+
+def openai_entry(model: Model, caller: Caller) -> dict[str, Any]:
+    """As /v1/models shows it: OpenAI's fields, and what is known of the model."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": int(model.created_at.timestamp()) if model.created_at else 0,
+        "owned_by": caller.tenant_id if model.is_custom else model.provider_name,
+        **_facts(model),
+    }
+
+
+def obstacle(model: Model, models: TenantModels, caller: Caller, ring: KeyRing) -> Objection | None:
+    told = standing_objection(model, models.terms, caller.allowed_models)
+    if told is not None:
+        return told
     unreadable = unreadable_secret(model, ring)
-    return Obstacle("key_unreadable", f"its stored secret cannot be opened: {unreadable}") if unreadable else None
+    return Objection("key_unreadable", f"its stored secret cannot be opened: {unreadable}") if unreadable else None
 
 
 def unreadable_secret(model: Model, ring: KeyRing) -> str | None:
@@ -58,7 +69,7 @@ def unreadable_secret(model: Model, ring: KeyRing) -> str | None:
     return None
 
 
-def _entry(model: Model, why_not: Obstacle | None, health: ModelHealthChanged | None) -> dict[str, Any]:
+def _entry(model: Model, why_not: Objection | None, health: ModelHealthChanged | None) -> dict[str, Any]:
     return {
         "id": model.id,
         "kind": "custom" if model.is_custom else "provider",
@@ -66,15 +77,21 @@ def _entry(model: Model, why_not: Obstacle | None, health: ModelHealthChanged | 
         "provider": model.provider_name,
         "server_address": model.server_address,
         "upstream_model": model.upstream_model,
-        "context_window": model.context_window,
-        "capabilities": model.capabilities.model_dump(),
-        "price": model.price.model_dump() if model.price else None,
+        **_facts(model),
         "weight": model.weight,
         "key": _whose_key(model),
         "health": _health(health),
         "usable": why_not is None,
         "error_type": why_not.error_type if why_not else None,
-        "reason": why_not.reason if why_not else _warning(health),
+        "reason": ". ".join((why_not.reason, *why_not.tips[-1:])) if why_not else _warning(health),
+    }
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    return {
+        "context_window": model.context_window,
+        "capabilities": model.capabilities.model_dump(),
+        "price": model.price.model_dump() if model.price else None,
     }
 
 

@@ -6,7 +6,8 @@ guard, follows no redirect, and is bounded in time and size.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import aiohttp
@@ -25,9 +26,8 @@ from services.gateway.probe_steps import (
     model_step,
     spoken_wire_format,
     told_wire_format,
-    without_path,
 )
-from shared.errors import Failure
+from shared.errors import Failure, TallygateError
 from shared.guard import ForbiddenAddressError, Guard
 from shared.registry import WireFormat
 from shared.registry.models import base_url, server_address
@@ -35,6 +35,7 @@ from shared.registry.models import base_url, server_address
 _MAX_MODELS = 500
 _MAX_BODY_BYTES = 1_000_000
 _SECRET_CHARS = 8
+_FULL_WAIT_S = 1.0
 _BOTH: tuple[WireFormat, ...] = ("openai", "anthropic")
 
 
@@ -50,9 +51,18 @@ class Target:
     stored_as: str | None = None
 
     @property
+    def told(self) -> WireFormat | None:
+        """The wire format, where it was given or the URL gives it away."""
+        return self.wire_format or told_wire_format(self.endpoint_url)
+
+    @property
+    def spoken(self) -> WireFormat:
+        """What is taken for granted as long as nothing else is known."""
+        return self.told or "openai"
+
+    @property
     def base(self) -> str:
-        known = self.wire_format
-        return without_path(self.endpoint_url) if known is None else base_url(self.endpoint_url, known)
+        return base_url(self.endpoint_url, self.spoken)
 
     @property
     def subject(self) -> Subject:
@@ -77,15 +87,34 @@ class Probed:
         return next((step.error for step in self.steps if step.ok is False), None)
 
 
+class Probes:
+    """How many probes this gateway makes at once: all tenants together shall not turn it into a scanner of networks."""
+
+    def __init__(self, most: int = 32) -> None:
+        self._most = most
+        self._running = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raises TallygateError when there is none."""
+        if self._running >= self._most:
+            told = f"this gateway makes {self._running} probes at the moment, its limit"
+            raise TallygateError("unavailable", told, retry_after_s=_FULL_WAIT_S)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+
 async def probe(guard: Guard, target: Target, tell: Callable[[Step], None] = lambda _: None) -> Probed:
     """Stops at the first step that fails; `tell` hears of each as it ends.
 
     Raises TallygateError invalid_request when the endpoint is no URL.
     """
-    endpoint = guard.check_url(target.base)
-    told = target.wire_format or told_wire_format(target.endpoint_url, endpoint.host)
+    endpoint, told = guard.check_url(target.base), target.told
     walk = Walk(tell)
-    failed_before = Probed((), told or "openai", told is None)
+    failed_before = Probed((), target.spoken, told is None)
     try:
         await connect(guard, endpoint, target.subject, walk)
     except StepFailedError:

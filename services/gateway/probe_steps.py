@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -11,35 +11,17 @@ import orjson
 from services.gateway.endpoint_listing import Listing, read_listing
 from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import UpstreamError, classify
+from shared.errors.failures import setup_tips
 from shared.errors.redact import redact
 from shared.registry import WireFormat
 
 StepName = Literal["dns", "tcp", "tls", "auth", "model", "answer"]
 
 _ANTHROPIC_VERSION = "2023-06-01"
-_ANTHROPIC_HOSTS = ("api.anthropic.com",)
+_OF_ANTHROPIC = re.compile(r"https?://api\.anthropic\.com(?=[:/]|$)", re.IGNORECASE)
 _PATHS: dict[WireFormat, str] = {"openai": "/chat/completions", "anthropic": "/messages"}
 # A key may be allowed to complete and not to list: OpenAI's restricted keys say so with a 403.
 _ONLY_LISTING_DENIED = re.compile(r"missing scopes?|api\.model\.read", re.IGNORECASE)
-
-# A model that is not stored yet has no PATCH and no test: what to do is to send other values.
-_TIPS: dict[ErrorType, tuple[str, ...]] = {
-    "authentication_failed": ("Give a key that the endpoint accepts (api_key), then set the model up again.",),
-    "permission_denied": (
-        "Give the key access to the model in the provider's console, or give another key (api_key).",
-    ),
-    "model_not_found": (
-        "Set config.model to a name that the endpoint lists; see them with POST /api/models/probe.",
-    ),
-    "endpoint_not_found": (
-        "Check endpoint_url: it usually ends in /v1.",
-        "Check the provider: openai-compatible and anthropic-compatible use different paths.",
-    ),
-    "endpoint_unreachable": ("Check that the server at {host} is running and reachable from here.",),
-    "connect_timeout": ("Check firewalls and routes to {host}.",),
-    "key_unreadable": ("Give gateway and router the same TALLYGATE_KEYS, and set the model up again.",),
-}  # fmt: skip
-_OF_A_STORED_MODEL = re.compile(r"/api/models/custom|tallygate models (?:test|show)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +75,11 @@ def listing_request(
     return f"{base}/models", {**headers, **({"authorization": f"Bearer {api_key}"} if api_key else {})}
 
 
-def without_path(endpoint_url: str) -> str:
-    """The base URL when it is not known yet which of the two paths may be at its end."""
-    trimmed = endpoint_url.strip().rstrip("/")
-    for path in _PATHS.values():
-        trimmed = trimmed.removesuffix(path)
-    return trimmed.rstrip("/")
-
-
-def told_wire_format(endpoint_url: str, host: str) -> WireFormat | None:
-    """What the URL itself gives away."""
-    if host in _ANTHROPIC_HOSTS:
-        return "anthropic"
+def told_wire_format(endpoint_url: str) -> WireFormat | None:
+    """What the URL itself gives away; its path comes before its host, which may speak both."""
     ends = endpoint_url.strip().rstrip("/")
-    return next((wire for wire, path in _PATHS.items() if ends.endswith(path)), None)
+    by_path: Iterator[WireFormat] = (wire for wire, path in _PATHS.items() if ends.endswith(path))
+    return next(by_path, "anthropic" if _OF_ANTHROPIC.match(ends) else None)
 
 
 def spoken_wire_format(asked: Sequence[Asked]) -> WireFormat | None:
@@ -167,15 +140,7 @@ def failed(error_type: ErrorType, detail: str, subject: Subject, **more: Any) ->
 
 def worded(told: Failure, subject: Subject) -> Failure:
     """With tips for what is not stored, when it is not."""
-    return told if subject.model else told.model_copy(update={"tips": tips_before_stored(told, subject.host)})
-
-
-def tips_before_stored(told: Failure, host: str) -> tuple[str, ...]:
-    """A model that is gone again cannot be changed or tested."""
-    if told.error_type in _TIPS:
-        return tuple(tip.replace("{host}", host) for tip in _TIPS[told.error_type])
-    kept = tuple(tip for tip in told.tips if not _OF_A_STORED_MODEL.search(tip))
-    return kept or ("Nothing was stored: set the model up again with what has to change.",)
+    return told if subject.model else told.model_copy(update={"tips": setup_tips(told.error_type, subject.host)})
 
 
 def _problem(told: Failure) -> dict[str, Any]:

@@ -5,17 +5,10 @@ from typing import Any
 
 from services.gateway.sealed_places import Key, Place, Resealed, SealedRow
 from shared.db.pool import Connection, Pool
-from shared.registry.store import REGISTRY_CHANNEL
+from shared.registry.store import tell_registries
 
 _BATCH_ROWS = 200
 _BATCH_BYTES = 8_000_000  # messages can be large: a batch is in memory as a whole
-
-_REGISTRIES_CHANGED = """
-WITH changed AS (
-    UPDATE gateway.tenants SET registry_version = registry_version + 1 WHERE tenant_id = ANY($1::text[])
-    RETURNING tenant_id)
-SELECT pg_notify($2, tenant_id) FROM changed
-"""
 
 
 class RotationStore:
@@ -49,8 +42,7 @@ class RotationStore:
             done = {_key(row) for row in await connection.fetch(_compare_and_swap(place), *columns, old, new)}
             check(await _rows_at(connection, place, list(done)))
             if place.in_registry:
-                tenants = sorted({one.tenant_id for one in wanted if one.key in done})
-                await connection.execute(_REGISTRIES_CHANGED, tenants, REGISTRY_CHANNEL)
+                await tell_registries(connection, sorted({one.tenant_id for one in wanted if one.key in done}))
             return done
 
 

@@ -1,36 +1,29 @@
 """What callers may send. `/v1` bodies let unknown fields through to the model; `/api` bodies refuse them."""
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.access import SCOPES, Scope
 from shared.events.envelope import TenantId
 from shared.policies import Policy
-from shared.registry import Capabilities, Price
+from shared.registry.definition import (
+    NAME_PATTERN,
+    EndpointUrl,
+    HeaderName,
+    HeaderValue,
+    ModelFields,
+    ModelId,
+    Protocol,
+    Secret,
+    Text,
+)
+from shared.registry.terms import Places, RatePerS
 
-_RESERVED_IDS = {"monitoring", "auto"}  # a path, and a word with a meaning
-
-
-def _not_reserved(model_id: str) -> str:
-    if model_id in _RESERVED_IDS:
-        raise ValueError(f"{model_id!r} is reserved; choose another id")
-    return model_id
-
-
-# PostgreSQL cannot store NUL in text.
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2000)]
-ModelId = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100),
-    AfterValidator(_not_reserved),
-]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length=100)]
-Secret = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=4096)]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=100)]
-HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$", max_length=4096)]
 ModelPattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$", max_length=256)]
-PlanId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+PlanId = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 JsonObject = dict[str, Any]
 _MOST = 10**15
 
@@ -97,64 +90,47 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
-class _ModelFields(_Strict):
-    """What create and change have in common."""
+class _ModelBody(ModelFields):
+    """What create, change and setup have in common. api_key and headers: None is none."""
 
-    model_name: Text | None = None
     api_key: Secret | None = None
-    headers: dict[HeaderName, HeaderValue] = {}
-    config: JsonObject = {}
-    capabilities: Capabilities = Capabilities()
-    context_window: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    max_concurrency: int | None = Field(default=None, ge=1, le=100_000)
-    price: Price | None = None
-    timeout_s: float | None = Field(default=None, gt=0, le=3600)
-    weight: int | None = Field(default=None, ge=0, le=1_000_000)
-    description: Text = ""
-    is_active: bool = True
-
-    @field_validator("config")
-    @classmethod
-    def _can_be_stored(cls, config: JsonObject) -> JsonObject:
-        model = config.get("model")
-        if model is not None and not (isinstance(model, str) and model):
-            raise ValueError("config.model must be the model's name at the endpoint")
-        if "\x00" in repr_text(config):
-            raise ValueError("config must not contain NUL characters")
-        return config
+    headers: dict[HeaderName, HeaderValue] | None = None
 
 
-class CustomModelCreate(_ModelFields):
+class CustomModelCreate(_ModelBody):
     """POST /api/models/custom (DESIGN §13)."""
 
     model_id: ModelId
-    endpoint_url: Annotated[str, StringConstraints(max_length=2000)]
-    provider: Literal["openai-compatible", "anthropic-compatible"]
+    endpoint_url: EndpointUrl
+    provider: Protocol
 
 
-class CustomModelChange(_ModelFields):
+class CustomModelChange(_ModelBody):
     """PATCH: only what is sent is changed; api_key null removes the key."""
 
-    endpoint_url: Annotated[str, StringConstraints(max_length=2000)] | None = None
-    provider: Literal["openai-compatible", "anthropic-compatible"] | None = None
+    endpoint_url: EndpointUrl | None = None
+    provider: Protocol | None = None
 
 
 class ModelProbe(_Strict):
     """POST /api/models/probe. `provider` is found out when it is left out; `model` is a name at the endpoint."""
 
-    endpoint_url: Annotated[str, StringConstraints(max_length=2000)]
-    provider: Literal["openai-compatible", "anthropic-compatible"] | None = None
+    endpoint_url: EndpointUrl
+    provider: Protocol | None = None
     api_key: Secret | None = None
-    headers: dict[HeaderName, HeaderValue] = {}
+    headers: dict[HeaderName, HeaderValue] | None = None
     model: Text | None = None
 
 
-class ModelSetup(_ModelFields):
-    """POST /api/models/setup: as CustomModelCreate, but `provider` is found out when it is left out."""
+class ModelSetup(_ModelBody):
+    """POST /api/models/setup: as CustomModelCreate, but `provider` is found out when it is left out.
+
+    So are context_window and price; null leaves them empty.
+    """
 
     model_id: ModelId
-    endpoint_url: Annotated[str, StringConstraints(max_length=2000)]
-    provider: Literal["openai-compatible", "anthropic-compatible"] | None = None
+    endpoint_url: EndpointUrl
+    provider: Protocol | None = None
 
 
 class ModelTest(_Strict):
@@ -212,7 +188,7 @@ class FeatureBody(_Strict):
     featureRequest: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]  # noqa: N815
     model: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=256)] | None = None
     policy: Policy | None = None
-    generator: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "llm"
+    generator: Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)] = "llm"
     constraints: FeatureConstraints = FeatureConstraints()
     deadline_s: float | None = Field(default=None, gt=0, le=86_400)
     wait: bool = False
@@ -247,9 +223,9 @@ class PlanTerms(_Strict):
     usd_per_month: float | None = Field(default=None, ge=0)
     tokens_per_day: int | None = Field(default=None, ge=0, le=_MOST)
     tokens_per_month: int | None = Field(default=None, ge=0, le=_MOST)
-    rate_per_s: float | None = Field(default=None, ge=0)
-    burst: int | None = Field(default=None, ge=0, le=_MOST)
-    max_in_flight: int | None = Field(default=None, ge=0, le=_MOST)
+    rate_per_s: RatePerS | None = None
+    burst: Places | None = None
+    max_in_flight: Places | None = None
 
 
 class PlanPath(_Strict):
@@ -259,22 +235,14 @@ class PlanPath(_Strict):
 
 
 class ChangesQuery(_Strict):
-    """GET /api/changes?tenant=...&limit=...; `*` is all tenants."""
+    """GET /api/changes?tenant=...&limit=...&before=...; `*` is all tenants, `before` the `next` of the last answer."""
 
     tenant: Annotated[str, StringConstraints(max_length=64)] | None = None
     limit: int = Field(default=100, ge=1, le=1000)
+    before: UUID | None = None
 
 
 class TenantTerms(PlanTerms):
     """PATCH /api/tenants/{id}: only what is sent is changed; null takes a term back to the plan's."""
 
     plan: PlanId | None = None
-
-
-def repr_text(value: object) -> str:
-    """All strings of a JSON value, joined: for checks on what they contain."""
-    if isinstance(value, dict):
-        return "".join(repr_text(key) + repr_text(item) for key, item in value.items())
-    if isinstance(value, list):
-        return "".join(map(repr_text, value))
-    return value if isinstance(value, str) else ""

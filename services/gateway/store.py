@@ -14,7 +14,7 @@ from services.gateway.changes import Change, record
 from services.gateway.idempotency import IdempotencyKey
 from shared.access.store import KEYS_CHANNEL
 from shared.db.pool import Connection, Pool
-from shared.registry.store import REGISTRY_CHANNEL
+from shared.registry.store import tell_registries
 
 _NEW_TENANT = "INSERT INTO gateway.tenants (tenant_id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
@@ -239,7 +239,7 @@ class GatewayStore:
             row = (tenant_id, *model._replace(is_active=False), now, until)
             made = await connection.execute(_NEW_DRAFT, *row) == "INSERT 0 1"
             if made:
-                await _tell_registries(connection, tenant_id)
+                await tell_registries(connection, [tenant_id])
             return made
 
     async def keep_draft(self, model_id: str, until: datetime, is_active: bool, change: Change, now: datetime) -> bool:
@@ -260,7 +260,7 @@ class GatewayStore:
                 tenant_id, model_id, until,
             )  # fmt: skip
             if status == "DELETE 1":
-                await _tell_registries(connection, tenant_id)
+                await tell_registries(connection, [tenant_id])
 
     async def forget_drafts(self, now: datetime) -> int:
         """Those whose setup died: how many were deleted."""
@@ -268,8 +268,7 @@ class GatewayStore:
             tenants = await connection.fetch(
                 "DELETE FROM gateway.custom_models WHERE draft_until < $1 RETURNING tenant_id", now
             )
-            for tenant_id in sorted({row["tenant_id"] for row in tenants}):
-                await _tell_registries(connection, tenant_id)
+            await tell_registries(connection, sorted({row["tenant_id"] for row in tenants}))
             return len(tenants)
 
     # Chat history
@@ -304,13 +303,17 @@ class GatewayStore:
             status = await self._pool.execute(_NEW_IDEMPOTENCY_KEY, *key, inference_id, now)
             if status == "INSERT 0 1":
                 return KnownKey(inference_id, key.body_sha256, published=False)
-            row = await self._pool.fetchrow(
-                "SELECT inference_id, body_sha256, published_at IS NOT NULL FROM gateway.idempotency_keys "
-                "WHERE tenant_id = $1 AND route = $2 AND key = $3",
-                *key[:3],
-            )
-            if row is not None:  # otherwise it was forgotten in between
-                return KnownKey(*row)
+            if (known := await self.known_key(key)) is not None:  # otherwise it was forgotten in between
+                return known
+
+    async def known_key(self, key: IdempotencyKey) -> KnownKey | None:
+        """What it stands for."""
+        row = await self._pool.fetchrow(
+            "SELECT inference_id, body_sha256, published_at IS NOT NULL FROM gateway.idempotency_keys "
+            "WHERE tenant_id = $1 AND route = $2 AND key = $3",
+            *key[:3],
+        )
+        return KnownKey(*row) if row is not None else None
 
     async def take_over(self, key: IdempotencyKey, now: datetime, older_than: datetime) -> bool:
         """True for the one who may publish what somebody else set out to publish, and has not."""
@@ -346,13 +349,6 @@ class GatewayStore:
 
 async def _registry_changed(connection: Connection, change: Change) -> bool:
     """Tells every router and gateway, and puts it on record."""
-    await _tell_registries(connection, change.tenant_id)
+    await tell_registries(connection, [change.tenant_id])
     await record(connection, change)
     return True
-
-
-async def _tell_registries(connection: Connection, tenant_id: str) -> None:
-    await connection.execute(
-        "UPDATE gateway.tenants SET registry_version = registry_version + 1 WHERE tenant_id = $1", tenant_id
-    )
-    await connection.execute("SELECT pg_notify($1, $2)", REGISTRY_CHANNEL, tenant_id)

@@ -1,13 +1,15 @@
 """All SQL on tenants: their terms and plans, their keys of providers, and the record of changes."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from services.gateway.changes import Change, record
 from shared.db.pool import Connection, Pool
-from shared.registry.store import REGISTRY_CHANNEL
+from shared.registry.store import tell_registries
 
 _TENANTS = """
 SELECT t.tenant_id, t.plan_id, t.terms AS own_terms, coalesce(p.terms, '{}') || t.terms AS terms, t.created_at,
@@ -30,17 +32,17 @@ VALUES ($1, $2, $3, $4, $4)
 ON CONFLICT (tenant_id, provider) DO UPDATE SET sealed_api_key = excluded.sealed_api_key, updated_at = $4
 """
 
-_CHANGED = """
-WITH changed AS (
-    UPDATE gateway.tenants SET registry_version = registry_version + 1
-    WHERE tenant_id = $2 OR plan_id = $3 RETURNING tenant_id)
-SELECT pg_notify($1, tenant_id) FROM changed
+# Merged where it is stored: of two changes at once none is lost.
+_CHANGE_TERMS = """
+UPDATE gateway.tenants
+SET plan_id = CASE WHEN $2 THEN $3 ELSE plan_id END, terms = jsonb_strip_nulls(terms || $4)
+WHERE tenant_id = $1 RETURNING plan_id, terms
 """
 
 _CHANGES = """
 SELECT change_id, tenant_id, key_id, action, subject, details, changed_at FROM gateway.changes
-WHERE $1::text IS NULL OR tenant_id = $1
-ORDER BY change_id DESC LIMIT $2
+WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::uuid IS NULL OR change_id < $2)
+ORDER BY change_id DESC LIMIT $3
 """
 
 
@@ -54,14 +56,18 @@ class TenantStore:
     async def tenant(self, tenant_id: str) -> asyncpg.Record | None:
         return await self._pool.fetchrow(_TENANTS, tenant_id)
 
-    async def set_terms(self, tenant_id: str, plan_id: str | None, terms: dict[str, Any], change: Change) -> bool:
-        """False when there is no such tenant. Raises asyncpg.ForeignKeyViolationError for an unknown plan."""
+    async def change_terms(
+        self, tenant_id: str, sent: Mapping[str, Any], change: Callable[[asyncpg.Record], Change]
+    ) -> None:
+        """Only what was sent is changed; None takes a term away. `change`: what to put on record, given the new row.
+
+        Raises asyncpg.ForeignKeyViolationError for an unknown plan.
+        """
+        terms = {name: value for name, value in sent.items() if name != "plan"}
         async with self._pool.acquire() as connection, connection.transaction():
-            status = await connection.execute(
-                "UPDATE gateway.tenants SET plan_id = $2, terms = $3 WHERE tenant_id = $1", tenant_id, plan_id, terms
-            )
-            await _changed(connection, change, tenant_id=tenant_id)
-            return bool(status == "UPDATE 1")
+            row = await connection.fetchrow(_CHANGE_TERMS, tenant_id, "plan" in sent, sent.get("plan"), terms)
+            if row is not None:
+                await _changed(connection, change(row), [tenant_id])
 
     async def plans(self) -> list[asyncpg.Record]:
         return await self._pool.fetch("SELECT plan_id, terms, updated_at FROM gateway.plans ORDER BY plan_id")
@@ -69,7 +75,8 @@ class TenantStore:
     async def put_plan(self, plan_id: str, terms: dict[str, Any], change: Change, now: datetime) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_PUT_PLAN, plan_id, terms, now)
-            await _changed(connection, change, plan_id=plan_id)
+            rows = await connection.fetch("SELECT tenant_id FROM gateway.tenants WHERE plan_id = $1", plan_id)
+            await _changed(connection, change, [row["tenant_id"] for row in rows])
 
     async def remove_plan(self, plan_id: str, change: Change) -> bool:
         """Raises asyncpg.ForeignKeyViolationError while tenants have it."""
@@ -88,7 +95,7 @@ class TenantStore:
     async def put_provider_key(self, tenant_id: str, provider: str, sealed: str, change: Change, now: datetime) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_PUT_PROVIDER_KEY, tenant_id, provider, sealed, now)
-            await _changed(connection, change, tenant_id=tenant_id)
+            await _changed(connection, change, [tenant_id])
 
     async def remove_provider_key(self, tenant_id: str, provider: str, change: Change) -> bool:
         async with self._pool.acquire() as connection, connection.transaction():
@@ -96,17 +103,15 @@ class TenantStore:
                 "DELETE FROM gateway.provider_keys WHERE tenant_id = $1 AND provider = $2", tenant_id, provider
             )
             if status == "DELETE 1":
-                await _changed(connection, change, tenant_id=tenant_id)
+                await _changed(connection, change, [tenant_id])
             return bool(status == "DELETE 1")
 
-    async def changes(self, tenant_id: str | None, limit: int) -> list[asyncpg.Record]:
-        """Newest first."""
-        return await self._pool.fetch(_CHANGES, tenant_id, limit)
+    async def changes(self, tenant_id: str | None, before: UUID | None, limit: int) -> list[asyncpg.Record]:
+        """Newest first, those that are older than the change `before`."""
+        return await self._pool.fetch(_CHANGES, tenant_id, before, limit)
 
 
-async def _changed(
-    connection: Connection, change: Change, *, tenant_id: str | None = None, plan_id: str | None = None
-) -> None:
+async def _changed(connection: Connection, change: Change, tenant_ids: list[str]) -> None:
     """Tells every router and gateway, and puts it on record."""
-    await connection.execute(_CHANGED, REGISTRY_CHANNEL, tenant_id, plan_id)
+    await tell_registries(connection, tenant_ids)
     await record(connection, change)

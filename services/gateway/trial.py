@@ -1,6 +1,7 @@
 """One real completion by one model, active or not, on record like every other; and the probe of its endpoint."""
 
 import time
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -15,8 +16,6 @@ from services.gateway.probe_steps import Step, failed_step
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import RoutingOptions
-
-_MAX_TOKENS = 16
 
 
 class Trial(NamedTuple):
@@ -58,11 +57,17 @@ class Question(NamedTuple):
     sent: bytes
 
 
+def let_in(gateway: Gateway, question: Question) -> AbstractContextManager[None]:
+    """One place for all that a trial does, its probe included. Raises TallygateError when there is none."""
+    return gateway.let_in(question.caller, _admitted(gateway, question))
+
+
 async def ask(gateway: Gateway, question: Question, steps: tuple[Step, ...]) -> Trial:
-    """Raises TrialFailedError with `steps` and the failed answer."""
+    """For who has been let in. Raises TrialFailedError with `steps` and the failed answer."""
+    admitted = _admitted(gateway, question)
     started = time.monotonic()
     try:
-        answer = await gateway.complete(question.request, question.caller, _admitted(gateway, question), question.sent)
+        answer = await gateway.complete_within(question.request, question.caller, admitted, question.sent)
     except TallygateError as error:
         step = failed_step("answer", error.failure, time.monotonic() - started)
         raise TrialFailedError(error, (*steps, step)) from None
@@ -72,10 +77,10 @@ async def ask(gateway: Gateway, question: Question, steps: tuple[Step, ...]) -> 
 
 
 def _admitted(gateway: Gateway, question: Question) -> Admitted:
+    """Without a limit to the answer: some models refuse a low one, others think it away before the first word."""
     now = datetime.now(UTC)
-    messages = [{"role": "user", "content": question.message}]
     return Admitted(
-        body=orjson.dumps({"messages": messages, "max_tokens": _MAX_TOKENS}),
+        body=orjson.dumps({"messages": [{"role": "user", "content": question.message}]}),
         model=question.model,
         accepted_at=now,
         deadline_at=now + timedelta(seconds=gateway.settings.default_deadline_s),

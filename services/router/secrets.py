@@ -6,6 +6,7 @@ import orjson
 
 from shared.crypto import KeyRing, open_sealed
 from shared.registry import Model
+from shared.registry.headers import sendable
 from shared.registry.secrets import api_key_context, headers_context
 
 
@@ -37,4 +38,4 @@ def _headers(ring: KeyRing, model: Model) -> dict[str, str]:
     if model.sealed_headers is None:
         return {}
     headers: dict[str, str] = orjson.loads(open_sealed(ring, headers_context(model), model.sealed_headers))
-    return {name.lower(): value for name, value in headers.items()}
+    return sendable(headers)

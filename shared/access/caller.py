@@ -25,12 +25,13 @@ class Caller:
     def is_admin(self) -> bool:
         return "admin" in self.scopes
 
-    def require(self, scope: Scope) -> None:
-        if scope not in self.scopes and "admin" not in self.scopes:
+    def require(self, *scopes: Scope) -> None:
+        """Any of them will do."""
+        if not self.is_admin and self.scopes.isdisjoint(scopes):
             raise TallygateError(
                 "permission_denied",
-                f"key {self.key_id} has the scopes {', '.join(sorted(self.scopes))}; this needs {scope}",
+                f"key {self.key_id} has the scopes {', '.join(sorted(self.scopes))}; this needs {' or '.join(scopes)}",
                 http_status=403,
                 title="Your API key may not do this",
-                tips=(f"Make a key that may: tallygate keys create --tenant {self.tenant_id} --scope {scope}",),
+                tips=(f"Make a key that may: tallygate keys create --tenant {self.tenant_id} --scope {scopes[0]}",),
             )

@@ -54,6 +54,7 @@ class Kind:
     retryable: the same candidate may succeed when tried again.
     fallback: another candidate may succeed.
     provider_tips: what to do when the model is a provider's, where that is not what to do about one's own.
+    setup_tips: what to do while a model is being set up, when there is none yet that could be changed or tested.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Kind:
     retryable: bool = False
     fallback: bool = True
     provider_tips: tuple[str, ...] | None = None
+    setup_tips: tuple[str, ...] | None = None
 
 
 CATALOGUE: dict[ErrorType, Kind] = {
@@ -76,6 +78,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Store your own key: tallygate providers set-key {provider} (PUT /api/providers/{provider}/key).",
             "The deployment's own key is an operator's to change, in TALLYGATE_PROVIDERS.",
         ),
+        setup_tips=("Give a key that the endpoint accepts (api_key), then set the model up again.",),
     ),
     "permission_denied": Kind(
         "The model's API key may not use this model",
@@ -88,6 +91,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Give the key access to the model in the provider's console.",
             "Or store another key of your own: tallygate providers set-key {provider}",
         ),
+        setup_tips=("Give the key access to the model in the provider's console, or give another key (api_key).",),
     ),
     "model_not_found": Kind(
         "The model does not exist",
@@ -100,6 +104,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "List what you can use here: tallygate models list",
             "The provider may have withdrawn the model; its name is an operator's to change, in TALLYGATE_PROVIDERS.",
         ),
+        setup_tips=("Set config.model to a name that the endpoint lists; see them with POST /api/models/probe.",),
     ),
     "endpoint_not_found": Kind(
         "The endpoint has no such path",
@@ -109,6 +114,10 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Check the provider setting: openai-compatible and anthropic-compatible use different paths.",
         ),
         provider_tips=("An operator can correct base_url and wire_format of {provider} in TALLYGATE_PROVIDERS.",),
+        setup_tips=(
+            "Check endpoint_url: it usually ends in /v1.",
+            "Check the provider: openai-compatible and anthropic-compatible use different paths.",
+        ),
     ),
     "endpoint_unreachable": Kind(
         "No connection to the endpoint could be made",
@@ -119,6 +128,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
         ),
         provider_tips=("Check that {host} is reachable from the router, and the provider's status page.",),
         retryable=True,
+        setup_tips=("Check that the server at {host} is running and reachable from gateway and router.",),
     ),
     "tls_failed": Kind(
         "The TLS connection to the endpoint failed",
@@ -136,6 +146,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
         "The endpoint did not accept a connection in time",
         504,
         ("Check firewalls and routes between the router and {host}.",),
+        setup_tips=("Check firewalls and routes between gateway, router and {host}.",),
         retryable=True,
     ),
     "read_timeout": Kind(
@@ -149,6 +160,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Lower max_tokens, or choose a faster model.",
             "An operator can raise timeout_s of {provider} in TALLYGATE_PROVIDERS.",
         ),
+        setup_tips=("Set the model up again with a longer timeout_s if it is slow by nature, or choose a faster one.",),
     ),
     "rate_limited": Kind(
         "The endpoint is limiting the rate of requests",
@@ -162,6 +174,9 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Wait for the time in Retry-After, or raise the rate limit at the provider.",
             "A key of your own has limits of its own: tallygate providers set-key {provider}",
         ),
+        setup_tips=(
+            "Wait for the time in Retry-After, or raise the rate limit at the provider, then set the model up again.",
+        ),
     ),
     "quota_exceeded": Kind(
         "The account at the provider has no quota or credit left",
@@ -171,6 +186,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Check plan and billing of the account that the key for {provider} belongs to.",
             "Or store another key of your own: tallygate providers set-key {provider}",
         ),
+        setup_tips=("Check plan and billing of the account that the key belongs to.",),
     ),
     "context_length_exceeded": Kind(
         "The request is longer than the model's context window",
@@ -183,6 +199,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Shorten the messages or lower max_tokens, or choose a model with a larger context window.",
             "An operator can set context_windows of {provider} in TALLYGATE_PROVIDERS, so that it is known beforehand.",
         ),
+        setup_tips=("Choose a model with a larger context window: even a short question is too long for this one.",),
     ),
     "content_filtered": Kind(
         "The provider's content filter refused the request",
@@ -217,6 +234,10 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Check the provider setting of {model}: openai-compatible or anthropic-compatible.",
         ),
         provider_tips=("An operator can correct base_url and wire_format of {provider} in TALLYGATE_PROVIDERS.",),
+        setup_tips=(
+            "Check that endpoint_url leads to a model server and not to a web page or proxy.",
+            "Check the provider: openai-compatible or anthropic-compatible.",
+        ),
     ),
     "stream_broken": Kind(
         "The answer broke off before it was complete",
@@ -236,6 +257,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Give the services the key that sealed it (TALLYGATE_KEYS), then restart them.",
             "Or store your key again: tallygate providers set-key {provider}",
         ),
+        setup_tips=("Give gateway and router the same TALLYGATE_KEYS, and set the model up again.",),
     ),
     "endpoint_forbidden": Kind(
         "The endpoint's address is not allowed",
@@ -266,11 +288,13 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "If the endpoint can take more, raise max_concurrency: PATCH /api/models/custom/{name}",
         ),
         retryable=True,
+        setup_tips=("Set the model up again, with a higher max_concurrency if the endpoint can take more.",),
     ),
     "circuit_open": Kind(
         "The model is paused after repeated failures",
         503,
         ("It is probed automatically. See why it failed: tallygate monitor --model {model}",),
+        setup_tips=("Wait for the time in Retry-After, then set the model up again.",),
     ),
     "expired": Kind(
         "The deadline passed before there was an answer",

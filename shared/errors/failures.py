@@ -1,5 +1,6 @@
 """The one value that says what went wrong and what to do about it."""
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -67,6 +68,12 @@ def worded_tips(kind: Kind, model: str | None = None, host: str | None = None) -
     tips = kind.tips if provider == "custom" or kind.provider_tips is None else kind.provider_tips
     words = {"model": model, "name": name, "provider": provider, "host": host or "the endpoint"}
     return tuple(_fill(tip, words) for tip in tips)
+
+
+def setup_tips(error_type: ErrorType, host: str | None = None) -> tuple[str, ...]:
+    """What to do while a model is being set up: nothing is stored that could be changed or tested."""
+    kind = CATALOGUE[error_type]
+    return worded_tips(kind if kind.setup_tips is None else replace(kind, tips=kind.setup_tips), None, host)
 
 
 def _fill(tip: str, words: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ python -c "from shared.errors.page import errors_page; print(errors_page(), end=
 from collections.abc import Iterator
 
 from shared.errors.catalogue import CATALOGUE, ErrorType, Kind
-from shared.errors.failures import A_PROVIDER_MODEL, worded_tips
+from shared.errors.failures import A_PROVIDER_MODEL, setup_tips, worded_tips
 
 _HEAD = """\
 # Errors
@@ -56,6 +56,9 @@ def _lines(error_type: ErrorType, kind: Kind) -> Iterator[str]:
     if kind.provider_tips is not None:
         yield "\nWhen it is a provider's model:\n"
         yield from _listed(worded_tips(kind, A_PROVIDER_MODEL))
+    if kind.setup_tips is not None:
+        yield "\nWhile a model is being set up:\n"
+        yield from _listed(setup_tips(error_type))
 
 
 def _listed(tips: tuple[str, ...]) -> Iterator[str]:

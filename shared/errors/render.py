@@ -1,6 +1,7 @@
 """A Failure in the shape its reader understands: the OpenAI error object on /v1, problem+json elsewhere."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from shared.errors.catalogue import ErrorType
@@ -67,7 +68,7 @@ def problem(
 def headers(told: Failure) -> dict[str, str]:
     """`x-should-retry` is what the OpenAI and Anthropic SDKs obey before they look at the status."""
     out = {"x-should-retry": "true" if told.retryable else "false"}
-    if told.retry_after_s is not None:
+    if told.retry_after_s is not None and isfinite(told.retry_after_s):
         out["retry-after"] = str(max(1, round(told.retry_after_s)))
     return out
 

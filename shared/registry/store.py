@@ -1,12 +1,12 @@
-"""Reading the registry's tables, which the gateway owns and writes."""
+"""Reading the registry's tables, which the gateway owns and writes, and telling who has read them of a change."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from pydantic import ValidationError
 
-from shared.db.pool import Pool
+from shared.db.pool import Connection
 from shared.registry.models import CUSTOM_PREFIX, DEFAULT_TIMEOUT_S, Capabilities, Model
 from shared.registry.terms import Terms
 
@@ -25,6 +25,12 @@ WHERE $1::text IS NULL OR t.tenant_id = $1
 ORDER BY t.tenant_id, m.created_at, m.model_id
 """
 
+_CHANGED = """
+WITH changed AS (
+    UPDATE gateway.tenants SET registry_version = registry_version + 1 WHERE tenant_id = ANY($1::text[])
+    RETURNING tenant_id)
+SELECT pg_notify($2, tenant_id) FROM changed
+"""
 
 # Of a tenant whose terms cannot be read: nothing is spent that they might forbid.
 _CLOSED = Terms(provider_deny=("*",), usd_per_day=0)
@@ -43,8 +49,14 @@ class TenantRows(NamedTuple):
     readable: bool = True
 
 
+class Reader(Protocol):
+    """A pool, as far as it is read from."""
+
+    async def fetch(self, sql: str, /, *values: Any) -> Sequence[Any]: ...
+
+
 class RegistryStore:
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Reader) -> None:
         self._pool = pool
 
     async def tenant(self, tenant_id: str) -> TenantRows:
@@ -56,6 +68,11 @@ class RegistryStore:
         for row in await self._pool.fetch(_TENANTS, None):
             by_tenant.setdefault(row["tenant_id"], []).append(row)
         return {tenant: _tenant_rows(rows) for tenant, rows in by_tenant.items()}
+
+
+async def tell_registries(connection: Connection, tenant_ids: Sequence[str]) -> None:
+    """In the transaction that changes what these tenants can call: every router and gateway hears of it."""
+    await connection.execute(_CHANGED, tenant_ids, REGISTRY_CHANNEL)
 
 
 def _tenant_rows(rows: Sequence[Any]) -> TenantRows:

@@ -1,11 +1,34 @@
 """What a tenant may do: its plan, with its own terms before it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from shared.policies import Policy
+
+MIN_RATE_PER_S = 0.001
+
+Number = TypeVar("Number", int, float)
+
+
+def at_least(minimum: Number) -> Callable[[Number], Number]:
+    """0 would be read as "none at all" by one and as "no limit" by another, so it is neither."""
+
+    def checked(value: Number) -> Number:
+        if value < minimum:
+            raise ValueError(
+                f"must be at least {minimum}; to block a tenant, set usd_per_day to 0 or revoke its keys; "
+                "to go back to the deployment's limit, unset it"
+            )
+        return value
+
+    return checked
+
+
+RatePerS = Annotated[float, AfterValidator(at_least(MIN_RATE_PER_S)), Field(json_schema_extra={"minimum": 0.001})]
+Places = Annotated[int, AfterValidator(at_least(1)), Field(le=10**15, json_schema_extra={"minimum": 1})]
 
 
 class Terms(BaseModel):
@@ -28,6 +51,11 @@ class Terms(BaseModel):
     rate_per_s: float | None = Field(default=None, ge=0)
     burst: int | None = Field(default=None, ge=0)
     max_in_flight: int | None = Field(default=None, ge=0)
+
+    @field_validator("rate_per_s", "burst", "max_in_flight")
+    @classmethod
+    def _stored_before_there_was_a_minimum(cls, value: float | None) -> float | None:
+        return max(value, MIN_RATE_PER_S) if value else None
 
     def allows_provider_model(self, model_id: str) -> bool:
         return matches(self.provider_allow, model_id) and not matches(self.provider_deny, model_id)

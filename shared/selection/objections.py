@@ -1,8 +1,9 @@
 """Pure: why a model cannot serve a request. The first objection that holds is told."""
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from shared.errors import ErrorType
+from shared.errors import ErrorType, Failure, failure
 from shared.policies import Policy
 from shared.registry import Model, Terms
 from shared.registry.terms import matches
@@ -10,38 +11,86 @@ from shared.selection.needs import Needs
 
 
 class Objection(NamedTuple):
-    """error_type: what the caller is told when nothing else is left."""
+    """error_type: what the caller is told when nothing else is left. tips: what helps, where the type's do not."""
 
     error_type: ErrorType
     reason: str
+    tips: tuple[str, ...] = ()
+
+
+UNKNOWN = Objection(
+    "model_not_found",
+    "there is no such model here",
+    ("List what you can use: tallygate models list (GET /v1/models)",),
+)
+
+# Types that models cause too are worded for what they mean here: the caller's own request.
+_OWN_STATUS: Mapping[ErrorType, int] = {"permission_denied": 403, "model_not_found": 404}
+_OWN_TITLE: Mapping[ErrorType, str] = {"permission_denied": "Your API key may not use this model"}
 
 
 def objection(needs: Needs, model: Model, terms: Terms, policy: Policy, chosen: int) -> Objection | None:
     """`chosen`: how many candidates stand before this model."""
+    tested = needs.options.allow_inactive and model.id == needs.reference
     return (
-        _not_permitted(needs, model, terms)
-        or _not_ready(needs, model)
+        standing_objection(model, terms, needs.options.allowed_models, tested=tested)
         or _not_wanted(needs, model, policy, chosen)
         or _not_able(needs, model)
     )
 
 
-def _not_permitted(needs: Needs, model: Model, terms: Terms) -> Objection | None:
-    allowed = needs.options.allowed_models
+def standing_objection(
+    model: Model, terms: Terms, allowed: Iterable[str] | None, *, tested: bool = False
+) -> Objection | None:
+    """Why a model serves no request at all of a key, whatever is asked.
+
+    allowed: patterns of the models that the key may use; None for all. tested: by a request that is the model's test,
+    which calls it active or not.
+    """
+    if model.is_draft and not tested:
+        return UNKNOWN
     if allowed is not None and not matches(allowed, model.id):
-        return Objection("permission_denied", "the API key may not use it")
+        return _not_for_this_key(allowed)
     if not model.is_custom and not terms.allows_provider_model(model.id):
-        return Objection("provider_not_allowed", "the tenant's plan does not allow it")
-    return None
-
-
-def _not_ready(needs: Needs, model: Model) -> Objection | None:
-    named = model.id == needs.reference
-    if not model.is_active and not (named and needs.options.allow_inactive):
-        return Objection("no_model_available", "not active")
+        tips = ("Use one of your own models, or ask your operator to allow the provider.",)
+        return Objection("provider_not_allowed", "the tenant's plan does not allow it", tips)
+    if not model.is_active and not tested:
+        tips = (f"Activate it: tallygate models activate {model.id}",)
+        return Objection("no_model_available", "not active", tips)
     if model.lacks_key:
-        return Objection("no_model_available", f"no key of {model.provider_name} is stored")
+        provider = model.provider_name
+        tips = (f"Store one: tallygate providers set-key {provider} (PUT /api/providers/{provider}/key)",)
+        return Objection("no_model_available", f"no key of {provider} is stored", tips)
     return None
+
+
+def why_none(objections: Mapping[str, Objection], reference: str | None) -> Failure:
+    """What to tell a caller whom no model can serve: of the model that was named, or on what all models agree."""
+    passed = "; ".join(f"{model}: {one.reason}" for model, one in objections.items())
+    detail = passed or "no model is registered and no provider is configured"
+    named = objections.get(reference or "")
+    told = named or _agreed(objections.values())
+    return failure(
+        told.error_type,
+        detail,
+        model=reference,
+        http_status=_OWN_STATUS.get(told.error_type),
+        title=_OWN_TITLE.get(told.error_type),
+        tips=told.tips or None,
+    )
+
+
+def _agreed(objections: Iterable[Objection]) -> Objection:
+    types, tips = {one.error_type for one in objections}, {one.tips for one in objections}
+    return Objection(types.pop() if len(types) == 1 else "no_model_available", "", tips.pop() if len(tips) == 1 else ())
+
+
+def _not_for_this_key(allowed: Iterable[str]) -> Objection:
+    tips = (
+        f"This key may use: {', '.join(allowed) or 'no model'}",
+        "Use another key, or ask your operator for one that may: tallygate keys create --model <pattern>",
+    )
+    return Objection("permission_denied", "the API key may not use it", tips)
 
 
 def _not_wanted(needs: Needs, model: Model, policy: Policy, chosen: int) -> Objection | None:

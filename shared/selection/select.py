@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from shared.errors import ErrorType, Failure, failure
+from shared.errors import Failure
 from shared.events import CandidateConsidered, ModelHealthChanged
 from shared.policies import Policy
 from shared.registry import Model, TenantModels
 from shared.selection.needs import Needs
-from shared.selection.objections import Objection, objection
+from shared.selection.objections import UNKNOWN, Objection, objection, why_none
 from shared.selection.ordering import Ranked, ranked
 
 
@@ -28,10 +28,7 @@ class Selection:
 
     def why_none(self, needs: Needs) -> Failure:
         """What to tell a caller for whom there is no candidate."""
-        named = self.objections.get(needs.reference or "")
-        passed = "; ".join(f"{one.model}: {one.reason}" for one in self.considered if not one.chosen)
-        detail = passed or "no model is registered and no provider is configured"
-        return _worded(_error_type(named, self.objections.values()), detail, needs)
+        return why_none(self.objections, needs.reference)
 
 
 def select(needs: Needs, models: TenantModels, health: Mapping[str, ModelHealthChanged] | None = None) -> Selection:
@@ -61,34 +58,12 @@ def _account(needs: Needs, order: Iterable[Ranked], models: TenantModels, policy
 
 
 def _is_seen(needs: Needs, model: Model) -> bool:
-    """A model that is being set up is there for its own test only."""
+    """A model that is being set up is nobody's business unless it is named; then it is objected to, or tested."""
     return not model.is_draft or model.id == needs.reference
-
-
-def _error_type(named: Objection | None, objections: Iterable[Objection]) -> ErrorType:
-    """That of the model that was named; for auto the one on which all agree."""
-    if named is not None:
-        return named.error_type
-    types = {one.error_type for one in objections}
-    return types.pop() if len(types) == 1 else "no_model_available"
 
 
 def _with_unknown(selection: Selection, reference: str) -> Selection:
     """A request that came over Kafka may name what was never registered, or is not any more."""
-    unknown = Objection("model_not_found", "there is no such model here")
-    told = CandidateConsidered(model=reference, reason=unknown.reason, chosen=False)
-    objections = {reference: unknown, **selection.objections}
+    told = CandidateConsidered(model=reference, reason=UNKNOWN.reason, chosen=False)
+    objections = {reference: UNKNOWN, **selection.objections}
     return Selection(selection.candidates, (told, *selection.considered), objections)
-
-
-def _worded(error_type: ErrorType, detail: str, needs: Needs) -> Failure:
-    """Types that models cause too are worded for what they mean here: the caller's own request."""
-    match error_type:
-        case "permission_denied":
-            tips = ("Use a key that may use the model; see which models a key may use: tallygate keys list",)
-            return failure(error_type, detail, http_status=403, title="Your API key may not use this model", tips=tips)
-        case "model_not_found":
-            tips = ("List what you can use: tallygate models list (GET /v1/models)",)
-            return failure(error_type, detail, http_status=404, tips=tips)
-        case _:
-            return failure(error_type, detail, model=needs.reference)

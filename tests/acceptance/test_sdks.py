@@ -31,6 +31,32 @@ async def test_the_models_can_be_listed(stack: Live, tenant: Api, client: openai
     assert [one.id async for one in client.models.list()] == [model]
 
 
+async def test_one_model_can_be_retrieved(stack: Live, tenant: Api, client: openai.AsyncOpenAI) -> None:
+    model = await tenant.add_model("good", stack.model_server_url, context_window=8192)
+
+    found = await client.models.retrieve(model)
+
+    assert (found.id, found.object) == (model, "model")
+    assert found.model_extra is not None
+    assert (found.model_extra["context_window"], found.model_extra["price"]) == (8192, None)
+    assert found.model_extra["capabilities"]["tools"] is None
+    assert found == (await client.models.list()).data[0]
+
+
+@pytest.mark.parametrize("name", ["custom:nobody", "openai/gpt", "off"])
+async def test_a_model_that_cannot_be_called_is_the_sdks_not_found(
+    stack: Live, tenant: Api, client: openai.AsyncOpenAI, name: str
+) -> None:
+    await tenant.add_model("off", stack.model_server_url, is_active=False)
+
+    with pytest.raises(openai.NotFoundError) as caught:
+        await client.models.retrieve(name)
+
+    assert isinstance(caught.value.body, dict)
+    assert caught.value.body["code"] == "model_not_found"
+    assert caught.value.body["tips"]
+
+
 async def test_an_upstream_401_is_an_sdk_exception_with_our_type_and_tips_and_is_not_the_callers_key(
     stack: Live, tenant: Api, client: openai.AsyncOpenAI
 ) -> None:

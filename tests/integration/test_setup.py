@@ -233,6 +233,91 @@ async def test_a_failed_step_of_a_probe_is_data(
     assert key not in str(answer)
 
 
+async def test_a_url_whose_host_is_taken_for_a_path_is_refused_before_the_answer_begins(tenant: Api) -> None:
+    answer = await tenant.post(PROBE, {"endpoint_url": "http://messages"}, headers={"accept": "application/x-ndjson"})
+
+    assert (answer.status, answer.body["param"]) == (400, "endpoint_url"), answer
+
+
+async def test_a_key_for_other_models_sets_none_up_and_has_nothing_called(stack: Live, tenant: Api) -> None:
+    await tenant.add_model("m", stack.model_server_url)
+    name = (await tenant.get("/api/changes")).body["changes"][0]["tenant"]
+    made = await stack.admin.post("/api/keys", {"tenant": name, "allowed_models": ["openai:*"]})
+    limited = stack.api(made.body["key"])
+
+    for answer in (
+        await limited.post(SETUP, body("http://no-such-host.invalid/v1")),
+        await limited.post(f"{MODELS}/m/test", {}),
+    ):
+        assert (answer.status, answer.body["error_type"]) == (403, "permission_denied"), answer
+        assert "steps" not in answer.body
+        assert not any("console" in tip for tip in answer.body["tips"])
+
+
+async def test_probes_setups_and_tests_are_within_the_limits_of_the_tenant(stack: Live, tenant: Api) -> None:
+    await tenant.add_model("there", stack.model_server_url)
+    name = (await tenant.get("/api/changes")).body["changes"][0]["tenant"]
+    limits = {"rate_per_s": 0.001, "burst": 2}
+    assert (await stack.admin.call("PATCH", f"/api/tenants/{name}", limits)).status == 200
+    target = {"endpoint_url": stack.model_server_url}
+
+    assert (await tenant.post(PROBE, target)).status == 200
+    assert (await tenant.post(SETUP, body(stack.model_server_url))).status == 201  # with its completion one request
+    for answer in (
+        await tenant.post(PROBE, target),
+        await tenant.post(PROBE, target, headers={"accept": "application/x-ndjson"}),
+        await tenant.post(SETUP, body(stack.model_server_url) | {"model_id": "n"}),
+        await tenant.post(f"{MODELS}/there/test", {}),
+    ):
+        assert (answer.status, answer.body["error_type"]) == (429, "too_many_requests"), answer
+        assert int(answer.headers["retry-after"]) > 0
+        assert "steps" not in answer.body
+
+
+async def test_a_probe_gives_its_place_back_when_its_caller_has_left(stack: Live, tenant: Api) -> None:
+    await tenant.add_model("there", stack.model_server_url)
+    name = (await tenant.get("/api/changes")).body["changes"][0]["tenant"]
+    assert (await stack.admin.call("PATCH", f"/api/tenants/{name}", {"max_in_flight": 1})).status == 200
+    target = {"endpoint_url": stack.model_server_url}
+    headers = {"accept": "application/x-ndjson", "authorization": f"Bearer {tenant.key}"}
+    for _ in range(5):
+        async with stack.session.post(tenant.url + PROBE, json=target, headers=headers) as response:
+            response.close()
+
+    for _ in range(100):
+        if (answer := await tenant.post(PROBE, target)).status == 200:
+            break
+        await asyncio.sleep(0.1)
+    assert answer.status == 200, answer
+
+
+async def test_stored_secrets_do_not_move_to_another_server_unsaid(stack: Live, tenant: Api) -> None:
+    await tenant.add_model("m", stack.model_server_url, api_key=KEY, headers={"x-team": "blue-team"})
+    elsewhere = {"endpoint_url": f"http://127.0.0.1:{free_ports(1)[0]}/v1"}
+
+    for said in ({}, {"api_key": "sk-new-0123"}, {"headers": None}):
+        answer = await tenant.call("PATCH", f"{MODELS}/m", elsewhere | said)
+        assert (answer.status, answer.body["param"]) == (400, "endpoint_url"), answer
+        assert "in the same request" in answer.body["tips"][0]
+    assert (await tenant.get(f"{MODELS}/m")).body["endpoint_url"] == stack.model_server_url
+
+    moved = await tenant.call("PATCH", f"{MODELS}/m", elsewhere | {"api_key": "sk-new-0123", "headers": None})
+    assert (moved.status, moved.body["has_api_key"], moved.body["has_headers"]) == (200, True, False), moved
+    details = (await tenant.get("/api/changes")).body["changes"][0]["details"]
+    assert details == {
+        "fields": ["api_key", "endpoint_url", "headers"],
+        "old_server": stack.model_server.address,
+        "new_server": elsewhere["endpoint_url"].removeprefix("http://").removesuffix("/v1"),
+    }
+
+
+async def test_headers_of_the_transport_are_refused(stack: Live, tenant: Api) -> None:
+    for path in (SETUP, MODELS):
+        sent = body(stack.model_server_url, provider="openai-compatible", headers={"Content-Length": "0"})
+        answer = await tenant.post(path, sent)
+        assert (answer.status, answer.body["param"]) == (400, "headers.Content-Length"), answer
+
+
 async def test_what_is_no_url_is_refused(tenant: Api) -> None:
     for answer in (
         await tenant.post(PROBE, {"endpoint_url": "ftp://h"}),

@@ -10,11 +10,13 @@ from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.schemas import KeyCreate
-from services.gateway.store import NewKey
-from shared.access import hash_key, new_api_key
+from services.gateway.store import GatewayStore, NewKey
+from shared.access import ApiKey, Caller, hash_key, new_api_key
 from shared.errors import TallygateError
 
 router = APIRouter(tags=["keys"])
+
+_TRIES = 5
 
 
 @router.post("/api/keys", openapi_extra=takes(KeyCreate), status_code=201)
@@ -22,13 +24,8 @@ async def create_key(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
     body = await gateway.body(request, KeyCreate)
-    key = new_api_key()
     now = datetime.now(UTC)
-    row = NewKey(key.key_id, body.tenant, hash_key(key.text), body.scopes, body.name, body.allowed_models)
-    change = changed_by(
-        caller, "key.created", key.key_id, body.tenant, scopes=body.scopes, allowed_models=body.allowed_models
-    )
-    await gateway.store.add_key(row, change, now)
+    key = await stored_key(gateway.store, caller, body, now)
     shown = {
         "key": key.text,
         "key_id": key.key_id,
@@ -38,6 +35,19 @@ async def create_key(request: Request) -> Response:
         "allowed_models": body.allowed_models,
     }
     return json_response(shown | {"created_at": now.isoformat()}, 201)
+
+
+async def stored_key(store: GatewayStore, caller: Caller, body: KeyCreate, now: datetime) -> ApiKey:
+    """A new one. Its id is short, so that another key may have it: then one with another id."""
+    for _ in range(_TRIES):
+        key = new_api_key()
+        row = NewKey(key.key_id, body.tenant, hash_key(key.text), body.scopes, body.name, body.allowed_models)
+        change = changed_by(
+            caller, "key.created", key.key_id, body.tenant, scopes=body.scopes, allowed_models=body.allowed_models
+        )
+        if await store.add_key(row, change, now):
+            return key
+    raise TallygateError("internal", f"{_TRIES} key ids in a row were taken already; no key was made")
 
 
 @router.get("/api/keys", openapi_extra=AUTHENTICATED)

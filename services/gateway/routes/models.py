@@ -7,10 +7,10 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.changes import changed_by
-from services.gateway.custom_models import changed_model, model_name_of, public_model, stored_model
+from services.gateway.custom_models import changed_model, model_name_of, public_model, servers_changed, stored_model
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
-from services.gateway.listing import listed, usable
+from services.gateway.listing import listed, openai_entry, usable, usable_model
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.schemas import ChatBody, CustomModelChange, CustomModelCreate
 from shared.errors import TallygateError
@@ -19,29 +19,32 @@ from shared.selection import needs_of, select
 
 router = APIRouter(tags=["models"])
 
+_TOLD_OF_BUDGET = {"error_type", "http_status", "detail", "tips", "retry_after_s"}
+
 
 @router.get("/v1/models", openapi_extra=AUTHENTICATED)
 async def openai_models(request: Request) -> Response:
     """What this key can call now."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    data = [
-        {
-            "id": model.id,
-            "object": "model",
-            "created": int(model.created_at.timestamp()) if model.created_at else 0,
-            "owned_by": caller.tenant_id if model.is_custom else model.provider_name,
-        }
-        for model in usable(gateway.models(caller), caller, gateway.ring)
-    ]
+    data = [openai_entry(model, caller) for model in usable(gateway.models(caller), caller, gateway.ring)]
     return json_response({"object": "list", "data": data})
+
+
+@router.get("/v1/models/{model_id:path}", openapi_extra=AUTHENTICATED)
+async def openai_model(request: Request, model_id: str) -> Response:
+    """One that this key can call now; the names of some providers' models hold slashes."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    model = usable_model(gateway.models(caller), model_id, caller, gateway.ring)
+    return json_response(openai_entry(model, caller))
 
 
 @router.get("/api/models/list", openapi_extra=AUTHENTICATED)
 async def list_models(request: Request) -> Response:
     """Custom and provider models in one list; for each that cannot be used, why."""
     gateway = gateway_of(request)
-    caller = await gateway.caller(request, "inference")
+    caller = await gateway.caller(request, "inference", "models")
     health = gateway.conditions.health(caller.tenant_id)
     models = listed(gateway.models(caller), caller, health, gateway.ring)
     return json_response({"models": models, "total": len(models)})
@@ -49,7 +52,10 @@ async def list_models(request: Request) -> Response:
 
 @router.post("/api/models/select", openapi_extra=takes(ChatBody))
 async def explain_selection(request: Request) -> Response:
-    """Which models a chat request would be tried on, in order, and why each other one is passed over. Calls none."""
+    """Which models a chat request would be tried on, in order, and why each other one is passed over. Calls none.
+
+    over_budget: why the request would be refused all the same.
+    """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     admitted = gateway.admit_chat(request, await gateway.raw_body(request))
@@ -57,7 +63,9 @@ async def explain_selection(request: Request) -> Response:
     options = admitted.options.model_copy(update={"allowed_models": caller.allowed_models})
     needs = needs_of(admitted.model, orjson.loads(admitted.body), options)
     selection = select(needs, models, gateway.conditions.health(caller.tenant_id))
+    over = gateway.over_budget(caller)
     body = {
+        "over_budget": over.model_dump(include=_TOLD_OF_BUDGET) if over else None,
         "policy": options.policy or models.terms.policy,
         "needs": {
             "model": needs.reference,
@@ -115,7 +123,7 @@ async def change_model(request: Request, model_id: str) -> Response:
     caller = await gateway.caller(request, "models")
     body = await gateway.body(request, CustomModelChange)
     name = model_name_of(model_id)
-    change = changed_by(caller, "model.changed", CUSTOM_PREFIX + name, fields=sorted(body.model_fields_set))
+    fields = sorted(body.model_fields_set)
     while True:  # until nobody else has changed it in between
         row = await gateway.store.model(caller.tenant_id, name)
         if row is None:
@@ -123,6 +131,8 @@ async def change_model(request: Request, model_id: str) -> Response:
         model = changed_model(gateway.ring, caller.tenant_id, row, body)
         if body.endpoint_url is not None:
             await gateway.guard.check(model.endpoint_url)
+        servers = servers_changed(row, model)
+        change = changed_by(caller, "model.changed", CUSTOM_PREFIX + name, fields=fields, **servers)
         if await gateway.store.change_model(row, model, change, datetime.now(UTC)):
             return json_response(await shown_model(request, caller.tenant_id, name))
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.gateway.custom_models import PROVIDERS, model_name_of
+from services.gateway.custom_models import model_name_of
 from services.gateway.edge import error_response, inference_headers, json_response
 from services.gateway.gateway import gateway_of, parsed
 from services.gateway.probe import Probed, Target, probe
@@ -16,9 +17,10 @@ from services.gateway.probe_steps import Step
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.routes.models import already_there, not_found, shown_model
 from services.gateway.schemas import ModelProbe, ModelSetup, ModelTest
-from services.gateway.setup import IdTakenError, probe_stored, set_up, target_of
-from services.gateway.trial import Question, TrialFailedError, ask
+from services.gateway.setup import IdTakenError, set_up, target_of, try_stored
+from services.gateway.trial import Question, TrialFailedError
 from shared.guard import Guard
+from shared.registry.definition import PROTOCOLS
 from shared.registry.models import CUSTOM_PREFIX
 from shared.registry.presets import PRESETS, Preset
 
@@ -41,30 +43,36 @@ async def probe_endpoint(request: Request) -> Response:
     With `accept: application/x-ndjson` each step is told as it ends, a line each; the last line is the whole answer.
     """
     gateway = gateway_of(request)
-    await gateway.caller(request, "models")
+    caller = await gateway.caller(request, "models")
     body = await gateway.body(request, ModelProbe)
     target = target_of(body, body.model)
-    if _LINES in request.headers.get("accept", ""):
-        return StreamingResponse(_told_live(gateway.guard, target), media_type=_LINES)
-    return json_response(_probed(await probe(gateway.guard, target)))
+    with ExitStack() as place:
+        place.enter_context(gateway.let_probe(caller))
+        if _LINES not in request.headers.get("accept", ""):
+            return json_response(_probed(await probe(gateway.guard, target)))
+        return StreamingResponse(_told_live(gateway.guard, target, place.pop_all()), media_type=_LINES)
 
 
 @router.post("/api/models/setup", openapi_extra=takes(ModelSetup), status_code=201)
 async def set_model_up(request: Request) -> Response:
-    """Probes the endpoint, has the model answer, and stores it when all is well; otherwise nothing is left."""
+    """Probes the endpoint, has the model answer, and stores it when all is well; otherwise nothing is left.
+
+    `filled_in` says from where the fields are that were left out and are known: the endpoint, or genai-prices.
+    """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
     sent = await gateway.raw_body(request)
     body = parsed(ModelSetup, sent)
     question = Question(request, caller, CUSTOM_PREFIX + body.model_id, ModelTest().message, sent)
     try:
-        trial = await set_up(gateway, question, body)
+        trial, filled_in = await set_up(gateway, question, body)
     except IdTakenError:
         raise already_there(body.model_id) from None
     except TrialFailedError as error:
         return _failed(request, error)
     model = await shown_model(request, caller.tenant_id, body.model_id)
-    return json_response({"model": model, **trial.shown()}, 201, inference_headers(trial.answer))
+    told = {"model": model, "filled_in": filled_in, **trial.shown()}
+    return json_response(told, 201, inference_headers(trial.answer))
 
 
 @router.post("/api/models/custom/{model_id}/test", openapi_extra=takes(ModelTest))
@@ -79,17 +87,23 @@ async def test_model(request: Request, model_id: str) -> Response:
         raise not_found(model_id)
     question = Question(request, caller, CUSTOM_PREFIX + row["model_id"], test.message, sent)
     try:
-        trial = await ask(gateway, question, await probe_stored(gateway, caller.tenant_id, row))
+        trial = await try_stored(gateway, question, row)
     except TrialFailedError as error:
         return _failed(request, error)
     body = {"ok": True, "model": trial.answer.model, **trial.shown()}
     return json_response(body, 200, inference_headers(trial.answer))
 
 
-async def _told_live(guard: Guard, target: Target) -> AsyncIterator[bytes]:
+def _told_live(guard: Guard, target: Target, place: ExitStack) -> AsyncIterator[bytes]:
+    """The probe begins at once and gives its place back when it ends, also when nobody comes to read of it."""
     steps: asyncio.Queue[Step | None] = asyncio.Queue()
     task = asyncio.create_task(probe(guard, target, steps.put_nowait))
     task.add_done_callback(lambda _: steps.put_nowait(None))
+    task.add_done_callback(lambda _: place.close())
+    return _lines(task, steps)
+
+
+async def _lines(task: "asyncio.Task[Probed]", steps: "asyncio.Queue[Step | None]") -> AsyncIterator[bytes]:
     try:
         while (step := await steps.get()) is not None:
             yield orjson.dumps(step.shown()) + b"\n"
@@ -104,13 +118,13 @@ def _failed(request: Request, error: TrialFailedError) -> Response:
 
 def _preset(preset: Preset) -> dict[str, Any]:
     fields = preset._asdict()
-    return fields | {"provider": PROVIDERS[fields.pop("wire_format")]}
+    return fields | {"provider": PROTOCOLS[fields.pop("wire_format")]}
 
 
 def _probed(probed: Probed) -> dict[str, Any]:
     return {
         "ok": probed.failure is None,
-        "provider": PROVIDERS[probed.wire_format],
+        "provider": PROTOCOLS[probed.wire_format],
         "provider_assumed": probed.assumed,
         "steps": [step.shown() for step in probed.steps],
         "models": [model._asdict() for model in probed.models],

@@ -7,7 +7,7 @@ import asyncpg
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.admission import validated
-from services.gateway.changes import changed_by
+from services.gateway.changes import Change, changed_by
 from services.gateway.edge import json_response
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.routes.documented import AUTHENTICATED, takes
@@ -40,15 +40,16 @@ async def change_tenant(request: Request, tenant_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
     body = await gateway.body(request, TenantTerms)
-    row = await _row(gateway, caller, tenant_id)
+    await _row(gateway, caller, tenant_id)
     sent = body.model_dump(exclude_unset=True)
-    plan_id = sent.pop("plan") if "plan" in sent else row["plan_id"]
-    terms = {name: value for name, value in (row["own_terms"] | sent).items() if value is not None}
-    change = changed_by(caller, "tenant.changed", tenant_id, tenant_id, plan=plan_id, terms=terms)
+
+    def change(row: asyncpg.Record) -> Change:
+        return changed_by(caller, "tenant.changed", tenant_id, tenant_id, plan=row["plan_id"], terms=row["terms"])
+
     try:
-        await gateway.tenants.set_terms(tenant_id, plan_id, terms, change)
+        await gateway.tenants.change_terms(tenant_id, sent, change)
     except asyncpg.ForeignKeyViolationError:
-        raise _no_plan(str(plan_id), 400) from None
+        raise _no_plan(str(body.plan), 400) from None
     await gateway.registry.refresh(tenant_id)
     return json_response(_shown(gateway, await _row(gateway, caller, tenant_id)))
 
@@ -96,13 +97,18 @@ async def remove_plan(request: Request, plan_id: str) -> Response:
 
 @router.get("/api/changes", openapi_extra=AUTHENTICATED)
 async def list_changes(request: Request) -> Response:
-    """Who changed what and when, newest first: of the caller's tenant; admins may ask for another, or for all."""
+    """Who changed what and when, newest first: of the caller's tenant; admins may ask for another, or for all.
+
+    next: what to send as `before` for the older ones; null when there are none.
+    """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "monitor")
     query = validated(ChangesQuery, dict(request.query_params))
-    rows = await gateway.tenants.changes(_tenant_asked(caller, query.tenant), query.limit)
+    rows = await gateway.tenants.changes(_tenant_asked(caller, query.tenant), query.before, query.limit + 1)
+    shown, older = rows[: query.limit], rows[query.limit :]
     changes = [
         {
+            "id": str(row["change_id"]),
             "at": row["changed_at"].isoformat(),
             "tenant": row["tenant_id"],
             "key_id": row["key_id"],
@@ -110,9 +116,9 @@ async def list_changes(request: Request) -> Response:
             "subject": row["subject"],
             "details": row["details"],
         }
-        for row in rows
+        for row in shown
     ]
-    return json_response({"changes": changes, "total": len(changes)})
+    return json_response({"changes": changes, "total": len(changes), "next": changes[-1]["id"] if older else None})
 
 
 def _tenant_asked(caller: Caller, asked: str | None) -> str | None:

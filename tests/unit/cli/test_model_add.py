@@ -43,7 +43,7 @@ OLLAMA = {
 def _answers(gateway: StubGateway) -> None:
     gateway.answers |= {
         CREATE: (201, {"id": "custom:m", "is_active": True}),
-        SETUP: (201, {"model": {"id": "custom:m", "is_active": True}, **PASSED}),
+        SETUP: (201, {"model": {"id": "custom:m", "is_active": True}, "filled_in": {}, **PASSED}),
         PRESETS: (200, {"presets": [OLLAMA]}),
     }
 
@@ -69,6 +69,19 @@ def test_a_model_is_set_up_by_the_gateway(gateway: StubGateway, run: Run) -> Non
     assert "answered in 500 ms" in done.stdout
     assert "custom:m is active" in done.stdout
     assert "sk-1" not in done.output
+
+
+def test_what_the_gateway_filled_in_is_told_with_its_source(gateway: StubGateway, run: Run) -> None:
+    price = {"input_per_mtok_usd": 0.15, "output_per_mtok_usd": 0.6}
+    model = {"id": "custom:m", "is_active": True, "context_window": 128000, "price": price}
+    filled_in = {"price": "genai-prices", "context_window": "endpoint"}
+    gateway.answers[SETUP] = (201, {"model": model, "filled_in": filled_in, **PASSED})
+
+    told = run(*NEEDED).stdout
+
+    assert "context_window as known from the endpoint: 128000" in told
+    assert "price as known from genai-prices: $0.15 / $0.6 per million tokens in / out" in told
+    assert json.loads(run(*NEEDED, "--json").stdout)["filled_in"] == filled_in
 
 
 def test_a_preset_fills_in_what_was_not_given(gateway: StubGateway, run: Run) -> None:

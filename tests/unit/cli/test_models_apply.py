@@ -80,6 +80,30 @@ def test_a_secret_that_is_not_there_stops_everything(
     assert gateway.calls == []
 
 
+@pytest.mark.parametrize("key", ["two words", "schlüssel", "x" * 4097])
+def test_a_secret_that_cannot_be_sent_stops_everything(
+    gateway: StubGateway, run: Run, file: str, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("KEY", key)
+
+    done = run("models", "apply", "-f", file)
+
+    assert done.exit_code == 1
+    assert "m: api_key: what it refers to cannot be sent in a header; nothing was changed" in done.stderr
+    assert key not in done.output
+    assert gateway.calls == []
+
+
+def test_a_secret_that_would_move_stops_everything(gateway: StubGateway, run: Run, file: str) -> None:
+    gateway.answers[LIST] = (200, {"models": [EXISTING, EXISTING | {"model_id": "new", "endpoint_url": "http://g/v1"}]})
+
+    done = run("models", "apply", "-f", file)
+
+    assert done.exit_code == 1
+    assert "new: its endpoint_url leads to another server than now" in done.stderr
+    assert gateway.calls == [LIST]
+
+
 def test_a_secret_of_a_file_beside_it(gateway: StubGateway, run: Run, file: str) -> None:
     Path(file).write_text(TEXT.replace("env: KEY", "file: key.txt"))
     assert "key.txt cannot be read: No such file" in run("models", "apply", "-f", file).stderr

@@ -62,6 +62,16 @@ def test_only_three_are_needed() -> None:
         ("context_window: '8192'", "m: context_window: Input should be a valid integer"),
         ("price: {input_per_mtok_usd: -1}", "m: price.output_per_mtok_usd: Field required"),
         ("model_id: n", "models.yaml:2: model_id stands there twice"),
+        ("weight: 99999999", "m: weight: Input should be less than or equal to 1000000"),
+        ("context_window: 9999999999", "m: context_window: Input should be less than or equal to 2147483647"),
+        ("max_concurrency: 100001", "m: max_concurrency: Input should be less than or equal to 100000"),
+        ("headers: {bad name: {env: A}}", "m: headers.bad name"),
+        ("headers: {Content-Length: {env: A}}", "this header is written by Tallygate itself"),
+        ("config: {model: 5}", "m: config: config.model must be the model's name at the endpoint"),
+        ("config: {since: 2026-11-24}", "m: config: it must hold only what JSON knows"),
+        ("config: {top_p: .nan}", "m: config: it must hold only what JSON knows"),
+        ("config: &c {self: *c}", "m: config: it must hold only what JSON knows"),
+        (f"description: {'x' * 3000}", "m: description: String should have at most 2000 characters"),
     ],
 )
 def test_a_mistake_is_told_by_line_model_and_field(field: str, sentence: str) -> None:
@@ -70,6 +80,19 @@ def test_a_mistake_is_told_by_line_model_and_field(field: str, sentence: str) ->
     assert sentence in told
     assert "nothing was changed" in told
     assert "sk-secret-1" not in told
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "sentence"),
+    [
+        ("model_id: m", "model_id: auto", "auto: model_id: this id is reserved"),
+        ("http://h/v1", "http://chat/completions", "m: endpoint_url: must look like https://host/v1"),
+        ("http://h/v1", "http://user:pw@h/v1", "m: endpoint_url: must not hold credentials"),
+        ("http://h/v1", "ftp://h/v1", "m: endpoint_url: must look like https://host/v1"),
+    ],
+)
+def test_what_the_gateway_would_refuse_is_told_before(written: str, instead: str, sentence: str) -> None:
+    assert sentence in mistakes(f"models:\n{LEAST}}}\n".replace(written, instead))
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from services.cli.models_file import ModelEntry
 from services.cli.models_plan import planned
+from services.cli.problem import ProblemError
 
 LEAST = {"model_id": "m", "endpoint_url": "http://h/v1", "provider": "openai-compatible"}
 EXISTING: dict[str, Any] = {
@@ -57,7 +58,7 @@ def test_what_says_the_same_changes_nothing(same: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("endpoint_url", "http://other/v1"),
+        ("endpoint_url", "http://h/v2"),
         ("provider", "anthropic-compatible"),
         ("model_name", "M"),
         ("context_window", None),
@@ -72,6 +73,19 @@ def test_only_what_differs_is_sent(field: str, value: object) -> None:
     plan = planned(entry(**{field: value}), {}, EXISTING)
 
     assert (plan.status, plan.fields, plan.body) == ("changed", (field,), {field: value})
+
+
+def test_stored_secrets_do_not_move_to_another_server_unsaid() -> None:
+    with pytest.raises(ProblemError, match="m: its endpoint_url leads to another server") as caught:
+        planned(entry(endpoint_url="http://other/v1", headers={}), {}, EXISTING | {"has_headers": True})
+    assert "the stored api_key may be sent there; nothing was changed" in caught.value.problem.detail
+    assert "Write api_key too" in caught.value.problem.tips[0]
+
+    moved = planned(entry(endpoint_url="http://other/v1", api_key=None, headers=None), {}, EXISTING)
+    assert moved.body == {"endpoint_url": "http://other/v1", "api_key": None}
+    moved = planned(entry(endpoint_url="http://other/v1", api_key={"env": "KEY"}), {"api_key": "sk"}, EXISTING)
+    assert moved.body == {"endpoint_url": "http://other/v1", "api_key": "sk"}
+    assert planned(entry(endpoint_url="http://other/v1"), {}, EXISTING | {"has_api_key": False}).status == "changed"
 
 
 def test_a_secret_is_always_sent_and_differs_when_there_was_none() -> None:

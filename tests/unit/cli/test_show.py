@@ -25,6 +25,13 @@ def test_the_timeline_tells_who_was_considered_tried_and_why_it_failed(gateway: 
     ]
 
 
+def test_cached_tokens_are_told(gateway: StubGateway, run: Run) -> None:
+    cached = _succeeded(1) | {"input_tokens": 500, "cache_read_tokens": 450, "cache_write_tokens": 0}
+    gateway.answers["GET /api/inferences/01"] = (200, _timeline() | {"attempts": [cached]})
+
+    assert run("show", "01").stdout.splitlines()[-1].endswith("(500 → 6 tokens, 450 of them cached, $0.00001)")
+
+
 def test_what_has_just_been_accepted(gateway: StubGateway, run: Run) -> None:
     accepted = {"inference_id": "01", "state": "accepted", "accepted_at": "2026-01-02T03:04:05+00:00"}
     nothing: dict[str, Any] = {

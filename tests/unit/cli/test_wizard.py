@@ -54,7 +54,7 @@ def _answers(gateway: StubGateway) -> None:
     gateway.answers |= {
         PRESETS: (200, {"presets": [OLLAMA]}),
         PROBE: (200, lines(FOUND)),
-        SETUP: (201, {"model": {"id": "custom:m", "is_active": True}, **PASSED}),
+        SETUP: (201, {"model": {"id": "custom:m", "is_active": True}, "filled_in": {}, **PASSED}),
         CREATE: (201, {"id": "custom:llama"}),
     }
 
@@ -100,6 +100,7 @@ def test_a_preset_and_what_the_endpoint_tells_are_offered(gateway: StubGateway, 
         "provider": "openai-compatible",
         "config": {"model": "llama"},
         "context_window": 8192,
+        "price": None,  # it was left empty, and shall stay so
     }
 
 
@@ -175,7 +176,7 @@ def test_another_endpoint_and_model_are_looked_at_anew(gateway: StubGateway, key
     probes = [one.body for one in gateway.asked if one.path == "/api/models/probe"]
     assert probes == [{"endpoint_url": "http://h/v1"}, {"endpoint_url": "http://other/v1"}]
     assert gateway.asked[-1].body["config"] == {"model": "mistral"}
-    assert "context_window" not in gateway.asked[-1].body
+    assert gateway.asked[-1].body["context_window"] is None
 
 
 @pytest.mark.parametrize(("choice", "calls"), [(DOWN, [CREATE]), (DOWN * 2, [])])

@@ -1,3 +1,6 @@
+import pytest
+
+from services.gateway import doorkeeper
 from services.gateway.doorkeeper import Doorkeeper
 from services.gateway.limits import LoadLimits
 from shared.registry import Terms
@@ -40,3 +43,15 @@ def test_a_tenants_own_terms_come_before_the_deployments_limits() -> None:
     assert door.enter("a", Terms(max_in_flight=2)) is None
     assert door.enter("a", Terms(max_in_flight=2)) is None
     assert door.enter("a", Terms(max_in_flight=2)) is not None
+
+
+def test_a_bucket_is_forgotten_only_when_it_is_full_by_the_tenants_own_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorkeeper, "_BUCKETS", 1)
+    door = Doorkeeper(LoadLimits(tenant_rate_per_s=0.001, tenant_burst=1), lambda: None)
+    own = Terms(burst=3)
+
+    entered = [door.enter("a", own) is None for _ in range(2)]
+    assert door.enter("b", Terms()) is None
+    entered += [door.enter("a", own) is None for _ in range(2)]
+
+    assert entered == [True, True, True, False]

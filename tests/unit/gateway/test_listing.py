@@ -2,11 +2,12 @@ from typing import Any
 
 import pytest
 
-from services.gateway.listing import listed, usable
+from services.gateway.listing import listed, openai_entry, usable, usable_model
 from shared.access import Caller
 from shared.crypto import KeyRing, seal
 from shared.crypto.keys import new_key
-from shared.registry import Model, TenantModels, Terms
+from shared.errors import TallygateError
+from shared.registry import Model, Price, TenantModels, Terms
 from shared.registry.secrets import api_key_context
 from tests.unit.shared.registry.test_models import model
 from tests.unit.shared.selection.values import health, tenant
@@ -42,9 +43,9 @@ def test_a_provider_model_belongs_to_its_provider() -> None:
     ("one", "caller", "terms", "error_type", "reason"),
     [
         (model(is_active=False), CALLER, {}, "no_model_available", "tallygate models activate custom:m"),
-        (model(id="openai:m", key_required=True), CALLER, {}, "authentication_failed", "providers set-key openai"),
+        (model(id="openai:m", key_required=True), CALLER, {}, "no_model_available", "providers set-key openai"),
         (model(id="openai:m"), CALLER, {"provider_deny": ["openai:*"]}, "provider_not_allowed", "plan"),
-        (model(), Caller("acme", "k", frozenset(), ("openai:*",)), {}, "permission_denied", "this API key"),
+        (model(), Caller("acme", "k", frozenset(), ("openai:*",)), {}, "permission_denied", "the API key"),
         (sealed(KeyRing.parse(new_key("gone"))), CALLER, {}, "key_unreadable", "cannot be opened"),
     ],
 )
@@ -55,6 +56,45 @@ def test_what_cannot_be_used_says_why(
     assert (shown["usable"], shown["error_type"]) == (False, error_type)
     assert reason in shown["reason"]
     assert list(usable(tenant(one, **terms), caller, RING)) == []
+
+
+def test_one_model_is_found_in_whatever_form_it_is_named() -> None:
+    models = tenant(model(id="custom:m"), model(id="openai:meta/llama"))
+    for reference in ("custom:m", "m"):
+        assert usable_model(models, reference, CALLER, RING).id == "custom:m"
+    assert usable_model(models, "openai/meta/llama", CALLER, RING).id == "openai:meta/llama"
+
+
+@pytest.mark.parametrize(
+    ("one", "terms", "tip"),
+    [
+        (model(id="custom:other"), {}, "You can use: custom:other"),
+        (model(is_draft=True), {}, "tallygate models add"),
+        (model(is_active=False), {}, "tallygate models activate custom:m"),
+        (sealed(KeyRing.parse(new_key("gone"))), {}, "tallygate models list"),
+    ],
+)
+def test_a_model_that_this_key_cannot_call_is_not_found(one: Model, terms: dict[str, Any], tip: str) -> None:
+    with pytest.raises(TallygateError) as caught:
+        usable_model(tenant(one, **terms), "m", CALLER, RING)
+    told = caught.value.failure
+    assert (told.error_type, told.http_status) == ("model_not_found", 404)
+    assert tip in told.tips[0]
+
+
+@pytest.mark.parametrize("reference", ["auto", ""])
+def test_auto_is_no_model(reference: str) -> None:
+    with pytest.raises(TallygateError):
+        usable_model(tenant(model()), reference, CALLER, RING)
+
+
+def test_openai_clients_are_told_what_is_known_of_a_model() -> None:
+    known = model(tenant_id="acme", context_window=8192, price=Price(input_per_mtok_usd=1, output_per_mtok_usd=2))
+    shown = openai_entry(known, CALLER)
+    assert (shown["id"], shown["object"], shown["created"], shown["owned_by"]) == ("custom:m", "model", 0, "acme")
+    assert shown["context_window"] == 8192
+    assert shown["price"]["output_per_mtok_usd"] == 2
+    assert shown["capabilities"]["tools"] is None
 
 
 def test_a_model_whose_secret_can_be_opened_is_usable_and_its_key_is_its_own() -> None:

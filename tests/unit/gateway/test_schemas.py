@@ -6,15 +6,18 @@ import pytest
 from services.gateway.admission import InvalidBodyError, validated
 from services.gateway.schemas import (
     CodebaseChatBody,
+    CustomModelChange,
     CustomModelCreate,
     KeyCreate,
+    ModelProbe,
     ModelSetup,
     ModelTest,
     SessionQuery,
-    repr_text,
 )
+from shared.registry.definition import repr_text
 
 MODEL: dict[str, Any] = {"model_id": "m", "endpoint_url": "http://host/v1", "provider": "openai-compatible"}
+PROBE: dict[str, Any] = {"endpoint_url": "http://host/v1"}
 
 
 def test_a_setup_takes_what_a_registration_takes() -> None:
@@ -93,6 +96,15 @@ def test_fields_that_cannot_be_stored_or_used_are_refused_by_name(field: str, va
 def test_headers_that_cannot_be_sent_are_refused(headers: dict[str, object]) -> None:
     with pytest.raises(InvalidBodyError, match="headers"):
         validated(CustomModelCreate, MODEL | {"headers": headers})
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "HOST", "te", "Proxy-Authorization"])
+def test_headers_of_the_transport_are_refused_by_name(name: str) -> None:
+    for kind, needed in ((CustomModelCreate, MODEL), (CustomModelChange, {}), (ModelSetup, MODEL), (ModelProbe, PROBE)):
+        with pytest.raises(InvalidBodyError, match="written by Tallygate itself") as caught:
+            validated(kind, needed | {"headers": {"x-team": "a", name: "b"}})
+        assert caught.value.param == f"headers.{name}"
+        assert caught.value.failure.http_status == 400
 
 
 def test_a_config_may_be_as_deep_as_a_body() -> None:

@@ -4,10 +4,17 @@ import orjson
 import pytest
 
 from services.gateway.admission import InvalidBodyError, validated
-from services.gateway.custom_models import changed_model, model_name_of, public_model, stored_model
+from services.gateway.custom_models import (
+    changed_model,
+    model_name_of,
+    opened_secrets,
+    public_model,
+    servers_changed,
+    stored_model,
+)
 from services.gateway.schemas import CustomModelChange, CustomModelCreate
 from services.gateway.store import StoredModel
-from shared.crypto import KeyRing, SealedContext, open_sealed
+from shared.crypto import KeyRing, SealedContext, open_sealed, seal
 from shared.crypto.keys import new_key
 from tests.unit.gateway.rows import NOW, row
 
@@ -131,7 +138,8 @@ def test_a_change_of_nothing_changes_nothing() -> None:
         ({"is_active": True}, "is_active", True),
         ({"api_key": None}, "sealed_api_key", None),
         ({"headers": {}}, "sealed_headers", None),
-        ({"endpoint_url": "http://other/v1/"}, "endpoint_url", "http://other/v1"),
+        ({"headers": None}, "sealed_headers", None),
+        ({"endpoint_url": "http://host/v2/"}, "endpoint_url", "http://host/v2"),
         ({"endpoint_url": None}, "endpoint_url", "http://host/v1"),
         ({"provider": "anthropic-compatible"}, "wire_format", "anthropic"),
         ({"provider": None}, "wire_format", "openai"),
@@ -152,6 +160,48 @@ def test_new_headers_are_sealed_in_place_of_the_old_ones() -> None:
     assert orjson.loads(opened("model_headers", changed({"headers": {"a": "b"}}).sealed_headers)) == {"a": "b"}
 
 
+ELSEWHERE = ["https://host/v1", "http://other/v1", "http://host:8080/v1"]
+
+
+@pytest.mark.parametrize("endpoint_url", ELSEWHERE)
+@pytest.mark.parametrize(
+    ("said", "unsaid"),
+    [({}, "api_key and headers"), ({"api_key": None}, "headers"), ({"headers": {"x-team": "new"}}, "api_key")],
+)
+def test_stored_secrets_do_not_move_to_another_server_unsaid(
+    endpoint_url: str, said: dict[str, object], unsaid: str
+) -> None:
+    with pytest.raises(InvalidBodyError, match=f"the stored {unsaid} would be sent there") as caught:
+        changed({"endpoint_url": endpoint_url} | said)
+    assert caught.value.param == "endpoint_url"
+    assert caught.value.failure.http_status == 400
+    assert caught.value.failure.tips[0].startswith(f"Send {unsaid} too")
+
+
+@pytest.mark.parametrize("endpoint_url", ELSEWHERE)
+def test_a_model_moves_with_what_is_said_of_its_secrets(endpoint_url: str) -> None:
+    model = changed({"endpoint_url": endpoint_url, "api_key": "new", "headers": None})
+    assert (model.endpoint_url, model.sealed_headers) == (endpoint_url, None)
+    assert opened("model_api_key", model.sealed_api_key) == b"new"
+    assert changed({"endpoint_url": endpoint_url}, LEAST).endpoint_url == endpoint_url
+
+
+def test_a_change_of_the_server_is_put_on_record() -> None:
+    before = row(created(LEAST))
+    assert servers_changed(before, changed({"endpoint_url": "https://other/v1"}, LEAST)) == {
+        "old_server": "host:80",
+        "new_server": "other:443",
+    }
+    assert servers_changed(before, changed({"endpoint_url": "http://host/v2"}, LEAST)) == {}
+
+
+def test_headers_that_were_stored_earlier_and_may_not_be_sent_are_left_out() -> None:
+    model = created(FULL | {"headers": {"x-team": "a"}})
+    earlier = orjson.dumps({"X-Team": "a", "Content-Length": "4"})
+    sealed = seal(RING, SealedContext("acme", "model_headers", "my-model"), earlier)
+    assert opened_secrets(RING, "acme", row(model._replace(sealed_headers=sealed))) == ("opensesame", {"x-team": "a"})
+
+
 def test_a_new_endpoint_is_read_in_the_format_that_it_will_have() -> None:
     model = changed({"provider": "anthropic-compatible", "endpoint_url": "http://host/v1/messages"})
     assert (model.wire_format, model.endpoint_url) == ("anthropic", "http://host/v1")
@@ -166,7 +216,6 @@ def test_a_new_endpoint_is_read_in_the_format_that_the_model_has() -> None:
     [
         {"description": None},
         {"config": None},
-        {"headers": None},
         {"is_active": None},
         {"api_key": ""},
         {"model_id": "other"},

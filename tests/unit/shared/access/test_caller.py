@@ -18,6 +18,13 @@ def test_admin_may_do_everything(scope: Scope) -> None:
     caller("admin").require(scope)
 
 
+def test_any_of_several_scopes_is_enough() -> None:
+    caller("models").require("inference", "models")
+    with pytest.raises(TallygateError) as caught:
+        caller("monitor").require("inference", "models")
+    assert caught.value.failure.detail.endswith("; this needs inference or models")
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 def test_no_other_scope_is_enough(scope: Scope) -> None:
     others = set(SCOPES) - {scope, "admin"}

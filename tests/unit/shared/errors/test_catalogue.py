@@ -3,6 +3,7 @@ from typing import get_args
 import pytest
 
 from shared.errors import CATALOGUE, ErrorType, failure, render
+from shared.errors.failures import setup_tips
 
 ALL_TYPES: tuple[ErrorType, ...] = get_args(ErrorType)
 # A provider's model has no limit of its own, and the operator is free in where its endpoint is.
@@ -43,6 +44,15 @@ def test_nobody_is_told_to_change_a_providers_model_like_his_own(error_type: Err
     tips = " ".join(failure(error_type, "why", model="openai:gpt-5").tips)
     for own in ("/api/models/custom", "models test", "models show", "endpoint_url", "max_concurrency"):
         assert own not in tips or error_type in ONLY_OF_CUSTOM_MODELS
+
+
+@pytest.mark.parametrize("error_type", ALL_TYPES)
+def test_nobody_is_told_to_change_or_test_a_model_that_is_only_being_set_up(error_type: ErrorType) -> None:
+    tips = setup_tips(error_type, "h:1")
+    assert tips
+    assert not any("{" in tip or "custom:" in tip for tip in tips)
+    for stored in ("/api/models/custom", "PATCH", "models test", "models show", "models list"):
+        assert stored not in " ".join(tips) or error_type == "no_model_available"
 
 
 @pytest.mark.parametrize("error_type", ALL_TYPES)

@@ -79,6 +79,7 @@ def test_a_failure_without_detail_is_its_title() -> None:
         ("rate_limited", None, {"x-should-retry": "true"}),
         ("rate_limited", 7.4, {"x-should-retry": "true", "retry-after": "7"}),
         ("unavailable", 0.0, {"x-should-retry": "true", "retry-after": "1"}),
+        ("too_many_requests", float("inf"), {"x-should-retry": "true"}),
         ("invalid_request", None, {"x-should-retry": "false"}),
         ("read_timeout", None, {"x-should-retry": "false"}),
     ],

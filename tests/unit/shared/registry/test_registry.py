@@ -92,6 +92,6 @@ class Pool:
 
 
 async def test_what_one_tenant_has_that_cannot_be_read_is_closed_and_the_others_are_read() -> None:
-    rows = await RegistryStore(Pool()).tenants()  # type: ignore[arg-type]
+    rows = await RegistryStore(Pool()).tenants()
     assert (rows["newer"].readable, rows["newer"].terms.usd_per_day, rows["newer"].version) == (False, 0, 3)
     assert (rows["plain"].readable, rows["plain"].terms.usd_per_day) == (True, 4)

@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 
-from shared.registry import Capabilities, Price
+from shared.errors import CATALOGUE
+from shared.registry import Capabilities, Model, Price
+from shared.registry.prices import model_facts
 from shared.selection import Selection, select
 from tests.unit.shared.selection.values import health, model, needs, tenant
 
@@ -11,6 +13,8 @@ FIRST, SECOND = model(id="custom:first"), model(id="custom:second")
 OFF, SMALL = model(id="custom:off", is_active=False), model(id="custom:small", context_window=100)
 LARGE, CHEAP = model(id="openai:large"), model(id="openai:cheap")
 DRAFT = model(id="custom:draft", is_active=False, is_draft=True)
+KEYLESS = model(id="x:m", provider_name="x", key_required=True)
+KEY_TIP = "Store one: tallygate providers set-key x (PUT /api/providers/x/key)"
 
 
 def tried(selection: Selection) -> list[tuple[str, str]]:
@@ -75,6 +79,8 @@ def test_a_connection_test_calls_an_inactive_model() -> None:
 def test_a_draft_is_seen_by_its_own_test_only() -> None:
     assert order(select(needs("custom:draft", allow_inactive=True), tenant(DRAFT))) == ["custom:draft"]
     assert select(needs(allow_inactive=True), tenant(DRAFT, LARGE)).considered[0].model == "openai:large"
+    named = needs("custom:draft")
+    assert select(named, tenant(DRAFT)).why_none(named) == select(named, tenant()).why_none(named)
 
 
 def test_allowing_inactive_models_is_for_the_named_one_only() -> None:
@@ -203,6 +209,18 @@ def test_cheapest_first_and_unknown_prices_last() -> None:
     ]
 
 
+def test_the_cheapest_is_the_cheapest_for_a_prompt_of_this_length() -> None:
+    gemini = model(id="google:gemini", price=model_facts("google", "gemini-2.5-pro").price)
+    flat = model(id="openai:flat", price=Price(input_per_mtok_usd=1.5, output_per_mtok_usd=12))
+    models = tenant(gemini, flat)
+    short, long = (replace(needs(tokens=n, policy="cheapest"), answer_tokens=2_000) for n in (1_000, 300_000))
+    assert order(select(short, models)) == ["google:gemini", "openai:flat"]
+    assert tried(select(long, models)) == [
+        ("openai:flat", "provider model; about $0.474000 for this request"),
+        ("google:gemini", "provider model; about $0.780000 for this request"),
+    ]
+
+
 def test_fastest_first_after_those_whose_speed_a_call_will_tell() -> None:
     known = health("custom:second", p50_s=2.0) | health("openai:large", p50_s=0.5)
     selection = select(needs(policy="fastest"), tenant(FIRST, SECOND, LARGE), known)
@@ -241,6 +259,24 @@ def test_with_no_candidate_every_reason_is_told() -> None:
     assert told.detail == (
         "custom:off: not active; custom:small: about 101 tokens are needed, its context window is 100"
     )
+
+
+@pytest.mark.parametrize(
+    ("reference", "models", "tips"),
+    [
+        ("custom:off", [OFF, KEYLESS], ["Activate it: tallygate models activate custom:off"]),
+        ("x:m", [OFF, KEYLESS], [KEY_TIP]),
+        (None, [OFF], ["Activate it: tallygate models activate custom:off"]),
+        (None, [KEYLESS, KEYLESS.model_copy(update={"id": "x:n"})], [KEY_TIP]),
+        (None, [OFF, KEYLESS], list(CATALOGUE["no_model_available"].tips)),
+    ],
+)
+def test_the_advice_is_that_for_the_named_model_or_on_which_all_agree(
+    reference: str | None, models: list[Model], tips: list[str]
+) -> None:
+    asked = needs(reference)
+    told = select(asked, tenant(*models)).why_none(asked)
+    assert (told.error_type, told.http_status, list(told.tips)) == ("no_model_available", 404, tips)
 
 
 def test_with_no_model_at_all_that_is_told() -> None:

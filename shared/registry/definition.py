@@ -1,0 +1,110 @@
+"""How a tenant says what a custom model is: the fields and their limits, in a request and in a file alike."""
+
+from collections.abc import Collection
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from shared.errors import TallygateError
+from shared.guard.urls import check_url
+from shared.registry.headers import is_of_the_transport
+from shared.registry.models import Capabilities, Price, WireFormat, base_url
+from shared.registry.references import AUTO
+
+Protocol = Literal["openai-compatible", "anthropic-compatible"]
+WIRE_FORMATS: dict[Protocol, WireFormat] = {"openai-compatible": "openai", "anthropic-compatible": "anthropic"}
+PROTOCOLS: dict[str, Protocol] = {wire: protocol for protocol, wire in WIRE_FORMATS.items()}
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_RESERVED_IDS = {"monitoring", AUTO}  # a path, and a word with a meaning
+
+
+def _not_reserved(model_id: str) -> str:
+    if model_id in _RESERVED_IDS:
+        raise PydanticCustomError("reserved", "this id is reserved; choose another one")
+    return model_id
+
+
+def _not_of_the_transport(name: str) -> str:
+    if is_of_the_transport(name):
+        raise PydanticCustomError("reserved", "this header is written by Tallygate itself and cannot be given")
+    return name
+
+
+def _storable(config: dict[str, Any]) -> dict[str, Any]:
+    model = config.get("model")
+    if model is not None and not (isinstance(model, str) and model):
+        raise PydanticCustomError("config", "config.model must be the model's name at the endpoint")
+    if "\x00" in repr_text(config):
+        raise PydanticCustomError("config", "config must not contain NUL characters")
+    return config
+
+
+# PostgreSQL cannot store NUL in text.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2000)]
+ModelId = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100), AfterValidator(_not_reserved)]
+EndpointUrl = Annotated[str, StringConstraints(max_length=2000)]
+Secret = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=4096)]
+HeaderName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=100),
+    AfterValidator(_not_of_the_transport),
+]
+HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$", max_length=4096)]
+Config = Annotated[dict[str, Any], AfterValidator(_storable)]
+SecretField = Literal["api_key", "headers"]
+SECRET_FIELDS: tuple[SecretField, ...] = get_args(SecretField)
+
+
+class ModelFields(BaseModel):
+    """What may be said of every model and is shown again; whose names are those of the stored columns."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+    model_name: Text | None = None
+    description: Text = ""
+    config: Config = {}
+    capabilities: Capabilities = Capabilities()
+    context_window: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    max_concurrency: int | None = Field(default=None, ge=1, le=100_000)
+    price: Price | None = None
+    timeout_s: float | None = Field(default=None, gt=0, le=3600)
+    weight: int | None = Field(default=None, ge=0, le=1_000_000)
+    is_active: bool = True
+
+
+def checked_base(endpoint_url: str, wire_format: WireFormat) -> str:
+    """The base URL. Raises TallygateError invalid_request when this is no URL of an endpoint."""
+    base = base_url(endpoint_url, wire_format)
+    for url in (endpoint_url.strip(), base):  # the path that is cut off may have been the host
+        check_url(url)
+    return base
+
+
+def unsaid_secrets(
+    before: str, after: str, stored: Collection[SecretField], said: Collection[str]
+) -> tuple[SecretField, ...]:
+    """The stored secrets that would go to another server without anybody having said so.
+
+    Who may change a model may not read its secrets, and so must not be able to have them sent elsewhere.
+    """
+    if _same_server(before, after):
+        return ()
+    return tuple(name for name in SECRET_FIELDS if name in stored and name not in said)
+
+
+def _same_server(before: str, after: str) -> bool:
+    try:
+        return check_url(before) == check_url(after)
+    except TallygateError:
+        return False
+
+
+def repr_text(value: object) -> str:
+    """All strings of a JSON value, joined: for checks on what they contain."""
+    if isinstance(value, dict):
+        return "".join(repr_text(key) + repr_text(item) for key, item in value.items())
+    if isinstance(value, list):
+        return "".join(map(repr_text, value))
+    return value if isinstance(value, str) else ""
