@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from services.features.answers import Answer, AnswerFile
-from services.features.languages import language_of
+from services.features.languages import is_written_in, language_of
 from services.features.patches import apply_edits, apply_unified
-from services.features.paths import Taken, allowed, collision, safe_path, taken
+from services.features.paths import Taken, allowed, as_spelled, collision, safe_path, taken
 from services.features.values import (
     Action,
     Constraints,
@@ -18,6 +18,7 @@ from services.features.values import (
     ProducedFile,
     Repository,
 )
+from shared.languages import TEXT
 
 # Files that say something by being there.
 _MAY_BE_EMPTY = ("__init__.py", "py.typed", ".gitkeep", ".keep", ".nojekyll")
@@ -75,6 +76,7 @@ def _take(entry: AnswerFile, desk: Desk) -> Finding | None:
     path = safe_path(entry.path)
     if isinstance(path, Finding):
         return path
+    path = as_spelled(path, desk.taken)
     refused = _refused(path, desk) or _wrong_action(path, entry, desk)
     if refused is not None:
         return refused
@@ -97,9 +99,9 @@ def _take(entry: AnswerFile, desk: Desk) -> Finding | None:
 def _refused(path: str, desk: Desk) -> Finding | None:
     if not allowed(path, desk.constraints):
         return Finding(path, "path", f"only {', '.join(desk.constraints.paths)} may be written")
-    languages = {language.lower() for language in desk.constraints.languages}
-    if languages and (language := language_of(path) or "text") not in languages:
-        return Finding(path, "language", f"{language} is not among {', '.join(sorted(languages))}")
+    languages = frozenset(desk.constraints.languages)
+    if languages and not is_written_in(path, languages):
+        return Finding(path, "language", f"{language_of(path) or TEXT} is not among {', '.join(sorted(languages))}")
     return collision(path, desk.taken)
 
 
@@ -144,10 +146,10 @@ def _unfit(path: str, entry: AnswerFile, text: str, desk: Desk) -> Finding | Non
 
 
 def _unfinished(answer: Answer, planned: Sequence[PlannedFile], desk: Desk) -> Iterator[Finding]:
-    cut = safe_path(answer.cut_path) if answer.cut_path else ""
+    cut = _cut_path(answer, desk)
     if answer.cut:
         yield Finding(
-            cut if isinstance(cut, str) else cut.path,
+            cut,
             "empty",
             "the answer ended within this file" if cut else "the answer ended before its last file",
         )
@@ -157,6 +159,11 @@ def _unfinished(answer: Answer, planned: Sequence[PlannedFile], desk: Desk) -> I
             yield Finding(one.path, "empty", "it was planned and is missing")
     if not desk.texts and not desk.findings and not answer.cut and not planned:
         yield Finding("", "empty", "the answer holds no file")
+
+
+def _cut_path(answer: Answer, desk: Desk) -> str:
+    path = safe_path(answer.cut_path) if answer.cut_path else ""
+    return as_spelled(path, desk.taken) if isinstance(path, str) else path.path
 
 
 def _within_limits(desk: Desk) -> Iterator[ProducedFile]:
@@ -169,7 +176,7 @@ def _within_limits(desk: Desk) -> Iterator[ProducedFile]:
         if size > desk.constraints.max_bytes:
             _limit(desk, path, "size", f"all files together exceed {desk.constraints.max_bytes} bytes; it was left out")
             continue
-        yield ProducedFile(path, language_of(path) or "text", text, desk.repository.files.get(path))
+        yield ProducedFile(path, language_of(path) or TEXT, text, desk.repository.files.get(path))
 
 
 def _limit(desk: Desk, path: str, kind: FindingKind, message: str) -> None:

@@ -5,23 +5,31 @@ A change goes where it fits in exactly one place, or nowhere: what could hit the
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from services.features.values import Finding
 
 MAX_FINDINGS = 5
+MAX_PLACES = 1_000  # of one search text that are looked at
 MAX_CHANGES = 1_000  # edits or hunks for one file; hostile answers would hold many more
-MAX_LOOSE = 50  # edits that fit only loosely: each costs a walk over all lines
+MAX_LOOSE = 50  # edits that fit only loosely, or can be read in many ways: each costs a walk over all lines
 NEAREST_LINES_READ = 5_000
+MAX_DIFF_STEPS = 5_000_000  # a few seconds
+MAX_INDENT = 400
 _SHOWN = 120
+_IN_WORD = re.compile(r"(?<=[A-Za-z0-9_])(?=[A-Za-z0-9_])")
 _HUNK = re.compile(r"@@ ?-(\d{1,7})(?:,(\d{1,7}))? \+(\d{1,7})(?:,(\d{1,7}))? ?@@")
 _NO_NEWLINE = "\\ No newline at end of file"
 
 
 class Edit(NamedTuple):
+    """divider: the line between the two texts, when `replace` holds it too: then either may be what divides them."""
+
     search: str
     replace: str
+    divider: str = ""
 
 
 class Hunk(NamedTuple):
@@ -36,8 +44,8 @@ class Hunk(NamedTuple):
 
 
 def apply_edits(before: str, edits: Sequence[Edit], path: str = "") -> str | tuple[Finding, ...]:
-    """Each search text must occur once; if it does not occur, then once without regard to indentation and to spaces at
-    the ends of lines. A file with CRLF keeps it."""
+    """Each search text must occur once, as whole lines or else within one line that stays one; if it does not occur,
+    then once without regard to indentation and to spaces at the ends of lines. A file with CRLF keeps it."""
     crlf = _is_crlf(before)
     text = _lf(before) if crlf else before
     if len(edits) > MAX_CHANGES:
@@ -46,10 +54,10 @@ def apply_edits(before: str, edits: Sequence[Edit], path: str = "") -> str | tup
     loose = 0
     for number, edit in enumerate(edits, 1):
         one = _lf_edit(edit) if crlf else edit
-        outcome = _edited(text, one)
+        outcome = None if one.divider else _edited(text, one)
         if outcome is None and loose < MAX_LOOSE:
             loose += 1
-            outcome = _edited_loosely(text, one)
+            outcome = _divided(text, one) if one.divider else _edited_loosely(text, one)
         if isinstance(outcome, str):
             text = outcome
             continue
@@ -91,10 +99,47 @@ def apply_unified(before: str, patch: str, path: str = "") -> str | tuple[Findin
 
 
 def unified_diff(before: str | None, after: str, path: str) -> str:
-    """As git shows it: /dev/null for a new file, and the mark of a last line without a newline."""
-    old = "/dev/null" if before is None else f"a/{path}"
-    lines = difflib.unified_diff(_kept_ends(before or ""), _kept_ends(after), old, f"b/{path}")
-    return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n" for line in lines)
+    """As git shows it: /dev/null for a new file, and the mark of a last line without a newline. What texts have in
+    common is looked for within limits; where they end, the rest is told as replaced."""
+    old, new = _kept_ends(before or ""), _kept_ends(after)
+    lines: list[str] = []
+    for group in _Matcher(old, new).get_grouped_opcodes():
+        first, last = group[0], group[-1]
+        lines.append(f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@\n")
+        for tag, old_start, old_end, new_start, new_end in group:
+            if tag == "equal":
+                lines += [f" {line}" for line in old[old_start:old_end]]
+            else:
+                lines += [f"-{line}" for line in old[old_start:old_end]]
+                lines += [f"+{line}" for line in new[new_start:new_end]]
+    if not lines:
+        return ""
+    header = f"--- {'/dev/null' if before is None else f'a/{path}'}\n+++ b/{path}\n"
+    return header + "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n" for line in lines)
+
+
+class _Matcher(difflib.SequenceMatcher[str]):
+    """Gives up looking after some seconds: the time that difflib takes may grow with the third power of the lines."""
+
+    b2j: dict[str, list[int]]  # where each line of the new text is
+
+    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
+        super().__init__(None, old, new)
+        # Each line costs a step, and one more for every place in the other text where it occurs.
+        self._steps = [0, *accumulate(1 + len(self.b2j.get(line, ())) for line in old)]
+        self._steps_left = MAX_DIFF_STEPS
+
+    def find_longest_match(
+        self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
+    ) -> difflib.Match:
+        self._steps_left -= self._steps[-1 if ahi is None else ahi] - self._steps[alo]
+        return super().find_longest_match(alo, ahi, blo, bhi) if self._steps_left >= 0 else difflib.Match(alo, blo, 0)
+
+
+def _range(start: int, end: int) -> str:
+    """As difflib writes it: a single line without its count, no lines after the one before them."""
+    length = end - start
+    return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"
 
 
 class _Misfit(NamedTuple):
@@ -102,16 +147,85 @@ class _Misfit(NamedTuple):
     line: int | None = None
 
 
+def _divided(text: str, edit: Edit) -> str | _Misfit:
+    """The longest search text that occurs once: where the file goes on past a divider as the block does, the line is
+    the file's own."""
+    for reading in _readings(edit):
+        if isinstance(outcome := _edited(text, reading), str):
+            return outcome
+    return _Misfit(
+        f"its block holds the line {edit.divider} more than once, and no search text that ends at one of them occurs "
+        "exactly once; copy other lines, or give the whole file"
+    )
+
+
+def _readings(edit: Edit) -> Iterator[Edit]:
+    lines = _kept_ends(edit.replace)
+    dividers = [at for at, line in enumerate(lines) if line.rstrip() == edit.divider]
+    for at in reversed(dividers):
+        yield Edit(f"{edit.search}{edit.divider}\n{''.join(lines[:at])}", "".join(lines[at + 1 :]))
+    yield Edit(edit.search, edit.replace)
+
+
 def _edited(text: str, edit: Edit) -> str | _Misfit | None:
     """None when the search text does not occur."""
     if not edit.search.strip():
         return edit.replace if not text.strip() else _Misfit("the search text is empty")
-    first = text.find(edit.search)
-    if first < 0:
+    places = _places(text, edit)
+    if len(places) > 1:
+        return _Misfit(_often(text, places), _line_of(text, places[0]))
+    if not places or not _may_replace(text, places[0], edit):
         return None
-    if text.find(edit.search, first + 1) >= 0:
-        return _Misfit(_often(text, edit.search), _line_of(text, first))
-    return text[:first] + edit.replace + text[first + len(edit.search) :]
+    return text[: places[0]] + edit.replace + text[places[0] + len(edit.search) :]
+
+
+def _places(text: str, edit: Edit) -> list[int]:
+    """Where it occurs as it is written: lines where lines stand, what is within a line not within a word."""
+    stands = _stands_as_lines if _is_of_lines(edit) else _stands_as_words
+    hits = list(islice(_hits(text, edit.search), MAX_PLACES))
+    if len(hits) == MAX_PLACES:
+        return hits  # there may be more, so none is the one
+    return [at for at in hits if stands(text, at, at + len(edit.search))]
+
+
+def _hits(text: str, search: str) -> Iterator[int]:
+    at = text.find(search)
+    while at >= 0:
+        yield at
+        at = text.find(search, at + 1)
+
+
+def _is_of_lines(edit: Edit) -> bool:
+    return "\n" in edit.search or "\n" in edit.replace
+
+
+def _stands_as_lines(text: str, start: int, end: int) -> bool:
+    return not _before(text, start).strip() and (text[end - 1] == "\n" or text[end : end + 1] in ("", "\n"))
+
+
+def _stands_as_words(text: str, start: int, end: int) -> bool:
+    return not _IN_WORD.match(text, start) and not _IN_WORD.match(text, end)
+
+
+def _before(text: str, at: int) -> str:
+    """What stands before a place in its line; of a long line only the end."""
+    return text[max(0, at - MAX_INDENT) : at].rpartition("\n")[2]
+
+
+def _may_replace(text: str, at: int, edit: Edit) -> bool:
+    """Lines may not when the next one would be joined to them, or when they lost their indentation."""
+    if not _is_of_lines(edit):
+        return True
+    joins = edit.search.endswith("\n") and edit.replace and not edit.replace.endswith("\n")
+    indent = _before(text, at)
+    return not joins and (not indent or _is_lost_in_first_line(indent, edit))
+
+
+def _is_lost_in_first_line(indent: str, edit: Edit) -> bool:
+    """Whether all later lines of both texts have it. When every line lost it, each has to be shifted."""
+    later = [line for part in (edit.search, edit.replace) for line in part.split("\n")[1:] if line.strip()]
+    told = edit.search.partition("\n")[2].strip() and edit.replace[:1].strip()
+    return bool(told) and all(line.startswith(indent) for line in later)
 
 
 def _edited_loosely(text: str, edit: Edit) -> str | _Misfit:
@@ -165,14 +279,10 @@ def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-def _often(text: str, search: str) -> str:
-    places: list[int] = []
-    at = text.find(search)
-    while at >= 0 and len(places) < MAX_FINDINGS:
-        places.append(_line_of(text, at))
-        at = text.find(search, at + 1)
-    more = " and more" if at >= 0 else ""
-    return f"the search text occurs in lines {', '.join(map(str, places))}{more}; give more lines around it"
+def _often(text: str, places: Sequence[int]) -> str:
+    lines = ", ".join(str(_line_of(text, at)) for at in places[:MAX_FINDINGS])
+    more = " and more" if len(places) > MAX_FINDINGS else ""
+    return f"the search text occurs in lines {lines}{more}; give more lines around it"
 
 
 def _line_of(text: str, at: int) -> int:
@@ -354,4 +464,4 @@ def _lf(text: str) -> str:
 
 
 def _lf_edit(edit: Edit) -> Edit:
-    return Edit(_lf(edit.search), _lf(edit.replace))
+    return edit._replace(search=_lf(edit.search), replace=_lf(edit.replace))

@@ -6,13 +6,14 @@ question to the model, what is misread may land outside the repository.
 
 import unicodedata
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from services.features.values import Constraints, Finding
+from shared.repository_paths import matches_any
 
 MAX_PATH_BYTES = 1024
 MAX_NAME_BYTES = 255  # what ext4, APFS and NTFS hold
+MAX_NAMES = 32  # deeper paths cost as much as their folders together, and nobody writes them
 SHOWN_CHARACTERS = 120
 
 _DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$"}) | {
@@ -48,8 +49,22 @@ def safe_path(path: str) -> str | Finding:
     names = [name for name in plain.split("/") if name not in ("", ".")]
     if not names or plain.endswith(("/", "/.")):
         return _refused(path, "names no file")
+    if len(names) > MAX_NAMES:
+        return _refused(path, f"is deeper than {MAX_NAMES} names")
     reason = next(filter(None, map(_bad_name, names)), None)
     return _refused(path, reason) if reason else "/".join(names)
+
+
+def as_spelled(path: str, existing: Taken) -> str:
+    """A safe path with those of its folders that exist, and its file, in their own spelling: the same letters may be
+    composed otherwise, as in archives that were made on a Mac. What differs in more than that stays as it is."""
+    for part in (path, *reversed(_folders(path))):
+        if part in existing.files or part in existing.folders:
+            return path
+        other = existing.spelled.get(_folded(part))
+        if other is not None and unicodedata.normalize("NFC", other) == part:
+            return other + path[len(part) :]
+    return path
 
 
 def collision(path: str, existing: Taken) -> Finding | None:
@@ -68,9 +83,8 @@ def collision(path: str, existing: Taken) -> Finding | None:
 
 
 def allowed(path: str, constraints: Constraints) -> bool:
-    """Whether a safe path may be written. Patterns are read from the root; ** stands for any folders, a pattern with
-    no / for a name in any folder, and one without wildcards also for all that lies below it."""
-    return not constraints.paths or any(_matches(path, pattern) for pattern in constraints.paths)
+    """Whether a safe path may be written, by the patterns of shared.repository_paths."""
+    return not constraints.paths or matches_any(path, constraints.paths)
 
 
 def shown(path: str) -> str:
@@ -127,31 +141,3 @@ def _bad_name(name: str) -> str | None:
     if len(name.encode()) > MAX_NAME_BYTES:
         return f"holds a name longer than {MAX_NAME_BYTES} bytes"
     return None
-
-
-def _matches(path: str, pattern: str) -> bool:
-    plain = pattern.strip().removeprefix("./").removeprefix("/")
-    if not plain:
-        return False
-    if not set("*?[") & set(plain):
-        folder = plain.rstrip("/")
-        return path == plain or path.startswith(folder + "/")
-    if plain.endswith("/"):
-        plain += "**"
-    if "/" not in plain and plain != "**":
-        return fnmatchcase(path.rsplit("/", 1)[-1], plain)
-    return _match_parts(path.split("/"), plain.split("/"))
-
-
-def _match_parts(names: list[str], patterns: list[str]) -> bool:
-    """By a table, so that many ** cost no more than names times patterns. reach[i]: the first i names are matched."""
-    reach = [True] + [False] * len(names)
-    for pattern in patterns:
-        if pattern == "**":
-            first = reach.index(True) if True in reach else len(reach)
-            reach = [index >= first for index in range(len(reach))]
-        else:
-            reach = [False] + [
-                before and fnmatchcase(name, pattern) for before, name in zip(reach, names, strict=False)
-            ]
-    return reach[-1]

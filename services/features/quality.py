@@ -17,8 +17,8 @@ from typing import Any
 from services.features.check.parsing import Parsed, Source, parse_all
 from services.features.check.readers import has_tests_beside
 from services.features.languages import language_of
-from services.features.patches import unified_diff
-from services.features.values import Draft, ProducedFile, Repository
+from services.features.reading.tests_by_name import is_test, name_of, subject_of
+from services.features.values import Draft, Repository
 
 RUFF_TIMEOUT_S = 20.0
 
@@ -55,14 +55,15 @@ def as_dict(quality: Quality) -> dict[str, Any]:
     }
 
 
-def measure(draft: Draft, repository: Repository) -> Quality:
+def measure(draft: Draft, repository: Repository, diffs: Sequence[str]) -> Quality:
+    """diffs: of the files of the draft, in their order."""
     after = {file.path: file.content for file in draft.files}
     before = {file.path: file.before for file in draft.files if file.before is not None}
-    parsed = parse_all([Source(*one) for one in (*before.items(), *after.items())])
+    parsed = parse_all([Source(*one) for one in (*before.items(), *after.items())], repository.files)
     old, new = parsed[: len(before)], parsed[len(before) :]
     lint_before, lint_after = _lint(before), _lint(after)
     measures = [
-        *_sizes(draft, before, after),
+        *_sizes(draft, diffs, before, after),
         Measure("largest_function", _largest(old), _largest(new), "lines", "syntax tree of the touched files"),
         Measure("syntax_errors", _errors(old), _errors(new), "errors", "parsers of the touched files"),
         *_tests(draft, repository),
@@ -78,8 +79,8 @@ def measure(draft: Draft, repository: Repository) -> Quality:
     return Quality(_errors(old) + (lint_before or 0), _errors(new) + (lint_after or 0), tuple(measures), tuple(said))
 
 
-def _sizes(draft: Draft, before: Mapping[str, str], after: Mapping[str, str]) -> list[Measure]:
-    changes = [_changes(file) for file in draft.files]
+def _sizes(draft: Draft, diffs: Sequence[str], before: Mapping[str, str], after: Mapping[str, str]) -> list[Measure]:
+    changes = [_changes(diff) for diff in diffs]
     new = sum(file.before is None for file in draft.files)
     return [
         Measure("files_touched", None, len(draft.files), "files", "counted"),
@@ -91,8 +92,8 @@ def _sizes(draft: Draft, before: Mapping[str, str], after: Mapping[str, str]) ->
     ]
 
 
-def _changes(file: ProducedFile) -> tuple[int, int]:
-    lines = unified_diff(file.before, file.content, file.path).split("\n")[2:]
+def _changes(diff: str) -> tuple[int, int]:
+    lines = diff.split("\n")[2:]
     return sum(line.startswith("+") for line in lines), sum(line.startswith("-") for line in lines)
 
 
@@ -114,33 +115,18 @@ def _errors(parsed: Sequence[Parsed | None]) -> int:
 
 def _tests(draft: Draft, repository: Repository) -> list[Measure]:
     paths = {*repository.files, *repository.left_out, *(file.path for file in draft.files)}
-    names = {_stem(path) for path in paths if _is_test(path)}
+    names = {subject_of(path) for path in paths if is_test(path)}
     sources = [
         file.path
         for file in draft.files
-        if has_tests_beside(file.path) and not _is_test(file.path) and file.content.strip()
+        if has_tests_beside(file.path) and not is_test(file.path) and file.content.strip()
     ]
     if not sources:
         return []
-    share = sum(_stem(path) in names for path in sources) / len(sources)
+    share = sum(name_of(path) in names for path in sources) / len(sources)
     return [
         Measure("sources_with_a_test", None, round(share, 3), "share", "a test file of the same name, by paths only")
     ]
-
-
-def _is_test(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1].lower()
-    return name.startswith(("test_", "test-")) or any(
-        mark in name for mark in ("_test.", ".test.", ".spec.", "_spec.", "tests.", "test.java", "test.kt", "test.cs")
-    )
-
-
-def _stem(path: str) -> str:
-    name = path.rsplit("/", 1)[-1].lower().split(".")[0]
-    plain = name.removeprefix("test_").removeprefix("test-")
-    for ending in ("_test", "_spec", "tests", "test"):
-        plain = plain.removesuffix(ending)
-    return plain
 
 
 def _rate(findings: int, texts: Mapping[str, str]) -> float | None:

@@ -14,17 +14,23 @@ MAX_SENTENCE = 400
 _NOT_RUN = "types, behaviour and tests: nothing was run"
 
 
+def failing(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What a grammar alone objects to is worth a repair, but fails nothing: it is told as not checked."""
+    return tuple(finding for finding in findings if finding.kind != "grammar")
+
+
 def validation(findings: Sequence[Finding], draft: Draft, executed: bool = False) -> dict[str, Any]:
     """executed: whether the operator's command was run on the draft."""
     checked = checked_kinds(draft, findings)
+    wrong = failing(findings)
     report: dict[str, Any] = {
-        "passed": not findings,
-        "findings": [_row(finding) for finding in findings[:MAX_FINDINGS]],
+        "passed": not wrong,
+        "findings": [_row(finding) for finding in wrong[:MAX_FINDINGS]],
         "checked": {language: list(kinds) for language, kinds in checked.checked.items()},
-        "not_checked": [*checked.not_checked, *([] if executed else [_NOT_RUN])],
+        "not_checked": [*map(_line, checked.not_checked), *([] if executed else [_NOT_RUN])],
     }
-    if len(findings) > MAX_FINDINGS:
-        report["findings_left_out"] = len(findings) - MAX_FINDINGS
+    if len(wrong) > MAX_FINDINGS:
+        report["findings_left_out"] = len(wrong) - MAX_FINDINGS
     return report
 
 

@@ -4,15 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from services.features.known_secrets import KnownSecrets
+from shared.languages import known_language
 
 Step = Literal["reading", "planning", "writing", "checking", "repairing", "done"]
 Action = Literal["create", "edit"]
-FindingKind = Literal["path", "patch", "syntax", "import", "size", "language", "format", "test", "empty"]
+# "grammar": it cannot be read, and what is wrong may be the grammar.
+FindingKind = Literal["path", "patch", "syntax", "grammar", "import", "size", "language", "format", "test", "empty"]
 
 
 class Constraints(BaseModel):
-    """What may be produced. paths: glob patterns of files that may be written (empty: all). languages: allowed ones."""
+    """What may be produced. paths: glob patterns of files that may be written (empty: all). languages: allowed ones,
+    by the names that shared.languages has for them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,6 +25,11 @@ class Constraints(BaseModel):
     languages: tuple[str, ...] = Field(default=(), max_length=20)
     max_files: int = Field(default=20, ge=1, le=100)
     max_bytes: int = Field(default=200_000, ge=1, le=1_000_000)
+
+    @field_validator("languages")
+    @classmethod
+    def _by_their_names(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(known_language(one) or one.lower() for one in languages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +68,14 @@ class ChosenFile:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a model is told of a repository. tokens: estimated. secrets_removed: how many were taken out of texts."""
+    """What a model is told of a repository. tokens: estimated. secrets_removed: how many were taken out of texts.
+    secrets: those of the whole repository, which must not be told later either."""
 
     facts: Facts
     files: tuple[ChosenFile, ...]
     tokens: int
     secrets_removed: int = 0
+    secrets: KnownSecrets = field(default_factory=KnownSecrets, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

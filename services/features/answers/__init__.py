@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from services.features.answers.joining import continued
+from services.features.answers.lenient_json import without_halves
 from services.features.answers.marked import read_marked
 from services.features.answers.structured import read_structured
 from services.features.answers.values import Answer, AnswerFile
@@ -12,7 +13,7 @@ __all__ = ["Answer", "AnswerFile", "continued", "parse"]
 
 def parse(text: str) -> Answer:
     """Files from a JSON object, from marked and fenced blocks, from diffs, or from JSON with blocks behind it."""
-    plain = text.removeprefix("\ufeff")
+    plain = without_halves(text.removeprefix("\ufeff"))
     found = read_structured(plain, _gives_files)
     if found is None:
         return read_marked(plain)

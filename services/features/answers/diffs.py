@@ -12,6 +12,7 @@ _COUNTS = re.compile(r"@@ ?-\d{1,7}(?:,(\d{1,7}))? \+\d{1,7}(?:,(\d{1,7}))? ?@@"
 _EXTRA = ("index ", "new file mode", "deleted file mode", "old mode", "new mode", "similarity ", "rename ", "copy ")
 _IN_DIFF = (" ", "+", "-", "@", "\\", "diff --git ", *_EXTRA)
 _NONE = "/dev/null"
+MAX_DIVIDERS = 20  # in one block: each is a way to read it
 _SEARCH, _DIVIDER, _REPLACE = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
 
 
@@ -73,29 +74,51 @@ def is_diff(lines: Sequence[str], language: str) -> bool:
     return first is not None and (begins_diff(lines, first) or _COUNTS.match(lines[first]) is not None)
 
 
+def begins_edit(line: str) -> bool:
+    return line.startswith(_SEARCH)
+
+
+def edits_end(lines: Sequence[str], at: int) -> int | None:
+    """Where search/replace blocks that stand in prose end, one after another; None when the last one is not closed."""
+    end = None
+    while at < len(lines) and begins_edit(lines[at]):
+        end = next((index + 1 for index in range(at, len(lines)) if lines[index].startswith(_REPLACE)), None)
+        if end is None:
+            return None
+        at = next((index for index in range(end, len(lines)) if lines[index].strip()), len(lines))
+    return end
+
+
 def edits_of(lines: Sequence[str]) -> tuple[Edit, ...] | Finding | None:
     """None when the block holds no search/replace block at all."""
-    if not any(line.startswith(_SEARCH) for line in lines):
-        return None
     edits: list[Edit] = []
-    search: list[str] | None = None
-    replace: list[str] | None = None
-    for line in lines:
-        if line.startswith(_SEARCH):
-            search, replace = [], None
-        elif search is not None and replace is None and line.rstrip() == _DIVIDER:
-            replace = []
-        elif search is not None and replace is not None and line.startswith(_REPLACE):
-            edits.append(Edit(_text(search), _text(replace)))
-            search = replace = None
-        elif replace is not None:
-            replace.append(line)
-        elif search is not None:
-            search.append(line)
-    return Finding("", "patch", "a search/replace block is not closed") if search is not None else tuple(edits)
+    start: int | None = None
+    for at, line in enumerate(lines):
+        if begins_edit(line):
+            if start is not None:
+                break
+            start = at + 1
+        elif start is not None and line.startswith(_REPLACE):
+            edit = _edit(lines[start:at])
+            if isinstance(edit, Finding):
+                return edit
+            edits.append(edit)
+            start = None
+    return Finding("", "patch", "a search/replace block is not closed") if start is not None else tuple(edits) or None
 
 
-def _text(lines: list[str]) -> str:
+def _edit(lines: Sequence[str]) -> Edit | Finding:
+    """Divided at its first divider. Which of several it is only the file can tell, to which it is applied."""
+    dividers = [at for at, line in enumerate(lines) if line.rstrip() == _DIVIDER]
+    if not dividers:
+        return Finding("", "patch", f"a search/replace block has no line {_DIVIDER}")
+    if len(dividers) > MAX_DIVIDERS:
+        return Finding("", "patch", f"a search/replace block has more than {MAX_DIVIDERS} lines {_DIVIDER}")
+    search, replace = lines[: dividers[0]], lines[dividers[0] + 1 :]
+    return Edit(_text(search), _text(replace), _DIVIDER if len(dividers) > 1 else "")
+
+
+def _text(lines: Sequence[str]) -> str:
     return "".join(line + "\n" for line in lines)
 
 

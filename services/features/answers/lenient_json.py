@@ -14,6 +14,12 @@ MAX_VALUES = 100_000  # of one text; an answer of a megabyte holds a few hundred
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _WRONG_ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)', re.DOTALL)
+_HALF = re.compile("[\ud800-\udfff]")
+# Each escape is taken whole, so that what is escaped itself is none. Only a half without its other is the group.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+_HALF_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _WORD = re.compile(r"true|false|null|-?\d{1,300}(?:\.\d{1,300})?(?:[eE][+-]?\d{1,5})?")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
@@ -50,6 +56,18 @@ class Budget:
         self._left -= 1
         if self._left < 0:
             raise NotJsonError
+
+
+def without_halves(text: str) -> str:
+    """Half of a surrogate pair is no character: nothing can store it or send it on. U+FFFD stands for it."""
+    return _HALF.sub("\ufffd", text)
+
+
+def without_escaped_halves(text: str) -> str:
+    """The same for JSON text, of the same length."""
+    if not _HALF_ESCAPE.search(text):
+        return text
+    return _ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], text)
 
 
 def read_json(text: str, start: int, budget: Budget) -> tuple[Any, int]:

@@ -7,7 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from services.features.answers.diffs import begins_diff, diff_end, edits_of, is_diff, split_diff
+from services.features.answers.diffs import (
+    begins_diff,
+    begins_edit,
+    diff_end,
+    edits_end,
+    edits_of,
+    is_diff,
+    split_diff,
+)
 from services.features.answers.markers import (
     MAX_MARKER,
     Fence,
@@ -34,6 +42,7 @@ _SECTION = re.compile(
 _BULLET = re.compile(r"\s*+(?:[-*+]|\d{1,3}[.)])\s++")
 _BEGINNINGS = frozenset("<`~-d")  # of tags, fences, diffs; most lines have none, and are passed by quickly
 _SECTION_BEGINNINGS = frozenset("sine")
+_ADVICE = ("integration instruction", "next step")  # sections that show what others may write
 _MARKDOWN = ("markdown", "md", "mdx")
 
 
@@ -96,16 +105,16 @@ def _parts(lines: list[str]) -> Iterator[Block | Note]:
     at = 0
     prose = Prose()
     while at < len(lines):
-        found = _block(lines, at, prose.marker)
+        found = _block(lines, at, prose)
         if found is None:
-            prose = _read_prose(prose, lines[at])
+            prose = _read_prose(prose, lines[at], _is_above_block(lines, at))
             at += 1
             if prose.note:
                 yield prose.note
             continue
         block, at = found
         if block is not None:
-            prose = Prose()
+            prose = Prose(section=prose.section) if block.marker is None and prose.gives_advice else Prose()
             yield block
 
 
@@ -117,8 +126,12 @@ class Prose(NamedTuple):
     section: str | None = None
     note: Note | None = None
 
+    @property
+    def gives_advice(self) -> bool:
+        return self.section in _ADVICE
 
-def _read_prose(prose: Prose, line: str) -> Prose:
+
+def _read_prose(prose: Prose, line: str, above_block: bool) -> Prose:
     if line.lstrip("#* \t")[:1].lower() in _SECTION_BEGINNINGS and (found := _section(line)):
         section = found[1].lower().removesuffix("s")
         return Prose(section=section, note=Note(section, found[2].strip()) if found[2] else None)
@@ -126,42 +139,58 @@ def _read_prose(prose: Prose, line: str) -> Prose:
         return prose._replace(note=None)
     section = None if line.startswith("#") else prose.section
     note = Note(section, _BULLET.sub("", line, count=1).strip()) if section else None
-    if marker := marker_of(line):
+    marker = _counted(marker_of(line, above_block), section in _ADVICE)
+    if marker is not None:
         return Prose(marker, 0, section, note)
     age = prose.age + 1
     return Prose(prose.marker if age <= MAX_PROSE_LINES else None, age, section, note)
+
+
+def _is_above_block(lines: list[str], at: int) -> bool:
+    return at + 1 < len(lines) and (begins_edit(lines[at + 1]) or fence_of(lines[at + 1]) is not None)
+
+
+def _counted(marker: Marker | None, in_advice: bool) -> Marker | None:
+    """Advice names files that are there, and shows lines for them: only what says that it is a file is one."""
+    return None if marker is None or (in_advice and not marker.certain) else marker
 
 
 def _section(line: str) -> re.Match[str] | None:
     return _SECTION.match(line) if len(line) <= MAX_MARKER else None
 
 
-def _block(lines: list[str], at: int, pending: Marker | None) -> tuple[Block | None, int] | None:
+def _block(lines: list[str], at: int, prose: Prose) -> tuple[Block | None, int] | None:
     """The block that begins in this line, and the line after it; no block when it only shows what to type."""
     if lines[at].lstrip()[:1] not in _BEGINNINGS:
         return None
     if tag := tag_of(lines[at]):
         return _tagged(lines, at + 1, *tag)
     if fence := fence_of(lines[at]):
-        block, end = _fenced(lines, at + 1, fence, pending)
-        return (None if _is_shown_only(fence, pending) else block), end
+        block, end = _fenced(lines, at + 1, fence, prose.marker, prose.gives_advice)
+        return (None if _is_shown_only(fence, prose.marker) else block), end
+    if begins_edit(lines[at]):
+        closed = edits_end(lines, at)
+        end = closed or len(lines)
+        return Block(prose.marker, "", lines[at:end], complete=closed is not None), end
     if begins_diff(lines, at):
         end = diff_end(lines, at + 1)
-        return Block(pending, "diff", lines[at:end]), end
+        return Block(prose.marker, "diff", lines[at:end]), end
     return None
 
 
 def _is_shown_only(fence: Fence, pending: Marker | None) -> bool:
-    """What to type in a shell, beside a file that is named."""
+    """What to type in a shell, beside a file that a line names which may only speak of it."""
     named = info_marker(fence)
-    return named is None and pending is not None and is_console(fence, pending.path)
+    return named is None and pending is not None and not pending.certain and is_console(fence, pending.path)
 
 
-def _fenced(lines: list[str], at: int, fence: Fence, pending: Marker | None) -> tuple[Block, int]:
-    marker = info_marker(fence) or pending
+def _fenced(
+    lines: list[str], at: int, fence: Fence, pending: Marker | None, in_advice: bool = False
+) -> tuple[Block, int]:
+    marker = _counted(info_marker(fence), in_advice) or pending
     end = _closing(lines, at, fence, _is_markdown(fence, marker))
     body = [_outdented(line, fence.indent) for line in lines[at:end]]
-    if marker is None and body and (found := comment_of(body[0])):
+    if marker is None and body and (found := _counted(comment_of(body[0]), in_advice)):
         marker, body = found, body[1:]
     complete = end < len(lines)
     return Block(marker, fence.language, body, complete), end + 1
@@ -208,11 +237,11 @@ def _files(block: Block) -> tuple[list[AnswerFile], list[Finding]]:
         return [], []
     if is_diff(block.lines, block.language):
         return split_diff(block.lines, marker.path if marker else None)
-    if marker is None:
-        return [], []
     edits = edits_of(block.lines)
     if isinstance(edits, Finding):
-        return [], [Finding(shown(marker.path), edits.kind, edits.message)]
+        return [], [Finding(shown(marker.path) if marker else "", edits.kind, edits.message)]
+    if marker is None:
+        return [], [Finding("", "patch", "a search/replace block names no file")] if edits else []
     if edits is not None:
         return [AnswerFile(marker.path, marker.action or "edit", edits=edits)], []
     return [AnswerFile(marker.path, marker.action, content=_content(block.lines))], []

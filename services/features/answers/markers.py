@@ -60,8 +60,9 @@ def closes(line: str, fence: Fence) -> bool:
     return len(plain) >= len(fence.mark) and set(plain) == {fence.mark[0]}
 
 
-def marker_of(line: str) -> Marker | None:
-    """In a line that stands before a block, or as a comment in the first line of one."""
+def marker_of(line: str, above_block: bool = False) -> Marker | None:
+    """In a line that stands before a block, or as a comment in the first line of one. above_block: directly before it,
+    where nothing but the path is enough."""
     if len(line) > MAX_MARKER or not ("." in line or ":" in line or _NAMED.search(line)):
         return None
     if found := _LABELLED.match(line):
@@ -71,7 +72,8 @@ def marker_of(line: str) -> Marker | None:
             return Marker(path, action or action_of(found[1] or ""), certain=True)
         return None
     found = _BARE.match(line.strip())
-    path, action = _noted(_cleaned(found[1] if found else line.strip() if line.strip().endswith(":") else ""))
+    plain = line.strip() if above_block or line.strip().endswith(":") else ""
+    path, action = _noted(_cleaned(found[1] if found else plain))
     return Marker(path, action) if _is_path(path) else None
 
 

@@ -4,7 +4,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from services.features.answers.lenient_json import Budget, CutObject, NotJsonError, is_cut, read_json
+from services.features.answers.lenient_json import (
+    Budget,
+    CutObject,
+    NotJsonError,
+    is_cut,
+    read_json,
+    without_escaped_halves,
+)
 from services.features.answers.values import Answer, AnswerFile
 from services.features.patches import Edit
 from services.features.paths import shown
@@ -27,9 +34,10 @@ def read_structured(text: str, holds_files: Callable[[str], bool]) -> tuple[Answ
     """The answer and where it ends. None when there is none, or when the text before it already gives files in another
     form: then the JSON is a part of one of these."""
     budget = Budget()
+    json_text = without_escaped_halves(text)
     for start in _places(text):
         try:
-            value, end = read_json(text, start, budget)
+            value, end = read_json(json_text, start, budget)
         except NotJsonError:
             continue
         if (found := _answer(value)) is not None:

@@ -1,5 +1,5 @@
 """Reads the syntax of files in a process of its own: a grammar that meets hostile text may crash (YAML's does, on
-100,000 dashes) or not end (Rust's, on 60,000 times `r#"`). One JSON object {"path", "reader", "text"} a line comes in,
+100,000 dashes) or not end (Rust's, on 60,000 times `r#"`). One JSON object {"reader", "text"} a line comes in,
 one goes out.
 
 It is started by its path and imports nothing of ours, so that it starts fast.
@@ -12,6 +12,7 @@ import resource
 import sys
 import tomllib
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,17 +38,22 @@ _IMPORTING = frozenset({
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 # Syntax that is newer than this Python may be; then the grammar has the last word.
 _NEWER_NODES = frozenset({"type_alias_statement", "type_parameter"})
+_STRING = r'("(?:[^"\\\n]|\\.)*+")'
+_COMMENT = re.compile(_STRING + r"|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/")
+_CLOSING_COMMA = re.compile(_STRING + r"|,(?=\s*+[\]}])")
 _QUOTED = re.compile(r"""["'`](.*)["'`]""", re.DOTALL)
 
 Report = dict[str, Any]
 
 
-def read(path: str, reader: str, text: str) -> Report:
-    if reader in ("json", "toml", "yaml"):
+def read(reader: str, text: str) -> Report:
+    if reader in ("json", "jsonc", "toml", "yaml"):
         return {"errors": _exact_errors(reader, text)}
+    if reader == "h":
+        return min(_grammar_report("c", text), _grammar_report("cpp", text), key=lambda one: int(one["error_count"]))
     report = _grammar_report(reader, text)
     if reader == "python":
-        _add_python(report, path, text)
+        _add_python(report, text)
     return report
 
 
@@ -55,6 +61,8 @@ def _exact_errors(reader: str, text: str) -> list[tuple[int, str]]:
     try:
         if reader == "json":
             json.loads(text)
+        elif reader == "jsonc":
+            json.loads(_CLOSING_COMMA.sub(_kept, _COMMENT.sub(_kept, text)))
         elif reader == "toml":
             tomllib.loads(text)
         else:
@@ -72,16 +80,26 @@ def _exact_errors(reader: str, text: str) -> list[tuple[int, str]]:
     return []
 
 
+def _kept(found: re.Match[str]) -> str:
+    """A string as it is; of what is taken out, its lines, so that errors have the right ones."""
+    return found[1] or " " + "\n" * found[0].count("\n")
+
+
 def _grammar_report(reader: str, text: str) -> Report:
     tree = get_parser(reader).parse(text.encode(errors="replace"))  # type: ignore[arg-type]  # from our own table
     report: Report = {"errors": [], "error_count": 0, "imports": [], "largest_function": 0, "newer": False}
     broken = tree.root_node.has_error
+    brackets: Counter[str] = Counter()
     for count, node in enumerate(_nodes(tree.walk())):
         if count == MAX_NODES:
+            brackets.clear()
             break
         if broken and (node.is_error or node.is_missing):
             _add_error(node, report)
+        if broken and not (node.is_named or node.is_missing or node.child_count):
+            brackets.update(node.type)  # also of tokens such as "${" or "[["
         _look_at(node, node.type, reader, report)
+    report["unclosed"] = any(brackets[opened] > brackets[closing] for opened, closing in _PAIRS.items())
     return report
 
 
@@ -179,13 +197,17 @@ def _unquoted(text: str) -> str:
     return found[1] if found else text
 
 
-def _add_python(report: Report, path: str, text: str) -> None:
-    """Python's own words for its errors, and its imports with their names."""
+def _add_python(report: Report, text: str) -> None:
+    """Python's own words for its errors, and its imports with their names. Compiled, and not run, it also says what a
+    grammar allows: a `return` outside of a function. No file is named, for it would quote one of that name here."""
+    parsed = False
     try:
-        tree = ast.parse(text, path)
+        tree = ast.parse(text)
+        parsed = True
+        compile(text, "<text>", "exec", dont_inherit=True)
     except SyntaxError as error:
         newer = report["newer"] or error.msg.startswith("f-string")
-        if report["errors"] or not newer:
+        if parsed or report["errors"] or not newer:
             report["errors"] = [(error.lineno or 1, _python_words(error))]
             report["error_count"] = max(1, report["error_count"])
     except (ValueError, RecursionError, MemoryError) as error:
@@ -233,7 +255,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in sys.stdin:
         job = json.loads(line)
-        report = read(job["path"], job["reader"], job["text"])
+        report = read(job["reader"], job["text"])
         sys.stdout.write(json.dumps(report) + "\n")
         sys.stdout.flush()
 

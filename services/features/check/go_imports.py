@@ -45,7 +45,7 @@ def unresolved(spec: str, tree: Tree, known: Known) -> Iterator[str]:
         folders = [joined(folder, spec.removeprefix(name).lstrip("/")) for name, folder in own]
         if not any(_holds_go(folder, tree) for folder in folders):
             yield f"{spec!r} is no package of the module (no .go file in {folders[0] or '.'})"
-    elif not _is_foreign(spec, known) and f"vendor/{spec}" not in tree.folders:
+    elif not _is_foreign(spec, known) and not tree.has_folder(f"vendor/{spec}"):
         yield f"{spec!r} is neither in the standard library nor required by go.mod"
 
 

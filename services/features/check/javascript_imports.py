@@ -1,12 +1,11 @@
 """Pure: whether imports of JavaScript and TypeScript resolve: to files, to declared packages, to what Node brings."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from services.features.check.tree import Tree, folder_of, resolved
+from services.features.declared import package_json_names, read_json, table, texts
 
 _ENDINGS = (
     "",
@@ -100,16 +99,10 @@ def _is_file(target: str, tree: Tree) -> bool:
 
 
 def _packages(text: str) -> Iterator[str]:
-    try:
-        document: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return
-    if not isinstance(document, dict):
-        return
-    yield str(document.get("name", ""))
-    for key in ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies", "imports"):
-        value = document.get(key)
-        yield from value if isinstance(value, dict) else ()
+    data = read_json(text)
+    yield from package_json_names(data)
+    yield from table(data, "imports")
+    yield from texts([data.get("name")])
 
 
 def _aliases(tree: Tree) -> Iterator[tuple[str, str]]:

@@ -29,12 +29,14 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """errors: the first ones, with their lines. largest_function: its lines; None where no grammar read the file."""
+    """errors: the first ones, with their lines. unclosed: with more brackets opened than closed, by the grammar's
+    tokens. largest_function: its lines; None where no grammar read the file."""
 
     errors: tuple[tuple[int, str], ...] = ()
     error_count: int = 0
     imports: tuple[Import, ...] = ()
     largest_function: int | None = None
+    unclosed: bool = False
 
 
 class Source(NamedTuple):
@@ -42,27 +44,30 @@ class Source(NamedTuple):
     text: str
 
 
-def parse_all(sources: Sequence[Source], timeout_s: float = TIMEOUT_S) -> list[Parsed | None]:
-    """In the order of the sources. None: nothing reads this language, or it took too long, or it killed the reader."""
-    readable = [index for index, source in enumerate(sources) if reader_of(source.path)]
+def parse_all(
+    sources: Sequence[Source], files: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S
+) -> list[Parsed | None]:
+    """In the order of the sources. None: nothing reads this language, or it took too long, or it killed the reader.
+    files: of the repository."""
+    readers = [reader_of(source.path, files) for source in sources]
+    readable = [index for index, reader in enumerate(readers) if reader]
     results: list[Parsed | None] = [None] * len(sources)
     for _ in range(MAX_STARTS):
         if not readable:
             break
-        reports = _read([sources[index] for index in readable], timeout_s)
+        reports = _read([_job(sources[index], readers[index]) for index in readable], timeout_s)
         for index, report in zip(readable, reports, strict=False):
             results[index] = _parsed(report)
         readable = readable[len(reports) + 1 :]  # the one that it died of is not tried again
     return results
 
 
-def _read(sources: Sequence[Source], timeout_s: float) -> list[Mapping[str, Any]]:
+def _read(jobs: Sequence[str], timeout_s: float) -> list[Mapping[str, Any]]:
     """The reports of the first files, up to the one that the reader did not survive."""
-    jobs = "".join(json.dumps(_job(source)) + "\n" for source in sources)
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(_CHILD)],
-            input=jobs.encode(),
+            input="".join(jobs).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=timeout_s,
@@ -75,8 +80,8 @@ def _read(sources: Sequence[Source], timeout_s: float) -> list[Mapping[str, Any]
     return [json.loads(line) for line in output.split(b"\n")[:-1]]
 
 
-def _job(source: Source) -> dict[str, str | None]:
-    return {"path": source.path, "reader": reader_of(source.path), "text": source.text}
+def _job(source: Source, reader: str | None) -> str:
+    return json.dumps({"reader": reader, "text": source.text}) + "\n"
 
 
 def _parsed(report: Mapping[str, Any]) -> Parsed:
@@ -91,4 +96,5 @@ def _parsed(report: Mapping[str, Any]) -> Parsed:
         )
         for one in report.get("imports", ())
     )
-    return Parsed(errors, report.get("error_count", len(errors)), imports, report.get("largest_function"))
+    count, largest = report.get("error_count", len(errors)), report.get("largest_function")
+    return Parsed(errors, count, imports, largest, report.get("unclosed", False))

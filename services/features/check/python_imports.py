@@ -2,13 +2,12 @@
 
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from services.features.check.parsing import Import
 from services.features.check.tree import Tree, folder_of, folders_of, joined, resolved
+from services.features.declared import pyproject_names, read_toml
 
 # Distributions whose modules have other names; those that differ only by -, _, py or python are found without.
 _DISTRIBUTIONS = {
@@ -108,7 +107,7 @@ def _may_bind(text: str, name: str) -> bool:
 
 
 def _has_module(place: str, tree: Tree) -> bool:
-    return place in tree.python_folders or any(file in tree.files for file in _module_files(place))
+    return tree.holds_python(place) or any(file in tree.files for file in _module_files(place))
 
 
 def _module_files(place: str) -> list[str]:
@@ -168,7 +167,7 @@ def _is_manifest(path: str, text: str) -> bool:
 
 def _declared(path: str, text: str) -> Iterator[str]:
     if path.endswith("pyproject.toml"):
-        yield from _of_pyproject(text)
+        yield from pyproject_names(read_toml(text))
     elif path.endswith((".txt", ".in")):
         yield from _first_words(text)
     else:
@@ -181,29 +180,3 @@ def _first_words(text: str) -> Iterator[str]:
         plain = line.strip().lstrip("-").strip()
         if found := _REQUIREMENT.match(plain):
             yield found[0]
-
-
-def _of_pyproject(text: str) -> Iterator[str]:
-    """Every text that could be a requirement, wherever the tool keeps them, and the keys of Poetry's tables."""
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return
-    project = document.get("project", {})
-    yield from _leaves(project.get("dependencies"))
-    yield from _leaves(project.get("optional-dependencies"))
-    yield from _leaves(document.get("dependency-groups"))
-    yield from _leaves(document.get("build-system", {}).get("requires"))
-    yield from _leaves(document.get("tool", {}).get("uv", {}).get("dev-dependencies"))
-    poetry = document.get("tool", {}).get("poetry", {})
-    groups = [group.get("dependencies", {}) for group in poetry.get("group", {}).values()]
-    for table in (poetry.get("dependencies", {}), poetry.get("dev-dependencies", {}), *groups):
-        yield from table
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and (found := _REQUIREMENT.match(value.strip())):
-        yield found[0]
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(item)

@@ -1,17 +1,15 @@
 """Pure: whether Rust's `mod` and `use` resolve: to files of the crate, or to crates that Cargo.toml names."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.features.check.tree import Tree, folder_of, folders_of, joined
+from services.features.declared import cargo_names, read_toml, table, texts
 
 _BUILT_IN = frozenset({"std", "core", "alloc", "proc_macro", "test", "self", "super", "crate"})
 _WORD = re.compile(r"\w+")
 _ROOTS = ("lib.rs", "main.rs")
-_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +112,6 @@ def _split(inner: str) -> list[str]:
 
 
 def _crates(text: str) -> Iterator[str]:
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return
-    for table in (document, document.get("workspace", {}), *_targets(document)):
-        for key in _TABLES:
-            yield from table.get(key, {})
-    yield str(document.get("package", {}).get("name", ""))
-    yield str(document.get("lib", {}).get("name", ""))
-
-
-def _targets(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [table for table in document.get("target", {}).values() if isinstance(table, dict)]
+    data = read_toml(text)
+    yield from cargo_names(data)
+    yield from texts([table(data, "package").get("name"), table(data, "lib").get("name")])

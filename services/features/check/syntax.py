@@ -1,7 +1,9 @@
 """Pure: what cannot be read in a produced file."""
 
 from services.features.check.parsing import Parsed
-from services.features.values import Finding, ProducedFile
+from services.features.check.readers import STRICT
+from services.features.languages import language_of
+from services.features.values import Finding, FindingKind, ProducedFile
 
 MAX_FINDINGS = 5  # of one file
 
@@ -12,4 +14,11 @@ def syntax_findings(file: ProducedFile, after: Parsed, before: Parsed | None) ->
         return ()
     known = {message for _, message in before.errors} if before else set()
     fresh = [(line, message) for line, message in after.errors if message not in known] or list(after.errors)
-    return tuple(Finding(file.path, "syntax", message, line) for line, message in fresh[:MAX_FINDINGS])
+    kind = _kind(file, after, before)
+    return tuple(Finding(file.path, kind, message, line) for line, message in fresh[:MAX_FINDINGS])
+
+
+def _kind(file: ProducedFile, after: Parsed, before: Parsed | None) -> FindingKind:
+    """Languages grow, and their grammars come later; but no language leaves a bracket open."""
+    unclosed = after.unclosed and not (before is not None and before.unclosed)
+    return "syntax" if unclosed or language_of(file.path) in STRICT else "grammar"

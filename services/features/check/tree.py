@@ -1,6 +1,7 @@
 """Pure: the repository as it would be after a draft, for questions about paths."""
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.features.values import Draft, Repository
@@ -8,13 +9,20 @@ from services.features.values import Draft, Repository
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """texts: what is known. files: every path, also of files that were not read. folders: every folder of them.
-    python_folders: those that hold Python, at any depth: with or without __init__.py they can be imported."""
+    """texts: what is known. files: every path, also of files that were not read. ordered, python: all of them and
+    those of Python, sorted. Folders are looked up in these: a list of all of them may be far larger than the paths."""
 
     texts: Mapping[str, str]
     files: frozenset[str]
-    folders: frozenset[str]
-    python_folders: frozenset[str]
+    ordered: Sequence[str]
+    python: Sequence[str]
+
+    def has_folder(self, folder: str) -> bool:
+        return _is_above(folder, self.ordered)
+
+    def holds_python(self, folder: str) -> bool:
+        """At any depth: with or without __init__.py it can be imported."""
+        return _is_above(folder, self.python)
 
     def named(self, *names: str) -> list[str]:
         """Paths of the files that are named so, in any folder, the shortest first."""
@@ -26,12 +34,14 @@ class Tree:
 def tree_after(draft: Draft, repository: Repository) -> Tree:
     texts = {**repository.files, **{file.path: file.content for file in draft.files}}
     files = frozenset(texts) | frozenset(repository.left_out)
-    python = [path for path in files if path.endswith((".py", ".pyi"))]
-    return Tree(texts, files, _folders(files), _folders(python))
+    ordered = sorted(files)
+    return Tree(texts, files, ordered, [path for path in ordered if path.endswith((".py", ".pyi"))])
 
 
-def _folders(paths: Iterable[str]) -> frozenset[str]:
-    return frozenset(folder for path in paths for folder in folders_of(path))
+def _is_above(folder: str, ordered: Sequence[str]) -> bool:
+    start = f"{folder}/" if folder else ""
+    at = bisect_left(ordered, start)
+    return at < len(ordered) and ordered[at].startswith(start)
 
 
 def folder_of(path: str) -> str:

@@ -7,6 +7,7 @@ asks the same keys again and gets the same draft.
 import asyncio
 import re
 from dataclasses import replace
+from typing import Any
 
 from services.features import answers
 from services.features.answers import Answer
@@ -14,9 +15,8 @@ from services.features.generators import prompts
 from services.features.generators.contract import Ask, Check, Reply, Tell
 from services.features.generators.plans import PLAN_SCHEMA, NoPlan, portions, read_plan, single_shot
 from services.features.generators.prompts import Mending, Message, Portion
-from services.features.generators.repairs import concerned, drafted, is_better, mended, with_findings
-from services.features.reading.secrets import remove_secrets
-from services.features.report import repair_sentences
+from services.features.generators.repairs import concerned, drafted, is_better, mended, notes, with_findings
+from services.features.reading.secrets import remove_known
 from services.features.values import Draft, Finding, Plan, PlannedFile, Task
 from shared.errors import Failure, TallygateError
 
@@ -78,12 +78,20 @@ class _Generation:
         tokens = min(PLAN_TOKENS, self._answer_tokens)
         if self._structured:
             try:
-                return (await self._ask(key, messages, max_tokens=tokens, json_schema=PLAN_SCHEMA)).text
+                return (await self._asked(key, messages, max_tokens=tokens, json_schema=PLAN_SCHEMA)).text
             except TallygateError as error:
                 if not refuses_schemas(error.failure):
                     raise
                 self._structured = False
-        return (await self._ask(f"{key}.text", messages, max_tokens=tokens)).text
+        return (await self._asked(f"{key}.text", messages, max_tokens=tokens)).text
+
+    async def _asked(
+        self, key: str, messages: list[Message], *, max_tokens: int, json_schema: dict[str, Any] | None = None
+    ) -> Reply:
+        """Whatever a prompt is made of, what is known to be a secret of the repository does not leave in it."""
+        known = self._task.context.secrets
+        clean = [{**one, "content": remove_known(one["content"], known)} for one in messages]
+        return await self._ask(key, clean, max_tokens=max_tokens, json_schema=json_schema)
 
     async def _written(self, plan: Plan) -> Answer:
         parts = portions(plan, self._task.repository, self._answer_tokens)
@@ -104,13 +112,13 @@ class _Generation:
 
     async def _answer(self, key: str, messages: list[Message]) -> Answer:
         """One that was cut is continued, some times."""
-        reply = await self._ask(key, messages, max_tokens=self._answer_tokens)
+        reply = await self._asked(key, messages, max_tokens=self._answer_tokens)
         text = reply.text
         for number in range(1, MAX_CONTINUATIONS + 1):
             if not reply.text.strip() or not is_cut(reply, text):
                 break
             again = prompts.continuing(messages, text)
-            reply = await self._ask(f"{key}.more.{number}", again, max_tokens=self._answer_tokens)
+            reply = await self._asked(f"{key}.more.{number}", again, max_tokens=self._answer_tokens)
             text = answers.continued(text, reply.text)
         answer = answers.parse(text)
         return replace(answer, cut=answer.cut or reply.finish_reason == "length")
@@ -138,11 +146,9 @@ class _Generation:
         return draft
 
     def _repairing(self, plan: Plan, draft: Draft) -> list[Message]:
-        files = concerned(draft, draft.findings, self._task.repository)
-        sentences = "\n".join(f"- {sentence}" for sentence in repair_sentences(draft.findings))
-        notes = remove_secrets("", sentences).text
-        fitting = prompts.fitting(files, 2 * self._answer_tokens)
-        return prompts.repairing(self._task, plan, Mending(notes, fitting))
+        fitting = prompts.fitting(concerned(draft, self._task), 2 * self._answer_tokens)
+        told = notes(draft.findings, self._task.context.secrets)
+        return prompts.repairing(self._task, plan, Mending(told, fitting))
 
 
 def refuses_schemas(failure: Failure) -> bool:

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from services.features.answers import Answer, AnswerFile
+from services.features.known_secrets import KnownSecrets
 from services.features.patches import Edit
-from services.features.paths import safe_path
+from services.features.paths import Taken, as_spelled, safe_path, taken
 from services.features.reading.secrets import MARK, remove_secrets
 from services.features.values import Draft, Finding, Repository
 
 
-def unmasked(answer: Answer, repository: Repository) -> Answer:
-    return replace(answer, files=tuple(_unmasked(file, repository) for file in answer.files))
+def unmasked(answer: Answer, repository: Repository, known: KnownSecrets | None = None) -> Answer:
+    """known: as it was for what the model was shown."""
+    existing = taken(repository.files)
+    return replace(answer, files=tuple(_unmasked(file, repository, existing, known) for file in answer.files))
 
 
 def masked(draft: Draft) -> tuple[Finding, ...]:
@@ -27,32 +30,38 @@ def masked(draft: Draft) -> tuple[Finding, ...]:
     )
 
 
-def _unmasked(file: AnswerFile, repository: Repository) -> AnswerFile:
-    path = safe_path(file.path)
-    before = repository.files.get(path) if isinstance(path, str) else None
+def _unmasked(file: AnswerFile, repository: Repository, existing: Taken, known: KnownSecrets | None) -> AnswerFile:
+    safe = safe_path(file.path)
+    path = as_spelled(safe, existing) if isinstance(safe, str) else ""
+    before = repository.files.get(path)
     if before is None or not _speaks_of_marks(file):
         return file
-    lines = _lines_by_mask(str(path), before)
+    lines = _lines_by_mask(path, before, known)
     return replace(
         file,
         content=None if file.content is None else _restored(file.content, lines),
-        edits=tuple(Edit(_restored(edit.search, lines), _restored(edit.replace, lines)) for edit in file.edits),
+        edits=tuple(_restored_edit(edit, lines) for edit in file.edits),
         patch=None if file.patch is None else _restored(file.patch, lines),
     )
 
 
 def _speaks_of_marks(file: AnswerFile) -> bool:
     return any(
-        MARK in text for text in (file.content or "", file.patch or "", *(part for edit in file.edits for part in edit))
+        MARK in text
+        for text in (file.content or "", file.patch or "", *(edit.search + edit.replace for edit in file.edits))
     )
 
 
-def _lines_by_mask(path: str, before: str) -> Mapping[str, str]:
+def _lines_by_mask(path: str, before: str, known: KnownSecrets | None) -> Mapping[str, str]:
     """Nothing when a secret is longer than its line: then no line stands for another."""
-    shown, own = remove_secrets(path, before).text.split("\n"), before.split("\n")
+    shown, own = remove_secrets(path, before, known).text.split("\n"), before.split("\n")
     if len(shown) != len(own):
         return {}
     return {mask: line for mask, line in zip(shown, own, strict=True) if mask != line}
+
+
+def _restored_edit(edit: Edit, lines: Mapping[str, str]) -> Edit:
+    return edit._replace(search=_restored(edit.search, lines), replace=_restored(edit.replace, lines))
 
 
 def _restored(text: str, lines: Mapping[str, str]) -> str:

@@ -4,8 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from services.features.answers.lenient_json import Budget, NotJsonError, is_cut, read_json
-from services.features.paths import allowed, safe_path, shown
+from services.features.answers.lenient_json import (
+    Budget,
+    NotJsonError,
+    is_cut,
+    read_json,
+    without_escaped_halves,
+    without_halves,
+)
+from services.features.paths import allowed, as_spelled, safe_path, shown, taken
 from services.features.values import Action, Constraints, Plan, PlannedFile, Repository, Task
 
 PLAN_SCHEMA: dict[str, Any] = {
@@ -51,7 +58,8 @@ class NoPlan(NamedTuple):
 
 def read_plan(text: str, task: Task) -> Plan | NoPlan:
     """Takes JSON wherever it stands in the text, or lines as "create path: purpose". Only files that may be written."""
-    told = _json_plan(text[:_MAX_TEXT]) or _line_plan(text[:_MAX_TEXT])
+    plain = without_halves(text[:_MAX_TEXT])
+    told = _json_plan(without_escaped_halves(plain)) or _line_plan(plain)
     if isinstance(told, NoPlan):
         return told
     if told is None:
@@ -138,6 +146,7 @@ def _sorted_out(
     """Whether a file is new the repository says, and not the model."""
     files: dict[str, PlannedFile] = {}
     refused: list[str] = []
+    existing = taken(repository.files)
     for told, purpose in named:
         path = safe_path(told)
         if not isinstance(path, str):
@@ -145,6 +154,7 @@ def _sorted_out(
         elif not allowed(path, constraints):
             refused.append(f"{shown(path)}: not in the paths that may be written")
         else:
+            path = as_spelled(path, existing)
             action: Action = "edit" if path in repository.files else "create"
             files.setdefault(path, PlannedFile(path, action, " ".join(purpose.split())[:_MAX_PURPOSE]))
     return tuple(files.values()), refused

@@ -6,7 +6,9 @@ from dataclasses import replace
 from services.features.answers import Answer
 from services.features.assemble import assemble
 from services.features.generators.masks import masked, unmasked
-from services.features.reading.secrets import remove_secrets
+from services.features.known_secrets import KnownSecrets
+from services.features.reading.secrets import remove_from_quotes, remove_secrets
+from services.features.report import repair_sentences
 from services.features.values import Draft, Finding, Plan, PlannedFile, Repository, Task
 
 
@@ -17,13 +19,13 @@ def with_findings(draft: Draft, checked: Iterable[Finding]) -> Draft:
 
 def drafted(answer: Answer, plan: Plan, task: Task) -> Draft:
     repository = task.repository
-    draft = assemble(unmasked(answer, repository), repository, task.constraints, plan.files)
+    draft = assemble(unmasked(answer, repository, task.context.secrets), repository, task.constraints, plan.files)
     return with_findings(draft, masked(draft))
 
 
 def mended(draft: Draft, answer: Answer, plan: Plan, task: Task) -> Draft:
     """The draft with what the answer changes. What the draft has changed already may be changed again."""
-    own = unmasked(answer, as_drafted(task.repository, draft))
+    own = unmasked(answer, as_drafted(task.repository, draft), task.context.secrets)
     changed = (PlannedFile(file.path, "edit") for file in draft.files if file.before is not None)
     step = assemble(own, task.repository, task.constraints, (*plan.files, *changed), draft)
     return with_findings(step, (*masked(step), *_unmended(draft, step)))
@@ -40,13 +42,19 @@ def as_drafted(repository: Repository, draft: Draft) -> Repository:
     return replace(repository, files={**repository.files, **{file.path: file.content for file in draft.files}})
 
 
-def concerned(draft: Draft, findings: Iterable[Finding], repository: Repository) -> dict[str, str]:
+def concerned(draft: Draft, task: Task) -> dict[str, str]:
     """The files that findings name, as they are in the draft or else in the repository; when they name none, all of the
     draft. Without secrets: what a model has not seen of the repository so far it need not see now."""
-    files: Mapping[str, str] = as_drafted(repository, draft).files
-    named = dict.fromkeys(finding.path for finding in findings if finding.path in files)
+    files: Mapping[str, str] = as_drafted(task.repository, draft).files
+    named = dict.fromkeys(finding.path for finding in draft.findings if finding.path in files)
     paths = tuple(named) or tuple(file.path for file in draft.files)
-    return {path: remove_secrets(path, files[path]).text for path in paths}
+    return {path: remove_secrets(path, files[path], task.context.secrets).text for path in paths}
+
+
+def notes(findings: Iterable[Finding], known: KnownSecrets) -> str:
+    """What is wrong, in sentences. Secrets come out before the sentences are cut: half of one is not found again."""
+    cleaned = (replace(one, message=remove_from_quotes(one.message, known)) for one in findings)
+    return "\n".join(f"- {sentence}" for sentence in repair_sentences(cleaned))
 
 
 def is_better(new: Iterable[Finding], old: Iterable[Finding]) -> bool:

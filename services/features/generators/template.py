@@ -69,7 +69,7 @@ def skeleton(task: Task) -> Skeleton:
 
 def main_language(facts: Facts, constraints: Constraints) -> str:
     """Of the languages that code is written in, the one with the most files that is allowed."""
-    wanted = tuple(language.lower() for language in constraints.languages)
+    wanted = constraints.languages
     code = [language.lower() for language in facts.languages if language.lower() not in _NO_CODE]
     usable = [language for language in code if not wanted or language in wanted]
     return next(iter((*usable, *wanted, "markdown")))

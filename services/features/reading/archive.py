@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
-from services.features.reading.found import Found, path_refusal, shown, without_top_folder
+from services.features.reading.found import Found, left_out_as, path_refusal, without_top_folder
 from services.features.source import ReadLimits, too_large
 from shared.errors import TallygateError
 
@@ -180,7 +180,7 @@ def _take(found: Found, path: str, stream: IO[bytes], meter: _Meter | None, limi
 def _leave_out(found: Found, path: str, reason: str) -> None:
     """What comes later under the same path is what unpacking would have left there."""
     found.files.pop(path, None)
-    found.left_out[shown(path)] = reason
+    found.left_out[left_out_as(path)] = reason
 
 
 def _invalid(detail: str) -> TallygateError:

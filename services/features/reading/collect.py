@@ -1,11 +1,12 @@
 """Pure: which of the files that were found are read, and why the others are not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-from services.features.reading.found import Found, path_refusal, shown
-from services.features.reading.ignores import ignores, is_ignored
+from services.features.reading.found import Found, left_out_as, path_refusal
+from services.features.reading.ignores import Ignores
 from services.features.reading.path_rules import MAY_HOLD_SECRETS, refusal_by_path
-from services.features.source import ReadLimits
+from services.features.source import ReadLimits, too_large
 from services.features.values import Repository
 
 _BINARY_WITHIN = 8_000  # bytes in which git too looks for a zero
@@ -14,14 +15,24 @@ _SERVICE_ACCOUNT = (b'"private_key"', b'"client_email"')
 
 
 def collect(found: Found, limits: ReadLimits, origin: str, *, tracked: bool = False) -> Repository:
-    """tracked: the paths are those of a commit. Rules of .gitignore do not speak of what is committed already."""
+    """tracked: the paths are those of a commit. Rules of .gitignore do not speak of what is committed already.
+
+    Raises TallygateError payload_too_large when the paths alone would take too much memory, here or later."""
     left_out = dict(found.left_out)
-    readable: dict[str, bytes] = {}
-    refusals = _Refusals(found.files, limits, tracked=tracked)
+    plain: dict[str, bytes] = {}
     for path, data in found.files.items():
+        reason = path_refusal(path)
+        if reason:
+            left_out[left_out_as(path)] = reason
+        else:
+            plain[path] = data
+    folders = _folders([*plain, *left_out], limits)
+    refusals = _Refusals(plain, folders, limits, tracked=tracked)
+    readable: dict[str, bytes] = {}
+    for path, data in plain.items():
         reason = refusals.of(path, data)
         if reason:
-            left_out[shown(path)] = reason
+            left_out[path] = reason
         else:
             readable[path] = data
     files = _within(readable, limits, left_out)
@@ -31,22 +42,21 @@ def collect(found: Found, limits: ReadLimits, origin: str, *, tracked: bool = Fa
 class _Refusals:
     """Why a file is not read; holds what is asked for each of them."""
 
-    def __init__(self, files: Mapping[str, bytes], limits: ReadLimits, *, tracked: bool) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], folders: AbstractSet[str], limits: ReadLimits, *, tracked: bool
+    ) -> None:
         self._paths = files.keys()
+        self._folders = folders
         self._limits = limits
-        self._folders = {folder for path in files for folder in _folders(path)}
-        self._ignores = {} if tracked else ignores(_rule_texts(files, limits))
-        self._known: dict[str, bool] = {}
+        self._ignores = Ignores({} if tracked else _rule_texts(files, limits))
 
     def of(self, path: str, data: bytes) -> str | None:
-        reason = path_refusal(path) or refusal_by_path(path, self._paths)
+        reason = refusal_by_path(path, self._paths)
         if reason:
             return reason
         if path in self._folders:
             return "there is a folder of the same name"
-        if self._ignores and is_ignored(path, self._ignores, self._known):
-            return "named by .gitignore"
-        return self._by_content(path, data)
+        return self._ignores.refusal(path) or self._by_content(path, data)
 
     def _by_content(self, path: str, data: bytes) -> str | None:
         if len(data) > self._limits.max_file_bytes:
@@ -87,6 +97,15 @@ def _rule_texts(files: Mapping[str, bytes], limits: ReadLimits) -> dict[str, str
     return {path: data.decode(errors="replace") for path, data in named if len(data) <= limits.max_file_bytes}
 
 
-def _folders(path: str) -> Iterable[str]:
-    parts = path.split("/")[:-1]
-    return ("/".join(parts[: end + 1]) for end in range(len(parts)))
+def _folders(paths: Sequence[str], limits: ReadLimits) -> set[str]:
+    if sum(map(len, paths)) > limits.max_path_chars:
+        raise too_large(f"the paths of the repository are longer than {limits.max_path_chars} characters together")
+    folders: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:  # those above are known as well
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+        if len(folders) > limits.max_folders:
+            raise too_large(f"the repository holds more than {limits.max_folders} folders")
+    return folders

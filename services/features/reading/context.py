@@ -8,7 +8,7 @@ from dataclasses import replace
 from services.features.reading.excerpt import estimated_tokens, excerpt
 from services.features.reading.facts import make_facts
 from services.features.reading.relevance import Ranked, rank
-from services.features.reading.secrets import remove_secrets
+from services.features.reading.secrets import known_secrets, remove_secrets
 from services.features.values import ChosenFile, Context, Facts, Repository
 
 _FACTS_SHARE = 0.25  # of the budget, at most
@@ -20,6 +20,7 @@ _MAX_CONSIDERED = 200  # files of the ranking that may still be small enough whe
 
 def make_context(wish: str, repository: Repository, budget_tokens: int) -> Context:
     """Facts and the most relevant files within the budget, each with its reason, without secrets."""
+    secrets = known_secrets(repository.files)
     facts = _trimmed(make_facts(repository), int(budget_tokens * _FACTS_SHARE))
     used = facts_tokens(facts)
     chosen: list[ChosenFile] = []
@@ -28,13 +29,13 @@ def make_context(wish: str, repository: Repository, budget_tokens: int) -> Conte
         left = budget_tokens - used - _FILE_TOKENS
         if left < _MIN_TOKENS:
             break
-        cleaned = remove_secrets(one.path, repository.files[one.path])
+        cleaned = remove_secrets(one.path, repository.files[one.path], secrets)
         file = _fitted(one, cleaned.text, left, budget_tokens)
         if file is not None:
             chosen.append(file)
             used += estimated_tokens(file.content) + _FILE_TOKENS
             removed += cleaned.count
-    return Context(facts, tuple(chosen), used, removed)
+    return Context(facts, tuple(chosen), used, removed, secrets)
 
 
 def facts_tokens(facts: Facts) -> int:

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from services.features.languages import NOT_CODE, language_of
+from services.features.paths import shown
 from services.features.reading.conventions import conventions
-from services.features.reading.found import shown
 from services.features.reading.manifests import frameworks, named_test_frameworks
 from services.features.reading.tests_by_name import is_test
 from services.features.values import Facts, Repository

@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from services.features.paths import MAX_NAMES
+
 MAX_PATH_CHARS = 1024
-_SHOWN_CHARS = 200
 _GO_MODULE = re.compile(r"[^@]{1,200}@v\d[^/@]{0,80}/")
 
 
 @dataclass(slots=True)
 class Found:
-    """files: bytes by the path that the source gives, checked by `path_refusal`. left_out: paths, and why."""
+    """files: bytes by the path that the source gives, checked by `path_refusal`. left_out: why, by `left_out_as`."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -26,15 +27,19 @@ def path_refusal(path: str) -> str | None:
         return "its path is absolute"
     if not path.isprintable() or "\\" in path:
         return "its path holds control characters, backslashes or is not UTF-8"
-    if any(part in ("", ".", "..") for part in path.split("/")):
+    names = path.split("/")
+    if any(name in ("", ".", "..") for name in names):
         return "its path leads out of the repository or is not plain"
+    if len(names) > MAX_NAMES:
+        return f"its path is deeper than {MAX_NAMES} names"
     return None
 
 
-def shown(path: str) -> str:
-    """A path that may hold anything, for people."""
-    printable = path if path.isprintable() else ascii(path)[1:-1]
-    return printable if len(printable) <= _SHOWN_CHARS else printable[:_SHOWN_CHARS] + "…"
+def left_out_as(path: str) -> str:
+    """Of a path that is too deep, the folder in which reading ends: nothing can be written below it."""
+    plain = path[:MAX_PATH_CHARS]
+    printable = plain if plain.isprintable() else ascii(plain)[1:-1][:MAX_PATH_CHARS]
+    return "/".join(printable.split("/")[:MAX_NAMES])
 
 
 def without_top_folder(found: Found) -> Found:
@@ -49,7 +54,7 @@ def without_top_folder(found: Found) -> Found:
         inner = path.removeprefix(top)
         reason = path_refusal(inner)
         if reason:
-            stripped.left_out[shown(inner)] = reason
+            stripped.left_out[left_out_as(inner)] = reason
         else:
             stripped.files[inner] = data
     return stripped

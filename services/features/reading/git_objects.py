@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.features.reading.archive import too_many
-from services.features.reading.found import Found, path_refusal, shown
+from services.features.reading.found import Found, left_out_as, path_refusal
 from services.features.reading.git_process import Git, TooLargeError
 from services.features.reading.path_rules import refusal_by_path
 from services.features.source import ReadLimits
@@ -64,7 +64,7 @@ def _sorted_out(entries: Sequence[Entry], limits: ReadLimits) -> tuple[Found, li
         if reason is None and total + entry.size > limits.max_unpacked_bytes:
             reason = f"all files together are larger than {limits.max_unpacked_bytes} bytes"
         if reason is not None:
-            found.left_out[shown(entry.path)] = reason
+            found.left_out[left_out_as(entry.path)] = reason
         else:
             total += entry.size
             wanted.append(entry)

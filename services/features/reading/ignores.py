@@ -6,13 +6,16 @@ backtrack for hours by a line of stars, holding the interpreter. Here a rule is 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from typing import NamedTuple
 
+MAX_STEPS = 40_000_000  # names held against names of rules, for one repository: a few seconds
 _MAX_RULES = 1_000
+_MAX_LINES = 50_000  # of all files of rules, with their comments
 _MAX_RULE_CHARS = 300
+_MAX_RULE_NAMES = 16
 _ANY_FOLDERS = "**"
 _CLASS_OR_ESCAPE = re.compile(r"\\(.)|\[\^")
 
@@ -25,39 +28,52 @@ class Rule(NamedTuple):
     names: tuple[re.Pattern[str] | None, ...]
 
 
-Ignores = Mapping[str, tuple[Rule, ...]]  # by the folder that holds the .gitignore: "" or "a/b/"
+class Ignores:
+    """The rules of a repository, given as the texts of its .gitignore files by path. Beyond a sane number, rules are
+    not read."""
+
+    def __init__(self, texts: Mapping[str, str], max_steps: int = MAX_STEPS) -> None:
+        self._rules = _rules(texts)  # by the folder that holds the .gitignore: "" or "a/b/"
+        self._folders: dict[str, bool] = {}  # what was found of them
+        self._steps_left = max_steps
+
+    def refusal(self, path: str) -> str | None:
+        """Why it is not read; when finding out takes too long, that is why: what may be ignored may be a secret."""
+        ignored = self._in_ignored_folder(path) or self._decided(path, is_folder=False)
+        if self._steps_left < 0:
+            return "there are too many rules in .gitignore for so many folders"
+        return "named by .gitignore" if ignored else None
+
+    def _in_ignored_folder(self, path: str) -> bool:
+        """What lies in an ignored folder cannot be taken back."""
+        folder = path.rpartition("/")[0]
+        if folder and folder not in self._folders:
+            self._folders[folder] = self._in_ignored_folder(folder) or self._decided(folder, is_folder=True)
+        return bool(folder) and self._folders[folder]
+
+    def _decided(self, path: str, *, is_folder: bool) -> bool:
+        """The last rule of the nearest .gitignore that says anything."""
+        for base in _bases(path) if self._rules else ():
+            names = path.removeprefix(base).split("/")
+            for rule in reversed(self._rules.get(base, ())):
+                self._steps_left -= 1 if _is_one_name(rule.names) else len(names) * len(rule.names)
+                if self._steps_left < 0:
+                    return False
+                if (is_folder or not rule.folders_only) and _matches(names, rule.names):
+                    return not rule.negated
+        return False
 
 
-def ignores(texts: Mapping[str, str]) -> Ignores:
-    """texts: of .gitignore files, by path. Beyond a sane number, rules are not read."""
-    found, left = {}, _MAX_RULES
+def _rules(texts: Mapping[str, str]) -> dict[str, tuple[Rule, ...]]:
+    found: dict[str, tuple[Rule, ...]] = {}
+    rules_left, lines_left = _MAX_RULES, _MAX_LINES
     for path in sorted(texts, key=lambda path: (path.count("/"), path)):
-        rules = tuple(rule for line in texts[path].splitlines()[:left] if (rule := _rule(line)) is not None)
-        found[path.removesuffix(".gitignore")] = rules
-        left -= len(rules)
+        lines = texts[path].splitlines()[: min(rules_left, lines_left)]
+        rules = tuple(rule for line in lines if (rule := _rule(line)) is not None)
+        rules_left, lines_left = rules_left - len(rules), lines_left - len(lines)
+        if rules:
+            found[path.removesuffix(".gitignore")] = rules
     return found
-
-
-def is_ignored(path: str, rules: Ignores, known: dict[str, bool]) -> bool:
-    """known: what was found of folders, kept between calls. What lies in an ignored folder cannot be taken back."""
-    return _in_ignored_folder(path, rules, known) or _decided(path, rules, is_folder=False)
-
-
-def _in_ignored_folder(path: str, rules: Ignores, known: dict[str, bool]) -> bool:
-    folder = path.rpartition("/")[0]
-    if folder and folder not in known:
-        known[folder] = _in_ignored_folder(folder, rules, known) or _decided(folder, rules, is_folder=True)
-    return bool(folder) and known[folder]
-
-
-def _decided(path: str, rules: Ignores, *, is_folder: bool) -> bool:
-    """The last rule of the nearest .gitignore that says anything."""
-    for base in _bases(path):
-        names = path.removeprefix(base).split("/")
-        for rule in reversed(rules.get(base, ())):
-            if (is_folder or not rule.folders_only) and _matches(names, rule.names):
-                return not rule.negated
-    return False
 
 
 def _bases(path: str) -> Iterable[str]:
@@ -77,7 +93,7 @@ def _rule(line: str) -> Rule | None:
     folders_only = text.endswith("/")
     anchored = "/" in text.rstrip("/")
     parts = [part for part in text.split("/") if part]
-    if not parts or "//" in text:  # no path has an empty name
+    if not parts or len(parts) > _MAX_RULE_NAMES or "//" in text:  # no path has an empty name
         return None
     names = [None if part == _ANY_FOLDERS else _pattern(part) for part in parts]
     if not anchored:
@@ -98,10 +114,15 @@ def _worded(found: re.Match[str]) -> str:
     return f"[{escaped}]" if escaped in "*?[" else escaped
 
 
-def _matches(names: list[str], patterns: tuple[re.Pattern[str] | None, ...]) -> bool:
+def _is_one_name(patterns: Sequence[re.Pattern[str] | None]) -> bool:
+    """Most rules: a name, anywhere."""
+    return len(patterns) == 2 and patterns[0] is None and patterns[1] is not None
+
+
+def _matches(names: list[str], patterns: Sequence[re.Pattern[str] | None]) -> bool:
     """By a table, so that many ** cost no more than names times patterns. A closing ** needs something below."""
-    if len(patterns) == 2 and patterns[0] is None and patterns[1] is not None:  # most rules: a name, anywhere
-        return patterns[1].match(names[-1]) is not None
+    if _is_one_name(patterns):
+        return patterns[-1] is not None and patterns[-1].match(names[-1]) is not None
     reach = [True] + [False] * len(names)
     for index, pattern in enumerate(patterns):
         if pattern is None:

@@ -4,11 +4,18 @@ Manifests are read by lines and patterns where their own parsers could be led as
 says nothing.
 """
 
-import json
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+
+from services.features.declared import (
+    cargo_names,
+    package_json_names,
+    pyproject_names,
+    read_json,
+    read_toml,
+    requirement_names,
+    table,
+)
 
 MANIFESTS = frozenset({
     "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "environment.yml", "package.json",
@@ -78,7 +85,6 @@ _TEST_FRAMEWORKS = {
     "dart": {"flutter_test": "flutter_test", "test": "test"},
 }  # fmt: skip
 
-_NAMES_AT_START = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _QUOTED = re.compile(r"[\"']([A-Za-z0-9][A-Za-z0-9._-]{0,80})")
 _GO_REQUIRE = re.compile(r"^[ \t]*(?:require[ \t]{1,8})?([\w.-]{1,100}/[\w./-]{1,200})[ \t]{1,8}v\d", re.MULTILINE)
 _ARTIFACT = re.compile(r"<artifactId>\s*([\w.-]{1,80})\s*<")
@@ -136,42 +142,30 @@ def _reader(name: str) -> tuple[str, Callable[[str], list[str]]] | None:
 
 
 def _requirements(text: str) -> list[str]:
-    return [found[1] for line in text.splitlines() if (found := _NAMES_AT_START.match(line))]
+    return requirement_names(text.splitlines())
 
 
 def _pyproject(text: str) -> list[str]:
-    data = _toml(text)
-    project, poetry = _table(data, "project"), _table(data, "tool", "poetry")
-    worded = [*_texts(project.get("dependencies")), *_texts(_table(data, "build-system").get("requires"))]
-    for group in (*_table(project, "optional-dependencies").values(), *_table(data, "dependency-groups").values()):
-        worded += _texts(group)
-    names = [*_table(poetry, "dependencies"), *_table(poetry, "dev-dependencies")]
-    for group in _table(poetry, "group").values():
-        names += _table(group, "dependencies") if isinstance(group, dict) else []
-    tools = [name for name in ("pytest",) if name in _table(data, "tool")]
-    return [*_requirements("\n".join(worded)), *names, *tools]
+    data = read_toml(text)
+    return [*pyproject_names(data), *(name for name in ("pytest",) if name in table(data, "tool"))]
 
 
 def _pipfile(text: str) -> list[str]:
-    data = _toml(text)
-    return [*_table(data, "packages"), *_table(data, "dev-packages")]
+    data = read_toml(text)
+    return [*table(data, "packages"), *table(data, "dev-packages")]
 
 
 def _cargo(text: str) -> list[str]:
-    data = _toml(text)
-    places = ("dependencies", "dev-dependencies", "build-dependencies")
-    return [name for place in places for name in _table(data, place)] + [*_table(data, "workspace", "dependencies")]
+    return cargo_names(read_toml(text))
 
 
 def _package_json(text: str) -> list[str]:
-    data = _json(text)
-    places = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
-    return [name for place in places for name in _table(data, place)]
+    return package_json_names(read_json(text))
 
 
 def _composer(text: str) -> list[str]:
-    data = _json(text)
-    return [*_table(data, "require"), *_table(data, "require-dev")]
+    data = read_json(text)
+    return [*table(data, "require"), *table(data, "require-dev")]
 
 
 def _gradle(text: str) -> list[str]:
@@ -200,30 +194,3 @@ _READERS: dict[str, tuple[str, Callable[[str], list[str]]]] = {
     "mix.exs": ("elixir", _MIX.findall),
     "pubspec.yaml": ("dart", _YAML_KEY.findall),
 }
-
-
-def _toml(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _table(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """What is no table has nothing in it."""
-    found: Any = data
-    for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _texts(value: Any) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

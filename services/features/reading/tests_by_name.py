@@ -11,10 +11,15 @@ _MARKS = re.compile(r"^(?:test_|tests?[._-])|(?:[._-](?:test|spec)s?|(?<=[a-z0-9
 
 
 def is_test(path: str) -> bool:
-    *folders, name = path.split("/")
-    if _TEST_NAME.fullmatch(name):
-        return True
-    return bool(_TEST_FOLDERS.intersection(folders)) and name.endswith((".rs", ".js", ".mjs", ".ts", ".go"))
+    name = path.rsplit("/", 1)[-1]
+    return _TEST_NAME.fullmatch(name) is not None or (
+        is_beside_tests(path) and name.endswith((".rs", ".js", ".mjs", ".ts", ".go"))
+    )
+
+
+def is_beside_tests(path: str) -> bool:
+    """Whether it lies in a folder of tests: what helps them is no part of the product either."""
+    return not _TEST_FOLDERS.isdisjoint(path.split("/")[:-1])
 
 
 def subject_of(path: str) -> str:

@@ -28,6 +28,8 @@ def words(text: str) -> list[str]:
 
 @lru_cache(maxsize=65_536)
 def _words_of(identifier: str) -> tuple[str, ...]:
+    if identifier.isascii() and identifier.isalpha() and identifier.islower():  # most are one word: no need to look
+        return (_stem(identifier),) if len(identifier) > 1 and identifier not in _STOPWORDS else ()
     parts = [part.lower() for part in _PARTS.findall(identifier)]
     if len(parts) > 1:
         parts.append(identifier.lower())

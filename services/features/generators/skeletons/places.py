@@ -5,8 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-_TEST_FOLDERS = frozenset({"test", "tests", "__tests__", "spec", "specs"})
-_TEST_NAME = re.compile(r"test_.*|conftest\.py|.*_test\.\w+|.*\.(?:test|spec)\.\w+|.*Tests?\.java")
+from services.features.reading.tests_by_name import is_beside_tests, is_test
+
 _ASIDE_WORDS = """
     .github .venv benches benchmark benchmarks build demo dist doc docs example examples fixtures migrations
     node_modules scripts target third_party tools vendor venv
@@ -14,14 +14,9 @@ _ASIDE_WORDS = """
 _ASIDE = frozenset(_ASIDE_WORDS.split())
 
 
-def is_test(path: str) -> bool:
-    *folders, name = path.split("/")
-    return bool(_TEST_FOLDERS.intersection(folders)) or _TEST_NAME.fullmatch(name) is not None
-
-
 def sources(files: Iterable[str], suffixes: tuple[str, ...]) -> tuple[str, ...]:
     """Files with one of the suffixes that are the product itself: no tests, examples or scripts."""
-    return tuple(path for path in _of_kind(files, suffixes) if not is_test(path))
+    return tuple(path for path in _of_kind(files, suffixes) if not is_test(path) and not is_beside_tests(path))
 
 
 def tests(files: Iterable[str], suffixes: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@ import json
 import time
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +73,18 @@ def test_at_every_cut_only_whole_files_are_taken_and_the_join_is_the_whole() -> 
         if at >= 20:
             assert parse(continued(text[:at], text[max(0, at - 40) :])) == whole, at
     assert parse(text[: text.index("edits")]).cut_path == "b.py"
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\uDE00", "\ud83d"])
+def test_half_of_a_surrogate_pair_is_replaced(half: str) -> None:
+    text = f'{{"files": [{{"path": "a.py", "content": "\\ud83d\\ude00 \\\\ud83d {half}"}}], "summary": "ok {half}"}}'
+    for told in (text, text.replace("}]", "},]")):
+        answer = parse(told)
+        assert answer.files[0].content == "\U0001f600 \\ud83d \ufffd"
+        assert answer.summary == "ok \ufffd"
+        assert orjson.dumps([answer.summary, answer.files[0].content])
+    fenced = parse(f"### a.py\n{FENCE}python\nx = '{half}'\n{FENCE}\n").files[0]
+    assert fenced.content == f"x = '{half}'\n".replace("\ud83d", "\ufffd")
 
 
 def test_wrong_entries_are_findings() -> None:
@@ -156,6 +169,60 @@ def test_search_replace_blocks() -> None:
     text = f"### x.py\n{FENCE}\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n{FENCE}\n"
     assert parse(text).files[0].edits == (Edit("a\n", "b\n"),)
     assert parse(text.replace(">>>>>>> REPLACE\n", "")).findings[0].kind == "patch"
+
+
+BLOCK = "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n"
+MANY_DIVIDERS = "\n".join(["======="] * 30)
+HEADING = "Install\n=======\n"
+
+
+def test_search_replace_blocks_without_a_fence() -> None:
+    answer = parse(f"FILE: a.py\n{BLOCK}\n{BLOCK}Then:\n\nb.py\n{BLOCK}")
+    assert [(one.path, len(one.edits)) for one in answer.files] == [("a.py", 2), ("b.py", 1)]
+    assert not answer.cut
+    assert parse(f"FILE: a.py\n{BLOCK[:-20]}").cut_path == "a.py"
+
+
+def test_search_replace_blocks_that_cannot_be_read_are_findings() -> None:
+    for text in (
+        f"Some prose.\n{FENCE}\n{BLOCK}{FENCE}\n",
+        f"Some prose.\n\n{BLOCK}",
+        f"FILE: a.py\n{FENCE}\n{BLOCK.replace('=======', 'c')}{FENCE}\n",
+        f"FILE: a.py\n{FENCE}\n<<<<<<< SEARCH\na\n{BLOCK}{FENCE}\n",
+        f"FILE: a.py\n{FENCE}\n{BLOCK.replace('=======', MANY_DIVIDERS)}{FENCE}\n",
+    ):
+        answer = parse(text)
+        assert not answer.files, text
+        assert [one.kind for one in answer.findings] == ["patch"], text
+
+
+def test_a_search_replace_block_with_a_heading_keeps_both_ways_to_read_it() -> None:
+    text = f"FILE: a.rst\n{FENCE}\n{BLOCK.replace('b', f'{HEADING}b')}{FENCE}\n"
+    assert parse(text).files[0].edits == (Edit("a\n", f"{HEADING}b\n", "======="),)
+
+
+@pytest.mark.parametrize("path", [".env.example", "Procfile", "bin/run", "scripts/deploy", "setup.cfg"])
+def test_a_declared_file_is_one_whatever_its_fence_says(path: str) -> None:
+    assert paths(f"FILE: {path}\n{FENCE}bash\nweb: run\n{FENCE}\n") == [path]
+
+
+def test_a_path_alone_directly_above_a_block_names_it() -> None:
+    assert paths(f"Some prose:\n\nsrc/a.py\n{FENCE}python\nx = 1\n{FENCE}\n") == ["src/a.py"]
+    assert parse(f"src/a.py\n{FENCE}python\n{BLOCK}{FENCE}\n").files[0].edits == (Edit("a\n", "b\n"),)
+    assert paths(f"src/a.py\n\nSee above.\n\n{FENCE}python\nx = 1\n{FENCE}\n") == []
+
+
+@pytest.mark.parametrize("heading", ["INTEGRATION INSTRUCTIONS:", "## Next steps", "**Integration instructions**"])
+def test_advice_shows_lines_and_makes_no_files(heading: str) -> None:
+    snippet = f"{FENCE}toml\nkey = 1\n{FENCE}\n"
+    text = f"{heading}\n- Add this:\n{snippet}- settings.toml\n{snippet}other.toml\n{FENCE}toml\n# c.toml\nx\n{FENCE}\n"
+    assert paths(text) == []
+    assert paths(f"{text}FILE: d.toml\n{snippet}") == ["d.toml"]
+    assert paths(f"{text}### e.toml\n{snippet}") == ["e.toml"]
+
+
+def test_a_summary_may_stand_before_files() -> None:
+    assert paths(f"**Summary:** It adds.\n\n**src/a.py**\n{FENCE}python\nx\n{FENCE}\n") == ["src/a.py"]
 
 
 def test_mixed_formats_and_sections() -> None:
@@ -253,6 +320,10 @@ JUNK = [
     "\t",
     "é",
     "\ud800",
+    "\\ud800",
+    "\\ud800\\\\",
+    "a.py\n```\n",
+    "<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n",
     "<<<<<<< SEARCH\n",
     "summary",
     "// ",

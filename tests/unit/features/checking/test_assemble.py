@@ -75,6 +75,42 @@ def test_constraints() -> None:
     assert said(draft(*files[:1], constraints=Constraints(languages=("Go",)))) == [("f0.py", "language")]
 
 
+@pytest.mark.parametrize(
+    ("language", "path"),
+    [
+        ("C++", "a.cpp"),
+        ("C++", "a.h"),
+        ("C#", "a.cs"),
+        ("js", "n.mjs"),
+        ("ts", "n.tsx"),
+        ("Golang", "a.go"),
+        ("text", "notes"),
+    ],
+)
+def test_languages_go_by_all_their_names(language: str, path: str) -> None:
+    file = AnswerFile(path, "create", content="x\n")
+    assert not draft(file, constraints=Constraints(languages=(language,))).findings
+    assert said(draft(file, constraints=Constraints(languages=("Zig",)))) == [(path, "language")]
+
+
+def test_a_file_whose_name_is_composed_otherwise_is_edited_under_its_own() -> None:
+    own = "cafe\u0301.md"
+    repository = Repository({own: "one\n"})
+    for told in (own, "caf\u00e9.md"):
+        file = AnswerFile(told, "edit", edits=(Edit("one", "two"),))
+        made = assemble(Answer((file,)), repository, Constraints(), [PlannedFile(own, "edit")])
+        assert [(one.path, one.content, one.before) for one in made.files] == [(own, "two\n", "one\n")]
+        assert not made.findings
+
+
+def test_a_block_with_a_heading_of_restructuredtext() -> None:
+    heading = "Install\n=======\n"
+    before = f"{heading}pip\n"
+    answer = parse(f"FILE: README.rst\n```\n<<<<<<< SEARCH\n{before}=======\n{heading}uv\n>>>>>>> REPLACE\n```\n")
+    made = assemble(answer, Repository({"README.rst": before}), Constraints())
+    assert [one.content for one in made.files] == [f"{heading}uv\n"]
+
+
 def test_the_same_path_twice() -> None:
     made = draft(AnswerFile("n.py", "create", content="1"), AnswerFile("n.py", "create", content="2"))
     assert [one.content for one in made.files] == ["2"]

@@ -1,10 +1,17 @@
+import json
 import time
+import tomllib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.features.check import check, checked_kinds
+from services.features.check import check, checked_kinds, go_imports, javascript_imports, python_imports, rust_imports
 from services.features.check.parsing import Source, parse_all
+from services.features.check.tree import tree_after
 from services.features.languages import language_of
+from services.features.reading.manifests import dependencies
+from services.features.report import validation
 from services.features.values import Constraints, Draft, Finding, ProducedFile, Repository
 
 PYTHON = {
@@ -41,6 +48,7 @@ def found(files: dict[str, str], path: str, content: str, before: str | None = N
     [
         ("a.py", "x = 1\ndef f(:\n    pass\n", 2, "invalid syntax"),
         ("a.py", "if x:\npass\n", 2, "expected an indented block"),
+        ("a.py", "def f() -> list[int]: ...\nreturn 1\n", 2, "outside function"),
         ("a.json", '{"a": 1,}', 1, "double quotes"),
         ("a.toml", "[a]\nb = \n", 2, "Invalid value"),
         ("a.yaml", "a: 1\nb: [1\n", 3, "did not find"),
@@ -56,6 +64,11 @@ def test_syntax_errors_with_their_line(path: str, content: str, line: int, words
     assert findings[0].kind == "syntax"
     assert findings[0].line == line
     assert words in findings[0].message
+
+
+def test_no_file_of_the_same_name_here_is_quoted() -> None:
+    findings = found({}, "services/__init__.py", "return 1\n")
+    assert [one.message for one in findings] == ["'return' outside function"]
 
 
 @pytest.mark.parametrize(
@@ -184,8 +197,113 @@ def test_limits_are_checked_once_more() -> None:
     files = tuple(ProducedFile(f"f{number}.txt", "text", "12345") for number in range(3))
     constraints = Constraints(paths=("src/**",), max_files=2, max_bytes=10)
     kinds = [one.kind for one in check(Draft(files), Repository({}), constraints)]
-    assert kinds == ["size", "size", "path", "path", "path"]
+    assert kinds == ["size", "size", "path", "path"]
     assert [one.kind for one in check(Draft(()), Repository({}), Constraints())] == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "words"),
+    [
+        ("../../etc/cron.d/x.py", None, "leaves the repository"),
+        ("/abs.py", None, "not relative"),
+        (".git/hooks/pre-commit", None, "lies in .git"),
+        ("src//new.py", None, "has to be written as src/new.py"),
+        ("SRC/new.py", None, "only by case"),
+        ("src/a.py/b.py", None, "runs through the file"),
+        ("src/a.py", None, "not declared as an edit"),
+        ("src/a.py", "y = 1\n", "holds another text"),
+        ("src/none.py", "y = 1\n", "does not exist"),
+        ("src/big.py", None, "was not read"),
+        ("src/new.js", None, "none of the languages python"),
+    ],
+)
+def test_drafts_of_any_generator_are_checked_for_paths(path: str, before: str | None, words: str) -> None:
+    repository = Repository({"src/a.py": "x = 1\n"}, {"src/big.py": "it is larger than 400000 bytes"})
+    draft = Draft((ProducedFile(path, "python", "", before),))
+    [finding] = check(draft, repository, Constraints(languages=("python",)))
+    assert finding.kind == ("language" if "languages" in words else "path")
+    assert words in finding.message
+
+
+def test_files_of_a_draft_may_not_be_in_each_others_way() -> None:
+    paths = ("a.txt", "A.txt", "b.txt", "b.txt", "c", "c/d.txt")
+    found_ones = check(Draft(tuple(ProducedFile(path, "text", "x") for path in paths)), Repository({}), Constraints())
+    assert [one.path for one in found_ones] == ["A.txt", "b.txt", "c/d.txt"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("a.kt", "fun f(x: Any) = when (x) {\n    is String if x.length > 3 -> 1\n    else -> 2\n}\n"),
+        ("a.scss", "@mixin m($x...) {\n  a: $x;\n}\n"),
+    ],
+)
+def test_what_only_a_grammar_objects_to_is_worth_a_repair_and_fails_nothing(path: str, content: str) -> None:
+    findings = found({}, path, content)
+    assert {one.kind for one in findings} == {"grammar"}
+    draft = Draft((ProducedFile(path, language_of(path) or "text", content),))
+    told = validation(findings, draft)
+    assert (told["passed"], told["findings"], told["checked"]) == (True, [], {})
+    assert f"{path}: syntax, the grammar for " in told["not_checked"][0]
+    assert {one.kind for one in found({}, path, content + "{\n")} == {"syntax"}
+
+
+def test_headers_are_read_as_c_or_as_cpp() -> None:
+    assert found({}, "a.h", "class A {\n public:\n  A();\n};\n") == []
+    assert found({}, "a.h", "int f(int class);\n") == []
+    assert found({}, "a.h", "int f( {\n") != []
+
+
+def test_json_may_have_comments_where_the_repository_has_them() -> None:
+    commented = '// c\n{"a": "// no", /* c\n */ "b": [1,],\n}\n'
+    assert found({}, "conf/new.json", commented) != []
+    assert found({"conf/old.json": "{\n  // c\n}\n"}, "conf/new.json", commented) == []
+    assert found({"x/new.json": "/* c */ {}"}, "conf/new.json", commented) == []
+    assert found({"x/old.json": "// c"}, "conf/new.json", commented) != []
+    [finding] = found({}, "tsconfig.json", commented + "}")
+    assert (finding.kind, finding.line) == ("syntax", 5)
+
+
+_KEYS = st.sampled_from([
+    "project", "tool", "poetry", "group", "dependencies", "optional-dependencies", "dependency-groups", "build-system",
+    "requires", "uv", "dev-dependencies", "workspace", "package", "lib", "name", "target", "imports",
+    "devDependencies", "packages", "require", "pytest",
+])  # fmt: skip
+_ANYTHING = st.recursive(
+    st.one_of(st.integers(-9, 9), st.booleans(), st.sampled_from(["x", "", "a>=1", "\u00fc"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def as_toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {as_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+@given(st.dictionaries(_KEYS, _ANYTHING, max_size=5), _ANYTHING)
+def test_no_shape_of_a_manifest_stops_the_check(table: dict[str, object], anything: object) -> None:
+    toml = "\n".join(f"{key} = {as_toml(value)}" for key, value in table.items())
+    assert tomllib.loads(toml) == table
+    for text in (toml, json.dumps(table), json.dumps(anything)):
+        names = ("pyproject.toml", "Cargo.toml", "package.json", "go.mod", "Pipfile", "composer.json", "setup.cfg")
+        files = dict.fromkeys(names, text)
+        tree = tree_after(Draft(()), Repository(files))
+        python_imports.known_of(tree, files)
+        javascript_imports.known_of(tree, files)
+        go_imports.known_of(tree, files)
+        rust_imports.known_of(tree)
+        list(dependencies(files))
+
+
+def test_a_manifest_of_unexpected_shape_declares_what_can_be_read_of_it() -> None:
+    files = {"pyproject.toml": 'project = 1\ntool = 1\n[dependency-groups]\ndev = ["numpy>=1", 2]\n'}
+    assert found(files, "a.py", "import numpy\n") == []
+    cargo = {"Cargo.toml": 'workspace = 1\npackage = 1\n[target.x.dependencies]\ntokio = "1"\n'}
+    assert found(cargo, "src/n.rs", "use tokio::net;\n") == []
 
 
 def test_hostile_files_do_not_stop_the_others() -> None:

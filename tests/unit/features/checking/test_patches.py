@@ -1,3 +1,5 @@
+import difflib
+import random
 import time
 
 import pytest
@@ -56,6 +58,76 @@ def test_indentation_is_not_forgiven_where_two_places_fit_or_the_shape_differs()
     assert isinstance(apply_edits("a:\n  b\n", [Edit("a:\n      b\n      c", "")]), tuple)
 
 
+@pytest.mark.parametrize(
+    ("before", "edit", "after"),
+    [
+        (
+            "def f(v):\n    return v\n",
+            Edit("return v\n", "v += 1\nreturn v\n"),
+            "def f(v):\n    v += 1\n    return v\n",
+        ),
+        (
+            "def f(v):\n    return v\n",
+            Edit("return v", "v += 1\nreturn v"),
+            "def f(v):\n    v += 1\n    return v\n",
+        ),
+        ("max_x = 1\nx = 1\n", Edit("x = 1", "x = 2"), "max_x = 1\nx = 2\n"),
+        ("max_x = 1\nx = 1\n", Edit("x = 1\n", "x = 2\n"), "max_x = 1\nx = 2\n"),
+        ("x = 1\nx = 12\n", Edit("x = 1", "x = 3"), "x = 3\nx = 12\n"),
+        ("a = 1\nb = 2\n", Edit("a = 1\n", "a = 3"), "a = 3\nb = 2\n"),
+        ("f(a, b)\n", Edit("a, b", "b, a"), "f(b, a)\n"),
+        ("これは日本です\n", Edit("日本", "東京"), "これは東京です\n"),
+        (
+            "class A:\n    def a(self):\n        return 1\n",
+            Edit("def a(self):\n        return 1\n", "def a(self):\n        b()\n        return 2\n"),
+            "class A:\n    def a(self):\n        b()\n        return 2\n",
+        ),
+    ],
+)
+def test_an_edit_changes_whole_lines_or_words_of_one(before: str, edit: Edit, after: str) -> None:
+    assert apply_edits(before, [edit]) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "edit"),
+    [
+        ("max_x = 1\n", Edit("x = 1", "x = 2")),
+        ("max_x = 1\n", Edit("x = 1\n", "x = 2\n")),
+        ("def f(v):  # all\n    pass\n", Edit("def f(v):", "def f(v):\n    log()")),
+        ("a = 1\nb = 20\n", Edit("a = 1\nb = 2", "c = 1\nd = 2")),
+        ("class A:\n    if a:\n        b()\n", Edit("if a:\n        b()\n", "x = 1\nif a:\n        b()\n")),
+        ("x = 1\n    x = 1\n", Edit("x = 1\n", "x = 2\n")),
+    ],
+)
+def test_an_edit_that_would_cut_a_line_or_lose_indentation_is_refused(before: str, edit: Edit) -> None:
+    assert isinstance(apply_edits(before, [edit]), tuple)
+
+
+DIVIDER = "======="
+RST = f"Install\n{DIVIDER}\npip\n\nLicense\n{DIVIDER}\nMIT\n"
+
+
+@pytest.mark.parametrize(
+    ("edit", "after"),
+    [
+        (Edit("MIT\n", f"MIT\n\nSupport\n{DIVIDER}\nnone\n", DIVIDER), f"{RST}\nSupport\n{DIVIDER}\nnone\n"),
+        (
+            Edit("Install\n", f"pip\n{DIVIDER}\nInstall\n{DIVIDER}\nuv\n", DIVIDER),
+            RST.replace("pip", "uv"),
+        ),
+    ],
+)
+def test_a_block_with_headings_is_divided_where_the_file_says(edit: Edit, after: str) -> None:
+    assert apply_edits(RST, [edit]) == after
+
+
+def test_a_block_that_can_be_divided_nowhere_is_a_finding() -> None:
+    found = apply_edits(RST, [Edit("BSD\n", f"MIT\n{DIVIDER}\nX\n", DIVIDER)])
+    assert "more than once" in reason(found)
+    twice = apply_edits("a\nb\na\n", [Edit("a\n", f"c\n{DIVIDER}\nd\n", DIVIDER)])
+    assert "more than once" in reason(twice)
+
+
 def test_a_file_with_crlf_keeps_it() -> None:
     crlf = TEXT.replace("\n", "\r\n")
     assert apply_edits(crlf, [Edit("def a():\n    return 1", "A = 1\nB = 2")]) == (
@@ -105,6 +177,23 @@ def test_a_new_file_by_patch() -> None:
     assert apply_unified("", patch) == "a\nb\n"
 
 
+def test_a_diff_is_told_in_seconds_also_of_texts_that_repeat_themselves() -> None:
+    chosen = random.Random(1)
+    before, after = ("".join(f"{chosen.randrange(101)}\n" for _ in range(130_000)) for _ in range(2))
+    started = time.monotonic()
+    patch = unified_diff(before, after, "x")
+    assert time.monotonic() - started < 10
+    assert patch.count("@@ -") == 1
+    assert apply_unified(before, patch) == after
+
+
+@given(LINES, LINES)
+def test_a_diff_is_the_one_of_difflib(old: list[str], new: list[str]) -> None:
+    before, after = [f"{line}\n" for line in old], [f"{line}\n" for line in new]
+    expected = "".join(difflib.unified_diff(before, after, "a/x", "b/x"))
+    assert unified_diff("".join(before), "".join(after), "x") == expected
+
+
 @given(st.text(), st.text(alphabet="+- @\\ab1,\n\r"), st.text())
 def test_never_raises(before: str, patch: str, search: str) -> None:
     apply_unified(before, patch)
@@ -133,4 +222,7 @@ def test_hostile_edits_take_little_time() -> None:
     started = time.process_time()
     assert isinstance(apply_edits(before, [Edit(f"lime {number}", "") for number in range(1_000)]), tuple)
     assert isinstance(apply_edits("a \n" * 50_000, [Edit("a\na", "b")] * 1_000), tuple)
+    assert isinstance(apply_edits("ab" * 200_000, [Edit("b", "c")] * 1_000), tuple)
+    blocks = [Edit("a\n", f"{DIVIDER}\na\n" * 20, DIVIDER)] * 1_000
+    assert isinstance(apply_edits(f"a\n{DIVIDER}\n" * 50_000, blocks), tuple)
     assert time.process_time() - started < 3

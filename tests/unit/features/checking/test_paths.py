@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.features.paths import allowed, collision, safe_path, taken
+from services.features.paths import MAX_NAMES, allowed, as_spelled, collision, safe_path, taken
 from services.features.values import Constraints, Finding
 
 ESCAPES = [
@@ -62,6 +62,7 @@ ESCAPES = [
     "a" * 256,
     "é" * 128,
     "a/" * 600 + "b",
+    "a/" * MAX_NAMES + "b",
     "a/",
     "a/.",
     "\ud800.py",
@@ -127,6 +128,27 @@ def test_collisions(path: str, collides: bool) -> None:
     assert (collision(path, existing) is not None) is collides
 
 
+def test_a_deep_path_is_kept() -> None:
+    deepest = "a/" * (MAX_NAMES - 1) + "b"
+    assert safe_path(deepest) == deepest
+
+
+@pytest.mark.parametrize(
+    ("path", "spelled"),
+    [
+        ("docs/caf\u00e9.md", "docs/cafe\u0301.md"),
+        ("\u00e9t\u00e9/new.md", "e\u0301te\u0301/new.md"),
+        ("\u00e9t\u00e9/\u00e9/new.md", "e\u0301te\u0301/\u00e9/new.md"),
+        ("docs/Caf\u00e9.md", "docs/Caf\u00e9.md"),
+        ("docs/new.md", "docs/new.md"),
+        ("both/\u00e9.md", "both/\u00e9.md"),
+    ],
+)
+def test_the_repository_s_own_spelling_counts(path: str, spelled: str) -> None:
+    existing = taken(["docs/cafe\u0301.md", "e\u0301te\u0301/a.md", "both/\u00e9.md", "both/e\u0301.md"])
+    assert as_spelled(path, existing) == spelled
+
+
 @pytest.mark.parametrize(
     ("path", "patterns", "may"),
     [
@@ -144,6 +166,7 @@ def test_collisions(path: str, collides: bool) -> None:
         ("a/b/c", ["**"], True),
         ("src/a.py", ["./src/a.py"], True),
         ("src/a.py", [""], False),
+        ("e\u0301/a.py", ["\u00e9"], True),
     ],
 )
 def test_allowed(path: str, patterns: Sequence[str], may: bool) -> None:

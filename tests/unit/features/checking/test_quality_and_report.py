@@ -1,7 +1,8 @@
 import pytest
 
 from services.features import quality, report
-from services.features.quality import as_dict, measure
+from services.features.patches import unified_diff
+from services.features.quality import Quality, as_dict, measure
 from services.features.values import Draft, Finding, ProducedFile, Repository
 
 DRAFT = Draft(
@@ -14,8 +15,13 @@ DRAFT = Draft(
 )
 
 
+def measured_of(draft: Draft, repository: Repository) -> Quality:
+    diffs = [unified_diff(one.before, one.content, one.path) for one in draft.files]
+    return measure(draft, repository, diffs)
+
+
 def test_measures_only_what_is_measured() -> None:
-    measured = measure(DRAFT, Repository({"a.py": "def f():\n    return 2\n"}))
+    measured = measured_of(DRAFT, Repository({"a.py": "def f():\n    return 2\n"}))
     values = {one.name: (one.before, one.after) for one in measured.measures}
     lint = values.pop("lint_findings_per_100_lines")
     assert lint[0] == 0
@@ -38,10 +44,10 @@ def test_measures_only_what_is_measured() -> None:
 
 def test_says_what_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "_ruff", lambda: None)
-    measured = measure(DRAFT, Repository({}))
+    measured = measured_of(DRAFT, Repository({}))
     assert "lint findings: not measured, ruff is not installed or did not answer" in measured.not_measured
     assert measured.after == 1
-    only = measure(Draft((ProducedFile("n.md", "markdown", "hi"),)), Repository({}))
+    only = measured_of(Draft((ProducedFile("n.md", "markdown", "hi"),)), Repository({}))
     assert len(only.not_measured) == 2
 
 

@@ -1,6 +1,7 @@
 """The generator that asks models, against models that answer well, badly, cut, hostile, or not at all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.features.generators.contract import Ask, Reply
 from services.features.generators.llm import MAX_CONTINUATIONS, make
+from services.features.reading.context import make_context
 from services.features.values import Constraints, Draft, Finding, Task
 from shared.errors import TallygateError
 from tests.unit.features.generators.values import (
@@ -335,3 +337,41 @@ async def test_an_unchecked_draft_is_never_given_back() -> None:
 
     draft = await make().generate(task(), ScriptedAsk({"plan": PLAN, "write.1": ANSWER}), ListeningTell(), check)
     assert draft in seen
+
+
+SECRET = "Tr0ub4dorHorse9x"
+CONFIGURED = {
+    **FILES,
+    "app/settings.yml": f"name: app\npassword: {SECRET}\n",
+    "app/login.py": f"def test():\n    assert login({SECRET!r})\n",
+}
+PATCHED = "FILE: app/settings.yml\n```\n<<<<<<< SEARCH\npassword: Tr0ub\n=======\npassword: x\n>>>>>>> REPLACE\n```\n"
+PADDED = "x" * 60
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"nearest is line 2: 'password: {SECRET}'",
+        f"the command ended with status 1: E  AssertionError: {SECRET} is wrong",
+        f"the command ended with status 1: {SECRET[4:]} is wrong",
+        f"nearest is line 9: 'assert login(\"{SECRET[:-3]}…'",
+        f"{PADDED * 6} it is {SECRET} that is cut by what follows it {PADDED}",
+    ],
+)
+async def test_no_prompt_holds_a_secret_of_the_repository(message: str) -> None:
+    """The first finding is a real one: the search text is not there, and the line that is most like it is quoted."""
+    wished = task(CONFIGURED, max_repairs=1)
+    wished = replace(wished, context=make_context("change the settings of login", wished.repository, 4_000))
+    again = reply(f"I would say {SECRET}", "length")
+
+    async def check(draft: Draft) -> tuple[Finding, ...]:
+        return (Finding("", "test", message),)
+
+    ask = ScriptedAsk({"plan": PLAN, "write.1": ANSWER + PATCHED, "repair.1": again}, default="")
+    await make().generate(wished, ask, ListeningTell(), check)
+    assert ask.keys == ["plan", "write.1", "repair.1", "repair.1.more.1"]
+    assert "nearest is line 2" in ask.prompt("repair.1")
+    for key in ask.keys:
+        assert SECRET[5:-4] not in ask.prompt(key)
+    assert "app/login.py" in ask.prompt("plan")

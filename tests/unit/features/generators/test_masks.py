@@ -36,6 +36,13 @@ def test_edits_and_patches() -> None:
     assert only(told).patch == f"@@\n {line}\n-B = 2\n"
 
 
+def test_a_name_that_is_composed_otherwise() -> None:
+    repository = Repository({"e\u0301/config.py": BEFORE})
+    told = AnswerFile("\u00e9/config.py", edits=(Edit(f"{LINE}\n", "B = 3\n", "======="),))
+    edits = unmasked(Answer((told,)), repository).files[0].edits
+    assert edits == (Edit(f'KEY = "{KEY}"\n', "B = 3\n", "======="),)
+
+
 def test_no_other_file_gets_it() -> None:
     for path in ("app/other.py", "../app/config.py"):
         told = AnswerFile(path, content=SHOWN)

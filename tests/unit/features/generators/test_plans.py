@@ -47,6 +47,19 @@ def test_names_what_may_be_written_only() -> None:
     assert [file.path for file in plan_of(text, task(constraints=Constraints(paths=("app/**",)))).files] == ["app/a.py"]
 
 
+def test_half_of_a_surrogate_pair_is_replaced() -> None:
+    text = PLAN.replace('"greets"', '"greets \\ud83d"')
+    assert plan_of(text).files[0].purpose == "greets \ufffd"
+    assert plan_of("create app/greet.py: greets \ud83d").files[0].purpose == "greets \ufffd"
+
+
+def test_a_file_is_planned_as_the_repository_spells_it() -> None:
+    own = "cafe\u0301.md"
+    wished = task({own: "one\n"})
+    told = json.dumps({"files": [{"path": "caf\u00e9.md", "action": "edit", "purpose": ""}]})
+    assert plan_of(told, wished).files == (PlannedFile(own, "edit"),)
+
+
 def test_no_more_files_than_allowed() -> None:
     text = '{"files": ["a.py", "b.py", "c.py"]}'
     assert len(plan_of(text, task(constraints=Constraints(max_files=2))).files) == 2

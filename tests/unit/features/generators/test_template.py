@@ -10,8 +10,8 @@ from tree_sitter_language_pack import SupportedLanguage, get_parser
 
 from services.features.check import check
 from services.features.check.readers import reader_of
-from services.features.generators.template import drafted, make, skeleton
-from services.features.values import Constraints, Draft, ProducedFile, Task
+from services.features.generators.template import drafted, main_language, make, skeleton
+from services.features.values import Constraints, Draft, Facts, ProducedFile, Task
 from shared.errors import TallygateError
 from tests.unit.features.generators.values import ListeningTell, ScriptedAsk, no_findings, task
 
@@ -73,6 +73,10 @@ def made_for(language: str, wish: str = WISH, constraints: Constraints | None = 
     return task(
         files, wish=wish, languages={"json": 99, language: 3}, test_framework=framework, constraints=constraints
     )
+
+
+def test_the_language_that_is_allowed_goes_by_all_its_names() -> None:
+    assert main_language(Facts({"python": 9, "go": 1}), Constraints(languages=("Golang",))) == "go"
 
 
 def draft_of(wished: Task) -> Draft:

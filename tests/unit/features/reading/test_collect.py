@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from services.features.reading.collect import collect
 from services.features.reading.found import Found
-from services.features.reading.ignores import ignores, is_ignored
+from services.features.reading.ignores import Ignores
 from services.features.values import Repository
+from shared.errors import TallygateError
 from tests.unit.features.reading.archives import LIMITS
 
 
@@ -134,9 +136,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_rules_mean_what_git_says_they_mean(tree: Path, nested: str | None) -> None:
     wrong = {}
     for text in _RULES:
-        rules = ignores({".gitignore": text, "sub/.gitignore": nested or ""})
-        known: dict[str, bool] = {}
-        ours = {path for path in _TREE if is_ignored(path, rules, known)}
+        rules = Ignores({".gitignore": text, "sub/.gitignore": nested or ""})
+        ours = {path for path in _TREE if rules.refusal(path)}
         git = _git_ignored(tree, text, nested)
         if ours != git:
             wrong[text] = (ours - git, git - ours)
@@ -144,8 +145,45 @@ def test_rules_mean_what_git_says_they_mean(tree: Path, nested: str | None) -> N
 
 
 def test_a_rule_of_many_stars_takes_no_time() -> None:
-    rules = ignores({".gitignore": "*a" * 40 + "*b\n" + "**/a/" * 40 + "b"})
+    rules = Ignores({".gitignore": "*a" * 40 + "*b\n" + "**/a/" * 8 + "b"})
     started = time.monotonic()
-    assert not is_ignored("a" * 200, rules, {})
-    assert not is_ignored("a/" * 100 + "c", rules, {})
+    assert not rules.refusal("a" * 200)
+    assert not rules.refusal("a/" * 31 + "c")
     assert time.monotonic() - started < 2
+
+
+def test_rules_that_would_take_too_long_leave_out_what_they_were_not_asked_about() -> None:
+    rules = "\n".join(f"**/x{number}*/**/y{number}*/**/z" for number in range(1_000)).encode()
+    files = {f"f{number}/" + "a/" * 30 + "f.py": b"1" for number in range(300)}
+    started = time.monotonic()
+    repository = collected({".gitignore": rules, "a.py": b"1", **files})
+    assert time.monotonic() - started < 15
+    assert "a.py" in repository.files
+    assert set(repository.left_out.values()) == {"there are too many rules in .gitignore for so many folders"}
+
+
+def test_deep_paths_are_left_out_with_the_folder_that_they_end_in() -> None:
+    repository = collected({"a/" * 31 + "f.py": b"1", "b/" * 480 + "f.py": b"2"})
+    assert list(repository.files) == ["a/" * 31 + "f.py"]
+    assert repository.left_out == {("b/" * 32)[:-1]: "its path is deeper than 32 names"}
+
+
+def test_many_deep_folders_take_little_memory() -> None:
+    files = {f"{number}/" + "a/" * 480 + "f.py": b"1" for number in range(1_500)}
+    tracemalloc.start()
+    collected(files)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30_000_000
+
+
+@pytest.mark.parametrize("limits", [{"max_folders": 20}, {"max_path_chars": 100}])
+def test_paths_that_are_too_many_or_too_long_together_are_refused(limits: dict[str, int]) -> None:
+    files = {f"{number}/a/b/c/f.py": b"1" for number in range(10)}
+    with pytest.raises(TallygateError, match=r"of the repository|the repository holds"):
+        collect(Found(files), replace(LIMITS, **limits), "test")
+
+
+def test_a_file_with_a_long_path_that_is_not_read_is_known_by_its_path() -> None:
+    path = "/".join(["x" * 60] * 5) + "/a.bin"
+    assert collected({path: b"a\0b"}).left_out == {path: "it is binary"}

@@ -6,12 +6,12 @@ from typing import get_args
 import pytest
 from tree_sitter_language_pack import SupportedLanguage
 
-from services.features import languages
 from services.features.check.readers import EXACT, reader_of
 from services.features.reading.facts import make_facts
 from services.features.reading.manifests import frameworks
 from services.features.reading.tests_by_name import is_test, subject_of
 from services.features.values import Repository
+from shared.languages import BY_NAME, BY_SUFFIX
 
 PYTHON = {
     "pyproject.toml": '[project]\ndependencies = ["FastAPI>=0.1", "sqlalchemy[asyncio]"]\n'
@@ -25,10 +25,10 @@ PYTHON = {
 
 
 def test_what_reads_a_file_is_a_grammar_that_exists() -> None:
-    paths = [*(f"a.{suffix}" for suffix in languages._BY_SUFFIX), *languages._BY_NAME]
+    paths = [*(f"a.{suffix}" for suffix in BY_SUFFIX), *BY_NAME]
     readers = {reader for path in paths if (reader := reader_of(path))}
     assert {"python", "typescript", "tsx", "bash", "json"} <= readers
-    assert readers <= {*get_args(SupportedLanguage), *EXACT}
+    assert readers <= {*get_args(SupportedLanguage), *EXACT, "h"}
 
 
 def test_facts_of_a_python_service() -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.features.known_secrets import KnownSecrets
 from services.features.reading.context import make_context
-from services.features.reading.secrets import MARK, remove_secrets
+from services.features.reading.secrets import MARK, known_secrets, remove_from_quotes, remove_known, remove_secrets
 from services.features.values import Repository
 
 _LETTERS = string.ascii_letters + string.digits
@@ -99,6 +100,86 @@ def test_values_that_their_names_give_away_are_removed(path: str, text: str, sec
     assert cleaned.count == 1
 
 
+_VALUE = _made("hX7", 13)
+_FORMS = [
+    ("Dockerfile", "ENV DB_PASSWORD {}"),
+    ("Dockerfile.prod", "ENV A=1 DB_PASSWORD={} C=2"),
+    ("Makefile", "DB_PASSWORD := {}"),
+    ("rules.mk", "DB_PASSWORD ?= {}"),
+    ("a.sh", "DB_PASSWORD={} ./run"),
+    ("a.sh", "PGPASSWORD={} psql"),
+    ("a.sh", "run --password={} --x"),
+    ("a.sh", "run --password {}"),
+    ("a.sh", 'export DB_PASS="{}"'),
+    ("a.yml", "password: {} # comment"),
+    ("a.yml", "password: |\n  {}"),
+    ("a.yml", "password: >-\n  {}\n"),
+    ("a.yml", "- name: DB_PASSWORD\n  value: {}"),
+    ("a.yml", "{{password: {}, a: b}}"),
+    ("a.yml", "x: ${{DB_PASSWORD:-{}}}"),
+    ("a.json", '{{"name":"DB_PASSWORD","value":"{}"}}'),
+    ("a.json", '{{\n  "name": "DB_PASSWORD",\n  "value": "{}"\n}}'),
+    ("a.json", '{{"x": "{{\\"password\\": \\"{}\\"}}"}}'),
+    ("a.xml", '<add key="ApiKey" value="{}"/>'),
+    ("a.py", 'getenv("DB_PASSWORD", "{}")'),
+    ("a.py", "os.environ.get('API_KEY', '{}')"),
+    ("a.py", 'password = SecretStr("{}")'),
+    ("a.py", 'run(["mysql", "--password", "{}"])'),
+    ("a.py", 'run("mysql --password={} --x")'),
+    ("a.js", "const key = process.env.API_KEY || '{}'"),
+    ("a.go", 'const apiToken string = "{}"'),
+    ("a.rs", 'const API_KEY: &str = "{}";'),
+    ("a.c", '#define API_KEY "{}"'),
+    ("a.c", 'char password[32] = "{}";'),
+    ("a.py", 'url = "https://x.example/y?api_key={}"'),
+    ("a.md", "see https://x.example/y?a=b&api_key={}&x=1"),
+    ("a.sql", "ALTER USER bob WITH PASSWORD '{}';"),
+    ("a.py", "db.run(\"CREATE USER bob IDENTIFIED BY '{}'\")"),
+    ("", "nearest is line 2: 'password: {}'"),
+    ("", "token: DB_PASSWORD={}"),
+]
+
+
+@pytest.mark.parametrize(("path", "text"), _FORMS)
+def test_the_forms_that_files_have_for_them(path: str, text: str) -> None:
+    cleaned = remove_secrets(path, text.format(_VALUE))
+    assert _VALUE not in cleaned.text
+    assert cleaned.count == 1
+    assert _VALUE not in repr(KnownSecrets(cleaned.secrets))
+    assert _VALUE not in remove_known(f"said {_VALUE} aloud", KnownSecrets(cleaned.secrets))
+
+
+@pytest.mark.parametrize("phrase", ["correct horse battery staple", f"{_VALUE} 4711"])
+def test_passphrases_are_removed_and_sentences_stay(phrase: str) -> None:
+    assert phrase not in remove_secrets("a.py", f'password = "{phrase}"').text
+    for sentence in ("enter your password here", "The passphrase of the archive", "a b c"):
+        assert sentence in remove_secrets("a.py", f'password = "{sentence}"').text
+
+
+def test_a_value_in_base64_is_removed_with_its_padding() -> None:
+    value = _made("Zm9v", 18) + "=="
+    assert value[:12] not in remove_secrets("a.yml", f"password: {value}\n").text
+
+
+def test_what_is_known_is_found_wherever_it_stands() -> None:
+    known = known_secrets({"a.yml": f"password: {_VALUE}\n", "b.py": 'x = "postgres://u:postgres@h/x"\n'})
+    assert _VALUE not in remove_secrets("c.py", f"assert login({_VALUE!r})", known).text
+    assert "postgres" in remove_secrets("c.py", "import postgres", known).text
+    for cut in (_VALUE[:-3] + "…", f"…{_VALUE[4:]}", f"line: {_VALUE[5:]} and more"):
+        assert _VALUE[5:-3] not in remove_from_quotes(cut, known)
+
+
+def test_a_backslash_is_found_as_messages_quote_it() -> None:
+    secret = "Tr0ub\\4dor" + _VALUE
+    known = KnownSecrets([secret])
+    assert _VALUE not in remove_known(f"line 2: {secret!r}", known)
+
+
+def test_the_longest_of_those_that_start_alike_is_taken_out() -> None:
+    known = KnownSecrets([_VALUE, _VALUE + "xyz9"])
+    assert "xyz9" not in remove_known(f"{_VALUE}xyz9 {_VALUE}", known)
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [
@@ -184,9 +265,16 @@ def test_the_standard_library_stays_as_it_is() -> None:
     "unit",
     ["-eyJaaaaaaaaaa", "password", "a", "a://", "a:", "-----BEGIN PRIVATE KEY-----\n", "password=", "token token ",
      "sk-", "eyJaaaaaaaaaa.eyJaaaaaaaaaa.", "<password", "\n", "=\n", "password: [({", "password='{{{{{{{{' ",
-     "Bearer "],
+     "Bearer ", "password,", "token=token:", "token=%(", "token='a\\", "password = (", "password value ", "token\\'"],
 )  # fmt: skip
-def test_no_text_keeps_a_worker_busy(unit: str) -> None:
-    started = time.monotonic()
-    remove_secrets("a.yml", unit * (100_000 // len(unit)))
-    assert time.monotonic() - started < 5
+@pytest.mark.parametrize("path", ["a.yml", "a.py"])
+def test_no_text_keeps_a_worker_busy(path: str, unit: str) -> None:
+    """A million characters in a second of computing; the best of a few, for other processes compute too."""
+    text = unit * (1_000_000 // len(unit))
+    assert any(_seconds(path, text) < 1 for _ in range(5))
+
+
+def _seconds(path: str, text: str) -> float:
+    started = time.process_time()
+    remove_secrets(path, text)
+    return time.process_time() - started
