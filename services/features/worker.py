@@ -41,6 +41,7 @@ logger = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _RETRY_S = 0.5
+_LAST_TAKE_S = 5.0
 _REMEMBERED = 10_000  # cancellations, also of jobs that others have
 
 Why = Literal["cancelled", "lost", "stopping"]
@@ -96,6 +97,7 @@ class Worker:
         self._why: dict[UUID, Why] = {}
         self._cancelled: OrderedDict[UUID, str] = OrderedDict()
         self._wake = asyncio.Event()
+        self._stopping = False
         self._loops: list[asyncio.Task[None]] = []
         self._renewed_at = 0.0
 
@@ -108,7 +110,13 @@ class Worker:
 
     async def stop(self) -> None:
         """Jobs in hand are given back: the next worker goes on from their last finished step."""
-        await end_task(self._loops[0] if self._loops else None)
+        self._stopping = True
+        self._wake.set()
+        if self._loops:
+            # A job that the database is giving us at this moment would wait for its lease: it is given back, too.
+            await asyncio.wait(self._loops[:1], timeout=_LAST_TAKE_S)
+            await end_task(self._loops[0])
+        await asyncio.sleep(0)  # a task that is cancelled before its first step could not give anything back
         for feature_id in list(self._tasks):
             self._end(feature_id, "stopping")
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -142,7 +150,7 @@ class Worker:
             task.cancel()
 
     async def _take_jobs(self) -> None:
-        while True:
+        while not self._stopping:
             try:
                 taken = await self._next()
             except RETRYABLE as error:

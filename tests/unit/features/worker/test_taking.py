@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.features import outcomes, worker
+from services.features.store import TakenJob
 from shared.events import FeatureSettled, new_id
 from tests.unit.features.worker.fakes import Bench, until
 
@@ -165,3 +166,26 @@ async def test_a_worker_that_stops_takes_nothing_more() -> None:
 
     assert [bench.store.rows[one].worker_id for one in (first, second)] == [None, None]
     assert (here.running, here.in_hand) == (False, 0)
+
+
+async def test_a_job_that_is_being_taken_when_the_worker_stops_is_given_back_at_once() -> None:
+    bench = Bench()
+    feature_id = bench.store.add()
+    take, asked, answer = bench.store.take_job, asyncio.Event(), asyncio.Event()
+
+    async def slow(worker_id: str, lease_s: float) -> TakenJob | None:
+        taken = await take(worker_id, lease_s)
+        asked.set()
+        await answer.wait()
+        return taken
+
+    bench.store.take_job = slow  # type: ignore[method-assign]
+    async with bench.worker() as here:
+        await asked.wait()
+        stopping = asyncio.create_task(here.stop())
+        await asyncio.sleep(0.01)
+        answer.set()
+        await stopping
+
+    row = bench.store.rows[feature_id]
+    assert (row.worker_id, row.delivery, row.lease_until) == (None, 0, 0.0)
