@@ -44,9 +44,9 @@ def safe_path(path: str) -> str | Finding:
     if reason:
         return _refused(path, reason)
     plain = unicodedata.normalize("NFC", path.strip(" ")).replace("\\", "/")
-    if plain.startswith(("/", "~")):
-        return _refused(path, "is not relative to the repository's root")
     names = [name for name in plain.split("/") if name not in ("", ".")]
+    if plain.startswith("/") or "".join(names[:1]).startswith("~"):
+        return _refused(path, "is not relative to the repository's root")
     if not names or plain.endswith(("/", "/.")):
         return _refused(path, "names no file")
     if len(names) > MAX_NAMES:

@@ -269,12 +269,8 @@ def test_the_standard_library_stays_as_it_is() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["a.yml", "a.py"])
 def test_no_text_keeps_a_worker_busy(path: str, unit: str) -> None:
-    """A million characters in a second of computing; the best of a few, for other processes compute too."""
+    """What backtracks needs minutes for a million characters; the bound leaves room for slow and busy machines."""
     text = unit * (1_000_000 // len(unit))
-    assert any(_seconds(path, text) < 1 for _ in range(5))
-
-
-def _seconds(path: str, text: str) -> float:
     started = time.process_time()
     remove_secrets(path, text)
-    return time.process_time() - started
+    assert time.process_time() - started < 20
