@@ -15,8 +15,8 @@ from shared.db import DatabaseSettings
 from shared.db.migrate import migrate as apply_migrations
 from shared.db.migrate import migrations_of
 from shared.errors import TallygateError
-from shared.events.admin import apply_topics, check_topics
-from shared.events.settings import KafkaSettings
+from shared.kafka.admin import apply_topics, check_topics
+from shared.kafka.settings import KafkaSettings
 from shared.telemetry.logs import configure_logs
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)

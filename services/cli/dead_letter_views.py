@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from services.cli.output import cell, instant, plain, table
-from shared.events.dead_letter import DeadLetter
+from shared.kafka.dead_letters.letter import DeadLetter
 
 
 def in_short(letter: DeadLetter) -> dict[str, Any]:

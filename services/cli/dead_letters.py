@@ -10,10 +10,10 @@ from services.cli.connection import JsonOption
 from services.cli.dead_letter_views import in_full, in_short, listed, replayed, replayed_text, shown
 from services.cli.output import emit, err, on_terminal, out, print_json, say
 from services.cli.problem import refused, told
-from shared.events.dead_letter import DeadLetter, DeadLetterId, dead_letter_sources
-from shared.events.dead_letter_box import DeadLetterBox, open_dead_letters
-from shared.events.settings import KafkaSettings
 from shared.events.topics import Topic
+from shared.kafka.dead_letters.box import DeadLetterBox, open_dead_letters
+from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources
+from shared.kafka.settings import KafkaSettings
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could not be handled.")
 

@@ -20,11 +20,11 @@ from services.features.settings import FeaturesSettings
 from services.features.store import FeaturesStore
 from services.features.worker import Worker, WorkerSettings
 from shared.db import connect_pool
-from shared.events.follow import Follower
-from shared.events.publisher import Publisher
-from shared.events.replies import ReplyReader
-from shared.events.subscriber import make_broker, subscribe
 from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
+from shared.kafka.follow import Follower
+from shared.kafka.publisher import Publisher
+from shared.kafka.replies import ReplyReader
+from shared.kafka.subscriber import make_broker, subscribe
 from shared.registry.providers import provider_models
 from shared.registry.store import RegistryStore
 from shared.telemetry.health import Checks, health_routes

@@ -21,8 +21,8 @@ from services.features.store import FeaturesStore
 from shared.crypto import KeyRing, SealedContext, open_sealed, seal
 from shared.errors import Failure, TallygateError, failure
 from shared.events import FeatureRequested, InferenceRequested, ReplyFailed, RoutingOptions, new_id, utc_now
-from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import REQUESTS
+from shared.kafka.publisher import Outgoing, Publisher
 
 logger = structlog.get_logger(__name__)
 

@@ -10,8 +10,8 @@ from shared.background import end_task
 from shared.errors import TallygateError
 from shared.events import FeatureWorkerBeat, utc_now
 from shared.events.feature import BrokenGenerator
-from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import FEATURE_WORKERS
+from shared.kafka.publisher import Outgoing, Publisher
 
 logger = structlog.get_logger(__name__)
 

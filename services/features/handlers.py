@@ -8,9 +8,9 @@ from services.features.store import FeaturesStore
 from services.features.worker import Worker
 from shared.events import FeatureRequested
 from shared.events.envelope import header
-from shared.events.keeper import Heard, Keeper
-from shared.events.publisher import Publisher
 from shared.events.topics import FEATURE_REQUESTS
+from shared.kafka.keeper import Heard, Keeper
+from shared.kafka.publisher import Publisher
 from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 

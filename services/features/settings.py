@@ -9,9 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
-from shared.events.replies import partition_of
-from shared.events.settings import KafkaSettings
 from shared.guard import GuardSettings
+from shared.kafka.replies import partition_of
+from shared.kafka.settings import KafkaSettings
 from shared.registry import ProviderSettings
 
 

@@ -33,8 +33,8 @@ from shared.events import (
     FeatureStep,
     utc_now,
 )
-from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import CANCELLATIONS, FEATURE_OUTCOMES, FEATURE_PROGRESS, Topic
+from shared.kafka.publisher import Outgoing, Publisher
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)

@@ -34,13 +34,13 @@ from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
-from shared.events.follow import Follower
-from shared.events.keeper import Keeper
-from shared.events.publisher import Publisher
-from shared.events.replies import ReplyReader
-from shared.events.settings import KafkaSettings
-from shared.events.subscriber import make_broker, subscribe
 from shared.events.topics import FEATURE_WORKERS
+from shared.kafka.follow import Follower
+from shared.kafka.keeper import Keeper
+from shared.kafka.publisher import Publisher
+from shared.kafka.replies import ReplyReader
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.subscriber import make_broker, subscribe
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore

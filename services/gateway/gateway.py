@@ -34,8 +34,8 @@ from services.gateway.tenant_store import TenantStore
 from shared.access import Authenticator, Caller, Scope
 from shared.crypto import KeyRing
 from shared.errors import Failure, TallygateError
-from shared.events.publisher import Publisher
 from shared.guard import Guard
+from shared.kafka.publisher import Publisher
 from shared.registry import Registry, TenantModels, Terms
 from shared.selection import Conditions
 from shared.selection.budgets import over_budget

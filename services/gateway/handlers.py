@@ -12,9 +12,9 @@ from services.gateway.store import GatewayStore, StoredResult
 from shared.events import FeatureEvent, InferenceEvent, ReplyCompleted, ReplyFailed, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
-from shared.events.keeper import Heard, Keeper
-from shared.events.publisher import Publisher
 from shared.events.topics import FEATURE_OUTCOMES, FEATURE_PROGRESS, REPLIES, RESULTS
+from shared.kafka.keeper import Heard, Keeper
+from shared.kafka.publisher import Publisher
 from shared.telemetry import names
 from shared.telemetry.traces import TRACEPARENT, tracing
 

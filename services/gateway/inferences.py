@@ -14,8 +14,8 @@ from shared.access import Caller
 from shared.crypto import KeyRing, SealedContext, open_sealed, seal
 from shared.errors import Failure, TallygateError, failure
 from shared.events import CancelRequested, InferenceRequested, ReplyCompleted, ReplyFailed, new_id
-from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import CANCELLATIONS, REQUESTS
+from shared.kafka.publisher import Outgoing, Publisher
 
 # The router ends what it does at the deadline and then reports; its word is worth a moment's wait.
 _GRACE_S = 2.0

@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaError
 
 from services.gateway.waiting_room import WaitingRoom
 from shared.background import end_task
-from shared.events.settings import KafkaSettings
 from shared.events.topics import REQUESTS
+from shared.kafka.settings import KafkaSettings
 
 logger = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from shared.access import Caller
 from shared.background import end_task
 from shared.errors import Failure, TallygateError
 from shared.events import InferenceSettled, new_id, utc_now
-from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import OUTCOMES
+from shared.kafka.publisher import Outgoing, Publisher
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)

@@ -14,9 +14,9 @@ from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
 from shared.errors import ConfigurationError
-from shared.events.replies import partition_of
-from shared.events.settings import KafkaSettings
 from shared.guard import GuardSettings
+from shared.kafka.replies import partition_of
+from shared.kafka.settings import KafkaSettings
 from shared.registry import ProviderSettings
 
 

@@ -25,8 +25,8 @@ from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
-from shared.events.publisher import Publisher
-from shared.events.subscriber import make_broker, subscribe
+from shared.kafka.publisher import Publisher
+from shared.kafka.subscriber import make_broker, subscribe
 from shared.telemetry.health import Checks, health_routes
 from shared.telemetry.traces import tracing
 

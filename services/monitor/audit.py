@@ -15,8 +15,8 @@ from services.monitor.store import MonitorStore
 from shared.db import DatabaseSettings, connect_pool
 from shared.errors import ConfigurationError
 from shared.events.codec import UnreadableMessageError, decode
-from shared.events.settings import KafkaSettings
 from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
+from shared.kafka.settings import KafkaSettings
 
 _AUDITED = (REQUESTS, ATTEMPTS, OUTCOMES)
 _CATCH_UP_S = 30.0  # the monitor is given this long to book what is on the topics

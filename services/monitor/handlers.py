@@ -11,11 +11,11 @@ from services.monitor.feature_store import FeatureBooks
 from services.monitor.lag import Lag
 from services.monitor.store import MonitorStore
 from shared.events import FeatureEvent, InferenceEvent, utc_now
-from shared.events.batches import next_offsets
 from shared.events.envelope import header
-from shared.events.keeper import Heard, Keeper
-from shared.events.publisher import Publisher
 from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES
+from shared.kafka.keeper import Heard, Keeper
+from shared.kafka.offsets import next_offsets
+from shared.kafka.publisher import Publisher
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import TRACEPARENT, tracing
 

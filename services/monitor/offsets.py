@@ -5,8 +5,8 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from shared.events.settings import KafkaSettings
 from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
+from shared.kafka.settings import KafkaSettings
 
 _WAIT_S = 5.0
 _ASK_EVERY_S = 0.05

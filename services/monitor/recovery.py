@@ -20,9 +20,9 @@ from services.monitor.requests import RequestReader
 from services.monitor.store import MonitorStore
 from shared.background import end_task
 from shared.events import Event, RouterHeartbeat, utc_now
-from shared.events.follow import Follower
-from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
+from shared.kafka.follow import Follower
+from shared.kafka.publisher import Outgoing, Publisher
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)

@@ -10,8 +10,8 @@ from services.monitor.orphans import Orphan
 from shared.events import InferenceRequested
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
-from shared.events.settings import KafkaSettings
 from shared.events.topics import REQUESTS
+from shared.kafka.settings import KafkaSettings
 from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 logger = structlog.get_logger(__name__)

@@ -16,9 +16,9 @@ from services.monitor.repeat import repeat
 from services.monitor.rollup_store import RollupStore, Touched, Turn
 from shared.background import end_task
 from shared.events import Event, ModelHealthChanged, TenantSpent, utc_now
-from shared.events.follow import Follower
-from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import MODEL_HEALTH, SPENDING
+from shared.kafka.follow import Follower
+from shared.kafka.publisher import Outgoing, Publisher
 
 logger = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.db import DatabaseSettings
-from shared.events.settings import KafkaSettings
+from shared.kafka.settings import KafkaSettings
 
 
 class MonitorSettings(BaseSettings):

@@ -20,9 +20,9 @@ from services.router.settings import RouterSettings
 from services.router.store import RouterStore
 from shared.db import connect_pool
 from shared.db.listen import Listener
-from shared.events.publisher import Publisher
-from shared.events.subscriber import make_broker, subscribe
 from shared.events.topics import REQUESTS
+from shared.kafka.publisher import Publisher
+from shared.kafka.subscriber import make_broker, subscribe
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore

@@ -33,8 +33,8 @@ from shared.events import (
     utc_now,
 )
 from shared.events.inference import Settlement
-from shared.events.publisher import Outgoing
 from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
+from shared.kafka.publisher import Outgoing
 from shared.registry import Model
 from shared.selection import Candidate
 from shared.telemetry import instruments, names

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 from shared.events import CancelRequested, Event
-from shared.events.follow import Follower
-from shared.events.settings import KafkaSettings
 from shared.events.topics import CANCELLATIONS
+from shared.kafka.follow import Follower
+from shared.kafka.settings import KafkaSettings
 
 _REMEMBERED = 100_000
 _REMEMBERED_S = 3600.0

@@ -21,13 +21,13 @@ from services.router.seen import Seen
 from services.router.work import Refused, Work
 from shared.errors import failure
 from shared.events import AttemptStarted, utc_now
-from shared.events.batches import next_offsets
 from shared.events.codec import UnreadableMessageError
-from shared.events.dead_letter_limit import DeadLetterLimitError
-from shared.events.dead_letters import dead_letter
-from shared.events.publisher import Outgoing, Publisher
-from shared.events.stopping import or_stop
 from shared.events.topics import ATTEMPTS, OUTCOMES
+from shared.kafka.dead_letter_limit import DeadLetterLimitError
+from shared.kafka.dead_letters.sending import dead_letter
+from shared.kafka.offsets import next_offsets
+from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.stopping import or_stop
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)

@@ -8,8 +8,8 @@ import structlog
 from shared.background import end_task
 from shared.errors import TallygateError
 from shared.events import RouterHeartbeat, utc_now
-from shared.events.publisher import Outgoing, Publisher
 from shared.events.topics import HEARTBEATS
+from shared.kafka.publisher import Outgoing, Publisher
 
 logger = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from shared.errors import TallygateError
-from shared.events.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher
 
 logger = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
-from shared.events.settings import KafkaSettings
 from shared.guard import GuardSettings
+from shared.kafka.settings import KafkaSettings
 from shared.registry import ProviderSettings
 
 

@@ -1,4 +1,4 @@
-"""The contracts between services: events, topics, and how they travel. Only this package knows Kafka."""
+"""The contracts between services: events, the topics that carry them, and how they are written down."""
 
 from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered
 from shared.events.envelope import Event, InferenceEvent, new_id, utc_now

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from shared.events import Event, ModelHealthChanged, TenantSpent
-from shared.events.follow import Follower
-from shared.events.settings import KafkaSettings
 from shared.events.topics import MODEL_HEALTH, SPENDING
+from shared.kafka.follow import Follower
+from shared.kafka.settings import KafkaSettings
 
 Health = Mapping[str, ModelHealthChanged]  # by model id
 

@@ -21,9 +21,9 @@ from services.monitor.latency import BOUNDS
 from services.monitor.rollup_store import RollupStore
 from shared.db import DatabaseSettings, connect_pool
 from shared.events import Event, ModelHealthChanged, TenantSpent
-from shared.events.follow import Follower
-from shared.events.settings import KafkaSettings
 from shared.events.topics import MODEL_HEALTH, SPENDING, Topic
+from shared.kafka.follow import Follower
+from shared.kafka.settings import KafkaSettings
 from tests.integration.test_admission import ready
 from tests.support.live import Api, Live
 

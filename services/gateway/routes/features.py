@@ -24,8 +24,8 @@ from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import FeatureCancelRequested, new_id
 from shared.events.feature import DEFAULT_FEATURE_DEADLINE_S
-from shared.events.publisher import Outgoing
 from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
+from shared.kafka.publisher import Outgoing
 
 router = APIRouter(tags=["features"])
 

@@ -5,8 +5,8 @@ import pytest
 
 from services.cli.dead_letter_views import in_full, in_short, listed, shown
 from services.cli.output import out
-from shared.events.dead_letter import DeadLetter, DeadLetterId
 from shared.events.topics import REQUESTS
+from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId
 from tests.unit.cli.conftest import Run
 
 LETTER = DeadLetter(

@@ -15,7 +15,7 @@ from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
 from shared.db import DatabaseSettings
-from shared.events.settings import KafkaSettings
+from shared.kafka.settings import KafkaSettings
 from tests.unit.deploy.environment_names import environment_names
 
 Service = dict[str, Any]

@@ -6,7 +6,7 @@ from services.gateway.rejections import Rejections
 from shared.access import Caller
 from shared.errors import TallygateError, failure
 from shared.events import InferenceSettled
-from shared.events.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher
 from shared.telemetry import instruments
 from tests.unit.shared.events.samples import NOW
 

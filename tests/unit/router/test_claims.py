@@ -6,8 +6,8 @@ from services.router.claims import Claims
 from services.router.intake import Intake
 from services.router.work import Asked, Refused
 from shared.events.topics import REQUESTS
-from tests.unit.shared.events.records import record
 from tests.unit.shared.events.samples import requested
+from tests.unit.shared.kafka.records import record
 
 
 class FailingIntake(Intake):

@@ -15,7 +15,7 @@ from services.features.store import FeaturesStore, TakenJob
 from services.features.worker import JobHandle, Worker, WorkerSettings
 from shared.errors import TallygateError
 from shared.events import Event, FeatureCall, FeatureCancelRequested, FeatureRequested, FeatureSettled, new_id, utc_now
-from shared.events.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher
 
 CALL = FeatureCall(inference_id=new_id(), purpose="plan")
 

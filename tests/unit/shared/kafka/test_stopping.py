@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from shared.events.dead_letter_limit import DeadLetterLimitError
-from shared.events.stopping import or_stop
-from shared.events.subscriber import _or_stop
-from tests.unit.shared.events.records import record
+from shared.kafka.dead_letter_limit import DeadLetterLimitError
+from shared.kafka.stopping import or_stop
+from shared.kafka.subscriber import _or_stop
+from tests.unit.shared.kafka.records import record
 
 
 @pytest.fixture

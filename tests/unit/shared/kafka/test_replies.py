@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events.replies import partition_of
 from shared.events.topics import REPLIES
+from shared.kafka.replies import partition_of
 
 
 @given(st.text())

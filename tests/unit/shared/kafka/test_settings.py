@@ -1,7 +1,7 @@
 import pytest
 
 from shared.errors import ConfigurationError
-from shared.events.settings import KafkaSettings
+from shared.kafka.settings import KafkaSettings
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaError
 from shared.background import end_task
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import Event
-from shared.events.settings import KafkaSettings
 from shared.events.topics import Topic
+from shared.kafka.settings import KafkaSettings
 
 logger = structlog.get_logger(__name__)
 

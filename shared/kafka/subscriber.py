@@ -12,9 +12,9 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 
-from shared.events.settings import KafkaSettings
-from shared.events.stopping import or_stop
 from shared.events.topics import Topic
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.stopping import or_stop
 
 # One record at a time: at once. In batches: the broker gathers them, as few events cost the reader as much as many.
 _FETCH_MIN_BYTES, _FETCH_MAX_WAIT_MS = 1, 100

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.background import end_task
-from shared.events.settings import KafkaSettings
 from shared.events.topics import REPLIES
+from shared.kafka.settings import KafkaSettings
 
 logger = structlog.get_logger(__name__)
 

@@ -1,7 +1,7 @@
 import pytest
 
-from shared.events.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
-from tests.unit.shared.events.records import record
+from shared.kafka.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
+from tests.unit.shared.kafka.records import record
 
 
 def test_so_many_within_a_minute_are_allowed_and_no_more() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 import structlog
 
-from shared.events.dead_letter_limit import DeadLetterLimitError
+from shared.kafka.dead_letter_limit import DeadLetterLimitError
 
 logger = structlog.get_logger(__name__)
 

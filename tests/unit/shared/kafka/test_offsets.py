@@ -2,8 +2,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 
-from shared.events.batches import Offsets, commit_if_ours, next_offsets
-from tests.unit.shared.events.records import record
+from shared.kafka.offsets import Offsets, commit_if_ours, next_offsets
+from tests.unit.shared.kafka.records import record
 
 
 class Consumer:

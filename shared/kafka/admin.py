@@ -8,8 +8,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError
 
 from shared.errors import ConfigurationError
-from shared.events.settings import KafkaSettings
 from shared.events.topics import WantedTopic, wanted_topics
+from shared.kafka.settings import KafkaSettings
 
 _KNOWN_WITHIN_S = 10.0
 

@@ -7,11 +7,11 @@ import structlog
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
-from shared.events.dead_letter import OFFSET, PARTITION, REASON, TOPIC, TYPE
-from shared.events.dead_letter_box import count_since
-from shared.events.dead_letter_limit import WINDOW_S, DeadLetterLimitError
-from shared.events.publisher import Publisher
 from shared.events.topics import DLQ_SUFFIX
+from shared.kafka.dead_letter_limit import WINDOW_S, DeadLetterLimitError
+from shared.kafka.dead_letters.box import count_since
+from shared.kafka.dead_letters.letter import OFFSET, PARTITION, REASON, TOPIC, TYPE
+from shared.kafka.publisher import Publisher
 from shared.telemetry.instruments import dead_letters
 
 logger = structlog.get_logger(__name__)

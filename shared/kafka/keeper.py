@@ -8,13 +8,13 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from shared.db.pool import RETRYABLE
-from shared.events.batches import Committer, commit_if_ours, next_offsets
 from shared.events.codec import UnreadableMessageError, decode
-from shared.events.dead_letter_limit import DeadLetterLimitError
-from shared.events.dead_letters import dead_letter
 from shared.events.envelope import Event
-from shared.events.publisher import Publisher
 from shared.events.topics import Topic
+from shared.kafka.dead_letter_limit import DeadLetterLimitError
+from shared.kafka.dead_letters.sending import dead_letter
+from shared.kafka.offsets import Committer, commit_if_ours, next_offsets
+from shared.kafka.publisher import Publisher
 
 logger = structlog.get_logger(__name__)
 

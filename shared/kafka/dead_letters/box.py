@@ -10,11 +10,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from shared.errors import TallygateError
-from shared.events.admin import connected_admin
-from shared.events.dead_letter import DeadLetter, DeadLetterId
-from shared.events.publisher import Publisher
-from shared.events.settings import KafkaSettings
 from shared.events.topics import DLQ_PARTITIONS, Topic
+from shared.kafka.admin import connected_admin
+from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId
+from shared.kafka.publisher import Publisher
+from shared.kafka.settings import KafkaSettings
 
 GROUP = "tallygate-dlq"  # its offsets: up to where all dead letters have been replayed
 _SILENCE_MS = 15_000  # the broker has what is asked for, so silence for this long is a failure

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
-from shared.events.dead_letter_limit import SETTING
+from shared.kafka.dead_letter_limit import SETTING
 
 
 class KafkaSettings(BaseSettings):

@@ -7,11 +7,11 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from shared.events import InferenceEvent
-from shared.events.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
-from shared.events.keeper import Heard, Keeper
 from shared.events.topics import OUTCOMES
-from tests.unit.shared.events.records import record
+from shared.kafka.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
+from shared.kafka.keeper import Heard, Keeper
 from tests.unit.shared.events.samples import settled
+from tests.unit.shared.kafka.records import record
 
 PARTITION = TopicPartition(OUTCOMES.name, 3)
 
@@ -84,7 +84,7 @@ async def test_what_is_refused_or_unreadable_is_a_dead_letter_and_the_others_are
 
 
 async def test_a_database_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.events.keeper._RETRY_S", 0.0)
+    monkeypatch.setattr("shared.kafka.keeper._RETRY_S", 0.0)
     publisher, consumer = Publisher(0), Consumer()
     database = Database(consumer, away=3)
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from shared.errors import TallygateError
-from shared.events.dead_letter import DeadLetter, DeadLetterId, dead_letter_sources
-from shared.events.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
-from shared.events.dead_letters import send_to_dlq
 from shared.events.topics import REPLIES, REQUESTS
-from tests.unit.shared.events.records import record
+from shared.kafka.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
+from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources
+from shared.kafka.dead_letters.sending import send_to_dlq
+from tests.unit.shared.kafka.records import record
 
 Sent = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
 

@@ -10,10 +10,10 @@ from aiokafka.structs import RecordMetadata
 from opentelemetry.trace import SpanKind
 
 from shared.errors import TallygateError
-from shared.events.dead_letter_limit import DeadLetterLimit
 from shared.events.envelope import Event, InferenceEvent
-from shared.events.settings import KafkaSettings
 from shared.events.topics import MAX_DEAD_LETTER_BYTES, Topic
+from shared.kafka.dead_letter_limit import DeadLetterLimit
+from shared.kafka.settings import KafkaSettings
 from shared.telemetry import names
 from shared.telemetry.traces import tracing
 
