@@ -8,12 +8,12 @@ from starlette.applications import Starlette
 
 from services.features.asking import Lines
 from services.features.beat import Beat
-from services.features.check.execution import refusal
+from services.features.codegen.check.execution import refusal
+from services.features.codegen.generators.catalogue import Catalogue
+from services.features.codegen.reading.git_version import git_refusal
 from services.features.database import Database
-from services.features.generators.catalogue import Catalogue
 from services.features.handlers import RequestHandler
 from services.features.job import JobRunner
-from services.features.reading.git_version import git_refusal
 from services.features.replies import Replies
 from services.features.retention import Retention
 from services.features.settings import FeaturesSettings

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import structlog
 
-from services.features.generators.contract import Reply
+from services.features.codegen.generators.contract import Reply
 from services.features.replies import Replies
 from services.features.replies import Reply as ReplyEvent
 from services.features.steps import Steps

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from services.features.generators.catalogue import Catalogue
+from services.features.codegen.generators.catalogue import Catalogue
 from shared.background import end_task
 from shared.errors import TallygateError
 from shared.events import FeatureWorkerBeat, utc_now

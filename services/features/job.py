@@ -8,20 +8,21 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from services.features import outcomes, quality, report
+from services.features import outcomes
 from services.features.asking import Asking, Lines
-from services.features.budget import Budget, budget
-from services.features.check import check
-from services.features.check.execution import ExecutionPolicy, execute
-from services.features.generators.catalogue import Catalogue
+from services.features.codegen import quality, report
+from services.features.codegen.budget import Budget, budget
+from services.features.codegen.check import check
+from services.features.codegen.check.execution import ExecutionPolicy, execute
+from services.features.codegen.generators.catalogue import Catalogue
+from services.features.codegen.patches import unified_diff
+from services.features.codegen.reading import read
+from services.features.codegen.reading.context import make_context
+from services.features.codegen.source import GitSource, ReadLimits, Source
+from services.features.codegen.values import Constraints, Draft, Finding, ProducedFile, Repository, Task
 from services.features.outcomes import Outcome
-from services.features.patches import unified_diff
-from services.features.reading import read
-from services.features.reading.context import make_context
 from services.features.settings import FeaturesSettings
-from services.features.source import GitSource, ReadLimits, Source
 from services.features.steps import Steps
-from services.features.values import Constraints, Draft, Finding, ProducedFile, Repository, Task
 from services.features.worker import JobHandle
 from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import Failure, TallygateError, failure

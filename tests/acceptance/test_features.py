@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import pytest
 
-from services.features.reading.secrets import MARK
+from services.features.codegen.reading.secrets import MARK
 from tests.support.features import Script, edit, made, plan, scripted, steps_of, written
 from tests.support.live import Api, Live
 from tests.support.repositories import (
