@@ -13,11 +13,11 @@ from services.router.gate import Gate
 from services.router.handlers import RequestHandler
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
-from services.router.providers import Transport
 from services.router.reporter import Reporter
 from services.router.retry import RetryPolicy
 from services.router.settings import RouterSettings
 from services.router.store import RouterStore
+from services.router.transport import Transport
 from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.events.topics import REQUESTS

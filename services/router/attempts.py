@@ -14,10 +14,10 @@ from opentelemetry.trace import SpanKind
 
 from services.router import reports
 from services.router.gate import Gate
-from services.router.providers import CallFailedError, Completion, Transport
 from services.router.reporter import Reporter
 from services.router.retry import RetryPolicy, after_failure
 from services.router.secrets import open_secrets
+from services.router.transport import CallFailedError, Transport
 from services.router.work import FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
 from shared.errors import ErrorType, Failure, failure
@@ -39,6 +39,7 @@ from shared.registry import Model
 from shared.selection import Candidate
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import Traced, tracing
+from shared.wire.completions import Completion
 
 logger = structlog.get_logger(__name__)
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.router.providers import Completion
 from services.router.work import FailedCall, Refused, Work
 from shared.crypto import KeyRing, SealedContext, seal
 from shared.errors import Failure
@@ -20,6 +19,7 @@ from shared.events import (
 from shared.events.inference import Settlement
 from shared.registry import Model
 from shared.selection import Candidate
+from shared.wire.completions import Completion
 
 
 def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:

@@ -6,7 +6,6 @@ import pytest
 from genai_prices import Usage, calc_price
 
 from services.router import reports
-from services.router.providers import Completion
 from services.router.work import FailedCall, Refused
 from shared.crypto import KeyRing, SealedContext, open_sealed
 from shared.crypto.keys import new_key
@@ -14,6 +13,7 @@ from shared.errors import failure
 from shared.events import AttemptStarted
 from shared.registry import Price
 from shared.registry.prices import model_facts
+from shared.wire.completions import Completion
 from tests.unit.router.values import model, work
 from tests.unit.shared.events.samples import INFERENCE, NOW, requested
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.schemas import OUR_CHAT_FIELDS, ChatBody
-from services.router.providers.anthropic import _OPENAI_FIELDS, AnthropicWire
-from services.router.providers.wire import UntranslatableError
+from shared.wire.anthropic import _OPENAI_FIELDS, AnthropicWire
+from shared.wire.completions import UntranslatableError
 from tests.unit.router.values import model
 
 WIRE = AnthropicWire()

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.providers.anthropic import AnthropicWire
-from services.router.providers.wire import Completion, NotACompletionError
+from shared.wire.anthropic import AnthropicWire
+from shared.wire.completions import Completion, NotACompletionError
 from tests.unit.router.values import model
 
 WIRE = AnthropicWire()

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.providers.openai import OpenAIWire
-from services.router.providers.wire import NotACompletionError, UntranslatableError
+from shared.wire.completions import NotACompletionError, UntranslatableError
+from shared.wire.openai import OpenAIWire
 from tests.unit.router.values import model
 
 WIRE = OpenAIWire()

@@ -6,14 +6,14 @@ from typing import Any
 
 import aiohttp
 
-from services.router.providers.anthropic import AnthropicWire
-from services.router.providers.openai import OpenAIWire
-from services.router.providers.wire import Completion, NotACompletionError, UntranslatableError, Wire
 from services.router.secrets import CallSecrets
 from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import classify
 from shared.guard import ForbiddenAddressError, Guard
 from shared.registry import Model, WireFormat
+from shared.wire.anthropic import AnthropicWire
+from shared.wire.completions import Completion, NotACompletionError, UntranslatableError, Wire
+from shared.wire.openai import OpenAIWire
 
 _WIRES: dict[WireFormat, Wire] = {"openai": OpenAIWire(), "anthropic": AnthropicWire()}
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read

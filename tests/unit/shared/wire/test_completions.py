@@ -1,6 +1,6 @@
 import pytest
 
-from services.router.providers.wire import text_or_none, whole_number, with_defaults
+from shared.wire.completions import text_or_none, whole_number, with_defaults
 from tests.unit.router.values import model
 
 MESSAGES = [{"role": "user", "content": "hi"}]

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.wire import (
+from shared.registry import Model
+from shared.wire.completions import (
     Completion,
     NotACompletionError,
     UntranslatableError,
@@ -18,7 +19,6 @@ from services.router.providers.wire import (
     with_defaults,
     written,
 )
-from shared.registry import Model
 
 _VERSION = "2023-06-01"
 _DEFAULT_MAX_TOKENS = 4096  # the format requires the field

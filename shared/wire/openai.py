@@ -4,7 +4,8 @@ from typing import Any
 
 import orjson
 
-from services.router.providers.wire import (
+from shared.registry import Model
+from shared.wire.completions import (
     Completion,
     NotACompletionError,
     cached_tokens,
@@ -13,7 +14,6 @@ from services.router.providers.wire import (
     with_defaults,
     written,
 )
-from shared.registry import Model
 
 
 class OpenAIWire:

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from services.router.providers import CallFailedError, Completion, Transport
 from services.router.secrets import CallSecrets
+from services.router.transport import CallFailedError, Transport
 from shared.errors import Failure
 from shared.guard import Guard
 from shared.registry import Model
+from shared.wire.completions import Completion
 from tests.unit.router.values import model
 from tests.unit.shared.guard.fakes import PUBLIC, FakeDns, dns, loopback_server
 

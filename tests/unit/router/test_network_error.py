@@ -8,8 +8,8 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
-from services.router.providers.transport import _network_error, _network_failure
 from services.router.secrets import CallSecrets
+from services.router.transport import _network_error, _network_failure
 from shared.errors import ErrorType
 from tests.unit.router.values import model
 
