@@ -142,8 +142,8 @@ def secrets_status(
 
     How keys are changed: tallygate secrets rotate --help
     """
-    from services.gateway.rotation import run_inventory
-    from services.gateway.rotation_report import progress, show_status, status_as_json
+    from services.rotation.report import progress, show_status, status_as_json
+    from services.rotation.rotation import run_inventory
 
     ring = KeySettings().key_ring()
     with progress() as seen:
@@ -173,8 +173,8 @@ def secrets_rotate(
 
     Exit status 1 when one cannot be opened: it is reported, and left as it is.
     """
-    from services.gateway.rotation import run_rotation
-    from services.gateway.rotation_report import progress, rotation_as_json, show_rotation
+    from services.rotation.report import progress, rotation_as_json, show_rotation
+    from services.rotation.rotation import run_rotation
 
     ring = KeySettings().key_ring()
     with progress() as seen:

@@ -10,24 +10,26 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from services.gateway import edge
-from services.gateway.bootstrap import admit_bootstrap_key
-from services.gateway.doorkeeper import Doorkeeper
-from services.gateway.feature_store import FEATURES_CHANNEL, FeatureStore
-from services.gateway.feature_watch import FeatureWatch, FeatureWorkers
+from services.gateway.conversations.store import ConversationStore
+from services.gateway.feature_jobs.store import FEATURES_CHANNEL, FeatureStore
+from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
 from services.gateway.gateway import Gateway
 from services.gateway.handlers import ReplyHandler, feature_keeper, result_keeper
-from services.gateway.inferences import Inferences
-from services.gateway.once import Once
-from services.gateway.pending import Pending
-from services.gateway.probe import Probes
-from services.gateway.queue_age import QueueAge
-from services.gateway.rejections import Rejections
-from services.gateway.results import Results
+from services.gateway.inference.doorkeeper import Doorkeeper
+from services.gateway.inference.inferences import Inferences
+from services.gateway.inference.once import Once
+from services.gateway.inference.pending import Pending
+from services.gateway.inference.queue_age import QueueAge
+from services.gateway.inference.rejections import Rejections
+from services.gateway.inference.results import Results
+from services.gateway.inference.store import RESULTS_CHANNEL, InferenceStore
+from services.gateway.models.probe import Probes
+from services.gateway.models.store import ModelStore
 from services.gateway.retention import Retention
 from services.gateway.routes import ROUTERS
 from services.gateway.settings import GatewaySettings
-from services.gateway.store import RESULTS_CHANNEL, GatewayStore
-from services.gateway.tenant_store import TenantStore
+from services.gateway.tenants.bootstrap import admit_bootstrap_key
+from services.gateway.tenants.store import TenantStore
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db import connect_pool
@@ -88,8 +90,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         ring = settings.sealing.key_ring()
         pool = await connect_pool(settings.database)
         stack.push_async_callback(pool.close)
-        store = GatewayStore(pool)
-        await admit_bootstrap_key(store, settings.bootstrap_key(), settings.bootstrap_tenant)
+        tenants, models, store = TenantStore(pool), ModelStore(pool), InferenceStore(pool)
+        await admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
 
         registry = Registry(RegistryStore(pool), provider_models(settings.provider))
         await registry.start()
@@ -121,7 +123,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(replies.stop)
         await _keep(stack, kafka, _RESULTS_GROUP, result_keeper(store, publisher))
         await _keep(stack, kafka, _FEATURES_GROUP, feature_keeper(features, publisher))
-        retention = Retention(store, features, settings.result_retention_s, settings.feature_retention_s)
+        retention = Retention(store, models, features, settings.result_retention_s, settings.feature_retention_s)
         queue_age = QueueAge(kafka, settings.router_group)
         rejections = Rejections(publisher, settings.instance)
         for part in (retention, queue_age, rejections):
@@ -139,9 +141,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         once = Once(store, results, inferences, settings.publish_timeout_s + _STALE_AFTER_S)
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
         app.state.gateway = Gateway(
-            settings, ring, settings.guard.guard(), store, TenantStore(pool), features, registry, conditions,
-            authenticator, pending, inferences, once, doorkeeper, Probes(), rejections, publisher, feature_watch,
-            feature_workers, monitor,
+            settings, ring, settings.guard.guard(), tenants, models, ConversationStore(pool), features, store, registry,
+            conditions, authenticator, pending, inferences, once, doorkeeper, Probes(), rejections, publisher,
+            feature_watch, feature_workers, monitor,
         )  # fmt: skip
         app.state.checks = _checks(publisher, replies, registry, doorkeeper)
         yield

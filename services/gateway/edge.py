@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.admission import InvalidBodyError
-from services.gateway.inferences import Answer, InferenceFailedError
+from services.gateway.bodies import InvalidBodyError
+from services.gateway.inference.inferences import Answer, InferenceFailedError
 from shared.errors import Failure, TallygateError, failure, render
 from shared.telemetry import names
 from shared.telemetry.instruments import http_requests, http_seconds

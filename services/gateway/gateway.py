@@ -9,28 +9,23 @@ from functools import partial
 import aiohttp
 from starlette.requests import Request
 
-from services.gateway.admission import (
-    Admitted,
-    BodyModel,
-    Limits,
-    admit_chat,
-    known_model,
-    parse_json,
-    validated,
-)
-from services.gateway.doorkeeper import Doorkeeper
+from services.gateway.bodies import BodyModel, parsed
+from services.gateway.conversations.store import ConversationStore
 from services.gateway.edge import asks_to_cancel, caller_left, read_body, traceparent
-from services.gateway.feature_store import FeatureStore
-from services.gateway.feature_watch import FeatureWatch, FeatureWorkers
-from services.gateway.idempotency import idempotency_key
-from services.gateway.inferences import Answer, Inferences, Order
-from services.gateway.once import Once
-from services.gateway.pending import Pending
-from services.gateway.probe import Probes
-from services.gateway.rejections import Rejections
+from services.gateway.feature_jobs.store import FeatureStore
+from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
+from services.gateway.inference.admission import Admitted, Limits, admit_chat, known_model
+from services.gateway.inference.doorkeeper import Doorkeeper
+from services.gateway.inference.idempotency import idempotency_key
+from services.gateway.inference.inferences import Answer, Inferences, Order
+from services.gateway.inference.once import Once
+from services.gateway.inference.pending import Pending
+from services.gateway.inference.rejections import Rejections
+from services.gateway.inference.store import InferenceStore
+from services.gateway.models.probe import Probes
+from services.gateway.models.store import ModelStore
 from services.gateway.settings import GatewaySettings
-from services.gateway.store import GatewayStore
-from services.gateway.tenant_store import TenantStore
+from services.gateway.tenants.store import TenantStore
 from shared.access import Authenticator, Caller, Scope
 from shared.crypto import KeyRing
 from shared.errors import Failure, TallygateError
@@ -46,9 +41,11 @@ class Gateway:
     settings: GatewaySettings
     ring: KeyRing
     guard: Guard
-    store: GatewayStore
     tenants: TenantStore
+    custom_models: ModelStore
+    conversations: ConversationStore
     features: FeatureStore
+    idempotency: InferenceStore
     registry: Registry
     conditions: Conditions
     authenticator: Authenticator
@@ -150,10 +147,6 @@ class Gateway:
             known_model(models, admitted.model, caller.allowed_models, admitted.options)
         left = partial(caller_left, request) if asks_to_cancel(request) else None
         return Order(caller, admitted, models.version, traceparent(request), left)
-
-
-def parsed(kind: type[BodyModel], body: bytes) -> BodyModel:
-    return validated(kind, parse_json(body or b"{}"))
 
 
 def gateway_of(request: Request) -> Gateway:

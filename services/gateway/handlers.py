@@ -6,9 +6,9 @@ import structlog
 from aiokafka import ConsumerRecord
 from opentelemetry.trace import SpanKind
 
-from services.gateway.feature_store import FeatureStore
-from services.gateway.pending import Pending
-from services.gateway.store import GatewayStore, StoredResult
+from services.gateway.feature_jobs.store import FeatureStore
+from services.gateway.inference.pending import Pending
+from services.gateway.inference.store import InferenceStore, StoredResult
 from shared.events import FeatureEvent, InferenceEvent, ReplyCompleted, ReplyFailed, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
@@ -43,7 +43,7 @@ class ReplyHandler:
             self._pending.resolve(reply)
 
 
-def result_keeper(store: GatewayStore, publisher: Publisher) -> Keeper[InferenceEvent]:
+def result_keeper(store: InferenceStore, publisher: Publisher) -> Keeper[InferenceEvent]:
     async def keep(heard: Sequence[Heard[InferenceEvent]]) -> None:
         await store.add_results([_stored(*one) for one in heard], utc_now())
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import structlog
 
-from services.gateway.feature_store import FeatureStore
-from services.gateway.store import GatewayStore
+from services.gateway.feature_jobs.store import FeatureStore
+from services.gateway.inference.store import InferenceStore
+from services.gateway.models.store import ModelStore
 from shared.background import end_task
 from shared.db.pool import RETRYABLE
 from shared.events import utc_now
@@ -19,9 +20,15 @@ _BATCH = 5000  # rows of one statement, so that no lock is held for long
 
 class Retention:
     def __init__(
-        self, store: GatewayStore, features: FeatureStore, retention_s: float, feature_retention_s: float
+        self,
+        store: InferenceStore,
+        models: ModelStore,
+        features: FeatureStore,
+        retention_s: float,
+        feature_retention_s: float,
     ) -> None:
         self._store = store
+        self._models = models
         self._features = features
         self._retention = timedelta(seconds=retention_s)
         self._feature_retention = timedelta(seconds=feature_retention_s)
@@ -48,5 +55,5 @@ class Retention:
 
     async def _forget_drafts(self) -> None:
         """Whoever made them died in between; everybody else takes his own draft back."""
-        if forgotten := await self._store.forget_drafts(utc_now()):
+        if forgotten := await self._models.forget_drafts(utc_now()):
             logger.warning("drafts.forgotten", count=forgotten)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.gateway.limits import LoadLimits
+from services.gateway.inference.limits import LoadLimits
 from shared.access import ApiKey
 from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings

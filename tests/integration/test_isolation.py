@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from services.gateway.feature_store import FeatureStore
+from services.gateway.feature_jobs.store import FeatureStore
 from services.monitor.routes import make_routes
 from shared.events import new_id
 from tests.integration.conftest import BRING, HOUSE

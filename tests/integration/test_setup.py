@@ -14,7 +14,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from deploy.local.ports import free_ports
-from services.gateway.store import GatewayStore
+from services.gateway.models.store import ModelStore
 from shared.db import DatabaseSettings, connect_pool
 from tests.support.live import Answer, Api, Live
 
@@ -178,7 +178,7 @@ async def test_a_draft_that_nobody_finished_is_forgotten(
     pool = await connect_pool(DatabaseSettings(database_url=SecretStr(stack.environment["DATABASE_URL"])))
     try:
         # 0: the gateway's own sweep was first
-        assert await GatewayStore(pool).forget_drafts(datetime.now(UTC)) in {0, 1}
+        assert await ModelStore(pool).forget_drafts(datetime.now(UTC)) in {0, 1}
     finally:
         await pool.close()
 

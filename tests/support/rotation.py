@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.gateway.rotation import run_inventory, run_rotation
-from services.gateway.rotation_report import rotation_as_json, status_as_json
-from services.gateway.sealed_places import Place
+from services.rotation.places import Place
+from services.rotation.report import rotation_as_json, status_as_json
+from services.rotation.rotation import run_inventory, run_rotation
 from shared.crypto import KeyRing, SealedContext, open_sealed, seal
 from shared.crypto.keys import new_key
 from shared.db import DatabaseSettings, connect_pool

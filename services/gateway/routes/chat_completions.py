@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from services.gateway.edge import inference_headers
 from services.gateway.gateway import gateway_of
+from services.gateway.inference.schemas import ChatBody
 from services.gateway.routes.documented import takes
-from services.gateway.schemas import ChatBody
 
 router = APIRouter(tags=["inference"])
 

@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.admission import Admitted, validated
-from services.gateway.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids, message_of
+from services.gateway.bodies import parsed, validated
+from services.gateway.conversations.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids, message_of
+from services.gateway.conversations.schemas import CodebaseChatBody, SessionQuery
+from services.gateway.conversations.store import StoredMessage
 from services.gateway.edge import inference_headers, json_response
-from services.gateway.gateway import Gateway, gateway_of, parsed
-from services.gateway.inferences import Answer
+from services.gateway.gateway import Gateway, gateway_of
+from services.gateway.inference.admission import Admitted
+from services.gateway.inference.inferences import Answer
 from services.gateway.routes.documented import AUTHENTICATED, takes
-from services.gateway.schemas import CodebaseChatBody, SessionQuery
-from services.gateway.store import StoredMessage
 from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import TallygateError
 
@@ -68,7 +69,7 @@ async def forget(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     session_id = validated(SessionQuery, dict(request.query_params)).sessionId
-    deleted = await gateway.store.forget_history(caller.tenant_id, session_id)
+    deleted = await gateway.conversations.forget_history(caller.tenant_id, session_id)
     return json_response({"sessionId": session_id, "deleted": deleted})
 
 
@@ -81,7 +82,7 @@ def _admitted(gateway: Gateway, asked: CodebaseChatBody, history: list[Turn]) ->
 
 
 async def _history(gateway: Gateway, tenant_id: str, session_id: str, limit: int) -> list[tuple[StoredMessage, str]]:
-    stored = await gateway.store.history(tenant_id, session_id, limit)
+    stored = await gateway.conversations.history(tenant_id, session_id, limit)
     try:
         return [(one, _opened(gateway, tenant_id, session_id, one)) for one in stored]
     except UnreadableSecretError as error:
@@ -99,7 +100,7 @@ async def _remember(
         context = SealedContext(tenant_id, f"chat/{session_id}", str(message_id))
         sealed = seal(gateway.ring, context, text.encode())
         messages.append(StoredMessage(message_id, role, sealed, model, answer.inference_id, now))
-    await gateway.store.add_messages(tenant_id, session_id, messages)
+    await gateway.conversations.add_messages(tenant_id, session_id, messages)
 
 
 def _opened(gateway: Gateway, tenant_id: str, session_id: str, one: StoredMessage) -> str:

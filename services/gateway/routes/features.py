@@ -13,13 +13,14 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
-from services.gateway.admission import known_model, validated
+from services.gateway.bodies import parsed, validated
 from services.gateway.edge import json_response, traceparent
-from services.gateway.features import check_body, requested, shown
-from services.gateway.gateway import Gateway, gateway_of, parsed
-from services.gateway.idempotency import idempotency_key, other_body
+from services.gateway.feature_jobs.jobs import check_body, requested, shown
+from services.gateway.feature_jobs.schemas import FeatureBody, FeaturesQuery
+from services.gateway.gateway import Gateway, gateway_of
+from services.gateway.inference.admission import known_model
+from services.gateway.inference.idempotency import idempotency_key, other_body
 from services.gateway.routes.documented import AUTHENTICATED, takes
-from services.gateway.schemas import FeatureBody, FeaturesQuery
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import FeatureCancelRequested, new_id
@@ -118,11 +119,11 @@ async def _accepted(gateway: Gateway, request: Request, caller: Caller, body: Fe
     """Published at least once; the same job twice is one, for the worker too."""
     feature_id, now = new_id(), datetime.now(UTC)
     key = idempotency_key(request.headers, caller.tenant_id, request.url.path, sent)
-    known = await gateway.store.known_key(key) if key is not None else None
+    known = await gateway.idempotency.known_key(key) if key is not None else None
     if known is None or not known.published:
         await _check(gateway, caller, body)
     if key is not None:
-        known = await gateway.store.claim_key(key, feature_id, now)
+        known = await gateway.idempotency.claim_key(key, feature_id, now)
         if known.body_sha256 != key.body_sha256:
             raise other_body(key)
         if known.published:
@@ -132,7 +133,7 @@ async def _accepted(gateway: Gateway, request: Request, caller: Caller, body: Fe
     await gateway.publisher.publish(Outgoing(FEATURE_REQUESTS, event, traceparent(request)))
     await gateway.features.accept(feature_id, caller.tenant_id, body.generator, body.model, now)
     if key is not None:
-        await gateway.store.key_published(key, datetime.now(UTC))
+        await gateway.idempotency.key_published(key, datetime.now(UTC))
     return feature_id
 
 

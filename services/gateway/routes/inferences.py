@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request, Response
 
 from services.gateway.edge import json_response, traceparent
 from services.gateway.gateway import Gateway, gateway_of
+from services.gateway.inference.pending import Accepted
 from services.gateway.monitor_client import MonitorAnswer, ask_monitor
-from services.gateway.pending import Accepted
 from services.gateway.routes.documented import AUTHENTICATED
 from shared.errors import TallygateError, failure, render
 

@@ -5,12 +5,12 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.changes import changed_by
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
 from services.gateway.routes.documented import AUTHENTICATED, takes
-from services.gateway.schemas import KeyCreate
-from services.gateway.store import GatewayStore, NewKey
+from services.gateway.tenants.changes import changed_by
+from services.gateway.tenants.schemas import KeyCreate
+from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import ApiKey, Caller, hash_key, new_api_key
 from shared.errors import TallygateError
 
@@ -25,7 +25,7 @@ async def create_key(request: Request) -> Response:
     caller = await gateway.caller(request, "admin")
     body = await gateway.body(request, KeyCreate)
     now = datetime.now(UTC)
-    key = await stored_key(gateway.store, caller, body, now)
+    key = await stored_key(gateway.tenants, caller, body, now)
     shown = {
         "key": key.text,
         "key_id": key.key_id,
@@ -37,7 +37,7 @@ async def create_key(request: Request) -> Response:
     return json_response(shown | {"created_at": now.isoformat()}, 201)
 
 
-async def stored_key(store: GatewayStore, caller: Caller, body: KeyCreate, now: datetime) -> ApiKey:
+async def stored_key(store: TenantStore, caller: Caller, body: KeyCreate, now: datetime) -> ApiKey:
     """A new one. Its id is short, so that another key may have it: then one with another id."""
     for _ in range(_TRIES):
         key = new_api_key()
@@ -54,7 +54,7 @@ async def stored_key(store: GatewayStore, caller: Caller, body: KeyCreate, now: 
 async def list_keys(request: Request) -> Response:
     gateway = gateway_of(request)
     await gateway.caller(request, "admin")
-    rows = await gateway.store.keys(request.query_params.get("tenant"))
+    rows = await gateway.tenants.keys(request.query_params.get("tenant"))
     keys = [
         {
             "key_id": row["key_id"],
@@ -75,7 +75,7 @@ async def revoke_key(request: Request, key_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
     change = partial(changed_by, caller, "key.revoked", key_id)
-    if not await gateway.store.revoke_key(key_id, change, datetime.now(UTC)):
+    if not await gateway.tenants.revoke_key(key_id, change, datetime.now(UTC)):
         raise TallygateError(
             "invalid_request",
             f"there is no active key {key_id!r}",

@@ -6,13 +6,20 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.changes import changed_by
-from services.gateway.custom_models import changed_model, model_name_of, public_model, servers_changed, stored_model
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
-from services.gateway.listing import listed, openai_entry, usable, usable_model
+from services.gateway.inference.schemas import ChatBody
+from services.gateway.models.custom_models import (
+    changed_model,
+    model_name_of,
+    public_model,
+    servers_changed,
+    stored_model,
+)
+from services.gateway.models.listing import listed, openai_entry, usable, usable_model
+from services.gateway.models.schemas import CustomModelChange, CustomModelCreate
 from services.gateway.routes.documented import AUTHENTICATED, takes
-from services.gateway.schemas import ChatBody, CustomModelChange, CustomModelCreate
+from services.gateway.tenants.changes import changed_by
 from shared.errors import TallygateError
 from shared.registry.models import CUSTOM_PREFIX
 from shared.selection import needs_of, select
@@ -94,7 +101,7 @@ async def register_model(request: Request) -> Response:
     model = stored_model(gateway.ring, caller.tenant_id, body)
     await gateway.guard.check(model.endpoint_url)
     change = changed_by(caller, "model.added", CUSTOM_PREFIX + body.model_id, fields=sorted(body.model_fields_set))
-    if not await gateway.store.add_model(model, change, datetime.now(UTC)):
+    if not await gateway.custom_models.add_model(model, change, datetime.now(UTC)):
         raise already_there(body.model_id)
     return json_response(await shown_model(request, caller.tenant_id, body.model_id), 201)
 
@@ -103,7 +110,7 @@ async def register_model(request: Request) -> Response:
 async def custom_models(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    rows = await gateway.store.models(caller.tenant_id)
+    rows = await gateway.custom_models.models(caller.tenant_id)
     return json_response({"models": [public_model(row) for row in rows], "total": len(rows)})
 
 
@@ -111,7 +118,7 @@ async def custom_models(request: Request) -> Response:
 async def custom_model(request: Request, model_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    row = await gateway.store.model(caller.tenant_id, model_name_of(model_id))
+    row = await gateway.custom_models.model(caller.tenant_id, model_name_of(model_id))
     if row is None:
         raise not_found(model_id)
     return json_response(public_model(row))
@@ -125,7 +132,7 @@ async def change_model(request: Request, model_id: str) -> Response:
     name = model_name_of(model_id)
     fields = sorted(body.model_fields_set)
     while True:  # until nobody else has changed it in between
-        row = await gateway.store.model(caller.tenant_id, name)
+        row = await gateway.custom_models.model(caller.tenant_id, name)
         if row is None:
             raise not_found(model_id)
         model = changed_model(gateway.ring, caller.tenant_id, row, body)
@@ -133,7 +140,7 @@ async def change_model(request: Request, model_id: str) -> Response:
             await gateway.guard.check(model.endpoint_url)
         servers = servers_changed(row, model)
         change = changed_by(caller, "model.changed", CUSTOM_PREFIX + name, fields=fields, **servers)
-        if await gateway.store.change_model(row, model, change, datetime.now(UTC)):
+        if await gateway.custom_models.change_model(row, model, change, datetime.now(UTC)):
             return json_response(await shown_model(request, caller.tenant_id, name))
 
 
@@ -143,7 +150,7 @@ async def remove_model(request: Request, model_id: str) -> Response:
     caller = await gateway.caller(request, "models")
     name = model_name_of(model_id)
     change = changed_by(caller, "model.removed", CUSTOM_PREFIX + name)
-    if not await gateway.store.remove_model(name, change):
+    if not await gateway.custom_models.remove_model(name, change):
         raise not_found(model_id)
     await gateway.registry.refresh(caller.tenant_id)
     return Response(status_code=204)
@@ -153,7 +160,7 @@ async def shown_model(request: Request, tenant_id: str, model_id: str) -> dict[s
     """The model as stored now; this gateway's registry knows it before the caller does."""
     gateway = gateway_of(request)
     await gateway.registry.refresh(tenant_id)
-    row = await gateway.store.model(tenant_id, model_id)
+    row = await gateway.custom_models.model(tenant_id, model_id)
     if row is None:
         raise not_found(model_id)
     return public_model(row)

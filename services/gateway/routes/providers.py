@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.changes import changed_by
 from services.gateway.edge import json_response
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.routes.documented import AUTHENTICATED, takes
-from services.gateway.schemas import ProviderKey
+from services.gateway.tenants.changes import changed_by
+from services.gateway.tenants.schemas import ProviderKey
 from shared.crypto import seal
 from shared.errors import TallygateError
 from shared.registry.secrets import provider_key_context

@@ -9,16 +9,17 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.gateway.custom_models import model_name_of
+from services.gateway.bodies import parsed
 from services.gateway.edge import error_response, inference_headers, json_response
-from services.gateway.gateway import gateway_of, parsed
-from services.gateway.probe import Probed, Target, probe
-from services.gateway.probe_steps import Step
+from services.gateway.gateway import gateway_of
+from services.gateway.models.custom_models import model_name_of
+from services.gateway.models.probe import Probed, Target, probe
+from services.gateway.models.probe_steps import Step
+from services.gateway.models.schemas import ModelProbe, ModelSetup, ModelTest
+from services.gateway.models.setup import IdTakenError, set_up, target_of, try_stored
+from services.gateway.models.trial import Question, TrialFailedError
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.routes.models import already_there, not_found, shown_model
-from services.gateway.schemas import ModelProbe, ModelSetup, ModelTest
-from services.gateway.setup import IdTakenError, set_up, target_of, try_stored
-from services.gateway.trial import Question, TrialFailedError
 from shared.guard import Guard
 from shared.registry.definition import PROTOCOLS
 from shared.registry.models import CUSTOM_PREFIX
@@ -82,7 +83,7 @@ async def test_model(request: Request, model_id: str) -> Response:
     caller = await gateway.caller(request, "models")
     sent = await gateway.raw_body(request)
     test = parsed(ModelTest, sent)
-    row = await gateway.store.model(caller.tenant_id, model_name_of(model_id))
+    row = await gateway.custom_models.model(caller.tenant_id, model_name_of(model_id))
     if row is None:
         raise not_found(model_id)
     question = Question(request, caller, CUSTOM_PREFIX + row["model_id"], test.message, sent)

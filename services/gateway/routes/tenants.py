@@ -6,12 +6,12 @@ from typing import Any
 import asyncpg
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.admission import validated
-from services.gateway.changes import Change, changed_by
+from services.gateway.bodies import validated
 from services.gateway.edge import json_response
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.routes.documented import AUTHENTICATED, takes
-from services.gateway.schemas import ChangesQuery, PlanPath, PlanTerms, TenantTerms
+from services.gateway.tenants.changes import Change, changed_by
+from services.gateway.tenants.schemas import ChangesQuery, PlanPath, PlanTerms, TenantTerms
 from shared.access import Caller
 from shared.errors import TallygateError
 from shared.registry import Terms

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.gateway.rotation_store import RotationStore
-from services.gateway.sealed_places import PLACES, SealedRow
+from services.rotation.places import PLACES, SealedRow
+from services.rotation.store import RotationStore
 from shared.db.pool import Connection
 from shared.errors import TallygateError
 from shared.registry.store import REGISTRY_CHANNEL

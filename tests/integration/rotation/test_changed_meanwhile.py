@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 
-from services.gateway.rotation import rotate
-from services.gateway.rotation_store import RotationStore
-from services.gateway.sealed_places import Place
+from services.rotation.places import Place
+from services.rotation.rotation import rotate
+from services.rotation.store import RotationStore
 from shared.crypto import KeyRing, SealedContext, seal
 from shared.db.pool import Connection
 from tests.support.live import Live

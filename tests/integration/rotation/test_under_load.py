@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.sealed_places import PLACES
+from services.rotation.places import PLACES
 from shared.crypto.sealed import sealing_key_id
 from shared.db.pool import Connection
 from tests.support.live import Answer, Live

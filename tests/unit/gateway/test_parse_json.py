@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.admission import InvalidBodyError, parse_json
+from services.gateway.bodies import InvalidBodyError, parse_json
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,10 @@ from typing import Any
 
 import pytest
 
-from services.gateway.admission import InvalidBodyError, validated
-from services.gateway.schemas import (
-    CodebaseChatBody,
-    CustomModelChange,
-    CustomModelCreate,
-    KeyCreate,
-    ModelProbe,
-    ModelSetup,
-    ModelTest,
-    SessionQuery,
-)
+from services.gateway.bodies import InvalidBodyError, validated
+from services.gateway.conversations.schemas import CodebaseChatBody, SessionQuery
+from services.gateway.models.schemas import CustomModelChange, CustomModelCreate, ModelProbe, ModelSetup, ModelTest
+from services.gateway.tenants.schemas import KeyCreate
 from shared.registry.definition import repr_text
 
 MODEL: dict[str, Any] = {"model_id": "m", "endpoint_url": "http://host/v1", "provider": "openai-compatible"}

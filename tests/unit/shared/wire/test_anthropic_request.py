@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.schemas import OUR_CHAT_FIELDS, ChatBody
+from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
 from shared.wire.anthropic import _OPENAI_FIELDS, AnthropicWire
 from shared.wire.completions import UntranslatableError
 from tests.unit.router.values import model

@@ -1,0 +1,71 @@
+"""JSON bodies: bytes in, values out, or which field is wrong and how; never what was sent."""
+
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.errors import TallygateError
+
+BodyModel = TypeVar("BodyModel", bound=BaseModel)
+
+
+class StrictBody(BaseModel):
+    """What `/api` takes: a field that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class InvalidBodyError(TallygateError):
+    """The body is not what the route takes; `param` is the first field that is wrong."""
+
+    def __init__(self, detail: str, param: str | None = None) -> None:
+        super().__init__("invalid_request", detail)
+        self.param = param
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. NaN, Infinity and unpaired surrogates are not JSON."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidBodyError(f"the body is not valid JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise InvalidBodyError("the body must be a JSON object")
+    try:
+        orjson.dumps(parsed)
+    except TypeError:
+        # It can be read deeper than it can be written, and it will have to be written for the model.
+        raise InvalidBodyError("the body is nested too deeply") from None
+    return parsed
+
+
+def validated(kind: type[BodyModel], fields: dict[str, Any]) -> BodyModel:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def parsed(kind: type[BodyModel], body: bytes) -> BodyModel:
+    """An empty body is an empty object. Raises InvalidBodyError."""
+    return validated(kind, parse_json(body or b"{}"))
+
+
+def _invalid(error: ValidationError) -> InvalidBodyError:
+    """Names up to three fields and what is wrong with each; never repeats what was sent."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    fields = [(_param(one["loc"]), one["msg"]) for one in found[:3]]
+    more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+    return InvalidBodyError("; ".join(f"{name}: {wrong}" for name, wrong in fields) + more, fields[0][0])
+
+
+def _param(place: tuple[int | str, ...]) -> str:
+    """`messages[0].content`, as OpenAI writes it. pydantic also names the branch of a union, as if it were a field."""
+    path = ""
+    for part in place:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif "[" not in part and part not in {"str", "constrained-str", "CodebaseFile"}:
+            path += f".{part}"
+    return path.removeprefix(".")

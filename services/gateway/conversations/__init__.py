@@ -1,0 +1,1 @@
+"""Chat about a codebase, and its history per session."""

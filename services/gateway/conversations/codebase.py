@@ -1,0 +1,60 @@
+"""Pure: from a question about a codebase, its files and the history to the messages for a model."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from services.gateway.conversations.schemas import CodebaseChatBody, CodebaseFile
+
+HISTORY_MESSAGES = 20  # what a model is reminded of
+_FILE_CHARS = 20_000  # of each file; more is cut, and the model is told so
+
+_ROLE = (
+    "You answer questions about a codebase. Base what you say on the files below; "
+    "say so when they do not hold the answer. Name files by their path."
+)
+
+
+class Turn(NamedTuple):
+    """One message of the history: user or assistant."""
+
+    role: str
+    content: str
+
+
+def chat_body(asked: CodebaseChatBody, history: Sequence[Turn]) -> bytes:
+    """An OpenAI chat body."""
+    messages = [{"role": "system", "content": _system(asked)}]
+    messages += [{"role": turn.role, "content": turn.content} for turn in history]
+    messages.append({"role": "user", "content": asked.message})
+    return orjson.dumps({"messages": messages})
+
+
+def message_of(completion: dict[str, Any]) -> str:
+    """The text of a chat completion; empty when the model called a tool instead."""
+    return str(completion["choices"][0]["message"].get("content") or "")
+
+
+def message_ids(inference_id: UUID) -> tuple[UUID, UUID]:
+    """Of question and answer, in this order; both lie in time where the inference does."""
+    question = inference_id.int & ~1
+    return UUID(int=question), UUID(int=question | 1)
+
+
+def _system(asked: CodebaseChatBody) -> str:
+    parts = [_ROLE]
+    if asked.repo:
+        parts.append(f"Repository: {asked.repo}")
+    parts += [_file(file) for file in asked.files]
+    if asked.currentFile:
+        parts.append("The user is looking at this file:\n" + _file(asked.currentFile))
+    return "\n\n".join(parts)
+
+
+def _file(file: CodebaseFile | str) -> str:
+    if isinstance(file, str):
+        return f"File: {file}"
+    cut = f"\n[cut after {_FILE_CHARS} characters]" if len(file.content) > _FILE_CHARS else ""
+    return f"File: {file.path}\n```\n{file.content[:_FILE_CHARS]}{cut}\n```"

@@ -1,0 +1,34 @@
+"""Bodies of codebase chat."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from services.gateway.bodies import StrictBody
+from shared.registry.definition import (
+    Text,
+)
+
+SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length=100)]
+
+
+class CodebaseFile(StrictBody):
+    path: Text
+    content: str = ""
+
+
+class CodebaseChatBody(StrictBody):
+    """POST /api/codebase/chat. `files` are paths, or paths with their content."""
+
+    sessionId: SessionId | None = None  # noqa: N815 - the wire names of DESIGN §13
+    message: Annotated[str, StringConstraints(min_length=1)]
+    repo: Text | None = None
+    files: list[CodebaseFile | Text] = Field(default=[], max_length=200)
+    currentFile: CodebaseFile | Text | None = None  # noqa: N815
+    model: Annotated[str, StringConstraints(max_length=256)] | None = None
+
+
+class SessionQuery(StrictBody):
+    """GET and DELETE /api/codebase/chat?sessionId=..."""
+
+    sessionId: SessionId  # noqa: N815

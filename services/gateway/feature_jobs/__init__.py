@@ -1,0 +1,1 @@
+"""Feature jobs as their callers see them: accepted, watched, and their results kept."""

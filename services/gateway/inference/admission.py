@@ -1,0 +1,133 @@
+"""Pure: is this request one that we take? Bytes and headers in, values out, or a TallygateError that says why not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import orjson
+
+from services.gateway.bodies import InvalidBodyError, parse_json, validated
+from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
+from shared.errors import TallygateError
+from shared.events import RoutingOptions
+from shared.policies import POLICIES
+from shared.registry import Model, TenantModels, canonical_reference
+from shared.selection.objections import UNKNOWN, standing_objection, why_none
+
+DEADLINE_HEADER = "x-tallygate-deadline-s"
+NO_FALLBACK_HEADER = "x-tallygate-no-fallback"
+POLICY_HEADER = "x-tallygate-policy"
+
+_PLAIN = RoutingOptions()
+
+
+class Limits(NamedTuple):
+    max_body_bytes: int
+    default_deadline_s: float
+    max_deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A chat request that may be published. `body`: the OpenAI body for the model, as JSON bytes."""
+
+    body: bytes
+    model: str | None
+    accepted_at: datetime
+    deadline_at: datetime
+    options: RoutingOptions = field(default_factory=RoutingOptions)
+
+    @property
+    def remaining_s(self) -> float:
+        return (self.deadline_at - self.accepted_at).total_seconds()
+
+
+def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, limits: Limits) -> Admitted:
+    fields = parse_json(body)
+    chat = validated(ChatBody, fields)
+    if chat.stream:
+        raise InvalidBodyError("streaming is not available yet; send stream: false", "stream")
+    deadline_s = min(_deadline_s(chat, headers) or limits.default_deadline_s, limits.max_deadline_s)
+    if OUR_CHAT_FIELDS & fields.keys():
+        body = orjson.dumps({name: value for name, value in fields.items() if name not in OUR_CHAT_FIELDS})
+    return Admitted(
+        body=body,
+        model=chat.model,
+        accepted_at=now,
+        deadline_at=now + timedelta(seconds=deadline_s),
+        options=routing_options(chat, headers),
+    )
+
+
+def routing_options(chat: ChatBody, headers: Mapping[str, str]) -> RoutingOptions:
+    """The body's word comes before the headers'."""
+    by_header = headers.get(NO_FALLBACK_HEADER, "").lower() in {"1", "true", "yes"}
+    policy = chat.policy or headers.get(POLICY_HEADER) or None
+    if policy is not None and policy not in POLICIES:
+        raise InvalidBodyError(f"header {POLICY_HEADER} must be one of {', '.join(POLICIES)}", POLICY_HEADER)
+    return RoutingOptions(policy=policy, no_fallback=by_header if chat.no_fallback is None else chat.no_fallback)
+
+
+def known_model(
+    models: TenantModels, reference: str | None, allowed: Sequence[str] | None = None, options: RoutingOptions = _PLAIN
+) -> Model | None:
+    """The model that was named, None for auto. Raises TallygateError when it is plain that none can be used.
+
+    allowed: patterns of the models that the caller's key may use.
+    """
+    model_id = canonical_reference(reference)
+    if model_id is None:
+        objections = {one.id: standing_objection(one, models.terms, allowed) for one in models.all}
+        told = {one: why_not for one, why_not in objections.items() if why_not is not None}
+        if len(told) == len(objections):
+            raise TallygateError.of(why_none(told, None))
+        return None
+    model = models.get(model_id)
+    if model is None:
+        raise unknown_model(models, model_id, allowed)
+    why_not = standing_objection(model, models.terms, allowed, tested=options.allow_inactive)
+    if why_not is None or (why_not.error_type == "no_model_available" and _has_stand_in(models, allowed, options)):
+        return model
+    if why_not is UNKNOWN:
+        raise unknown_model(models, model_id, allowed)
+    raise TallygateError.of(why_none({model_id: why_not}, model_id))
+
+
+def unknown_model(models: TenantModels, model_id: str, allowed: Sequence[str] | None) -> TallygateError:
+    return TallygateError(
+        "model_not_found",
+        f"there is no model {model_id!r} here",
+        http_status=404,
+        tips=(_usable_ids(models, allowed), *UNKNOWN.tips),
+    )
+
+
+def _has_stand_in(models: TenantModels, allowed: Sequence[str] | None, options: RoutingOptions) -> bool:
+    """Provider models stand in for a model that is not ready; which of them is for the selection to say."""
+    provider = models.provider.values()
+    return not options.no_fallback and any(standing_objection(one, models.terms, allowed) is None for one in provider)
+
+
+def _usable_ids(models: TenantModels, allowed: Sequence[str] | None) -> str:
+    usable = [one.id for one in models.all if standing_objection(one, models.terms, allowed) is None]
+    if usable:
+        return f"You can use: {', '.join(usable[:10])}"
+    if models.all:
+        return "You can use none at the moment; for each, why: tallygate models list"
+    return "Register a model first: tallygate models add"
+
+
+def _deadline_s(chat: ChatBody, headers: Mapping[str, str]) -> float | None:
+    if chat.deadline_s is not None:
+        return chat.deadline_s
+    text = headers.get(DEADLINE_HEADER)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < float("inf"):
+        raise InvalidBodyError(f"header {DEADLINE_HEADER} must be a number of seconds above 0", DEADLINE_HEADER)
+    return seconds

@@ -1,0 +1,62 @@
+"""What this gateway has in work, by tenant: the state that limits are decided on."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from services.gateway.inference.limits import Bucket, Granted, Load, LoadLimits, decide, of_tenant, refilled, shedding
+from shared.errors import Failure
+from shared.registry import Terms
+
+_BUCKETS = 10_000  # more are looked through for full ones, which need not be remembered
+
+
+class _Kept(NamedTuple):
+    """A tenant's bucket, and the limits that it was last filled by."""
+
+    bucket: Bucket
+    limits: LoadLimits
+
+    def is_full(self, now_s: float) -> bool:
+        return refilled(self.limits, self.bucket, now_s).tokens >= self.limits.burst
+
+
+class Doorkeeper:
+    def __init__(self, limits: LoadLimits, queue_age_s: Callable[[], float | None]) -> None:
+        self._limits = limits
+        self._queue_age_s = queue_age_s
+        self._in_flight = 0
+        self._tenants: Counter[str] = Counter()
+        self._buckets: dict[str, _Kept] = {}
+
+    @property
+    def shedding(self) -> str | None:
+        """Why everybody is turned away at the moment."""
+        return shedding(self._limits, self._queue_age_s())
+
+    def enter(self, tenant_id: str, terms: Terms) -> Failure | None:
+        """Why not; or None, and then `leave` must follow."""
+        now_s = time.monotonic()
+        kept, limits = self._buckets.get(tenant_id), of_tenant(self._limits, terms)
+        load = Load(self._in_flight, self._tenants[tenant_id], kept and kept.bucket, self._queue_age_s())
+        decision = decide(limits, load, now_s)
+        if not isinstance(decision, Granted):
+            return decision.failure
+        if decision.bucket is not None:
+            self._remember(tenant_id, _Kept(decision.bucket, limits))
+        self._in_flight += 1
+        self._tenants[tenant_id] += 1
+        return None
+
+    def leave(self, tenant_id: str) -> None:
+        self._in_flight -= 1
+        self._tenants[tenant_id] -= 1
+        if not self._tenants[tenant_id]:
+            del self._tenants[tenant_id]
+
+    def _remember(self, tenant_id: str, kept: _Kept) -> None:
+        if len(self._buckets) >= _BUCKETS and tenant_id not in self._buckets:
+            now_s = kept.bucket.at_s
+            self._buckets = {who: one for who, one in self._buckets.items() if not one.is_full(now_s)}
+        self._buckets[tenant_id] = kept

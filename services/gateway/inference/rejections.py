@@ -1,0 +1,83 @@
+"""What was not let in is on record too: published in the background, so that overload costs no round trip each."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from services.gateway.inference.admission import Admitted
+from services.gateway.inference.inferences import InferenceFailedError
+from shared.access import Caller
+from shared.background import end_task
+from shared.errors import Failure, TallygateError
+from shared.events import InferenceSettled, new_id, utc_now
+from shared.events.topics import OUTCOMES
+from shared.kafka.publisher import Outgoing, Publisher
+from shared.telemetry import instruments
+
+logger = structlog.get_logger(__name__)
+
+_MOST_WAITING = 10_000
+_BATCH = 500
+_RETRY_S = 1.0
+_LAST_WORDS_S = 2.0
+
+
+class Rejections:
+    def __init__(self, publisher: Publisher, instance: str) -> None:
+        self._publisher = publisher
+        self._reported_by = f"gateway/{instance}"
+        self._waiting: asyncio.Queue[InferenceSettled] = asyncio.Queue(_MOST_WAITING)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="rejections")
+
+    async def stop(self) -> None:
+        """What waits is still published, if the broker takes it at once."""
+        if self._task is not None:
+            await asyncio.wait((asyncio.ensure_future(self._waiting.join()),), timeout=_LAST_WORDS_S)
+            await end_task(self._task)
+
+    def rejected(self, caller: Caller, admitted: Admitted, told: Failure) -> InferenceFailedError:
+        """What the caller is told; it will be on record under the id that it names."""
+        settled = self._settled(caller, admitted, told, utc_now())
+        instruments.settlements.labels("rejected", told.error_type).inc()
+        try:
+            self._waiting.put_nowait(settled)
+        except asyncio.QueueFull:
+            instruments.rejections_unrecorded.inc()
+        return InferenceFailedError(told, settled.inference_id)
+
+    def _settled(self, caller: Caller, admitted: Admitted, told: Failure, now: datetime) -> InferenceSettled:
+        return InferenceSettled(
+            inference_id=new_id(),
+            tenant_id=caller.tenant_id,
+            settlement="rejected",
+            model_requested=admitted.model,
+            error=told,
+            accepted_at=admitted.accepted_at,
+            settled_at=now,
+            duration_s=max(0.0, (now - admitted.accepted_at).total_seconds()),
+            reported_by=self._reported_by,
+        )
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while not self._waiting.empty() and len(batch) < _BATCH:
+                batch.append(self._waiting.get_nowait())
+            await self._publish([Outgoing(OUTCOMES, settled) for settled in batch])
+            for _ in batch:
+                self._waiting.task_done()
+
+    async def _publish(self, batch: list[Outgoing]) -> None:
+        """Again and again: a settlement that comes twice counts once."""
+        while True:
+            try:
+                await self._publisher.publish(*batch)
+            except TallygateError as error:
+                logger.warning("rejections.waiting", reason=error.failure.detail, rejections=len(batch))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return

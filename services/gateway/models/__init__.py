@@ -1,0 +1,1 @@
+"""The models that tenants register: stored, listed, probed, set up and tried."""

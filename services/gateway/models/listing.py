@@ -1,0 +1,118 @@
+"""Pure: the models that a caller sees, custom and provider in one list, and why one of them cannot be used."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from services.gateway.inference.admission import unknown_model
+from shared.access import Caller
+from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
+from shared.errors import TallygateError
+from shared.events import ModelHealthChanged
+from shared.registry import Model, TenantModels, canonical_reference
+from shared.registry.secrets import api_key_context, headers_context
+from shared.selection.conditions import Health
+from shared.selection.objections import UNKNOWN, Objection, standing_objection
+
+
+def listed(models: TenantModels, caller: Caller, health: Health, ring: KeyRing) -> list[dict[str, Any]]:
+    """The entries of GET /api/models/list."""
+    return [_entry(model, obstacle(model, models, caller, ring), health.get(model.id)) for model in models.all]
+
+
+def usable(models: TenantModels, caller: Caller, ring: KeyRing) -> Iterable[Model]:
+    return (model for model in models.all if obstacle(model, models, caller, ring) is None)
+
+
+def usable_model(models: TenantModels, reference: str, caller: Caller, ring: KeyRing) -> Model:
+    """The one that was named, in whatever form. Raises TallygateError (404) when this key cannot call it now."""
+    model_id = canonical_reference(reference) or reference
+    model = models.get(model_id)
+    if model is None or model.is_draft:
+        raise unknown_model(models, model_id, caller.allowed_models)
+    if (told := obstacle(model, models, caller, ring)) is not None:
+        detail = f"{model_id} cannot be used: {told.reason}"
+        raise TallygateError("model_not_found", detail, http_status=404, tips=(*told.tips, *UNKNOWN.tips))
+    return model
+
+
+def openai_entry(model: Model, caller: Caller) -> dict[str, Any]:
+    """As /v1/models shows it: OpenAI's fields, and what is known of the model."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": int(model.created_at.timestamp()) if model.created_at else 0,
+        "owned_by": caller.tenant_id if model.is_custom else model.provider_name,
+        **_facts(model),
+    }
+
+
+def obstacle(model: Model, models: TenantModels, caller: Caller, ring: KeyRing) -> Objection | None:
+    told = standing_objection(model, models.terms, caller.allowed_models)
+    if told is not None:
+        return told
+    unreadable = unreadable_secret(model, ring)
+    return Objection("key_unreadable", f"its stored secret cannot be opened: {unreadable}") if unreadable else None
+
+
+def unreadable_secret(model: Model, ring: KeyRing) -> str | None:
+    """Why a secret of the model cannot be opened; None when all can."""
+    sealed: list[tuple[SealedContext, str | None]] = [
+        (api_key_context(model), model.sealed_api_key),
+        (headers_context(model), model.sealed_headers),
+    ]
+    try:
+        for context, text in sealed:
+            if text is not None:
+                open_sealed(ring, context, text)
+    except UnreadableSecretError as error:
+        return str(error)
+    return None
+
+
+def _entry(model: Model, why_not: Objection | None, health: ModelHealthChanged | None) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "kind": "custom" if model.is_custom else "provider",
+        "owner": model.tenant_id if model.is_custom else model.provider_name,
+        "provider": model.provider_name,
+        "server_address": model.server_address,
+        "upstream_model": model.upstream_model,
+        **_facts(model),
+        "weight": model.weight,
+        "key": _whose_key(model),
+        "health": _health(health),
+        "usable": why_not is None,
+        "error_type": why_not.error_type if why_not else None,
+        "reason": ". ".join((why_not.reason, *why_not.tips[-1:])) if why_not else _warning(health),
+    }
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    return {
+        "context_window": model.context_window,
+        "capabilities": model.capabilities.model_dump(),
+        "price": model.price.model_dump() if model.price else None,
+    }
+
+
+def _whose_key(model: Model) -> str:
+    if model.sealed_api_key is not None:
+        return "own"
+    return "deployment" if model.plain_api_key is not None else "none"
+
+
+def _health(health: ModelHealthChanged | None) -> dict[str, Any]:
+    if health is None:
+        return {"status": "unknown", "reason": "no calls lately", "p50_s": None, "changed_at": None}
+    return {
+        "status": health.status,
+        "reason": health.reason,
+        "p50_s": health.p50_s,
+        "changed_at": health.changed_at.isoformat(),
+    }
+
+
+def _warning(health: ModelHealthChanged | None) -> str | None:
+    if health is None or health.status != "unhealthy":
+        return None
+    return f"unhealthy, so others are tried before it: {health.reason}"

@@ -1,0 +1,199 @@
+"""Find out, step by step, whether an endpoint can be used: DNS, TCP, TLS, and the list of its models.
+
+It never asks for a completion: those are the router's, on record before they are made. Every dial goes through the
+guard, follows no redirect, and is bounded in time and size.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import aiohttp
+
+from services.gateway.models.endpoint_listing import ListedModel
+from services.gateway.models.probe_dial import STEP_S, StepFailedError, Walk, connect, reason
+from services.gateway.models.probe_steps import (
+    Asked,
+    Step,
+    Subject,
+    auth_step,
+    failed,
+    failed_step,
+    listed,
+    listing_request,
+    model_step,
+    spoken_wire_format,
+    told_wire_format,
+)
+from shared.errors import Failure, TallygateError
+from shared.guard import ForbiddenAddressError, Guard
+from shared.registry import WireFormat
+from shared.registry.models import base_url, server_address
+
+_MAX_MODELS = 500
+_MAX_BODY_BYTES = 1_000_000
+_SECRET_CHARS = 8
+_FULL_WAIT_S = 1.0
+_BOTH: tuple[WireFormat, ...] = ("openai", "anthropic")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is probed. wire_format None: find it out. stored_as: the id of a model that is stored, for its tips."""
+
+    endpoint_url: str
+    wire_format: WireFormat | None = None
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    model: str | None = None
+    stored_as: str | None = None
+
+    @property
+    def told(self) -> WireFormat | None:
+        """The wire format, where it was given or the URL gives it away."""
+        return self.wire_format or told_wire_format(self.endpoint_url)
+
+    @property
+    def spoken(self) -> WireFormat:
+        """What is taken for granted as long as nothing else is known."""
+        return self.told or "openai"
+
+    @property
+    def base(self) -> str:
+        return base_url(self.endpoint_url, self.spoken)
+
+    @property
+    def subject(self) -> Subject:
+        """Short header values are no secrets and would garble what is told."""
+        parts = {part for value in self.headers.values() for part in (value, *value.split())}
+        secrets = sorted(part for part in parts if len(part) >= _SECRET_CHARS)
+        return Subject(server_address(self.base), self.stored_as, (*filter(None, [self.api_key]), *secrets))
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """assumed: the wire format could not be found out. context_window: of the model that was named, where told."""
+
+    steps: tuple[Step, ...]
+    wire_format: WireFormat
+    assumed: bool
+    models: tuple[ListedModel, ...] = ()
+    context_window: int | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        return next((step.error for step in self.steps if step.ok is False), None)
+
+
+class Probes:
+    """How many probes this gateway makes at once: all tenants together shall not turn it into a scanner of networks."""
+
+    def __init__(self, most: int = 32) -> None:
+        self._most = most
+        self._running = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raises TallygateError when there is none."""
+        if self._running >= self._most:
+            told = f"this gateway makes {self._running} probes at the moment, its limit"
+            raise TallygateError("unavailable", told, retry_after_s=_FULL_WAIT_S)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+
+async def probe(guard: Guard, target: Target, tell: Callable[[Step], None] = lambda _: None) -> Probed:
+    """Stops at the first step that fails; `tell` hears of each as it ends.
+
+    Raises TallygateError invalid_request when the endpoint is no URL.
+    """
+    endpoint, told = guard.check_url(target.base), target.told
+    walk = Walk(tell)
+    failed_before = Probed((), target.spoken, told is None)
+    try:
+        await connect(guard, endpoint, target.subject, walk)
+    except StepFailedError:
+        return replace(failed_before, steps=tuple(walk.steps))
+    started = time.monotonic()
+    try:
+        asked = await _ask(guard, target, _BOTH if told is None else (told,))
+    except StepFailedError as error:
+        walk.note(failed_step("auth", error.failure, time.monotonic() - started))
+        return replace(failed_before, steps=tuple(walk.steps))
+    return _judged(target, told, walk, asked, time.monotonic() - started)
+
+
+def _judged(target: Target, told: WireFormat | None, walk: Walk, asked: list[Asked], duration_s: float) -> Probed:
+    spoken = told or spoken_wire_format(asked)
+    wire_format = spoken or "openai"
+    answer = listed(asked) or next((one for one in asked if one.wire_format == wire_format), None)
+    auth = auth_step(answer, target.subject, target.api_key is not None, duration_s)
+    walk.note(auth)
+    if auth.ok is False:
+        return Probed(tuple(walk.steps), wire_format, spoken is None)
+    listing = answer.listing if answer else None
+    walk.note(model_step(listing, target.model, target.subject))
+    found = listing.find(target.model) if listing and target.model else None
+    models = listing.models[:_MAX_MODELS] if listing else ()
+    window = found.context_window if found else None
+    return Probed(tuple(walk.steps), wire_format, spoken is None, models, window)
+
+
+async def _ask(guard: Guard, target: Target, wire_formats: tuple[WireFormat, ...]) -> list[Asked]:
+    """In each wire format until one brings the list of models. What does not come in time is left out."""
+    asked: list[Asked] = []
+    try:
+        async with asyncio.timeout(STEP_S), _session(guard) as session:
+            for wire_format in wire_formats:
+                asked.append(await _asked(session, target, wire_format))
+                if asked[-1].listing is not None:
+                    break
+    except TimeoutError:
+        pass  # slow is not wrong
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise StepFailedError(_broken(error, target.subject)) from None
+    return asked
+
+
+async def _asked(session: aiohttp.ClientSession, target: Target, wire_format: WireFormat) -> Asked:
+    url, headers = listing_request(target.base, wire_format, target.api_key, target.headers)
+    async with session.get(url, headers=headers, allow_redirects=False) as response:
+        told = {name.lower(): value for name, value in response.headers.items()}
+        return Asked(wire_format, response.status, told, await _read(response))
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Nothing when it is more than anybody's list of models."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > _MAX_BODY_BYTES:
+            return b""
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _session(guard: Guard) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=guard.connector(force_close=True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"user-agent": "tallygate", "accept": "application/json"},
+    )
+
+
+def _broken(error: Exception, subject: Subject) -> Failure:
+    match error:
+        case aiohttp.ClientConnectorError(os_error=ForbiddenAddressError() as forbidden):
+            return failed("endpoint_forbidden", f"may not be called: {forbidden}", subject, http_status=400)
+        case aiohttp.ClientConnectorError():
+            return failed("endpoint_unreachable", f"cannot be reached: {reason(error)}", subject)
+        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | OSError():
+            told = f"closed the connection while it listed its models: {reason(error)}"
+            return failed("stream_broken", told, subject)
+        case _:
+            return failed("bad_response", f"answered with something that is not HTTP: {type(error).__name__}", subject)

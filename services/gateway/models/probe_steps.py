@@ -1,0 +1,155 @@
+"""Pure: what the steps of a probe mean. What an endpoint answered goes in; steps, names and a wire format come out."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from services.gateway.models.endpoint_listing import Listing, read_listing
+from shared.errors import ErrorType, Failure, failure
+from shared.errors.classify import UpstreamError, classify
+from shared.errors.failures import setup_tips
+from shared.errors.redact import redact
+from shared.registry import WireFormat
+
+StepName = Literal["dns", "tcp", "tls", "auth", "model", "answer"]
+
+_ANTHROPIC_VERSION = "2023-06-01"
+_OF_ANTHROPIC = re.compile(r"https?://api\.anthropic\.com(?=[:/]|$)", re.IGNORECASE)
+_PATHS: dict[WireFormat, str] = {"openai": "/chat/completions", "anthropic": "/messages"}
+# A key may be allowed to complete and not to list: OpenAI's restricted keys say so with a 403.
+_ONLY_LISTING_DENIED = re.compile(r"missing scopes?|api\.model\.read", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """ok: None when it cannot be told. error: why it failed."""
+
+    step: StepName
+    ok: bool | None
+    duration_s: float
+    detail: str
+    error: Failure | None = None
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "ok": self.ok,
+            "duration_s": round(self.duration_s, 4),
+            "detail": self.detail,
+            "error": _problem(self.error) if self.error else None,
+        }
+
+
+class Asked(NamedTuple):
+    """An answer to GET <base>/models."""
+
+    wire_format: WireFormat
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def listing(self) -> Listing | None:
+        return read_listing(self.body) if self.status == 200 else None
+
+
+class Subject(NamedTuple):
+    """Whom a failure is about. host: host:port. model: its id when it is stored. secrets: never shown."""
+
+    host: str
+    model: str | None = None
+    secrets: tuple[str, ...] = ()
+
+
+def listing_request(
+    base: str, wire_format: WireFormat, api_key: str | None, headers: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
+    """URL and headers of the one request that a gateway may send by itself: it costs nothing and completes nothing."""
+    if wire_format == "anthropic":
+        own = {"anthropic-version": _ANTHROPIC_VERSION} | ({"x-api-key": api_key} if api_key else {})
+        return f"{base}/models?limit=1000", {**headers, **own}
+    return f"{base}/models", {**headers, **({"authorization": f"Bearer {api_key}"} if api_key else {})}
+
+
+def told_wire_format(endpoint_url: str) -> WireFormat | None:
+    """What the URL itself gives away; its path comes before its host, which may speak both."""
+    ends = endpoint_url.strip().rstrip("/")
+    by_path: Iterator[WireFormat] = (wire for wire, path in _PATHS.items() if ends.endswith(path))
+    return next(by_path, "anthropic" if _OF_ANTHROPIC.match(ends) else None)
+
+
+def spoken_wire_format(asked: Sequence[Asked]) -> WireFormat | None:
+    """What the answers give away; None when an assumption is all there is."""
+    if (one := listed(asked)) is not None and one.listing is not None:
+        return one.listing.wire_format or one.wire_format
+    return "anthropic" if any(_is_anthropic_error(one.body) for one in asked) else None
+
+
+def listed(asked: Sequence[Asked]) -> Asked | None:
+    """The answer that brought the list of models."""
+    return next((one for one in asked if one.listing is not None), None)
+
+
+def auth_step(asked: Asked | None, subject: Subject, has_key: bool, duration_s: float) -> Step:
+    """`asked` None: the listing did not come in time."""
+    if asked is None:
+        return Step("auth", None, duration_s, "the list of models did not come in time; a completion will tell")
+    if asked.status == 200:
+        given = "with this key" if has_key else "without a key"
+        return Step("auth", True, duration_s, f"{subject.host} answered GET /models {given}")
+    if asked.status in (401, 403) and not _ONLY_LISTING_DENIED.search(UpstreamError.parse(asked.body).message):
+        told = classify(
+            asked.status, asked.headers, asked.body,
+            model=subject.model or "", host=subject.host, secrets=subject.secrets,
+        )  # fmt: skip
+        return failed_step("auth", worded(told, subject), duration_s)
+    return Step("auth", None, duration_s, f"{subject.host} answered GET /models with {asked.status}")
+
+
+def model_step(listing: Listing | None, name: str | None, subject: Subject) -> Step:
+    """A name that is not listed may still be served, as an alias is: only a completion tells."""
+    if listing is None:
+        return Step("model", None, 0.0, f"{subject.host} does not list its models; a completion will tell")
+    count = f"{len(listing.models)} model{'' if len(listing.models) == 1 else 's'}"
+    if name is None:
+        return Step("model", None, 0.0, f"{subject.host} lists {count}; none was named")
+    if (found := listing.find(name)) is not None:
+        tokens = f", with a context window of {found.context_window} tokens" if found.context_window else ""
+        return Step("model", True, 0.0, f"{subject.host} lists it{tokens}")
+    near = difflib.get_close_matches(name, [model.name for model in listing.models], 3)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    detail = redact(f"it is not among the {count} that {subject.host} lists{meant}", subject.secrets)
+    return Step("model", None, 0.0, detail)
+
+
+def failed_step(step: StepName, why: Failure, duration_s: float) -> Step:
+    return Step(step, False, duration_s, why.detail, why)
+
+
+def failed(error_type: ErrorType, detail: str, subject: Subject, **more: Any) -> Failure:
+    told = failure(
+        error_type, f"{subject.host} {detail}",
+        model=subject.model, host=subject.host, secrets=subject.secrets, **more,
+    )  # fmt: skip
+    return worded(told, subject)
+
+
+def worded(told: Failure, subject: Subject) -> Failure:
+    """With tips for what is not stored, when it is not."""
+    return told if subject.model else told.model_copy(update={"tips": setup_tips(told.error_type, subject.host)})
+
+
+def _problem(told: Failure) -> dict[str, Any]:
+    return {"error_type": told.error_type, "title": told.title, "detail": told.detail, "tips": told.tips}
+
+
+def _is_anthropic_error(body: bytes) -> bool:
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(told, dict) and told.get("type") == "error" and isinstance(told.get("error"), dict)

@@ -1,0 +1,192 @@
+"""Set a model up: probe its endpoint, have it answer as a draft, and only then make it a model.
+
+Nothing is left behind whatever happens: the draft is taken back when the answer does not come, and when this process
+dies in between, retention deletes it (`draft_until`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import asyncpg
+import structlog
+
+from services.gateway.gateway import Gateway
+from services.gateway.inference.inferences import InferenceFailedError
+from services.gateway.models.custom_models import checked_endpoint, opened_secrets, stored_model
+from services.gateway.models.probe import Probed, Target, probe
+from services.gateway.models.probe_steps import Step
+from services.gateway.models.schemas import CustomModelCreate, ModelProbe, ModelSetup
+from services.gateway.models.store import ModelStore, StoredModel
+from services.gateway.models.trial import Question, Trial, TrialFailedError, ask, let_in
+from services.gateway.tenants.changes import changed_by
+from shared.access import Caller
+from shared.crypto import UnreadableSecretError
+from shared.db.pool import RETRYABLE
+from shared.errors import TallygateError
+from shared.errors.failures import setup_tips
+from shared.registry import Model, Terms
+from shared.registry.definition import PROTOCOLS, WIRE_FORMATS
+from shared.registry.models import CUSTOM_PREFIX, server_address
+from shared.registry.prices import model_facts
+from shared.selection.objections import standing_objection, why_none
+
+logger = structlog.get_logger(__name__)
+
+_DRAFT_TIME = timedelta(minutes=15)  # longer than any setup takes, short enough that an id is soon free again
+_AFTER_DEADLINE = timedelta(minutes=1)
+_PUBLISHED = "genai-prices"
+
+
+class IdTakenError(Exception):
+    """There is a model of this id, or one is being set up."""
+
+
+class SetUp(NamedTuple):
+    """filled_in: what was not said of the model and is known; by field, from where."""
+
+    trial: Trial
+    filled_in: dict[str, str]
+
+
+async def set_up(gateway: Gateway, question: Question, body: ModelSetup) -> SetUp:
+    """The model is there when this returns. Raises IdTakenError, or TrialFailedError: then nothing is."""
+    tenant_id = question.caller.tenant_id
+    target = target_of(body, body.config.get("model") or body.model_id)
+    refuse_other_keys(question.caller, question.model)
+    if await gateway.custom_models.has_model(tenant_id, body.model_id, datetime.now(UTC)):
+        raise IdTakenError
+    with let_in(gateway, question):
+        with gateway.probes.place():
+            probed = await probe(gateway.guard, target)
+        if probed.failure is not None:
+            raise TrialFailedError(TallygateError.of(probed.failure), probed.steps)
+        whole, filled_in = completed(body, target, probed)
+        model = stored_model(gateway.ring, tenant_id, whole)
+        until = datetime.now(UTC) + _draft_time(gateway)
+        async with _draft(gateway.custom_models, tenant_id, model, until):
+            trial = await _answered(gateway, question, model, probed)
+            change = changed_by(question.caller, "model.added", question.model, fields=sorted(body.model_fields_set))
+            if not await gateway.custom_models.keep_draft(
+                model.model_id, until, body.is_active, change, datetime.now(UTC)
+            ):
+                raise TrialFailedError(_removed_meanwhile(model.model_id), trial.steps)
+    return SetUp(trial, filled_in)
+
+
+async def try_stored(gateway: Gateway, question: Question, row: asyncpg.Record) -> Trial:
+    """Of a model that is there. Raises TrialFailedError."""
+    refuse_other_keys(question.caller, question.model)
+    with let_in(gateway, question):
+        with gateway.probes.place():
+            steps = await _probe_stored(gateway, question.caller.tenant_id, row)
+        return await ask(gateway, question, steps)
+
+
+def target_of(body: ModelProbe | ModelSetup, model: str | None) -> Target:
+    """Raises InvalidBodyError when the endpoint is no URL."""
+    target = Target(
+        endpoint_url=body.endpoint_url,
+        wire_format=WIRE_FORMATS[body.provider] if body.provider else None,
+        api_key=body.api_key,
+        headers=body.headers or {},
+        model=model,
+    )
+    checked_endpoint(body.endpoint_url, target.spoken)  # the base that this checks is the one that is probed
+    return target
+
+
+def refuse_other_keys(caller: Caller, model_id: str) -> None:
+    """Raises TallygateError when the caller's key may not use a model of this id: then nothing is called for it."""
+    model = Model(id=model_id, wire_format="openai", provider_name="custom", endpoint_url="")
+    why_not = standing_objection(model, Terms(), caller.allowed_models, tested=True)
+    if why_not is not None:
+        raise TallygateError.of(why_none({model_id: why_not}, model_id))
+
+
+def completed(body: ModelSetup, target: Target, probed: Probed) -> tuple[CustomModelCreate, dict[str, str]]:
+    """What was sent, with what was not said and is known; and from where that is, by field."""
+    facts = model_facts("", target.model or "", target.base)
+    known: dict[str, tuple[Any, str]] = {}
+    if facts.price is not None:
+        known["price"] = facts.price.model_dump(), _PUBLISHED
+    if facts.context_window is not None:
+        known["context_window"] = facts.context_window, _PUBLISHED
+    if probed.context_window is not None:
+        known["context_window"] = probed.context_window, "endpoint"
+    unsaid = {name: one for name, one in known.items() if name not in body.model_fields_set}
+    said = body.model_dump(exclude_unset=True) | {"provider": body.provider or PROTOCOLS[probed.wire_format]}
+    whole = CustomModelCreate.model_validate(said | {name: value for name, (value, _) in unsaid.items()})
+    return whole, {name: source for name, (_, source) in unsaid.items()}
+
+
+async def _probe_stored(gateway: Gateway, tenant_id: str, row: asyncpg.Record) -> tuple[Step, ...]:
+    """What can be told from here of a stored model's endpoint. None when its secrets or its URL cannot be read."""
+    try:
+        key, headers = opened_secrets(gateway.ring, tenant_id, row)
+        target = Target(
+            endpoint_url=row["endpoint_url"],
+            wire_format=row["wire_format"],
+            api_key=key,
+            headers=headers,
+            model=(row["config"] or {}).get("model") or row["model_id"],
+            stored_as=CUSTOM_PREFIX + row["model_id"],
+        )
+        return (await probe(gateway.guard, target)).steps
+    except (UnreadableSecretError, TallygateError):
+        return ()  # the completion will say so
+
+
+def _draft_time(gateway: Gateway) -> timedelta:
+    return max(_DRAFT_TIME, timedelta(seconds=gateway.settings.default_deadline_s) + _AFTER_DEADLINE)
+
+
+@asynccontextmanager
+async def _draft(store: ModelStore, tenant_id: str, model: StoredModel, until: datetime) -> AsyncIterator[None]:
+    """Whoever leaves with an exception leaves no draft behind."""
+    if not await store.add_draft(tenant_id, model, datetime.now(UTC), until):
+        raise IdTakenError
+    try:
+        yield
+    except BaseException:
+        await asyncio.shield(_taken_back(store, tenant_id, model.model_id, until))
+        raise
+
+
+async def _taken_back(store: ModelStore, tenant_id: str, model_id: str, until: datetime) -> None:
+    try:
+        await store.remove_draft(tenant_id, model_id, until)
+    except RETRYABLE as error:
+        # Retention deletes it when its time has passed; what went wrong first is what the caller is told.
+        logger.warning("draft.left", model=CUSTOM_PREFIX + model_id, reason=type(error).__name__)
+
+
+async def _answered(gateway: Gateway, question: Question, model: StoredModel, probed: Probed) -> Trial:
+    try:
+        # The registry has to know the draft before a request names it.
+        await gateway.registry.refresh(question.caller.tenant_id)
+        return await ask(gateway, question, probed.steps)
+    except TrialFailedError as error:
+        raise worded_for_setup(error, server_address(model.endpoint_url)) from None
+
+
+def worded_for_setup(error: TrialFailedError, host: str) -> TrialFailedError:
+    """A call that failed is told as of a model that is not stored. What was refused without one has its own tips."""
+    if not isinstance(error.cause, InferenceFailedError) or not error.cause.failed_attempts:
+        return error
+    known = error.cause.failure
+    told = known.model_copy(update={"tips": setup_tips(known.error_type, host)})
+    last = replace(error.steps[-1], error=told)
+    return TrialFailedError(error.cause, (*error.steps[:-1], last), told)
+
+
+def _removed_meanwhile(model_id: str) -> TallygateError:
+    return TallygateError(
+        "invalid_request",
+        f"{CUSTOM_PREFIX}{model_id} was removed while it was being set up",
+        http_status=409,
+        tips=("Set it up again if it is still wanted.",),
+    )

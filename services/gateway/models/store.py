@@ -1,0 +1,154 @@
+"""All SQL on custom models, those that are being set up (drafts) included. Every statement is bound to a tenant."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from services.gateway.tenants.changes import Change, record
+from shared.db.pool import Connection, Pool
+from shared.registry.store import tell_registries
+
+_COLUMNS = """model_id, model_name, description, wire_format, endpoint_url, sealed_api_key, sealed_headers, config,
+capabilities, context_window, max_concurrency, price, timeout_s, weight, is_active, created_at, updated_at"""
+
+_NEW_MODEL = f"""
+INSERT INTO gateway.custom_models (tenant_id, {_COLUMNS})
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - only constants are joined
+
+_NEW_DRAFT = f"""
+INSERT INTO gateway.custom_models (tenant_id, {_COLUMNS}, draft_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18)
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - only constants are joined
+
+_CHANGE_MODEL = """
+UPDATE gateway.custom_models SET model_name = $3, description = $4, wire_format = $5, endpoint_url = $6,
+    sealed_api_key = $7, sealed_headers = $8, config = $9, capabilities = $10, context_window = $11,
+    max_concurrency = $12, price = $13, timeout_s = $14, weight = $15, is_active = $16, updated_at = $17
+WHERE tenant_id = $1 AND model_id = $2 AND updated_at = $18
+    AND sealed_api_key IS NOT DISTINCT FROM $19 AND sealed_headers IS NOT DISTINCT FROM $20
+"""
+
+
+class StoredModel(NamedTuple):
+    """One row of gateway.custom_models, without its tenant and times."""
+
+    model_id: str
+    model_name: str
+    description: str
+    wire_format: str
+    endpoint_url: str
+    sealed_api_key: str | None
+    sealed_headers: str | None
+    config: dict[str, Any]
+    capabilities: dict[str, Any]
+    context_window: int | None
+    max_concurrency: int | None
+    price: dict[str, Any] | None
+    timeout_s: float | None
+    weight: int | None
+    is_active: bool
+
+
+class ModelStore:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def models(self, tenant_id: str) -> list[asyncpg.Record]:
+        return await self._pool.fetch(
+            f"SELECT {_COLUMNS} FROM gateway.custom_models "  # noqa: S608
+            "WHERE tenant_id = $1 AND draft_until IS NULL ORDER BY created_at, model_id",
+            tenant_id,
+        )
+
+    async def model(self, tenant_id: str, model_id: str) -> asyncpg.Record | None:
+        return await self._pool.fetchrow(
+            f"SELECT {_COLUMNS} FROM gateway.custom_models "  # noqa: S608
+            "WHERE tenant_id = $1 AND model_id = $2 AND draft_until IS NULL",
+            tenant_id, model_id,
+        )  # fmt: skip
+
+    async def add_model(self, model: StoredModel, change: Change, now: datetime) -> bool:
+        """False when the tenant has a model of this id already."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute(_NEW_MODEL, change.tenant_id, *model, now)
+            return status == "INSERT 0 1" and await _registry_changed(connection, change)
+
+    async def change_model(self, row: asyncpg.Record, model: StoredModel, change: Change, now: datetime) -> bool:
+        """False when it is not any more as it was in `row`: changed, resealed or removed meanwhile."""
+        before = (row["updated_at"], row["sealed_api_key"], row["sealed_headers"])
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute(_CHANGE_MODEL, change.tenant_id, *model, now, *before)
+            return status == "UPDATE 1" and await _registry_changed(connection, change)
+
+    async def remove_model(self, model_id: str, change: Change) -> bool:
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute(
+                "DELETE FROM gateway.custom_models WHERE tenant_id = $1 AND model_id = $2",
+                change.tenant_id,
+                model_id,
+            )
+            return status == "DELETE 1" and await _registry_changed(connection, change)
+
+    # Drafts
+
+    async def has_model(self, tenant_id: str, model_id: str, now: datetime) -> bool:
+        """Whether the id is taken, by a model or by one that is being set up."""
+        taken = await self._pool.fetchval(
+            "SELECT true FROM gateway.custom_models "
+            "WHERE tenant_id = $1 AND model_id = $2 AND (draft_until IS NULL OR draft_until >= $3)",
+            tenant_id, model_id, now,
+        )  # fmt: skip
+        return taken is True
+
+    async def add_draft(self, tenant_id: str, model: StoredModel, now: datetime, until: datetime) -> bool:
+        """Not active, whatever `model` says. False when the id is taken; a draft that is past its time is replaced."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "DELETE FROM gateway.custom_models WHERE tenant_id = $1 AND model_id = $2 AND draft_until < $3",
+                tenant_id, model.model_id, now,
+            )  # fmt: skip
+            row = (tenant_id, *model._replace(is_active=False), now, until)
+            made = await connection.execute(_NEW_DRAFT, *row) == "INSERT 0 1"
+            if made:
+                await tell_registries(connection, [tenant_id])
+            return made
+
+    async def keep_draft(self, model_id: str, until: datetime, is_active: bool, change: Change, now: datetime) -> bool:
+        """The draft that was made with `until` becomes a model. False when it is not there any more."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute(
+                "UPDATE gateway.custom_models SET draft_until = NULL, is_active = $4, updated_at = $5 "
+                "WHERE tenant_id = $1 AND model_id = $2 AND draft_until = $3",
+                change.tenant_id, model_id, until, is_active, now,
+            )  # fmt: skip
+            return status == "UPDATE 1" and await _registry_changed(connection, change)
+
+    async def remove_draft(self, tenant_id: str, model_id: str, until: datetime) -> None:
+        """The draft that was made with `until`; never what became of it, or another one."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            status = await connection.execute(
+                "DELETE FROM gateway.custom_models WHERE tenant_id = $1 AND model_id = $2 AND draft_until = $3",
+                tenant_id, model_id, until,
+            )  # fmt: skip
+            if status == "DELETE 1":
+                await tell_registries(connection, [tenant_id])
+
+    async def forget_drafts(self, now: datetime) -> int:
+        """Those whose setup died: how many were deleted."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            tenants = await connection.fetch(
+                "DELETE FROM gateway.custom_models WHERE draft_until < $1 RETURNING tenant_id", now
+            )
+            await tell_registries(connection, sorted({row["tenant_id"] for row in tenants}))
+            return len(tenants)
+
+
+async def _registry_changed(connection: Connection, change: Change) -> bool:
+    """Tells every router and gateway, and puts it on record."""
+    await tell_registries(connection, [change.tenant_id])
+    await record(connection, change)
+    return True

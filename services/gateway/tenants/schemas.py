@@ -1,0 +1,70 @@
+"""Bodies about keys, terms, plans and changes."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from services.gateway.bodies import StrictBody
+from shared.access import SCOPES, Scope
+from shared.events.envelope import TenantId
+from shared.policies import Policy
+from shared.registry.definition import (
+    NAME_PATTERN,
+    Secret,
+    Text,
+)
+from shared.registry.terms import Places, RatePerS
+
+ModelPattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$", max_length=256)]
+PlanId = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
+
+_MOST = 10**15
+
+
+class KeyCreate(StrictBody):
+    tenant: TenantId
+    scopes: list[Scope] = Field(default=[scope for scope in SCOPES if scope != "admin"], min_length=1)
+    name: Text = ""
+    allowed_models: list[ModelPattern] | None = Field(default=None, max_length=100)
+
+
+class ProviderKey(StrictBody):
+    """PUT /api/providers/{name}/key: the tenant's own key of a provider."""
+
+    api_key: Secret
+
+
+class PlanTerms(StrictBody):
+    """PUT /api/plans/{id}. What is left out is as the deployment has it (shared.registry.Terms)."""
+
+    policy: Policy | None = None
+    provider_allow: list[ModelPattern] | None = Field(default=None, max_length=100)
+    provider_deny: list[ModelPattern] | None = Field(default=None, max_length=100)
+    usd_per_day: float | None = Field(default=None, ge=0)
+    usd_per_month: float | None = Field(default=None, ge=0)
+    tokens_per_day: int | None = Field(default=None, ge=0, le=_MOST)
+    tokens_per_month: int | None = Field(default=None, ge=0, le=_MOST)
+    rate_per_s: RatePerS | None = None
+    burst: Places | None = None
+    max_in_flight: Places | None = None
+
+
+class PlanPath(StrictBody):
+    """/api/plans/{plan_id}"""
+
+    plan_id: PlanId
+
+
+class ChangesQuery(StrictBody):
+    """GET /api/changes?tenant=...&limit=...&before=...; `*` is all tenants, `before` the `next` of the last answer."""
+
+    tenant: Annotated[str, StringConstraints(max_length=64)] | None = None
+    limit: int = Field(default=100, ge=1, le=1000)
+    before: UUID | None = None
+
+
+class TenantTerms(PlanTerms):
+    """PATCH /api/tenants/{id}: only what is sent is changed; null takes a term back to the plan's."""
+
+    plan: PlanId | None = None

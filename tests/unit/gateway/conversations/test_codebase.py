@@ -1,0 +1,65 @@
+from typing import Any
+
+import orjson
+
+from services.gateway.bodies import validated
+from services.gateway.conversations.codebase import Turn, chat_body, message_of
+from services.gateway.conversations.schemas import CodebaseChatBody
+
+
+def messages(fields: dict[str, object], *history: Turn) -> list[dict[str, Any]]:
+    asked = validated(CodebaseChatBody, {"message": "why?"} | fields)
+    body: dict[str, list[dict[str, Any]]] = orjson.loads(chat_body(asked, history))
+    assert set(body) == {"messages"}
+    return body["messages"]
+
+
+def system(fields: dict[str, object]) -> str:
+    return str(messages(fields)[0]["content"])
+
+
+def test_the_question_comes_after_the_instructions_and_the_history() -> None:
+    sent = messages({}, Turn("user", "first?"), Turn("assistant", "yes"))
+    assert sent[0]["role"] == "system"
+    assert sent[1:] == [
+        {"role": "user", "content": "first?"},
+        {"role": "assistant", "content": "yes"},
+        {"role": "user", "content": "why?"},
+    ]
+
+
+def test_files_are_shown_with_path_and_content() -> None:
+    told = system({"files": [{"path": "src/a.py", "content": "x = 1"}, "README.md"]})
+    assert "File: src/a.py\n```\nx = 1\n```" in told
+    assert told.endswith("File: README.md")
+
+
+def test_a_long_file_is_cut_and_the_model_is_told() -> None:
+    told = system({"files": [{"path": "a", "content": "x" * 20_001}]})
+    assert told.count("x" * 20_000) == 1
+    assert told.endswith("x\n[cut after 20000 characters]\n```")
+    assert "x" * 20_001 not in told
+
+
+def test_a_file_at_the_limit_is_whole() -> None:
+    assert "[cut after" not in system({"files": [{"path": "a", "content": "x" * 20_000}]})
+
+
+def test_repository_and_current_file_are_named() -> None:
+    told = system({"repo": "org/repo", "currentFile": "a.py"})
+    assert "\n\nRepository: org/repo\n\n" in told
+    assert told.endswith("The user is looking at this file:\nFile: a.py")
+
+
+def test_nothing_is_said_of_what_was_not_sent() -> None:
+    told = system({})
+    assert "Repository" not in told
+    assert "File:" not in told
+
+
+def test_the_text_of_a_completion() -> None:
+    assert message_of({"choices": [{"message": {"content": "because"}}]}) == "because"
+
+
+def test_a_completion_that_calls_a_tool_has_no_text() -> None:
+    assert message_of({"choices": [{"message": {"content": None, "tool_calls": [{}]}}]}) == ""

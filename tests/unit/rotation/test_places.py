@@ -1,0 +1,175 @@
+import re
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from services.gateway.bodies import validated
+from services.gateway.models.custom_models import stored_model
+from services.gateway.models.schemas import CustomModelCreate
+from services.rotation import places as sealed_places
+from services.rotation.places import (
+    PLACES,
+    Opened,
+    Place,
+    SealedRow,
+    Unreadable,
+    context_of,
+    key_id_of,
+    look,
+    removable_keys,
+    resealed,
+    travelling_s,
+)
+from services.router.reports import reply_completed
+from shared.crypto import KeyRing, SealedContext
+from shared.crypto.keys import new_key
+from shared.events import InferenceSettled, ReplyCompleted, new_id
+from tests.unit.rotation.sealed_values import NEW, NEW_KEY, NEW_ONLY, OLD, OLD_KEY, SECRET, as_value, place, row
+
+SERVICES = Path(sealed_places.__file__).parents[1]
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EACH_PLACE = pytest.mark.parametrize("of", PLACES, ids=lambda of: of.name)
+
+
+def test_every_sealed_column_of_the_schema_is_a_place() -> None:
+    schema = "\n".join(path.read_text() for path in sorted(SERVICES.glob("*/migrations/*.sql")))
+    tables = re.split(r"(?:CREATE|ALTER) TABLE ", schema)[1:]
+    found = {(one.split()[0], column) for one in tables for column in re.findall(r"\b(sealed_\w+)\s+text", one)}
+    assert found == {(of.table, of.column) for of in PLACES if of.field is None}
+
+
+@EACH_PLACE
+def test_what_is_sealed_anew_is_the_same_secret_under_the_first_key(of: Place) -> None:
+    old = row(of)
+    opened = look(NEW, of, old)
+    assert isinstance(opened, Opened)
+    assert (opened.kid, opened.secret) == ("k1", SECRET)
+
+    one = resealed(NEW, of, opened)
+
+    assert (one.key, one.old) == (old.key, old.value)
+    again = look(NEW_ONLY, of, replace(old, value=one.new))
+    assert isinstance(again, Opened)
+    assert (again.kid, again.secret) == ("k2", SECRET)
+
+
+@EACH_PLACE
+def test_what_was_altered_moved_or_is_no_secret_is_unreadable(of: Place) -> None:
+    one, other = row(of, 1), row(of, 2)
+    for value in (other.value, as_value(of, "no secret"), as_value(of, ""), b"[1]" if of.field else "é"):
+        found = look(NEW, of, replace(one, value=value))
+        assert isinstance(found, Unreadable)
+        assert (found.place, found.tenant) == (of.name, "acme")
+        assert str(one.key[-1]) in found.id
+
+
+@EACH_PLACE
+def test_a_key_that_is_missing_is_named(of: Place) -> None:
+    found = look(NEW_ONLY, of, row(of))
+    assert isinstance(found, Unreadable)
+    assert found.kid == "k1"
+    assert "'k1', which is not in TALLYGATE_KEYS" in found.reason
+
+
+@EACH_PLACE
+def test_neither_a_row_nor_what_was_opened_shows_its_value(of: Place) -> None:
+    opened = look(OLD, of, row(of))
+    assert "opensesame" not in repr(opened)
+    assert str(row(of).value) not in repr(row(of))
+
+
+def test_of_an_event_only_the_sealed_field_changes() -> None:
+    of = place("results.event")
+    opened = look(NEW, of, row(of))
+    assert isinstance(opened, Opened)
+    one = resealed(NEW, of, opened)
+    before, after = orjson.loads(one.old), orjson.loads(one.new)
+    assert after.pop("sealed_body") != before.pop("sealed_body")
+    assert after == before == {"attempts": 1, "of a newer version": "kept"}
+
+
+@pytest.mark.parametrize("event", [b"", b"{", b"[]", b"{}", b'{"sealed_body": 1}'])
+def test_an_event_that_is_none_is_unreadable(event: bytes) -> None:
+    found = look(NEW, place("results.event"), SealedRow("acme", (uuid.UUID(int=1),), event))
+    assert isinstance(found, Unreadable)
+    assert found.kid is None
+
+
+def test_it_opens_what_the_gateway_seals_of_a_model() -> None:
+    body = {
+        "model_id": "m", "endpoint_url": "http://host/v1", "provider": "openai-compatible",
+        "api_key": "opensesame", "headers": {"x-team": "blue"},
+    }  # fmt: skip
+    model = stored_model(OLD, "acme", validated(CustomModelCreate, body))
+    for name, value, secret in (
+        ("custom_models.sealed_api_key", model.sealed_api_key, SECRET),
+        ("custom_models.sealed_headers", model.sealed_headers, b'{"x-team":"blue"}'),
+    ):
+        assert value is not None
+        found = look(NEW, place(name), SealedRow("acme", ("acme", "m"), value))
+        assert isinstance(found, Opened)
+        assert found.secret == secret
+
+
+def test_it_opens_what_the_router_seals_of_a_reply() -> None:
+    settled = InferenceSettled(
+        inference_id=new_id(), tenant_id="acme", settlement="completed", delivery=1, accepted_at=NOW, settled_at=NOW,
+        duration_s=1.0, reported_by="router-0",
+    )  # fmt: skip
+    of, reply = place("results.event"), reply_completed(OLD, settled, SECRET)
+    opened = look(NEW, of, SealedRow("acme", (settled.inference_id,), reply.encoded()))
+    assert isinstance(opened, Opened)
+    assert opened.secret == SECRET
+
+    new = ReplyCompleted.decoded(bytes(resealed(NEW, of, opened).new))  # type: ignore[arg-type]
+
+    assert new.model_copy(update={"sealed_body": reply.sealed_body}) == reply
+
+
+def test_contexts_are_those_of_the_sealers() -> None:
+    message = uuid.UUID(int=7)
+    contexts = [
+        context_of(place(name), SealedRow("acme", key, ""))
+        for name, key in (
+            ("provider_keys.sealed_api_key", ("acme", "openai")),
+            ("chat_messages.sealed_content", ("acme", "a {brace}", message)),
+        )
+    ]
+    assert contexts == [
+        SealedContext("acme", "provider_api_key", "openai"),
+        SealedContext("acme", "chat/a {brace}", str(message)),
+    ]
+
+
+def test_the_key_id_is_read_without_opening() -> None:
+    of = place("chat_messages.sealed_content")
+    stranger = KeyRing.parse(new_key("k9"))
+    assert key_id_of(of, row(of, ring=stranger)) == "k9"
+    assert key_id_of(of, SealedRow("acme", ("acme", "s", uuid.UUID(int=1)), "none")) is None
+
+
+def test_a_key_may_be_removed_when_it_seals_nothing_and_is_not_the_first() -> None:
+    ring = KeyRing.parse(f"{NEW_KEY},{OLD_KEY},{new_key('k3')}")
+    assert removable_keys(ring, ["k2"]) == ["k1", "k3"]
+    assert removable_keys(ring, ["k2", "k1"]) == ["k3"]
+    assert removable_keys(ring, []) == ["k1", "k3"]
+    assert removable_keys(ring, ["k1", "k3", None]) == []
+
+
+def test_how_long_sealed_content_travels_is_taken_from_the_topics() -> None:
+    day = 86_400
+    assert travelling_s() == {
+        "inference.requests.v1": day,
+        "inference.requests.v1.dlq": 14 * day,
+        "inference.replies.v1": 600,
+        "inference.results.v1": day,
+        "inference.results.v1.dlq": 14 * day,
+        "feature.requests.v1": 30 * day,
+        "feature.requests.v1.dlq": 14 * day,
+        "feature.outcomes.v1": 30 * day,
+        "feature.outcomes.v1.dlq": 14 * day,
+    }
