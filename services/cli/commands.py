@@ -2,10 +2,13 @@
 
 import typer
 
-from services.cli import dead_letters, feature, keys, models, plans, providers, sealing_keys, tenants
+from services.cli import keys, plans, providers, sealing_keys, tenants
 from services.cli.changes import changes
 from services.cli.chat import chat
+from services.cli.dead_letters import commands as dead_letters
 from services.cli.error_types import errors
+from services.cli.features import commands as feature
+from services.cli.models import commands as models
 from services.cli.monitor import monitor
 from services.cli.show import show
 from services.cli.status import status

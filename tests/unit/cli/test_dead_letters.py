@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.cli.dead_letter_views import in_full, in_short, listed, shown
+from services.cli.dead_letters.views import in_full, in_short, listed, shown
 from services.cli.output import out
 from shared.events.topics import REQUESTS
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId

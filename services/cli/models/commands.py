@@ -8,14 +8,14 @@ from rich.text import Text
 
 from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.model_add import add
-from services.cli.model_calls import model_path, try_model
-from services.cli.model_views import model_details, models_table, presets_table, tested_text
-from services.cli.models_apply import apply
-from services.cli.models_export import export
+from services.cli.models.add import add
+from services.cli.models.apply import apply
+from services.cli.models.calls import model_path, try_model
+from services.cli.models.export import export
+from services.cli.models.selection import select
+from services.cli.models.views import model_details, models_table, presets_table, tested_text
 from services.cli.output import emit, err, on_terminal
 from services.cli.problem import refused, told
-from services.cli.selection import select
 from shared.registry.models import CUSTOM_PREFIX
 
 app = typer.Typer(no_args_is_help=True, help="Models: add, list, test, apply, export, remove.")

@@ -7,8 +7,8 @@ from typing import Any
 import questionary
 
 from services.cli.client import Client
-from services.cli.model_calls import presets, probe
-from services.cli.model_form import ModelForm, Provider
+from services.cli.models.calls import presets, probe
+from services.cli.models.form import ModelForm, Provider
 from services.cli.output import say
 from services.cli.problem import Problem, ProblemError, tell
 from services.cli.prompts import ask_text

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from services.cli.models_file import ModelEntry
-from services.cli.models_plan import planned
+from services.cli.models.file import ModelEntry
+from services.cli.models.plan import planned
 from services.cli.problem import ProblemError
 
 LEAST = {"model_id": "m", "endpoint_url": "http://h/v1", "provider": "openai-compatible"}

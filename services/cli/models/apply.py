@@ -13,9 +13,9 @@ from rich.text import Text
 
 from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.model_calls import CUSTOM_MODELS, model_path
-from services.cli.models_file import ModelEntry, Reference, read_models_file
-from services.cli.models_plan import Planned, planned
+from services.cli.models.calls import CUSTOM_MODELS, model_path
+from services.cli.models.file import ModelEntry, Reference, read_models_file
+from services.cli.models.plan import Planned, planned
 from services.cli.output import emit, plain
 from services.cli.problem import Problem, ProblemError, refused, told, words
 from shared.registry.definition import HeaderValue, Secret

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.cli import feature
+from services.cli.features import commands as feature
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.stub import StubGateway, Told, problem
 

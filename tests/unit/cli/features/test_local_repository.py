@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.local_repository import Checkout, apply, read_checkout
+from services.cli.features.local_repository import Checkout, apply, read_checkout
 from services.cli.problem import ProblemError
 
 OLD = "a = 1\n"

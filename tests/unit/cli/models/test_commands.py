@@ -1,8 +1,8 @@
 import json
 
 from tests.unit.cli.conftest import Run
+from tests.unit.cli.models.test_add import OLLAMA, PRESETS, REMOVE, TEST, TESTED
 from tests.unit.cli.stub import StubGateway, problem
-from tests.unit.cli.test_model_add import OLLAMA, PRESETS, REMOVE, TEST, TESTED
 
 LISTED = {
     "models": [

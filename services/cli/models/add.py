@@ -9,12 +9,12 @@ from rich.text import Text
 from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.given_key import given_key
-from services.cli.model_calls import presets, register, set_up
-from services.cli.model_form import ModelForm, Provider
-from services.cli.model_views import shown, tested_text
+from services.cli.models.calls import presets, register, set_up
+from services.cli.models.form import ModelForm, Provider
+from services.cli.models.views import shown, tested_text
+from services.cli.models.wizard import run_wizard
 from services.cli.output import emit, on_terminal, plain
 from services.cli.problem import refused, told
-from services.cli.wizard import run_wizard
 
 _SOURCES = {"endpoint": "the endpoint"}
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.models_file import parse_models_file, read_models_file
+from services.cli.models.file import parse_models_file, read_models_file
 from services.cli.problem import ProblemError
 
 LEAST = "- {model_id: m, endpoint_url: 'http://h/v1', provider: openai-compatible"

@@ -7,7 +7,7 @@ import typer
 from rich.prompt import Confirm
 
 from services.cli.connection import JsonOption
-from services.cli.dead_letter_views import in_full, in_short, listed, replayed, replayed_text, shown
+from services.cli.dead_letters.views import in_full, in_short, listed, replayed, replayed_text, shown
 from services.cli.output import emit, err, on_terminal, out, print_json, say
 from services.cli.problem import refused, told
 from shared.events.topics import Topic

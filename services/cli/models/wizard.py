@@ -6,13 +6,13 @@ from typing import Literal
 import questionary
 
 from services.cli.client import Client
-from services.cli.model_calls import register, set_up
-from services.cli.model_form import ModelForm
-from services.cli.model_views import model_details, tested_text
+from services.cli.models.calls import register, set_up
+from services.cli.models.form import ModelForm
+from services.cli.models.views import model_details, tested_text
+from services.cli.models.wizard_endpoint import LeftError, ask_endpoint
+from services.cli.models.wizard_questions import ask_model
 from services.cli.output import err, out, say
 from services.cli.problem import ProblemError, tell
-from services.cli.wizard_endpoint import LeftError, ask_endpoint
-from services.cli.wizard_questions import ask_model
 
 _Next = Literal["done", "edit"]
 

@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 
 from services.cli.client import Client, in_path
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.feature_views import features_table, produced, progress_line
-from services.cli.local_repository import Checkout, apply, read_checkout
+from services.cli.features.local_repository import Checkout, apply, read_checkout
+from services.cli.features.views import features_table, produced, progress_line
 from services.cli.output import cell, emit, err, say
 from services.cli.problem import Problem, ProblemError, refused, told
 from shared.policies import POLICIES

@@ -7,7 +7,7 @@ from typing import Any
 import questionary
 from pydantic import TypeAdapter, ValidationError
 
-from services.cli.model_form import ModelForm
+from services.cli.models.form import ModelForm
 from services.cli.prompts import ask_number, ask_text
 from shared.registry.definition import ModelId
 from shared.registry.models import Price

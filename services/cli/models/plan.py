@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.cli.models_file import ModelEntry
+from services.cli.models.file import ModelEntry
 from services.cli.problem import refused
 from shared.registry import Capabilities
 from shared.registry.definition import WIRE_FORMATS, SecretField, unsaid_secrets

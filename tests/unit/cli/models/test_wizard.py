@@ -8,10 +8,10 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from services.cli.client import Client
-from services.cli.model_form import ModelForm
-from services.cli.wizard import run_wizard
+from services.cli.models.form import ModelForm
+from services.cli.models.wizard import run_wizard
+from tests.unit.cli.models.test_add import CREATE, OLLAMA, PASSED, PRESETS, SETUP, step
 from tests.unit.cli.stub import StubGateway, problem
-from tests.unit.cli.test_model_add import CREATE, OLLAMA, PASSED, PRESETS, SETUP, step
 
 DOWN, ENTER, CLEAR, CTRL_C = "\x1b[B", "\r", "\x15", "\x03"
 PROBE = "POST /api/models/probe"

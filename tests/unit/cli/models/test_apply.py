@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 import yaml
 
-from services.cli.models_export import exported, variable_names
-from services.cli.models_file import parse_models_file
-from services.cli.models_plan import planned
+from services.cli.models.export import exported, variable_names
+from services.cli.models.file import parse_models_file
+from services.cli.models.plan import planned
 from tests.unit.cli.conftest import Run
+from tests.unit.cli.models.test_plan import EXISTING
 from tests.unit.cli.stub import StubGateway, problem
-from tests.unit.cli.test_models_plan import EXISTING
 
 LIST, CREATE, CHANGE = "GET /api/models/custom", "POST /api/models/custom", "PATCH /api/models/custom/m"
 TEXT = """

@@ -1,0 +1,1 @@
+"""`tallygate models`: add, try, list, choose, and models in a file."""
