@@ -123,8 +123,8 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Check from the topics and the database that the books balance; exit status 1 when they do not."""
-    from services.monitor.audit import run_audit
-    from services.monitor.audit_report import show
+    from services.monitor.audit.audit import run_audit
+    from services.monitor.audit.report import show
 
     report = asyncio.run(run_audit(KafkaSettings(), DatabaseSettings()))
     show(report, as_json)

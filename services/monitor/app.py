@@ -8,17 +8,18 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from services.monitor import routes
-from services.monitor.feature_store import FeatureBooks
-from services.monitor.handlers import TOPICS, BookingHandler, feature_keeper
-from services.monitor.lag import Lag
-from services.monitor.offsets import Offsets
-from services.monitor.prices import reference_price
-from services.monitor.recovery import Recovery
-from services.monitor.requests import RequestReader
-from services.monitor.rollup_store import RollupStore
-from services.monitor.rollups import Rollups
+from services.monitor.books.handlers import TOPICS, BookingHandler, feature_keeper
+from services.monitor.books.lag import Lag
+from services.monitor.books.store import BookStore, FeatureBooks
+from services.monitor.recovery.offsets import Offsets
+from services.monitor.recovery.recovery import Recovery
+from services.monitor.recovery.requests import RequestReader
+from services.monitor.recovery.store import RecoveryStore
+from services.monitor.rollups.rollups import Rollups
+from services.monitor.rollups.store import RollupStore
 from services.monitor.settings import MonitorSettings
-from services.monitor.store import MonitorStore
+from services.monitor.summary.prices import reference_price
+from services.monitor.summary.store import SummaryStore
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db import connect_pool
@@ -53,7 +54,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.callback(tracing.shutdown)
         pool = await connect_pool(settings.database)
         stack.push_async_callback(pool.close)
-        store = MonitorStore(pool)
         authenticator = Authenticator(KeyReader(pool))
         listener = Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed})
         listener.start()
@@ -63,7 +63,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(publisher.stop)
 
         lag = Lag()
-        booking = BookingHandler(store, publisher, lag)
+        booking = BookingHandler(BookStore(pool), publisher, lag)
         broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
         subscriber = subscribe(broker, TOPICS, settings.group, booking.on_batch, batch=settings.batch)
         await broker.start()
@@ -78,12 +78,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         keeper.start(jobs.consumer)
         offsets = Offsets(settings.kafka, settings.router_group, settings.group)
         requests = RequestReader(settings.kafka)
-        recovery = Recovery(settings.instance, store, publisher, offsets, requests, settings.max_deliveries)
+        recovery = Recovery(
+            settings.instance, RecoveryStore(pool), publisher, offsets, requests, settings.max_deliveries
+        )
         for part in (offsets, requests, recovery, Rollups(RollupStore(pool), publisher)):
             await part.start()
             stack.push_async_callback(part.stop)
         app.state.api = routes.MonitorApi(
-            store, feature_books, authenticator, lag, reference_price(settings.savings_reference)
+            SummaryStore(pool), feature_books, authenticator, lag, reference_price(settings.savings_reference)
         )
         app.state.checks = _checks(listener)
         yield

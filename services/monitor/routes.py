@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.monitor.feature_store import FeatureBooks
-from services.monitor.lag import Lag
-from services.monitor.store import MonitorStore, Span
-from services.monitor.summary import BookRows, summarize
-from services.monitor.timeline import timeline
-from services.monitor.window import parse_window
+from services.monitor.books.lag import Lag
+from services.monitor.books.store import FeatureBooks
+from services.monitor.summary.store import Span, SummaryStore
+from services.monitor.summary.summary import BookRows, summarize
+from services.monitor.summary.timeline import timeline
+from services.monitor.summary.window import parse_window
 from shared.access import Authenticator
 from shared.errors import TallygateError, failure, render
 from shared.registry import Price, canonical_reference
@@ -25,7 +25,7 @@ _ERRORS_SHOWN = 20
 
 class MonitorApi:
     def __init__(
-        self, store: MonitorStore, features: FeatureBooks, authenticator: Authenticator, lag: Lag,
+        self, store: SummaryStore, features: FeatureBooks, authenticator: Authenticator, lag: Lag,
         reference: Price | None,
     ) -> None:  # fmt: skip
         self._store = store

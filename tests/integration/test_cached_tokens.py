@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.monitor.books import fold
-from services.monitor.store import MonitorStore, Span
-from services.monitor.timeline import timeline
+from services.monitor.books.books import fold
+from services.monitor.books.store import BookStore
+from services.monitor.summary.store import Span, SummaryStore
+from services.monitor.summary.timeline import timeline
 from shared.db import DatabaseSettings, connect_pool
 from shared.events import new_id
 from tests.support.live import Live
@@ -32,14 +33,15 @@ class OneConnection:
 
 
 @asynccontextmanager
-async def books_of_its_own(stack: Live) -> AsyncIterator[MonitorStore]:
+async def books_of_its_own(stack: Live) -> AsyncIterator[tuple[BookStore, SummaryStore]]:
     pool = await connect_pool(DatabaseSettings.model_validate({"database_url": stack.environment["DATABASE_URL"]}))
     try:
         async with pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                yield MonitorStore(OneConnection(connection))  # type: ignore[arg-type]
+                pool_of_one: Any = OneConnection(connection)
+                yield BookStore(pool_of_one), SummaryStore(pool_of_one)
             finally:
                 await transaction.rollback()
     finally:
@@ -53,8 +55,8 @@ async def test_calls_are_summed_up_by_the_steps_of_a_price_with_what_was_cached(
         told = {name: value for name, value in zip(_TOKENS, call, strict=True) if value is not None}
         events.append(ended(attempt_id=new_id(), **told))
     events.append(started(attempt_id=new_id()))
-    async with books_of_its_own(stack) as store:
-        await store.book(fold(events), NOW)
+    async with books_of_its_own(stack) as (books, store):
+        await books.book(fold(events), NOW)
         rows = await store.attempts(_SPAN, (200_001,))
         succeeded = [(row["n"], *(row[name] for name in _TOKENS)) for row in rows if row["outcome"] == "succeeded"]
         assert sorted(succeeded) == [(2, 1_100_001, 7, 200_000, 1), (3, 300_000, 3, 90_000, 5_000)]
@@ -65,9 +67,9 @@ async def test_calls_are_summed_up_by_the_steps_of_a_price_with_what_was_cached(
 @pytest.mark.parametrize("late", [False, True])
 async def test_a_timeline_shows_what_was_cached(stack: Live, late: bool) -> None:
     start, end = started(), ended(input_tokens=30, output_tokens=4, cache_read_tokens=20, cache_write_tokens=5)
-    async with books_of_its_own(stack) as store:
+    async with books_of_its_own(stack) as (books, store):
         for event in (end, start) if late else (start, end):
-            await store.book(fold([event]), NOW)
+            await books.book(fold([event]), NOW)
         attempts = await store.attempts_of("acme", INFERENCE)
         inference = await store.inference("acme", INFERENCE)
         assert inference is not None

@@ -16,9 +16,9 @@ import orjson
 import pytest
 
 from deploy.local.ports import free_ports
-from services.monitor.health import NO_CALLS
-from services.monitor.latency import BOUNDS
-from services.monitor.rollup_store import RollupStore
+from services.monitor.rollups.health import NO_CALLS
+from services.monitor.rollups.latency import BOUNDS
+from services.monitor.rollups.store import RollupStore
 from shared.db import DatabaseSettings, connect_pool
 from shared.events import Event, ModelHealthChanged, TenantSpent
 from shared.events.topics import MODEL_HEALTH, SPENDING, Topic

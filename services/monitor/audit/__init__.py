@@ -1,0 +1,1 @@
+"""`tallygate audit`: the topics held against the books."""

@@ -1,0 +1,30 @@
+"""Print an audit: for people, or as JSON."""
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from services.monitor.audit.invariants import Report
+
+_SHOWN = 50
+
+
+def show(report: Report, as_json: bool) -> None:
+    console = Console(soft_wrap=True)
+    if as_json:
+        console.print_json(json.dumps(report.as_json()))
+        return
+    table = Table(title="Audit")
+    for column in ("", "on record", "closed", "open", "late"):
+        table.add_column(column, justify="left" if not column else "right")
+    inferences, attempts = report.inferences, report.attempts
+    table.add_row("inferences", *(str(inferences[name]) for name in ("accepted", "settled", "open")), "")
+    table.add_row("attempts", *(str(attempts[name]) for name in ("started", "ended", "open", "late")))
+    console.print(table)
+    for violation in report.violations[:_SHOWN]:
+        console.print(f"[red]✗[/red] {violation}")
+    if len(report.violations) > _SHOWN:
+        console.print(f"and {len(report.violations) - _SHOWN} more; all of them with --json")
+    verdict = "[green]The books balance.[/green]" if report.balanced else "[red]The books do not balance.[/red]"
+    console.print(verdict)

@@ -1,0 +1,1 @@
+"""The books: what is heard of inferences and feature jobs, folded and merged."""

@@ -1,0 +1,67 @@
+"""What the monitor hears: attempts and outcomes of inferences, and of feature jobs. They are booked in batches."""
+
+import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from opentelemetry.trace import SpanKind
+
+from services.monitor.books.books import fold
+from services.monitor.books.lag import Lag
+from services.monitor.books.store import BookStore, FeatureBooks
+from shared.events import FeatureEvent, InferenceEvent, utc_now
+from shared.events.envelope import header
+from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES
+from shared.kafka.keeper import Heard, Keeper
+from shared.kafka.offsets import next_offsets
+from shared.kafka.publisher import Publisher
+from shared.telemetry import instruments, names
+from shared.telemetry.traces import TRACEPARENT, tracing
+
+TOPICS = (ATTEMPTS, OUTCOMES)
+
+
+class BookingHandler:
+    def __init__(self, store: BookStore, publisher: Publisher, lag: Lag) -> None:
+        self._store = store
+        self._lag = lag
+        self._keeper = Keeper(TOPICS, InferenceEvent, self._book, publisher)
+
+    def start(self, consumer: AIOKafkaConsumer) -> None:
+        self._keeper.start(consumer)
+
+    async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
+        """Raises DeadLetterLimitError, as the keeper does."""
+        began_ns, began = time.time_ns(), time.perf_counter()
+        await self._keeper.on_batch(records)
+        instruments.book_seconds.observe(time.perf_counter() - began)
+        self._lag.booked(next_offsets(records), max(record.timestamp for record in records) / 1000)
+        if tracing.enabled:
+            _trace(records, began_ns)
+
+    async def _book(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
+        late = await self._store.book(fold([one.event for one in heard]), utc_now())
+        instruments.booked.labels("on_time").inc(len(heard) - late)
+        instruments.booked.labels("late").inc(late)
+
+
+def feature_keeper(books: FeatureBooks, publisher: Publisher) -> Keeper[FeatureEvent]:
+    async def keep(heard: Sequence[Heard[FeatureEvent]]) -> None:
+        await books.book([one.event for one in heard])
+
+    return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher)
+
+
+def _trace(records: Sequence[ConsumerRecord], began_ns: int) -> None:
+    """One `process` span per event, over the time of its batch."""
+    for record in records:
+        attributes = {
+            names.MESSAGING_SYSTEM: "kafka",
+            names.MESSAGING_OPERATION_TYPE: "process",
+            names.MESSAGING_OPERATION_NAME: names.PROCESS,
+            names.MESSAGING_DESTINATION: record.topic,
+            names.MESSAGING_PARTITION: str(record.partition),
+            names.MESSAGING_OFFSET: record.offset,
+        }
+        parent = header(record.headers, TRACEPARENT)
+        tracing.start(f"{names.PROCESS} {record.topic}", SpanKind.CONSUMER, parent, attributes, began_ns).end()

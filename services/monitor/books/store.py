@@ -1,0 +1,189 @@
+"""All SQL that books: a batch of events of inferences, or of feature jobs, merged in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books, Row
+from shared.db.pool import Connection, Pool
+from shared.events import AttemptEnded, FeatureEvent, FeatureSettled, FeatureStarted, InferenceEvent
+
+# Columns that the first word about the outcome (or the settlement) fills, all of them together.
+_OUTCOME = ("outcome", "outcome_event_id", "error_type", "error", "ended_at", "duration_s", "response_model",
+            "finish_reasons", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd",
+            "reported_by")  # fmt: skip
+_SETTLEMENT = ("settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
+               "server_address", "attempts", "error_type", "error", "reported_by")  # fmt: skip
+
+
+def _merge(table: str, key: str, columns: tuple[str, ...], word: str, word_columns: tuple[str, ...], rest: str) -> str:
+    """Rows come as one JSON array, so a batch is one statement whatever its size; sorted, so that two monitors
+    lock in the same order."""
+    names = ", ".join(columns)
+    first = ", ".join(
+        f"{name} = CASE WHEN old.{word} IS NULL THEN excluded.{name} ELSE old.{name} END" for name in word_columns
+    )
+    return f"""
+INSERT INTO monitor.{table} AS old ({names})
+SELECT {names} FROM jsonb_populate_recordset(NULL::monitor.{table}, $1::jsonb) ORDER BY {key}
+ON CONFLICT ({key}) DO UPDATE SET {first}, {rest}
+RETURNING {key} AS id, {word} AS word
+"""  # noqa: S608 - only constants are joined
+
+
+_MERGE_ATTEMPTS = _merge(
+    "attempts", "attempt_id", ATTEMPT_COLUMNS, "outcome_event_id", _OUTCOME,
+    "reason = coalesce(old.reason, excluded.reason), router_id = coalesce(old.router_id, excluded.router_id), "
+    "started_at = CASE WHEN excluded.on_record THEN excluded.started_at ELSE old.started_at END, "
+    "on_record = old.on_record OR excluded.on_record",
+)  # fmt: skip
+
+# The newest start tells who works on the inference now, and where its request lies.
+_CURRENT = ("router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
+            "last_start_at")  # fmt: skip
+_NEWER = (
+    "excluded.last_start_at IS NOT NULL AND (old.last_start_at IS NULL "
+    "OR (excluded.delivery, excluded.last_start_at) >= (old.delivery, old.last_start_at))"
+)
+_MERGE_INFERENCES = _merge(
+    "inferences", "inference_id", INFERENCE_COLUMNS, "settlement_event_id", _SETTLEMENT,
+    ", ".join(f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE old.{name} END" for name in _CURRENT)
+    + ", model_requested = coalesce(old.model_requested, excluded.model_requested)"
+    + ", candidates = coalesce(old.candidates, excluded.candidates)"
+    + ", delivery = greatest(old.delivery, excluded.delivery)",
+)  # fmt: skip
+
+_LATE = """
+INSERT INTO monitor.late_words (event_id, inference_id, attempt_id, ce_type, body, booked_at)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+"""
+
+_TOUCH = """
+INSERT INTO monitor.touched_minutes (tenant_id, minute) SELECT * FROM unnest($1::text[], $2::timestamptz[])
+"""
+
+
+class BookStore:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def book(self, books: Books, now: datetime) -> int:
+        """Merge a batch in one transaction; returns how many words came late."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            late = dict(books.late)
+            late |= await _merged(connection, _MERGE_ATTEMPTS, books.attempts, "outcome_event_id", books)
+            late |= await _merged(connection, _MERGE_INFERENCES, books.inferences, "settlement_event_id", books)
+            if touched := books.touched_minutes:
+                await connection.execute(_TOUCH, *zip(*touched, strict=True))
+            if late:
+                await connection.executemany(_LATE, [_late_row(event, now) for event in late.values()])
+        return len(late)
+
+
+async def _merged(
+    connection: Connection, statement: str, rows: Mapping[UUID, Row], word: str, books: Books
+) -> dict[UUID, InferenceEvent]:
+    """The words of this batch that were not the first."""
+    if not rows:
+        return {}
+    kept = await connection.fetch(statement, list(rows.values()))
+    late = {}
+    for row in kept:
+        mine: UUID | None = rows[row["id"]][word]
+        if mine is not None and row["word"] != mine:
+            late[mine] = books.words[mine]
+    return late
+
+
+def _late_row(event: InferenceEvent, now: datetime) -> tuple[Any, ...]:
+    attempt_id = event.attempt_id if isinstance(event, AttemptEnded) else None
+    return (event.event_id, event.inference_id, attempt_id, event.ce_type, event.model_dump(mode="json"), now)
+
+
+# Feature jobs. The first word about the end of a job counts.
+
+_STARTED = """
+INSERT INTO monitor.features AS known (feature_id, tenant_id, generator, worker_id, delivery, accepted_at, started_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (feature_id) DO UPDATE SET
+    worker_id = CASE WHEN excluded.delivery >= known.delivery THEN excluded.worker_id ELSE known.worker_id END,
+    delivery = greatest(known.delivery, excluded.delivery),
+    started_at = least(known.started_at, excluded.started_at)
+"""
+
+_SETTLED = """
+INSERT INTO monitor.features AS known (feature_id, tenant_id, generator, delivery, accepted_at, settlement,
+    settlement_event_id, settled_at, duration_s, error_type, error, calls, reported_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (feature_id) DO UPDATE SET
+    settlement = coalesce(known.settlement, excluded.settlement),
+    settled_at = coalesce(known.settled_at, excluded.settled_at),
+    duration_s = coalesce(known.duration_s, excluded.duration_s),
+    error_type = CASE WHEN known.settlement IS NULL THEN excluded.error_type ELSE known.error_type END,
+    error = CASE WHEN known.settlement IS NULL THEN excluded.error ELSE known.error END,
+    calls = CASE WHEN known.settlement IS NULL THEN excluded.calls ELSE known.calls END,
+    reported_by = coalesce(known.reported_by, excluded.reported_by),
+    settlement_event_id = coalesce(known.settlement_event_id, excluded.settlement_event_id),
+    late_words = known.late_words + (known.settlement_event_id IS NOT NULL
+        AND known.settlement_event_id <> excluded.settlement_event_id)::int
+"""
+
+_SUMMARY = """
+SELECT settlement, error_type, count(*) AS n FROM monitor.features
+WHERE tenant_id = $1 AND coalesce(settled_at, accepted_at) >= $2 AND coalesce(settled_at, accepted_at) < $3
+GROUP BY 1, 2
+"""
+
+
+class FeatureCounts(NamedTuple):
+    """All jobs in the books. late: final words that came after the first."""
+
+    started: int
+    settled: int
+    late: int
+
+
+class FeatureBooks:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def book(self, events: Sequence[FeatureEvent]) -> None:
+        """In one transaction; what comes twice changes nothing."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            for event in events:
+                await _book(connection, event)
+
+    async def summary(self, tenant_id: str, since: datetime, until: datetime) -> dict[str, Any]:
+        by_settlement: dict[str, int] = {}
+        by_error: dict[str, int] = {}
+        for row in await self._pool.fetch(_SUMMARY, tenant_id, since, until):
+            settlement = row["settlement"] or "open"
+            by_settlement[settlement] = by_settlement.get(settlement, 0) + row["n"]
+            if row["error_type"]:
+                by_error[row["error_type"]] = by_error.get(row["error_type"], 0) + row["n"]
+        named = {name: by_settlement.get(name, 0) for name in ("completed", "failed", "expired", "cancelled", "open")}
+        return {"total": sum(named.values()), **named, "by_error_type": by_error}
+
+    async def counts(self) -> FeatureCounts:
+        row = await self._pool.fetchrow(
+            "SELECT count(*), count(settlement), coalesce(sum(late_words), 0) FROM monitor.features"
+        )
+        return FeatureCounts(*row) if row is not None else FeatureCounts(0, 0, 0)
+
+
+async def _book(connection: Connection, event: FeatureEvent) -> None:
+    match event:
+        case FeatureStarted():
+            await connection.execute(
+                _STARTED, event.feature_id, event.tenant_id, event.generator, event.worker_id, event.delivery,
+                event.accepted_at, event.started_at,
+            )  # fmt: skip
+        case FeatureSettled():
+            error = event.error.model_dump(mode="json") if event.error else None
+            await connection.execute(
+                _SETTLED, event.feature_id, event.tenant_id, event.generator, event.delivery, event.accepted_at,
+                event.settlement, event.event_id, event.settled_at, event.duration_s,
+                event.error.error_type if event.error else None, error,
+                [call.model_dump(mode="json") for call in event.calls], event.reported_by,
+            )  # fmt: skip

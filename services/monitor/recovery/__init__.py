@@ -1,0 +1,1 @@
+"""Work whose router is gone: found, closed, handed out again or settled."""

@@ -1,0 +1,130 @@
+"""Give lost work back: close the open attempts of dead routers, and hand out again what they had claimed.
+
+One monitor at a time does this (an advisory lock). A pass acts only on what is certainly so: the heartbeats were read
+to their end, and everything that was on the topics when the router group's offsets were read has been booked. So an
+attempt that another router has started since is known, and nothing is handed out twice.
+"""
+
+import asyncio
+import time
+from datetime import datetime
+
+import structlog
+
+from services.monitor.recovery import orphans
+from services.monitor.recovery.liveness import Liveness
+from services.monitor.recovery.offsets import Offsets
+from services.monitor.recovery.orphans import Orphan
+from services.monitor.recovery.requests import RequestReader
+from services.monitor.recovery.store import RecoveryStore
+from services.monitor.repeat import repeat
+from shared.background import end_task
+from shared.events import Event, RouterHeartbeat, utc_now
+from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
+from shared.kafka.follow import Follower
+from shared.kafka.publisher import Outgoing, Publisher
+from shared.telemetry import instruments
+
+logger = structlog.get_logger(__name__)
+
+_LOOK_EVERY_S = 1.0
+
+
+class Recovery:
+    def __init__(
+        self, monitor_id: str, store: RecoveryStore, publisher: Publisher, offsets: Offsets, requests: RequestReader,
+        max_deliveries: int,
+    ) -> None:  # fmt: skip
+        self._monitor_id = monitor_id
+        self._store = store
+        self._publisher = publisher
+        self._heartbeats = Follower(publisher.settings, HEARTBEATS, self._heard)
+        self._liveness = Liveness()
+        self._offsets = offsets
+        self._requests = requests
+        self._max_deliveries = max_deliveries
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._heartbeats.start()
+        self._task = asyncio.create_task(repeat("recovery", self._look, _LOOK_EVERY_S), name="recovery")
+
+    async def stop(self) -> None:
+        await end_task(self._task)
+        await self._heartbeats.stop()
+
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, RouterHeartbeat):
+            self._liveness.heard(event.router_id, event.stopped, time.monotonic())
+
+    async def _look(self) -> None:
+        if not await self._heartbeats.caught_up():
+            return
+        self._liveness.looked(time.monotonic())
+        if not await self._suspects():
+            return
+        async with self._store.recovery_lock() as mine:
+            if mine:
+                await self._recover()
+
+    async def _suspects(self) -> list[Orphan]:
+        """Unsettled work of dead routers, and work that was handed back."""
+        routers = await self._store.routers_with_open_work()
+        dead = self._liveness.dead(routers, time.monotonic())
+        return await self._store.orphans(sorted(dead))
+
+    async def _recover(self) -> None:
+        committed = await self._offsets.of_routers()
+        if not await self._offsets.booked_to_the_end():
+            return
+        for orphan in await self._suspects():  # once more, now that all is booked
+            await self._close_open_attempts(orphan)
+            action = orphans.decide(orphan, committed, self._max_deliveries, utc_now())
+            if await self._act(orphan, action):
+                instruments.recovered.labels(action).inc()
+                logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
+                            router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
+
+    async def _act(self, orphan: Orphan, action: orphans.Action) -> bool:
+        """False when there was nothing to do."""
+        match action:
+            case "leave":
+                return False
+            case "redeliver":
+                return await self._redeliver(orphan)
+            case _:
+                await self._settle(orphan, action)
+                return True
+
+    async def _close_open_attempts(self, orphan: Orphan) -> None:
+        words = [orphans.closed(orphan, one, self._monitor_id, utc_now()) for one in orphan.open_attempts]
+        if words:
+            await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
+
+    async def _redeliver(self, orphan: Orphan) -> bool:
+        """The intention is written first: if this monitor dies before the request is acked, the next look sees that."""
+        delivery = orphan.delivery + 1
+        if not await self._store.intend_redelivery(orphan, delivery, utc_now()):
+            return False  # it was published before, and waits for a router
+        found = await self._requests.read(orphan)
+        if found is None:
+            await self._settle(orphan, "give_up")
+            return True
+        request, traceparent = found
+        again = request.model_copy(
+            update={"delivery": delivery, "attempts_made": orphan.attempts_made, "accepted_at": orphan.accepted_at}
+        )
+        await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
+        await self._store.redelivered(orphan.inference_id, delivery, utc_now())
+        return True
+
+    async def _settle(self, orphan: Orphan, action: orphans.Action) -> None:
+        now: datetime = utc_now()
+        word = orphans.settled(orphan, action, self._monitor_id, now)
+        answer = orphans.reply(orphan, word)
+        outgoing = [Outgoing(OUTCOMES, word)]
+        if orphan.reply_partition is not None:
+            outgoing.append(Outgoing(REPLIES, answer, None, orphan.reply_partition))
+        if orphan.store_result:
+            outgoing.append(Outgoing(RESULTS, answer))
+        await self._publisher.publish(*outgoing)

@@ -1,0 +1,95 @@
+"""All SQL of the recovery: unsettled work of routers that are gone, and what was decided about it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.monitor.recovery.orphans import Orphan, OrphanAttempt
+from shared.db.pool import Pool
+
+_RECOVERY_LOCK = 0x0A11  # any number; all monitors must use the same one
+
+_ORPHANS = """
+SELECT i.*, a.attempts AS made FROM monitor.inferences i
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(to_jsonb(one) ORDER BY one.attempt_number, one.started_at), '[]'::jsonb) AS attempts,
+           (array_agg(one.error_type ORDER BY one.attempt_number DESC, one.started_at DESC))[1] AS last_error,
+           bool_or(one.outcome IS NULL) AS any_open
+    FROM monitor.attempts one WHERE one.inference_id = i.inference_id) a
+WHERE i.settlement IS NULL AND i.router_id IS NOT NULL
+  AND (i.router_id = ANY($1) OR (a.last_error = 'handed_back' AND NOT a.any_open))
+ORDER BY i.inference_id
+"""
+
+_INTEND = """
+INSERT INTO monitor.redeliveries AS old (inference_id, delivery, reason, decided_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (inference_id, delivery) DO UPDATE SET decided_at = old.decided_at
+RETURNING published_at
+"""
+
+
+class RecoveryStore:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def recovery_lock(self) -> AsyncIterator[bool]:
+        """True for one monitor at a time; held until the block ends or the connection does."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield bool(await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _RECOVERY_LOCK))
+
+    async def routers_with_open_work(self) -> list[str]:
+        rows = await self._pool.fetch(
+            "SELECT DISTINCT router_id FROM monitor.inferences WHERE settlement IS NULL AND router_id IS NOT NULL"
+        )
+        return [row[0] for row in rows]
+
+    async def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
+        """Unsettled inferences that nobody works on: their router is dead, or their last call was handed back."""
+        rows = await self._pool.fetch(_ORPHANS, list(dead_routers))
+        return [_orphan(dict(row)) for row in rows]
+
+    async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime) -> bool:
+        """False when this delivery was published already."""
+        published = await self._pool.fetchval(_INTEND, orphan.inference_id, delivery, orphan.router_id, now)
+        return published is None
+
+    async def redelivered(self, inference_id: UUID, delivery: int, now: datetime) -> None:
+        await self._pool.execute(
+            "UPDATE monitor.redeliveries SET published_at = $3 WHERE inference_id = $1 AND delivery = $2",
+            inference_id,
+            delivery,
+            now,
+        )
+
+
+def _orphan(row: Mapping[str, Any]) -> Orphan:
+    attempts = [
+        OrphanAttempt(
+            attempt_id=UUID(one["attempt_id"]),
+            attempt_number=one["attempt_number"],
+            model=one["model"],
+            provider_name=one["provider_name"],
+            server_address=one["server_address"],
+            started_at=datetime.fromisoformat(one["started_at"]),
+            outcome=one["outcome"],
+            error=one["error"],
+        )
+        for one in row["made"]
+    ]
+    return Orphan(
+        inference_id=row["inference_id"],
+        tenant_id=row["tenant_id"],
+        router_id=row["router_id"],
+        delivery=row["delivery"],
+        accepted_at=row["accepted_at"],
+        deadline_at=row["deadline_at"],
+        model_requested=row["model_requested"],
+        request_partition=row["request_partition"],
+        request_offset=row["request_offset"],
+        reply_partition=row["reply_partition"],
+        store_result=bool(row["store_result"]),
+        attempts=attempts,
+    )

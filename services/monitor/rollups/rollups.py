@@ -1,0 +1,98 @@
+"""Every two seconds: sum up the minutes that bookings have touched, and say what was spent and how the models are.
+
+A booking leaves its touches in its own transaction. They are taken away in the transaction that has summed them up
+and published what tenants spent, so whoever dies, the next turn of any monitor does it again; doing it twice changes
+nothing. Health needs no touches: it is what the minutes show, held against what was said last.
+"""
+
+import asyncio
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
+
+from services.monitor.repeat import repeat
+from services.monitor.rollups import health
+from services.monitor.rollups.store import RollupStore, Touched, Turn
+from shared.background import end_task
+from shared.events import Event, ModelHealthChanged, TenantSpent, utc_now
+from shared.events.topics import MODEL_HEALTH, SPENDING
+from shared.kafka.follow import Follower
+from shared.kafka.publisher import Outgoing, Publisher
+
+logger = structlog.get_logger(__name__)
+
+_EVERY_S = 2.0
+_MOST_TOUCHES = 5000  # of one turn, so that it ends
+_CLOCKS_DIFFER = timedelta(minutes=1)
+
+
+class Rollups:
+    def __init__(self, store: RollupStore, publisher: Publisher) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._said: dict[str, ModelHealthChanged] = {}  # by any monitor
+        self._words = Follower(publisher.settings, MODEL_HEALTH, self._heard)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._words.start()
+        self._task = asyncio.create_task(repeat("rollups", self._look, _EVERY_S), name="rollups")
+
+    async def stop(self) -> None:
+        await end_task(self._task)
+        await self._words.stop()
+
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, ModelHealthChanged):
+            self._said[event.subject] = event
+
+    async def _look(self) -> None:
+        more = True
+        while more:
+            more = await self._sum_up()
+            await self._say_how_models_are()
+
+    async def _sum_up(self) -> bool:
+        """Whether there is more to do at once."""
+        async with self._store.turn() as turn:
+            if turn is None:
+                return False
+            taken, touched = await turn.take_touched(_MOST_TOUCHES)
+            if touched:
+                await turn.sum_up_minutes(touched)
+                await self._say_what_was_spent(turn, await turn.sum_up_days(_days(touched)), utc_now())
+        return taken == _MOST_TOUCHES
+
+    async def _say_what_was_spent(self, turn: Turn, tenants: Collection[str], now: datetime) -> None:
+        """Before the turn is over: if it is not acked, the touches are still there."""
+        today = now.astimezone(UTC).date()
+        rows = await turn.spent(tenants, today) if tenants else []
+        words = [TenantSpent(day=today, as_of=now, **row) for row in rows]
+        if words:
+            await self._publisher.publish(*(Outgoing(SPENDING, word) for word in words))
+
+    async def _say_how_models_are(self) -> None:
+        """The history is written first: what is not published then is found again at the next turn."""
+        if not await self._words.caught_up():
+            return
+        now = utc_now()
+        async with self._store.turn() as turn:
+            if turn is None:
+                return
+            recent = health.gather(await turn.minutes(_minute(now - health.WINDOW), now + _CLOCKS_DIFFER))
+            words = health.news(recent, self._said, now)
+            self._said = {key: one for key, one in self._said.items() if key in recent or one.status != "healthy"}
+            await turn.keep_history(words)
+        if words:
+            await self._publisher.publish(*(Outgoing(MODEL_HEALTH, word) for word in words))
+        for word in words:
+            logger.info("model.health", tenant=word.tenant_id, model=word.model, status=word.status, reason=word.reason)
+
+
+def _days(touched: Collection[Touched]) -> set[tuple[str, date]]:
+    return {(one.tenant_id, one.minute.astimezone(UTC).date()) for one in touched}
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)

@@ -1,0 +1,1 @@
+"""What people read of the books: summaries, and the timeline of one inference."""

@@ -1,0 +1,143 @@
+"""Pure: from rows of the books to the monitoring answer of DESIGN §13."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from services.monitor.rollups.health import ModelCalls, judge
+from shared.registry import Price
+from shared.registry.models import CUSTOM_PREFIX
+
+Row = Mapping[str, Any]
+# What was accepted and did not succeed has failed; what was rejected was never accepted.
+_COUNTED_AS = {"completed": "succeeded", "rejected": "rejected"}
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+class BookRows(NamedTuple):
+    """What was read from the books for one summary."""
+
+    requests: Sequence[Row]
+    attempts: Sequence[Row]
+    performance: Row
+    errors: Sequence[Row]
+
+
+def summarize(rows: BookRows, now: datetime, lag_s: float, reference: Price | None) -> dict[str, Any]:
+    health = judge(_calls_by_model(rows.attempts), lag_s)
+    return {
+        "requests": _requests(rows.requests),
+        "attempts": _attempts(rows.attempts),
+        "performance": _performance(rows.performance),
+        "costs": _costs(rows.attempts, reference),
+        "health": {"status": health.status, "issues": list(health.issues)},
+        "errors": [_error(row) for row in rows.errors],
+        "as_of": now.isoformat(),
+        "lag_s": round(lag_s, 3),
+    }
+
+
+def _requests(rows: Sequence[Row]) -> dict[str, Any]:
+    by_settlement: Counter[str] = Counter()
+    by_model: dict[str, Counter[str]] = defaultdict(Counter)
+    by_endpoint: Counter[str] = Counter()
+    by_error: Counter[str] = Counter()
+    for row in rows:
+        n = row["n"]
+        by_settlement[row["settlement"]] += n
+        by_model[row["model"]].update(total=n, **{_COUNTED_AS.get(row["settlement"], "failed"): n})
+        if row["server_address"]:
+            by_endpoint[row["server_address"]] += n
+        if row["error_type"]:
+            by_error[row["error_type"]] += n
+    total, completed = by_settlement.total(), by_settlement["completed"]
+    rejected = by_settlement["rejected"]
+    failed = total - completed - rejected
+    return {
+        "total": total,
+        "succeeded": completed,
+        "failed": failed,
+        "rejected": rejected,
+        "expired": by_settlement["expired"],
+        "cancelled": by_settlement["cancelled"],
+        "fallbacks": sum(row["fallbacks"] for row in rows),
+        "failure_rate": round(failed / total, 6) if total else 0.0,
+        "by_model": {
+            model: {name: counts[name] for name in ("total", "succeeded", "failed", "rejected")}
+            for model, counts in by_model.items()
+        },
+        "by_endpoint": dict(by_endpoint),
+        "by_error_type": dict(by_error),
+    }
+
+
+def _attempts(rows: Iterable[Row]) -> dict[str, Any]:
+    by_outcome: Counter[str | None] = Counter()
+    by_error: Counter[str] = Counter()
+    for row in rows:
+        by_outcome[row["outcome"]] += row["n"]
+        if row["error_type"]:
+            by_error[row["error_type"]] += row["n"]
+    return {
+        "total": by_outcome.total(),
+        "succeeded": by_outcome["succeeded"],
+        "failed": by_outcome["failed"],
+        "open": by_outcome[None],
+        "by_error_type": dict(by_error),
+    }
+
+
+def _performance(row: Row) -> dict[str, float]:
+    p50, p95, p99 = row["percentiles"]
+    values = {"average_s": row["average_s"], "p50_s": p50, "p95_s": p95, "p99_s": p99}
+    return {name: round(float(value), 6) for name, value in values.items()}
+
+
+def _costs(rows: Iterable[Row], reference: Price | None) -> dict[str, float]:
+    """Savings: what the custom models' tokens would have cost at the reference, less what they cost."""
+    custom = provider = would_have_cost = 0.0
+    for row in rows:
+        if row["model"].startswith(CUSTOM_PREFIX):
+            custom += row["cost_usd"]
+            if reference is not None and row["outcome"] == "succeeded":
+                would_have_cost += _cost_usd(row, reference)
+        else:
+            provider += row["cost_usd"]
+    savings = max(0.0, would_have_cost - custom)
+    return {
+        "custom_usd": round(custom, 6),
+        "provider_usd": round(provider, 6),
+        "savings_usd": round(savings, 6),
+        "savings_percent": round(100 * savings / would_have_cost, 2) if would_have_cost else 0.0,
+    }
+
+
+def _cost_usd(calls: Row, price: Price) -> float:
+    """The calls of a row are between the same steps of the price, so the mean call tells what all of them cost."""
+    n: int = calls["n"]
+    return n * price.cost_usd(*(calls[name] / n for name in _TOKENS))
+
+
+def _calls_by_model(rows: Iterable[Row]) -> list[ModelCalls]:
+    succeeded: Counter[str] = Counter()
+    errors: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        if row["outcome"] == "succeeded":
+            succeeded[row["model"]] += row["n"]
+        if row["error_type"]:
+            errors[row["model"]][row["error_type"]] += row["n"]
+    return [ModelCalls.counted(model, succeeded[model], errors[model]) for model in sorted(succeeded.keys() | errors)]
+
+
+def _error(row: Row) -> dict[str, Any]:
+    error = row["error"] or {}
+    return {
+        "at": row["at"].isoformat(),
+        "inference_id": str(row["inference_id"]),
+        "attempt_id": str(row["attempt_id"]) if row["attempt_id"] else None,
+        "model": row["model"],
+        "error_type": error.get("error_type"),
+        "detail": error.get("detail"),
+        "tips": error.get("tips", []),
+    }

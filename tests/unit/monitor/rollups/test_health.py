@@ -1,0 +1,155 @@
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.monitor.rollups.health import NO_CALLS, Health, ModelCalls, Recent, gather, judge, news
+from shared.events import ModelHealthChanged
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("total", "failed", "status"),
+    [
+        (0, 0, "healthy"),
+        (4, 4, "healthy"),
+        (5, 0, "healthy"),
+        (100, 9, "healthy"),
+        (100, 10, "degraded"),
+        (100, 49, "degraded"),
+        (100, 50, "unhealthy"),
+        (5, 5, "unhealthy"),
+    ],
+)
+def test_the_rate_of_failures_decides_once_there_are_enough_calls(total: int, failed: int, status: str) -> None:
+    judged = judge([ModelCalls("custom:m", total, failed, "rate_limited")], 0.0)
+    assert judged.status == status
+    assert bool(judged.issues) == (status != "healthy")
+
+
+def test_an_issue_names_the_model_the_numbers_and_the_main_error() -> None:
+    assert judge([ModelCalls("custom:m", 10, 2, "rate_limited")], 0.0).issues == (
+        "custom:m: 2 of 10 calls failed, most of them rate_limited",
+    )
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_worst_model_decides_whatever_its_place(reverse: bool) -> None:
+    calls = [ModelCalls("custom:bad", 10, 9, "x"), ModelCalls("custom:so-so", 10, 2, "x"), ModelCalls("c", 10, 0)]
+    judged = judge(sorted(calls, key=lambda one: one.failed, reverse=reverse), 0.0)
+    assert judged.status == "unhealthy"
+    assert len(judged.issues) == 2
+
+
+@pytest.mark.parametrize(("lag_s", "status"), [(30.0, "healthy"), (30.1, "degraded")])
+def test_books_that_are_behind_are_an_issue(lag_s: float, status: str) -> None:
+    assert judge([], lag_s).status == status
+
+
+def test_a_lag_does_not_make_an_unhealthy_model_look_better() -> None:
+    judged = judge([ModelCalls("custom:m", 10, 10, "x")], 90.0)
+    assert judged.status == "unhealthy"
+    assert judged.issues[1] == "the books are 90 s behind"
+
+
+def test_no_calls_and_no_lag_is_healthy() -> None:
+    assert judge([], 0.0) == Health("healthy", ())
+
+
+@pytest.mark.parametrize(
+    ("errors", "total", "failed", "main_error"),
+    [
+        ({}, 10, 0, None),
+        ({"server_error": 2, "authentication_failed": 3}, 15, 5, "authentication_failed"),
+        ({"invalid_request": 30, "content_filtered": 5, "context_length_exceeded": 5}, 50, 0, None),
+        ({"cancelled": 40, "expired": 40, "handed_back": 40, "router_lost": 40}, 10, 0, None),
+        ({"cancelled": 90, "read_timeout": 10}, 20, 10, "read_timeout"),
+    ],
+)
+def test_only_what_the_endpoint_is_at_fault_for_counts_against_it(
+    errors: dict[str, int], total: int, failed: int, main_error: str | None
+) -> None:
+    assert ModelCalls.counted("custom:m", 10, errors) == ModelCalls("custom:m", total, failed, main_error)
+
+
+def recent(succeeded: int = 10, bucket: int = 80, **errors: int) -> dict[str, Recent]:
+    return {"acme/custom:m": Recent("acme", "custom:m", Counter(errors), Counter({bucket: succeeded}))}
+
+
+def said(word: ModelHealthChanged | None, **more: Any) -> dict[str, ModelHealthChanged]:
+    assert word is not None
+    return {word.subject: word.model_copy(update=more)}
+
+
+def first_word(found: dict[str, Recent]) -> ModelHealthChanged:
+    (word,) = news(found, {}, NOW)
+    return word
+
+
+def test_the_first_calls_of_a_model_are_told() -> None:
+    word = first_word(recent(9, server_error=1))
+    assert (word.tenant_id, word.model, word.calls, word.failed) == ("acme", "custom:m", 10, 1)
+    assert (word.status, word.reason) == ("degraded", "1 of 10 calls failed, most of them server_error")
+    assert (word.subject, word.changed_at) == ("acme/custom:m", NOW)
+    assert word.p50_s == pytest.approx(0.98, rel=0.05)
+
+
+def test_the_same_again_is_not_told() -> None:
+    assert news(recent(), said(first_word(recent())), NOW + timedelta(hours=1)) == []
+
+
+def test_a_change_of_status_is_told_at_once() -> None:
+    (word,) = news(recent(9, server_error=2), said(first_word(recent())), NOW)
+    assert word.status == "degraded"
+
+
+def test_further_calls_are_told_once_a_minute() -> None:
+    known, more = said(first_word(recent(10))), recent(11)
+    assert news(more, known, NOW + timedelta(seconds=59)) == []
+    (word,) = news(more, known, NOW + timedelta(seconds=60))
+    assert word.calls == 11
+
+
+@pytest.mark.parametrize(("bucket", "told"), [(81, False), (82, False), (79, False), (83, True), (76, True)])
+def test_a_median_that_moved_by_a_fifth_is_told_at_once(bucket: int, told: bool) -> None:
+    assert bool(news(recent(bucket=bucket), said(first_word(recent(bucket=80))), NOW)) is told
+
+
+def test_a_median_that_is_there_no_more_is_told() -> None:
+    known = said(first_word(recent(10, read_timeout=10)))
+    (word,) = news(recent(0, read_timeout=10), known, NOW)
+    assert (word.status, word.p50_s) == ("unhealthy", None)
+
+
+@pytest.mark.parametrize("found", [{}, recent(0, cancelled=3)])
+@pytest.mark.parametrize("status", ["healthy", "degraded", "unhealthy"])
+def test_a_model_that_nobody_called_lately_may_be_tried_again(found: dict[str, Recent], status: str) -> None:
+    known = said(first_word(recent()), status=status)
+    (word,) = news(found, known, NOW)
+    assert (word.subject, word.status, word.reason, word.calls) == ("acme/custom:m", "healthy", NO_CALLS, 0)
+    assert word.p50_s is None
+    assert news(found, said(word), NOW) == []
+
+
+@pytest.mark.parametrize("found", [{}, recent(0, cancelled=3)])
+def test_of_a_model_that_nobody_ever_called_there_is_nothing_to_tell(found: dict[str, Recent]) -> None:
+    assert news(found, {}, NOW) == []
+
+
+def test_minutes_are_summed_for_each_tenant_and_model() -> None:
+    def minute(tenant: str, model: str, errors: dict[str, int], latency: dict[str, int]) -> dict[str, Any]:
+        return {"tenant_id": tenant, "model": model, "errors": errors, "latency": latency}
+
+    found = gather(
+        [
+            minute("a", "custom:m", {"rate_limited": 1}, {"7": 2}),
+            minute("a", "custom:m", {"rate_limited": 2, "overloaded": 1}, {"7": 1, "12": 4}),
+            minute("b", "custom:m", {}, {"3": 1}),
+        ]
+    )
+    assert found == {
+        "a/custom:m": Recent("a", "custom:m", Counter(rate_limited=3, overloaded=1), Counter({7: 3, 12: 4})),
+        "b/custom:m": Recent("b", "custom:m", Counter(), Counter({3: 1})),
+    }
