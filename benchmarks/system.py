@@ -54,7 +54,7 @@ def running_system(models: Iterable[str]) -> Iterator[System]:
         model_server, proxy = (f"http://127.0.0.1:{port}" for port in free_ports(2))
         others = {
             "model server": stack.enter_context(
-                server("model-server", ["deploy.local.model_server", "--port", _port(model_server)], model_server, home)
+                server("model-server", ["deploy.model_server", "--port", _port(model_server)], model_server, home)
             ),
             "proxy": stack.enter_context(
                 server("proxy", ["benchmarks.proxy", "--port", _port(proxy), "--upstream", model_server], proxy, home)

@@ -111,7 +111,7 @@ def _command(environment: Mapping[str, str], title: str, *arguments: str) -> Non
 
 @contextmanager
 def _model_server() -> Iterator[str]:
-    command = [sys.executable, "-m", "deploy.local.model_server", "--port", "0"]
+    command = [sys.executable, "-m", "deploy.model_server", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

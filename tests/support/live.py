@@ -191,7 +191,7 @@ def stack_environment(environ: dict[str, str], otlp_endpoint: str) -> dict[str, 
 @contextmanager
 def running_model_server_process() -> Iterator[ModelServer]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.local.model_server", "--port", "0"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "deploy.model_server", "--port", "0"], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None

@@ -5,8 +5,8 @@ import asyncio
 from benchmarks.load.__main__ import carry_out
 from benchmarks.load.messages import LoadOrder, LoadResult, chat_request
 from benchmarks.load.tally import MAX_LOST
-from deploy.local.model_server import running_model_server
 from deploy.local.ports import free_port
+from deploy.model_server import running_model_server
 
 
 async def test_every_answer_is_counted_and_only_those_in_time_are_measured() -> None:

@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.local.model_server.behaviours import UNKNOWN_MODEL, behaviour_of
+from deploy.model_server.behaviours import UNKNOWN_MODEL, behaviour_of
 from tests.chaos.mix import MODELS, ask
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from deploy.local.model_server import RunningModelServer
+from deploy.model_server import RunningModelServer
 
 OPENAI_PATH = "/v1/chat/completions"
 ANTHROPIC_PATH = "/v1/messages"

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest_asyncio
 
-from deploy.local.model_server import RunningModelServer, running_model_server
+from deploy.model_server import RunningModelServer, running_model_server
 from tests.unit.model_server.client import Client
 
 

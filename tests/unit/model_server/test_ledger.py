@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from deploy.local.model_server.ledger import Entry, Ledger
-from deploy.local.model_server.service import LEDGER_PAGE
+from deploy.model_server.ledger import Entry, Ledger
+from deploy.model_server.service import LEDGER_PAGE
 from tests.unit.model_server.client import Client, until
 
 pytestmark = pytest.mark.asyncio

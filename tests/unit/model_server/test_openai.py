@@ -5,7 +5,7 @@ import pytest
 import pytest_asyncio
 from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMessageParam
 
-from deploy.local.model_server import RunningModelServer
+from deploy.model_server import RunningModelServer
 
 pytestmark = pytest.mark.asyncio
 

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_it_says_where_it_listens_and_stops_when_told() -> None:
-    command = [sys.executable, "-m", "deploy.local.model_server", "--port", "0"]
+    command = [sys.executable, "-m", "deploy.model_server", "--port", "0"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), timeout=10)).decode()

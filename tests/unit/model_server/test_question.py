@@ -1,7 +1,7 @@
 import pytest
 
-from deploy.local.model_server.answer import tool_answer
-from deploy.local.model_server.question import Question, Tool, decode, read_question
+from deploy.model_server.answer import tool_answer
+from deploy.model_server.question import Question, Tool, decode, read_question
 
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
 USER = {"role": "user", "content": "hi"}

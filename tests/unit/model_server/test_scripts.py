@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.model_server.scripts import MAX_SCRIPT_BYTES, MAX_SCRIPTS, ScriptedAnswer, Scripts
+from deploy.model_server.scripts import MAX_SCRIPT_BYTES, MAX_SCRIPTS, ScriptedAnswer, Scripts
 from tests.unit.model_server.client import Client, Reply
 
 pytestmark = pytest.mark.asyncio

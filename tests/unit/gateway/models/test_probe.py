@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from deploy.local.model_server import running_model_server
 from deploy.local.ports import free_ports
+from deploy.model_server import running_model_server
 from services.gateway.models import probe as probe_module
 from services.gateway.models.probe import Probed, Target, probe
 from shared.errors import TallygateError

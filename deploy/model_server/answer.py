@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.local.model_server.question import Question, Tool
+from deploy.model_server.question import Question, Tool
 
 _VALUES: dict[object, object] = {
     "integer": 1,

@@ -5,18 +5,18 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from deploy.local.model_server.anthropic_wire import AnthropicWire
-from deploy.local.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED, Behaviour, behaviour_of
-from deploy.local.model_server.call import Call
-from deploy.local.model_server.errors import ErrorAnswer, invalid_request
-from deploy.local.model_server.http1 import Request, fingerprint
-from deploy.local.model_server.ledger import MAX_TEXT, Entry, Ledger
-from deploy.local.model_server.openai_wire import OpenAIWire
-from deploy.local.model_server.plan import Plan
-from deploy.local.model_server.plans import plan_call
-from deploy.local.model_server.question import Question, decode, read_question
-from deploy.local.model_server.scripts import Scripts
-from deploy.local.model_server.wire import Wire
+from deploy.model_server.anthropic_wire import AnthropicWire
+from deploy.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED, Behaviour, behaviour_of
+from deploy.model_server.call import Call
+from deploy.model_server.errors import ErrorAnswer, invalid_request
+from deploy.model_server.http1 import Request, fingerprint
+from deploy.model_server.ledger import MAX_TEXT, Entry, Ledger
+from deploy.model_server.openai_wire import OpenAIWire
+from deploy.model_server.plan import Plan
+from deploy.model_server.plans import plan_call
+from deploy.model_server.question import Question, decode, read_question
+from deploy.model_server.scripts import Scripts
+from deploy.model_server.wire import Wire
 
 OPENAI, ANTHROPIC = OpenAIWire(), AnthropicWire()
 ELSEWHERE = "/elsewhere"

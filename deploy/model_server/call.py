@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from deploy.local.model_server import answer, http1, plan
-from deploy.local.model_server.behaviours import Behaviour
-from deploy.local.model_server.errors import ERRORS, ErrorAnswer
-from deploy.local.model_server.plan import Plan
-from deploy.local.model_server.question import Question
-from deploy.local.model_server.scripts import ScriptedAnswer
-from deploy.local.model_server.wire import Wire
+from deploy.model_server import answer, http1, plan
+from deploy.model_server.behaviours import Behaviour
+from deploy.model_server.errors import ERRORS, ErrorAnswer
+from deploy.model_server.plan import Plan
+from deploy.model_server.question import Question
+from deploy.model_server.scripts import ScriptedAnswer
+from deploy.model_server.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)

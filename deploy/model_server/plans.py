@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from deploy.local.model_server import answer, faults, plan
-from deploy.local.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED
-from deploy.local.model_server.call import Call, answer_plan, error_plan, later
-from deploy.local.model_server.errors import ERRORS, invalid_request
-from deploy.local.model_server.plan import Plan
+from deploy.model_server import answer, faults, plan
+from deploy.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED
+from deploy.model_server.call import Call, answer_plan, error_plan, later
+from deploy.model_server.errors import ERRORS, invalid_request
+from deploy.model_server.plan import Plan
 
 
 def plan_call(call: Call) -> Plan:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from deploy.local.model_server import answer, http1, plan
-from deploy.local.model_server.call import Call, error_plan, json_plan, stream_plan
-from deploy.local.model_server.plan import Ending, Plan
+from deploy.model_server import answer, http1, plan
+from deploy.model_server.call import Call, error_plan, json_plan, stream_plan
+from deploy.model_server.plan import Ending, Plan
 
 # A client may drop what it has not read when it learns that the connection is gone: give it time to read.
 CUT_STREAM_PAUSE_S = 0.01

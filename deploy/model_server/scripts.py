@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deploy.local.model_server.errors import ErrorAnswer, invalid_request, not_found
+from deploy.model_server.errors import ErrorAnswer, invalid_request, not_found
 
 PATH = "/scripts/"
 MODEL = "script-"

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from deploy.local.model_server.connection import Connection
-from deploy.local.model_server.service import Service
+from deploy.model_server.connection import Connection
+from deploy.model_server.service import Service
 
 # Load tests open thousands of connections in the same moment.
 BACKLOG = 4096

@@ -1,10 +1,10 @@
-"""`python -m deploy.local.model_server --port 9100`"""
+"""`python -m deploy.model_server --port 9100`"""
 
 import argparse
 
 import uvloop
 
-from deploy.local.model_server.running import serve
+from deploy.model_server.running import serve
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
-from deploy.local.model_server.answer import Answer
-from deploy.local.model_server.errors import ErrorAnswer
-from deploy.local.model_server.http1 import Request
+from deploy.model_server.answer import Answer
+from deploy.model_server.errors import ErrorAnswer
+from deploy.model_server.http1 import Request
 
 
 class Wire(Protocol):

@@ -8,11 +8,11 @@ from typing import cast
 
 import httptools
 
-from deploy.local.model_server import errors, http1, plan
-from deploy.local.model_server.completions import OPENAI, Exchange
-from deploy.local.model_server.http1 import Request
-from deploy.local.model_server.plan import Ending
-from deploy.local.model_server.service import Service
+from deploy.model_server import errors, http1, plan
+from deploy.model_server.completions import OPENAI, Exchange
+from deploy.model_server.http1 import Request
+from deploy.model_server.plan import Ending
+from deploy.model_server.service import Service
 
 # On, with no time to linger: closing drops what is unsent and sends a reset.
 LINGER_NONE = struct.pack("ii", 1, 0)

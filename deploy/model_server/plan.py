@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from deploy.local.model_server import http1
+from deploy.model_server import http1
 
 
 class Ending(Enum):

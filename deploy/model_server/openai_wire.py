@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from deploy.local.model_server.answer import Answer, ToolCall
-from deploy.local.model_server.errors import ErrorAnswer, invalid_request
-from deploy.local.model_server.http1 import Request
-from deploy.local.model_server.wire import to_json
+from deploy.model_server.answer import Answer, ToolCall
+from deploy.model_server.errors import ErrorAnswer, invalid_request
+from deploy.model_server.http1 import Request
+from deploy.model_server.wire import to_json
 
 
 class OpenAIWire:

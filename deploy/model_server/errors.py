@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deploy.local.model_server.behaviours import UNKNOWN_MODEL
+from deploy.model_server.behaviours import UNKNOWN_MODEL
 
 
 @dataclass(frozen=True, slots=True)

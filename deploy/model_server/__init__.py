@@ -5,6 +5,6 @@ Answers: by the model name of the request, see `behaviours.py`; the same request
 Owns: the ledger of what it really received, which the gateway's books are checked against.
 """
 
-from deploy.local.model_server.running import RunningModelServer, running_model_server
+from deploy.model_server.running import RunningModelServer, running_model_server
 
 __all__ = ["RunningModelServer", "running_model_server"]

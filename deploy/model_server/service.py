@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qs
 
-from deploy.local.model_server import errors, http1, plan, scripts
-from deploy.local.model_server.behaviours import BEHAVIOURS
-from deploy.local.model_server.completions import (
+from deploy.model_server import errors, http1, plan, scripts
+from deploy.model_server.behaviours import BEHAVIOURS
+from deploy.model_server.completions import (
     ANTHROPIC,
     COMPLETION_PATHS,
     OPENAI,
@@ -13,11 +13,11 @@ from deploy.local.model_server.completions import (
     Exchange,
     refused_key,
 )
-from deploy.local.model_server.errors import ERRORS, ErrorAnswer
-from deploy.local.model_server.http1 import Request
-from deploy.local.model_server.ledger import Entry, Ledger
-from deploy.local.model_server.plan import Plan
-from deploy.local.model_server.wire import to_json
+from deploy.model_server.errors import ERRORS, ErrorAnswer
+from deploy.model_server.http1 import Request
+from deploy.model_server.ledger import Entry, Ledger
+from deploy.model_server.plan import Plan
+from deploy.model_server.wire import to_json
 
 PATHS = {"/v1/models", "/healthz", "/ledger", *COMPLETION_PATHS}
 LEDGER_PAGE = 200
