@@ -16,6 +16,7 @@ from shared.db.migrate import migrate as apply_migrations
 from shared.db.migrate import migrations_of
 from shared.errors import TallygateError
 from shared.kafka.admin import apply_topics, check_topics
+from shared.kafka.real import RealBroker
 from shared.kafka.settings import KafkaSettings
 from shared.telemetry.logs import configure_logs
 
@@ -87,7 +88,7 @@ def migrate() -> None:
 @topics.command("apply")
 def topics_apply() -> None:
     """Create the topics that are missing."""
-    for name in asyncio.run(apply_topics(KafkaSettings())):
+    for name in asyncio.run(apply_topics(RealBroker(KafkaSettings()))):
         typer.echo(f"created {name}")
     topics_check()
 
@@ -95,7 +96,7 @@ def topics_apply() -> None:
 @topics.command("check")
 def topics_check() -> None:
     """Compare the broker's topics with the list in the code; exit status 1 when they differ."""
-    problems = asyncio.run(check_topics(KafkaSettings()))
+    problems = asyncio.run(check_topics(RealBroker(KafkaSettings())))
     for problem in problems:
         typer.echo(problem, err=True)
     if problems:
@@ -126,7 +127,7 @@ def audit(
     from services.monitor.audit.audit import run_audit
     from services.monitor.audit.report import show
 
-    report = asyncio.run(run_audit(KafkaSettings(), DatabaseSettings()))
+    report = asyncio.run(run_audit(RealBroker(KafkaSettings()), DatabaseSettings()))
     show(report, as_json)
     if not report.balanced:
         raise typer.Exit(1)

@@ -23,8 +23,8 @@ from shared.db import connect_pool
 from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Publisher
+from shared.kafka.real import RealBroker
 from shared.kafka.replies import ReplyReader
-from shared.kafka.subscriber import make_broker, subscribe
 from shared.registry.providers import provider_models
 from shared.registry.store import RegistryStore
 from shared.telemetry.health import Checks, health_routes
@@ -54,11 +54,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(pool.close)
         database = Database(pool)
         store = FeaturesStore(database)
-        publisher = Publisher(settings.kafka, f"tallygate/features/{settings.instance}")
+        broker = RealBroker(settings.kafka)
+        publisher = Publisher(broker, f"tallygate/features/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         replies = Replies(store)
-        reader = ReplyReader(settings.kafka, settings.partition, replies.on_reply)
+        reader = ReplyReader(broker, settings.partition, replies.on_reply)
         await reader.start()
         stack.push_async_callback(reader.stop)
 
@@ -67,7 +68,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         runner = JobRunner(settings, lines, settings.guard.guard(), catalogue, *prices)
         limits = WorkerSettings(settings.instance, settings.max_jobs, settings.max_deliveries, settings.lease_s)
         worker = Worker(limits, store, publisher, runner.run, runner.calls)
-        cancellations = Follower(settings.kafka, FEATURE_CANCELLATIONS, worker.heard)
+        cancellations = Follower(broker, FEATURE_CANCELLATIONS, worker.heard)
         await cancellations.start()
         stack.push_async_callback(cancellations.stop)
         beat = Beat(settings.instance, publisher, catalogue, lambda: worker.in_hand)
@@ -77,12 +78,13 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             stack.push_async_callback(part.stop)
         worker.start()
         stack.push_async_callback(worker.stop)
-        broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
         handler = RequestHandler(store, publisher, worker)
-        subscriber = subscribe(broker, (FEATURE_REQUESTS,), settings.group, handler.on_feature_requested)
-        await broker.start()
-        stack.push_async_callback(broker.stop)
-        handler.start(subscriber.consumer)
+        requests = broker.subscribe(
+            (FEATURE_REQUESTS,), settings.group, handler.on_feature_requested, graceful_timeout_s=_GRACEFUL_TIMEOUT_S
+        )
+        consumer = await requests.start()
+        stack.push_async_callback(requests.stop)
+        handler.start(consumer)
         app.state.checks = _checks(publisher, reader, worker, catalogue)
         app.state.notes = lambda: _notes(catalogue, {"check command": no_sandbox, "git sources": no_git})
         yield

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
-
 from services.features.store import FeaturesStore
 from services.features.worker import Worker
 from shared.events import FeatureRequested
 from shared.events.envelope import header
 from shared.events.topics import FEATURE_REQUESTS
+from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper
+from shared.kafka.offsets import Committer
 from shared.kafka.publisher import Publisher
 from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
@@ -20,7 +20,7 @@ class RequestHandler:
         self._worker = worker
         self._keeper = Keeper((FEATURE_REQUESTS,), FeatureRequested, self._keep, publisher)
 
-    def start(self, consumer: AIOKafkaConsumer) -> None:
+    def start(self, consumer: Committer) -> None:
         self._keeper.start(consumer)
 
     async def on_feature_requested(self, record: ConsumerRecord) -> None:

@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import structlog
-from aiokafka import ConsumerRecord
 
 from services.features.store import FeaturesStore
 from shared.db.pool import RETRYABLE
@@ -14,6 +13,7 @@ from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE, KafkaHeaders
 from shared.events.topics import REPLIES
+from shared.kafka import ConsumerRecord
 
 logger = structlog.get_logger(__name__)
 

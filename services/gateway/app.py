@@ -37,12 +37,12 @@ from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
+from shared.kafka.broker import Broker
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
 from shared.kafka.publisher import Publisher
+from shared.kafka.real import RealBroker
 from shared.kafka.replies import ReplyReader
-from shared.kafka.settings import KafkaSettings
-from shared.kafka.subscriber import make_broker, subscribe
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
@@ -115,23 +115,24 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(listener.stop)
 
         kafka = settings.kafka.model_copy(update={"publish_timeout_s": settings.publish_timeout_s})
-        publisher = Publisher(kafka, f"tallygate/gateway/{settings.instance}")
+        broker = RealBroker(kafka)
+        publisher = Publisher(broker, f"tallygate/gateway/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
-        replies = ReplyReader(kafka, settings.partition, ReplyHandler(pending).on_reply)
+        replies = ReplyReader(broker, settings.partition, ReplyHandler(pending).on_reply)
         await replies.start()
         stack.push_async_callback(replies.stop)
-        await _keep(stack, kafka, _RESULTS_GROUP, result_keeper(store, publisher))
-        await _keep(stack, kafka, _FEATURES_GROUP, feature_keeper(features, publisher))
+        await _keep(stack, broker, _RESULTS_GROUP, result_keeper(store, publisher))
+        await _keep(stack, broker, _FEATURES_GROUP, feature_keeper(features, publisher))
         retention = Retention(store, models, features, settings.result_retention_s, settings.feature_retention_s)
-        queue_age = QueueAge(kafka, settings.router_group)
+        queue_age = QueueAge(broker, settings.router_group)
         rejections = Rejections(publisher, settings.instance)
         for part in (retention, queue_age, rejections):
             part.start()
             stack.push_async_callback(part.stop)
         conditions = Conditions()
-        workers = Follower(kafka, FEATURE_WORKERS, feature_workers.heard)
-        for follower in (*conditions.followers(kafka), workers):
+        workers = Follower(broker, FEATURE_WORKERS, feature_workers.heard)
+        for follower in (*conditions.followers(broker), workers):
             await follower.start()
             stack.push_async_callback(follower.stop)
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
@@ -149,13 +150,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-async def _keep(stack: AsyncExitStack, kafka: KafkaSettings, group: str, keeper: Keeper[Any]) -> None:
+async def _keep(stack: AsyncExitStack, broker: Broker, group: str, keeper: Keeper[Any]) -> None:
     """All gateways together store each event once."""
-    broker = make_broker(kafka, _GRACEFUL_TIMEOUT_S)
-    subscriber = subscribe(broker, keeper.topics, group, keeper.on_batch, batch=_KEPT_BATCH)
-    await broker.start()
-    stack.push_async_callback(broker.stop)
-    keeper.start(subscriber.consumer)
+    events = broker.subscribe(
+        keeper.topics, group, keeper.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=_KEPT_BATCH
+    )
+    consumer = await events.start()
+    stack.push_async_callback(events.stop)
+    keeper.start(consumer)
 
 
 def _checks(publisher: Publisher, replies: ReplyReader, registry: Registry, doorkeeper: Doorkeeper) -> Checks:

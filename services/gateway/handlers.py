@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import structlog
-from aiokafka import ConsumerRecord
 from opentelemetry.trace import SpanKind
 
 from services.gateway.feature_jobs.store import FeatureStore
@@ -13,6 +12,7 @@ from shared.events import FeatureEvent, InferenceEvent, ReplyCompleted, ReplyFai
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import FEATURE_OUTCOMES, FEATURE_PROGRESS, REPLIES, RESULTS
+from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper
 from shared.kafka.publisher import Publisher
 from shared.telemetry import names

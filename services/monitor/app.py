@@ -27,7 +27,7 @@ from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.kafka.publisher import Publisher
-from shared.kafka.subscriber import make_broker, subscribe
+from shared.kafka.real import RealBroker
 from shared.telemetry.health import Checks, health_routes
 from shared.telemetry.traces import tracing
 
@@ -58,26 +58,31 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         listener = Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed})
         listener.start()
         stack.push_async_callback(listener.stop)
-        publisher = Publisher(settings.kafka, f"tallygate/monitor/{settings.instance}")
+        broker = RealBroker(settings.kafka)
+        publisher = Publisher(broker, f"tallygate/monitor/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
 
         lag = Lag()
         booking = BookingHandler(BookStore(pool), publisher, lag)
-        broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
-        subscriber = subscribe(broker, TOPICS, settings.group, booking.on_batch, batch=settings.batch)
-        await broker.start()
-        stack.push_async_callback(broker.stop)
-        booking.start(subscriber.consumer)
-        lag.start(subscriber.consumer)
-        features, feature_books = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S), FeatureBooks(pool)
+        words = broker.subscribe(
+            TOPICS, settings.group, booking.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=settings.batch
+        )
+        consumer = await words.start()
+        stack.push_async_callback(words.stop)
+        booking.start(consumer)
+        lag.start(consumer)
+        feature_books = FeatureBooks(pool)
         keeper = feature_keeper(feature_books, publisher)
-        jobs = subscribe(features, keeper.topics, settings.features_group, keeper.on_batch, batch=settings.batch)
-        await features.start()
-        stack.push_async_callback(features.stop)
-        keeper.start(jobs.consumer)
-        offsets = Offsets(settings.kafka, settings.router_group, settings.group)
-        requests = RequestReader(settings.kafka)
+        jobs = broker.subscribe(
+            keeper.topics, settings.features_group, keeper.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S,
+            batch=settings.batch,
+        )  # fmt: skip
+        consumer = await jobs.start()
+        stack.push_async_callback(jobs.stop)
+        keeper.start(consumer)
+        offsets = Offsets(broker, settings.router_group, settings.group)
+        requests = RequestReader(broker)
         recovery = Recovery(
             settings.instance, RecoveryStore(pool), publisher, offsets, requests, settings.max_deliveries
         )

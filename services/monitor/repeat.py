@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
+from shared.kafka import KafkaError
 
 logger = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.events.topics import REQUESTS
 from shared.kafka.publisher import Publisher
-from shared.kafka.subscriber import make_broker, subscribe
+from shared.kafka.real import RealBroker
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
@@ -55,7 +55,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         listener.start()
         stack.push_async_callback(listener.stop)
 
-        publisher = Publisher(settings.kafka, f"tallygate/router/{settings.instance}")
+        broker = RealBroker(settings.kafka)
+        publisher = Publisher(broker, f"tallygate/router/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         transport = Transport(settings.connect_timeout_s, settings.max_answer_bytes, settings.guard.guard())
@@ -67,27 +68,24 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
         attempts = Attempts(settings.instance, ring, transport, reporter, retries, gate)
         cancellations, conditions = Cancellations(attempts.cancel), Conditions()
-        for follower in (cancellations.follower(settings.kafka), *conditions.followers(settings.kafka)):
+        for follower in (cancellations.follower(broker), *conditions.followers(broker)):
             await follower.start()
             stack.push_async_callback(follower.stop)
         intake = Intake(ring, RouterStore(pool), registry, conditions, cancellations)
         claims = Claims(settings.instance, intake, attempts, reporter, publisher, settings.max_in_flight)
         heartbeat = Heartbeat(settings.instance, publisher, lambda: claims.in_flight)
         await heartbeat.start()
-        broker = make_broker(settings.kafka, _GRACEFUL_TIMEOUT_S)
-        subscriber = subscribe(
-            broker,
-            (REQUESTS,),
-            settings.group,
-            RequestHandler(claims).on_inference_requested,
+        handler = RequestHandler(claims)
+        requests = broker.subscribe(
+            (REQUESTS,), settings.group, handler.on_inference_requested, graceful_timeout_s=_GRACEFUL_TIMEOUT_S,
             listener=claims,
-        )
+        )  # fmt: skip
         # Stopping runs backwards: claim no more, leave the group, let the calls finish, say the last word.
         stack.push_async_callback(heartbeat.stop)
         stack.push_async_callback(claims.drain, settings.drain_s)
-        await broker.start()
-        stack.push_async_callback(broker.stop)
-        claims.start(subscriber.consumer)
+        consumer = await requests.start()
+        stack.push_async_callback(requests.stop)
+        claims.start(consumer)
         stack.push_async_callback(claims.stop_taking)
         app.state.checks = _checks(publisher, claims, registry)
         yield

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from shared.events import CancelRequested, Event
 from shared.events.topics import CANCELLATIONS
+from shared.kafka.broker import Broker
 from shared.kafka.follow import Follower
-from shared.kafka.settings import KafkaSettings
 
 _REMEMBERED = 100_000
 _REMEMBERED_S = 3600.0
@@ -21,8 +21,8 @@ class Cancellations:
         self._on_cancel = on_cancel
         self._known: OrderedDict[tuple[str, UUID], float] = OrderedDict()
 
-    def follower(self, settings: KafkaSettings) -> Follower:
-        return Follower(settings, CANCELLATIONS, self.heard)
+    def follower(self, broker: Broker) -> Follower:
+        return Follower(broker, CANCELLATIONS, self.heard)
 
     def heard(self, event: Event) -> None:
         if isinstance(event, CancelRequested):

@@ -10,8 +10,6 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from services.router import reports
 from services.router.attempts import Attempts
@@ -23,11 +21,19 @@ from shared.errors import failure
 from shared.events import AttemptStarted, utc_now
 from shared.events.codec import UnreadableMessageError
 from shared.events.topics import ATTEMPTS, OUTCOMES
+from shared.kafka import (
+    CommitFailedError,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    IllegalStateError,
+    KafkaError,
+    TopicPartition,
+)
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
 from shared.kafka.dead_letters.sending import dead_letter
 from shared.kafka.offsets import next_offsets
 from shared.kafka.publisher import Outgoing, Publisher
-from shared.kafka.stopping import or_stop
+from shared.kafka.stopping import Stop, or_stop, terminate
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)
@@ -37,7 +43,7 @@ _RETRY_S = 0.5
 
 
 class Consumer(Protocol):
-    """What claims need of an AIOKafkaConsumer."""
+    """What claims need of a consumer."""
 
     async def position(self, partition: TopicPartition) -> int: ...
     async def commit(self, offsets: dict[TopicPartition, int]) -> None: ...
@@ -58,13 +64,14 @@ class Claimed(NamedTuple):
 class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
         self, router_id: str, intake: Intake, attempts: Attempts, reporter: Reporter, publisher: Publisher,
-        max_in_flight: int,
+        max_in_flight: int, stop: Stop = terminate,
     ) -> None:  # fmt: skip
         self._router_id = router_id
         self._intake = intake
         self._attempts = attempts
         self._reporter = reporter
         self._publisher = publisher
+        self._stop = stop  # this process, when a claim fails as nobody foresaw
         self._slots = asyncio.Semaphore(max_in_flight)
         self._taken: asyncio.Queue[Taken] = asyncio.Queue()  # bounded by the slots
         self._claiming = asyncio.Lock()
@@ -133,7 +140,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         return bool(position <= record.offset)
 
     async def _run_or_stop(self) -> None:
-        await or_stop(self._run())
+        await or_stop(self._run(), self._stop)
 
     async def _run(self) -> None:
         while True:

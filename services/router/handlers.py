@@ -1,8 +1,7 @@
 """What the router hears on Kafka: requests."""
 
-from aiokafka import ConsumerRecord
-
 from services.router.claims import Claims
+from shared.kafka import ConsumerRecord
 
 
 class RequestHandler:

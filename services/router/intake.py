@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import orjson
 import structlog
-from aiokafka import ConsumerRecord
 
 from services.router.cancellations import Cancellations
 from services.router.store import RouterStore
@@ -17,6 +16,7 @@ from shared.events import InferenceRequested, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
+from shared.kafka import ConsumerRecord
 from shared.registry import Registry, TenantModels, canonical_reference
 from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import over_budget

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.background import end_task
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import Event
 from shared.events.topics import Topic
-from shared.kafka.settings import KafkaSettings
+from shared.kafka.broker import Broker, Consumer
 
 logger = structlog.get_logger(__name__)
 
@@ -23,20 +23,17 @@ class Follower:
     """Gives every event to `on_event`, in the order of its partition. What cannot be read is logged and passed over:
     these topics hold state that is said again, and no work."""
 
-    def __init__(self, settings: KafkaSettings, topic: Topic, on_event: Callable[[Event], None]) -> None:
-        self._settings = settings
+    def __init__(self, broker: Broker, topic: Topic, on_event: Callable[[Event], None]) -> None:
+        self._broker = broker
         self._topic = topic
         self._on_event = on_event
         self._partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: Consumer | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Returns when everything that was on the topic has been read."""
-        consumer = AIOKafkaConsumer(
-            **self._settings.connection(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
-        self._consumer = consumer
+        consumer = self._consumer = self._broker.consumer()
         await consumer.start()
         consumer.assign(self._partitions)
         await consumer.seek_to_beginning(*self._partitions)
@@ -63,7 +60,7 @@ class Follower:
             return False
         return True
 
-    async def _run(self, consumer: AIOKafkaConsumer) -> None:
+    async def _run(self, consumer: Consumer) -> None:
         while True:
             try:
                 await self._read(consumer)
@@ -71,7 +68,7 @@ class Follower:
                 logger.warning("follow.failed", topic=self._topic.name, reason=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+    async def _read(self, consumer: Consumer) -> None:
         for records in (await consumer.getmany(timeout_ms=500)).values():
             for record in records:
                 try:

@@ -13,7 +13,7 @@ Offsets = dict[TopicPartition, int]
 
 
 class Committer(Protocol):
-    """What a commit needs of an AIOKafkaConsumer."""
+    """What a commit needs of a consumer."""
 
     async def commit(self, offsets: Offsets) -> None: ...
 

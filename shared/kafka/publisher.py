@@ -4,21 +4,17 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 from opentelemetry.trace import SpanKind
 
 from shared.errors import TallygateError
 from shared.events.envelope import Event, InferenceEvent
-from shared.events.topics import MAX_DEAD_LETTER_BYTES, Topic
+from shared.events.topics import Topic
+from shared.kafka.broker import Broker, Producer
 from shared.kafka.dead_letter_limit import DeadLetterLimit
-from shared.kafka.settings import KafkaSettings
 from shared.telemetry import names
 from shared.telemetry.traces import tracing
-
-# One produce request is in flight per broker, one batch per partition in it: small batches would throttle.
-_MAX_BATCH_BYTES = 1024 * 1024
 
 
 class Outgoing(NamedTuple):
@@ -31,26 +27,18 @@ class Outgoing(NamedTuple):
 
 
 class Publisher:
-    """One producer a process. Idempotence is off on purpose: our ids make duplicates harmless, and aiokafka's
-    idempotent producer never recovers from one rejected batch."""
+    """One producer a process."""
 
-    def __init__(self, settings: KafkaSettings, source: str) -> None:
-        self.settings = settings
+    def __init__(self, broker: Broker, source: str) -> None:
+        self.broker = broker
+        self._timeout_s = broker.settings.publish_timeout_s
         self._source = source
-        self._producer: AIOKafkaProducer | None = None
-        self.dead_letter_limit = DeadLetterLimit(settings.dead_letters_per_minute)
+        self._producer: Producer | None = None
+        self.dead_letter_limit = DeadLetterLimit(broker.settings.dead_letters_per_minute)
         self.failing_since: float | None = None  # loop time of the first failure since the last ack
 
     async def start(self) -> None:
-        self._producer = AIOKafkaProducer(
-            **self.settings.connection(),
-            acks="all",
-            enable_idempotence=False,
-            linger_ms=0,
-            max_batch_size=_MAX_BATCH_BYTES,
-            max_request_size=MAX_DEAD_LETTER_BYTES,
-            request_timeout_ms=int(self.settings.publish_timeout_s * 1000),
-        )
+        self._producer = self.broker.producer()
         await self._producer.start()
 
     async def stop(self) -> None:
@@ -61,7 +49,7 @@ class Publisher:
         """Returns when every event is acked. Raises TallygateError `unavailable` when one is not, in time."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self.settings.publish_timeout_s):
+            async with asyncio.timeout(self._timeout_s):
                 futures = [await self._send(one) for one in outgoing]
                 for future in futures:
                     await future
@@ -81,10 +69,10 @@ class Publisher:
         partition: int | None = None,
     ) -> RecordMetadata:
         """Bytes as they are, for dead letters; returns where they lie, when they are acked."""
-        async with asyncio.timeout(self.settings.publish_timeout_s):
+        async with asyncio.timeout(self._timeout_s):
             return await (await self._started().send(topic, body, key, partition, headers=list(headers)))
 
-    async def _send(self, outgoing: Outgoing) -> Any:
+    async def _send(self, outgoing: Outgoing) -> asyncio.Future[RecordMetadata]:
         topic, event, traceparent, partition = outgoing
         traced = tracing.start(f"{names.SEND} {topic.name}", SpanKind.PRODUCER, traceparent,
                                _attributes(outgoing) if tracing.enabled else None)  # fmt: skip
@@ -99,7 +87,7 @@ class Publisher:
             future.add_done_callback(lambda _: traced.end())
         return future
 
-    def _started(self) -> AIOKafkaProducer:
+    def _started(self) -> Producer:
         if self._producer is None:
             raise RuntimeError("the publisher has not been started")
         return self._producer

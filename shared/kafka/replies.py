@@ -8,12 +8,12 @@ import zlib
 from collections.abc import Callable
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.background import end_task
 from shared.events.topics import REPLIES
-from shared.kafka.settings import KafkaSettings
+from shared.kafka.broker import Broker, Consumer
 
 logger = structlog.get_logger(__name__)
 
@@ -24,21 +24,15 @@ _RETRY_S = 1.0
 class ReplyReader:
     """Calls `on_record` for every reply on the partition, in order, from the moment that `start` returned."""
 
-    def __init__(self, settings: KafkaSettings, partition: int, on_record: Callable[[ConsumerRecord], None]) -> None:
-        self._settings = settings
+    def __init__(self, broker: Broker, partition: int, on_record: Callable[[ConsumerRecord], None]) -> None:
+        self._broker = broker
         self._partition = TopicPartition(REPLIES.name, partition)
         self._on_record = on_record
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: Consumer | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._consumer = AIOKafkaConsumer(
-            **self._settings.connection(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="latest",
-            fetch_max_wait_ms=500,
-        )
+        self._consumer = self._broker.consumer(reset="latest")
         await self._consumer.start()
         self._consumer.assign([self._partition])
         await self._consumer.seek_to_end(self._partition)
@@ -55,7 +49,7 @@ class ReplyReader:
     def running(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+    async def _read(self, consumer: Consumer) -> None:
         while True:
             try:
                 batches = await consumer.getmany(timeout_ms=1000, max_records=_MAX_RECORDS)

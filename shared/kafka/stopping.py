@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
@@ -10,10 +11,16 @@ from shared.kafka.dead_letter_limit import DeadLetterLimitError
 
 logger = structlog.get_logger(__name__)
 
+Stop = Callable[[], None]
 
-async def or_stop(work: Awaitable[None]) -> bool:
-    """Whether the work was done. If not, SIGTERM is on its way: the process drains as for any other stop, and
-    whoever asked must commit nothing more."""
+
+def terminate() -> None:
+    """SIGTERM to this process, which drains as for any other stop."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def or_stop(work: Awaitable[None], stop: Stop = terminate) -> bool:
+    """Whether the work was done. If not, `stop` was called, and whoever asked must commit nothing more."""
     try:
         await work
     except DeadLetterLimitError as error:
@@ -22,5 +29,18 @@ async def or_stop(work: Awaitable[None]) -> bool:
         logger.exception("handler.failed")
     else:
         return True
-    os.kill(os.getpid(), signal.SIGTERM)
+    stop()
     return False
+
+
+def until_it_fails(handler: Callable[[Any], Awaitable[None]], stop: Stop) -> Callable[[Any], Awaitable[None]]:
+    """Handlers deal with everything they foresee. After anything else nothing is handled, so nothing is committed:
+    a loop that went on would pass silently over what was not handled with its next commit."""
+    going = True
+
+    async def guarded(records: Any) -> None:
+        nonlocal going
+        if going:
+            going = await or_stop(handler(records), stop)
+
+    return guarded

@@ -1,11 +1,11 @@
-"""FastStream brokers and subscribers as every service uses them: manual commits, raw records, from the earliest.
+"""FastStream subscribers as every service uses them: manual commits, raw records, from the earliest.
 
 FastStream's defaults lose messages (auto-commit, "latest", auto-created topics), so none of them is used.
 Records reach the handler as they are: decoding and dead letters are ours.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord
 from faststream import AckPolicy
@@ -13,8 +13,9 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 
 from shared.events.topics import Topic
+from shared.kafka.broker import Consumer, Handler
 from shared.kafka.settings import KafkaSettings
-from shared.kafka.stopping import or_stop
+from shared.kafka.stopping import Stop, until_it_fails
 
 # One record at a time: at once. In batches: the broker gathers them, as few events cost the reader as much as many.
 _FETCH_MIN_BYTES, _FETCH_MAX_WAIT_MS = 1, 100
@@ -25,7 +26,27 @@ _MAX_POLL_INTERVAL_MS = 20 * 60_000  # a router may hold back this long before t
 _BATCH_WAIT_MS = 50
 
 
-def make_broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBroker:
+class GroupSubscription:
+    """A FastStream broker for each subscription, so that each can be stopped by itself."""
+
+    def __init__(
+        self, settings: KafkaSettings, topics: Sequence[Topic], group: str, handler: Handler, stop: Stop,
+        graceful_timeout_s: float, listener: ConsumerRebalanceListener | None, batch: int | None,
+    ) -> None:  # fmt: skip
+        self._broker = _broker(settings, graceful_timeout_s)
+        self._subscriber = _subscriber(self._broker, topics, group, listener, batch)
+        # FastStream swallows what a handler raises and goes on.
+        self._subscriber(until_it_fails(handler, stop))
+
+    async def start(self) -> Consumer:
+        await self._broker.start()
+        return cast("Consumer", self._subscriber.consumer)
+
+    async def stop(self) -> None:
+        await self._broker.stop()
+
+
+def _broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBroker:
     connection = settings.connection()
     return KafkaBroker(
         connection.pop("bootstrap_servers"),
@@ -38,17 +59,14 @@ def make_broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBrok
     )
 
 
-def subscribe(
+def _subscriber(
     broker: KafkaBroker,
-    topics: tuple[Topic, ...],
+    topics: Sequence[Topic],
     group: str,
-    handler: Callable[[Any], Awaitable[None]],
-    *,
-    listener: ConsumerRebalanceListener | None = None,
-    batch: int | None = None,
+    listener: ConsumerRebalanceListener | None,
+    batch: int | None,
 ) -> Any:
-    """Hand each record (or list of up to `batch` records) to the handler. Nothing is committed by itself."""
-    subscriber: Any = broker.subscriber(
+    return broker.subscriber(
         *(topic.name for topic in topics),
         group_id=group,
         ack_policy=AckPolicy.MANUAL,
@@ -65,21 +83,6 @@ def subscribe(
         rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
         max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
     )
-    subscriber(_or_stop(handler))
-    return subscriber
-
-
-def _or_stop(handler: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
-    """FastStream swallows what a handler raises and goes on, and the next commit would pass silently over it.
-    Handlers deal with everything they foresee; after anything else nothing is handled, so nothing is committed."""
-    going = True
-
-    async def guarded(records: Any) -> None:
-        nonlocal going
-        if going:
-            going = await or_stop(handler(records))
-
-    return guarded
 
 
 async def _raw(message: KafkaMessage) -> ConsumerRecord | tuple[ConsumerRecord, ...]:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from shared.events import Event, ModelHealthChanged, TenantSpent
 from shared.events.topics import MODEL_HEALTH, SPENDING
+from shared.kafka.broker import Broker
 from shared.kafka.follow import Follower
-from shared.kafka.settings import KafkaSettings
 
 Health = Mapping[str, ModelHealthChanged]  # by model id
 
@@ -16,8 +16,8 @@ class Conditions:
         self._health: dict[str, dict[str, ModelHealthChanged]] = defaultdict(dict)
         self._spent: dict[str, TenantSpent] = {}
 
-    def followers(self, settings: KafkaSettings) -> tuple[Follower, ...]:
-        return tuple(Follower(settings, topic, self.heard) for topic in (MODEL_HEALTH, SPENDING))
+    def followers(self, broker: Broker) -> tuple[Follower, ...]:
+        return tuple(Follower(broker, topic, self.heard) for topic in (MODEL_HEALTH, SPENDING))
 
     def heard(self, event: Event) -> None:
         match event:

@@ -23,6 +23,7 @@ from shared.db import DatabaseSettings, connect_pool
 from shared.events import Event, ModelHealthChanged, TenantSpent
 from shared.events.topics import MODEL_HEALTH, SPENDING, Topic
 from shared.kafka.follow import Follower
+from shared.kafka.real import RealBroker
 from shared.kafka.settings import KafkaSettings
 from tests.integration.test_admission import ready
 from tests.support.live import Api, Live
@@ -89,7 +90,7 @@ async def books_of(stack: Live, tenant: Api) -> AsyncIterator[Books]:
 async def heard(stack: Live, topic: Topic) -> AsyncIterator[list[Event]]:
     words: list[Event] = []
     settings = KafkaSettings(bootstrap_servers=stack.environment["KAFKA_BOOTSTRAP_SERVERS"])
-    follower = Follower(settings, topic, words.append)
+    follower = Follower(RealBroker(settings), topic, words.append)
     await follower.start()
     try:
         yield words

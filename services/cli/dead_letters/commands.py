@@ -13,6 +13,7 @@ from services.cli.problem import refused, told
 from shared.events.topics import Topic
 from shared.kafka.dead_letters.box import DeadLetterBox, open_dead_letters
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources
+from shared.kafka.real import RealBroker
 from shared.kafka.settings import KafkaSettings
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could not be handled.")
@@ -74,7 +75,7 @@ def replay(
 
 
 async def _listed(sources: list[Topic], limit: int) -> dict[str, Any]:
-    async with open_dead_letters(KafkaSettings()) as box:
+    async with open_dead_letters(RealBroker(KafkaSettings())) as box:
         return {"topics": [await _of_topic(box, source, limit) for source in sources]}
 
 
@@ -84,7 +85,7 @@ async def _of_topic(box: DeadLetterBox, source: Topic, limit: int) -> dict[str, 
 
 
 async def _letter(wanted: DeadLetterId) -> DeadLetter:
-    async with open_dead_letters(KafkaSettings()) as box:
+    async with open_dead_letters(RealBroker(KafkaSettings())) as box:
         return await box.letter(wanted)
 
 
@@ -92,7 +93,7 @@ async def _replay(
     wanted: list[DeadLetterId], source: Topic | None, *, ask: bool, as_json: bool
 ) -> list[dict[str, Any]]:
     done = []
-    async with open_dead_letters(KafkaSettings()) as box:
+    async with open_dead_letters(RealBroker(KafkaSettings())) as box:
         letters = [await box.letter(one) for one in wanted]
         count = await box.count_new(source) if source else len(letters)
         if ask and count and not Confirm.ask(f"Publish {count} again?", console=err(), default=False):

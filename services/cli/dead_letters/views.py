@@ -3,11 +3,11 @@
 import base64
 from typing import Any
 
-from aiokafka.structs import RecordMetadata
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from services.cli.output import cell, instant, plain, table
+from shared.kafka import RecordMetadata
 from shared.kafka.dead_letters.letter import DeadLetter
 
 

@@ -4,14 +4,12 @@ import asyncio
 import time
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from services.gateway.inference.waiting_room import WaitingRoom
 from shared.background import end_task
 from shared.events.topics import REQUESTS
-from shared.kafka.settings import KafkaSettings
+from shared.kafka import KafkaError, TopicPartition
+from shared.kafka.broker import Admin, Broker, Consumer
 
 logger = structlog.get_logger(__name__)
 
@@ -21,8 +19,8 @@ _PARTITIONS = [TopicPartition(REQUESTS.name, number) for number in range(REQUEST
 
 
 class QueueAge:
-    def __init__(self, settings: KafkaSettings, router_group: str) -> None:
-        self._settings = settings
+    def __init__(self, broker: Broker, router_group: str) -> None:
+        self._broker = broker
         self._group = router_group
         self._room = WaitingRoom()
         self._task: asyncio.Task[None] | None = None
@@ -37,8 +35,7 @@ class QueueAge:
     async def _run(self) -> None:
         """With connections of its own, made anew when they fail."""
         while True:
-            admin = AIOKafkaAdminClient(**self._settings.connection())
-            consumer = AIOKafkaConsumer(**self._settings.connection(), group_id=None)
+            admin, consumer = self._broker.admin(), self._broker.consumer()
             try:
                 async with asyncio.timeout(_TIMEOUT_S):
                     await admin.start()
@@ -50,10 +47,10 @@ class QueueAge:
                 logger.warning("queue_age.not_read", reason=type(error).__name__)
             finally:
                 self.seconds = None
-                await asyncio.gather(consumer.stop(), admin.close(), return_exceptions=True)
+                await asyncio.gather(consumer.stop(), admin.stop(), return_exceptions=True)
             await asyncio.sleep(_EVERY_S)
 
-    async def _measure(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> float | None:
+    async def _measure(self, admin: Admin, consumer: Consumer) -> float | None:
         async with asyncio.timeout(_TIMEOUT_S):
             now_s = time.monotonic()
             ends = await consumer.end_offsets(_PARTITIONS)
@@ -61,13 +58,11 @@ class QueueAge:
             claimed = await self._claimed(admin, consumer)
             return None if claimed is None else self._room.age_s(now_s, claimed)
 
-    async def _claimed(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> dict[int, int] | None:
-        found = await admin.list_consumer_group_offsets(self._group, partitions=_PARTITIONS)
+    async def _claimed(self, admin: Admin, consumer: Consumer) -> dict[int, int] | None:
+        found = await admin.committed(self._group, _PARTITIONS)
         if len(found) < len(_PARTITIONS):
-            return (
-                None  # the client tells errors of the whole group so, as while a broker that has just started loads it
-            )
-        claimed = {one.partition: place.offset for one, place in found.items() if place.offset >= 0}
+            return None  # as while a broker that has just started loads the group
+        claimed = {one.partition: offset for one, offset in found.items() if offset is not None}
         never = [one for one in _PARTITIONS if one.partition not in claimed]
         if never:  # routers will begin where the topic begins
             claimed |= {one.partition: start for one, start in (await consumer.beginning_offsets(never)).items()}

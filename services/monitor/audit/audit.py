@@ -1,14 +1,9 @@
 """Read the topics to their end, wait until the monitor has booked them, and hold the two against each other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
 
 from services.monitor.audit.invariants import Ledger, Report, check
 from services.monitor.audit.store import AuditStore
@@ -16,7 +11,9 @@ from shared.db import DatabaseSettings, connect_pool
 from shared.errors import ConfigurationError
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
-from shared.kafka.settings import KafkaSettings
+from shared.kafka import TopicPartition
+from shared.kafka.admin import connected_admin
+from shared.kafka.broker import Admin, Broker, Consumer
 
 _AUDITED = (REQUESTS, ATTEMPTS, OUTCOMES)
 _CATCH_UP_S = 30.0  # the monitor is given this long to book what is on the topics
@@ -26,12 +23,11 @@ _MONITOR_GROUP = "monitor"
 Offsets = dict[TopicPartition, int]
 
 
-async def run_audit(kafka: KafkaSettings, database: DatabaseSettings) -> Report:
-    async with _consumer(kafka) as consumer:
-        ends = await _ends(consumer, _AUDITED)
-        ledger = Ledger()
-        await _read(consumer, ends, ledger)
-    behind = await _catch_up(kafka, {tp: end for tp, end in ends.items() if tp.topic != REQUESTS.name})
+async def run_audit(broker: Broker, database: DatabaseSettings) -> Report:
+    ledger = Ledger()
+    async with connected_admin(broker) as admin:
+        ends = await _read(broker.consumer(), _partitions(await admin.topics()), ledger)
+        behind = await _catch_up(admin, {tp: end for tp, end in ends.items() if tp.topic != REQUESTS.name})
     pool = await connect_pool(database, wait_s=5.0)
     try:
         booked = await AuditStore(pool).booked()
@@ -40,8 +36,20 @@ async def run_audit(kafka: KafkaSettings, database: DatabaseSettings) -> Report:
     return check(ledger, booked, datetime.now(UTC), behind)
 
 
-async def _read(consumer: AIOKafkaConsumer, ends: Offsets, ledger: Ledger) -> None:
-    """Fold everything up to `ends` into the ledger."""
+async def _read(consumer: Consumer, partitions: list[TopicPartition], ledger: Ledger) -> Offsets:
+    """Fold everything that is there now into the ledger; returns where that ends."""
+    await consumer.start()
+    try:
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        await _fold(consumer, ends, ledger)
+    finally:
+        await consumer.stop()
+    return ends
+
+
+async def _fold(consumer: Consumer, ends: Offsets, ledger: Ledger) -> None:
     topics = {topic.name: topic for topic in _AUDITED}
     begins = await consumer.beginning_offsets(list(ends))
     remaining = {tp for tp, end in ends.items() if begins[tp] < end}
@@ -61,49 +69,20 @@ def _add(ledger: Ledger, topic: Topic, record: Any) -> None:
         return  # its reader has put it on the dead-letter topic
 
 
-async def _catch_up(kafka: KafkaSettings, ends: Offsets) -> list[str]:
+async def _catch_up(admin: Admin, ends: Offsets) -> list[str]:
     deadline = asyncio.get_running_loop().time() + _CATCH_UP_S
-    admin = AIOKafkaAdminClient(**kafka.connection())
-    await admin.start()
-    try:
-        while True:
-            committed = await admin.list_consumer_group_offsets(_MONITOR_GROUP, partitions=list(ends))
-            behind = sum(max(0, end - max(0, committed[tp].offset)) for tp, end in ends.items() if tp in committed)
-            if behind == 0:
-                return []
-            if asyncio.get_running_loop().time() > deadline:
-                return [f"the monitor is {behind} events behind the topics; is it running? (tallygate status)"]
-            await asyncio.sleep(_POLL_S)
-    finally:
-        await admin.close()
+    while True:
+        committed = await admin.committed(_MONITOR_GROUP, list(ends))
+        behind = sum(max(0, ends[tp] - (offset or 0)) for tp, offset in committed.items())
+        if behind == 0:
+            return []
+        if asyncio.get_running_loop().time() > deadline:
+            return [f"the monitor is {behind} events behind the topics; is it running? (tallygate status)"]
+        await asyncio.sleep(_POLL_S)
 
 
-async def _ends(consumer: AIOKafkaConsumer, topics: Iterable[Topic]) -> Offsets:
-    partitions = [TopicPartition(topic.name, number) for topic in topics for number in _numbers(consumer, topic)]
-    consumer.assign(partitions)
-    await consumer.seek_to_beginning(*partitions)
-    ends: Offsets = await consumer.end_offsets(partitions)
-    return ends
-
-
-def _numbers(consumer: AIOKafkaConsumer, topic: Topic) -> list[int]:
-    numbers = consumer.partitions_for_topic(topic.name)
-    if not numbers:
-        raise ConfigurationError(f"topic {topic.name} is missing; create it with: tallygate topics apply")
-    return sorted(numbers)
-
-
-@asynccontextmanager
-async def _consumer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        *(topic.name for topic in _AUDITED), **kafka.connection(), group_id=None, enable_auto_commit=False
-    )
-    try:
-        await consumer.start()
-    except KafkaConnectionError as error:
-        raise ConfigurationError(f"no broker at KAFKA_BOOTSTRAP_SERVERS={kafka.bootstrap_servers}") from error
-    try:
-        consumer.unsubscribe()
-        yield consumer
-    finally:
-        await consumer.stop()
+def _partitions(topics: Mapping[str, int]) -> list[TopicPartition]:
+    for topic in _AUDITED:
+        if topic.name not in topics:
+            raise ConfigurationError(f"topic {topic.name} is missing; create it with: tallygate topics apply")
+    return [TopicPartition(topic.name, number) for topic in _AUDITED for number in range(topics[topic.name])]

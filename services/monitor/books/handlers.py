@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from opentelemetry.trace import SpanKind
 
 from services.monitor.books.books import fold
@@ -12,8 +11,9 @@ from services.monitor.books.store import BookStore, FeatureBooks
 from shared.events import FeatureEvent, InferenceEvent, utc_now
 from shared.events.envelope import header
 from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES
+from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper
-from shared.kafka.offsets import next_offsets
+from shared.kafka.offsets import Committer, next_offsets
 from shared.kafka.publisher import Publisher
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import TRACEPARENT, tracing
@@ -27,7 +27,7 @@ class BookingHandler:
         self._lag = lag
         self._keeper = Keeper(TOPICS, InferenceEvent, self._book, publisher)
 
-    def start(self, consumer: AIOKafkaConsumer) -> None:
+    def start(self, consumer: Committer) -> None:
         self._keeper.start(consumer)
 
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:

@@ -1,10 +1,9 @@
 """How far the books are behind: zero when everything on the topics is booked."""
 
 import time
-from typing import Any
 
-from aiokafka import TopicPartition
-
+from shared.kafka import TopicPartition
+from shared.kafka.broker import Consumer
 from shared.telemetry.instruments import lag_seconds
 
 
@@ -12,9 +11,9 @@ class Lag:
     def __init__(self) -> None:
         self._newest_s = time.time()  # when the newest booked event was published
         self._booked: dict[TopicPartition, int] = {}
-        self._consumer: Any = None
+        self._consumer: Consumer | None = None
 
-    def start(self, consumer: Any) -> None:
+    def start(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
     def booked(self, offsets: dict[TopicPartition, int], published_s: float) -> None:

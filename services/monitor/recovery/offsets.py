@@ -2,20 +2,18 @@
 
 import asyncio
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-
 from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
-from shared.kafka.settings import KafkaSettings
+from shared.kafka import TopicPartition
+from shared.kafka.broker import Broker
 
 _WAIT_S = 5.0
 _ASK_EVERY_S = 0.05
 
 
 class Offsets:
-    def __init__(self, settings: KafkaSettings, router_group: str, monitor_group: str) -> None:
-        self._admin = AIOKafkaAdminClient(**settings.connection())
-        self._consumer = AIOKafkaConsumer(**settings.connection(), group_id=None)
+    def __init__(self, broker: Broker, router_group: str, monitor_group: str) -> None:
+        self._admin = broker.admin()
+        self._consumer = broker.consumer()
         self._router_group = router_group
         self._monitor_group = monitor_group
 
@@ -25,7 +23,7 @@ class Offsets:
 
     async def stop(self) -> None:
         await self._consumer.stop()
-        await self._admin.close()
+        await self._admin.stop()
 
     async def of_routers(self) -> dict[int, int]:
         """Per partition of the request topic, the first offset that no router has claimed."""
@@ -46,8 +44,8 @@ class Offsets:
             return False
 
     async def _committed(self, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        found = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
-        return {tp: max(0, found[tp].offset) if tp in found else 0 for tp in partitions}
+        found = await self._admin.committed(group, partitions)
+        return {tp: found.get(tp) or 0 for tp in partitions}
 
 
 def _partitions(topic: Topic) -> list[TopicPartition]:

@@ -38,7 +38,7 @@ class Recovery:
         self._monitor_id = monitor_id
         self._store = store
         self._publisher = publisher
-        self._heartbeats = Follower(publisher.settings, HEARTBEATS, self._heard)
+        self._heartbeats = Follower(publisher.broker, HEARTBEATS, self._heard)
         self._liveness = Liveness()
         self._offsets = offsets
         self._requests = requests

@@ -3,15 +3,14 @@
 import asyncio
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
 
 from services.monitor.recovery.orphans import Orphan
 from shared.events import InferenceRequested
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
-from shared.kafka.settings import KafkaSettings
+from shared.kafka import OffsetOutOfRangeError, TopicPartition
+from shared.kafka.broker import Broker
 from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 logger = structlog.get_logger(__name__)
@@ -20,10 +19,8 @@ _READ_S = 5.0
 
 
 class RequestReader:
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._consumer = AIOKafkaConsumer(
-            **settings.connection(), group_id=None, enable_auto_commit=False, auto_offset_reset="none"
-        )
+    def __init__(self, broker: Broker) -> None:
+        self._consumer = broker.consumer(reset="none")
 
     async def start(self) -> None:
         await self._consumer.start()

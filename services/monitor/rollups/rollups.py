@@ -32,7 +32,7 @@ class Rollups:
         self._store = store
         self._publisher = publisher
         self._said: dict[str, ModelHealthChanged] = {}  # by any monitor
-        self._words = Follower(publisher.settings, MODEL_HEALTH, self._heard)
+        self._words = Follower(publisher.broker, MODEL_HEALTH, self._heard)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

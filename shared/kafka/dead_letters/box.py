@@ -3,18 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from shared.errors import TallygateError
 from shared.events.topics import DLQ_PARTITIONS, Topic
 from shared.kafka.admin import connected_admin
+from shared.kafka.broker import Broker, Consumer
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId
 from shared.kafka.publisher import Publisher
-from shared.kafka.settings import KafkaSettings
 
 GROUP = "tallygate-dlq"  # its offsets: up to where all dead letters have been replayed
 _SILENCE_MS = 15_000  # the broker has what is asked for, so silence for this long is a failure
@@ -24,7 +23,7 @@ Replayed = tuple[DeadLetter, RecordMetadata]
 
 
 class DeadLetterBox:
-    def __init__(self, consumer: AIOKafkaConsumer, publisher: Publisher, partitions: dict[str, int]) -> None:
+    def __init__(self, consumer: Consumer, publisher: Publisher, partitions: dict[str, int]) -> None:
         self._consumer = consumer
         self._publisher = publisher
         self._partitions = partitions  # by topic, how many
@@ -111,14 +110,11 @@ class DeadLetterBox:
 
 
 @asynccontextmanager
-async def open_dead_letters(settings: KafkaSettings) -> AsyncIterator[DeadLetterBox]:
-    async with connected_admin(settings) as admin:
-        partitions = _partitions(await admin.describe_topics())
-    publisher = Publisher(settings, "tallygate/dlq")
-    consumer = AIOKafkaConsumer(
-        **settings.connection(), group_id=GROUP, enable_auto_commit=False, auto_offset_reset="earliest",
-        fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
-    )  # fmt: skip
+async def open_dead_letters(broker: Broker) -> AsyncIterator[DeadLetterBox]:
+    async with connected_admin(broker) as admin:
+        partitions = await admin.topics()
+    publisher = Publisher(broker, "tallygate/dlq")
+    consumer = broker.consumer(group=GROUP, fetch_max_wait_ms=_FETCH_MAX_WAIT_MS)
     try:
         await publisher.start()
         await consumer.start()
@@ -129,9 +125,9 @@ async def open_dead_letters(settings: KafkaSettings) -> AsyncIterator[DeadLetter
         await asyncio.gather(consumer.stop(), publisher.stop())
 
 
-async def count_since(settings: KafkaSettings, dlq: str, since_s: float) -> int:
+async def count_since(broker: Broker, dlq: str, since_s: float) -> int:
     """How many dead letters have come since then."""
-    consumer = AIOKafkaConsumer(**settings.connection(), group_id=None)
+    consumer = broker.consumer()
     try:
         await consumer.start()
         partitions = [TopicPartition(dlq, number) for number in range(DLQ_PARTITIONS)]
@@ -140,7 +136,3 @@ async def count_since(settings: KafkaSettings, dlq: str, since_s: float) -> int:
     finally:
         await consumer.stop()
     return sum(ends[one] - first.offset for one, first in firsts.items() if first is not None)
-
-
-def _partitions(described: Iterable[dict[str, Any]]) -> dict[str, int]:
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}

@@ -44,7 +44,7 @@ async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: 
     if not limit.knows(record.topic):
         # A restart must not make it forget, or a supervisor would drain the topic all the same.
         since = time.time() - WINDOW_S
-        limit.learn(record.topic, await count_since(publisher.settings, record.topic + DLQ_SUFFIX, since), now())
+        limit.learn(record.topic, await count_since(publisher.broker, record.topic + DLQ_SUFFIX, since), now())
     if limit.is_reached(now()):
         raise DeadLetterLimitError(record, limit.most)
     headers = [

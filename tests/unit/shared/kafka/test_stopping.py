@@ -8,8 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
-from shared.kafka.stopping import or_stop
-from shared.kafka.subscriber import _or_stop
+from shared.kafka.stopping import or_stop, terminate, until_it_fails
 from tests.unit.shared.kafka.records import record
 
 
@@ -49,7 +48,7 @@ async def test_after_a_defect_a_subscriber_hands_on_nothing(signals: list[int]) 
         seen.append(one)
         raise ValueError(one)
 
-    guarded = _or_stop(handler)
+    guarded = until_it_fails(handler, terminate)
     await guarded("first")
     await guarded("second")
 
