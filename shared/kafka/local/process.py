@@ -1,0 +1,73 @@
+"""One process as the broker in memory sees it: what it asks for takes its time, may fail, and ends with it."""
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
+
+from aiokafka.errors import KafkaError, RequestTimedOutError
+
+from shared.kafka.local.cluster import LocalCluster
+from shared.kafka.local.faults import Ask, Fault, Operation
+
+R = TypeVar("R")
+
+_NO_FAULT = Fault()
+
+
+class Process:
+    def __init__(self, cluster: LocalCluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+        self.killed = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def kill(self) -> None:
+        self.killed = True
+        for task in self._tasks:
+            task.cancel()
+
+    def spawn(self, work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
+        """A task that ends with the process."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def perform(self, operation: Operation, effect: Callable[[], R]) -> R:
+        """One request and its answer. Raises the fault's error, or the KafkaError that the effect raises."""
+        fault = self.fault_of(operation)
+        await self.pause(fault.before_s)
+        answer = _answer(effect) if fault.applied else _failing(fault.error or RequestTimedOutError())
+        await self.pause(fault.after_s)
+        if fault.error is not None:
+            raise fault.error
+        return answer()
+
+    async def ask(self, verb: str, answer: Callable[[], R]) -> R:
+        return await self.perform(Ask(self.name, verb), answer)
+
+    def fault_of(self, operation: Operation) -> Fault:
+        return self.cluster.faults(operation) or _NO_FAULT
+
+    async def pause(self, seconds: float) -> None:
+        """Others get a turn, even when no time passes. Does not return in a process that has been killed."""
+        await asyncio.sleep(0 if math.isinf(seconds) else seconds)
+        if self.killed or math.isinf(seconds):
+            await asyncio.get_running_loop().create_future()
+
+
+def _answer(effect: Callable[[], R]) -> Callable[[], R]:
+    """The client hears later of what the broker has done, or why it has not."""
+    try:
+        answer = effect()
+    except KafkaError as error:
+        return _failing(error)
+    return lambda: answer
+
+
+def _failing(error: Exception) -> Callable[[], NoReturn]:
+    def fail() -> NoReturn:
+        raise error
+
+    return fail
