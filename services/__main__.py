@@ -10,6 +10,8 @@ import typer
 import uvicorn
 
 from services.cli import commands, sealing_keys
+from services.features import sealed_places as of_features
+from services.gateway import sealed_places as of_gateway
 from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
 from shared.db.migrate import migrate as apply_migrations
@@ -27,6 +29,7 @@ app.add_typer(topics, name="topics")
 app.add_typer(serve, name="serve")
 commands.mount(app)
 
+SEALED_PLACES = (*of_gateway.SEALED_PLACES, *of_features.SEALED_PLACES)
 _MIGRATED = ("gateway", "monitor", "features")
 _KEEP_ALIVE_S = 75  # longer than clients keep idle connections, so that none is closed under a request
 _GRACEFUL_HTTP_S = 30  # requests in hand are answered before the service stops
@@ -78,10 +81,10 @@ def features() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""
-    migrations = [one for service in _MIGRATED for one in migrations_of(service, _here() / service / "migrations")]
+    migrations = [step for service in _MIGRATED for step in migrations_of(service, _here() / service / "migrations")]
     applied = asyncio.run(apply_migrations(DatabaseSettings().dsn(), migrations))
-    for one in applied:
-        typer.echo(f"applied {one.service}/{one.name}")
+    for step in applied:
+        typer.echo(f"applied {step.service}/{step.name}")
     typer.echo("the database is up to date")
 
 
@@ -148,8 +151,8 @@ def secrets_status(
 
     ring = KeySettings().key_ring()
     with progress() as seen:
-        inventory = asyncio.run(run_inventory(DatabaseSettings(), ring, seen))
-    show_status(status_as_json(ring, inventory), as_json)
+        inventory = asyncio.run(run_inventory(DatabaseSettings(), ring, SEALED_PLACES, seen))
+    show_status(status_as_json(ring, SEALED_PLACES, inventory), as_json)
     if inventory.unreadable:
         raise typer.Exit(1)
 
@@ -179,8 +182,8 @@ def secrets_rotate(
 
     ring = KeySettings().key_ring()
     with progress() as seen:
-        rotation = asyncio.run(run_rotation(DatabaseSettings(), ring, seen))
-    show_rotation(rotation_as_json(ring, rotation), as_json)
+        rotation = asyncio.run(run_rotation(DatabaseSettings(), ring, SEALED_PLACES, seen))
+    show_rotation(rotation_as_json(ring, SEALED_PLACES, rotation), as_json)
     if rotation.unreadable:
         raise typer.Exit(1)
 

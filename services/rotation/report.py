@@ -14,16 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from services.rotation.places import PLACES, Place, Unreadable, removable_keys, travelling_s
-from services.rotation.rotation import Inventory, Rotation, Seen
+from services.rotation.resealing import Unreadable, removable_keys, travelling_s
+from services.rotation.rotation import Inventory, Places, Rotation, Seen
 from shared.crypto import KeyRing
+from shared.crypto.places import SealedPlace
 
 _SHOWN = 20
 _LINE_EVERY_S = 5.0
 _PIPE_COLUMNS = 200  # rich would wrap at 80; what reads a pipe wants whole lines
 
 
-def status_as_json(ring: KeyRing, inventory: Inventory) -> dict[str, Any]:
+def status_as_json(ring: KeyRing, places: Places, inventory: Inventory) -> dict[str, Any]:
     used = _by_key(inventory)
     missing = [kid for kid in used if kid is not None and kid not in ring.ciphers]
     return {
@@ -35,12 +36,12 @@ def status_as_json(ring: KeyRing, inventory: Inventory) -> dict[str, Any]:
         "missing_keys": missing,
         "removable_keys": removable_keys(ring, list(used)),
         "wait_before_removal_s": travelling_s(),
-        "places": [_place_as_json(place, inventory) for place in PLACES],
-        "unreadable": [one._asdict() for one in inventory.unreadable],
+        "places": [_place_as_json(place, inventory) for place in places],
+        "unreadable": [unreadable._asdict() for unreadable in inventory.unreadable],
     }
 
 
-def rotation_as_json(ring: KeyRing, rotation: Rotation) -> dict[str, Any]:
+def rotation_as_json(ring: KeyRing, places: Places, rotation: Rotation) -> dict[str, Any]:
     return {
         "sealing_key": ring.sealing_kid,
         "places": [
@@ -48,11 +49,11 @@ def rotation_as_json(ring: KeyRing, rotation: Rotation) -> dict[str, Any]:
                 "place": place.name,
                 "resealed": rotation.resealed[place.name],
                 "already": rotation.already[place.name],
-                "unreadable": sum(one.place == place.name for one in rotation.unreadable),
+                "unreadable": sum(unreadable.place == place.name for unreadable in rotation.unreadable),
             }
-            for place in PLACES
+            for place in places
         ],
-        "unreadable": [one._asdict() for one in rotation.unreadable],
+        "unreadable": [unreadable._asdict() for unreadable in rotation.unreadable],
     }
 
 
@@ -80,7 +81,7 @@ def _bars() -> Iterator[Seen]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def seen(place: Place, looked_at: int, total: int) -> None:
+        def seen(place: SealedPlace, looked_at: int, total: int) -> None:
             if place.name not in tasks:
                 tasks[place.name] = bars.add_task(place.name, total=total)
             # Rows come and go meanwhile: a bar is never more than full.
@@ -90,12 +91,12 @@ def _bars() -> Iterator[Seen]:
 
 
 def _lines(clock: Callable[[], float]) -> Seen:
-    told_at = clock()
+    written_at = clock()
 
-    def seen(place: Place, looked_at: int, total: int) -> None:
-        nonlocal told_at
-        if looked_at >= total or clock() - told_at >= _LINE_EVERY_S:
-            told_at = clock()
+    def seen(place: SealedPlace, looked_at: int, total: int) -> None:
+        nonlocal written_at
+        if looked_at >= total or clock() - written_at >= _LINE_EVERY_S:
+            written_at = clock()
             sys.stderr.write(f"{place.name}: {looked_at} of {max(total, looked_at)}\n")
             sys.stderr.flush()
 
@@ -145,20 +146,20 @@ def _unreadable_views(unreadable: Sequence[dict[str, Any]]) -> Iterator[Renderab
     if not unreadable:
         return
     made = Table(*Unreadable._fields, title=f"Unreadable: {len(unreadable)}", title_justify="left")
-    for one in unreadable[:_SHOWN]:
-        made.add_row(*(Text(_plain(_kid_text(one[name]))) for name in Unreadable._fields))
+    for row in unreadable[:_SHOWN]:
+        made.add_row(*(Text(_plain(_kid_text(row[name]))) for name in Unreadable._fields))
     yield made
     if len(unreadable) > _SHOWN:
         yield Text(f"and {len(unreadable) - _SHOWN} more; all of them with --json")
 
 
-def _place_as_json(place: Place, inventory: Inventory) -> dict[str, Any]:
+def _place_as_json(place: SealedPlace, inventory: Inventory) -> dict[str, Any]:
     counts = {kid: count for (name, kid), count in inventory.counts.items() if name == place.name}
     return {
         "place": place.name,
         "secrets": sum(counts.values()),
         "keys": [{"kid": kid, "secrets": count} for kid, count in counts.items()],
-        "unreadable": sum(one.place == place.name for one in inventory.unreadable),
+        "unreadable": sum(unreadable.place == place.name for unreadable in inventory.unreadable),
     }
 
 

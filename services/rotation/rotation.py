@@ -11,19 +11,10 @@ from typing import TypeVar
 
 import asyncpg
 
-from services.rotation.places import (
-    PLACES,
-    Key,
-    Opened,
-    Place,
-    SealedRow,
-    Unreadable,
-    key_id_of,
-    look,
-    resealed,
-)
+from services.rotation.resealing import Key, Opened, SealedRow, Unreadable, key_id_of, look, resealed
 from services.rotation.store import RotationStore
 from shared.crypto import KeyRing
+from shared.crypto.places import SealedPlace
 from shared.db import DatabaseSettings, connect_pool
 from shared.db.pool import RETRYABLE
 from shared.errors import ConfigurationError, TallygateError
@@ -33,7 +24,8 @@ _RETRY_S = 1.0
 _CONNECT_S = 5.0
 
 # Called with a place, how many of its rows were looked at, and how many there were at the beginning.
-Seen = Callable[[Place, int, int], None]
+Seen = Callable[[SealedPlace, int, int], None]
+Places = Sequence[SealedPlace]
 T = TypeVar("T")
 
 
@@ -54,20 +46,20 @@ class Rotation:
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
-async def run_inventory(database: DatabaseSettings, ring: KeyRing, seen: Seen) -> Inventory:
+async def run_inventory(database: DatabaseSettings, ring: KeyRing, places: Places, seen: Seen) -> Inventory:
     async with _opened_store(database) as store:
-        return await take_inventory(store, ring, seen)
+        return await take_inventory(store, ring, places, seen)
 
 
-async def run_rotation(database: DatabaseSettings, ring: KeyRing, seen: Seen) -> Rotation:
+async def run_rotation(database: DatabaseSettings, ring: KeyRing, places: Places, seen: Seen) -> Rotation:
     async with _opened_store(database) as store:
-        return await rotate(store, ring, seen)
+        return await rotate(store, ring, places, seen)
 
 
-async def take_inventory(store: RotationStore, ring: KeyRing, seen: Seen) -> Inventory:
+async def take_inventory(store: RotationStore, ring: KeyRing, places: Places, seen: Seen) -> Inventory:
     """Every secret is really opened."""
     inventory = Inventory()
-    async for place, rows in _batches(store, seen):
+    async for place, rows in _batches(store, places, seen):
         for row in rows:
             inventory.counts[place.name, key_id_of(place, row)] += 1
             found = look(ring, place, row)
@@ -76,11 +68,11 @@ async def take_inventory(store: RotationStore, ring: KeyRing, seen: Seen) -> Inv
     return inventory
 
 
-async def rotate(store: RotationStore, ring: KeyRing, seen: Seen) -> Rotation:
+async def rotate(store: RotationStore, ring: KeyRing, places: Places, seen: Seen) -> Rotation:
     """Can be killed at any moment and run again: a batch is resealed as a whole or not at all, and what is under the
     first key already is left alone. So is what cannot be opened."""
     rotation = Rotation()
-    async for place, rows in _batches(store, seen):
+    async for place, rows in _batches(store, places, seen):
         await _reseal(store, ring, place, rows, rotation)
     return rotation
 
@@ -98,9 +90,11 @@ async def _opened_store(database: DatabaseSettings) -> AsyncIterator[RotationSto
         await pool.close()
 
 
-async def _batches(store: RotationStore, seen: Seen) -> AsyncIterator[tuple[Place, list[SealedRow]]]:
+async def _batches(
+    store: RotationStore, places: Places, seen: Seen
+) -> AsyncIterator[tuple[SealedPlace, list[SealedRow]]]:
     """All rows of all places, each place in the order of its primary key."""
-    for place in PLACES:
+    for place in places:
         total = await _patiently(partial(store.count, place))
         looked_at, key = 0, None
         seen(place, 0, total)
@@ -111,22 +105,22 @@ async def _batches(store: RotationStore, seen: Seen) -> AsyncIterator[tuple[Plac
 
 
 async def _reseal(
-    store: RotationStore, ring: KeyRing, place: Place, rows: Sequence[SealedRow], rotation: Rotation
+    store: RotationStore, ring: KeyRing, place: SealedPlace, rows: Sequence[SealedRow], rotation: Rotation
 ) -> None:
     """Until all are done: a row that was changed in between is read and looked at again."""
     while rows:
         opened = _opened(ring, place, rows, rotation)
         if not opened:
             return
-        wanted = [resealed(ring, place, one) for one in opened]
-        check = partial(check_written, ring, place, {one.row.key: one.secret for one in opened})
+        wanted = [resealed(ring, place, secret) for secret in opened]
+        check = partial(check_written, ring, place, {secret.row.key: secret.secret for secret in opened})
         done = await _patiently(partial(store.replace, place, wanted, check))
         rotation.resealed[place.name] += len(done)
-        missed = [one.row.key for one in opened if one.row.key not in done]
+        missed = [secret.row.key for secret in opened if secret.row.key not in done]
         rows = await _patiently(partial(store.at, place, missed)) if missed else []
 
 
-def _opened(ring: KeyRing, place: Place, rows: Sequence[SealedRow], rotation: Rotation) -> list[Opened]:
+def _opened(ring: KeyRing, place: SealedPlace, rows: Sequence[SealedRow], rotation: Rotation) -> list[Opened]:
     """Those that are to be sealed anew; the others are counted."""
     opened = []
     for row in rows:
@@ -141,7 +135,7 @@ def _opened(ring: KeyRing, place: Place, rows: Sequence[SealedRow], rotation: Ro
     return opened
 
 
-def check_written(ring: KeyRing, place: Place, secrets: Mapping[Key, bytes], rows: Sequence[SealedRow]) -> None:
+def check_written(ring: KeyRing, place: SealedPlace, secrets: Mapping[Key, bytes], rows: Sequence[SealedRow]) -> None:
     """Raises when a row, as it was read back, is not the secret that it was, under the first key."""
     for row in rows:
         found = look(ring, place, row)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from services.rotation.places import Key, Place, Resealed, SealedRow
+from services.rotation.resealing import Key, Resealed, SealedRow
+from shared.crypto.places import SealedPlace
 from shared.db.pool import Connection, Pool
 from shared.registry.store import tell_registries
 
@@ -15,45 +16,45 @@ class RotationStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def count(self, place: Place) -> int:
+    async def count(self, place: SealedPlace) -> int:
         return int(await self._pool.fetchval(f"SELECT count(*) FROM {place.table} WHERE {_holds(place)}"))  # noqa: S608
 
-    async def after(self, place: Place, key: Key | None) -> list[SealedRow]:
+    async def after(self, place: SealedPlace, key: Key | None) -> list[SealedRow]:
         """The next rows in the order of the primary key, from the first one without `key`; none: that was all."""
         rows = await self._pool.fetch(_next_rows(place, first=key is None), _BATCH_ROWS, _BATCH_BYTES, *(key or ()))
         return _sealed_rows(rows)
 
-    async def at(self, place: Place, keys: Sequence[Key]) -> list[SealedRow]:
+    async def at(self, place: SealedPlace, keys: Sequence[Key]) -> list[SealedRow]:
         """Those of the rows that are there and hold something sealed."""
         async with self._pool.acquire() as connection:
             return await _rows_at(connection, place, keys)
 
     async def replace(
-        self, place: Place, wanted: Sequence[Resealed], check: Callable[[list[SealedRow]], None]
+        self, place: SealedPlace, wanted: Sequence[Resealed], check: Callable[[list[SealedRow]], None]
     ) -> set[Key]:
         """The keys of the rows that still held the old value and hold the new one now; the others are as they were.
 
         One transaction: what was written is read back and given to `check`, and all of it is taken back when that
-        raises. Whoever keeps something read from the registry is told with the commit.
+        raises. Routers and gateways hear with the commit of what they keep of it.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            columns = _columns(place, [one.key for one in wanted])
-            old, new = [one.old for one in wanted], [one.new for one in wanted]
+            columns = _columns(place, [value.key for value in wanted])
+            old, new = [value.old for value in wanted], [value.new for value in wanted]
             done = {_key(row) for row in await connection.fetch(_compare_and_swap(place), *columns, old, new)}
             check(await _rows_at(connection, place, list(done)))
             if place.in_registry:
-                await tell_registries(connection, sorted({one.tenant_id for one in wanted if one.key in done}))
+                await tell_registries(connection, sorted({value.tenant_id for value in wanted if value.key in done}))
             return done
 
 
-async def _rows_at(connection: Connection, place: Place, keys: Sequence[Key]) -> list[SealedRow]:
+async def _rows_at(connection: Connection, place: SealedPlace, keys: Sequence[Key]) -> list[SealedRow]:
     return _sealed_rows(await connection.fetch(_rows_with_keys(place), *_columns(place, keys)))
 
 
-# Only constants of PLACES are joined into statements; what was stored is always an argument.
+# Only what the owners of the tables declare is joined into statements; what was stored is always an argument.
 
 
-def _next_rows(place: Place, *, first: bool) -> str:
+def _next_rows(place: SealedPlace, *, first: bool) -> str:
     key, size = _names(place), f"octet_length({place.column})"
     later = "TRUE" if first else f"({key}) > ({', '.join(f'${number + 3}' for number in range(len(place.key)))})"
     return f"""
@@ -64,44 +65,45 @@ def _next_rows(place: Place, *, first: bool) -> str:
     """  # noqa: S608
 
 
-def _rows_with_keys(place: Place) -> str:
+def _rows_with_keys(place: SealedPlace) -> str:
     return f"""
         SELECT {_selected(place, "t")} FROM {place.table} AS t
-        JOIN unnest({_arrays(place)}) AS one ({_names(place)}) USING ({_names(place)})
+        JOIN unnest({_arrays(place)}) AS wanted ({_names(place)}) USING ({_names(place)})
         WHERE {_holds(place)}
     """  # noqa: S608
 
 
-def _compare_and_swap(place: Place) -> str:
-    same = " AND ".join(f"t.{name} = one.{name}" for name, _ in place.key)
+def _compare_and_swap(place: SealedPlace) -> str:
+    same = " AND ".join(f"t.{name} = changed.{name}" for name, _ in place.key)
     count, kind = len(place.key), place.value_type
     return f"""
-        UPDATE {place.table} AS t SET {place.column} = one.new
+        UPDATE {place.table} AS t SET {place.column} = changed.new
         FROM unnest({_arrays(place)}, ${count + 1}::{kind}[], ${count + 2}::{kind}[])
-            AS one ({_names(place)}, old, new)
-        WHERE {same} AND t.{place.column} = one.old
+            AS changed ({_names(place)}, old, new)
+        WHERE {same} AND t.{place.column} = changed.old
         RETURNING {", ".join(f"t.{name}" for name, _ in place.key)}
     """  # noqa: S608
 
 
-def _holds(place: Place) -> str:
-    return f"{place.column} IS NOT NULL AND {place.only}"
+def _holds(place: SealedPlace) -> str:
+    only = "" if place.ce_type is None else f" AND ce_type = '{place.ce_type}'"
+    return f"{place.column} IS NOT NULL{only}"
 
 
-def _names(place: Place) -> str:
+def _names(place: SealedPlace) -> str:
     return ", ".join(name for name, _ in place.key)
 
 
-def _arrays(place: Place) -> str:
+def _arrays(place: SealedPlace) -> str:
     return ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(place.key, 1))
 
 
-def _selected(place: Place, alias: str) -> str:
+def _selected(place: SealedPlace, alias: str) -> str:
     names = ("tenant_id", place.column, *(name for name, _ in place.key))
     return ", ".join(f"{alias}.{name}" for name in names)
 
 
-def _columns(place: Place, keys: Sequence[Key]) -> list[list[Any]]:
+def _columns(place: SealedPlace, keys: Sequence[Key]) -> list[list[Any]]:
     return [[key[number] for key in keys] for number in range(len(place.key))]
 
 

@@ -14,11 +14,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.rotation.places import Place
+from services.__main__ import SEALED_PLACES
 from services.rotation.report import rotation_as_json, status_as_json
 from services.rotation.rotation import run_inventory, run_rotation
 from shared.crypto import KeyRing, SealedContext, open_sealed, seal
 from shared.crypto.keys import new_key
+from shared.crypto.places import SealedPlace
 from shared.db import DatabaseSettings, connect_pool
 from shared.db.pool import Connection, Pool
 from shared.events import new_id
@@ -83,20 +84,20 @@ async def result_of(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
 # The same without a process, of which the start takes longer than the work
 
 
-def unseen(of: Place, looked_at: int, total: int) -> None:
+def unseen(of: SealedPlace, looked_at: int, total: int) -> None:
     """Nobody looks how far it is."""
 
 
 async def status_of(own: Live, keys: str) -> dict[str, Any]:
     """What `tallygate secrets status --json` tells."""
     ring = KeyRing.parse(keys)
-    return status_as_json(ring, await run_inventory(_database(own), ring, unseen))
+    return status_as_json(ring, SEALED_PLACES, await run_inventory(_database(own), ring, SEALED_PLACES, unseen))
 
 
 async def rotate_within(own: Live, keys: str) -> dict[str, Any]:
     """What `tallygate secrets rotate --json` does and tells."""
     ring = KeyRing.parse(keys)
-    return rotation_as_json(ring, await run_rotation(_database(own), ring, unseen))
+    return rotation_as_json(ring, SEALED_PLACES, await run_rotation(_database(own), ring, SEALED_PLACES, unseen))
 
 
 @asynccontextmanager

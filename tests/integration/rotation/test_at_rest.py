@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.rotation.places import PLACES, SealedRow
+from services.__main__ import SEALED_PLACES
+from services.rotation.resealing import SealedRow
 from services.rotation.store import RotationStore
 from shared.db.pool import Connection
 from shared.errors import TallygateError
@@ -34,7 +35,7 @@ from tests.support.rotation import (
 async def test_large_secrets_are_read_a_few_at_a_time_and_none_is_left_out(own: Live, database: Connection) -> None:
     tenant = await new_tenant(own)
     await add_messages(database, tenant.id, 7, b"x" * 3_000_000)
-    [place] = [of for of in PLACES if of.name == MESSAGES]
+    [place] = [of for of in SEALED_PLACES if of.name == MESSAGES]
     async with opened_pool(own) as pool:
         store, seen = RotationStore(pool), list[SealedRow]()
         while rows := await store.after(place, seen[-1].key if seen else None):

@@ -8,10 +8,11 @@ from typing import Any
 
 import asyncpg
 
-from services.rotation.places import Place
+from services.__main__ import SEALED_PLACES
 from services.rotation.rotation import rotate
 from services.rotation.store import RotationStore
 from shared.crypto import KeyRing, SealedContext, seal
+from shared.crypto.places import SealedPlace
 from shared.db.pool import Connection
 from tests.support.live import Live
 from tests.support.rotation import (
@@ -78,7 +79,7 @@ class CountingStore(RotationStore):
 
     missed = 0
 
-    async def replace(self, place: Place, wanted: Any, check: Any) -> Any:
+    async def replace(self, place: SealedPlace, wanted: Any, check: Any) -> Any:
         done = await super().replace(place, wanted, check)
         self.missed += len(wanted) - len(done)
         return done
@@ -122,6 +123,6 @@ async def rotate_until_missed(own: Live) -> tuple[int, int]:
     async with opened_pool(own) as pool:
         store = CountingStore(pool)
         while (rotations < _ROTATIONS or store.missed < _MISSED) and clock() < end:
-            assert (await rotate(store, rings[rotations % 2], unseen)).unreadable == []
+            assert (await rotate(store, rings[rotations % 2], SEALED_PLACES, unseen)).unreadable == []
             rotations += 1
     return rotations, store.missed

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.rotation.places import PLACES
+from services.__main__ import SEALED_PLACES
 from shared.crypto.sealed import sealing_key_id
 from shared.db.pool import Connection
 from tests.support.live import Answer, Live
@@ -60,7 +60,9 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
 
     status = await status_of(own, NEW_FIRST)
     found = {place: set(keys) for place, keys in by_key(status).items()}
-    assert found == {of.name: set() if "features" in of.name else {"k2"} for of in PLACES}  # nobody wished for one
+    assert found == {
+        of.name: set() if "features" in of.name else {"k2"} for of in SEALED_PLACES
+    }  # nobody wished for one
     assert status["removable_keys"] == ["k1"]
     assert (await status_of(own, NEW_ONLY))["unreadable"] == []
     assert {sealing_key_id(sealed) for sealed in (await provider_keys(database, ids[0])).values()} == {"k2"}

@@ -3,8 +3,8 @@ from collections import Counter
 
 import pytest
 
+from services.__main__ import SEALED_PLACES
 from services.rotation import report as rotation_report
-from services.rotation.places import PLACES, Unreadable
 from services.rotation.report import (
     progress,
     rotation_as_json,
@@ -12,6 +12,7 @@ from services.rotation.report import (
     show_status,
     status_as_json,
 )
+from services.rotation.resealing import Unreadable
 from services.rotation.rotation import Inventory, Rotation
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
@@ -30,7 +31,7 @@ def test_the_status_says_what_is_used_what_is_missing_and_what_may_go() -> None:
     ring = KeyRing.parse(",".join(new_key(kid) for kid in ("k3", "k2", "k1")))
     taken = Inventory(Counter({(KEYS, "k1"): 2, (EVENTS, "k1"): 1, (KEYS, "k0"): 1, (KEYS, None): 1}), BROKEN[:2])
 
-    status = status_as_json(ring, taken)
+    status = status_as_json(ring, SEALED_PLACES, taken)
 
     assert status["sealing_key"] == "k3"
     assert [(one["kid"], one["in_ring"], one["secrets"]) for one in status["keys"]] == [
@@ -39,13 +40,13 @@ def test_the_status_says_what_is_used_what_is_missing_and_what_may_go() -> None:
     assert status["missing_keys"] == ["k0"]
     assert status["removable_keys"] == ["k2"]
     places = {one["place"]: one for one in status["places"]}
-    assert list(places) == [of.name for of in PLACES]
+    assert list(places) == [of.name for of in SEALED_PLACES]
     assert (places[KEYS]["secrets"], places[KEYS]["unreadable"]) == (4, 2)
     assert places[EVENTS]["keys"] == [{"kid": "k1", "secrets": 1}]
 
 
 def test_all_unreadable_ones_are_in_the_json_and_twenty_in_the_table(capsys: Captured) -> None:
-    status = status_as_json(NEW, inventory(BROKEN, k0=30, k2=5))
+    status = status_as_json(NEW, SEALED_PLACES, inventory(BROKEN, k0=30, k2=5))
 
     show_status(status, True)
     assert json.loads(capsys.readouterr().out) == status
@@ -60,7 +61,7 @@ def test_all_unreadable_ones_are_in_the_json_and_twenty_in_the_table(capsys: Cap
 
 
 def test_before_a_key_is_removed_the_topics_are_named(capsys: Captured) -> None:
-    show_status(status_as_json(NEW, inventory([], k2=5)), False)
+    show_status(status_as_json(NEW, SEALED_PLACES, inventory([], k2=5)), False)
     shown = capsys.readouterr().out
     assert "Nothing here is sealed under k1" in shown
     assert "inference.requests.v1: 1 day" in shown
@@ -68,12 +69,12 @@ def test_before_a_key_is_removed_the_topics_are_named(capsys: Captured) -> None:
 
 
 def test_while_the_old_key_is_used_none_may_be_removed(capsys: Captured) -> None:
-    show_status(status_as_json(NEW, inventory([], k1=1, k2=5)), False)
+    show_status(status_as_json(NEW, SEALED_PLACES, inventory([], k1=1, k2=5)), False)
     assert "No key may be removed" in capsys.readouterr().out
 
 
 def test_a_rotation_is_told_by_place(capsys: Captured) -> None:
-    done = rotation_as_json(NEW, Rotation(Counter({KEYS: 3}), Counter({KEYS: 1})))
+    done = rotation_as_json(NEW, SEALED_PLACES, Rotation(Counter({KEYS: 3}), Counter({KEYS: 1})))
     assert {"place": KEYS, "resealed": 3, "already": 1, "unreadable": 0} in done["places"]
 
     show_rotation(done, False)
@@ -81,7 +82,7 @@ def test_a_rotation_is_told_by_place(capsys: Captured) -> None:
 
 
 def test_a_rotation_that_left_something_does_not_say_that_all_is_well(capsys: Captured) -> None:
-    show_rotation(rotation_as_json(NEW, Rotation(unreadable=BROKEN[:1])), False)
+    show_rotation(rotation_as_json(NEW, SEALED_PLACES, Rotation(unreadable=BROKEN[:1])), False)
     shown = capsys.readouterr().out
     assert "All that was found" not in shown
     assert "Unreadable: 1" in shown

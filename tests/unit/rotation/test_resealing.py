@@ -7,14 +7,15 @@ from pathlib import Path
 import orjson
 import pytest
 
+import services
+from services.__main__ import SEALED_PLACES
+from services.features import sealed_places as features_places
+from services.gateway import sealed_places as gateway_places
 from services.gateway.bodies import validated
 from services.gateway.models.custom_models import stored_model
 from services.gateway.models.schemas import CustomModelCreate
-from services.rotation import places as sealed_places
-from services.rotation.places import (
-    PLACES,
+from services.rotation.resealing import (
     Opened,
-    Place,
     SealedRow,
     Unreadable,
     context_of,
@@ -27,48 +28,57 @@ from services.rotation.places import (
 from services.router.reports import reply_completed
 from shared.crypto import KeyRing, SealedContext
 from shared.crypto.keys import new_key
+from shared.crypto.places import SealedPlace
 from shared.events import InferenceSettled, ReplyCompleted, new_id
 from tests.unit.rotation.sealed_values import NEW, NEW_KEY, NEW_ONLY, OLD, OLD_KEY, SECRET, as_value, place, row
 
-SERVICES = Path(sealed_places.__file__).parents[1]
+SERVICES = Path(services.__file__).parent
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-EACH_PLACE = pytest.mark.parametrize("of", PLACES, ids=lambda of: of.name)
+EACH_PLACE = pytest.mark.parametrize("of", SEALED_PLACES, ids=lambda of: of.name)
 
 
-def test_every_sealed_column_of_the_schema_is_a_place() -> None:
+def test_every_column_of_the_schema_that_may_hold_something_sealed_is_declared() -> None:
+    """A sealed text, or the body of an event."""
     schema = "\n".join(path.read_text() for path in sorted(SERVICES.glob("*/migrations/*.sql")))
     tables = re.split(r"(?:CREATE|ALTER) TABLE ", schema)[1:]
-    found = {(one.split()[0], column) for one in tables for column in re.findall(r"\b(sealed_\w+)\s+text", one)}
-    assert found == {(of.table, of.column) for of in PLACES if of.field is None}
+    columns = r"\b(sealed_\w+\s+text|event\s+bytea)\b"
+    found = {(table.split()[0], *column.split()) for table in tables for column in re.findall(columns, table)}
+    assert found == {(of.table, of.column, of.value_type) for of in SEALED_PLACES}
+
+
+def test_each_owner_declares_its_own_tables() -> None:
+    for owner in (gateway_places, features_places):
+        schema = owner.__name__.split(".")[1]
+        assert {of.table.split(".")[0] for of in owner.SEALED_PLACES} == {schema}
 
 
 @EACH_PLACE
-def test_what_is_sealed_anew_is_the_same_secret_under_the_first_key(of: Place) -> None:
+def test_what_is_sealed_anew_is_the_same_secret_under_the_first_key(of: SealedPlace) -> None:
     old = row(of)
     opened = look(NEW, of, old)
     assert isinstance(opened, Opened)
     assert (opened.kid, opened.secret) == ("k1", SECRET)
 
-    one = resealed(NEW, of, opened)
+    new = resealed(NEW, of, opened)
 
-    assert (one.key, one.old) == (old.key, old.value)
-    again = look(NEW_ONLY, of, replace(old, value=one.new))
+    assert (new.key, new.old) == (old.key, old.value)
+    again = look(NEW_ONLY, of, replace(old, value=new.new))
     assert isinstance(again, Opened)
     assert (again.kid, again.secret) == ("k2", SECRET)
 
 
 @EACH_PLACE
-def test_what_was_altered_moved_or_is_no_secret_is_unreadable(of: Place) -> None:
-    one, other = row(of, 1), row(of, 2)
+def test_what_was_altered_moved_or_is_no_secret_is_unreadable(of: SealedPlace) -> None:
+    own, other = row(of, 1), row(of, 2)
     for value in (other.value, as_value(of, "no secret"), as_value(of, ""), b"[1]" if of.field else "é"):
-        found = look(NEW, of, replace(one, value=value))
+        found = look(NEW, of, replace(own, value=value))
         assert isinstance(found, Unreadable)
         assert (found.place, found.tenant) == (of.name, "acme")
-        assert str(one.key[-1]) in found.id
+        assert str(own.key[-1]) in found.id
 
 
 @EACH_PLACE
-def test_a_key_that_is_missing_is_named(of: Place) -> None:
+def test_a_key_that_is_missing_is_named(of: SealedPlace) -> None:
     found = look(NEW_ONLY, of, row(of))
     assert isinstance(found, Unreadable)
     assert found.kid == "k1"
@@ -76,7 +86,7 @@ def test_a_key_that_is_missing_is_named(of: Place) -> None:
 
 
 @EACH_PLACE
-def test_neither_a_row_nor_what_was_opened_shows_its_value(of: Place) -> None:
+def test_neither_a_row_nor_what_was_opened_shows_its_value(of: SealedPlace) -> None:
     opened = look(OLD, of, row(of))
     assert "opensesame" not in repr(opened)
     assert str(row(of).value) not in repr(row(of))
@@ -86,8 +96,8 @@ def test_of_an_event_only_the_sealed_field_changes() -> None:
     of = place("results.event")
     opened = look(NEW, of, row(of))
     assert isinstance(opened, Opened)
-    one = resealed(NEW, of, opened)
-    before, after = orjson.loads(one.old), orjson.loads(one.new)
+    changed = resealed(NEW, of, opened)
+    before, after = orjson.loads(changed.old), orjson.loads(changed.new)
     assert after.pop("sealed_body") != before.pop("sealed_body")
     assert after == before == {"attempts": 1, "of a newer version": "kept"}
 

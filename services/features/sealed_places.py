@@ -1,0 +1,11 @@
+"""What of the worker's tables is sealed, and as what: services.rotation reseals it."""
+
+from shared.crypto.places import SealedPlace
+
+_JOB = (("feature_id", "uuid"),)
+_STEP = (("feature_id", "uuid"), ("step_key", "text"))
+
+SEALED_PLACES = (
+    SealedPlace("features.jobs", "event", _JOB, "feature", field="sealed_input"),
+    SealedPlace("features.steps", "sealed_value", _STEP, "feature_step/{feature_id}"),
+)
