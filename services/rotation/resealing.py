@@ -51,6 +51,14 @@ class Resealed(NamedTuple):
     new: Value
 
 
+def holds_secret(place: SealedPlace, row: SealedRow) -> bool:
+    """False for an event that says itself that it holds nothing sealed: the field is null."""
+    try:
+        return place.field is None or _fields_of(row.value).get(place.field, ...) is not None
+    except UnreadableSecretError:
+        return True
+
+
 def look(ring: KeyRing, place: SealedPlace, row: SealedRow) -> Opened | Unreadable:
     """Opens it: that a key is in the ring does not say that the secret can be read."""
     try:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from services.rotation.resealing import Key, Opened, SealedRow, Unreadable, key_id_of, look, resealed
+from services.rotation.resealing import Key, Opened, SealedRow, Unreadable, holds_secret, key_id_of, look, resealed
 from services.rotation.store import RotationStore
 from shared.crypto import KeyRing
 from shared.crypto.places import SealedPlace
@@ -60,7 +60,7 @@ async def take_inventory(store: RotationStore, ring: KeyRing, places: Places, se
     """Every secret is really opened."""
     inventory = Inventory()
     async for place, rows in _batches(store, places, seen):
-        for row in rows:
+        for row in _with_secrets(place, rows):
             inventory.counts[place.name, key_id_of(place, row)] += 1
             found = look(ring, place, row)
             if isinstance(found, Unreadable):
@@ -123,7 +123,7 @@ async def _reseal(
 def _opened(ring: KeyRing, place: SealedPlace, rows: Sequence[SealedRow], rotation: Rotation) -> list[Opened]:
     """Those that are to be sealed anew; the others are counted."""
     opened = []
-    for row in rows:
+    for row in _with_secrets(place, rows):
         if key_id_of(place, row) == ring.sealing_kid:
             rotation.already[place.name] += 1
             continue
@@ -133,6 +133,10 @@ def _opened(ring: KeyRing, place: SealedPlace, rows: Sequence[SealedRow], rotati
         else:
             rotation.unreadable.append(found)
     return opened
+
+
+def _with_secrets(place: SealedPlace, rows: Sequence[SealedRow]) -> list[SealedRow]:
+    return [row for row in rows if holds_secret(place, row)]
 
 
 def check_written(ring: KeyRing, place: SealedPlace, secrets: Mapping[Key, bytes], rows: Sequence[SealedRow]) -> None:

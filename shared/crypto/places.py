@@ -13,7 +13,7 @@ class SealedPlace:
     table: with its schema. key: the primary key, each column with its SQL type; the last one is the context's id.
     kind: of the context; may name columns of the key, as in "chat/{session_id}".
     field: None when the column (text) is the sealed text; else the column (bytea) is an event's JSON and this field of
-    it is the sealed text. ce_type: only rows with this value in their column ce_type hold something sealed.
+    it is the sealed text, or null. ce_type: only rows with this value in their column ce_type hold something sealed.
     in_registry: routers and gateways keep in memory what they have read of it, and are to be told of changes.
     """
 

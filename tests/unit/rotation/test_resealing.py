@@ -19,6 +19,7 @@ from services.rotation.resealing import (
     SealedRow,
     Unreadable,
     context_of,
+    holds_secret,
     key_id_of,
     look,
     removable_keys,
@@ -41,7 +42,7 @@ def test_every_column_of_the_schema_that_may_hold_something_sealed_is_declared()
     """A sealed text, or the body of an event."""
     schema = "\n".join(path.read_text() for path in sorted(SERVICES.glob("*/migrations/*.sql")))
     tables = re.split(r"(?:CREATE|ALTER) TABLE ", schema)[1:]
-    columns = r"\b(sealed_\w+\s+text|event\s+bytea)\b"
+    columns = r"\b(sealed_\w+\s+text|\w*event\s+bytea)\b"
     found = {(table.split()[0], *column.split()) for table in tables for column in re.findall(columns, table)}
     assert found == {(of.table, of.column, of.value_type) for of in SEALED_PLACES}
 
@@ -107,6 +108,18 @@ def test_an_event_that_is_none_is_unreadable(event: bytes) -> None:
     found = look(NEW, place("results.event"), SealedRow("acme", (uuid.UUID(int=1),), event))
     assert isinstance(found, Unreadable)
     assert found.kid is None
+
+
+def test_an_event_may_hold_nothing_sealed() -> None:
+    """A job that failed has no result."""
+    settled = replace(row(place("features.jobs.settled_event")), value=b'{"sealed_result": null}')
+    assert not holds_secret(place("features.jobs.settled_event"), settled)
+
+
+@EACH_PLACE
+def test_what_cannot_be_read_is_looked_at(of: SealedPlace) -> None:
+    for value in (row(of).value, b"{" if of.field else "no secret"):
+        assert holds_secret(of, replace(row(of), value=value))
 
 
 def test_it_opens_what_the_gateway_seals_of_a_model() -> None:
