@@ -1,2 +1,6 @@
-"""Hears: inference.requests.v1. Says: AttemptStarted, AttemptEnded, InferenceSettled, and the reply.
-Owns nothing that it cannot lose."""
+"""Selects models, claims requests, calls, retries, falls back and settles.
+
+Hears: inference.requests.v1, inference.cancellations.v1, model.health.v1, tenant.spending.v1.
+Says: AttemptStarted, AttemptEnded, InferenceSettled, ReplyCompleted, ReplyFailed, RouterHeartbeat.
+Owns: nothing that it cannot lose.
+"""

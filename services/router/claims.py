@@ -1,4 +1,4 @@
-"""Claim, then call (DESIGN §2).
+"""Claim, then call (decision 0001).
 
 Records that have arrived are gathered; the first attempt of each is put on record; when the broker has acked
 these, the offsets are committed; only when that commit has succeeded do the calls run. The commit is the fence:

@@ -28,7 +28,7 @@ def openai_error(
     attempts: Sequence[dict[str, Any]] = (),
     param: str | None = None,
 ) -> dict[str, Any]:
-    """`{"error": {...}}` of DESIGN §13."""
+    """`{"error": {...}}` as OpenAI's clients read it, with tips and every call that failed."""
     return {
         "error": {
             "message": message(told),

@@ -48,7 +48,7 @@ class Topic:
 
 REQUESTS = Topic(
     "inference.requests.v1", 8, _DAY_MS, (InferenceRequested,), "inference_id",
-    ("gateway", "features", "upstream services", "monitor"), ("router",), has_dlq=True,
+    ("gateway", "features", "upstream services", "monitor"), ("router", "monitor"), has_dlq=True,
 )  # fmt: skip
 ATTEMPTS = Topic(
     "inference.attempts.v1", 8, 30 * _DAY_MS, (AttemptStarted,), "inference_id",

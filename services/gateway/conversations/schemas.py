@@ -20,7 +20,7 @@ class CodebaseFile(StrictBody):
 class CodebaseChatBody(StrictBody):
     """POST /api/codebase/chat. `files` are paths, or paths with their content."""
 
-    sessionId: SessionId | None = None  # noqa: N815 - the wire names of DESIGN §13
+    sessionId: SessionId | None = None  # noqa: N815 - names of the wire format
     message: Annotated[str, StringConstraints(min_length=1)]
     repo: Text | None = None
     files: list[CodebaseFile | Text] = Field(default=[], max_length=200)

@@ -25,7 +25,7 @@ class _ModelBody(ModelFields):
 
 
 class CustomModelCreate(_ModelBody):
-    """POST /api/models/custom (DESIGN §13)."""
+    """POST /api/models/custom."""
 
     model_id: ModelId
     endpoint_url: EndpointUrl

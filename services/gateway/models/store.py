@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from services.gateway.tenants.changes import Change, record
+from services.gateway.tenants.changes import Change
+from services.gateway.tenants.store import record_change
 from shared.db.pool import Connection, Pool
 from shared.registry.store import tell_registries
 
@@ -150,5 +151,5 @@ class ModelStore:
 async def _registry_changed(connection: Connection, change: Change) -> bool:
     """Tells every router and gateway, and puts it on record."""
     await tell_registries(connection, [change.tenant_id])
-    await record(connection, change)
+    await record_change(connection, change)
     return True

@@ -1,16 +1,9 @@
-"""Who changed what, and when: one row with each change, in its transaction. Never a secret."""
+"""Who changed what, and when: what is put on record of it. Never a secret."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.access import Caller
-from shared.db.pool import Connection
-from shared.events import new_id, utc_now
-
-_NEW_CHANGE = """
-INSERT INTO gateway.changes (change_id, tenant_id, key_id, action, subject, details, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
-"""
 
 
 class Change(NamedTuple):
@@ -28,7 +21,3 @@ class Change(NamedTuple):
 
 def changed_by(caller: Caller, action: str, subject: str, tenant_id: str | None = None, **details: Any) -> Change:
     return Change(tenant_id or caller.tenant_id, caller.key_id, action, subject, details)
-
-
-async def record(connection: Connection, change: Change) -> None:
-    await connection.execute(_NEW_CHANGE, new_id(), *change, utc_now())

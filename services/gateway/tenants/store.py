@@ -7,9 +7,10 @@ from uuid import UUID
 
 import asyncpg
 
-from services.gateway.tenants.changes import Change, record
+from services.gateway.tenants.changes import Change
 from shared.access.store import KEYS_CHANNEL
 from shared.db.pool import Connection, Pool
+from shared.events import new_id, utc_now
 from shared.registry.store import tell_registries
 
 _NEW_TENANT = "INSERT INTO gateway.tenants (tenant_id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
@@ -48,6 +49,11 @@ SET plan_id = CASE WHEN $2 THEN $3 ELSE plan_id END, terms = jsonb_strip_nulls(t
 WHERE tenant_id = $1 RETURNING plan_id, terms
 """
 
+_NEW_CHANGE = """
+INSERT INTO gateway.changes (change_id, tenant_id, key_id, action, subject, details, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+
 _CHANGES = """
 SELECT change_id, tenant_id, key_id, action, subject, details, changed_at FROM gateway.changes
 WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::uuid IS NULL OR change_id < $2)
@@ -76,7 +82,7 @@ class TenantStore:
             await connection.execute(_NEW_TENANT, key.tenant_id, now)
             made = await connection.execute(_NEW_KEY, *key, now) == "INSERT 0 1"
             if made and change is not None:
-                await record(connection, change)
+                await record_change(connection, change)
             return made
 
     async def keys(self, tenant_id: str | None) -> list[asyncpg.Record]:
@@ -97,7 +103,7 @@ class TenantStore:
             )
             await connection.execute("SELECT pg_notify($1, $2)", KEYS_CHANNEL, key_id)
             if tenant_id is not None:
-                await record(connection, change(tenant_id))
+                await record_change(connection, change(tenant_id))
             return tenant_id is not None
 
     async def tenants(self) -> list[asyncpg.Record]:
@@ -133,7 +139,7 @@ class TenantStore:
         async with self._pool.acquire() as connection, connection.transaction():
             status = await connection.execute("DELETE FROM gateway.plans WHERE plan_id = $1", plan_id)
             if status == "DELETE 1":
-                await record(connection, change)
+                await record_change(connection, change)
             return bool(status == "DELETE 1")
 
     async def provider_keys(self, tenant_id: str) -> list[asyncpg.Record]:
@@ -161,7 +167,12 @@ class TenantStore:
         return await self._pool.fetch(_CHANGES, tenant_id, before, limit)
 
 
+async def record_change(connection: Connection, change: Change) -> None:
+    """Puts a change on record, in the transaction that makes it."""
+    await connection.execute(_NEW_CHANGE, new_id(), *change, utc_now())
+
+
 async def _changed(connection: Connection, change: Change, tenant_ids: list[str]) -> None:
     """Tells every router and gateway, and puts it on record."""
     await tell_registries(connection, tenant_ids)
-    await record(connection, change)
+    await record_change(connection, change)

@@ -1,4 +1,4 @@
-"""Pure: do the books balance? (DESIGN §4). Topics in, booked rows in, violations out."""
+"""Pure: do the books balance? What is on the topics and what is booked in, violations out."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of an audit (DESIGN §13)."""
+    """The result of an audit: counts by state, and one sentence for each violation."""
 
     inferences: dict[str, int]
     attempts: dict[str, int]

@@ -1,4 +1,4 @@
-"""Pure: from rows of the books to the monitoring answer of DESIGN §13."""
+"""Pure: from rows of the books to the answer of GET /api/models/custom/monitoring."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence

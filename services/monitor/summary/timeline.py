@@ -1,4 +1,4 @@
-"""Pure: one inference as its reader sees it (DESIGN §13)."""
+"""Pure: from rows of the books to the answer of GET /api/inferences/{inference_id}."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
