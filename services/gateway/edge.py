@@ -1,7 +1,6 @@
 """The HTTP edge: bodies within limits, answers and errors in the caller's shape, one span and one metric a request."""
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -178,6 +177,3 @@ def _inference_headers(inference_id: UUID, model: str | None, attempts: int, rep
 
 def _too_large(limit: int) -> TallygateError:
     return TallygateError("payload_too_large", f"the body is larger than {limit} bytes")
-
-
-ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]

@@ -17,7 +17,7 @@ from services.monitor.summary.summary import BookRows, summarize
 from services.monitor.summary.timeline import timeline
 from services.monitor.summary.window import parse_window
 from shared.access import Authenticator
-from shared.errors import TallygateError, failure, render
+from shared.errors import TallygateError, render
 from shared.registry import Price, canonical_reference
 
 _ERRORS_SHOWN = 20
@@ -67,12 +67,12 @@ class MonitorApi:
         return _json(timeline(row, await self._store.attempts_of(caller.tenant_id, inference_id)))
 
 
-def make_routes(path_to_api: str = "api") -> list[Route]:
+def make_routes() -> list[Route]:
     async def monitoring(request: Request) -> Response:
-        return await _api(request, path_to_api).monitoring(request)
+        return await _api(request).monitoring(request)
 
     async def inference(request: Request) -> Response:
-        return await _api(request, path_to_api).inference(request)
+        return await _api(request).inference(request)
 
     return [
         Route("/api/models/custom/monitoring", monitoring),
@@ -83,9 +83,9 @@ def make_routes(path_to_api: str = "api") -> list[Route]:
 async def on_tallygate_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, TallygateError):
         raise error
-    told = error.failure
+    failed = error.failure
     return Response(
-        orjson.dumps(render.problem(told)), told.http_status, render.headers(told), "application/problem+json"
+        orjson.dumps(render.problem(failed)), failed.http_status, render.headers(failed), "application/problem+json"
     )
 
 
@@ -101,12 +101,11 @@ async def on_unavailable(request: Request, error: Exception) -> Response:
 
 
 async def on_anything_else(request: Request, _: Exception) -> Response:
-    told = failure("internal", "the monitor failed; its log says why")
-    return await on_tallygate_error(request, TallygateError.of(told))
+    return await on_tallygate_error(request, TallygateError("internal", "the monitor failed; its log says why"))
 
 
-def _api(request: Request, name: str) -> MonitorApi:
-    api: MonitorApi = getattr(request.app.state, name)
+def _api(request: Request) -> MonitorApi:
+    api: MonitorApi = request.app.state.api
     return api
 
 

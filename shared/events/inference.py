@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -95,7 +94,6 @@ class InferenceSettled(InferenceEvent):
     settled_at: Instant
     duration_s: float
     reported_by: str
-    request_event_id: UUID | None = None
 
 
 class CancelRequested(InferenceEvent):

@@ -1,7 +1,6 @@
 """`tallygate models add` without arguments: ask, show, set up, and ask again until it is right or given up."""
 
 from dataclasses import replace
-from typing import Literal
 
 import questionary
 
@@ -13,8 +12,6 @@ from services.cli.models.wizard_endpoint import LeftError, ask_endpoint
 from services.cli.models.wizard_questions import ask_model
 from services.cli.output import err, out, say
 from services.cli.problem import ProblemError, tell
-
-_Next = Literal["done", "edit"]
 
 
 def run_wizard(client: Client, form: ModelForm, *, no_test: bool) -> None:

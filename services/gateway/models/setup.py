@@ -124,7 +124,7 @@ def completed(body: ModelSetup, target: Target, probed: Probed) -> tuple[CustomM
 
 
 async def _probe_stored(gateway: Gateway, tenant_id: str, row: asyncpg.Record) -> tuple[Step, ...]:
-    """What can be told from here of a stored model's endpoint. None when its secrets or its URL cannot be read."""
+    """The steps of a probe of a stored model's endpoint. None of them when its secrets or its URL cannot be read."""
     try:
         key, headers = opened_secrets(gateway.ring, tenant_id, row)
         target = Target(

@@ -10,8 +10,8 @@ _PER_DOUBLING = 8
 _SHORTEST_S = 0.001
 _DOUBLINGS = 22  # to 70 minutes; no deadline is longer than an hour
 
+# A percentile is told as the middle of its bucket, at most 4.4 % away from it.
 BOUNDS = tuple(_SHORTEST_S * 2 ** (n / _PER_DOUBLING) for n in range(_DOUBLINGS * _PER_DOUBLING + 1))
-WORST_RATIO = 2 ** (0.5 / _PER_DOUBLING)  # between a percentile and what is told of it: 4.4 %
 
 Histogram = Mapping[int, int]  # calls by number of bucket; a bucket that is not there has none
 
