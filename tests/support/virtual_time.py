@@ -2,7 +2,7 @@
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 R = TypeVar("R")
@@ -54,3 +54,13 @@ def run_virtually(work: Coroutine[Any, Any, R], limit_s: float = _LIMIT_S) -> R:
     """As asyncio.run. Raises NothingCanHappenError, TooLongError."""
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(limit_s)) as runner:
         return runner.run(work)
+
+
+def virtually(scenario: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """A test of the scenario on virtual time."""
+
+    def test() -> None:
+        run_virtually(scenario())
+
+    test.__name__, test.__doc__ = scenario.__name__, scenario.__doc__
+    return test

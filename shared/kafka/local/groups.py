@@ -66,11 +66,12 @@ class Group:
         """Returns the member's partitions when every other member has joined too, or has been expelled because it
         took longer than the rebalance timeout."""
         self._members[member.name] = member
-        member.joining = asyncio.get_running_loop().create_future()
+        joining: asyncio.Future[set[TopicPartition]] = asyncio.get_running_loop().create_future()
+        member.joining = joining
         if self._rebalance is None:
             self._begin_rebalance()
         self._complete_when_all_have_joined()
-        partitions = await member.joining
+        partitions = await joining
         member.synced = True
         return partitions
 

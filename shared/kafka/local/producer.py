@@ -38,9 +38,9 @@ class LocalProducer:
         *,
         headers: Sequence[tuple[str, bytes | None]] | None = None,
     ) -> "asyncio.Future[RecordMetadata]":
-        """Raises UnknownTopicOrPartitionError, MessageSizeTooLargeError; ValueError for neither key nor value."""
+        """Raises UnknownTopicOrPartitionError, MessageSizeTooLargeError; AssertionError for neither key nor value."""
         if value is None and key is None:
-            raise ValueError("Need at least one: key or value")
+            raise AssertionError("Need at least one: key or value")
         kept = tuple(headers or ())
         if size_of(key, value, kept) > MAX_DEAD_LETTER_BYTES:
             raise MessageSizeTooLargeError(f"the client sends {MAX_DEAD_LETTER_BYTES} bytes at most")
