@@ -1,83 +1,81 @@
 """What goes to the dead letters, and what is read there again."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from shared.errors import TallygateError
 from shared.events.topics import REPLIES, REQUESTS
-from shared.kafka.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
+from shared.kafka.dead_letter_limit import DeadLetterLimitError
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources
 from shared.kafka.dead_letters.sending import send_to_dlq
+from shared.kafka.local import LocalBroker
+from shared.kafka.publisher import Publisher
+from shared.kafka.settings import KafkaSettings
 from tests.unit.shared.kafka.records import record
 
-Sent = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
 
-
-class Kept:
-    """A publisher that keeps what it is given."""
+class Bench:
+    """A publisher, and what it put on the dead-letter topic."""
 
     def __init__(self, most: int = 0) -> None:
-        self.dead_letter_limit = DeadLetterLimit(most)
-        self.dead_letter_limit.learn(REQUESTS.name, 0, 0.0)
-        self.sent: list[Sent] = []
+        settings = KafkaSettings.model_construct(bootstrap_servers="local", dead_letters_per_minute=most)
+        self._broker = LocalBroker(settings=settings)
+        self._publisher = Publisher(self._broker, "test")
 
-    async def send_raw(self, *sent: Any) -> None:
-        self.sent.append(sent)
+    async def send(self, rejected: ConsumerRecord, reason: str = "why") -> None:
+        await self._publisher.start()
+        await send_to_dlq(self._publisher, rejected, "invalid_request", reason)
 
-
-async def send(publisher: Kept, one: Any, reason: str = "why") -> None:
-    await send_to_dlq(publisher, one, "invalid_request", reason)  # type: ignore[arg-type]
+    @property
+    def sent(self) -> Sequence[ConsumerRecord]:
+        return self._broker.cluster.records(REQUESTS.dlq)
 
 
 async def test_a_message_goes_as_it_came_with_the_reason() -> None:
-    publisher = Kept()
+    bench = Bench()
 
-    await send(publisher, record(REQUESTS.name, headers=(("mine", b"kept"),)))
+    await bench.send(record(REQUESTS.name, headers=(("mine", b"kept"),)))
 
-    assert publisher.sent == [
-        (
-            REQUESTS.dlq,
-            b"body",
-            b"key",
-            [
-                ("mine", b"kept"),
-                ("dlq_error_type", b"invalid_request"),
-                ("dlq_reason", b"why"),
-                ("dlq_topic", REQUESTS.name.encode()),
-                ("dlq_partition", b"3"),
-                ("dlq_offset", b"17"),
-            ],
-        )
-    ]
+    [letter] = bench.sent
+    assert (letter.key, letter.value) == (b"key", b"body")
+    assert letter.headers == (
+        ("mine", b"kept"),
+        ("dlq_error_type", b"invalid_request"),
+        ("dlq_reason", b"why"),
+        ("dlq_topic", REQUESTS.name.encode()),
+        ("dlq_partition", b"3"),
+        ("dlq_offset", b"17"),
+    )
 
 
 async def test_a_message_of_nothing_can_be_sent_too() -> None:
-    publisher = Kept()
+    bench = Bench()
 
-    await send(publisher, record(REQUESTS.name, body=None, key=None))
-    await send(publisher, record(REQUESTS.name, body=None, key=b"k"))
+    await bench.send(record(REQUESTS.name, body=None, key=None))
+    await bench.send(record(REQUESTS.name, body=None, key=b"k"))
 
-    assert [one[1] for one in publisher.sent] == [b"", None]
+    assert [letter.value for letter in bench.sent] == [b"", None]
 
 
 async def test_a_long_reason_is_cut() -> None:
-    publisher = Kept()
+    bench = Bench()
 
-    await send(publisher, record(REQUESTS.name), "x" * 1_000_000)
+    await bench.send(record(REQUESTS.name), "x" * 1_000_000)
 
-    assert len(dict(publisher.sent[0][3])["dlq_reason"]) == 1000
+    assert len(dict(bench.sent[0].headers)["dlq_reason"]) == 1000
 
 
 async def test_what_is_over_the_limit_is_not_sent() -> None:
-    publisher = Kept(most=2)
-    await send(publisher, record(REQUESTS.name))
-    await send(publisher, record(REQUESTS.name))
+    bench = Bench(most=2)
+    await bench.send(record(REQUESTS.name))
+    await bench.send(record(REQUESTS.name))
 
     with pytest.raises(DeadLetterLimitError, match="after 2 within 60 s"):
-        await send(publisher, record(REQUESTS.name))
+        await bench.send(record(REQUESTS.name))
 
-    assert len(publisher.sent) == 2
+    assert len(bench.sent) == 2
 
 
 def test_the_letter_tells_where_it_came_from_and_keeps_the_first_headers() -> None:

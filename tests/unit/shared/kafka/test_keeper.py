@@ -1,50 +1,58 @@
 """Events are kept before they are committed, and one that cannot be kept holds up no other."""
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+from collections.abc import Collection, Sequence
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from shared.events import InferenceEvent
 from shared.events.topics import OUTCOMES
-from shared.kafka.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError
 from shared.kafka.keeper import Heard, Keeper
+from shared.kafka.local import LocalBroker
+from shared.kafka.publisher import Publisher
+from shared.kafka.settings import KafkaSettings
+from tests.support.virtual_time import run_virtually
 from tests.unit.shared.events.samples import settled
-from tests.unit.shared.kafka.records import record
 
-PARTITION = TopicPartition(OUTCOMES.name, 3)
-
-
-class Publisher:
-    def __init__(self, most: int) -> None:
-        self.dead_letter_limit = DeadLetterLimit(most)
-        self.dead_letter_limit.learn(OUTCOMES.name, 0, 0.0)
-        self.sent: list[bytes] = []
-
-    async def send_raw(self, _topic: str, value: bytes, *_: Any) -> None:
-        self.sent.append(value)
+PLACE = TopicPartition(OUTCOMES.name, 3)
 
 
-class Consumer:
-    def __init__(self) -> None:
-        self.committed: list[dict[TopicPartition, int]] = []
+class Bench:
+    """A keeper in a group, and a database that refuses the records of some offsets, with all that come in one
+    transaction with them."""
 
-    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
-        self.committed.append(offsets)
-
-
-class Database:
-    """Refuses the records of some offsets, with all that come in one transaction with them."""
-
-    def __init__(self, consumer: Consumer, *, refuses: Sequence[int] = (), away: int = 0) -> None:
+    def __init__(self, *, refuses: Collection[int] = (), away: int = 0, most: int = 0) -> None:
+        settings = KafkaSettings.model_construct(bootstrap_servers="local", dead_letters_per_minute=most)
+        self.broker = LocalBroker(settings=settings)
         self.kept: list[int] = []
-        self.committed_before: list[int] = []
-        self._consumer = consumer
+        self.committed_before: list[int | None] = []
         self._refuses = refuses
         self._away = away
 
-    async def keep(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
+    async def run(self, *readable: bool) -> None:
+        """The keeper is given as many records, until it has done with them or has stopped."""
+        publisher = Publisher(self.broker, "test")
+        await publisher.start()
+        for one in readable:
+            event = settled()
+            body, headers = (event.encoded(), event.headers("test", None)) if one else (b"garbage", [])
+            await publisher.send_raw(OUTCOMES.name, body, None, headers, PLACE.partition)
+        keeper = Keeper((OUTCOMES,), InferenceEvent, self._keep, publisher)
+        events = self.broker.subscribe(keeper.topics, "group", keeper.on_batch, graceful_timeout_s=1.0, batch=100)
+        keeper.start(await events.start())
+        await asyncio.sleep(30.0)
+        await events.stop()
+
+    @property
+    def committed(self) -> int | None:
+        return self.broker.cluster.group("group").offsets.get(PLACE)
+
+    @property
+    def dead_letters(self) -> Sequence[ConsumerRecord]:
+        return self.broker.cluster.records(OUTCOMES.dlq)
+
+    async def _keep(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
         self._away -= 1
         if self._away >= 0:
             raise ConnectionRefusedError
@@ -52,73 +60,48 @@ class Database:
         if not set(offsets).isdisjoint(self._refuses):
             raise ValueError("refused")
         self.kept += offsets
-        self.committed_before.append(len(self._consumer.committed))
+        self.committed_before.append(self.committed)
 
 
-def _keeper(database: Database, publisher: Publisher, consumer: Consumer) -> Keeper[InferenceEvent]:
-    keeper = Keeper((OUTCOMES,), InferenceEvent, database.keep, publisher)  # type: ignore[arg-type]
-    keeper.start(consumer)
-    return keeper
+def test_a_batch_is_kept_and_then_committed() -> None:
+    bench = Bench()
+
+    run_virtually(bench.run(True, True))
+
+    assert (bench.kept, bench.committed_before, bench.committed) == ([0, 1], [None], 2)
 
 
-async def test_a_batch_is_kept_and_then_committed() -> None:
-    publisher, consumer = Publisher(0), Consumer()
-    database = Database(consumer)
+def test_what_is_refused_or_unreadable_is_a_dead_letter_and_the_others_are_kept() -> None:
+    bench = Bench(refuses=(1,))
 
-    await _keeper(database, publisher, consumer).on_batch([_record(10), _record(11)])
+    run_virtually(bench.run(True, True, False, True))
 
-    assert (database.kept, database.committed_before) == ([10, 11], [0])
-    assert consumer.committed == [{PARTITION: 12}]
-
-
-async def test_what_is_refused_or_unreadable_is_a_dead_letter_and_the_others_are_kept() -> None:
-    publisher, consumer = Publisher(0), Consumer()
-    database = Database(consumer, refuses=(11,))
-    records = [_record(10), _record(11), _record(12, readable=False), _record(13)]
-
-    await _keeper(database, publisher, consumer).on_batch(records)
-
-    assert database.kept == [10, 13]
-    assert publisher.sent == [b"garbage", records[1].value]
-    assert consumer.committed == [{PARTITION: 14}]
+    assert (bench.kept, bench.committed) == ([0, 3], 4)
+    refused = bench.broker.cluster.records(OUTCOMES.name)[1]
+    assert [letter.value for letter in bench.dead_letters] == [b"garbage", refused.value]
 
 
-async def test_a_database_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.kafka.keeper._RETRY_S", 0.0)
-    publisher, consumer = Publisher(0), Consumer()
-    database = Database(consumer, away=3)
+def test_a_database_that_is_away_is_waited_for() -> None:
+    bench = Bench(away=3)
 
-    await _keeper(database, publisher, consumer).on_batch([_record(10)])
+    run_virtually(bench.run(True))
 
-    assert (database.kept, publisher.sent) == ([10], [])
-    assert consumer.committed == [{PARTITION: 11}]
+    assert (bench.kept, bench.dead_letters, bench.committed) == ([0], [], 1)
 
 
 @pytest.mark.parametrize("refused_by", ["decoder", "database"])
-async def test_what_came_before_the_limit_is_committed(refused_by: str) -> None:
-    publisher, consumer = Publisher(2), Consumer()
-    database = Database(consumer, refuses=range(100))
+def test_what_came_before_the_limit_is_committed_and_the_process_stops(refused_by: str) -> None:
+    bench = Bench(refuses=range(100), most=2)
 
-    with pytest.raises(DeadLetterLimitError):
-        await _keeper(database, publisher, consumer).on_batch(
-            [_record(offset, readable=refused_by == "database") for offset in range(10, 15)]
-        )
+    run_virtually(bench.run(*[refused_by == "database"] * 5))
 
-    assert len(publisher.sent) == 2
-    assert consumer.committed == [{PARTITION: 12}]
+    assert (len(bench.dead_letters), bench.committed, bench.broker.stopped) == (2, 2, True)
 
 
-async def test_at_the_limit_nothing_is_committed() -> None:
-    publisher, consumer = Publisher(1), Consumer()
-    publisher.dead_letter_limit.learn(OUTCOMES.name, 1, 1e12)
+def test_what_came_before_a_restart_counts_towards_the_limit() -> None:
+    bench = Bench(most=1)
+    run_virtually(bench.run(False))
 
-    with pytest.raises(DeadLetterLimitError):
-        await _keeper(Database(consumer), publisher, consumer).on_batch([_record(10, readable=False)])
+    run_virtually(bench.run(False))
 
-    assert (publisher.sent, consumer.committed) == ([], [])
-
-
-def _record(offset: int, *, readable: bool = True) -> ConsumerRecord:
-    event = settled()
-    headers = tuple(event.headers("test", None)) if readable else ()
-    return record(OUTCOMES.name, event.encoded() if readable else b"garbage", headers=headers, offset=offset)
+    assert (len(bench.dead_letters), bench.committed) == (1, 1)
