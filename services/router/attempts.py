@@ -39,7 +39,7 @@ from shared.registry import Model
 from shared.selection import Candidate
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import Traced, tracing
-from shared.wire.completions import Completion
+from shared.wire import Completion
 
 logger = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from shared.events import (
 from shared.events.inference import Settlement
 from shared.registry import Model
 from shared.selection import Candidate
-from shared.wire.completions import Completion
+from shared.wire import Completion
 
 
 def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:

@@ -10,12 +10,9 @@ from services.router.secrets import CallSecrets
 from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import classify
 from shared.guard import ForbiddenAddressError, Guard
-from shared.registry import Model, WireFormat
-from shared.wire.anthropic import AnthropicWire
-from shared.wire.completions import Completion, NotACompletionError, UntranslatableError, Wire
-from shared.wire.openai import OpenAIWire
+from shared.registry import Model
+from shared.wire import Completion, NotACompletionError, UntranslatableError, dialect_of
 
-_WIRES: dict[WireFormat, Wire] = {"openai": OpenAIWire(), "anthropic": AnthropicWire()}
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0
 # The router bounds what is in flight; a limit here would only hide waiting.
@@ -62,20 +59,20 @@ class Transport:
         session = self._guarded if model.is_custom else self._plain
         if session is None:
             raise RuntimeError("the transport has not been started")
-        wire = _WIRES[model.wire_format]
-        headers = {**secrets.headers, **wire.headers(secrets.api_key), "x-request-id": request_id}
+        dialect = dialect_of(model.wire_format)
+        headers = {**secrets.headers, **dialect.headers(secrets.api_key), "x-request-id": request_id}
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(self._connect_timeout_s, timeout_s))
         try:
             async with session.post(
                 model.completions_url,
-                data=wire.request(model, body),
+                data=dialect.request(model.upstream_model, model.config, body),
                 headers=headers,
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
                 if response.status != 200:
                     raise await self._refused(response, model, secrets)
-                return wire.completion(await self._read(response, model))
+                return dialect.completion(await self._read(response, model))
         except UntranslatableError as error:
             told = failure("invalid_request", f"{model.id} cannot be asked: {error}", model=model.id)
             raise CallFailedError(told) from None

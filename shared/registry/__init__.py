@@ -1,6 +1,6 @@
 """The models that may be called: what the gateway registers and the router reads. Values, and one cached reader."""
 
-from shared.registry.models import Capabilities, Model, Price, WireFormat
+from shared.registry.models import Capabilities, Model, Price
 from shared.registry.providers import ProviderModels, ProviderSettings
 from shared.registry.references import canonical_reference
 from shared.registry.registry import Registry, TenantModels
@@ -15,6 +15,5 @@ __all__ = [
     "Registry",
     "TenantModels",
     "Terms",
-    "WireFormat",
     "canonical_reference",
 ]

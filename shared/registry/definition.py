@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 from shared.errors import TallygateError
 from shared.guard.urls import check_url
 from shared.registry.headers import is_of_the_transport
-from shared.registry.models import Capabilities, Price, WireFormat, base_url
+from shared.registry.models import Capabilities, Price
 from shared.registry.references import AUTO
+from shared.wire import WireFormat, base_url
 
 Protocol = Literal["openai-compatible", "anthropic-compatible"]
 WIRE_FORMATS: dict[Protocol, WireFormat] = {"openai-compatible": "openai", "anthropic-compatible": "anthropic"}

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-WireFormat = Literal["openai", "anthropic"]
+from shared.wire import WireFormat, dialect_of
+
 Task = Literal["chat"]
 
 CUSTOM_PREFIX = "custom:"
 DEFAULT_TIMEOUT_S = 60.0
 
-_PATHS: dict[WireFormat, str] = {"openai": "/chat/completions", "anthropic": "/messages"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -123,7 +123,7 @@ class Model(BaseModel):
 
     @property
     def completions_url(self) -> str:
-        return self.endpoint_url + _PATHS[self.wire_format]
+        return self.endpoint_url + dialect_of(self.wire_format).completions_path
 
     @property
     def server_address(self) -> str:
@@ -135,9 +135,3 @@ def server_address(url: str) -> str:
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
     return f"{host}:{parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)}"
-
-
-def base_url(endpoint_url: str, wire_format: WireFormat) -> str:
-    """The endpoint without a trailing slash and without the path that the wire format adds."""
-    trimmed = endpoint_url.strip().rstrip("/")
-    return trimmed.removesuffix(_PATHS[wire_format]).rstrip("/")

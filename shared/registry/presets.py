@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from shared.registry.models import WireFormat
+from shared.wire import WireFormat
 
 
 class Preset(NamedTuple):

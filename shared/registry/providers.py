@@ -13,11 +13,10 @@ from shared.registry.models import (
     Capabilities,
     Model,
     Price,
-    WireFormat,
-    base_url,
 )
 from shared.registry.presets import KNOWN_PROVIDERS
 from shared.registry.prices import model_facts
+from shared.wire import WireFormat, base_url
 
 
 class Provider(BaseModel):

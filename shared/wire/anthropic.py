@@ -4,37 +4,20 @@ What is read here was written by the caller or the endpoint: nothing of it is ta
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from shared.registry import Model
-from shared.wire.completions import (
-    Completion,
-    NotACompletionError,
-    UntranslatableError,
-    cached_tokens,
-    text_or_none,
-    whole_number,
-    with_defaults,
-    written,
-)
+from shared.wire.completions import Completion, NotACompletionError, cached_tokens, text_or_none, whole_number
+from shared.wire.openai import FIELDS as OPENAI_FIELDS
+from shared.wire.requests import UntranslatableError, with_defaults, written
 
 _VERSION = "2023-06-01"
 _DEFAULT_MAX_TOKENS = 4096  # the format requires the field
 _SAME_NAME = ("model", "temperature", "top_p", "stream")
 # Both formats have these names and mean different things: only who configured the model can have meant this one.
 _CONFIGURED_ONLY = ("metadata", "service_tier")
-# All that the OpenAI format knows. What else a model is configured with is this format's own: top_k, thinking, ...
-_OPENAI_FIELDS = frozenset(
-    {
-        "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
-        "max_tokens", "messages", "metadata", "modalities", "model", "n", "parallel_tool_calls", "prediction",
-        "presence_penalty", "prompt_cache_key", "reasoning_effort", "response_format", "safety_identifier", "seed",
-        "service_tier", "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools",
-        "top_logprobs", "top_p", "user", "verbosity", "web_search_options",
-    }
-)  # fmt: skip
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _RESULT_ROLES = frozenset({"tool", "function"})
 _TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
@@ -52,13 +35,17 @@ _FINISH_REASONS = {
 _Object = dict[str, Any]
 
 
-class AnthropicWire:
+class AnthropicDialect:
+    completions_path = "/messages"
+    models_path = "/models?limit=1000"  # the most; 20 are listed otherwise
+    hosts = frozenset({"api.anthropic.com"})
+
     def headers(self, api_key: str | None) -> dict[str, str]:
         return {"anthropic-version": _VERSION} | ({"x-api-key": api_key} if api_key else {})
 
-    def request(self, model: Model, body: dict[str, Any]) -> bytes:
-        asked = with_defaults(model, body)
-        out = _configured(model, asked)
+    def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
+        asked = with_defaults(model, defaults, body)
+        out = _configured(defaults, asked)
         out |= {name: asked[name] for name in _SAME_NAME if name in asked}
         out["max_tokens"] = asked.get("max_completion_tokens") or asked.get("max_tokens") or _DEFAULT_MAX_TOKENS
         out |= _user(asked) | _stop(asked.get("stop")) | _tools(asked)
@@ -83,10 +70,11 @@ class AnthropicWire:
             raise NotACompletionError("the JSON is nested too deeply") from None
 
 
-def _configured(model: Model, asked: _Object) -> _Object:
-    """What the model is configured with beyond the OpenAI fields, as it is; the caller's value comes before it."""
-    own = {name: asked[name] for name in model.config if name not in _OPENAI_FIELDS and name in asked}
-    return own | {name: model.config[name] for name in _CONFIGURED_ONLY if name in model.config}
+def _configured(defaults: Mapping[str, Any], asked: _Object) -> _Object:
+    """What a model is configured with beyond the OpenAI fields (top_k, thinking, ...), as it is; the caller's value
+    comes before it."""
+    own = {name: asked[name] for name in defaults if name not in OPENAI_FIELDS and name in asked}
+    return own | {name: defaults[name] for name in _CONFIGURED_ONLY if name in defaults}
 
 
 def _user(asked: _Object) -> _Object:
@@ -99,7 +87,7 @@ def _stop(stop: Any) -> _Object:
     if stop is None or stop == "" or stop == []:
         return {}
     sequences = [stop] if isinstance(stop, str) else stop
-    if not isinstance(sequences, list) or not all(isinstance(one, str) for one in sequences):
+    if not isinstance(sequences, list) or not all(isinstance(sequence, str) for sequence in sequences):
         raise UntranslatableError("stop", "must be a string or a list of strings")
     return {"stop_sequences": sequences}
 
@@ -239,8 +227,8 @@ def _objects(value: Any, at: str) -> list[tuple[int, _Object]]:
         return []
     if not isinstance(value, list):
         raise UntranslatableError(at, "must be a list of objects")
-    for n, one in enumerate(value):
-        if not isinstance(one, dict):
+    for n, item in enumerate(value):
+        if not isinstance(item, dict):
             raise UntranslatableError(f"{at}[{n}]", "must be an object")
     return list(enumerate(value))
 
@@ -292,7 +280,7 @@ def _all_input(usage: _Object) -> int | None:
 
 def _message(blocks: list[_Object]) -> _Object:
     texts = [block.get("text") for block in blocks if block.get("type") == "text"]
-    text = "".join(one for one in texts if isinstance(one, str))
+    text = "".join(text for text in texts if isinstance(text, str))
     calls = [
         {
             "id": block.get("id"),

@@ -1,27 +1,35 @@
 """The OpenAI wire format: what our callers speak, so bodies pass through."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from shared.registry import Model
-from shared.wire.completions import (
-    Completion,
-    NotACompletionError,
-    cached_tokens,
-    text_or_none,
-    whole_number,
-    with_defaults,
-    written,
-)
+from shared.wire.completions import Completion, NotACompletionError, cached_tokens, text_or_none, whole_number
+from shared.wire.requests import with_defaults, written
+
+# All fields of a request that the format knows.
+FIELDS = frozenset(
+    {
+        "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
+        "max_tokens", "messages", "metadata", "modalities", "model", "n", "parallel_tool_calls", "prediction",
+        "presence_penalty", "prompt_cache_key", "reasoning_effort", "response_format", "safety_identifier", "seed",
+        "service_tier", "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools",
+        "top_logprobs", "top_p", "user", "verbosity", "web_search_options",
+    }
+)  # fmt: skip
 
 
-class OpenAIWire:
+class OpenAIDialect:
+    completions_path = "/chat/completions"
+    models_path = "/models"
+    hosts: frozenset[str] = frozenset()  # OpenAI's own host needs no word: it is what is assumed
+
     def headers(self, api_key: str | None) -> dict[str, str]:
         return {"authorization": f"Bearer {api_key}"} if api_key else {}
 
-    def request(self, model: Model, body: dict[str, Any]) -> bytes:
-        return written(with_defaults(model, body))
+    def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
+        return written(with_defaults(model, defaults, body))
 
     def completion(self, answer: bytes) -> Completion:
         try:
@@ -31,7 +39,7 @@ class OpenAIWire:
         choices = parsed.get("choices") if isinstance(parsed, dict) else None
         if not isinstance(choices, list) or not choices:
             raise NotACompletionError("the JSON has no choices")
-        if not all(isinstance(one, dict) and isinstance(one.get("message"), dict) for one in choices):
+        if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
             raise NotACompletionError("a choice has no message")
         usage = parsed.get("usage")
         usage = usage if isinstance(usage, dict) else {}
@@ -42,7 +50,7 @@ class OpenAIWire:
         return Completion(
             body=answer,
             response_model=text_or_none(parsed.get("model")),
-            finish_reasons=tuple(text_or_none(one.get("finish_reason"), 40) or "unknown" for one in choices),
+            finish_reasons=tuple(text_or_none(choice.get("finish_reason"), 40) or "unknown" for choice in choices),
             input_tokens=input_tokens,
             output_tokens=whole_number(usage.get("completion_tokens")),
             cache_read_tokens=read,

@@ -8,7 +8,7 @@ from services.cli.models.file import ModelEntry
 from services.cli.problem import refused
 from shared.registry import Capabilities
 from shared.registry.definition import WIRE_FORMATS, SecretField, unsaid_secrets
-from shared.registry.models import base_url
+from shared.wire import base_url
 
 Status = Literal["created", "changed", "unchanged"]
 

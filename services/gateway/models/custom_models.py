@@ -13,7 +13,6 @@ from services.gateway.models.schemas import CustomModelChange, CustomModelCreate
 from services.gateway.models.store import StoredModel
 from shared.crypto import KeyRing, open_sealed, seal
 from shared.errors import TallygateError
-from shared.registry import WireFormat
 from shared.registry.definition import (
     PROTOCOLS,
     WIRE_FORMATS,
@@ -25,6 +24,7 @@ from shared.registry.definition import (
 from shared.registry.headers import sendable
 from shared.registry.models import CUSTOM_PREFIX, server_address
 from shared.registry.secrets import custom_headers_context, custom_key_context
+from shared.wire import WireFormat
 
 
 class SecretsWouldMoveError(InvalidBodyError):
@@ -70,7 +70,7 @@ def changed_model(ring: KeyRing, tenant_id: str, row: asyncpg.Record, body: Cust
     if "headers" in sent:
         values["sealed_headers"] = _sealed_headers(ring, tenant_id, model.model_id, body.headers)
     if body.endpoint_url is not None:
-        values["endpoint_url"] = checked_endpoint(body.endpoint_url, _as_wire(wire_format))
+        values["endpoint_url"] = checked_endpoint(body.endpoint_url, wire_format)
         _refuse_to_move_secrets(model, values["endpoint_url"], sent)
     return model._replace(wire_format=wire_format, **values)
 
@@ -129,10 +129,6 @@ def _refuse_to_move_secrets(model: StoredModel, endpoint_url: str, sent: Collect
     unsaid = unsaid_secrets(model.endpoint_url, endpoint_url, stored, sent)
     if unsaid:
         raise SecretsWouldMoveError(unsaid)
-
-
-def _as_wire(wire_format: str) -> WireFormat:
-    return "anthropic" if wire_format == "anthropic" else "openai"
 
 
 def _sealed_key(ring: KeyRing, tenant_id: str, model_id: str, api_key: str | None) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.registry import WireFormat
+from shared.wire import WireFormat
 
 _MAX_NAME_CHARS = 256
 _MOST_TOKENS = 2**31 - 1

@@ -22,21 +22,18 @@ from services.gateway.models.probe_steps import (
     failed,
     failed_step,
     listed,
-    listing_request,
     model_step,
     spoken_wire_format,
-    told_wire_format,
 )
 from shared.errors import Failure, TallygateError
 from shared.guard import ForbiddenAddressError, Guard
-from shared.registry import WireFormat
-from shared.registry.models import base_url, server_address
+from shared.registry.models import server_address
+from shared.wire import DIALECTS, WireFormat, base_url, dialect_of, wire_format_of
 
 _MAX_MODELS = 500
 _MAX_BODY_BYTES = 1_000_000
 _SECRET_CHARS = 8
 _FULL_WAIT_S = 1.0
-_BOTH: tuple[WireFormat, ...] = ("openai", "anthropic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +50,7 @@ class Target:
     @property
     def told(self) -> WireFormat | None:
         """The wire format, where it was given or the URL gives it away."""
-        return self.wire_format or told_wire_format(self.endpoint_url)
+        return self.wire_format or wire_format_of(self.endpoint_url)
 
     @property
     def spoken(self) -> WireFormat:
@@ -121,7 +118,7 @@ async def probe(guard: Guard, target: Target, tell: Callable[[Step], None] = lam
         return replace(failed_before, steps=tuple(walk.steps))
     started = time.monotonic()
     try:
-        asked = await _ask(guard, target, _BOTH if told is None else (told,))
+        asked = await _ask(guard, target, tuple(DIALECTS) if told is None else (told,))
     except StepFailedError as error:
         walk.note(failed_step("auth", error.failure, time.monotonic() - started))
         return replace(failed_before, steps=tuple(walk.steps))
@@ -161,8 +158,10 @@ async def _ask(guard: Guard, target: Target, wire_formats: tuple[WireFormat, ...
 
 
 async def _asked(session: aiohttp.ClientSession, target: Target, wire_format: WireFormat) -> Asked:
-    url, headers = listing_request(target.base, wire_format, target.api_key, target.headers)
-    async with session.get(url, headers=headers, allow_redirects=False) as response:
+    """The one request that a gateway may send by itself: it costs nothing and completes nothing."""
+    dialect = dialect_of(wire_format)
+    headers = {**target.headers, **dialect.headers(target.api_key)}
+    async with session.get(target.base + dialect.models_path, headers=headers, allow_redirects=False) as response:
         told = {name.lower(): value for name, value in response.headers.items()}
         return Asked(wire_format, response.status, told, await _read(response))
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -13,13 +13,10 @@ from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import UpstreamError, classify
 from shared.errors.failures import setup_tips
 from shared.errors.redact import redact
-from shared.registry import WireFormat
+from shared.wire import WireFormat
 
 StepName = Literal["dns", "tcp", "tls", "auth", "model", "answer"]
 
-_ANTHROPIC_VERSION = "2023-06-01"
-_OF_ANTHROPIC = re.compile(r"https?://api\.anthropic\.com(?=[:/]|$)", re.IGNORECASE)
-_PATHS: dict[WireFormat, str] = {"openai": "/chat/completions", "anthropic": "/messages"}
 # A key may be allowed to complete and not to list: OpenAI's restricted keys say so with a 403.
 _ONLY_LISTING_DENIED = re.compile(r"missing scopes?|api\.model\.read", re.IGNORECASE)
 
@@ -63,23 +60,6 @@ class Subject(NamedTuple):
     host: str
     model: str | None = None
     secrets: tuple[str, ...] = ()
-
-
-def listing_request(
-    base: str, wire_format: WireFormat, api_key: str | None, headers: Mapping[str, str]
-) -> tuple[str, dict[str, str]]:
-    """URL and headers of the one request that a gateway may send by itself: it costs nothing and completes nothing."""
-    if wire_format == "anthropic":
-        own = {"anthropic-version": _ANTHROPIC_VERSION} | ({"x-api-key": api_key} if api_key else {})
-        return f"{base}/models?limit=1000", {**headers, **own}
-    return f"{base}/models", {**headers, **({"authorization": f"Bearer {api_key}"} if api_key else {})}
-
-
-def told_wire_format(endpoint_url: str) -> WireFormat | None:
-    """What the URL itself gives away; its path comes before its host, which may speak both."""
-    ends = endpoint_url.strip().rstrip("/")
-    by_path: Iterator[WireFormat] = (wire for wire, path in _PATHS.items() if ends.endswith(path))
-    return next(by_path, "anthropic" if _OF_ANTHROPIC.match(ends) else None)
 
 
 def spoken_wire_format(asked: Sequence[Asked]) -> WireFormat | None:

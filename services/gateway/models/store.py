@@ -9,6 +9,7 @@ from services.gateway.tenants.changes import Change
 from services.gateway.tenants.store import record_change
 from shared.db.pool import Connection, Pool
 from shared.registry.store import tell_registries
+from shared.wire import WireFormat
 
 _COLUMNS = """model_id, model_name, description, wire_format, endpoint_url, sealed_api_key, sealed_headers, config,
 capabilities, context_window, max_concurrency, price, timeout_s, weight, is_active, created_at, updated_at"""
@@ -40,7 +41,7 @@ class StoredModel(NamedTuple):
     model_id: str
     model_name: str
     description: str
-    wire_format: str
+    wire_format: WireFormat
     endpoint_url: str
     sealed_api_key: str | None
     sealed_headers: str | None

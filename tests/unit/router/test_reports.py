@@ -13,7 +13,7 @@ from shared.errors import failure
 from shared.events import AttemptStarted
 from shared.registry import Price
 from shared.registry.prices import model_facts
-from shared.wire.completions import Completion
+from shared.wire import Completion
 from tests.unit.router.values import model, work
 from tests.unit.shared.events.samples import INFERENCE, NOW, requested
 

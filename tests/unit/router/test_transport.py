@@ -12,7 +12,7 @@ from services.router.transport import CallFailedError, Transport
 from shared.errors import Failure
 from shared.guard import Guard
 from shared.registry import Model
-from shared.wire.completions import Completion
+from shared.wire import Completion
 from tests.unit.router.values import model
 from tests.unit.shared.guard.fakes import PUBLIC, FakeDns, dns, loopback_server
 

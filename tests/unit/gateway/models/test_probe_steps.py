@@ -7,12 +7,10 @@ from services.gateway.models.probe_steps import (
     Subject,
     auth_step,
     failed,
-    listing_request,
     model_step,
     spoken_wire_format,
-    told_wire_format,
 )
-from shared.registry import WireFormat
+from shared.wire import WireFormat
 
 HOST = Subject("h:443", None, ("sk-1234",))
 STORED = Subject("h:443", "custom:m", ("sk-1234",))
@@ -86,36 +84,6 @@ def test_the_named_model() -> None:
 )
 def test_the_wire_format_that_answers_give_away(answers: list[Asked], wire_format: str | None) -> None:
     assert spoken_wire_format(answers) == wire_format
-
-
-@pytest.mark.parametrize(
-    ("url", "wire_format"),
-    [
-        ("https://api.anthropic.com/v1", "anthropic"),
-        ("https://API.anthropic.com:443/v1", "anthropic"),
-        ("https://api.anthropic.com/v1/chat/completions", "openai"),
-        ("http://h/v1/messages/", "anthropic"),
-        ("http://h/v1/chat/completions", "openai"),
-        ("http://h/v1", None),
-        ("http://api.anthropic.com.evil/v1", None),
-        ("http://[::1/v1", None),
-    ],
-)
-def test_the_wire_format_that_the_url_gives_away(url: str, wire_format: str | None) -> None:
-    assert told_wire_format(url) == wire_format
-
-
-def test_each_wire_asks_in_its_own_way() -> None:
-    headers = {"x-team": "a"}
-
-    assert listing_request("http://h/v1", "openai", "sk", headers) == (
-        "http://h/v1/models",
-        {"x-team": "a", "authorization": "Bearer sk"},
-    )
-    url, sent = listing_request("http://h/v1", "anthropic", "sk", headers)
-    assert url == "http://h/v1/models?limit=1000"
-    assert sent == {"x-team": "a", "x-api-key": "sk", "anthropic-version": "2023-06-01"}
-    assert listing_request("http://h/v1", "openai", None, {})[1] == {}
 
 
 def test_tips_fit_whether_the_model_is_stored() -> None:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.registry import Model, Price, WireFormat
-from shared.registry.models import base_url, server_address
+from shared.registry import Model, Price
+from shared.registry.models import server_address
 
 
 def model(**more: object) -> Model:
@@ -17,34 +17,6 @@ def model(**more: object) -> Model:
         "endpoint_url": "http://h/v1",
     }
     return Model.model_validate(fields | more)
-
-
-@pytest.mark.parametrize(
-    ("url", "wire_format", "base"),
-    [
-        ("http://h/v1", "openai", "http://h/v1"),
-        ("http://h/v1/", "openai", "http://h/v1"),
-        ("http://h/v1///", "openai", "http://h/v1"),
-        ("  http://h/v1  ", "openai", "http://h/v1"),
-        ("http://h/v1/chat/completions", "openai", "http://h/v1"),
-        ("http://h/v1/chat/completions/", "openai", "http://h/v1"),
-        ("http://h/v1//chat/completions", "openai", "http://h/v1"),
-        ("http://h/chat/completions", "openai", "http://h"),
-        ("http://h/v1/messages", "openai", "http://h/v1/messages"),
-        ("http://h/v1/messages", "anthropic", "http://h/v1"),
-        ("http://h/v1/chat/completions", "anthropic", "http://h/v1/chat/completions"),
-        ("http://[::1]:8000/v1", "openai", "http://[::1]:8000/v1"),
-    ],
-)
-def test_the_base_is_without_the_final_path(url: str, wire_format: WireFormat, base: str) -> None:
-    assert base_url(url, wire_format) == base
-
-
-@given(st.text(alphabet="/chatompleins.v1 "), st.sampled_from(["/chat/completions", "/chat/completions/", ""]))
-def test_with_or_without_the_final_path_is_the_same_endpoint(path: str, final: str) -> None:
-    url = f"http://h/{path.strip('/ ')}".rstrip("/")
-    if not url.endswith("/chat/completions"):
-        assert base_url(url + final, "openai") == base_url(url, "openai")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.anthropic import AnthropicWire
-from shared.wire.completions import Completion, NotACompletionError
-from tests.unit.router.values import model
+from shared.wire import Completion, NotACompletionError, dialect_of
 
-WIRE = AnthropicWire()
+ANTHROPIC = dialect_of("anthropic")
 ANSWER: dict[str, Any] = {
     "id": "msg_1",
     "type": "message",
@@ -22,7 +20,7 @@ ANSWER: dict[str, Any] = {
 
 
 def completion(**fields: object) -> Completion:
-    return WIRE.completion(orjson.dumps(ANSWER | fields))
+    return ANTHROPIC.completion(orjson.dumps(ANSWER | fields))
 
 
 def told(**fields: object) -> dict[str, Any]:
@@ -119,7 +117,7 @@ def test_text_blocks_are_joined_and_thinking_is_left_out() -> None:
 def test_what_is_no_text_is_left_out_however_deep_it_is(name: str) -> None:
     deep = b"[" * 900 + b"]" * 900
     answer = orjson.dumps(ANSWER | {name: "DEEP"}).replace(b'"DEEP"', deep)
-    assert orjson.loads(WIRE.completion(answer).body)["choices"][0]["finish_reason"] == "stop"
+    assert orjson.loads(ANTHROPIC.completion(answer).body)["choices"][0]["finish_reason"] == "stop"
 
 
 def test_an_empty_answer_is_an_empty_text() -> None:
@@ -153,7 +151,7 @@ def test_an_answer_with_tool_calls_comes_back_as_it_was_in_the_next_request(
     blocks: list[dict[str, object]] = [{"type": "text", "text": text}] if text else []
     blocks += [{"type": "tool_use", "id": one, "name": name, "input": given} for one, name, given in uses]
     message = told(content=blocks)["choices"][0]["message"]
-    sent = orjson.loads(WIRE.request(model(wire_format="anthropic"), {"messages": [message]}))
+    sent = orjson.loads(ANTHROPIC.request("m", {}, {"messages": [message]}))
     assert sent["messages"] == [{"role": "assistant", "content": blocks}]
 
 
@@ -175,7 +173,7 @@ def test_an_answer_with_tool_calls_comes_back_as_it_was_in_the_next_request(
 )
 def test_a_200_that_is_no_message_is_told_what_is_missing(answer: bytes, why: str) -> None:
     with pytest.raises(NotACompletionError, match=why):
-        WIRE.completion(answer)
+        ANTHROPIC.completion(answer)
 
 
 JSON = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.lists(st.text())

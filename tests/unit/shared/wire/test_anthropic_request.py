@@ -7,17 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
-from shared.wire.anthropic import _OPENAI_FIELDS, AnthropicWire
-from shared.wire.completions import UntranslatableError
-from tests.unit.router.values import model
+from shared.wire import UntranslatableError, dialect_of
+from shared.wire.openai import FIELDS
 
-WIRE = AnthropicWire()
+ANTHROPIC = dialect_of("anthropic")
 HI = {"role": "user", "content": "hi"}
 
 
 def sent(body: dict[str, Any] | None = None, config: dict[str, Any] | None = None) -> dict[str, Any]:
-    known = model(wire_format="anthropic", config={"model": "claude"} | (config or {}))
-    out: dict[str, Any] = orjson.loads(WIRE.request(known, {"messages": [HI]} | (body or {})))
+    defaults = {"model": "claude"} | (config or {})
+    out: dict[str, Any] = orjson.loads(ANTHROPIC.request("claude", defaults, {"messages": [HI]} | (body or {})))
     return out
 
 
@@ -26,8 +25,8 @@ def messages(*said: dict[str, Any]) -> Any:
 
 
 def test_the_key_has_its_own_header_and_the_version_is_always_sent() -> None:
-    assert WIRE.headers("opensesame") == {"anthropic-version": "2023-06-01", "x-api-key": "opensesame"}
-    assert WIRE.headers(None) == {"anthropic-version": "2023-06-01"}
+    assert ANTHROPIC.headers("opensesame") == {"anthropic-version": "2023-06-01", "x-api-key": "opensesame"}
+    assert ANTHROPIC.headers(None) == {"anthropic-version": "2023-06-01"}
 
 
 def test_the_least_request() -> None:
@@ -98,7 +97,7 @@ def test_the_caller_comes_before_what_is_configured() -> None:
 
 
 def test_every_openai_field_that_the_gateway_knows_is_known_here() -> None:
-    assert ChatBody.model_fields.keys() - OUR_CHAT_FIELDS == _OPENAI_FIELDS
+    assert ChatBody.model_fields.keys() - OUR_CHAT_FIELDS == FIELDS
 
 
 @pytest.mark.parametrize(("stop", "sequences"), [("END", ["END"]), (["a", "b"], ["a", "b"])])
@@ -345,9 +344,9 @@ MESSAGE = JSON | st.fixed_dictionaries(
 )
 BODY = st.fixed_dictionaries(
     {"messages": st.lists(MESSAGE, max_size=3) | JSON},
-    optional=dict.fromkeys(sorted(_OPENAI_FIELDS - {"messages"}), JSON) | {"top_k": JSON},
+    optional=dict.fromkeys(sorted(FIELDS - {"messages"}), JSON) | {"top_k": JSON},
 )
-CONFIG = st.dictionaries(st.sampled_from([*sorted(_OPENAI_FIELDS - {"model"}), "top_k", "system", "deadline_s"]), JSON)
+CONFIG = st.dictionaries(st.sampled_from([*sorted(FIELDS - {"model"}), "top_k", "system", "deadline_s"]), JSON)
 
 
 @given(BODY, CONFIG)

@@ -5,11 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.completions import NotACompletionError, UntranslatableError
-from shared.wire.openai import OpenAIWire
-from tests.unit.router.values import model
+from shared.wire import NotACompletionError, UntranslatableError, dialect_of
 
-WIRE = OpenAIWire()
+OPENAI = dialect_of("openai")
 ANSWER: dict[str, Any] = {
     "id": "chatcmpl-1",
     "object": "chat.completion",
@@ -20,26 +18,26 @@ ANSWER: dict[str, Any] = {
 
 
 def test_the_key_is_a_bearer_token() -> None:
-    assert WIRE.headers("opensesame") == {"authorization": "Bearer opensesame"}
+    assert OPENAI.headers("opensesame") == {"authorization": "Bearer opensesame"}
 
 
 def test_without_a_key_there_is_no_header() -> None:
-    assert WIRE.headers(None) == {}
+    assert OPENAI.headers(None) == {}
 
 
 def test_the_body_goes_on_with_the_models_name_and_defaults() -> None:
-    sent = WIRE.request(model(config={"model": "up", "seed": 1}), {"messages": [{"role": "user"}], "model": "x"})
+    sent = OPENAI.request("up", {"seed": 1}, {"messages": [{"role": "user"}], "model": "x"})
     assert orjson.loads(sent) == {"messages": [{"role": "user"}], "model": "up", "seed": 1}
 
 
 def test_a_configured_stream_is_not_asked_for() -> None:
-    sent = WIRE.request(model(config={"stream": True, "stream_options": {"include_usage": True}}), {"messages": []})
+    sent = OPENAI.request("m", {"stream": True, "stream_options": {"include_usage": True}}, {"messages": []})
     assert orjson.loads(sent) == {"messages": [], "model": "m"}
 
 
 def test_what_is_too_deep_to_be_written_is_refused() -> None:
     with pytest.raises(UntranslatableError, match="the body is nested too deeply"):
-        WIRE.request(model(), {"messages": orjson.loads(b"[" * 1000 + b"]" * 1000)})
+        OPENAI.request("m", {}, {"messages": orjson.loads(b"[" * 1000 + b"]" * 1000)})
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -51,18 +49,18 @@ FIELDS = st.sampled_from(["messages", "tools", "stop", "stream", "model", "deadl
 
 @given(st.dictionaries(FIELDS, JSON), st.dictionaries(FIELDS.filter(lambda name: name != "model"), JSON))
 def test_whatever_is_asked_becomes_a_request(body: dict[str, Any], config: dict[str, Any]) -> None:
-    sent = orjson.loads(WIRE.request(model(config=config), body))
+    sent = orjson.loads(OPENAI.request("m", config, body))
     assert sent["model"] == "m"
     assert "stream" not in sent or "stream" in body
 
 
 def test_an_answer_passes_through_byte_for_byte() -> None:
     body = b' {"choices": [{"message": {"content": "\\u00e9", "x": 1.0}, "unknown": null}]} '
-    assert WIRE.completion(body).body == body
+    assert OPENAI.completion(body).body == body
 
 
 def test_what_is_booked_is_read_from_the_answer() -> None:
-    completion = WIRE.completion(orjson.dumps(ANSWER))
+    completion = OPENAI.completion(orjson.dumps(ANSWER))
     assert completion.response_model == "upstream-2026"
     assert completion.finish_reasons == ("stop",)
     assert (completion.input_tokens, completion.output_tokens) == (3, 4)
@@ -70,17 +68,17 @@ def test_what_is_booked_is_read_from_the_answer() -> None:
 
 def test_every_choice_has_its_finish_reason() -> None:
     choices = [{"message": {}, "finish_reason": "stop"}, {"message": {}, "finish_reason": "length"}, {"message": {}}]
-    assert WIRE.completion(orjson.dumps({"choices": choices})).finish_reasons == ("stop", "length", "unknown")
+    assert OPENAI.completion(orjson.dumps({"choices": choices})).finish_reasons == ("stop", "length", "unknown")
 
 
 def test_a_finish_reason_is_cut_to_what_can_be_booked() -> None:
     choices = [{"message": {}, "finish_reason": "x" * 41}]
-    assert WIRE.completion(orjson.dumps({"choices": choices})).finish_reasons == ("x" * 40,)
+    assert OPENAI.completion(orjson.dumps({"choices": choices})).finish_reasons == ("x" * 40,)
 
 
 @pytest.mark.parametrize("usage", [None, [], "x", {}, {"prompt_tokens": "3", "completion_tokens": -1}])
 def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
-    completion = WIRE.completion(orjson.dumps(ANSWER | {"usage": usage}))
+    completion = OPENAI.completion(orjson.dumps(ANSWER | {"usage": usage}))
     assert (completion.input_tokens, completion.output_tokens) == (None, None)
 
 
@@ -99,13 +97,13 @@ def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
 )
 def test_cached_tokens_are_part_of_the_prompt(details: object, cached: tuple[int, int]) -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 4, "prompt_tokens_details": details}
-    completion = WIRE.completion(orjson.dumps(ANSWER | {"usage": usage}))
+    completion = OPENAI.completion(orjson.dumps(ANSWER | {"usage": usage}))
     assert (completion.input_tokens, completion.output_tokens) == (100, 4)
     assert (completion.cache_read_tokens, completion.cache_write_tokens) == cached
 
 
 def test_of_a_prompt_of_unknown_length_nothing_is_cached() -> None:
-    completion = WIRE.completion(orjson.dumps(ANSWER | {"usage": {"prompt_tokens_details": {"cached_tokens": 9}}}))
+    completion = OPENAI.completion(orjson.dumps(ANSWER | {"usage": {"prompt_tokens_details": {"cached_tokens": 9}}}))
     assert (completion.input_tokens, completion.cache_read_tokens) == (None, 0)
 
 
@@ -128,10 +126,10 @@ def test_of_a_prompt_of_unknown_length_nothing_is_cached() -> None:
 )
 def test_a_200_that_is_no_completion_is_told_what_is_missing(answer: bytes, why: str) -> None:
     with pytest.raises(NotACompletionError, match=why):
-        WIRE.completion(answer)
+        OPENAI.completion(answer)
 
 
 @given(st.binary())
 def test_any_other_answer_is_no_completion(answer: bytes) -> None:
     with pytest.raises(NotACompletionError):
-        WIRE.completion(answer)
+        OPENAI.completion(answer)
