@@ -23,6 +23,7 @@ from shared.errors import Failure, TallygateError, failure
 from shared.events import FeatureRequested, InferenceRequested, ReplyFailed, RoutingOptions, new_id, utc_now
 from shared.events.topics import REQUESTS
 from shared.kafka.publisher import Outgoing, Publisher
+from shared.wire import CompletionRead, read_completion
 
 logger = structlog.get_logger(__name__)
 
@@ -124,46 +125,20 @@ class Asking:
         if isinstance(reply, ReplyFailed):
             return {"error": reply.error.model_dump(mode="json"), "inference_id": inference_id}
         context = SealedContext(reply.tenant_id, "reply", inference_id)
-        completion = orjson.loads(open_sealed(self._lines.ring, context, reply.sealed_body))
-        return answer_of(completion) | {"model": reply.model_served, "inference_id": inference_id, "error": None}
+        read = read_completion(orjson.loads(open_sealed(self._lines.ring, context, reply.sealed_body)))
+        return kept_of(read) | {"model": reply.model_served, "inference_id": inference_id, "error": None}
 
 
-def answer_of(completion: Any) -> dict[str, Any]:
-    """What is used of a completion. It is as the endpoint sent it, in whatever form."""
-    choice = _object(next(iter(_list(_object(completion).get("choices"))), None))
-    usage = _object(_object(completion).get("usage"))
-    cached = _object(usage.get("prompt_tokens_details"))
-    input_tokens = _count(usage.get("prompt_tokens"))
-    read = min(_count(cached.get("cached_tokens")), input_tokens)
-    finish_reason = choice.get("finish_reason")
+def kept_of(read: CompletionRead) -> dict[str, Any]:
+    """What a step keeps of an answer, and job.py counts; what the endpoint did not count is 0."""
     return {
-        "text": _text(_object(choice.get("message")).get("content")),
-        "finish_reason": finish_reason if isinstance(finish_reason, str) else "unknown",
-        "input_tokens": input_tokens,
-        "output_tokens": _count(usage.get("completion_tokens")),
-        "cache_read_tokens": read,
-        "cache_write_tokens": min(_count(cached.get("cache_write_tokens")), input_tokens - read),
+        "text": read.text,
+        "finish_reason": read.finish_reason,
+        "input_tokens": read.usage.input_tokens or 0,
+        "output_tokens": read.usage.output_tokens or 0,
+        "cache_read_tokens": read.usage.cache_read_tokens,
+        "cache_write_tokens": read.usage.cache_write_tokens,
     }
-
-
-def _text(content: Any) -> str:
-    """Some endpoints answer in parts."""
-    if isinstance(content, str):
-        return content
-    parts = (_object(part).get("text") for part in _list(content))
-    return "".join(part for part in parts if isinstance(part, str))
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
 def _body(messages: Sequence[dict[str, Any]], max_tokens: int, json_schema: dict[str, Any] | None) -> dict[str, Any]:

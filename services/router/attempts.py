@@ -356,8 +356,8 @@ def _call_attributes(started: AttemptStarted) -> dict[str, object]:
 
 def _completion_attributes(completion: Completion) -> dict[str, object]:
     return {
-        names.GEN_AI_RESPONSE_MODEL: completion.response_model,
-        names.GEN_AI_FINISH_REASONS: completion.finish_reasons,
-        names.GEN_AI_INPUT_TOKENS: completion.input_tokens,
-        names.GEN_AI_OUTPUT_TOKENS: completion.output_tokens,
+        names.GEN_AI_RESPONSE_MODEL: completion.read.response_model,
+        names.GEN_AI_FINISH_REASONS: completion.read.finish_reasons,
+        names.GEN_AI_INPUT_TOKENS: completion.read.usage.input_tokens,
+        names.GEN_AI_OUTPUT_TOKENS: completion.read.usage.output_tokens,
     }

@@ -17,9 +17,9 @@ from shared.events import (
     new_id,
 )
 from shared.events.inference import Settlement
-from shared.registry import Model
+from shared.registry import Model, Price
 from shared.selection import Candidate
-from shared.wire import Completion
+from shared.wire import Completion, Usage
 
 
 def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:
@@ -53,21 +53,24 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
 def attempt_succeeded(
     started: AttemptStarted, model: Model, completion: Completion, began_at: datetime, now: datetime
 ) -> AttemptEnded:
-    cached = (completion.cache_read_tokens, completion.cache_write_tokens)
-    tokens = (completion.input_tokens or 0, completion.output_tokens or 0, *cached)
-    known = completion.input_tokens is not None or completion.output_tokens is not None
+    usage = completion.read.usage
     return _ended(started, began_at, now).model_copy(
         update={
             "outcome": "succeeded",
-            "response_model": completion.response_model,
-            "finish_reasons": completion.finish_reasons,
-            "input_tokens": completion.input_tokens,
-            "output_tokens": completion.output_tokens,
-            "cache_read_tokens": completion.cache_read_tokens,
-            "cache_write_tokens": completion.cache_write_tokens,
-            "cost_usd": model.price.cost_usd(*tokens) if model.price and known else None,
+            "response_model": completion.read.response_model,
+            "finish_reasons": completion.read.finish_reasons,
+            **usage._asdict(),
+            "cost_usd": _cost_usd(model.price, usage),
         }
     )
+
+
+def _cost_usd(price: Price | None, usage: Usage) -> float | None:
+    """None without a price, and when the endpoint counted nothing."""
+    if price is None or (usage.input_tokens is None and usage.output_tokens is None):
+        return None
+    cached = (usage.cache_read_tokens, usage.cache_write_tokens)
+    return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached)
 
 
 def attempt_failed(started: AttemptStarted, failed: Failure, began_at: datetime, now: datetime) -> AttemptEnded:

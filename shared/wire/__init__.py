@@ -3,18 +3,21 @@
 It knows nothing of models, keys or connections: what differs between two models of one format is passed in.
 """
 
-from shared.wire.completions import Completion, NotACompletionError
+from shared.wire.completions import Completion, CompletionRead, NotACompletionError, Usage, read_completion
 from shared.wire.dialects import DIALECTS, Dialect, WireFormat, base_url, dialect_of, wire_format_of
 from shared.wire.requests import UntranslatableError
 
 __all__ = [
     "DIALECTS",
     "Completion",
+    "CompletionRead",
     "Dialect",
     "NotACompletionError",
     "UntranslatableError",
+    "Usage",
     "WireFormat",
     "base_url",
     "dialect_of",
+    "read_completion",
     "wire_format_of",
 ]

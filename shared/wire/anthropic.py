@@ -9,7 +9,17 @@ from typing import Any
 
 import orjson
 
-from shared.wire.completions import Completion, NotACompletionError, cached_tokens, text_or_none, whole_number
+from shared.wire.completions import (
+    Completion,
+    NotACompletionError,
+    Usage,
+    object_or_empty,
+    parsed_answer,
+    read_completion,
+    text_or_none,
+    usage_of,
+    whole_number,
+)
 from shared.wire.openai import FIELDS as OPENAI_FIELDS
 from shared.wire.requests import UntranslatableError, with_defaults, written
 
@@ -56,18 +66,19 @@ class AnthropicDialect:
         return written(out)
 
     def completion(self, answer: bytes) -> Completion:
-        try:
-            parsed = orjson.loads(answer)
-        except orjson.JSONDecodeError:
-            raise NotACompletionError("the body is not JSON") from None
-        blocks = parsed.get("content") if isinstance(parsed, dict) else None
+        parsed = parsed_answer(answer)
+        blocks = object_or_empty(parsed).get("content")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             raise NotACompletionError("the JSON has no content")
+        usage = _usage(object_or_empty(parsed.get("usage")))
         try:
-            return _completion(parsed, blocks)
+            body = _openai_completion(parsed, blocks, usage)
+            translated = orjson.dumps(body)
         except TypeError:
             # It can be read deeper than it can be written.
             raise NotACompletionError("the JSON is nested too deeply") from None
+        # OpenAI's format has no word for a count that is not known, so the usage is not read from there.
+        return Completion(translated, read_completion(body)._replace(usage=usage))
 
 
 def _configured(defaults: Mapping[str, Any], asked: _Object) -> _Object:
@@ -247,51 +258,52 @@ def _text_of(parent: _Object, name: str, at: str) -> str:
     return value
 
 
-def _completion(parsed: _Object, blocks: list[_Object]) -> Completion:
+def _openai_completion(parsed: _Object, blocks: list[_Object], usage: Usage) -> _Object:
     finish = _FINISH_REASONS.get(text_or_none(parsed.get("stop_reason")) or "", "stop")
-    usage = parsed.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    input_tokens, output_tokens = _all_input(usage), whole_number(usage.get("output_tokens"))
-    read, written = cached_tokens(usage.get(_CACHE_READ), usage.get(_CACHE_WRITE), input_tokens)
-    response_model = text_or_none(parsed.get("model"))
-    body = {
+    return {
         "id": text_or_none(parsed.get("id")) or "",
         "object": "chat.completion",
         "created": int(time.time()),
-        "model": response_model,
+        "model": text_or_none(parsed.get("model")),
         "choices": [{"index": 0, "message": _message(blocks), "finish_reason": finish}],
-        "usage": {
-            "prompt_tokens": input_tokens or 0,
-            "completion_tokens": output_tokens or 0,
-            "total_tokens": (input_tokens or 0) + (output_tokens or 0),
-            "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+        "usage": _openai_usage(usage),
+    }
+
+
+def _openai_usage(usage: Usage) -> _Object:
+    input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
+    return {
+        "prompt_tokens": input_tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": input_tokens + output_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
         },
     }
-    return Completion(orjson.dumps(body), response_model, (finish,), input_tokens, output_tokens, read, written)
 
 
-def _all_input(usage: _Object) -> int | None:
+def _usage(usage: _Object) -> Usage:
     """The format counts what was cached beside its input_tokens, and ours within them."""
+    read, written = usage.get(_CACHE_READ), usage.get(_CACHE_WRITE)
     uncached = whole_number(usage.get("input_tokens"))
-    if uncached is None:
-        return None
-    return whole_number(uncached + sum(whole_number(usage.get(name)) or 0 for name in (_CACHE_READ, _CACHE_WRITE)))
+    cached = (whole_number(read) or 0) + (whole_number(written) or 0)
+    input_tokens = None if uncached is None else uncached + cached
+    return usage_of(input_tokens, usage.get("output_tokens"), read, written)
 
 
 def _message(blocks: list[_Object]) -> _Object:
     texts = [block.get("text") for block in blocks if block.get("type") == "text"]
     text = "".join(text for text in texts if isinstance(text, str))
-    calls = [
-        {
-            "id": block.get("id"),
-            "type": "function",
-            "function": {
-                "name": block.get("name"),
-                "arguments": orjson.dumps(block.get("input", {})).decode(),
-            },
-        }
-        for block in blocks
-        if block.get("type") == "tool_use"
-    ]
+    calls = [_tool_call(block) for block in blocks if block.get("type") == "tool_use"]
     message: _Object = {"role": "assistant", "content": text or (None if calls else "")}
     return message | ({"tool_calls": calls} if calls else {})
+
+
+def _tool_call(block: _Object) -> _Object:
+    arguments = orjson.dumps(block.get("input", {})).decode()
+    return {
+        "id": block.get("id"),
+        "type": "function",
+        "function": {"name": block.get("name"), "arguments": arguments},
+    }

@@ -1,38 +1,112 @@
-"""What is read of completions, in whatever wire format they came."""
+"""The one reader of completions. Endpoints wrote them, so nothing of them is taken for well-formed."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
+
+_FINISH_REASON_CHARS = 40
 
 
 class NotACompletionError(Exception):
     """A 200 whose body is not a completion; the text says what is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """An answer, in the OpenAI wire format whatever the endpoint speaks. `body`: JSON bytes.
+class Usage(NamedTuple):
+    """Tokens of one completion. None: the endpoint did not say, or nothing that can be booked.
 
     input_tokens: of the whole prompt, those that were read from a cache or written to one included, in every format.
     """
 
-    body: bytes
-    response_model: str | None
-    finish_reasons: tuple[str, ...]
-    input_tokens: int | None
-    output_tokens: int | None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
 
 
+class CompletionRead(NamedTuple):
+    """What is read of a completion.
+
+    text: of the first choice; empty when it calls a tool instead. finish_reasons: of every choice, in OpenAI's words.
+    """
+
+    text: str = ""
+    response_model: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    usage: Usage = Usage()
+
+    @property
+    def finish_reason(self) -> str:
+        """That of the text."""
+        return next(iter(self.finish_reasons), "unknown")
+
+
+class Completion(NamedTuple):
+    """A completion and what is read of it. body: JSON bytes in the OpenAI wire format, whatever the endpoint speaks."""
+
+    body: bytes
+    read: CompletionRead
+
+
+def read_completion(body: Any) -> CompletionRead:
+    """Of a completion in the OpenAI wire format, parsed. Whatever it holds, nothing is raised."""
+    completion = object_or_empty(body)
+    choices = [object_or_empty(choice) for choice in _list_or_empty(completion.get("choices"))]
+    return CompletionRead(
+        text=_text_of(choices[0]) if choices else "",
+        response_model=text_or_none(completion.get("model")),
+        finish_reasons=tuple(map(_finish_reason, choices)),
+        usage=_usage(object_or_empty(completion.get("usage"))),
+    )
+
+
+def usage_of(input_tokens: Any, output_tokens: Any, cache_read_tokens: Any, cache_write_tokens: Any) -> Usage:
+    """As it can be booked: what is cached is never more than the input, whatever the endpoint says."""
+    prompt = whole_number(input_tokens)
+    read = min(whole_number(cache_read_tokens) or 0, prompt or 0)
+    written = min(whole_number(cache_write_tokens) or 0, (prompt or 0) - read)
+    return Usage(prompt, whole_number(output_tokens), read, written)
+
+
+def parsed_answer(answer: bytes) -> Any:
+    """The JSON of a 200. Raises NotACompletionError."""
+    try:
+        return orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        raise NotACompletionError("the body is not JSON") from None
+
+
+def object_or_empty(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def whole_number(value: Any) -> int | None:
+    """A count that fits an integer column of the books; None for everything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
-def cached_tokens(read: Any, written: Any, input_tokens: int | None) -> tuple[int, int]:
-    """Read from a cache and written to one; together never more than the input, whatever the endpoint says."""
-    all_read = min(whole_number(read) or 0, input_tokens or 0)
-    return all_read, min(whole_number(written) or 0, (input_tokens or 0) - all_read)
-
-
 def text_or_none(value: Any, limit: int = 200) -> str | None:
+    """At most `limit` characters, without NUL, which PostgreSQL cannot store; None for what is no text."""
     return value.replace("\x00", "")[:limit] if isinstance(value, str) and value else None
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    details = object_or_empty(usage.get("prompt_tokens_details"))
+    cached = details.get("cached_tokens"), details.get("cache_write_tokens")
+    return usage_of(usage.get("prompt_tokens"), usage.get("completion_tokens"), *cached)
+
+
+def _finish_reason(choice: dict[str, Any]) -> str:
+    return text_or_none(choice.get("finish_reason"), _FINISH_REASON_CHARS) or "unknown"
+
+
+def _text_of(choice: dict[str, Any]) -> str:
+    """Some endpoints answer in parts."""
+    content = object_or_empty(choice.get("message")).get("content")
+    if isinstance(content, str):
+        return content
+    parts = [object_or_empty(part).get("text") for part in _list_or_empty(content)]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _list_or_empty(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

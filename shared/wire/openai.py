@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from shared.wire.completions import Completion, NotACompletionError, cached_tokens, text_or_none, whole_number
+from shared.wire.completions import (
+    Completion,
+    NotACompletionError,
+    object_or_empty,
+    parsed_answer,
+    read_completion,
+)
 from shared.wire.requests import with_defaults, written
 
 # All fields of a request that the format knows.
@@ -32,27 +36,10 @@ class OpenAIDialect:
         return written(with_defaults(model, defaults, body))
 
     def completion(self, answer: bytes) -> Completion:
-        try:
-            parsed = orjson.loads(answer)
-        except orjson.JSONDecodeError:
-            raise NotACompletionError("the body is not JSON") from None
-        choices = parsed.get("choices") if isinstance(parsed, dict) else None
+        parsed = parsed_answer(answer)
+        choices = object_or_empty(parsed).get("choices")
         if not isinstance(choices, list) or not choices:
             raise NotACompletionError("the JSON has no choices")
         if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
             raise NotACompletionError("a choice has no message")
-        usage = parsed.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
-        details = usage.get("prompt_tokens_details")
-        details = details if isinstance(details, dict) else {}
-        input_tokens = whole_number(usage.get("prompt_tokens"))
-        read, written = cached_tokens(details.get("cached_tokens"), details.get("cache_write_tokens"), input_tokens)
-        return Completion(
-            body=answer,
-            response_model=text_or_none(parsed.get("model")),
-            finish_reasons=tuple(text_or_none(choice.get("finish_reason"), 40) or "unknown" for choice in choices),
-            input_tokens=input_tokens,
-            output_tokens=whole_number(usage.get("completion_tokens")),
-            cache_read_tokens=read,
-            cache_write_tokens=written,
-        )
+        return Completion(answer, read_completion(parsed))

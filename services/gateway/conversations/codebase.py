@@ -1,7 +1,7 @@
 """Pure: from a question about a codebase, its files and the history to the messages for a model."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -30,11 +30,6 @@ def chat_body(asked: CodebaseChatBody, history: Sequence[Turn]) -> bytes:
     messages += [{"role": turn.role, "content": turn.content} for turn in history]
     messages.append({"role": "user", "content": asked.message})
     return orjson.dumps({"messages": messages})
-
-
-def message_of(completion: dict[str, Any]) -> str:
-    """The text of a chat completion; empty when the model called a tool instead."""
-    return str(completion["choices"][0]["message"].get("content") or "")
 
 
 def message_ids(inference_id: UUID) -> tuple[UUID, UUID]:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import orjson
 from starlette.requests import Request
 
-from services.gateway.conversations.codebase import message_of
 from services.gateway.gateway import Gateway
 from services.gateway.inference.admission import Admitted
 from services.gateway.inference.inferences import Answer
@@ -16,6 +15,7 @@ from services.gateway.models.probe_steps import Step, failed_step
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import RoutingOptions
+from shared.wire import read_completion
 
 
 class Trial(NamedTuple):
@@ -28,7 +28,7 @@ class Trial(NamedTuple):
     def shown(self) -> dict[str, Any]:
         completion = orjson.loads(self.answer.body)
         return {
-            "answer": message_of(completion),
+            "answer": read_completion(completion).text,
             "latency_s": self.latency_s,
             "inference_id": str(self.answer.inference_id),
             "usage": completion.get("usage"),

@@ -6,7 +6,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.bodies import parsed, validated
-from services.gateway.conversations.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids, message_of
+from services.gateway.conversations.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids
 from services.gateway.conversations.schemas import CodebaseChatBody, SessionQuery
 from services.gateway.conversations.store import StoredMessage
 from services.gateway.edge import inference_headers, json_response
@@ -16,6 +16,7 @@ from services.gateway.inference.inferences import Answer
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import TallygateError
+from shared.wire import read_completion
 
 router = APIRouter(prefix="/api/codebase/chat", tags=["codebase"])
 
@@ -33,7 +34,7 @@ async def ask(request: Request) -> Response:
     answer = await gateway.complete(request, caller, admitted, sent)
     session_id = asked.sessionId or str(answer.inference_id)
     completion = orjson.loads(answer.body)
-    message = message_of(completion)
+    message = read_completion(completion).text
     await _remember(gateway, caller.tenant_id, session_id, asked.message, message, answer)
     body = {
         "success": True,

@@ -1,9 +1,9 @@
 from datetime import timedelta
 from typing import Any
 
+import genai_prices
 import orjson
 import pytest
-from genai_prices import Usage, calc_price
 
 from services.router import reports
 from services.router.work import FailedCall, Refused
@@ -13,7 +13,7 @@ from shared.errors import failure
 from shared.events import AttemptStarted
 from shared.registry import Price
 from shared.registry.prices import model_facts
-from shared.wire import Completion
+from shared.wire import Completion, CompletionRead, Usage
 from tests.unit.router.values import model, work
 from tests.unit.shared.events.samples import INFERENCE, NOW, requested
 
@@ -21,7 +21,11 @@ FIRST = model(id="custom:a", endpoint_url="http://gpu:8000/v1", config={"model":
 SECOND = model(id="openai:b", provider_name="openai", endpoint_url="https://host/v1")
 LATER = NOW + timedelta(seconds=2)
 TOLD = failure("server_error", "gpu:8000 answered 500: boom", upstream_status=500)
-COMPLETION = Completion(b'{"choices":[]}', "up-2026", ("stop",), 1_000_000, 500_000)
+COMPLETION = Completion(b'{"choices":[]}', CompletionRead("", "up-2026", ("stop",), Usage(1_000_000, 500_000)))
+
+
+def counted(usage: Usage) -> Completion:
+    return Completion(b"", CompletionRead(usage=usage))
 
 
 def started(call: int = 1, place: int = 0, **request: Any) -> AttemptStarted:
@@ -83,13 +87,13 @@ def test_a_success_is_booked_with_what_the_endpoint_told() -> None:
 def test_a_cost_is_known_where_price_and_tokens_are(
     price: Price | None, tokens: tuple[int | None, int | None], cost_usd: float | None
 ) -> None:
-    completion = Completion(b"", None, (), *tokens)
+    completion = counted(Usage(*tokens))
     priced = FIRST.model_copy(update={"price": price})
     assert reports.attempt_succeeded(started(), priced, completion, NOW, LATER).cost_usd == cost_usd
 
 
 def test_cached_tokens_are_booked_and_priced_as_such() -> None:
-    completion = Completion(b"", None, (), 1_000_000, 500_000, cache_read_tokens=600_000, cache_write_tokens=100_000)
+    completion = counted(Usage(1_000_000, 500_000, cache_read_tokens=600_000, cache_write_tokens=100_000))
     price = Price(input_per_mtok_usd=1, output_per_mtok_usd=4, cached_input_per_mtok_usd=0.5)
     event = reports.attempt_succeeded(started(), FIRST.model_copy(update={"price": price}), completion, NOW, LATER)
     assert (event.input_tokens, event.cache_read_tokens, event.cache_write_tokens) == (1_000_000, 600_000, 100_000)
@@ -98,10 +102,11 @@ def test_cached_tokens_are_booked_and_priced_as_such() -> None:
 
 def test_a_call_of_a_provider_model_costs_what_genai_prices_says() -> None:
     price = model_facts("google", "gemini-2.5-pro").price
-    completion = Completion(b"", None, (), 300_000, 2_000)
+    completion = counted(Usage(300_000, 2_000))
     event = reports.attempt_succeeded(started(), FIRST.model_copy(update={"price": price}), completion, NOW, LATER)
-    usage = Usage(input_tokens=300_000, output_tokens=2_000)
-    assert event.cost_usd == pytest.approx(float(calc_price(usage, "gemini-2.5-pro", provider_id="google").total_price))
+    usage = genai_prices.Usage(input_tokens=300_000, output_tokens=2_000)
+    published = genai_prices.calc_price(usage, "gemini-2.5-pro", provider_id="google")
+    assert event.cost_usd == pytest.approx(float(published.total_price))
 
 
 def test_a_failure_is_booked_with_its_error() -> None:
@@ -164,7 +169,7 @@ def test_a_failed_reply_lists_every_call_and_its_error() -> None:
 
 
 def test_no_event_of_a_call_holds_what_the_model_said() -> None:
-    completion = Completion(b'{"choices":["opensesame"]}', None, (), None, None)
+    completion = Completion(b'{"choices":["opensesame"]}', CompletionRead("opensesame"))
     served = reports.attempt_succeeded(started(), FIRST, completion, NOW, LATER)
     settled = reports.completed(work(FIRST), served, LATER)
     assert b"opensesame" not in served.encoded() + settled.encoded()

@@ -3,7 +3,7 @@ from typing import Any
 import orjson
 
 from services.gateway.bodies import validated
-from services.gateway.conversations.codebase import Turn, chat_body, message_of
+from services.gateway.conversations.codebase import Turn, chat_body
 from services.gateway.conversations.schemas import CodebaseChatBody
 
 
@@ -55,11 +55,3 @@ def test_nothing_is_said_of_what_was_not_sent() -> None:
     told = system({})
     assert "Repository" not in told
     assert "File:" not in told
-
-
-def test_the_text_of_a_completion() -> None:
-    assert message_of({"choices": [{"message": {"content": "because"}}]}) == "because"
-
-
-def test_a_completion_that_calls_a_tool_has_no_text() -> None:
-    assert message_of({"choices": [{"message": {"content": None, "tool_calls": [{}]}}]}) == ""

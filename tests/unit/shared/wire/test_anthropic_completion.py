@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire import Completion, NotACompletionError, dialect_of
+from shared.wire import Completion, CompletionRead, NotACompletionError, Usage, dialect_of
 
 ANTHROPIC = dialect_of("anthropic")
 ANSWER: dict[str, Any] = {
@@ -46,9 +46,7 @@ def test_the_answer_is_an_openai_completion() -> None:
 
 
 def test_what_is_booked_is_read_from_the_answer() -> None:
-    known = completion()
-    assert (known.response_model, known.finish_reasons) == ("claude-2026", ("stop",))
-    assert (known.input_tokens, known.output_tokens) == (3, 4)
+    assert completion().read == CompletionRead("hi", "claude-2026", ("stop",), Usage(3, 4))
 
 
 @pytest.mark.parametrize(
@@ -67,13 +65,13 @@ def test_what_is_booked_is_read_from_the_answer() -> None:
 )
 def test_stop_reasons_are_translated(stop_reason: str | None, finish_reason: str) -> None:
     assert told(stop_reason=stop_reason)["choices"][0]["finish_reason"] == finish_reason
-    assert completion(stop_reason=stop_reason).finish_reasons == (finish_reason,)
+    assert completion(stop_reason=stop_reason).read.finish_reasons == (finish_reason,)
 
 
 @pytest.mark.parametrize("usage", [None, [], {}, {"input_tokens": "3", "output_tokens": -1}])
 def test_usage_that_says_nothing_is_booked_as_unknown(usage: object) -> None:
     known = completion(usage=usage)
-    assert (known.input_tokens, known.output_tokens) == (None, None)
+    assert known.read.usage == Usage(None, None)
     told = orjson.loads(known.body)["usage"]
     assert (told["prompt_tokens"], told["completion_tokens"], told["total_tokens"]) == (0, 0, 0)
 
@@ -81,8 +79,7 @@ def test_usage_that_says_nothing_is_booked_as_unknown(usage: object) -> None:
 def test_what_was_cached_is_counted_within_the_prompt() -> None:
     usage = {"input_tokens": 10, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 20, "output_tokens": 4}
     known = completion(usage=usage)
-    assert (known.input_tokens, known.output_tokens) == (100, 4)
-    assert (known.cache_read_tokens, known.cache_write_tokens) == (70, 20)
+    assert known.read.usage == Usage(100, 4, 70, 20)
     assert orjson.loads(known.body)["usage"] == {
         "prompt_tokens": 100,
         "completion_tokens": 4,
@@ -99,13 +96,12 @@ def test_what_was_cached_is_counted_within_the_prompt() -> None:
     ],
 )
 def test_cached_tokens_that_are_no_numbers_are_none(usage: dict[str, object]) -> None:
-    known = completion(usage=usage)
-    assert (known.input_tokens, known.cache_read_tokens, known.cache_write_tokens) == (1, 0, 0)
+    assert completion(usage=usage).read.usage == Usage(1, None, 0, 0)
 
 
 def test_a_prompt_longer_than_can_be_booked_is_unknown() -> None:
-    known = completion(usage={"input_tokens": 2**31 - 1, "cache_read_input_tokens": 2**31 - 1, "output_tokens": 4})
-    assert (known.input_tokens, known.cache_read_tokens, known.output_tokens) == (None, 0, 4)
+    usage = {"input_tokens": 2**31 - 1, "cache_read_input_tokens": 2**31 - 1, "output_tokens": 4}
+    assert completion(usage=usage).read.usage == Usage(None, 4, 0, 0)
 
 
 def test_text_blocks_are_joined_and_thinking_is_left_out() -> None:

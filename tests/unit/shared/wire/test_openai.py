@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire import NotACompletionError, UntranslatableError, dialect_of
+from shared.wire import CompletionRead, NotACompletionError, UntranslatableError, Usage, dialect_of
 
 OPENAI = dialect_of("openai")
 ANSWER: dict[str, Any] = {
@@ -15,6 +15,10 @@ ANSWER: dict[str, Any] = {
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
 }
+
+
+def read(answer: dict[str, Any]) -> CompletionRead:
+    return OPENAI.completion(orjson.dumps(answer)).read
 
 
 def test_the_key_is_a_bearer_token() -> None:
@@ -60,26 +64,22 @@ def test_an_answer_passes_through_byte_for_byte() -> None:
 
 
 def test_what_is_booked_is_read_from_the_answer() -> None:
-    completion = OPENAI.completion(orjson.dumps(ANSWER))
-    assert completion.response_model == "upstream-2026"
-    assert completion.finish_reasons == ("stop",)
-    assert (completion.input_tokens, completion.output_tokens) == (3, 4)
+    assert read(ANSWER) == CompletionRead("hi", "upstream-2026", ("stop",), Usage(3, 4))
 
 
 def test_every_choice_has_its_finish_reason() -> None:
     choices = [{"message": {}, "finish_reason": "stop"}, {"message": {}, "finish_reason": "length"}, {"message": {}}]
-    assert OPENAI.completion(orjson.dumps({"choices": choices})).finish_reasons == ("stop", "length", "unknown")
+    assert read({"choices": choices}).finish_reasons == ("stop", "length", "unknown")
 
 
 def test_a_finish_reason_is_cut_to_what_can_be_booked() -> None:
     choices = [{"message": {}, "finish_reason": "x" * 41}]
-    assert OPENAI.completion(orjson.dumps({"choices": choices})).finish_reasons == ("x" * 40,)
+    assert read({"choices": choices}).finish_reasons == ("x" * 40,)
 
 
 @pytest.mark.parametrize("usage", [None, [], "x", {}, {"prompt_tokens": "3", "completion_tokens": -1}])
 def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
-    completion = OPENAI.completion(orjson.dumps(ANSWER | {"usage": usage}))
-    assert (completion.input_tokens, completion.output_tokens) == (None, None)
+    assert read(ANSWER | {"usage": usage}).usage == Usage(None, None)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,11 @@ def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
 )
 def test_cached_tokens_are_part_of_the_prompt(details: object, cached: tuple[int, int]) -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 4, "prompt_tokens_details": details}
-    completion = OPENAI.completion(orjson.dumps(ANSWER | {"usage": usage}))
-    assert (completion.input_tokens, completion.output_tokens) == (100, 4)
-    assert (completion.cache_read_tokens, completion.cache_write_tokens) == cached
+    assert read(ANSWER | {"usage": usage}).usage == Usage(100, 4, *cached)
 
 
 def test_of_a_prompt_of_unknown_length_nothing_is_cached() -> None:
-    completion = OPENAI.completion(orjson.dumps(ANSWER | {"usage": {"prompt_tokens_details": {"cached_tokens": 9}}}))
-    assert (completion.input_tokens, completion.cache_read_tokens) == (None, 0)
+    assert read(ANSWER | {"usage": {"prompt_tokens_details": {"cached_tokens": 9}}}).usage == Usage()
 
 
 @pytest.mark.parametrize(
