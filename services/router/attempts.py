@@ -16,7 +16,6 @@ from services.router import reports
 from services.router.gate import Gate
 from services.router.reporter import Reporter
 from services.router.retry import RetryPolicy, after_failure
-from services.router.secrets import open_secrets
 from services.router.transport import CallFailedError, Transport
 from services.router.work import FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
@@ -36,6 +35,7 @@ from shared.events.inference import Settlement
 from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
 from shared.kafka.publisher import Outgoing
 from shared.registry import Model
+from shared.registry.secrets import open_secrets
 from shared.selection import Candidate
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import Traced, tracing

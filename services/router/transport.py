@@ -6,11 +6,11 @@ from typing import Any
 
 import aiohttp
 
-from services.router.secrets import CallSecrets
 from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import classify
 from shared.guard import ForbiddenAddressError, Guard
 from shared.registry import Model
+from shared.registry.secrets import ModelSecrets
 from shared.wire import Completion, NotACompletionError, UntranslatableError, dialect_of
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
@@ -50,7 +50,7 @@ class Transport:
                 await session.close()
 
     async def complete(
-        self, model: Model, secrets: CallSecrets, body: dict[str, Any], request_id: str, timeout_s: float
+        self, model: Model, secrets: ModelSecrets, body: dict[str, Any], request_id: str, timeout_s: float
     ) -> Completion:
         """The completion. Raises CallFailedError; lets CancelledError through.
 
@@ -94,7 +94,7 @@ class Transport:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    async def _refused(self, response: aiohttp.ClientResponse, model: Model, secrets: CallSecrets) -> CallFailedError:
+    async def _refused(self, response: aiohttp.ClientResponse, model: Model, secrets: ModelSecrets) -> CallFailedError:
         try:
             async with asyncio.timeout(_ERROR_BODY_S):
                 body = await response.content.read(_ERROR_BYTES)
@@ -121,7 +121,7 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
     )
 
 
-def _network_failure(error: BaseException, model: Model, timeout_s: float, secrets: CallSecrets) -> Failure:
+def _network_failure(error: BaseException, model: Model, timeout_s: float, secrets: ModelSecrets) -> Failure:
     error_type, detail = _network_error(error, timeout_s)
     return failure(
         error_type,

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from services.gateway.bodies import InvalidBodyError
 from services.gateway.models.schemas import CustomModelChange, CustomModelCreate
 from services.gateway.models.store import StoredModel
-from shared.crypto import KeyRing, open_sealed, seal
+from shared.crypto import KeyRing, seal
 from shared.errors import TallygateError
+from shared.registry import Model
 from shared.registry.definition import (
     PROTOCOLS,
     WIRE_FORMATS,
@@ -21,7 +22,6 @@ from shared.registry.definition import (
     checked_base,
     unsaid_secrets,
 )
-from shared.registry.headers import sendable
 from shared.registry.models import CUSTOM_PREFIX, server_address
 from shared.registry.secrets import custom_headers_context, custom_key_context
 from shared.wire import WireFormat
@@ -96,12 +96,18 @@ def public_model(row: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-def opened_secrets(ring: KeyRing, tenant_id: str, row: asyncpg.Record) -> tuple[str | None, dict[str, str]]:
-    """Key and headers of a stored model, as they may be sent. Raises UnreadableSecretError."""
-    key, headers = row["sealed_api_key"], row["sealed_headers"]
-    opened_key = key and open_sealed(ring, custom_key_context(tenant_id, row["model_id"]), key).decode()
-    opened = headers and open_sealed(ring, custom_headers_context(tenant_id, row["model_id"]), headers)
-    return opened_key, sendable(orjson.loads(opened)) if opened else {}
+def callable_model(tenant_id: str, row: asyncpg.Record) -> Model:
+    """A stored model, as far as its endpoint can be asked by it."""
+    return Model(
+        id=CUSTOM_PREFIX + row["model_id"],
+        tenant_id=tenant_id,
+        wire_format=row["wire_format"],
+        provider_name=row["wire_format"],
+        endpoint_url=row["endpoint_url"],
+        sealed_api_key=row["sealed_api_key"],
+        sealed_headers=row["sealed_headers"],
+        config=row["config"] or {},
+    )
 
 
 def checked_endpoint(endpoint_url: str, wire_format: WireFormat) -> str:

@@ -5,11 +5,11 @@ from typing import Any
 
 from services.gateway.inference.admission import unknown_model
 from shared.access import Caller
-from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
+from shared.crypto import KeyRing
 from shared.errors import TallygateError
 from shared.events import ModelHealthChanged
 from shared.registry import Model, TenantModels, canonical_reference
-from shared.registry.secrets import api_key_context, headers_context
+from shared.registry.secrets import why_unreadable
 from shared.selection.conditions import Health
 from shared.selection.objections import UNKNOWN, Objection, standing_objection
 
@@ -50,23 +50,8 @@ def obstacle(model: Model, models: TenantModels, caller: Caller, ring: KeyRing) 
     told = standing_objection(model, models.terms, caller.allowed_models)
     if told is not None:
         return told
-    unreadable = unreadable_secret(model, ring)
+    unreadable = why_unreadable(ring, model)
     return Objection("key_unreadable", f"its stored secret cannot be opened: {unreadable}") if unreadable else None
-
-
-def unreadable_secret(model: Model, ring: KeyRing) -> str | None:
-    """Why a secret of the model cannot be opened; None when all can."""
-    sealed: list[tuple[SealedContext, str | None]] = [
-        (api_key_context(model), model.sealed_api_key),
-        (headers_context(model), model.sealed_headers),
-    ]
-    try:
-        for context, text in sealed:
-            if text is not None:
-                open_sealed(ring, context, text)
-    except UnreadableSecretError as error:
-        return str(error)
-    return None
 
 
 def _entry(model: Model, why_not: Objection | None, health: ModelHealthChanged | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ guard, follows no redirect, and is bounded in time and size.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -28,11 +28,11 @@ from services.gateway.models.probe_steps import (
 from shared.errors import Failure, TallygateError
 from shared.guard import ForbiddenAddressError, Guard
 from shared.registry.models import server_address
+from shared.registry.secrets import ModelSecrets
 from shared.wire import DIALECTS, WireFormat, base_url, dialect_of, wire_format_of
 
 _MAX_MODELS = 500
 _MAX_BODY_BYTES = 1_000_000
-_SECRET_CHARS = 8
 _FULL_WAIT_S = 1.0
 
 
@@ -42,8 +42,7 @@ class Target:
 
     endpoint_url: str
     wire_format: WireFormat | None = None
-    api_key: str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: ModelSecrets = field(default_factory=ModelSecrets)
     model: str | None = None
     stored_as: str | None = None
 
@@ -63,10 +62,7 @@ class Target:
 
     @property
     def subject(self) -> Subject:
-        """Short header values are no secrets and would garble what is told."""
-        parts = {part for value in self.headers.values() for part in (value, *value.split())}
-        secrets = sorted(part for part in parts if len(part) >= _SECRET_CHARS)
-        return Subject(server_address(self.base), self.stored_as, (*filter(None, [self.api_key]), *secrets))
+        return Subject(server_address(self.base), self.stored_as, self.secrets.to_redact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +125,7 @@ def _judged(target: Target, told: WireFormat | None, walk: Walk, asked: list[Ask
     spoken = told or spoken_wire_format(asked)
     wire_format = spoken or "openai"
     answer = listed(asked) or next((one for one in asked if one.wire_format == wire_format), None)
-    auth = auth_step(answer, target.subject, target.api_key is not None, duration_s)
+    auth = auth_step(answer, target.subject, target.secrets.api_key is not None, duration_s)
     walk.note(auth)
     if auth.ok is False:
         return Probed(tuple(walk.steps), wire_format, spoken is None)
@@ -160,7 +156,7 @@ async def _ask(guard: Guard, target: Target, wire_formats: tuple[WireFormat, ...
 async def _asked(session: aiohttp.ClientSession, target: Target, wire_format: WireFormat) -> Asked:
     """The one request that a gateway may send by itself: it costs nothing and completes nothing."""
     dialect = dialect_of(wire_format)
-    headers = {**target.headers, **dialect.headers(target.api_key)}
+    headers = {**target.secrets.headers, **dialect.headers(target.secrets.api_key)}
     async with session.get(target.base + dialect.models_path, headers=headers, allow_redirects=False) as response:
         told = {name.lower(): value for name, value in response.headers.items()}
         return Asked(wire_format, response.status, told, await _read(response))

@@ -16,7 +16,7 @@ import structlog
 
 from services.gateway.gateway import Gateway
 from services.gateway.inference.inferences import InferenceFailedError
-from services.gateway.models.custom_models import checked_endpoint, opened_secrets, stored_model
+from services.gateway.models.custom_models import callable_model, checked_endpoint, stored_model
 from services.gateway.models.probe import Probed, Target, probe
 from services.gateway.models.probe_steps import Step
 from services.gateway.models.schemas import CustomModelCreate, ModelProbe, ModelSetup
@@ -32,6 +32,7 @@ from shared.registry import Model, Terms
 from shared.registry.definition import PROTOCOLS, WIRE_FORMATS
 from shared.registry.models import CUSTOM_PREFIX, server_address
 from shared.registry.prices import model_facts
+from shared.registry.secrets import ModelSecrets, open_secrets
 from shared.selection.objections import standing_objection, why_none
 
 logger = structlog.get_logger(__name__)
@@ -91,8 +92,7 @@ def target_of(body: ModelProbe | ModelSetup, model: str | None) -> Target:
     target = Target(
         endpoint_url=body.endpoint_url,
         wire_format=WIRE_FORMATS[body.provider] if body.provider else None,
-        api_key=body.api_key,
-        headers=body.headers or {},
+        secrets=ModelSecrets(body.api_key, body.headers or {}),
         model=model,
     )
     checked_endpoint(body.endpoint_url, target.spoken)  # the base that this checks is the one that is probed
@@ -126,14 +126,13 @@ def completed(body: ModelSetup, target: Target, probed: Probed) -> tuple[CustomM
 async def _probe_stored(gateway: Gateway, tenant_id: str, row: asyncpg.Record) -> tuple[Step, ...]:
     """The steps of a probe of a stored model's endpoint. None of them when its secrets or its URL cannot be read."""
     try:
-        key, headers = opened_secrets(gateway.ring, tenant_id, row)
+        model = callable_model(tenant_id, row)
         target = Target(
-            endpoint_url=row["endpoint_url"],
-            wire_format=row["wire_format"],
-            api_key=key,
-            headers=headers,
-            model=(row["config"] or {}).get("model") or row["model_id"],
-            stored_as=CUSTOM_PREFIX + row["model_id"],
+            endpoint_url=model.endpoint_url,
+            wire_format=model.wire_format,
+            secrets=open_secrets(gateway.ring, model),
+            model=model.upstream_model,
+            stored_as=model.id,
         )
         return (await probe(gateway.guard, target)).steps
     except (UnreadableSecretError, TallygateError):

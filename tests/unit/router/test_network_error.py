@@ -8,9 +8,9 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
-from services.router.secrets import CallSecrets
 from services.router.transport import _network_error, _network_failure
 from shared.errors import ErrorType
+from shared.registry.secrets import ModelSecrets
 from tests.unit.router.values import model
 
 KEY = cast(ConnectionKey, None)
@@ -52,11 +52,11 @@ def test_a_certificate_that_does_not_fit_is_a_tls_failure() -> None:
 
 
 def test_the_failure_names_model_and_endpoint() -> None:
-    told = _network_failure(TimeoutError(), model(endpoint_url="http://gpu:8000/v1"), 2.5, CallSecrets(None, {}))
+    told = _network_failure(TimeoutError(), model(endpoint_url="http://gpu:8000/v1"), 2.5, ModelSecrets(None, {}))
     assert (told.error_type, told.detail) == ("read_timeout", "gpu:8000 did not answer within 2.5 s")
     assert "PATCH /api/models/custom/m" in told.tips[0]
 
 
 def test_the_failure_does_not_hold_the_key() -> None:
     error = aiohttp.ClientOSError(1, "sent opensesame")
-    assert "opensesame" not in _network_failure(error, model(), 1.0, CallSecrets("opensesame", {})).detail
+    assert "opensesame" not in _network_failure(error, model(), 1.0, ModelSecrets("opensesame", {})).detail

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from services.router.secrets import CallSecrets
 from services.router.transport import CallFailedError, Transport
 from shared.errors import Failure
 from shared.guard import Guard
 from shared.registry import Model
+from shared.registry.secrets import ModelSecrets
 from shared.wire import Completion
 from tests.unit.router.values import model
 from tests.unit.shared.guard.fakes import PUBLIC, FakeDns, dns, loopback_server
@@ -33,7 +33,7 @@ async def running_transport(guard: Guard) -> AsyncIterator[Transport]:
 
 
 async def call(transport: Transport, called: Model) -> Completion:
-    return await transport.complete(called, CallSecrets("opensesame", {}), REQUEST, "r-1", 10.0)
+    return await transport.complete(called, ModelSecrets("opensesame", {}), REQUEST, "r-1", 10.0)
 
 
 async def failure_of(guard: Guard, called: Model) -> Failure:
@@ -103,7 +103,7 @@ async def test_what_cannot_be_said_in_the_endpoints_format_is_an_invalid_request
         claude = model(wire_format="anthropic", endpoint_url=f"http://127.0.0.1:{server.port}/v1")
         asked = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "http://h/cat.png"}]}]}
         with pytest.raises(CallFailedError) as caught:
-            await transport.complete(claude, CallSecrets("opensesame", {}), asked, "r-1", 10.0)
+            await transport.complete(claude, ModelSecrets("opensesame", {}), asked, "r-1", 10.0)
         assert server.heads == []
     told = caught.value.failure
     assert (told.error_type, told.retryable, told.fallback, told.http_status) == ("invalid_request", False, False, 400)

@@ -14,6 +14,7 @@ from services.gateway.models import probe as probe_module
 from services.gateway.models.probe import Probed, Target, probe
 from shared.errors import TallygateError
 from shared.guard import Guard
+from shared.registry.secrets import ModelSecrets
 
 LOOPBACK = Guard((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -36,7 +37,7 @@ def oks(probed: Probed) -> dict[str, bool | None]:
 
 
 async def probe_url(url: str, api_key: str | None = None, model: str | None = None, guard: Guard = LOOPBACK) -> Probed:
-    return await probe(guard, Target(endpoint_url=url, api_key=api_key, model=model))
+    return await probe(guard, Target(endpoint_url=url, secrets=ModelSecrets(api_key), model=model))
 
 
 async def test_a_server_that_lists_the_model() -> None:
@@ -181,7 +182,8 @@ async def test_what_the_endpoint_repeats_of_our_secrets_is_not_told() -> None:
         return web.json_response({"error": {"message": f"no: {dict(request.headers)}"}}, status=401)
 
     async with served(handler) as url:
-        target = Target(endpoint_url=url, api_key="opensesame", headers={"x-token": "Token abracadabra", "x-team": "a"})
+        secrets = ModelSecrets("opensesame", {"x-token": "Token abracadabra", "x-team": "a"})
+        target = Target(endpoint_url=url, secrets=secrets)
         probed = await probe(LOOPBACK, target)
 
     told = str([step.shown() for step in probed.steps])

@@ -5,17 +5,18 @@ import pytest
 
 from services.gateway.bodies import InvalidBodyError, validated
 from services.gateway.models.custom_models import (
+    callable_model,
     changed_model,
     model_name_of,
-    opened_secrets,
     public_model,
     servers_changed,
     stored_model,
 )
 from services.gateway.models.schemas import CustomModelChange, CustomModelCreate
 from services.gateway.models.store import StoredModel
-from shared.crypto import KeyRing, SealedContext, open_sealed, seal
+from shared.crypto import KeyRing, SealedContext, open_sealed
 from shared.crypto.keys import new_key
+from shared.registry.secrets import ModelSecrets, open_secrets
 from tests.unit.gateway.models.rows import NOW, row
 
 RING = KeyRing.parse(new_key())
@@ -195,11 +196,12 @@ def test_a_change_of_the_server_is_put_on_record() -> None:
     assert servers_changed(before, changed({"endpoint_url": "http://host/v2"}, LEAST)) == {}
 
 
-def test_headers_that_were_stored_earlier_and_may_not_be_sent_are_left_out() -> None:
-    model = created(FULL | {"headers": {"x-team": "a"}})
-    earlier = orjson.dumps({"X-Team": "a", "Content-Length": "4"})
-    sealed = seal(RING, SealedContext("acme", "model_headers", "my-model"), earlier)
-    assert opened_secrets(RING, "acme", row(model._replace(sealed_headers=sealed))) == ("opensesame", {"x-team": "a"})
+def test_what_is_stored_can_be_called_with_its_secrets() -> None:
+    model = callable_model("acme", row(created(FULL)))
+    assert (model.id, model.upstream_model, model.completions_url) == (
+        "custom:my-model", "upstream", "http://host/v1/chat/completions",
+    )  # fmt: skip
+    assert open_secrets(RING, model) == ModelSecrets("opensesame", {"x-team": "opensesame too"})
 
 
 def test_a_new_endpoint_is_read_in_the_format_that_it_will_have() -> None:
