@@ -47,14 +47,14 @@ class Target:
     stored_as: str | None = None
 
     @property
-    def told(self) -> WireFormat | None:
+    def known_format(self) -> WireFormat | None:
         """The wire format, where it was given or the URL gives it away."""
         return self.wire_format or wire_format_of(self.endpoint_url)
 
     @property
     def spoken(self) -> WireFormat:
         """What is taken for granted as long as nothing else is known."""
-        return self.told or "openai"
+        return self.known_format or "openai"
 
     @property
     def base(self) -> str:
@@ -91,8 +91,8 @@ class Probes:
     def place(self) -> Iterator[None]:
         """Raises TallygateError when there is none."""
         if self._running >= self._most:
-            told = f"this gateway makes {self._running} probes at the moment, its limit"
-            raise TallygateError("unavailable", told, retry_after_s=_FULL_WAIT_S)
+            detail = f"this gateway makes {self._running} probes at the moment, its limit"
+            raise TallygateError("unavailable", detail, retry_after_s=_FULL_WAIT_S)
         self._running += 1
         try:
             yield
@@ -105,26 +105,26 @@ async def probe(guard: Guard, target: Target, tell: Callable[[Step], None] = lam
 
     Raises TallygateError invalid_request when the endpoint is no URL.
     """
-    endpoint, told = guard.check_url(target.base), target.told
+    endpoint, known = guard.check_url(target.base), target.known_format
     walk = Walk(tell)
-    failed_before = Probed((), target.spoken, told is None)
+    failed_before = Probed((), target.spoken, known is None)
     try:
         await connect(guard, endpoint, target.subject, walk)
     except StepFailedError:
         return replace(failed_before, steps=tuple(walk.steps))
     started = time.monotonic()
     try:
-        asked = await _ask(guard, target, tuple(DIALECTS) if told is None else (told,))
+        asked = await _ask(guard, target, tuple(DIALECTS) if known is None else (known,))
     except StepFailedError as error:
         walk.note(failed_step("auth", error.failure, time.monotonic() - started))
         return replace(failed_before, steps=tuple(walk.steps))
-    return _judged(target, told, walk, asked, time.monotonic() - started)
+    return _judged(target, known, walk, asked, time.monotonic() - started)
 
 
-def _judged(target: Target, told: WireFormat | None, walk: Walk, asked: list[Asked], duration_s: float) -> Probed:
-    spoken = told or spoken_wire_format(asked)
+def _judged(target: Target, known: WireFormat | None, walk: Walk, asked: list[Asked], duration_s: float) -> Probed:
+    spoken = known or spoken_wire_format(asked)
     wire_format = spoken or "openai"
-    answer = listed(asked) or next((one for one in asked if one.wire_format == wire_format), None)
+    answer = listed(asked) or next((answer for answer in asked if answer.wire_format == wire_format), None)
     auth = auth_step(answer, target.subject, target.secrets.api_key is not None, duration_s)
     walk.note(auth)
     if auth.ok is False:
@@ -158,8 +158,8 @@ async def _asked(session: aiohttp.ClientSession, target: Target, wire_format: Wi
     dialect = dialect_of(wire_format)
     headers = {**target.secrets.headers, **dialect.headers(target.secrets.api_key)}
     async with session.get(target.base + dialect.models_path, headers=headers, allow_redirects=False) as response:
-        told = {name.lower(): value for name, value in response.headers.items()}
-        return Asked(wire_format, response.status, told, await _read(response))
+        received = {name.lower(): value for name, value in response.headers.items()}
+        return Asked(wire_format, response.status, received, await _read(response))
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -188,7 +188,7 @@ def _broken(error: Exception, subject: Subject) -> Failure:
         case aiohttp.ClientConnectorError():
             return failed("endpoint_unreachable", f"cannot be reached: {reason(error)}", subject)
         case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | OSError():
-            told = f"closed the connection while it listed its models: {reason(error)}"
-            return failed("stream_broken", told, subject)
+            detail = f"closed the connection while it listed its models: {reason(error)}"
+            return failed("stream_broken", detail, subject)
         case _:
             return failed("bad_response", f"answered with something that is not HTTP: {type(error).__name__}", subject)

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
-from services.router.transport import _network_error, _network_failure
+from services.router.network import network_error, network_failure
 from shared.errors import ErrorType
 from shared.registry.secrets import ModelSecrets
 from tests.unit.router.values import model
@@ -40,23 +40,23 @@ ERRORS: list[tuple[BaseException, ErrorType, str]] = [
 
 @pytest.mark.parametrize(("error", "error_type", "detail"), ERRORS, ids=[type(one[0]).__name__ for one in ERRORS])
 def test_every_way_to_fail_has_a_type_and_a_reason(error: BaseException, error_type: ErrorType, detail: str) -> None:
-    told_type, told_detail = _network_error(error, 30.0)
-    assert told_type == error_type
-    assert detail in told_detail
+    found_type, found_detail = network_error(error, 30.0)
+    assert found_type == error_type
+    assert detail in found_detail
 
 
 def test_a_certificate_that_does_not_fit_is_a_tls_failure() -> None:
     key = ConnectionKey("h", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
     error = aiohttp.ClientConnectorCertificateError(key, ssl.SSLCertVerificationError(1, "certificate has expired"))
-    assert _network_error(error, 30.0)[0] == "tls_failed"
+    assert network_error(error, 30.0)[0] == "tls_failed"
 
 
 def test_the_failure_names_model_and_endpoint() -> None:
-    told = _network_failure(TimeoutError(), model(endpoint_url="http://gpu:8000/v1"), 2.5, ModelSecrets(None, {}))
+    told = network_failure(TimeoutError(), model(endpoint_url="http://gpu:8000/v1"), 2.5, ModelSecrets(None, {}))
     assert (told.error_type, told.detail) == ("read_timeout", "gpu:8000 did not answer within 2.5 s")
     assert "PATCH /api/models/custom/m" in told.tips[0]
 
 
 def test_the_failure_does_not_hold_the_key() -> None:
     error = aiohttp.ClientOSError(1, "sent opensesame")
-    assert "opensesame" not in _network_failure(error, model(), 1.0, ModelSecrets("opensesame", {})).detail
+    assert "opensesame" not in network_failure(error, model(), 1.0, ModelSecrets("opensesame", {})).detail
