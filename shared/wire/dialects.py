@@ -39,11 +39,11 @@ class Dialect(Protocol):
         ...
 
     def completion(self, answer: bytes) -> Completion:
-        """The body of a 200, read and told in the OpenAI format. Raises NotACompletionError."""
+        """The body of a 200, translated to the OpenAI format. Raises NotACompletionError."""
         ...
 
 
-# In the order in which an endpoint is asked that nothing is known of.
+# In the order in which an endpoint of unknown format is asked.
 DIALECTS: dict[WireFormat, Dialect] = {"openai": OpenAIDialect(), "anthropic": AnthropicDialect()}
 
 

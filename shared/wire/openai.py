@@ -27,7 +27,7 @@ FIELDS = frozenset(
 class OpenAIDialect:
     completions_path = "/chat/completions"
     models_path = "/models"
-    hosts: frozenset[str] = frozenset()  # OpenAI's own host needs no word: it is what is assumed
+    hosts: frozenset[str] = frozenset()  # this format is assumed of every other host
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         return {"authorization": f"Bearer {api_key}"} if api_key else {}

@@ -7,7 +7,7 @@ import orjson
 
 # Fields that are ours and not for the endpoint.
 OWN_FIELDS = frozenset({"deadline_s", "policy", "no_fallback"})
-# How an answer is sent is the caller's word: a default would bring a stream to who cannot read one.
+# Only the caller says how an answer is sent: a default would send a stream to callers that cannot read one.
 _CALLERS_ONLY = frozenset({"stream", "stream_options"})
 # Two names of one limit: an endpoint refuses both together, and the caller's wins over a default.
 _ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
