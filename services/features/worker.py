@@ -315,11 +315,4 @@ class Worker:
 
     async def _publish(self, topic: Topic, event: Event, taken: TakenJob) -> None:
         """Waits for the broker as long as it takes; the lease says whether it still matters."""
-        while True:
-            try:
-                await self.publisher.publish(Outgoing(topic, event, taken.traceparent))
-            except TallygateError as error:
-                logger.warning("job.waiting", reason=error.failure.detail)
-                await asyncio.sleep(_RETRY_S)
-            else:
-                return
+        await self.publisher.publish_until_acked(Outgoing(topic, event, taken.traceparent))

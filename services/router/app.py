@@ -13,7 +13,6 @@ from services.router.gate import Gate
 from services.router.handlers import RequestHandler
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
-from services.router.reporter import Reporter
 from services.router.retry import RetryPolicy
 from services.router.settings import RouterSettings
 from services.router.store import RouterStore
@@ -63,16 +62,15 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await transport.start()
         stack.push_async_callback(transport.stop)
 
-        reporter = Reporter(publisher)
         retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s)
         gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
-        attempts = Attempts(settings.instance, ring, transport, reporter, retries, gate)
+        attempts = Attempts(settings.instance, ring, transport, publisher, retries, gate)
         cancellations, conditions = Cancellations(attempts.cancel), Conditions()
         for follower in (cancellations.follower(broker), *conditions.followers(broker)):
             await follower.start()
             stack.push_async_callback(follower.stop)
         intake = Intake(ring, RouterStore(pool), registry, conditions, cancellations)
-        claims = Claims(settings.instance, intake, attempts, reporter, publisher, settings.max_in_flight)
+        claims = Claims(settings.instance, intake, attempts, publisher, settings.max_in_flight)
         heartbeat = Heartbeat(settings.instance, publisher, lambda: claims.in_flight)
         await heartbeat.start()
         handler = RequestHandler(claims)

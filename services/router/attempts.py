@@ -14,7 +14,6 @@ from opentelemetry.trace import SpanKind
 
 from services.router import reports
 from services.router.gate import Gate
-from services.router.reporter import Reporter
 from services.router.retry import RetryPolicy, after_failure
 from services.router.transport import CallFailedError, Transport
 from services.router.work import FailedCall, Refused, Work
@@ -33,7 +32,7 @@ from shared.events import (
 )
 from shared.events.inference import Settlement
 from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
-from shared.kafka.publisher import Outgoing
+from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model
 from shared.registry.secrets import open_secrets
 from shared.selection import Candidate
@@ -80,12 +79,18 @@ class Progress:
 
 class Attempts:
     def __init__(
-        self, router_id: str, ring: KeyRing, transport: Transport, reporter: Reporter, retries: RetryPolicy, gate: Gate
+        self,
+        router_id: str,
+        ring: KeyRing,
+        transport: Transport,
+        publisher: Publisher,
+        retries: RetryPolicy,
+        gate: Gate,
     ) -> None:
         self._router_id = router_id
         self._ring = ring
         self._transport = transport
-        self._reporter = reporter
+        self._publisher = publisher
         self._retries = retries
         self._gate = gate
         self._running: set[Progress] = set()
@@ -279,7 +284,7 @@ class Attempts:
             for event in events
             for topic, partition in _destinations(event, request)
         ]
-        await self._reporter.report(*outgoing)
+        await self._publisher.publish_until_acked(*outgoing)
         for event in events:
             if isinstance(event, InferenceSettled):
                 error_type = event.error.error_type if event.error else ""

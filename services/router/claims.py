@@ -14,7 +14,6 @@ import structlog
 from services.router import reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
-from services.router.reporter import Reporter
 from services.router.seen import Seen
 from services.router.work import Refused, Work
 from shared.errors import failure
@@ -63,13 +62,12 @@ class Claimed(NamedTuple):
 
 class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
-        self, router_id: str, intake: Intake, attempts: Attempts, reporter: Reporter, publisher: Publisher,
-        max_in_flight: int, stop: Stop = terminate,
+        self, router_id: str, intake: Intake, attempts: Attempts, publisher: Publisher, max_in_flight: int,
+        stop: Stop = terminate,
     ) -> None:  # fmt: skip
         self._router_id = router_id
         self._intake = intake
         self._attempts = attempts
-        self._reporter = reporter
         self._publisher = publisher
         self._stop = stop  # this process, when a claim fails as nobody foresaw
         self._slots = asyncio.Semaphore(max_in_flight)
@@ -185,7 +183,9 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         if not records:
             return
-        await self._reporter.report(*(Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed))
+        await self._publisher.publish_until_acked(
+            *(Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed)
+        )
         await asyncio.gather(*(self._attempts.refuse(one) for one in refused))
         if await self._committed(records):
             instruments.claims.labels("claimed").inc(len(claimed))
@@ -241,7 +241,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             Outgoing(OUTCOMES, reports.attempt_failed(started, told, now, now), work.traceparent)
             for work, started in claimed
         ]
-        await self._reporter.report(*ended)
+        await self._publisher.publish_until_acked(*ended)
         for work, _ in claimed:
             self._attempts.release(work)
             self._slots.release()

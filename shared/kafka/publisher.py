@@ -2,19 +2,25 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
+import structlog
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 from opentelemetry.trace import SpanKind
 
 from shared.errors import TallygateError
-from shared.events.envelope import Event, InferenceEvent
+from shared.events.envelope import Event, InferenceEvent, utc_now
 from shared.events.topics import Topic
 from shared.kafka.broker import Broker, Producer
 from shared.kafka.dead_letter_limit import DeadLetterLimit
 from shared.telemetry import names
 from shared.telemetry.traces import tracing
+
+logger = structlog.get_logger(__name__)
+
+_RETRY_S = 0.5
 
 
 class Outgoing(NamedTuple):
@@ -59,6 +65,23 @@ class Publisher:
                 "unavailable", f"the broker did not acknowledge: {type(error).__name__}", retry_after_s=2.0
             ) from error
         self.failing_since = None
+
+    async def publish_until_acked(self, *outgoing: Outgoing, until: datetime | None = None) -> None:
+        """As `publish`, again and again, however long the broker takes: what must be on record before its writer may
+        go on. A retry may put an event on the topic twice, and its id makes that harmless.
+
+        Raises TallygateError `unavailable` when `until` has passed.
+        """
+        while True:
+            try:
+                await self.publish(*outgoing)
+            except TallygateError as error:
+                if until is not None and utc_now() >= until:
+                    raise
+                logger.warning("publish.not_acked", reason=error.failure.detail, events=len(outgoing))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
 
     async def send_raw(
         self,

@@ -21,7 +21,7 @@ class FailingIntake(Intake):
 async def test_what_nobody_foresaw_is_told_to_the_caller_and_is_no_dead_letter() -> None:
     asked = requested()
     nothing: Any = None  # neither publisher nor consumer is asked
-    claims = Claims("r1", FailingIntake(), nothing, nothing, nothing, 1)
+    claims = Claims("r1", FailingIntake(), nothing, nothing, 1)
 
     prepared = await claims._prepared(record(REQUESTS.name, asked.encoded(), headers=tuple(asked.headers("t", None))))
 

@@ -102,7 +102,7 @@ class FakeStore:
             raise self.failing[method]
 
 
-class FakePublisher:
+class FakePublisher(Publisher):
     """refused: types of events that are not acked for as long as they stand there."""
 
     def __init__(self, did: list[str]) -> None:
@@ -168,8 +168,7 @@ class Bench:
     async def worker(self, worker_id: str = "w1", *, max_jobs: int = 4, lease_s: float = 60.0) -> AsyncIterator[Worker]:
         """One more of them, which runs until the block ends."""
         limits = WorkerSettings(worker_id, max_jobs, 3, lease_s)
-        store, publisher = cast(FeaturesStore, self.store), cast(Publisher, self.publisher)
-        worker = Worker(limits, store, publisher, self.jobs.run, self._calls_of)
+        worker = Worker(limits, cast(FeaturesStore, self.store), self.publisher, self.jobs.run, self._calls_of)
         worker.start()
         try:
             yield worker
