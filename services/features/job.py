@@ -11,13 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 from services.features import outcomes
 from services.features.asking import Asking, Lines
 from services.features.codegen import quality, report
-from services.features.codegen.budget import Budget, budget
 from services.features.codegen.check import check
 from services.features.codegen.check.execution import ExecutionPolicy, execute
 from services.features.codegen.generators.catalogue import Catalogue
 from services.features.codegen.patches import unified_diff
 from services.features.codegen.reading import read
-from services.features.codegen.reading.context import make_context
+from services.features.codegen.reading.context import Budget, budget, make_context
 from services.features.codegen.source import GitSource, ReadLimits, Source
 from services.features.codegen.values import Constraints, Draft, Finding, ProducedFile, Repository, Task
 from services.features.outcomes import Outcome

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -28,9 +29,8 @@ from services.gateway.models.store import ModelStore
 from services.gateway.retention import Retention
 from services.gateway.routes import ROUTERS
 from services.gateway.settings import GatewaySettings
-from services.gateway.tenants.bootstrap import admit_bootstrap_key
-from services.gateway.tenants.store import TenantStore
-from shared.access import Authenticator
+from services.gateway.tenants.store import NewKey, TenantStore
+from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db import connect_pool
 from shared.db.listen import Listener
@@ -91,7 +91,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await connect_pool(settings.database)
         stack.push_async_callback(pool.close)
         tenants, models, store = TenantStore(pool), ModelStore(pool), InferenceStore(pool)
-        await admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
+        await _admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
 
         registry = Registry(RegistryStore(pool), provider_models(settings.provider))
         await registry.start()
@@ -158,6 +158,13 @@ async def _keep(stack: AsyncExitStack, broker: Broker, group: str, keeper: Keepe
     consumer = await events.start()
     stack.push_async_callback(events.stop)
     keeper.start(consumer)
+
+
+async def _admit_bootstrap_key(store: TenantStore, key: ApiKey | None, tenant_id: str) -> None:
+    """The first admin key: the operator makes it, so that there is a key to make keys with."""
+    if key is not None:
+        made = NewKey(key.key_id, tenant_id, hash_key(key.text), SCOPES, "bootstrap admin")
+        await store.add_key(made, None, datetime.now(UTC))
 
 
 def _checks(publisher: Publisher, replies: ReplyReader, registry: Registry, doorkeeper: Doorkeeper) -> Checks:

@@ -18,8 +18,8 @@ from services.monitor.recovery.store import RecoveryStore
 from services.monitor.rollups.rollups import Rollups
 from services.monitor.rollups.store import RollupStore
 from services.monitor.settings import MonitorSettings
-from services.monitor.summary.prices import reference_price
 from services.monitor.summary.store import SummaryStore
+from services.monitor.summary.summary import reference_price
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db import connect_pool

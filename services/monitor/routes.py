@@ -13,9 +13,8 @@ from starlette.routing import Route
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
 from services.monitor.summary.store import Span, SummaryStore
-from services.monitor.summary.summary import BookRows, summarize
+from services.monitor.summary.summary import BookRows, parse_window, summarize
 from services.monitor.summary.timeline import timeline
-from services.monitor.summary.window import parse_window
 from shared.access import Authenticator
 from shared.errors import TallygateError, render
 from shared.registry import Price, canonical_reference

@@ -10,7 +10,6 @@ from services.router.breaker import BreakerPolicy
 from services.router.cancellations import Cancellations
 from services.router.claims import Claims
 from services.router.gate import Gate
-from services.router.handlers import RequestHandler
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
 from services.router.retry import RetryPolicy
@@ -73,10 +72,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         claims = Claims(settings.instance, intake, attempts, publisher, settings.max_in_flight)
         heartbeat = Heartbeat(settings.instance, publisher, lambda: claims.in_flight)
         await heartbeat.start()
-        handler = RequestHandler(claims)
         requests = broker.subscribe(
-            (REQUESTS,), settings.group, handler.on_inference_requested, graceful_timeout_s=_GRACEFUL_TIMEOUT_S,
-            listener=claims,
+            (REQUESTS,), settings.group, claims.take, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, listener=claims,
         )  # fmt: skip
         # Stopping runs backwards: claim no more, leave the group, let the calls finish, say the last word.
         stack.push_async_callback(heartbeat.stop)

@@ -5,11 +5,12 @@ What is broken stays broken until the worker is restarted, and says why; nothing
 
 import threading
 from collections.abc import Iterable
+from queue import Empty, SimpleQueue
 
 from services.features.codegen.generators.contract import Generator
 from services.features.codegen.generators.installed import Broken, Found, found
-from services.features.codegen.generators.loading import loaded
 from services.features.codegen.generators.unavailable import unavailable
+from shared.errors.redact import redact
 
 LOAD_TIMEOUT_S = 10.0  # importing an SDK takes a second or two; a download or an endless loop takes longer
 
@@ -76,5 +77,33 @@ class _Entry:
     def load(self) -> Generator | Broken:
         with self._lock:
             if self.outcome is None:
-                self.outcome = loaded(self.found, self._timeout_s)
+                self.outcome = _loaded(self.found, self._timeout_s)
             return self.outcome
+
+
+def _loaded(found: Found, timeout_s: float) -> Generator | Broken:
+    """In a thread of its own: what takes too long is left behind there, and its result is not taken any more."""
+    outcomes: SimpleQueue[Generator | Broken] = SimpleQueue()
+    threading.Thread(target=lambda: outcomes.put(_made(found)), name=f"load {found.name}", daemon=True).start()
+    try:
+        return outcomes.get(timeout=timeout_s)
+    except Empty:
+        return Broken(found.name, found.distribution, f"did not load within {timeout_s:g} s")
+
+
+def _made(found: Found) -> Generator | Broken:
+    try:
+        generator: Generator = found.load()()
+        if not callable(getattr(generator, "generate", None)):
+            raise TypeError(f"what it makes is a {type(generator).__name__} without a method generate")  # noqa: TRY301
+    except BaseException as error:  # noqa: BLE001 - also a plugin that calls sys.exit() while it is imported
+        return Broken(found.name, found.distribution, _reason(error))
+    return generator
+
+
+def _reason(error: BaseException) -> str:
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 - an exception that cannot even be worded
+        lines = []
+    return redact(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)

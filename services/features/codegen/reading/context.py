@@ -4,6 +4,7 @@ What a repository holds is data: it is ranked, cut and cleaned, and nothing in i
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from services.features.codegen.reading.excerpt import estimated_tokens, excerpt
 from services.features.codegen.reading.facts import make_facts
@@ -11,11 +12,30 @@ from services.features.codegen.reading.relevance import Ranked, rank
 from services.features.codegen.reading.secrets import known_secrets, remove_secrets
 from services.features.codegen.values import ChosenFile, Context, Facts, Repository
 
+_LEAST_CONTEXT = 400  # tokens, however small the window is
+_LEAST_ANSWER = 256
 _FACTS_SHARE = 0.25  # of the budget, at most
 _LARGEST_SHARE = 0.4  # of the budget, for one file that is not named in the wish
 _FILE_TOKENS = 30  # path, reason and fences around each file
 _MIN_TOKENS = 120  # less of a file says nothing
 _MAX_CONSIDERED = 200  # files of the ranking that may still be small enough when the budget is nearly used
+
+
+class Budget(NamedTuple):
+    """Tokens of a prompt's context and of an answer. What is left of the model's window is for the wish, the
+    instructions and errors of estimation."""
+
+    context: int
+    answer: int
+
+
+def budget(window: int | None, most: Budget) -> Budget:
+    """window: of the model, in tokens; None: not known. most: what the operator allows."""
+    if window is None:
+        return most
+    return Budget(
+        min(most.context, max(_LEAST_CONTEXT, window // 3)), min(most.answer, max(_LEAST_ANSWER, window // 5))
+    )
 
 
 def make_context(wish: str, repository: Repository, budget_tokens: int) -> Context:

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -6,8 +7,8 @@ from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.summary.prices import reference_price
-from services.monitor.summary.summary import BookRows, summarize
+from services.monitor.summary.summary import BookRows, parse_window, reference_price, summarize
+from shared.errors import TallygateError
 from shared.registry import Price
 from tests.unit.shared.events.samples import ATTEMPT, INFERENCE, NOW
 
@@ -214,3 +215,48 @@ def test_an_error_without_details_is_listed_too() -> None:
 
 def test_the_answer_can_be_written_as_json() -> None:
     assert orjson.dumps(summary([request()], [attempt()]))
+
+
+def test_a_known_model_has_a_price() -> None:
+    price = reference_price("openai:gpt-4o")
+    assert price is not None
+    assert 0 < price.input_per_mtok_usd < price.output_per_mtok_usd
+
+
+@pytest.mark.parametrize("reference", ["", "openai", "openai:", "nobody:gpt-4o", "openai:no-such-model"])
+def test_without_a_known_model_there_is_no_reference(reference: str) -> None:
+    assert reference_price(reference) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("1s", timedelta(seconds=1)),
+        ("15m", timedelta(minutes=15)),
+        ("1h", timedelta(hours=1)),
+        ("7d", timedelta(days=7)),
+        ("90d", timedelta(days=90)),
+        ("007m", timedelta(minutes=7)),
+    ],
+)
+def test_a_window_is_a_number_and_a_unit(text: str, span: timedelta) -> None:
+    assert parse_window(text) == span
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "h", "1w", "1H", " 1h", "1h ", "1h\n", "-1h", "+1h", "1.5h", "1h30m", "0s", "0d", "91d", "2161h",
+             "99999999s", "1" * 5000 + "s"]
+)  # fmt: skip
+def test_anything_else_is_refused_with_how_it_should_look(text: str) -> None:
+    with pytest.raises(TallygateError, match="must look like 15m, 1h or 7d") as caught:
+        parse_window(text)
+    assert caught.value.failure.http_status == 400
+
+
+@given(st.text(alphabet="0123456789smhd٣ ", max_size=12) | st.text())
+def test_whatever_is_sent_is_a_span_within_the_limit_or_refused(text: str) -> None:
+    try:
+        span = parse_window(text)
+    except TallygateError:
+        return
+    assert timedelta(0) < span <= timedelta(days=90)
