@@ -4,7 +4,7 @@ import asyncio
 
 
 async def end_task(task: "asyncio.Task[None] | None") -> None:
-    """Returns when it has ended, or was never started. How it ended is not asked: it has had its say."""
+    """Cancels it and returns when it has ended, at once when it was never started. What it raised is dropped."""
     if task is not None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

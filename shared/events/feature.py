@@ -55,7 +55,7 @@ class FeatureRequested(FeatureEvent):
 
 
 class FeatureStarted(FeatureEvent):
-    """A worker has taken the job. delivery: the how-manieth that does, from 1."""
+    """A worker has taken the job. delivery: how many workers have taken it, this one included."""
 
     ce_type: ClassVar[str] = "tallygate.feature.started.v1"
 

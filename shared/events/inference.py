@@ -40,7 +40,8 @@ class InferenceRequested(InferenceEvent):
     reply_partition: where the answer goes on inference.replies.v1; None when nobody waits.
     store_result: the answer also goes to inference.results.v1, to be fetched later.
     republished: the same request may lie on the topic already, and a router asks the books before it takes it.
-    delivery: the how-manieth time this inference is handed to routers; attempts_made: calls of earlier deliveries.
+    delivery: how many times this inference was handed to routers, this time included. attempts_made: calls of earlier
+    deliveries.
     """
 
     ce_type: ClassVar[str] = "tallygate.inference.requested.v1"

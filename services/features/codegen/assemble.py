@@ -54,7 +54,7 @@ def assemble(
     edited, and stay unless the answer changes them."""
     kept = {file.path: file.content for file in earlier.files} if earlier else {}
     existing = taken([*repository.files, *repository.left_out, *kept])
-    desk = Desk(repository, constraints, {one.path: one.action for one in planned or ()}, existing, dict(kept))
+    desk = Desk(repository, constraints, {file.path: file.action for file in planned or ()}, existing, dict(kept))
     desk.findings += answer.findings
     for entry in answer.files:
         finding = _take(entry, desk)
@@ -154,9 +154,9 @@ def _unfinished(answer: Answer, planned: Sequence[PlannedFile], desk: Desk) -> I
             "the answer ended within this file" if cut else "the answer ended before its last file",
         )
     said = {finding.path for finding in desk.findings} | {cut}
-    for one in planned:
-        if one.path not in desk.texts and one.path not in said:
-            yield Finding(one.path, "empty", "it was planned and is missing")
+    for file in planned:
+        if file.path not in desk.texts and file.path not in said:
+            yield Finding(file.path, "empty", "it was planned and is missing")
     if not desk.texts and not desk.findings and not answer.cut and not planned:
         yield Finding("", "empty", "the answer holds no file")
 

@@ -20,13 +20,13 @@ def pyproject_names(data: Mapping[str, Any]) -> list[str]:
     worded = [text for value in (*lists, *groups) for text in texts(value)]
     tables = [table(poetry, "dependencies"), table(poetry, "dev-dependencies")]
     tables += [table(table(poetry, "group"), group, "dependencies") for group in table(poetry, "group")]
-    return [*requirement_names(worded), *(name for one in tables for name in one)]
+    return [*requirement_names(worded), *(name for names in tables for name in names)]
 
 
 def cargo_names(data: Mapping[str, Any]) -> list[str]:
     targets = [table(data, "target", name) for name in table(data, "target")]
     return [
-        name for one in (data, table(data, "workspace"), *targets) for place in _CARGO for name in table(one, place)
+        name for part in (data, table(data, "workspace"), *targets) for place in _CARGO for name in table(part, place)
     ]
 
 

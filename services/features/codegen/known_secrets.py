@@ -29,7 +29,7 @@ class KnownSecrets:
         end = 0
         for at in range(len(text) - _SHORTEST + 1 if self._lengths else 0):
             lengths = self._lengths.get(text[at : at + _SHORTEST]) if at >= end else None
-            length = next((one for one in lengths or () if text[at : at + one] in self._secrets), 0)
+            length = next((size for size in lengths or () if text[at : at + size] in self._secrets), 0)
             if length:
                 end = at + length
                 yield at, end

@@ -53,11 +53,11 @@ def apply_edits(before: str, edits: Sequence[Edit], path: str = "") -> str | tup
     findings: list[Finding] = []
     loose = 0
     for number, edit in enumerate(edits, 1):
-        one = _lf_edit(edit) if crlf else edit
-        outcome = None if one.divider else _edited(text, one)
+        lf_edit = _lf_edit(edit) if crlf else edit
+        outcome = None if lf_edit.divider else _edited(text, lf_edit)
         if outcome is None and loose < MAX_LOOSE:
             loose += 1
-            outcome = _divided(text, one) if one.divider else _edited_loosely(text, one)
+            outcome = _divided(text, lf_edit) if lf_edit.divider else _edited_loosely(text, lf_edit)
         if isinstance(outcome, str):
             text = outcome
             continue
@@ -224,8 +224,8 @@ def _may_replace(text: str, at: int, edit: Edit) -> bool:
 def _is_lost_in_first_line(indent: str, edit: Edit) -> bool:
     """Whether all later lines of both texts have it. When every line lost it, each has to be shifted."""
     later = [line for part in (edit.search, edit.replace) for line in part.split("\n")[1:] if line.strip()]
-    told = edit.search.partition("\n")[2].strip() and edit.replace[:1].strip()
-    return bool(told) and all(line.startswith(indent) for line in later)
+    can_tell = edit.search.partition("\n")[2].strip() and edit.replace[:1].strip()
+    return bool(can_tell) and all(line.startswith(indent) for line in later)
 
 
 def _edited_loosely(text: str, edit: Edit) -> str | _Misfit:
@@ -256,10 +256,10 @@ def _shift(found: list[str], wanted: list[str]) -> tuple[str, str] | None:
             return None
         if not there.strip():
             continue
-        one = _unshared(_indent(here), _indent(there))
-        if one is None or shift not in (None, one):
+        needed = _unshared(_indent(here), _indent(there))
+        if needed is None or shift not in (None, needed):
             return None
-        shift = one
+        shift = needed
     return shift
 
 

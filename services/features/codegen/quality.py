@@ -50,7 +50,7 @@ def as_dict(quality: Quality) -> dict[str, Any]:
         "before": quality.before,
         "after": quality.after,
         "of": "syntax errors plus lint findings of the touched files, less is better",
-        "measures": [asdict(one) for one in quality.measures],
+        "measures": [asdict(measure) for measure in quality.measures],
         "not_measured": list(quality.not_measured),
     }
 
@@ -59,7 +59,7 @@ def measure(draft: Draft, repository: Repository, diffs: Sequence[str]) -> Quali
     """diffs: of the files of the draft, in their order."""
     after = {file.path: file.content for file in draft.files}
     before = {file.path: file.before for file in draft.files if file.before is not None}
-    parsed = parse_all([Source(*one) for one in (*before.items(), *after.items())], repository.files)
+    parsed = parse_all([Source(*pair) for pair in (*before.items(), *after.items())], repository.files)
     old, new = parsed[: len(before)], parsed[len(before) :]
     lint_before, lint_after = _lint(before), _lint(after)
     measures = [
@@ -106,11 +106,11 @@ def _lines(text: str) -> int:
 
 
 def _largest(parsed: Sequence[Parsed | None]) -> float | None:
-    return max((one.largest_function for one in parsed if one and one.largest_function is not None), default=None)
+    return max((file.largest_function for file in parsed if file and file.largest_function is not None), default=None)
 
 
 def _errors(parsed: Sequence[Parsed | None]) -> int:
-    return sum(one.error_count for one in parsed if one)
+    return sum(file.error_count for file in parsed if file)
 
 
 def _tests(draft: Draft, repository: Repository) -> list[Measure]:
@@ -171,6 +171,6 @@ def _run_ruff(command: list[str], texts: Sequence[str]) -> int | None:
                 env={"LC_ALL": "C.UTF-8"},
                 check=False,
             )
-            return sum(one.get("code") not in (None, "invalid-syntax") for one in json.loads(done.stdout))
+            return sum(row.get("code") not in (None, "invalid-syntax") for row in json.loads(done.stdout))
         except (OSError, subprocess.TimeoutExpired, ValueError):
             return None

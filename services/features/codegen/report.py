@@ -15,7 +15,7 @@ _NOT_RUN = "types, behaviour and tests: nothing was run"
 
 
 def failing(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """What a grammar alone objects to is worth a repair, but fails nothing: it is told as not checked."""
+    """What only a grammar objects to is repaired if possible, but fails nothing: it is reported as not checked."""
     return tuple(finding for finding in findings if finding.kind != "grammar")
 
 
@@ -56,7 +56,7 @@ def _sentence(finding: Finding) -> str:
 
 
 def _line(text: str) -> str:
-    plain = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return plain if len(plain) <= MAX_SENTENCE else plain[:MAX_SENTENCE] + "…"
 
 

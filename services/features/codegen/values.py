@@ -29,7 +29,7 @@ class Constraints(BaseModel):
     @field_validator("languages")
     @classmethod
     def _by_their_names(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(known_language(one) or one.lower() for one in languages))
+        return tuple(dict.fromkeys(known_language(language) or language.lower() for language in languages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def _start(books: Books, event: AttemptStarted) -> None:
     attempt.update(reason=event.reason, router_id=event.router_id, on_record=True, started_at=event.started_at)
     inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
     if event.candidates and inference["candidates"] is None:
-        inference["candidates"] = [one.model_dump() for one in event.candidates]
+        inference["candidates"] = [candidate.model_dump() for candidate in event.candidates]
     # The newest start tells who works on the inference now, and where its request lies.
     if inference["last_start_at"] is None or _newness(inference) <= (event.delivery, event.started_at):
         inference.update(

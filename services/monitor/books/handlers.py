@@ -40,14 +40,14 @@ class BookingHandler:
             _trace(records, began_ns)
 
     async def _book(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
-        late = await self._store.book(fold([one.event for one in heard]), utc_now())
+        late = await self._store.book(fold([message.event for message in heard]), utc_now())
         instruments.booked.labels("on_time").inc(len(heard) - late)
         instruments.booked.labels("late").inc(late)
 
 
 def feature_keeper(books: FeatureBooks, publisher: Publisher) -> Keeper[FeatureEvent]:
     async def keep(heard: Sequence[Heard[FeatureEvent]]) -> None:
-        await books.book([one.event for one in heard])
+        await books.book([message.event for message in heard])
 
     return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher)
 

@@ -33,10 +33,12 @@ class Liveness:
 
     def dead(self, router_ids: Iterable[str], now: float) -> set[str]:
         """Those of the given routers that have said they stop, or have been silent for the limit."""
-        return {one for one in router_ids if one in self.stopped or self._silent_s(one, now) > SILENCE_LIMIT_S}
+        return {
+            router for router in router_ids if router in self.stopped or self._silent_s(router, now) > SILENCE_LIMIT_S
+        }
 
     def alive(self, now: float) -> list[str]:
-        return sorted(one for one in self.heard_at if self._silent_s(one, now) <= SILENCE_LIMIT_S)
+        return sorted(router for router in self.heard_at if self._silent_s(router, now) <= SILENCE_LIMIT_S)
 
     def _silent_s(self, router_id: str, now: float) -> float:
         return now - max(self.heard_at.get(router_id, float("-inf")), self.listening_since)

@@ -44,11 +44,11 @@ class Orphan:
 
     @property
     def open_attempts(self) -> list[OrphanAttempt]:
-        return [one for one in self.attempts if one.outcome is None]
+        return [attempt for attempt in self.attempts if attempt.outcome is None]
 
     @property
     def attempts_made(self) -> int:
-        return max((one.attempt_number for one in self.attempts), default=0)
+        return max((attempt.attempt_number for attempt in self.attempts), default=0)
 
 
 Action = Literal["leave", "redeliver", "expire", "give_up"]
@@ -124,7 +124,7 @@ def reply(orphan: Orphan, word: InferenceSettled) -> ReplyFailed:
         tenant_id=orphan.tenant_id,
         settlement=settlement,
         error=word.error,
-        failed_attempts=tuple(_summary(one) for one in orphan.attempts if one.outcome != "succeeded"),
+        failed_attempts=tuple(_summary(attempt) for attempt in orphan.attempts if attempt.outcome != "succeeded"),
         attempts=orphan.attempts_made,
     )
 

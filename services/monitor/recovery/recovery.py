@@ -97,7 +97,7 @@ class Recovery:
                 return True
 
     async def _close_open_attempts(self, orphan: Orphan) -> None:
-        words = [orphans.closed(orphan, one, self._monitor_id, utc_now()) for one in orphan.open_attempts]
+        words = [orphans.closed(orphan, attempt, self._monitor_id, utc_now()) for attempt in orphan.open_attempts]
         if words:
             await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
 

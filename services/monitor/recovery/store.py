@@ -14,10 +14,10 @@ _RECOVERY_LOCK = 0x0A11  # any number; all monitors must use the same one
 _ORPHANS = """
 SELECT i.*, a.attempts AS made FROM monitor.inferences i
 CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(to_jsonb(one) ORDER BY one.attempt_number, one.started_at), '[]'::jsonb) AS attempts,
-           (array_agg(one.error_type ORDER BY one.attempt_number DESC, one.started_at DESC))[1] AS last_error,
-           bool_or(one.outcome IS NULL) AS any_open
-    FROM monitor.attempts one WHERE one.inference_id = i.inference_id) a
+    SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.attempt_number, t.started_at), '[]'::jsonb) AS attempts,
+           (array_agg(t.error_type ORDER BY t.attempt_number DESC, t.started_at DESC))[1] AS last_error,
+           bool_or(t.outcome IS NULL) AS any_open
+    FROM monitor.attempts t WHERE t.inference_id = i.inference_id) a
 WHERE i.settlement IS NULL AND i.router_id IS NOT NULL
   AND (i.router_id = ANY($1) OR (a.last_error = 'handed_back' AND NOT a.any_open))
 ORDER BY i.inference_id
@@ -68,16 +68,16 @@ class RecoveryStore:
 def _orphan(row: Mapping[str, Any]) -> Orphan:
     attempts = [
         OrphanAttempt(
-            attempt_id=UUID(one["attempt_id"]),
-            attempt_number=one["attempt_number"],
-            model=one["model"],
-            provider_name=one["provider_name"],
-            server_address=one["server_address"],
-            started_at=datetime.fromisoformat(one["started_at"]),
-            outcome=one["outcome"],
-            error=one["error"],
+            attempt_id=UUID(attempt["attempt_id"]),
+            attempt_number=attempt["attempt_number"],
+            model=attempt["model"],
+            provider_name=attempt["provider_name"],
+            server_address=attempt["server_address"],
+            started_at=datetime.fromisoformat(attempt["started_at"]),
+            outcome=attempt["outcome"],
+            error=attempt["error"],
         )
-        for one in row["made"]
+        for attempt in row["made"]
     ]
     return Orphan(
         inference_id=row["inference_id"],

@@ -71,11 +71,11 @@ class Health:
 
 def judge(calls: Iterable[ModelCalls], lag_s: float) -> Health:
     """All models of a tenant together: the worst of them decides."""
-    unwell = [one for one in calls if one.status != "healthy"]
-    issues = [f"{one.model}: {one.reason}" for one in unwell]
+    unwell = [of_model for of_model in calls if of_model.status != "healthy"]
+    issues = [f"{of_model.model}: {of_model.reason}" for of_model in unwell]
     if lag_s > _LAG_S:
         issues.append(f"the books are {lag_s:.0f} s behind")
-    if any(one.status == "unhealthy" for one in unwell):
+    if any(of_model.status == "unhealthy" for of_model in unwell):
         return Health("unhealthy", tuple(issues))
     return Health("degraded" if issues else "healthy", tuple(issues))
 
@@ -109,13 +109,13 @@ def news(
     recent: Mapping[str, Recent], said: Mapping[str, ModelHealthChanged], now: datetime
 ) -> list[ModelHealthChanged]:
     """What is to be said now. said: the last word on each model, by subject."""
-    words = [word for subject, one in recent.items() if (word := _word(one, said.get(subject), now)) is not None]
+    words = [word for subject, calls in recent.items() if (word := _word(calls, said.get(subject), now)) is not None]
     silent = [last for subject, last in said.items() if subject not in recent]
     return words + [_nothing_known(last, now) for last in silent if _tells_something(last)]
 
 
 def _word(recent: Recent, last: ModelHealthChanged | None, now: datetime) -> ModelHealthChanged | None:
-    """None when it would say nothing new. Figures that moved little are told once a minute."""
+    """None when it would say nothing new. Figures that moved little are published once a minute."""
     calls = recent.calls
     if calls.total == 0:
         return _nothing_known(last, now) if last is not None and _tells_something(last) else None

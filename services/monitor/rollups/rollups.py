@@ -82,7 +82,7 @@ class Rollups:
                 return
             recent = health.gather(await turn.minutes(_minute(now - health.WINDOW), now + _CLOCKS_DIFFER))
             words = health.news(recent, self._said, now)
-            self._said = {key: one for key, one in self._said.items() if key in recent or one.status != "healthy"}
+            self._said = {key: last for key, last in self._said.items() if key in recent or last.status != "healthy"}
             await turn.keep_history(words)
         if words:
             await self._publisher.publish(*(Outgoing(MODEL_HEALTH, word) for word in words))
@@ -91,7 +91,7 @@ class Rollups:
 
 
 def _days(touched: Collection[Touched]) -> set[tuple[str, date]]:
-    return {(one.tenant_id, one.minute.astimezone(UTC).date()) for one in touched}
+    return {(touch.tenant_id, touch.minute.astimezone(UTC).date()) for touch in touched}
 
 
 def _minute(at: datetime) -> datetime:

@@ -109,7 +109,7 @@ class Turn:
 
     async def sum_up_minutes(self, touched: Collection[Touched]) -> None:
         """Statements see what was committed before they began: everything that was booked before the touches came."""
-        tenants, minutes = [one.tenant_id for one in touched], [one.minute for one in touched]
+        tenants, minutes = [touch.tenant_id for touch in touched], [touch.minute for touch in touched]
         await self._connection.execute(_MINUTES, tenants, minutes, list(BOUNDS), timeout=_TIMEOUT_S)
 
     async def sum_up_days(self, days: Collection[tuple[str, date]]) -> set[str]:

@@ -44,7 +44,7 @@ def _overlap(first: str, rest: str) -> int:
 
 def _tells_apart(text: str) -> bool:
     """Rulers and marks of one character look the same everywhere."""
-    return len(text.strip()) >= MIN_UNFINISHED and any(one.isalnum() for one in text)
+    return len(text.strip()) >= MIN_UNFINISHED and any(char.isalnum() for char in text)
 
 
 def _without_fence(first: str, rest: str) -> str | None:

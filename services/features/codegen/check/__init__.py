@@ -28,8 +28,8 @@ def check(draft: Draft, repository: Repository, constraints: Constraints) -> tup
     sources = [Source(file.path, file.content) for file in draft.files]
     originals = [Source(file.path, repository.files[file.path]) for file in edited]
     parsed = parse_all([*sources, *originals], repository.files)
-    after = {file.path: one for file, one in zip(draft.files, parsed, strict=False) if one}
-    before = {file.path: one for file, one in zip(edited, parsed[len(sources) :], strict=True) if one}
+    after = {file.path: result for file, result in zip(draft.files, parsed, strict=False) if result}
+    before = {file.path: result for file, result in zip(edited, parsed[len(sources) :], strict=True) if result}
     findings = [*draft.findings, *limit_findings(draft, repository, constraints)]
     for file in draft.files:
         if file.path in after:
@@ -42,9 +42,9 @@ def check(draft: Draft, repository: Repository, constraints: Constraints) -> tup
 
 def checked_kinds(draft: Draft, findings: Iterable[Finding] = ()) -> Checked:
     """What `check` looks at in the files of a draft, and, of what it found, what that kept it from looking at."""
-    told = tuple(findings)
-    broken = {finding.path for finding in told if finding.kind == "syntax"}
-    doubtful = {finding.path: finding for finding in reversed(told) if finding.kind == "grammar"}
+    known = tuple(findings)
+    broken = {finding.path for finding in known if finding.kind == "syntax"}
+    doubtful = {finding.path: finding for finding in reversed(known) if finding.kind == "grammar"}
     checked: dict[str, tuple[str, ...]] = {}
     said: list[str] = []
     for file in draft.files:

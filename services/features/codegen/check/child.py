@@ -50,7 +50,8 @@ def read(reader: str, text: str) -> Report:
     if reader in ("json", "jsonc", "toml", "yaml"):
         return {"errors": _exact_errors(reader, text)}
     if reader == "h":
-        return min(_grammar_report("c", text), _grammar_report("cpp", text), key=lambda one: int(one["error_count"]))
+        reports = (_grammar_report(language, text) for language in ("c", "cpp"))
+        return min(reports, key=lambda report: int(report["error_count"]))
     report = _grammar_report(reader, text)
     if reader == "python":
         _add_python(report, text)

@@ -55,4 +55,4 @@ def _holds_go(folder: str, tree: Tree) -> bool:
 
 def _is_foreign(spec: str, known: Known) -> bool:
     first = spec.split("/")[0]
-    return first in _STANDARD or any(spec == one or spec.startswith(one + "/") for one in known.required)
+    return first in _STANDARD or any(spec == module or spec.startswith(module + "/") for module in known.required)

@@ -22,8 +22,8 @@ def import_findings(
         parsed = after.get(file.path)
         if parsed is None or parsed.errors:
             continue
-        old = {_key(one) for one in before[file.path].imports} if file.path in before else set()
-        fresh = sorted((one for one in parsed.imports if _key(one) not in old), key=lambda one: one.line)
+        old = {_key(earlier) for earlier in before[file.path].imports} if file.path in before else set()
+        fresh = sorted((new for new in parsed.imports if _key(new) not in old), key=lambda new: new.line)
         findings += list(_of_file(file, fresh, parsed.imports, tree, known))[:MAX_FINDINGS]
     return tuple(findings)
 
@@ -55,27 +55,27 @@ class Known:
         return self._rust
 
 
-def _key(one: Import) -> tuple[str, int, tuple[str, ...]]:
-    return one.module, one.level, one.names
+def _key(imported: Import) -> tuple[str, int, tuple[str, ...]]:
+    return imported.module, imported.level, imported.names
 
 
 def _of_file(
     file: ProducedFile, fresh: Sequence[Import], every: Sequence[Import], tree: Tree, known: Known
 ) -> Iterator[Finding]:
-    specs = [one.module for one in every]
-    for one in fresh:
-        for sentence in _sentences(file.path, one, specs, tree, known):
-            yield Finding(file.path, "import", sentence, one.line)
+    specs = [imported.module for imported in every]
+    for imported in fresh:
+        for sentence in _sentences(file.path, imported, specs, tree, known):
+            yield Finding(file.path, "import", sentence, imported.line)
 
 
-def _sentences(path: str, one: Import, specs: Sequence[str], tree: Tree, known: Known) -> Iterator[str]:
+def _sentences(path: str, imported: Import, specs: Sequence[str], tree: Tree, known: Known) -> Iterator[str]:
     match language_of(path):
         case "python":
-            return python_imports.unresolved(path, one, tree, known.python())
+            return python_imports.unresolved(path, imported, tree, known.python())
         case "javascript" | "typescript":
-            return javascript_imports.unresolved(path, one.module, tree, known.javascript())
+            return javascript_imports.unresolved(path, imported.module, tree, known.javascript())
         case "go":
-            return go_imports.unresolved(one.module, tree, known.go())
+            return go_imports.unresolved(imported.module, tree, known.go())
         case "rust":
-            return rust_imports.unresolved(path, one.module, specs, tree, known.rust())
+            return rust_imports.unresolved(path, imported.module, specs, tree, known.rust())
     return iter(())

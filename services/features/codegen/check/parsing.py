@@ -88,13 +88,13 @@ def _parsed(report: Mapping[str, Any]) -> Parsed:
     errors = tuple((int(line), str(message)) for line, message in report["errors"])
     imports = tuple(
         Import(
-            one["line"],
-            one["module"],
-            one.get("level", 0),
-            tuple(one.get("names", ())),
-            bool(one.get("guarded", False)),
+            row["line"],
+            row["module"],
+            row.get("level", 0),
+            tuple(row.get("names", ())),
+            bool(row.get("guarded", False)),
         )
-        for one in report.get("imports", ())
+        for row in report.get("imports", ())
     )
     count, largest = report.get("error_count", len(errors)), report.get("largest_function")
     return Parsed(errors, count, imports, largest, report.get("unclosed", False))

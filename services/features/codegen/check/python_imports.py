@@ -42,53 +42,53 @@ def known_of(tree: Tree, before: dict[str, str]) -> Known:
     return Known(_roots(tree), frozenset(declared), frozenset(imported), tuple(manifests))
 
 
-def unresolved(path: str, one: Import, tree: Tree, known: Known) -> Iterator[str]:
+def unresolved(path: str, imported: Import, tree: Tree, known: Known) -> Iterator[str]:
     """Sentences on what is wrong with one import."""
-    if one.guarded:
+    if imported.guarded:
         return
-    if one.level:
-        yield from _relative(path, one, tree)
+    if imported.level:
+        yield from _relative(path, imported, tree)
         return
-    top = one.module.split(".")[0]
+    top = imported.module.split(".")[0]
     roots = [root for root in {*known.roots, folder_of(path)} if _has_module(joined(root, top), tree)]
     if roots:
-        yield from _own(one, roots, tree, other=top in sys.stdlib_module_names or _is_named(top, known.declared))
+        yield from _own(imported, roots, tree, other=top in sys.stdlib_module_names or _is_named(top, known.declared))
     elif not _is_foreign(top, known):
         where = ", ".join(known.manifests) or "no manifest was found"
         yield f"{top!r} is not in the repository, the standard library or the declared dependencies ({where})"
 
 
-def _relative(path: str, one: Import, tree: Tree) -> Iterator[str]:
-    base = resolved(folder_of(path), "/".join([".."] * (one.level - 1)))
-    written = "." * one.level + one.module
+def _relative(path: str, imported: Import, tree: Tree) -> Iterator[str]:
+    base = resolved(folder_of(path), "/".join([".."] * (imported.level - 1)))
+    written = "." * imported.level + imported.module
     if base is None:
         yield f"{written!r} leaves the repository"
         return
-    place = joined(base, one.module.replace(".", "/"))
-    if one.module and not _has_module(place, tree):
+    place = joined(base, imported.module.replace(".", "/"))
+    if imported.module and not _has_module(place, tree):
         yield f"{written!r} is no module of the repository"
         return
-    yield from _names(one, [place], tree, written)
+    yield from _names(imported, [place], tree, written)
 
 
-def _own(one: Import, roots: list[str], tree: Tree, other: bool) -> Iterator[str]:
-    places = [joined(root, one.module.replace(".", "/")) for root in roots]
+def _own(imported: Import, roots: list[str], tree: Tree, other: bool) -> Iterator[str]:
+    places = [joined(root, imported.module.replace(".", "/")) for root in roots]
     there = [place for place in places if _has_module(place, tree)]
     if there:
-        yield from () if other else _names(one, there, tree, one.module)
-    elif not other and not _is_attribute(one, roots, tree):
-        yield f"{one.module!r} is no module of the repository"
+        yield from () if other else _names(imported, there, tree, imported.module)
+    elif not other and not _is_attribute(imported, roots, tree):
+        yield f"{imported.module!r} is no module of the repository"
 
 
-def _is_attribute(one: Import, roots: list[str], tree: Tree) -> bool:
+def _is_attribute(imported: Import, roots: list[str], tree: Tree) -> bool:
     """Modules that are made while running (six.moves) cannot be seen; a __getattr__ or sys.modules says so."""
-    top = one.module.split(".")[0]
+    top = imported.module.split(".")[0]
     texts = [tree.texts.get(file, "") for root in roots for file in _module_files(joined(root, top))]
     return any("sys.modules" in text or "__getattr__" in text for text in texts)
 
 
-def _names(one: Import, places: list[str], tree: Tree, written: str) -> Iterator[str]:
-    for name in one.names:
+def _names(imported: Import, places: list[str], tree: Tree, written: str) -> Iterator[str]:
+    for name in imported.names:
         if name != "*" and not any(_offers(place, name, tree) for place in places):
             yield f"{written!r} has no {name!r}"
 
@@ -119,7 +119,8 @@ def _roots(tree: Tree) -> frozenset[str]:
     """The root, src, the folders with manifests, and the folder above each topmost package."""
     roots = {"", "src", "lib"} | {folder_of(path) for path in _manifests(tree)}
     for folder in {folder_of(path) for path in tree.files if path.endswith(".py")}:
-        above = next((one for one in (folder, *folders_of(folder)) if f"{one}/__init__.py" not in tree.files), "")
+        upwards = (folder, *folders_of(folder))
+        above = next((parent for parent in upwards if f"{parent}/__init__.py" not in tree.files), "")
         roots.add(above)
     return frozenset(roots)
 
@@ -131,7 +132,7 @@ def _is_foreign(top: str, known: Known) -> bool:
 def _is_declared(top: str, declared: frozenset[str]) -> bool:
     """Also by the beginning of a name: opentelemetry is brought by opentelemetry-sdk."""
     plain = _normal(top)
-    return _is_named(top, declared) or any(one.startswith(plain) for one in declared if len(plain) > 3)
+    return _is_named(top, declared) or any(name.startswith(plain) for name in declared if len(plain) > 3)
 
 
 def _is_named(top: str, declared: frozenset[str]) -> bool:

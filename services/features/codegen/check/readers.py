@@ -46,9 +46,9 @@ def _is_commented(path: str, files: Mapping[str, str]) -> bool:
     pure = PurePosixPath(path)
     if ".vscode" in pure.parts or pure.name.startswith(_COMMENTED_JSON):
         return True
-    alike = (one for one in files if one.endswith(".json") and _is_alike(PurePosixPath(one), pure))
-    return any(_COMMENT.search(files[one]) for one in alike)
+    alike = (other for other in files if other.endswith(".json") and _is_alike(PurePosixPath(other), pure))
+    return any(_COMMENT.search(files[other]) for other in alike)
 
 
-def _is_alike(one: PurePosixPath, other: PurePosixPath) -> bool:
-    return one.name == other.name or one.parent == other.parent
+def _is_alike(path: PurePosixPath, other: PurePosixPath) -> bool:
+    return path.name == other.name or path.parent == other.parent

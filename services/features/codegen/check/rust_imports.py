@@ -75,7 +75,7 @@ def _in_crate(root: str, name: str, tree: Tree) -> bool:
 
 def _crate_root(path: str, tree: Tree) -> str | None:
     candidates = (joined(folder, name) for folder in folders_of(path) for name in _ROOTS)
-    return next((one for one in candidates if one in tree.files), None)
+    return next((path for path in candidates if path in tree.files), None)
 
 
 def _is_local(first: str, specs: Sequence[str]) -> bool:

@@ -38,7 +38,7 @@ def found() -> tuple[Found | Broken, ...]:
 
 
 def _offered(distribution: metadata.Distribution) -> Iterator[Found | Broken]:
-    """The text is read first: metadata that cannot be parsed is only worth a word when it is about generators."""
+    """The text is read first: metadata that cannot be parsed is only reported when it is about generators."""
     text = _text(distribution)
     if GROUP not in text:
         return

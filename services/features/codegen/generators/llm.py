@@ -90,7 +90,7 @@ class _Generation:
     ) -> Reply:
         """Whatever a prompt is made of, what is known to be a secret of the repository does not leave in it."""
         known = self._task.context.secrets
-        clean = [{**one, "content": remove_known(one["content"], known)} for one in messages]
+        clean = [{**message, "content": remove_known(message["content"], known)} for message in messages]
         return await self._ask(key, clean, max_tokens=max_tokens, json_schema=json_schema)
 
     async def _written(self, plan: Plan) -> Answer:
@@ -147,8 +147,8 @@ class _Generation:
 
     def _repairing(self, plan: Plan, draft: Draft) -> list[Message]:
         fitting = prompts.fitting(concerned(draft, self._task), 2 * self._answer_tokens)
-        told = notes(draft.findings, self._task.context.secrets)
-        return prompts.repairing(self._task, plan, Mending(told, fitting))
+        errors = notes(draft.findings, self._task.context.secrets)
+        return prompts.repairing(self._task, plan, Mending(errors, fitting))
 
 
 def refuses_schemas(failure: Failure) -> bool:

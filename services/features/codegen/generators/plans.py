@@ -59,12 +59,12 @@ class NoPlan(NamedTuple):
 def read_plan(text: str, task: Task) -> Plan | NoPlan:
     """Takes JSON wherever it stands in the text, or lines as "create path: purpose". Only files that may be written."""
     plain = without_halves(text[:_MAX_TEXT])
-    told = _json_plan(without_escaped_halves(plain)) or _line_plan(plain)
-    if isinstance(told, NoPlan):
-        return told
-    if told is None:
+    named_plan = _json_plan(without_escaped_halves(plain)) or _line_plan(plain)
+    if isinstance(named_plan, NoPlan):
+        return named_plan
+    if named_plan is None:
         return NoPlan('no JSON object with a list "files" could be read')
-    summary, named = told
+    summary, named = named_plan
     if not named:
         return NoPlan('the list "files" names no file: each entry needs a "path"')
     files, refused = _sorted_out(named, task.repository, task.constraints)
@@ -97,18 +97,19 @@ def estimated_tokens(file: PlannedFile, repository: Repository) -> int:
     return NEW_FILE_TOKENS if before is None else min(_EDIT_TOKENS, len(before) // CHARS_PER_TOKEN + 200)
 
 
-_Told = tuple[str, list[tuple[str, str]]]
+_NamedPlan = tuple[str, list[tuple[str, str]]]
 
 
-def _json_plan(text: str) -> _Told | NoPlan | None:
+def _json_plan(text: str) -> _NamedPlan | NoPlan | None:
     for value in _values(text):
         if is_cut(value):
             return NoPlan("the answer was cut before its end: name fewer files, with shorter purposes")
         match value:
             case {"files": list() as files} | {"plan": {"files": list() as files}}:
-                return str(value.get("summary") or "")[:_MAX_PURPOSE], [_named(one) for one in files if _path(one)]
-            case list() if any(_path(one) for one in value if isinstance(one, dict)):
-                return "", [_named(one) for one in value if _path(one)]
+                summary = str(value.get("summary") or "")[:_MAX_PURPOSE]
+                return summary, [_named(entry) for entry in files if _path(entry)]
+            case list() if any(_path(entry) for entry in value if isinstance(entry, dict)):
+                return "", [_named(entry) for entry in value if _path(entry)]
     return None
 
 
@@ -135,7 +136,7 @@ def _named(entry: Any) -> tuple[str, str]:
     return _path(entry), str(purpose)
 
 
-def _line_plan(text: str) -> _Told | None:
+def _line_plan(text: str) -> _NamedPlan | None:
     found = [match for line in text.splitlines()[:1_000] if (match := _LINE.match(line[:1_000]))]
     return ("", [(match[2], match[3].strip(" :-")) for match in found]) if found else None
 
@@ -147,8 +148,8 @@ def _sorted_out(
     files: dict[str, PlannedFile] = {}
     refused: list[str] = []
     existing = taken(repository.files)
-    for told, purpose in named:
-        path = safe_path(told)
+    for written, purpose in named:
+        path = safe_path(written)
         if not isinstance(path, str):
             refused.append(f"{path.path}: {path.message}")
         elif not allowed(path, constraints):

@@ -98,8 +98,8 @@ def planning(task: Task) -> list[Message]:
 
 def planning_again(messages: Sequence[Message], answer: str, reason: str) -> list[Message]:
     """reason: the exact error, in our words."""
-    told = f"This could not be used as a plan: {reason}.\n{_PLAN_FORMAT}"
-    return [*messages, _assistant(answer[:4_000]), {"role": "user", "content": told}]
+    ask = f"This could not be used as a plan: {reason}.\n{_PLAN_FORMAT}"
+    return [*messages, _assistant(answer[:4_000]), {"role": "user", "content": ask}]
 
 
 def writing(task: Task, plan: Plan, portion: Portion) -> list[Message]:
@@ -110,8 +110,8 @@ def writing(task: Task, plan: Plan, portion: Portion) -> list[Message]:
 
 
 def continuing(messages: Sequence[Message], so_far: str) -> list[Message]:
-    told = "Your answer was cut. Continue exactly where it ends, in the middle of the line if it is so. Repeat nothing."
-    return [*messages, _assistant(so_far), {"role": "user", "content": told}]
+    ask = "Your answer was cut. Continue exactly where it ends, in the middle of the line if it is so. Repeat nothing."
+    return [*messages, _assistant(so_far), {"role": "user", "content": ask}]
 
 
 def repairing(task: Task, plan: Plan, mending: Mending) -> list[Message]:
@@ -143,12 +143,12 @@ def _system(task: Task) -> Message:
 
 
 def _constraints(constraints: Constraints) -> str:
-    told = [f"Write at most {constraints.max_files} files, of {constraints.max_bytes} bytes in all."]
+    rules = [f"Write at most {constraints.max_files} files, of {constraints.max_bytes} bytes in all."]
     if constraints.paths:
-        told.append(f"Only paths that match one of these may be written: {', '.join(map(shown, constraints.paths))}")
+        rules.append(f"Only paths that match one of these may be written: {', '.join(map(shown, constraints.paths))}")
     if constraints.languages:
-        told.append(f"Only these languages: {', '.join(map(shown, constraints.languages))}")
-    return "\n".join(told)
+        rules.append(f"Only these languages: {', '.join(map(shown, constraints.languages))}")
+    return "\n".join(rules)
 
 
 def _user(*parts: str) -> Message:
@@ -167,11 +167,11 @@ def _wish(task: Task) -> str:
 
 def _repository(task: Task) -> str:
     context = task.context
-    files = {_title(one): one.content for one in context.files}
-    told = (
+    files = {_title(file): file.content for file in context.files}
+    heading = (
         "Files of the repository that matter most (there may be others):" if files else "The repository has no files."
     )
-    return "\n\n".join(part for part in (_facts(context.facts), told, blocks(files)) if part)
+    return "\n\n".join(part for part in (_facts(context.facts), heading, blocks(files)) if part)
 
 
 def _title(file: ChosenFile) -> str:
@@ -180,14 +180,14 @@ def _title(file: ChosenFile) -> str:
 
 def _facts(facts: Facts) -> str:
     languages = ", ".join(f"{language} ({number} files)" for language, number in list(facts.languages.items())[:6])
-    told = {
+    said = {
         "Languages": languages,
         "Frameworks": ", ".join(facts.frameworks),
         "Layout": "; ".join(facts.layout),
         "Conventions": "; ".join(facts.conventions),
         "Tests": ", ".join((*filter(None, (facts.test_framework,)), *facts.test_paths)),
     }
-    lines = [f"{what}: {_plain(value)}" for what, value in told.items() if value]
+    lines = [f"{what}: {_plain(value)}" for what, value in said.items() if value]
     return "\n".join(("About the repository:", *lines)) if lines else ""
 
 
@@ -200,10 +200,10 @@ def _plan(plan: Plan, portion: Portion | None) -> str:
     if not plan.files:
         return "Write every file that it needs, its tests too." if portion else ""
     lines = [f"- {file.action} {shown(file.path)}: {_plain(file.purpose)}" for file in plan.files]
-    told = "\n".join((f"The plan: {_plain(plan.summary)}", *lines))
+    text = "\n".join((f"The plan: {_plain(plan.summary)}", *lines))
     if portion is None or len(portion.files) == len(plan.files):
-        return told if portion is None else f"{told}\nWrite all of these files now."
-    return f"{told}\nWrite now only these files: {', '.join(shown(file.path) for file in portion.files)}"
+        return text if portion is None else f"{text}\nWrite all of these files now."
+    return f"{text}\nWrite now only these files: {', '.join(shown(file.path) for file in portion.files)}"
 
 
 def _written(written: Mapping[str, str]) -> str:

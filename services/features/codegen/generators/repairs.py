@@ -35,7 +35,7 @@ def _unmended(draft: Draft, step: Draft) -> tuple[Finding, ...]:
     """Changes that could not be made stay unmade until their file is answered for."""
     before = {file.path: file.content for file in draft.files}
     answered = {file.path for file in step.files if before.get(file.path) != file.content}
-    return tuple(one for one in draft.findings if one.kind == "patch" and one.path not in answered)
+    return tuple(finding for finding in draft.findings if finding.kind == "patch" and finding.path not in answered)
 
 
 def as_drafted(repository: Repository, draft: Draft) -> Repository:
@@ -53,14 +53,14 @@ def concerned(draft: Draft, task: Task) -> dict[str, str]:
 
 def notes(findings: Iterable[Finding], known: KnownSecrets) -> str:
     """What is wrong, in sentences. Secrets come out before the sentences are cut: half of one is not found again."""
-    cleaned = (replace(one, message=remove_from_quotes(one.message, known)) for one in findings)
+    cleaned = (replace(finding, message=remove_from_quotes(finding.message, known)) for finding in findings)
     return "\n".join(f"- {sentence}" for sentence in repair_sentences(cleaned))
 
 
 def is_better(new: Iterable[Finding], old: Iterable[Finding]) -> bool:
     """Whether anything that was wrong is so no more. Lines are not compared: they move."""
-    return bool(_told(old) - _told(new))
+    return bool(_wrong(old) - _wrong(new))
 
 
-def _told(findings: Iterable[Finding]) -> set[tuple[str, str, str]]:
-    return {(one.path, one.kind, one.message) for one in findings}
+def _wrong(findings: Iterable[Finding]) -> set[tuple[str, str, str]]:
+    return {(finding.path, finding.kind, finding.message) for finding in findings}

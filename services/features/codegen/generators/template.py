@@ -81,7 +81,7 @@ def drafted(made: Skeleton, constraints: Constraints) -> Draft:
     left_out = [file for file in made.files if file not in fitting]
     refused = made.files[0] in left_out
     return Draft(
-        files=() if refused else tuple(ProducedFile(one.path, one.language, one.content) for one in fitting),
+        files=() if refused else tuple(ProducedFile(file.path, file.language, file.content) for file in fitting),
         findings=_refusal(made.files[0]) if refused else (),
         summary=f"A skeleton for {' '.join(made.name.words)}, made without a model. It does nothing yet.",
         integration_instructions=("This is a skeleton: it changes nothing that the code does.", *made.integration),

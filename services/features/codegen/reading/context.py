@@ -45,12 +45,12 @@ def make_context(wish: str, repository: Repository, budget_tokens: int) -> Conte
     used = facts_tokens(facts)
     chosen: list[ChosenFile] = []
     removed = 0
-    for one in rank(wish, repository.files)[:_MAX_CONSIDERED]:
+    for ranked in rank(wish, repository.files)[:_MAX_CONSIDERED]:
         left = budget_tokens - used - _FILE_TOKENS
         if left < _MIN_TOKENS:
             break
-        cleaned = remove_secrets(one.path, repository.files[one.path], secrets)
-        file = _fitted(one, cleaned.text, left, budget_tokens)
+        cleaned = remove_secrets(ranked.path, repository.files[ranked.path], secrets)
+        file = _fitted(ranked, cleaned.text, left, budget_tokens)
         if file is not None:
             chosen.append(file)
             used += estimated_tokens(file.content) + _FILE_TOKENS
@@ -70,15 +70,15 @@ def _trimmed(facts: Facts, max_tokens: int) -> Facts:
     return facts
 
 
-def _fitted(one: Ranked, text: str, left: int, budget_tokens: int) -> ChosenFile | None:
+def _fitted(ranked: Ranked, text: str, left: int, budget_tokens: int) -> ChosenFile | None:
     """Whole when it fits, otherwise cut; None when nothing sensible is left of it."""
     if not text.strip():
         return None
-    named = "named in the wish" in one.reason
+    named = "named in the wish" in ranked.reason
     allowed = left if named else min(left, max(_MIN_TOKENS, int(budget_tokens * _LARGEST_SHARE)))
     if estimated_tokens(text) <= allowed:
-        return ChosenFile(one.path, text, one.reason)
-    content = excerpt(text, one.matched, allowed)
+        return ChosenFile(ranked.path, text, ranked.reason)
+    content = excerpt(text, ranked.matched, allowed)
     if not content or estimated_tokens(content) > allowed:
         return None
-    return ChosenFile(one.path, content, f"{one.reason}; cut to the lines that matter", cut=True)
+    return ChosenFile(ranked.path, content, f"{ranked.reason}; cut to the lines that matter", cut=True)

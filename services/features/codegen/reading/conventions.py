@@ -50,7 +50,7 @@ def conventions(files: Mapping[str, str]) -> tuple[str, ...]:
     sample = {path: text[:_SAMPLED_CHARS] for path, text in _sampled(files)}
     python = [text for path, text in sample.items() if language_of(path) == "python"]
     script = [text for path, text in sample.items() if language_of(path) in ("javascript", "typescript")]
-    told = [
+    lines = [
         _tools(files),
         _line_length(files),
         *_indentation(sample),
@@ -61,7 +61,7 @@ def conventions(files: Mapping[str, str]) -> tuple[str, ...]:
         _docstrings(python),
         _tests(files),
     ]
-    return tuple(line for line in told if line)
+    return tuple(line for line in lines if line)
 
 
 def _sampled(files: Mapping[str, str]) -> Iterable[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Pure: from what git says when it fails to what is told to the caller."""
+"""Pure: from what git prints when it fails to the failure that the caller sees."""
 
 import re
 from collections.abc import Callable

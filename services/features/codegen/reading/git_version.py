@@ -18,9 +18,9 @@ def git_refusal() -> str | None:
     return refusal_of(done.stdout)
 
 
-def refusal_of(told: str) -> str | None:
-    """told: what `git --version` printed."""
-    found = re.search(r"(\d+)\.(\d+)", told)
+def refusal_of(printed: str) -> str | None:
+    """printed: by `git --version`."""
+    found = re.search(r"(\d+)\.(\d+)", printed)
     if found is None:
         return "git beside the features worker does not say its version"
     version = int(found[1]), int(found[2])

@@ -48,7 +48,7 @@ class ImportGraph:
         wanted = frozenset(paths)
         found = {}
         for path in sorted(self._files):
-            target = next((one for one in self.imported_by(path) if one in wanted), None)
+            target = next((imported for imported in self.imported_by(path) if imported in wanted), None)
             if target is not None:
                 found[path] = target
         return found

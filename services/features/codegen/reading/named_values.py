@@ -87,7 +87,9 @@ def elements(text: str) -> Iterator[Place]:
 def _lower(text: str) -> str:
     """As long as the text: a few letters are two in lower case."""
     lower = text.lower()
-    return lower if len(lower) == len(text) else "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+    if len(lower) == len(text):
+        return lower
+    return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
 
 
 def _parts(lower: str) -> Iterator[tuple[int, int]]:

@@ -76,16 +76,16 @@ class _Scores:
 
     def by_neighbours(self) -> None:
         """Files that import, are imported by, or test the best ones."""
-        best = [one for one in self.ranked() if one.matched and _weight(one.path) == 1][:_TOP]
-        scores = {one.path: one.score for one in best}
+        best = [ranked for ranked in self.ranked() if ranked.matched and _weight(ranked.path) == 1][:_TOP]
+        scores = {ranked.path: ranked.score for ranked in best}
         graph = ImportGraph(self._files)
-        for one in best:
-            for target in graph.imported_by(one.path):
-                self._add(target, _NEIGHBOUR * one.score / 2, f"imported by {one.path}", once="imported by")
+        for ranked in best:
+            for target in graph.imported_by(ranked.path):
+                self._add(target, _NEIGHBOUR * ranked.score / 2, f"imported by {ranked.path}", once="imported by")
         for path, target in graph.importers(scores).items():
             if not is_test(path):
                 self._add(path, _NEIGHBOUR * scores[target] / 2, f"imports {target}", once="imports")
-        names = {name_of(one.path): one for one in reversed(best)}
+        names = {name_of(ranked.path): ranked for ranked in reversed(best)}
         for path in self._files:
             tested = names.get(subject_of(path)) if is_test(path) else None
             if tested is not None:
@@ -97,7 +97,7 @@ class _Scores:
             Ranked(path, round(score, 6), "; ".join(self._reasons[path]), self._matched[path])
             for path, score in self._total.items()
         ]
-        return sorted(found, key=lambda one: (-one.score, one.path))
+        return sorted(found, key=lambda file: (-file.score, file.path))
 
     def _stay_below(self, path: str, score: float) -> None:
         """A test is read after what it tests, unless somebody asked for it."""

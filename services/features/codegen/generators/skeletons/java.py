@@ -62,8 +62,8 @@ def _test(name: Name, package: str, unit: str, framework: str) -> str:
         "junit4": (("org.junit.Ignore", "org.junit.Test"), ("@Test", f"@Ignore({reason})")),
         "testng": (("org.testng.annotations.Test",), (f"@Test(enabled = false, description = {reason})",)),
     }[framework]
-    imported = "".join(f"import {one};\n" for one in imports)
-    annotated = "".join(f"{unit}{one}\n" for one in annotations)
+    imported = "".join(f"import {name};\n" for name in imports)
+    annotated = "".join(f"{unit}{annotation}\n" for annotation in annotations)
     return (
         f"{package}{imported}\npublic class {name.pascal}Test {{\n{annotated}"
         f"{unit}public void {name.camel}() {{\n{unit}{unit}{name.pascal}.run();\n{unit}}}\n}}\n"

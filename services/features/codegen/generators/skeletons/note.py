@@ -7,7 +7,7 @@ from services.features.codegen.generators.skeletons.wording import HONEST, comme
 
 
 def note(name: Name, wish: str, around: Surroundings) -> Skeleton:
-    folder = next((one for one in ("docs", "doc") if any(path.startswith(f"{one}/") for path in around.files)), "")
+    folder = next((docs for docs in ("docs", "doc") if any(path.startswith(f"{docs}/") for path in around.files)), "")
     path = join(folder, f"{name.kebab}.md")
     file = SkeletonFile(path, "markdown", _text(name, wish))
     return Skeleton(name, (file,), (f"Answer the questions in {path}, then build the feature.",))

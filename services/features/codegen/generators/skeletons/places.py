@@ -52,7 +52,7 @@ def join(*parts: str) -> str:
 def indentation(texts: Iterable[str], default: str) -> str:
     """What one level is indented with in most of the texts."""
     counted = Counter(found for text in texts if (found := _first_indentation(text)) in ("\t", "  ", "    "))
-    return max(counted, key=lambda one: (counted[one], one == default), default=default)
+    return max(counted, key=lambda unit: (counted[unit], unit == default), default=default)
 
 
 def _first_indentation(text: str) -> str:

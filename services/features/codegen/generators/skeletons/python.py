@@ -24,7 +24,7 @@ def python(name: Name, wish: str, around: Surroundings) -> Skeleton:
     own = [path for path in sources(around.files, _SUFFIXES) if path not in _NO_HOME]
     folder = fullest_folder(own) or ""
     path = join(folder, f"{name.snake}.py")
-    unit = indentation((around.files[one] for one in own), "    ")
+    unit = indentation((around.files[path] for path in own), "    ")
     module = _dotted(path, around)
     # Under pytest the tests of unittest run too: it is the one that is always there.
     with_pytest = "unittest" not in around.test_framework and declares(around.files, "pytest", _MANIFEST)
