@@ -39,13 +39,7 @@ class LocalCluster:
     def create(self, wanted: Iterable[WantedTopic]) -> None:
         """A topic that exists is left as it is."""
         for topic in wanted:
-            if topic.name in self._wanted:
-                continue
-            self._wanted[topic.name] = topic
-            max_bytes = int(dict(topic.config)["max.message.bytes"])
-            for number in range(topic.partitions):
-                place = TopicPartition(topic.name, number)
-                self._logs[place] = PartitionLog(place, max_bytes)
+            self._wanted.setdefault(topic.name, topic)
 
     @property
     def topics(self) -> dict[str, int]:
@@ -60,8 +54,8 @@ class LocalCluster:
 
     def log(self, place: TopicPartition) -> PartitionLog:
         """Raises UnknownTopicOrPartitionError."""
-        if place not in self._logs:
-            raise UnknownTopicOrPartitionError(str(place))
+        if place not in self._logs:  # most partitions of most tests are never used
+            self._logs[place] = self._new_log(place)
         return self._logs[place]
 
     def group(self, name: str) -> Group:
@@ -87,3 +81,9 @@ class LocalCluster:
         for place, log in self._logs.items():
             kept_ms = int(dict(self._wanted[place.topic].config)["retention.ms"])
             log.drop_older(int(now_ms - kept_ms))
+
+    def _new_log(self, place: TopicPartition) -> PartitionLog:
+        topic = self._wanted.get(place.topic)
+        if topic is None or not 0 <= place.partition < topic.partitions:
+            raise UnknownTopicOrPartitionError(str(place))
+        return PartitionLog(place, int(dict(topic.config)["max.message.bytes"]))

@@ -150,12 +150,12 @@ class LocalConsumer:
         group = None if self._membership is None else self._membership.group
         fault = self._process.fault_of(Fetch(self._process.name, group, tuple(self._readable(wanted))))
         await self._process.pause(fault.before_s)
-        await self._settle()
-        found = self._take(wanted, most) if fault.applied else {}
-        if fault.after_s:  # whoever is cancelled then has lost what was found: so only where a fault asks for it
-            await self._process.pause(fault.after_s)
         if fault.error is not None:
             raise fault.error
+        await self._settle()
+        found = self._take(wanted, most)
+        if fault.after_s:  # whoever is cancelled then has lost what was found: so only where a fault asks for it
+            await self._process.pause(fault.after_s)
         return found
 
     def _take(self, wanted: set[TopicPartition], most: int | None) -> Records:

@@ -20,7 +20,8 @@ class Produce:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Records are there for the consumer. A fetch that finds nothing is no operation."""
+    """Records are there for the consumer. A fetch that finds nothing is no operation, and one that fails has taken
+    nothing: the consumer's position has not moved."""
 
     process: str
     group: str | None

@@ -146,7 +146,7 @@ async def test_a_member_that_is_told_that_it_is_none_joins_again() -> None:
 
 @virtually
 async def test_a_fetch_that_fails_is_made_again() -> None:
-    cluster = LocalCluster(faults=first(Fetch, refused(KafkaConnectionError())))
+    cluster = LocalCluster(faults=first(Fetch, lost(KafkaConnectionError())))
     await append(cluster, b"0")
     member = await Member(cluster, "a").start()
 
