@@ -14,13 +14,13 @@ from services.features.codegen.reading.git_version import git_refusal
 from services.features.database import Database
 from services.features.handlers import RequestHandler
 from services.features.job import JobRunner
-from services.features.replies import Replies
 from services.features.retention import Retention
 from services.features.settings import FeaturesSettings
 from services.features.store import FeaturesStore
 from services.features.worker import Worker, WorkerSettings
 from shared.db import connect_pool
 from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
+from shared.inferences import Inferences, InferenceStore, Pending, Results
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Publisher
 from shared.kafka.real import RealBroker
@@ -31,6 +31,7 @@ from shared.telemetry.health import Checks, health_routes
 from shared.telemetry.traces import tracing
 
 _GRACEFUL_TIMEOUT_S = 5.0
+_REPLY_GRACE_S = 5.0  # nobody waits at the other end of a connection: better late than paid for and lost
 
 
 def make_app(settings: FeaturesSettings) -> Starlette:
@@ -58,12 +59,16 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         publisher = Publisher(broker, f"tallygate/features/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
-        replies = Replies(store)
-        reader = ReplyReader(broker, settings.partition, replies.on_reply)
+        pending = Pending()
+        results = Results(InferenceStore(pool), pending)
+        results.start()
+        stack.push_async_callback(results.stop)
+        reader = ReplyReader(broker, settings.partition, pending.on_reply)
         await reader.start()
         stack.push_async_callback(reader.stop)
 
-        lines = Lines(publisher, replies, store, ring, settings.partition, settings.call_timeout_s)
+        inferences = Inferences(publisher, pending, results, ring, settings.partition, _REPLY_GRACE_S)
+        lines = Lines(inferences, store, ring, settings.call_timeout_s)
         prices = RegistryStore(database), provider_models(settings.provider)
         runner = JobRunner(settings, lines, settings.guard.guard(), catalogue, *prices)
         limits = WorkerSettings(settings.instance, settings.max_jobs, settings.max_deliveries, settings.lease_s)

@@ -4,42 +4,30 @@ The id of a call is in the database before it is published. A worker that goes o
 its predecessor got, and waits for those that it had asked for.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
-import structlog
 
 from services.features.codegen.generators.contract import Reply
-from services.features.replies import Replies
-from services.features.replies import Reply as ReplyEvent
 from services.features.steps import Steps
 from services.features.store import FeaturesStore
-from shared.crypto import KeyRing, SealedContext, open_sealed, seal
-from shared.errors import Failure, TallygateError, failure
-from shared.events import FeatureRequested, InferenceRequested, ReplyFailed, RoutingOptions, new_id, utc_now
-from shared.events.topics import REQUESTS
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.crypto import KeyRing
+from shared.errors import Failure, TallygateError
+from shared.events import FeatureRequested, RoutingOptions, new_id, utc_now
+from shared.inferences import Answer, InferenceFailedError, Inferences, Order
 from shared.wire import CompletionRead, read_completion
-
-logger = structlog.get_logger(__name__)
-
-_RETRY_S = 0.5
-_GRACE_S = 5.0  # routers report at the deadline, and their word is worth a moment's wait
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
     """What calls travel by. call_timeout_s: for one of them, within the job's own deadline."""
 
-    publisher: Publisher
-    replies: Replies
+    inferences: Inferences
     store: FeaturesStore
     ring: KeyRing
-    reply_partition: int
     call_timeout_s: float
 
 
@@ -62,71 +50,48 @@ class Asking:
     ) -> Reply:
         """Raises TallygateError when no model answered; the same one when it is asked for again."""
         step_key = f"call.{key}"
-        told = await self._steps.value(step_key)
-        if told is None:
-            told = await self._made(step_key, _body(messages, max_tokens, json_schema))
-            await self._steps.finish(step_key, told)
-        if told.get("error") is not None:
-            raise TallygateError.of(Failure.model_validate(told["error"]))
-        return Reply(told["text"], told["finish_reason"], told["model"], told["inference_id"])
+        value = await self._steps.value(step_key)
+        if value is None:
+            value = await self._called(step_key, self._order(_body(messages, max_tokens, json_schema)))
+            await self._steps.finish(step_key, value)
+        if value.get("error") is not None:
+            raise TallygateError.of(Failure.model_validate(value["error"]))
+        return Reply(value["text"], value["finish_reason"], value["model"], value["inference_id"])
 
-    async def _made(self, step_key: str, body: dict[str, Any]) -> dict[str, Any]:
-        lines, request = self._lines, self._request
-        call = await lines.store.call(request.tenant_id, request.feature_id, step_key, new_id())
+    async def _called(self, step_key: str, order: Order) -> dict[str, Any]:
+        """The value of the step: what is used of the answer, or the error that every model of it ended in."""
+        try:
+            answer = await self._answer(step_key, order)
+        except InferenceFailedError as error:
+            return {"error": error.failure.model_dump(mode="json"), "inference_id": str(error.inference_id)}
+        kept = kept_of(read_completion(orjson.loads(answer.body)))
+        return kept | {"model": answer.model, "inference_id": str(answer.inference_id), "error": None}
+
+    async def _answer(self, step_key: str, order: Order) -> Answer:
+        """Of the call that the step stands for; published here, unless a worker has seen it acked before."""
+        store, inferences, feature_id = self._lines.store, self._lines.inferences, self._request.feature_id
+        call = await store.call(order.tenant_id, feature_id, step_key, new_id())
         if call.inference_id is None:
-            raise LookupError(f"step {step_key} of {request.feature_id} is no call")
-        now = utc_now()
-        deadline_at = min(request.expires_at, now + timedelta(seconds=lines.call_timeout_s))
-        event = self._requested(call.inference_id, body, now, deadline_at)
-        with lines.replies.expected(call.inference_id) as future:
+            raise LookupError(f"step {step_key} of {feature_id} is no call")
+        # Stored: the reply may have gone to a worker that died, or have come while this one could not hear.
+        with inferences.expect_stored(call.inference_id) as future:
             if not call.published:
-                await self._publish(event)
-                await lines.store.published(request.feature_id, step_key, utc_now())
-            try:
-                timeout_s = max(0.0, (deadline_at - now).total_seconds()) + _GRACE_S
-                return self._told(await lines.replies.reply(call.inference_id, future, timeout_s), event)
-            except TimeoutError:
-                told = failure("expired", f"no model answered within {timeout_s:.0f} s")
-                return {"error": told.model_dump(mode="json"), "inference_id": str(call.inference_id)}
+                await inferences.publish_until_acked(order, call.inference_id, store_result=True)
+                await store.published(feature_id, step_key, utc_now())
+            return inferences.answer(await inferences.reply(order, call.inference_id, future))
 
-    async def _publish(self, event: InferenceRequested) -> None:
-        """Waits for the broker until the call's deadline."""
-        while True:
-            try:
-                await self._lines.publisher.publish(Outgoing(REQUESTS, event, self._traceparent))
-            except TallygateError:
-                if utc_now() >= event.expires_at:
-                    raise
-                await asyncio.sleep(_RETRY_S)
-            else:
-                return
-
-    def _requested(
-        self, inference_id: Any, body: dict[str, Any], now: datetime, deadline_at: datetime
-    ) -> InferenceRequested:
-        request = self._request
-        context = SealedContext(request.tenant_id, "input", str(inference_id))
-        return InferenceRequested(
-            inference_id=inference_id,
+    def _order(self, body: dict[str, Any]) -> Order:
+        request, now = self._request, utc_now()
+        return Order(
             tenant_id=request.tenant_id,
-            request_model=request.model,
-            sealed_input=seal(self._lines.ring, context, orjson.dumps(body)),
+            body=orjson.dumps(body),
+            model=request.model,
             options=RoutingOptions(policy=request.policy, allowed_models=request.allowed_models),
-            api_key_id=request.api_key_id,
-            reply_partition=self._lines.reply_partition,
-            store_result=True,
             accepted_at=now,
-            deadline_at=deadline_at,
+            deadline_at=min(request.expires_at, now + timedelta(seconds=self._lines.call_timeout_s)),
+            api_key_id=request.api_key_id,
+            traceparent=self._traceparent,
         )
-
-    def _told(self, reply: ReplyEvent, event: InferenceRequested) -> dict[str, Any]:
-        """What is kept of a reply: the answer's text, or its error."""
-        inference_id = str(event.inference_id)
-        if isinstance(reply, ReplyFailed):
-            return {"error": reply.error.model_dump(mode="json"), "inference_id": inference_id}
-        context = SealedContext(reply.tenant_id, "reply", inference_id)
-        read = read_completion(orjson.loads(open_sealed(self._lines.ring, context, reply.sealed_body)))
-        return kept_of(read) | {"model": reply.model_served, "inference_id": inference_id, "error": None}
 
 
 def kept_of(read: CompletionRead) -> dict[str, Any]:

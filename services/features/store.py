@@ -66,13 +66,6 @@ class StoredStep(NamedTuple):
     sealed_value: str | None
 
 
-class StoredReply(NamedTuple):
-    """A reply as it travelled, from the results that the gateway keeps."""
-
-    ce_type: str
-    event: bytes
-
-
 class FeaturesStore:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -163,12 +156,3 @@ class FeaturesStore:
             feature_id,
         )
         return {row["step_key"]: row["sealed_value"] for row in rows}
-
-    # Replies that were not heard
-
-    async def stored_reply(self, inference_id: UUID) -> StoredReply | None:
-        """From the results that gateways store of requests that ask for it; read here, written there."""
-        row = await self._database.fetchrow(
-            "SELECT ce_type, event FROM gateway.results WHERE inference_id = $1", inference_id
-        )
-        return StoredReply(*row) if row is not None else None

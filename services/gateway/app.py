@@ -12,19 +12,21 @@ from starlette.exceptions import HTTPException
 
 from services.gateway import edge
 from services.gateway.conversations.store import ConversationStore
+from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FEATURES_CHANNEL, FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
 from services.gateway.gateway import Gateway
-from services.gateway.handlers import ReplyHandler, feature_keeper, result_keeper
+from services.gateway.handlers import feature_keeper, result_keeper
+from services.gateway.inference.admission import Deadlines
+from services.gateway.inference.completing import Completing
 from services.gateway.inference.doorkeeper import Doorkeeper
-from services.gateway.inference.inferences import Inferences
+from services.gateway.inference.lately import Lately
 from services.gateway.inference.once import Once
-from services.gateway.inference.pending import Pending
 from services.gateway.inference.queue_age import QueueAge
 from services.gateway.inference.rejections import Rejections
-from services.gateway.inference.results import Results
-from services.gateway.inference.store import RESULTS_CHANNEL, InferenceStore
-from services.gateway.models.probe import Probes
+from services.gateway.inference.store import KeyStore
+from services.gateway.models.probes import Probes
+from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
 from services.gateway.retention import Retention
 from services.gateway.routes import ROUTERS
@@ -37,6 +39,8 @@ from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
+from shared.inferences import Inferences, InferenceStore, Pending, Results
+from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.broker import Broker
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
@@ -54,6 +58,7 @@ _RESULTS_GROUP = "gateway-results"
 _FEATURES_GROUP = "gateway-features"
 _KEPT_BATCH = 200
 _GRACEFUL_TIMEOUT_S = 5.0  # a batch of results in hand is stored and committed
+_REPLY_GRACE_S = 2.0
 _STALE_AFTER_S = 1.0  # a gateway that has not published by its timeout and this long after it is dead
 
 
@@ -90,7 +95,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         ring = settings.sealing.key_ring()
         pool = await connect_pool(settings.database)
         stack.push_async_callback(pool.close)
-        tenants, models, store = TenantStore(pool), ModelStore(pool), InferenceStore(pool)
+        tenants, models = TenantStore(pool), ModelStore(pool)
+        keys, stored = KeyStore(pool), InferenceStore(pool)
         await _admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
 
         registry = Registry(RegistryStore(pool), provider_models(settings.provider))
@@ -98,7 +104,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(registry.stop)
         authenticator = Authenticator(KeyReader(pool))
         pending = Pending()
-        results = Results(store, pending)
+        results = Results(stored, pending)
         results.start()
         stack.push_async_callback(results.stop)
         feature_watch, feature_workers, features = FeatureWatch(), FeatureWorkers(), FeatureStore(pool)
@@ -119,12 +125,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         publisher = Publisher(broker, f"tallygate/gateway/{settings.instance}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
-        replies = ReplyReader(broker, settings.partition, ReplyHandler(pending).on_reply)
+        replies = ReplyReader(broker, settings.partition, pending.on_reply)
         await replies.start()
         stack.push_async_callback(replies.stop)
-        await _keep(stack, broker, _RESULTS_GROUP, result_keeper(store, publisher))
+        await _keep(stack, broker, _RESULTS_GROUP, result_keeper(stored, publisher))
         await _keep(stack, broker, _FEATURES_GROUP, feature_keeper(features, publisher))
-        retention = Retention(store, models, features, settings.result_retention_s, settings.feature_retention_s)
+        retention = Retention(keys, stored, models, features, settings.result_retention_s, settings.feature_retention_s)
         queue_age = QueueAge(broker, settings.router_group)
         rejections = Rejections(publisher, settings.instance)
         for part in (retention, queue_age, rejections):
@@ -138,14 +144,53 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
         stack.push_async_callback(monitor.close)
 
-        inferences = Inferences(publisher, pending, ring, settings.partition)
-        once = Once(store, results, inferences, settings.publish_timeout_s + _STALE_AFTER_S)
+        guard, lately = settings.guard.guard(), Lately()
+        inferences = Inferences(publisher, pending, results, ring, settings.partition, _REPLY_GRACE_S)
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
+        completing = Completing(
+            deadlines=Deadlines(settings.default_deadline_s, settings.max_deadline_s),
+            registry=registry,
+            conditions=conditions,
+            doorkeeper=doorkeeper,
+            rejections=rejections,
+            inferences=inferences,
+            once=Once(keys, stale_after_s=settings.publish_timeout_s + _STALE_AFTER_S),
+            lately=lately,
+        )
+        probes = Probes(doorkeeper, registry)
         app.state.gateway = Gateway(
-            settings, ring, settings.guard.guard(), tenants, models, ConversationStore(pool), features, store, registry,
-            conditions, authenticator, pending, inferences, once, doorkeeper, Probes(), rejections, publisher,
-            feature_watch, feature_workers, monitor,
-        )  # fmt: skip
+            settings=settings,
+            ring=ring,
+            guard=guard,
+            authenticator=authenticator,
+            registry=registry,
+            conditions=conditions,
+            publisher=publisher,
+            inferences=inferences,
+            lately=lately,
+            completing=completing,
+            tenants=tenants,
+            custom_models=models,
+            probes=probes,
+            setups=Setups(
+                completing=completing, store=models, registry=registry, probes=probes, guard=guard, ring=ring
+            ),
+            conversations=ConversationStore(pool),
+            features=features,
+            feature_watch=feature_watch,
+            feature_workers=feature_workers,
+            accepting_jobs=AcceptingJobs(
+                completing=completing,
+                registry=registry,
+                guard=guard,
+                ring=ring,
+                store=features,
+                workers=feature_workers,
+                publisher=publisher,
+                once=Once(keys, stale_after_s=0.0),
+            ),
+            monitor=monitor,
+        )
         app.state.checks = _checks(publisher, replies, registry, doorkeeper)
         yield
 

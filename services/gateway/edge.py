@@ -1,6 +1,7 @@
 """The HTTP edge: bodies within limits, answers and errors in the caller's shape, one span and one metric a request."""
 
 import time
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.bodies import InvalidBodyError
-from services.gateway.inference.inferences import Answer, InferenceFailedError
+from services.gateway.inference.completing import CallerLeftError, Sent
 from shared.errors import Failure, TallygateError, failure, render
+from shared.inferences import Answer, InferenceFailedError
 from shared.telemetry import names
 from shared.telemetry.instruments import http_requests, http_seconds
 from shared.telemetry.traces import TRACEPARENT, Traced, tracing, valid_traceparent
@@ -30,6 +32,13 @@ CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body, default=str), status, headers, "application/json")
+
+
+async def read_sent(request: Request, limit: int) -> Sent:
+    """What the request contributes to a completion or a job. Raises as `read_body`."""
+    body = await read_body(request, limit)
+    left = partial(caller_left, request) if asks_to_cancel(request) else None
+    return Sent(request.headers, request.url.path, body, traceparent(request), left)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -136,7 +145,7 @@ class EdgeMiddleware:
 
         try:
             await self._app(scope, receive, watch)
-        except ClientDisconnect:
+        except (ClientDisconnect, CallerLeftError):
             status = 499
         except Exception:
             logger.exception("request.failed", path=scope["path"])

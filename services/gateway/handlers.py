@@ -1,46 +1,15 @@
-"""What the gateway hears on Kafka: replies, results that are to be kept, and what features workers say."""
+"""What the gateway hears on Kafka beside replies: results that are to be kept, and what features workers say."""
 
 from collections.abc import Sequence
 
-import structlog
-from opentelemetry.trace import SpanKind
-
 from services.gateway.feature_jobs.store import FeatureStore
-from services.gateway.inference.pending import Pending
-from services.gateway.inference.store import InferenceStore, StoredResult
-from shared.events import FeatureEvent, InferenceEvent, ReplyCompleted, ReplyFailed, utc_now
-from shared.events.codec import UnreadableMessageError, decode
-from shared.events.envelope import header
-from shared.events.topics import FEATURE_OUTCOMES, FEATURE_PROGRESS, REPLIES, RESULTS
+from shared.events import FeatureEvent, InferenceEvent, utc_now
+from shared.events.topics import FEATURE_OUTCOMES, FEATURE_PROGRESS, RESULTS
+from shared.inferences import InferenceStore
+from shared.inferences.store import StoredResult
 from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper
 from shared.kafka.publisher import Publisher
-from shared.telemetry import names
-from shared.telemetry.traces import TRACEPARENT, tracing
-
-logger = structlog.get_logger(__name__)
-
-
-class ReplyHandler:
-    def __init__(self, pending: Pending) -> None:
-        self._pending = pending
-
-    def on_reply(self, record: ConsumerRecord) -> None:
-        """Others share the partition: what nobody waits for here is not even decoded."""
-        if not self._pending.is_expected(record.key):
-            return
-        traced = tracing.start(f"{names.PROCESS} {REPLIES.name}", SpanKind.CONSUMER,
-                               header(record.headers, TRACEPARENT) if tracing.enabled else None)  # fmt: skip
-        try:
-            reply = decode(REPLIES, record.headers, record.value)
-        except UnreadableMessageError as error:
-            logger.warning("reply.unreadable", reason=str(error), partition=record.partition, offset=record.offset)
-            traced.fail("bad_response")
-            return
-        finally:
-            traced.end()
-        if isinstance(reply, ReplyCompleted | ReplyFailed):
-            self._pending.resolve(reply)
 
 
 def result_keeper(store: InferenceStore, publisher: Publisher) -> Keeper[InferenceEvent]:

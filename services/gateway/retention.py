@@ -6,11 +6,12 @@ from datetime import timedelta
 import structlog
 
 from services.gateway.feature_jobs.store import FeatureStore
-from services.gateway.inference.store import InferenceStore
+from services.gateway.inference.store import KeyStore
 from services.gateway.models.store import ModelStore
 from shared.background import end_task
 from shared.db.pool import RETRYABLE
 from shared.events import utc_now
+from shared.inferences import InferenceStore
 
 logger = structlog.get_logger(__name__)
 
@@ -21,13 +22,15 @@ _BATCH = 5000  # rows of one statement, so that no lock is held for long
 class Retention:
     def __init__(
         self,
-        store: InferenceStore,
+        keys: KeyStore,
+        results: InferenceStore,
         models: ModelStore,
         features: FeatureStore,
         retention_s: float,
         feature_retention_s: float,
     ) -> None:
-        self._store = store
+        self._keys = keys
+        self._results = results
         self._models = models
         self._features = features
         self._retention = timedelta(seconds=retention_s)
@@ -45,9 +48,9 @@ class Retention:
         while True:
             await asyncio.sleep(self._every_s)
             try:
-                forgotten = _BATCH
-                while forgotten == _BATCH:
-                    forgotten = await self._store.forget_older(utc_now() - self._retention, _BATCH)
+                for forget in (self._keys.forget_keys, self._results.forget_results):
+                    while await forget(utc_now() - self._retention, _BATCH) == _BATCH:
+                        pass
                 await self._features.forget_older(utc_now() - self._feature_retention)
                 await self._forget_drafts()
             except RETRYABLE as error:

@@ -14,11 +14,11 @@ from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
 from services.router.retry import RetryPolicy
 from services.router.settings import RouterSettings
-from services.router.store import RouterStore
 from services.router.transport import Transport
 from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.events.topics import REQUESTS
+from shared.inferences import InferenceStore
 from shared.kafka.publisher import Publisher
 from shared.kafka.real import RealBroker
 from shared.registry import Registry
@@ -68,7 +68,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         for follower in (cancellations.follower(broker), *conditions.followers(broker)):
             await follower.start()
             stack.push_async_callback(follower.stop)
-        intake = Intake(ring, RouterStore(pool), registry, conditions, cancellations)
+        intake = Intake(ring, InferenceStore(pool), registry, conditions, cancellations)
         claims = Claims(settings.instance, intake, attempts, publisher, settings.max_in_flight)
         heartbeat = Heartbeat(settings.instance, publisher, lambda: claims.in_flight)
         await heartbeat.start()

@@ -7,7 +7,6 @@ import orjson
 import structlog
 
 from services.router.cancellations import Cancellations
-from services.router.store import RouterStore
 from services.router.work import Asked, Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
 from shared.db.pool import RETRYABLE
@@ -16,6 +15,7 @@ from shared.events import InferenceRequested, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
+from shared.inferences import InferenceStore
 from shared.kafka import ConsumerRecord
 from shared.registry import Registry, TenantModels, canonical_reference
 from shared.selection import Conditions, needs_of, select
@@ -30,7 +30,7 @@ _BOOKS_WAIT_S = 2.0
 
 class Intake:
     def __init__(
-        self, ring: KeyRing, store: RouterStore, registry: Registry, conditions: Conditions,
+        self, ring: KeyRing, store: InferenceStore, registry: Registry, conditions: Conditions,
         cancellations: Cancellations,
     ) -> None:  # fmt: skip
         self._ring = ring
@@ -71,9 +71,9 @@ class Intake:
         return Work(request, body, selection, asked.source, traceparent)
 
     async def is_begun(self, request: InferenceRequested) -> bool:
-        """Of a request that may have been published twice: whether the books know it. Then whoever has it in his
-        hands finishes it, and when he dies the monitor hands it out again. While the books cannot be asked it is taken:
-        it is on record all the same."""
+        """Whether the books know a request that may have been published twice. Then the router that began with it
+        finishes it, and when that one dies the monitor hands it out again. While the books cannot be asked it is
+        taken: what is done twice is on record twice."""
         if not request.republished:
             return False
         try:

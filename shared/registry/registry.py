@@ -12,6 +12,7 @@ import structlog
 
 from shared.background import end_task
 from shared.db.pool import RETRYABLE
+from shared.errors import TallygateError
 from shared.registry.models import Model
 from shared.registry.providers import ProviderModels, with_own_keys
 from shared.registry.store import RegistryStore, TenantRows
@@ -66,6 +67,12 @@ class Registry:
 
     def of(self, tenant_id: str) -> TenantModels:
         return self._tenants.get(tenant_id) or TenantModels(provider=self._providers)
+
+    def current(self, tenant_id: str) -> TenantModels:
+        """As `of`. Raises TallygateError `unavailable` when what is known is no longer to be trusted."""
+        if self.stale:
+            raise TallygateError("unavailable", "the registry could not be read for minutes", retry_after_s=5.0)
+        return self.of(tenant_id)
 
     async def at_least(self, tenant_id: str, version: int) -> TenantModels:
         """The tenant's models, read again when what is known is older than `version`."""

@@ -26,7 +26,7 @@ rejections_unrecorded = Counter(
 )
 features = Counter(names.METRIC_FEATURES, "Feature jobs settled by this process.", ("settlement", "error_type"))
 features_in_hand = Gauge(names.METRIC_FEATURES_IN_HAND, "Feature jobs that this worker is working on.")
-waiting = Gauge(names.METRIC_WAITING, "HTTP callers waiting for a reply.")
+waiting = Gauge(names.METRIC_WAITING, "Those who wait for a reply to this process.")
 
 
 async def metrics_endpoint(_: Request) -> Response:

@@ -32,8 +32,6 @@ READERS = {
     "shared/registry/store.py": {"gateway"},  # routers, gateways and workers keep the registry in memory
     "shared/access/store.py": {"gateway"},  # whoever answers HTTP checks API keys
     "shared/inferences/store.py": {"gateway", "monitor"},  # an answer that was not heard; whether a call was begun
-    "services/features/store.py": {"gateway"},
-    "services/router/store.py": {"monitor"},
 }
 
 

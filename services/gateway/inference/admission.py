@@ -22,10 +22,11 @@ POLICY_HEADER = "x-tallygate-policy"
 _PLAIN = RoutingOptions()
 
 
-class Limits(NamedTuple):
-    max_body_bytes: int
-    default_deadline_s: float
-    max_deadline_s: float
+class Deadlines(NamedTuple):
+    """default_s: for who names none. max_s: the longest that anybody gets."""
+
+    default_s: float
+    max_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,13 @@ class Admitted:
     deadline_at: datetime
     options: RoutingOptions = field(default_factory=RoutingOptions)
 
-    @property
-    def remaining_s(self) -> float:
-        return (self.deadline_at - self.accepted_at).total_seconds()
 
-
-def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, limits: Limits) -> Admitted:
+def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
     fields = parse_json(body)
     chat = validated(ChatBody, fields)
     if chat.stream:
         raise InvalidBodyError("streaming is not available yet; send stream: false", "stream")
-    deadline_s = min(_deadline_s(chat, headers) or limits.default_deadline_s, limits.max_deadline_s)
+    deadline_s = min(_deadline_s(chat, headers) or deadlines.default_s, deadlines.max_s)
     if OUR_CHAT_FIELDS & fields.keys():
         body = orjson.dumps({name: value for name, value in fields.items() if name not in OUR_CHAT_FIELDS})
     return Admitted(

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+from uuid import UUID
 
 from services.gateway.bodies import InvalidBodyError
 from shared.errors import TallygateError
@@ -20,6 +21,14 @@ class IdempotencyKey(NamedTuple):
     route: str
     text: str
     body_sha256: bytes
+
+
+class KnownKey(NamedTuple):
+    """What a key stands for since it was first sent. id: of the inference or of the feature job."""
+
+    id: UUID
+    body_sha256: bytes
+    published: bool
 
 
 def idempotency_key(headers: Mapping[str, str], tenant_id: str, route: str, body: bytes) -> IdempotencyKey | None:

@@ -6,12 +6,12 @@ from datetime import datetime
 import structlog
 
 from services.gateway.inference.admission import Admitted
-from services.gateway.inference.inferences import InferenceFailedError
 from shared.access import Caller
 from shared.background import end_task
 from shared.errors import Failure, TallygateError
 from shared.events import InferenceSettled, new_id, utc_now
 from shared.events.topics import OUTCOMES
+from shared.inferences import InferenceFailedError
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.telemetry import instruments
 

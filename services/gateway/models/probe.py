@@ -6,8 +6,7 @@ guard, follows no redirect, and is bounded in time and size.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import aiohttp
@@ -25,7 +24,7 @@ from services.gateway.models.probe_steps import (
     model_step,
     spoken_wire_format,
 )
-from shared.errors import Failure, TallygateError
+from shared.errors import Failure
 from shared.guard import ForbiddenAddressError, Guard
 from shared.registry.models import server_address
 from shared.registry.secrets import ModelSecrets
@@ -33,7 +32,6 @@ from shared.wire import DIALECTS, WireFormat, base_url, dialect_of, wire_format_
 
 _MAX_MODELS = 500
 _MAX_BODY_BYTES = 1_000_000
-_FULL_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,26 +76,6 @@ class Probed:
     @property
     def failure(self) -> Failure | None:
         return next((step.error for step in self.steps if step.ok is False), None)
-
-
-class Probes:
-    """How many probes this gateway makes at once: all tenants together shall not turn it into a scanner of networks."""
-
-    def __init__(self, most: int = 32) -> None:
-        self._most = most
-        self._running = 0
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Raises TallygateError when there is none."""
-        if self._running >= self._most:
-            detail = f"this gateway makes {self._running} probes at the moment, its limit"
-            raise TallygateError("unavailable", detail, retry_after_s=_FULL_WAIT_S)
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
 
 
 async def probe(guard: Guard, target: Target, tell: Callable[[Step], None] = lambda _: None) -> Probed:

@@ -6,29 +6,31 @@ dies in between, retention deletes it (`draft_until`).
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
 
-from services.gateway.gateway import Gateway
-from services.gateway.inference.inferences import InferenceFailedError
+from services.gateway.inference.completing import Completing
 from services.gateway.models.custom_models import callable_model, checked_endpoint, stored_model
 from services.gateway.models.probe import Probed, Target, probe
 from services.gateway.models.probe_steps import Step
+from services.gateway.models.probes import Probes
 from services.gateway.models.schemas import CustomModelCreate, ModelProbe, ModelSetup
 from services.gateway.models.store import ModelStore, StoredModel
-from services.gateway.models.trial import Question, Trial, TrialFailedError, ask, let_in
+from services.gateway.models.trial import Question, Trial, TrialFailedError, ask
 from services.gateway.tenants.changes import changed_by
 from shared.access import Caller
-from shared.crypto import UnreadableSecretError
+from shared.crypto import KeyRing, UnreadableSecretError
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.errors.failures import setup_tips
-from shared.registry import Model, Terms
+from shared.guard import Guard
+from shared.inferences import InferenceFailedError
+from shared.registry import Model, Registry, Terms
 from shared.registry.definition import PROTOCOLS, WIRE_FORMATS
 from shared.registry.models import CUSTOM_PREFIX, server_address
 from shared.registry.prices import model_facts
@@ -53,38 +55,78 @@ class SetUp(NamedTuple):
     filled_in: dict[str, str]
 
 
-async def set_up(gateway: Gateway, question: Question, body: ModelSetup) -> SetUp:
-    """The model is there when this returns. Raises IdTakenError, or TrialFailedError: then nothing is."""
-    tenant_id = question.caller.tenant_id
-    target = target_of(body, body.config.get("model") or body.model_id)
-    refuse_other_keys(question.caller, question.model)
-    if await gateway.custom_models.has_model(tenant_id, body.model_id, datetime.now(UTC)):
-        raise IdTakenError
-    with let_in(gateway, question):
-        with gateway.probes.place():
-            probed = await probe(gateway.guard, target)
-        if probed.failure is not None:
-            raise TrialFailedError(TallygateError.of(probed.failure), probed.steps)
-        whole, filled_in = completed(body, target, probed)
-        model = stored_model(gateway.ring, tenant_id, whole)
-        until = datetime.now(UTC) + _draft_time(gateway)
-        async with _draft(gateway.custom_models, tenant_id, model, until):
-            trial = await _answered(gateway, question, model, probed)
-            change = changed_by(question.caller, "model.added", question.model, fields=sorted(body.model_fields_set))
-            if not await gateway.custom_models.keep_draft(
-                model.model_id, until, body.is_active, change, datetime.now(UTC)
-            ):
-                raise TrialFailedError(_removed_meanwhile(model.model_id), trial.steps)
-    return SetUp(trial, filled_in)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setups:
+    """Sets models up, and tries those that are there."""
 
+    completing: Completing
+    store: ModelStore
+    registry: Registry
+    probes: Probes
+    guard: Guard
+    ring: KeyRing
 
-async def try_stored(gateway: Gateway, question: Question, row: asyncpg.Record) -> Trial:
-    """Of a model that is there. Raises TrialFailedError."""
-    refuse_other_keys(question.caller, question.model)
-    with let_in(gateway, question):
-        with gateway.probes.place():
-            steps = await _probe_stored(gateway, question.caller.tenant_id, row)
-        return await ask(gateway, question, steps)
+    async def set_up(self, question: Question, body: ModelSetup) -> SetUp:
+        """The model is there when this returns. Raises IdTakenError, or TrialFailedError: then nothing is."""
+        tenant_id = question.caller.tenant_id
+        target = target_of(body, body.config.get("model") or body.model_id)
+        refuse_other_keys(question.caller, question.model)
+        if await self.store.has_model(tenant_id, body.model_id, datetime.now(UTC)):
+            raise IdTakenError
+        with self._let_in(question):
+            with self.probes.place():
+                probed = await probe(self.guard, target)
+            if probed.failure is not None:
+                raise TrialFailedError(TallygateError.of(probed.failure), probed.steps)
+            whole, filled_in = completed(body, target, probed)
+            model = stored_model(self.ring, tenant_id, whole)
+            until = datetime.now(UTC) + self._draft_time
+            async with _draft(self.store, tenant_id, model, until):
+                trial = await self._answered(question, model, probed)
+                fields = sorted(body.model_fields_set)
+                change = changed_by(question.caller, "model.added", question.model, fields=fields)
+                if not await self.store.keep_draft(model.model_id, until, body.is_active, change, datetime.now(UTC)):
+                    raise TrialFailedError(_removed_meanwhile(model.model_id), trial.steps)
+        return SetUp(trial, filled_in)
+
+    async def try_stored(self, question: Question, row: asyncpg.Record) -> Trial:
+        """Of a model that is there. Raises TrialFailedError."""
+        refuse_other_keys(question.caller, question.model)
+        with self._let_in(question):
+            with self.probes.place():
+                steps = await self._probe_stored(question.caller.tenant_id, row)
+            return await ask(self.completing, question, steps)
+
+    def _let_in(self, question: Question) -> AbstractContextManager[None]:
+        """One place for all that a trial does, its probe included. Raises TallygateError when there is none."""
+        return self.completing.let_in(question.caller, question.admitted(self.completing))
+
+    @property
+    def _draft_time(self) -> timedelta:
+        return max(_DRAFT_TIME, timedelta(seconds=self.completing.deadlines.default_s) + _AFTER_DEADLINE)
+
+    async def _probe_stored(self, tenant_id: str, row: asyncpg.Record) -> tuple[Step, ...]:
+        """What can be told from here of a stored model's endpoint. Empty when its secrets or URL cannot be read."""
+        try:
+            model = callable_model(tenant_id, row)
+            target = Target(
+                endpoint_url=model.endpoint_url,
+                wire_format=model.wire_format,
+                secrets=open_secrets(self.ring, model),
+                model=model.upstream_model,
+                stored_as=model.id,
+            )
+            return (await probe(self.guard, target)).steps
+        except (UnreadableSecretError, TallygateError):
+            return ()  # the completion will say so
+
+    async def _answered(self, question: Question, model: StoredModel, probed: Probed) -> Trial:
+        try:
+            # The registry has to know the draft before a request names it.
+            await self.registry.refresh(question.caller.tenant_id)
+            return await ask(self.completing, question, probed.steps)
+        except TrialFailedError as error:
+            raise worded_for_setup(error, server_address(model.endpoint_url)) from None
 
 
 def target_of(body: ModelProbe | ModelSetup, model: str | None) -> Target:
@@ -123,26 +165,6 @@ def completed(body: ModelSetup, target: Target, probed: Probed) -> tuple[CustomM
     return whole, {name: source for name, (_, source) in unsaid.items()}
 
 
-async def _probe_stored(gateway: Gateway, tenant_id: str, row: asyncpg.Record) -> tuple[Step, ...]:
-    """The steps of a probe of a stored model's endpoint. None of them when its secrets or its URL cannot be read."""
-    try:
-        model = callable_model(tenant_id, row)
-        target = Target(
-            endpoint_url=model.endpoint_url,
-            wire_format=model.wire_format,
-            secrets=open_secrets(gateway.ring, model),
-            model=model.upstream_model,
-            stored_as=model.id,
-        )
-        return (await probe(gateway.guard, target)).steps
-    except (UnreadableSecretError, TallygateError):
-        return ()  # the completion will say so
-
-
-def _draft_time(gateway: Gateway) -> timedelta:
-    return max(_DRAFT_TIME, timedelta(seconds=gateway.settings.default_deadline_s) + _AFTER_DEADLINE)
-
-
 @asynccontextmanager
 async def _draft(store: ModelStore, tenant_id: str, model: StoredModel, until: datetime) -> AsyncIterator[None]:
     """Whoever leaves with an exception leaves no draft behind."""
@@ -161,15 +183,6 @@ async def _taken_back(store: ModelStore, tenant_id: str, model_id: str, until: d
     except RETRYABLE as error:
         # Retention deletes it when its time has passed; what went wrong first is what the caller is told.
         logger.warning("draft.left", model=CUSTOM_PREFIX + model_id, reason=type(error).__name__)
-
-
-async def _answered(gateway: Gateway, question: Question, model: StoredModel, probed: Probed) -> Trial:
-    try:
-        # The registry has to know the draft before a request names it.
-        await gateway.registry.refresh(question.caller.tenant_id)
-        return await ask(gateway, question, probed.steps)
-    except TrialFailedError as error:
-        raise worded_for_setup(error, server_address(model.endpoint_url)) from None
 
 
 def worded_for_setup(error: TrialFailedError, host: str) -> TrialFailedError:

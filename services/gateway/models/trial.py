@@ -1,20 +1,17 @@
 """One real completion by one model, active or not, on record like every other; and the probe of its endpoint."""
 
 import time
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from starlette.requests import Request
 
-from services.gateway.gateway import Gateway
 from services.gateway.inference.admission import Admitted
-from services.gateway.inference.inferences import Answer
+from services.gateway.inference.completing import Completing, Sent
 from services.gateway.models.probe_steps import Step, failed_step
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import RoutingOptions
+from shared.inferences import Answer
 from shared.wire import read_completion
 
 
@@ -48,41 +45,28 @@ class TrialFailedError(Exception):
 
 
 class Question(NamedTuple):
-    """model: its id. sent: the request's body, to which an Idempotency-Key belongs."""
+    """sent: the request for the trial, to whose body an Idempotency-Key belongs. model: its id."""
 
-    request: Request
     caller: Caller
+    sent: Sent
     model: str
     message: str
-    sent: bytes
+
+    def admitted(self, completing: Completing) -> Admitted:
+        """Without a limit to the answer: some models refuse a low one, others think it away before the first word."""
+        body = orjson.dumps({"messages": [{"role": "user", "content": self.message}]})
+        return completing.admit_made(body, self.model, RoutingOptions(no_fallback=True, allow_inactive=True))
 
 
-def let_in(gateway: Gateway, question: Question) -> AbstractContextManager[None]:
-    """One place for all that a trial does, its probe included. Raises TallygateError when there is none."""
-    return gateway.let_in(question.caller, _admitted(gateway, question))
-
-
-async def ask(gateway: Gateway, question: Question, steps: tuple[Step, ...]) -> Trial:
+async def ask(completing: Completing, question: Question, steps: tuple[Step, ...]) -> Trial:
     """For who has been let in. Raises TrialFailedError with `steps` and the failed answer."""
-    admitted = _admitted(gateway, question)
+    admitted = question.admitted(completing)
     started = time.monotonic()
     try:
-        answer = await gateway.complete_within(question.request, question.caller, admitted, question.sent)
+        answer = await completing.complete_within(question.caller, question.sent, admitted)
     except TallygateError as error:
         step = failed_step("answer", error.failure, time.monotonic() - started)
         raise TrialFailedError(error, (*steps, step)) from None
     latency_s = time.monotonic() - started
     step = Step("answer", True, latency_s, f"{answer.model} answered a completion")
     return Trial((*steps, step), answer, latency_s)
-
-
-def _admitted(gateway: Gateway, question: Question) -> Admitted:
-    """Without a limit to the answer: some models refuse a low one, others think it away before the first word."""
-    now = datetime.now(UTC)
-    return Admitted(
-        body=orjson.dumps({"messages": [{"role": "user", "content": question.message}]}),
-        model=question.model,
-        accepted_at=now,
-        deadline_at=now + timedelta(seconds=gateway.settings.default_deadline_s),
-        options=RoutingOptions(no_fallback=True, allow_inactive=True),
-    )

@@ -14,6 +14,5 @@ router = APIRouter(tags=["inference"])
 async def chat_completions(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    body = await gateway.raw_body(request)
-    answer = await gateway.complete(request, caller, gateway.admit_chat(request, body), body)
+    answer = await gateway.completing.chat(caller, await gateway.sent(request))
     return Response(answer.body, 200, inference_headers(answer), "application/json")

@@ -1,6 +1,6 @@
 """/api/codebase/chat: ask about a codebase. History per session and tenant, sealed."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -12,10 +12,10 @@ from services.gateway.conversations.store import StoredMessage
 from services.gateway.edge import inference_headers, json_response
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.inference.admission import Admitted
-from services.gateway.inference.inferences import Answer
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import TallygateError
+from shared.inferences import Answer
 from shared.wire import read_completion
 
 router = APIRouter(prefix="/api/codebase/chat", tags=["codebase"])
@@ -27,11 +27,11 @@ _SHOWN_MESSAGES = 1000
 async def ask(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    sent = await gateway.raw_body(request)
-    asked = parsed(CodebaseChatBody, sent)
+    sent = await gateway.sent(request)
+    asked = parsed(CodebaseChatBody, sent.body)
     history = await _history(gateway, caller.tenant_id, asked.sessionId, HISTORY_MESSAGES) if asked.sessionId else []
     admitted = _admitted(gateway, asked, [Turn(one.role, text) for one, text in history])
-    answer = await gateway.complete(request, caller, admitted, sent)
+    answer = await gateway.completing.complete(caller, sent, admitted)
     session_id = asked.sessionId or str(answer.inference_id)
     completion = orjson.loads(answer.body)
     message = read_completion(completion).text
@@ -75,11 +75,10 @@ async def forget(request: Request) -> Response:
 
 
 def _admitted(gateway: Gateway, asked: CodebaseChatBody, history: list[Turn]) -> Admitted:
-    now = datetime.now(UTC)
     body = chat_body(asked, history)
     if len(body) > gateway.settings.max_body_bytes:
         raise TallygateError("payload_too_large", "message, files and history together are too large")
-    return Admitted(body, asked.model, now, now + timedelta(seconds=gateway.settings.default_deadline_s))
+    return gateway.completing.admit_made(body, asked.model)
 
 
 async def _history(gateway: Gateway, tenant_id: str, session_id: str, limit: int) -> list[tuple[StoredMessage, str]]:

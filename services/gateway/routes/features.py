@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,17 +14,15 @@ from starlette.responses import StreamingResponse
 
 from services.gateway.bodies import parsed, validated
 from services.gateway.edge import json_response, traceparent
-from services.gateway.feature_jobs.jobs import check_body, requested, shown
+from services.gateway.feature_jobs.jobs import check_body, shown
 from services.gateway.feature_jobs.schemas import FeatureBody, FeaturesQuery
 from services.gateway.gateway import Gateway, gateway_of
-from services.gateway.inference.admission import known_model
-from services.gateway.inference.idempotency import idempotency_key, other_body
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
-from shared.events import FeatureCancelRequested, new_id
+from shared.events import FeatureCancelRequested
 from shared.events.feature import DEFAULT_FEATURE_DEADLINE_S
-from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
+from shared.events.topics import FEATURE_CANCELLATIONS
 from shared.kafka.publisher import Outgoing
 
 router = APIRouter(tags=["features"])
@@ -41,10 +38,10 @@ async def generate_feature(request: Request) -> Response:
     """202 with the job's id; with `wait`, its result, or its error with the status of its type."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    sent = await gateway.raw_body(request)
-    body = parsed(FeatureBody, sent)
+    sent = await gateway.sent(request)
+    body = parsed(FeatureBody, sent.body)
     check_body(body)
-    feature_id = await _accepted(gateway, request, caller, body, sent)
+    feature_id = await gateway.accepting_jobs.accept(caller, sent, body)
     if not body.wait:
         links = {"status": f"/api/features/{feature_id}", "events": f"/api/features/{feature_id}/events"}
         return json_response({"feature_id": str(feature_id), "state": "accepted", "links": links}, 202)
@@ -101,40 +98,6 @@ async def feature_events(request: Request, feature_id: str) -> Response:
     row = await _row(gateway, caller, feature_id)
     events = _events(gateway, caller, row["feature_id"])
     return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
-
-
-async def _check(gateway: Gateway, caller: Caller, body: FeatureBody) -> None:
-    """Refuses what cannot succeed before anything is published."""
-    gateway.may_begin(caller)
-    if (told := gateway.feature_workers.why_not(body.generator)) is not None:
-        raise TallygateError.of(told)
-    if body.model is not None:
-        models = await gateway.registry.refresh(caller.tenant_id)
-        known_model(models, body.model, caller.allowed_models)
-    if not body.files and not body.archive and body.repo and body.repo.startswith(("https://", "http://")):
-        await gateway.guard.check(body.repo)
-
-
-async def _accepted(gateway: Gateway, request: Request, caller: Caller, body: FeatureBody, sent: bytes) -> UUID:
-    """Published at least once; the same job twice is one, for the worker too."""
-    feature_id, now = new_id(), datetime.now(UTC)
-    key = idempotency_key(request.headers, caller.tenant_id, request.url.path, sent)
-    known = await gateway.idempotency.known_key(key) if key is not None else None
-    if known is None or not known.published:
-        await _check(gateway, caller, body)
-    if key is not None:
-        known = await gateway.idempotency.claim_key(key, feature_id, now)
-        if known.body_sha256 != key.body_sha256:
-            raise other_body(key)
-        if known.published:
-            return known.inference_id
-        feature_id = known.inference_id
-    event = requested(gateway.ring, caller, feature_id, body, now)
-    await gateway.publisher.publish(Outgoing(FEATURE_REQUESTS, event, traceparent(request)))
-    await gateway.features.accept(feature_id, caller.tenant_id, body.generator, body.model, now)
-    if key is not None:
-        await gateway.idempotency.key_published(key, datetime.now(UTC))
-    return feature_id
 
 
 async def _row(gateway: Gateway, caller: Caller, feature_id: str) -> asyncpg.Record:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.gateway.edge import json_response, traceparent
 from services.gateway.gateway import Gateway, gateway_of
-from services.gateway.inference.pending import Accepted
+from services.gateway.inference.lately import Accepted
 from services.gateway.monitor_client import MonitorAnswer, ask_monitor
 from services.gateway.routes.documented import AUTHENTICATED
 from shared.errors import TallygateError, failure, render
@@ -29,7 +29,7 @@ async def inference(request: Request, inference_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     known_id = _parsed(inference_id)
-    accepted = gateway.pending.lately(known_id, caller.tenant_id)
+    accepted = gateway.lately.find(known_id, caller.tenant_id)
     answer = await _booked(request, gateway, known_id, accepted)
     if answer.status == 404 and accepted is not None:
         return json_response(_accepted(known_id, accepted))
@@ -42,7 +42,7 @@ async def cancel(request: Request, inference_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     known_id = _parsed(inference_id)
-    accepted = gateway.pending.lately(known_id, caller.tenant_id)
+    accepted = gateway.lately.find(known_id, caller.tenant_id)
     if accepted is None or accepted.answered:  # otherwise it is waited for here, whatever the books say
         answer = await _booked(request, gateway, known_id, accepted)
         if _settled(answer):

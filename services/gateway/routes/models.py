@@ -34,7 +34,10 @@ async def openai_models(request: Request) -> Response:
     """What this key can call now."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    data = [openai_entry(model, caller) for model in usable(gateway.models(caller), caller, gateway.ring)]
+    data = [
+        openai_entry(model, caller)
+        for model in usable(gateway.registry.current(caller.tenant_id), caller, gateway.ring)
+    ]
     return json_response({"object": "list", "data": data})
 
 
@@ -43,7 +46,7 @@ async def openai_model(request: Request, model_id: str) -> Response:
     """One that this key can call now; the names of some providers' models hold slashes."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    model = usable_model(gateway.models(caller), model_id, caller, gateway.ring)
+    model = usable_model(gateway.registry.current(caller.tenant_id), model_id, caller, gateway.ring)
     return json_response(openai_entry(model, caller))
 
 
@@ -53,7 +56,7 @@ async def list_models(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference", "models")
     health = gateway.conditions.health(caller.tenant_id)
-    models = listed(gateway.models(caller), caller, health, gateway.ring)
+    models = listed(gateway.registry.current(caller.tenant_id), caller, health, gateway.ring)
     return json_response({"models": models, "total": len(models)})
 
 
@@ -65,12 +68,12 @@ async def explain_selection(request: Request) -> Response:
     """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    admitted = gateway.admit_chat(request, await gateway.raw_body(request))
+    admitted = gateway.completing.admit(await gateway.sent(request))
     models = await gateway.registry.refresh(caller.tenant_id)
     options = admitted.options.model_copy(update={"allowed_models": caller.allowed_models})
     needs = needs_of(admitted.model, orjson.loads(admitted.body), options)
     selection = select(needs, models, gateway.conditions.health(caller.tenant_id))
-    over = gateway.over_budget(caller)
+    over = gateway.completing.over_budget(caller)
     body = {
         "over_budget": over.model_dump(include=_TOLD_OF_BUDGET) if over else None,
         "policy": options.policy or models.terms.policy,

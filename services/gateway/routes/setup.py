@@ -16,7 +16,7 @@ from services.gateway.models.custom_models import model_name_of
 from services.gateway.models.probe import Probed, Target, probe
 from services.gateway.models.probe_steps import Step
 from services.gateway.models.schemas import ModelProbe, ModelSetup, ModelTest
-from services.gateway.models.setup import IdTakenError, set_up, target_of, try_stored
+from services.gateway.models.setup import IdTakenError, target_of
 from services.gateway.models.trial import Question, TrialFailedError
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.routes.models import already_there, not_found, shown_model
@@ -48,7 +48,7 @@ async def probe_endpoint(request: Request) -> Response:
     body = await gateway.body(request, ModelProbe)
     target = target_of(body, body.model)
     with ExitStack() as place:
-        place.enter_context(gateway.let_probe(caller))
+        place.enter_context(gateway.probes.let_in(caller.tenant_id))
         if _LINES not in request.headers.get("accept", ""):
             return json_response(_probed(await probe(gateway.guard, target)))
         return StreamingResponse(_told_live(gateway.guard, target, place.pop_all()), media_type=_LINES)
@@ -62,11 +62,11 @@ async def set_model_up(request: Request) -> Response:
     """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    sent = await gateway.raw_body(request)
-    body = parsed(ModelSetup, sent)
-    question = Question(request, caller, CUSTOM_PREFIX + body.model_id, ModelTest().message, sent)
+    sent = await gateway.sent(request)
+    body = parsed(ModelSetup, sent.body)
+    question = Question(caller, sent, CUSTOM_PREFIX + body.model_id, ModelTest().message)
     try:
-        trial, filled_in = await set_up(gateway, question, body)
+        trial, filled_in = await gateway.setups.set_up(question, body)
     except IdTakenError:
         raise already_there(body.model_id) from None
     except TrialFailedError as error:
@@ -81,14 +81,14 @@ async def test_model(request: Request, model_id: str) -> Response:
     """One real completion by this model alone, active or not, on record like every other."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    sent = await gateway.raw_body(request)
-    test = parsed(ModelTest, sent)
+    sent = await gateway.sent(request)
+    test = parsed(ModelTest, sent.body)
     row = await gateway.custom_models.model(caller.tenant_id, model_name_of(model_id))
     if row is None:
         raise not_found(model_id)
-    question = Question(request, caller, CUSTOM_PREFIX + row["model_id"], test.message, sent)
+    question = Question(caller, sent, CUSTOM_PREFIX + row["model_id"], test.message)
     try:
-        trial = await try_stored(gateway, question, row)
+        trial = await gateway.setups.try_stored(question, row)
     except TrialFailedError as error:
         return _failed(request, error)
     body = {"ok": True, "model": trial.answer.model, **trial.shown()}

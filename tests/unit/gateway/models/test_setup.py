@@ -1,32 +1,28 @@
 """Setting a model up, as far as it needs no database, no broker and no endpoint."""
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import orjson
 import pytest
-from starlette.requests import Request
 
 from services.gateway.bodies import InvalidBodyError, validated
-from services.gateway.gateway import Gateway
-from services.gateway.inference.admission import Admitted
-from services.gateway.inference.doorkeeper import Doorkeeper
-from services.gateway.inference.inferences import Answer, InferenceFailedError
-from services.gateway.inference.limits import LoadLimits
-from services.gateway.models import setup
-from services.gateway.models.probe import Probed, Probes
+from services.gateway.inference.admission import Deadlines
+from services.gateway.inference.completing import Completing, Sent
+from services.gateway.models.probe import Probed
 from services.gateway.models.probe_steps import failed_step
 from services.gateway.models.schemas import ModelProbe, ModelSetup, ModelTest
-from services.gateway.models.setup import completed, refuse_other_keys, set_up, target_of, worded_for_setup
-from services.gateway.models.trial import Question, TrialFailedError, ask
+from services.gateway.models.setup import Setups, completed, refuse_other_keys, target_of, worded_for_setup
+from services.gateway.models.trial import Question, TrialFailedError
 from shared.access import Caller
 from shared.errors import ErrorType, TallygateError, failure
-from shared.registry import TenantModels
+from shared.inferences import InferenceFailedError
 from shared.registry.models import Price
 
 OPENAI = "https://api.openai.com/v1"
 PROBED = Probed((), "openai", False)
+NOTHING: Any = None  # is not asked
+SETUPS = Setups(completing=NOTHING, store=NOTHING, registry=NOTHING, probes=NOTHING, guard=NOTHING, ring=NOTHING)
 
 
 def body(**fields: Any) -> ModelSetup:
@@ -38,7 +34,8 @@ def caller(*allowed: str) -> Caller:
 
 
 def question(who: Caller) -> Question:
-    return Question(cast(Request, None), who, "custom:m", ModelTest().message, b"")
+    sent = Sent({}, "/api/models/setup", b"", None)
+    return Question(who, sent, "custom:m", ModelTest().message)
 
 
 def filled(sent: ModelSetup, probed: Probed = PROBED) -> tuple[int | None, Price | None, dict[str, str]]:
@@ -109,9 +106,9 @@ def test_a_key_for_other_models_has_nothing_called() -> None:
 
 async def test_a_setup_with_such_a_key_is_refused_before_anything_else() -> None:
     with pytest.raises(TallygateError, match="permission_denied"):
-        await set_up(cast(Gateway, None), question(caller("openai:*")), body())
+        await SETUPS.set_up(question(caller("openai:*")), body())
     with pytest.raises(TallygateError, match="permission_denied"):
-        await setup.try_stored(cast(Gateway, None), question(caller("openai:*")), cast(Any, None))
+        await SETUPS.try_stored(question(caller("openai:*")), NOTHING)
 
 
 def failed(error_type: ErrorType, *calls: dict[str, Any], **more: Any) -> TrialFailedError:
@@ -133,49 +130,11 @@ def test_what_was_refused_without_a_call_keeps_its_tips() -> None:
     assert worded_for_setup(budget, "h:443").told.tips == ("See it: tallygate tenants show <tenant>",)
 
 
-class Asked:
-    """A gateway with a door, which keeps what it was asked to complete."""
-
-    def __init__(self, limits: LoadLimits = LoadLimits(), most_probes: int = 32) -> None:  # noqa: B008 - a value
-        self.settings = SimpleNamespace(default_deadline_s=10.0)
-        self.doorkeeper = Doorkeeper(limits, lambda: None)
-        self.probes = Probes(most_probes)
-        self.registry = SimpleNamespace(of=lambda _: TenantModels())
-        self.admitted: list[Admitted] = []
-
-    async def complete_within(self, _: Request, __: Caller, admitted: Admitted, ___: bytes) -> Answer:
-        self.admitted.append(admitted)
-        return Answer(uuid4(), b"{}", "custom:m", 1)
-
-
-async def test_a_trial_sets_no_limit_to_the_answer() -> None:
-    gateway = Asked()
-    await ask(cast(Gateway, gateway), question(caller()), ())
-    (admitted,) = gateway.admitted
+def test_a_trial_sets_no_limit_to_the_answer() -> None:
+    completing = Completing(
+        deadlines=Deadlines(10.0, 10.0), registry=NOTHING, conditions=NOTHING, doorkeeper=NOTHING, rejections=NOTHING,
+        inferences=NOTHING, once=NOTHING, lately=NOTHING,
+    )  # fmt: skip
+    admitted = question(caller()).admitted(completing)
     assert orjson.loads(admitted.body).keys() == {"messages"}
     assert "one word" in ModelTest().message
-
-
-def let_probe(gateway: Asked, tenant_id: str = "acme") -> Any:
-    return Gateway.let_probe(cast(Gateway, gateway), Caller(tenant_id, "key", frozenset({"models"})))
-
-
-def test_a_probe_is_within_the_limits_of_the_tenant() -> None:
-    gateway = Asked(LoadLimits(tenant_max_in_flight=1))
-    with let_probe(gateway):
-        with pytest.raises(TallygateError, match="too_many_requests"), let_probe(gateway):
-            pass
-        with let_probe(gateway, "another"):
-            pass
-    with let_probe(gateway):
-        pass
-
-
-def test_all_probes_at_once_are_bounded_and_cost_nobody_a_token() -> None:
-    gateway = Asked(LoadLimits(tenant_rate_per_s=0.001, tenant_burst=1), most_probes=1)
-    with let_probe(gateway, "another"), pytest.raises(TallygateError) as caught, let_probe(gateway):
-        pass
-    told = caught.value.failure
-    assert (told.error_type, told.http_status, told.retry_after_s) == ("unavailable", 503, 1.0)
-    with let_probe(gateway):
-        pass

@@ -1,33 +1,45 @@
-"""Stored results: who waits for one here is woken when it is in the database, whichever gateway put it there."""
+"""Stored results: whoever waits for one is woken when it is in the database, whichever process it was meant for."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Protocol
 from uuid import UUID
 
 import structlog
 
-from services.gateway.inference.pending import Pending, Reply
-from services.gateway.inference.store import InferenceStore, StoredResult
 from shared.background import end_task
 from shared.db.pool import RETRYABLE
 from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE
 from shared.events.topics import RESULTS
+from shared.inferences.pending import Pending, Reply
+from shared.inferences.store import StoredResult
 
 logger = structlog.get_logger(__name__)
 
-_LOOK_EVERY_S = 1.0  # a notification can be lost while the connection is down
+# A notification can be lost while the connection is down, and who does not listen finds a result by looking.
+_LOOK_EVERY_S = 1.0
+
+
+class StoredResults(Protocol):
+    """What is read here of an InferenceStore."""
+
+    async def results(self, inference_ids: Sequence[UUID]) -> list[StoredResult]: ...
 
 
 class Results:
-    """A reply to the gateway that published and a stored result resolve the same futures: the first one counts."""
+    """A reply to the process that published and a stored result resolve the same futures: the first one counts.
 
-    def __init__(self, store: InferenceStore, pending: Pending) -> None:
+    look_every_s: how often all that is waited for is looked up, whether or not anything was notified.
+    """
+
+    def __init__(self, store: StoredResults, pending: Pending, look_every_s: float = _LOOK_EVERY_S) -> None:
         self._store = store
         self._pending = pending
+        self._look_every_s = look_every_s
         self._watched: Counter[UUID] = Counter()
         self._due: set[UUID] = set()
         self._wake = asyncio.Event()
@@ -41,7 +53,7 @@ class Results:
 
     @contextmanager
     def expect(self, inference_id: UUID) -> Iterator[asyncio.Future[Reply]]:
-        """The result may be there already, come soon, or travel to us as a reply."""
+        """As Pending's. The result may be there already, come soon, or travel to us as a reply."""
         with self._pending.expect(inference_id) as future:
             self._watched[inference_id] += 1
             self._look_for((inference_id,))
@@ -53,11 +65,11 @@ class Results:
                     del self._watched[inference_id]
 
     def changed(self, inference_id: str | None) -> None:
-        """Notified: this result has come; None: any may have."""
+        """For a Listener on RESULTS_CHANNEL: this result has come; None: any may have."""
         self._look_for(self._watched if inference_id is None else (UUID(inference_id),))
 
     def _look_for(self, inference_ids: Iterable[UUID]) -> None:
-        wanted = [one for one in inference_ids if one in self._watched]
+        wanted = [inference_id for inference_id in inference_ids if inference_id in self._watched]
         if wanted:
             self._due.update(wanted)
             self._wake.set()
@@ -65,7 +77,7 @@ class Results:
     async def _run(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_EVERY_S):
+                async with asyncio.timeout(self._look_every_s):
                     await self._wake.wait()
             due = list(self._due or self._watched)
             self._due.clear()
@@ -78,7 +90,7 @@ class Results:
             stored = await self._store.results(inference_ids)
         except RETRYABLE as error:
             logger.warning("results.not_read", reason=type(error).__name__)
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(self._look_every_s)
             return
         for result in stored:
             if (reply := _reply_of(result)) is not None:

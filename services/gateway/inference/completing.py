@@ -1,0 +1,196 @@
+"""A completion from what a caller sent to its answer: may it come in, is its model known, publish, await.
+
+Everything that asks for a completion over HTTP comes through here: chat, codebase chat, tests and setups of models.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, known_model
+from services.gateway.inference.doorkeeper import Doorkeeper
+from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
+from services.gateway.inference.lately import Accepted, Lately
+from services.gateway.inference.once import Once
+from services.gateway.inference.rejections import Rejections
+from shared.access import Caller
+from shared.errors import Failure, TallygateError
+from shared.events import RoutingOptions, new_id, utc_now
+from shared.inferences import Answer, InferenceFailedError, Inferences, Order, Reply
+from shared.registry import Registry, TenantModels, Terms
+from shared.selection import Conditions
+from shared.selection.budgets import over_budget
+
+_PLAIN = RoutingOptions()
+
+Left = Callable[[], Awaitable[None]]
+
+
+class CallerLeftError(Exception):
+    """The caller is gone, and its inference is cancelled, as it had asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What an HTTP request contributes, as values.
+
+    headers: looked up by lower-case names. route: the path; an Idempotency-Key is one of a route. body: as it was sent;
+    with the same Idempotency-Key, the same body gets the same answer. left: returns when the caller is gone; None when
+    that changes nothing.
+    """
+
+    headers: Mapping[str, str]
+    route: str
+    body: bytes
+    traceparent: str | None
+    left: Left | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completing:
+    deadlines: Deadlines
+    registry: Registry
+    conditions: Conditions
+    doorkeeper: Doorkeeper
+    rejections: Rejections
+    inferences: Inferences
+    once: Once
+    lately: Lately
+
+    async def chat(self, caller: Caller, sent: Sent) -> Answer:
+        """The answer to an OpenAI chat body. Raises as `complete`, and InvalidBodyError."""
+        return await self.complete(caller, sent, self.admit(sent))
+
+    def admit(self, sent: Sent) -> Admitted:
+        """Raises InvalidBodyError for what is no chat body that we take."""
+        return admit_chat(sent.body, sent.headers, utc_now(), self.deadlines)
+
+    def admit_made(self, body: bytes, model: str | None, options: RoutingOptions = _PLAIN) -> Admitted:
+        """For an OpenAI chat body that the gateway made itself."""
+        now = utc_now()
+        return Admitted(body, model, now, now + timedelta(seconds=self.deadlines.default_s), options)
+
+    async def complete(self, caller: Caller, sent: Sent, admitted: Admitted) -> Answer:
+        """What the limits or an unknown model forbid is refused before anything is published.
+
+        Raises InferenceFailedError for what has an id; CallerLeftError; TallygateError, among others `unavailable` when
+        the broker does not ack.
+        """
+        with self.let_in(caller, admitted):
+            return await self.complete_within(caller, sent, admitted)
+
+    @contextmanager
+    def let_in(self, caller: Caller, admitted: Admitted) -> Iterator[None]:
+        """Raises InferenceFailedError when the tenant may not send anything; that is on record then."""
+        if (refusal := self._refusal(caller)) is not None:
+            raise self.rejections.rejected(caller, admitted, refusal)
+        try:
+            yield
+        finally:
+            self.doorkeeper.leave(caller.tenant_id)
+
+    async def complete_within(self, caller: Caller, sent: Sent, admitted: Admitted) -> Answer:
+        """As `complete`, for who has been let in already."""
+        key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
+        order = await self._order(caller, sent, admitted)
+        return await (self._answer_new(order, sent.left) if key is None else self._answer_of(key, order, sent.left))
+
+    # Whether a tenant may send anything
+
+    def may_begin(self, caller: Caller) -> None:
+        """For jobs, which take their time elsewhere. Raises TallygateError when the tenant may not send anything."""
+        if (refusal := self._refusal(caller)) is not None:
+            raise TallygateError.of(refusal)
+        self.doorkeeper.leave(caller.tenant_id)
+
+    def over_budget(self, caller: Caller) -> Failure | None:
+        return over_budget(self._terms(caller), self.conditions.spent(caller.tenant_id), utc_now())
+
+    def _refusal(self, caller: Caller) -> Failure | None:
+        """None: it may, and `doorkeeper.leave` must follow."""
+        return self.over_budget(caller) or self.doorkeeper.enter(caller.tenant_id, self._terms(caller))
+
+    def _terms(self, caller: Caller) -> Terms:
+        return self.registry.of(caller.tenant_id).terms
+
+    # From the order to the answer
+
+    async def _order(self, caller: Caller, sent: Sent, admitted: Admitted) -> Order:
+        models = await self._models(caller, admitted)
+        return Order(
+            tenant_id=caller.tenant_id,
+            body=admitted.body,
+            model=admitted.model,
+            options=admitted.options.model_copy(update={"allowed_models": caller.allowed_models}),
+            accepted_at=admitted.accepted_at,
+            deadline_at=admitted.deadline_at,
+            api_key_id=caller.key_id,
+            registry_version=models.version,
+            traceparent=sent.traceparent,
+        )
+
+    async def _models(self, caller: Caller, admitted: Admitted) -> TenantModels:
+        """Those of the tenant, one of which can serve the request. Raises TallygateError when none can."""
+        models = self.registry.current(caller.tenant_id)
+        try:
+            known_model(models, admitted.model, caller.allowed_models, admitted.options)
+        except TallygateError:
+            # Another gateway may have registered it a moment ago.
+            models = await self.registry.refresh(caller.tenant_id)
+            known_model(models, admitted.model, caller.allowed_models, admitted.options)
+        return models
+
+    async def _answer_new(self, order: Order, left: Left | None) -> Answer:
+        inference_id = new_id()
+        with self.inferences.expect(inference_id) as future:
+            await self._publish(order, inference_id)
+            return await self._answer(order, inference_id, future, left)
+
+    async def _answer_of(self, key: IdempotencyKey, order: Order, left: Left | None) -> Answer:
+        """Of the inference that the key stands for, whoever published it."""
+        claim = await self.once.claim(key)
+
+        async def publish(republished: bool) -> None:
+            await self._publish(order, claim.id, store_result=True, republished=republished)
+
+        try:
+            with self.inferences.expect_stored(claim.id) as future:
+                await self.once.publish(claim, publish, until=order.deadline_at, done=future)
+                answer = await self._answer(order, claim.id, future, left)
+        except InferenceFailedError as error:
+            error.replayed = not claim.first
+            raise
+        return replace(answer, replayed=not claim.first)
+
+    async def _publish(
+        self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False
+    ) -> None:
+        await self.inferences.publish(order, inference_id, store_result=store_result, republished=republished)
+        self.lately.accepted(inference_id, Accepted(order.tenant_id, order.model, order.accepted_at))
+
+    async def _answer(
+        self, order: Order, inference_id: UUID, future: "asyncio.Future[Reply]", left: Left | None
+    ) -> Answer:
+        awaited = self.inferences.reply(order, inference_id, future)
+        reply = await (awaited if left is None else self._unless_left(left, awaited, order, inference_id))
+        self.lately.answered(inference_id)
+        return self.inferences.answer(reply)
+
+    async def _unless_left(
+        self, left: Left, awaited: Coroutine[Any, Any, Reply], order: Order, inference_id: UUID
+    ) -> Reply:
+        """The reply, or CallerLeftError when the caller is gone first: then the inference is cancelled."""
+        reply, gone = asyncio.ensure_future(awaited), asyncio.ensure_future(left())
+        try:
+            await asyncio.wait((reply, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not reply.done():
+                await self.inferences.cancel(order.tenant_id, inference_id, order.traceparent, "disconnected")
+                raise CallerLeftError
+            return reply.result()
+        finally:
+            reply.cancel()
+            gone.cancel()

@@ -1,0 +1,37 @@
+"""What was accepted here lately: known before the books know it."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class Accepted:
+    """An inference that this gateway accepted; the books may not have it yet."""
+
+    tenant_id: str
+    model_requested: str | None
+    accepted_at: datetime
+    answered: bool = False
+
+
+class Lately:
+    def __init__(self) -> None:
+        self._accepted: OrderedDict[UUID, Accepted] = OrderedDict()
+
+    def accepted(self, inference_id: UUID, accepted: Accepted) -> None:
+        self._accepted[inference_id] = accepted
+        while len(self._accepted) > _REMEMBERED:
+            self._accepted.popitem(last=False)
+
+    def answered(self, inference_id: UUID) -> None:
+        if (accepted := self._accepted.get(inference_id)) is not None:
+            accepted.answered = True
+
+    def find(self, inference_id: UUID, tenant_id: str) -> Accepted | None:
+        """The tenant's own."""
+        accepted = self._accepted.get(inference_id)
+        return accepted if accepted is not None and accepted.tenant_id == tenant_id else None

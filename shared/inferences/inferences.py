@@ -1,0 +1,155 @@
+"""Publish a request, wait for its answer, and take it back.
+
+Whoever asks expects the reply first and publishes then, so that no reply can come too early:
+
+    with inferences.expect(inference_id) as future:
+        await inferences.publish(order, inference_id)
+        answer = inferences.answer(await inferences.reply(order, inference_id, future))
+"""
+
+import asyncio
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from shared.crypto import KeyRing, SealedContext, open_sealed, seal
+from shared.errors import Failure, TallygateError, failure
+from shared.events import CancelRequested, InferenceRequested, ReplyFailed, RoutingOptions
+from shared.events.topics import CANCELLATIONS, REQUESTS
+from shared.inferences.pending import Pending, Reply
+from shared.inferences.results import Results
+from shared.kafka.publisher import Outgoing, Publisher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A completion that somebody wants.
+
+    body: the OpenAI chat body, as JSON bytes. model: as the caller wrote it; None means auto.
+    registry_version: of the tenant's models, as known here; a router that knows less reads them again.
+    """
+
+    tenant_id: str
+    body: bytes
+    model: str | None
+    options: RoutingOptions
+    accepted_at: datetime
+    deadline_at: datetime
+    api_key_id: str | None
+    registry_version: int = 0
+    traceparent: str | None = None
+
+    @property
+    def remaining_s(self) -> float:
+        """From acceptance to the deadline."""
+        return max(0.0, (self.deadline_at - self.accepted_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A completion. `body`: the OpenAI chat completion as JSON bytes. `replayed`: another request was first."""
+
+    inference_id: UUID
+    body: bytes
+    model: str
+    attempts: int
+    replayed: bool = False
+
+
+class InferenceFailedError(TallygateError):
+    """The inference has an id and no answer; says which calls were made and how each failed."""
+
+    def __init__(
+        self, known: Failure, inference_id: UUID, failed_attempts: tuple[dict[str, Any], ...] = (), attempts: int = 0
+    ) -> None:
+        super().__init__(known.error_type, known.detail)
+        self.failure = known
+        self.inference_id = inference_id
+        self.failed_attempts = failed_attempts
+        self.attempts = attempts
+        self.replayed = False
+
+
+class Inferences:
+    """reply_partition: where the replies to this process go.
+
+    grace_s: routers end what they do at the deadline and then report; their word is worth so long a wait.
+    """
+
+    def __init__(
+        self, publisher: Publisher, pending: Pending, results: Results, ring: KeyRing, reply_partition: int,
+        grace_s: float,
+    ) -> None:  # fmt: skip
+        self._publisher = publisher
+        self._pending = pending
+        self._results = results
+        self._ring = ring
+        self._reply_partition = reply_partition
+        self._grace_s = grace_s
+
+    def expect(self, inference_id: UUID) -> AbstractContextManager["asyncio.Future[Reply]"]:
+        """A future of the reply to what will be published from here."""
+        return self._pending.expect(inference_id)
+
+    def expect_stored(self, inference_id: UUID) -> AbstractContextManager["asyncio.Future[Reply]"]:
+        """As `expect`, for what is published with `store_result`, maybe by somebody else and long ago."""
+        return self._results.expect(inference_id)
+
+    async def publish(
+        self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False
+    ) -> None:
+        """republished: somebody else may have published it, and nobody knows.
+
+        Raises TallygateError `unavailable` when the broker does not ack; nothing is accepted then, as far as is known.
+        """
+        await self._publisher.publish(self._requested(order, inference_id, store_result, republished))
+
+    async def publish_until_acked(self, order: Order, inference_id: UUID, *, store_result: bool = False) -> None:
+        """As `publish`, again and again until the order's deadline."""
+        request = self._requested(order, inference_id, store_result, republished=False)
+        await self._publisher.publish_until_acked(request, until=order.deadline_at)
+
+    async def reply(self, order: Order, inference_id: UUID, future: "asyncio.Future[Reply]") -> Reply:
+        """Raises InferenceFailedError `expired` when none has come a moment after the deadline."""
+        try:
+            async with asyncio.timeout(order.remaining_s + self._grace_s):
+                return await future
+        except TimeoutError:
+            expired = failure("expired", f"no answer within {order.remaining_s:.1f} s")
+            raise InferenceFailedError(expired, inference_id) from None
+
+    def answer(self, reply: Reply) -> Answer:
+        """Opened. Raises InferenceFailedError when there is none, UnreadableSecretError when its key is gone."""
+        if isinstance(reply, ReplyFailed):
+            attempts = tuple(summary.model_dump() for summary in reply.failed_attempts)
+            raise InferenceFailedError(reply.error, reply.inference_id, attempts, reply.attempts)
+        context = SealedContext(reply.tenant_id, "reply", str(reply.inference_id))
+        body = open_sealed(self._ring, context, reply.sealed_body)
+        return Answer(reply.inference_id, body, reply.model_served, reply.attempts)
+
+    async def cancel(
+        self, tenant_id: str, inference_id: UUID, traceparent: str | None, reason: Literal["asked", "disconnected"]
+    ) -> None:
+        """Raises TallygateError `unavailable` when the broker does not ack."""
+        event = CancelRequested(inference_id=inference_id, tenant_id=tenant_id, reason=reason)
+        await self._publisher.publish(Outgoing(CANCELLATIONS, event, traceparent))
+
+    def _requested(self, order: Order, inference_id: UUID, store_result: bool, republished: bool) -> Outgoing:
+        context = SealedContext(order.tenant_id, "input", str(inference_id))
+        request = InferenceRequested(
+            inference_id=inference_id,
+            tenant_id=order.tenant_id,
+            request_model=order.model,
+            sealed_input=seal(self._ring, context, order.body),
+            options=order.options,
+            api_key_id=order.api_key_id,
+            registry_version=order.registry_version,
+            reply_partition=self._reply_partition,
+            store_result=store_result,
+            republished=republished,
+            accepted_at=order.accepted_at,
+            deadline_at=order.deadline_at,
+        )
+        return Outgoing(REQUESTS, request, order.traceparent)

@@ -1,0 +1,73 @@
+"""All SQL on what is kept of inferences for whoever waits for them: stored results, and one question to the books.
+
+The gateway writes results; whoever publishes with `store_result` reads them, by inference ids that are its own.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.db.pool import Pool
+
+RESULTS_CHANNEL = "tallygate_results"  # NOTIFY with the inference id
+
+_NEW_RESULTS = """
+INSERT INTO gateway.results (inference_id, tenant_id, ce_type, event, completed_at)
+SELECT id, tenant_id, ce_type, event, $5
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) AS one (id, tenant_id, ce_type, event)
+ON CONFLICT DO NOTHING
+"""
+
+_FORGET_RESULTS = """
+DELETE FROM gateway.results WHERE inference_id IN (
+    SELECT inference_id FROM gateway.results WHERE completed_at < $1
+    ORDER BY completed_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+
+_BEGUN = """
+SELECT EXISTS (
+    SELECT FROM monitor.inferences WHERE inference_id = $1 AND tenant_id = $2
+        AND (settlement IS NOT NULL OR (router_id IS NOT NULL AND delivery >= $3)))
+"""
+
+
+class StoredResult(NamedTuple):
+    """A reply as it travelled: `event` is its body, in which the answer is sealed."""
+
+    inference_id: UUID
+    tenant_id: str
+    ce_type: str
+    event: bytes
+
+
+class InferenceStore:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def add_results(self, results: Sequence[StoredResult], now: datetime) -> None:
+        """The first result of an inference stays; everybody who listens is told which have come."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_NEW_RESULTS, *(list(column) for column in zip(*results, strict=True)), now)
+            ids = [str(result.inference_id) for result in results]
+            await connection.execute("SELECT pg_notify($1, id) FROM unnest($2::text[]) AS id", RESULTS_CHANNEL, ids)
+
+    async def results(self, inference_ids: Sequence[UUID]) -> list[StoredResult]:
+        """Those that are there."""
+        rows = await self._pool.fetch(
+            "SELECT inference_id, tenant_id, ce_type, event FROM gateway.results WHERE inference_id = ANY($1::uuid[])",
+            inference_ids,
+        )
+        return [StoredResult(*row) for row in rows]
+
+    async def forget_results(self, before: datetime, limit: int) -> int:
+        """How many were deleted, the oldest first, at most `limit`."""
+        return int((await self._pool.execute(_FORGET_RESULTS, before, limit)).rpartition(" ")[2])
+
+    async def begun(self, tenant_id: str, inference_id: UUID, delivery: int) -> bool:
+        """Whether a router began with this delivery of the inference, or a later one, or it is settled already.
+
+        The one read of the monitor's books that others may do: it keeps a request that was published twice from being
+        worked on twice. The books may lag, so False is no promise.
+        """
+        return bool(await self._pool.fetchval(_BEGUN, inference_id, tenant_id, delivery))

@@ -1,0 +1,167 @@
+"""From what a caller sent to its answer: what is refused, what is published, and what becomes of who leaves."""
+
+import asyncio
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from services.gateway.inference.admission import Deadlines
+from services.gateway.inference.completing import CallerLeftError, Completing, Left, Sent
+from services.gateway.inference.doorkeeper import Doorkeeper
+from services.gateway.inference.lately import Lately
+from services.gateway.inference.limits import LoadLimits
+from services.gateway.inference.once import Once
+from services.gateway.inference.rejections import Rejections
+from shared.access import Caller
+from shared.errors import TallygateError
+from shared.events import CancelRequested
+from shared.inferences import Answer, InferenceFailedError, Inferences, Pending, Results
+from shared.registry import Registry, TenantModels
+from shared.selection import Conditions
+from tests.unit.gateway.inference.keys import KeyTable
+from tests.unit.shared.events.samples import reply_failed
+from tests.unit.shared.inferences.fakes import RING, Broker, Table, reply_completed
+from tests.unit.shared.selection.values import model, tenant
+
+CALLER = Caller("acme", "k1", frozenset({"inference"}), ("custom:*",))
+BODY = b'{"model": "custom:m", "messages": [{"role": "user", "content": "hi"}]}'
+MODELS = tenant(model(id="custom:m"))
+
+
+class Models(Registry):
+    """known: what this gateway knows; stored: what reading again brings."""
+
+    def __init__(self, known: TenantModels = MODELS, stored: TenantModels = MODELS) -> None:
+        self.known, self.stored = known, stored
+
+    def of(self, _tenant_id: str) -> TenantModels:
+        return self.known
+
+    @property
+    def stale(self) -> bool:
+        return False
+
+    async def refresh(self, _tenant_id: str) -> TenantModels:
+        return self.stored
+
+
+class Bench:
+    def __init__(self, models: Models | None = None, limits: LoadLimits = LoadLimits()) -> None:  # noqa: B008 - a value
+        self.broker, self.pending, self.lately = Broker(), Pending(), Lately()
+        results = Results(Table(), self.pending)
+        self.completing = Completing(
+            deadlines=Deadlines(60.0, 60.0),
+            registry=models or Models(),
+            conditions=Conditions(),
+            doorkeeper=Doorkeeper(limits, lambda: None),
+            rejections=Rejections(self.broker, "g1"),
+            inferences=Inferences(self.broker, self.pending, results, RING, 7, 0.0),
+            once=Once(KeyTable(), stale_after_s=6.0),
+            lately=self.lately,
+        )
+
+    def chat(self, key: str | None = None, left: Left | None = None) -> "asyncio.Task[Answer]":
+        headers = {} if key is None else {"idempotency-key": key}
+        sent = Sent(headers, "/v1/chat/completions", BODY, None, left)
+        return asyncio.create_task(self.completing.chat(CALLER, sent))
+
+    async def asked(self) -> UUID:
+        """The id of the first inference that was asked for."""
+        async with asyncio.timeout(5):
+            while not self.broker.requests:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        return self.broker.requests[0].inference_id
+
+
+async def test_the_answer_to_what_was_sent() -> None:
+    bench = Bench()
+    call = bench.chat()
+    inference_id = await bench.asked()
+    accepted = bench.lately.find(inference_id, "acme")
+    assert accepted is not None
+    assert not accepted.answered
+    bench.pending.resolve(reply_completed(inference_id, b"completion"))
+    answer = await call
+    assert (answer.body, answer.replayed, accepted.answered) == (b"completion", False, True)
+    [request] = bench.broker.requests
+    assert (request.options.allowed_models, request.api_key_id, request.store_result) == (("custom:*",), "k1", False)
+
+
+async def test_one_key_is_one_inference_and_the_second_answer_is_told_as_replayed() -> None:
+    bench = Bench()
+    first = bench.chat("k")
+    inference_id = await bench.asked()
+    second = bench.chat("k")
+    await asyncio.sleep(0)
+    bench.pending.resolve(reply_completed(inference_id, b"completion"))
+    answers = await asyncio.gather(first, second)
+    assert [(answer.inference_id, answer.replayed) for answer in answers] == [
+        (inference_id, False),
+        (inference_id, True),
+    ]
+    [request] = bench.broker.requests
+    assert request.store_result
+
+
+async def test_a_failure_is_told_as_replayed_too() -> None:
+    bench = Bench()
+    calls = [bench.chat("k")]
+    inference_id = await bench.asked()
+    calls.append(bench.chat("k"))
+    await asyncio.sleep(0)
+    bench.pending.resolve(reply_failed(inference_id=inference_id))
+    failed = cast("list[InferenceFailedError]", await asyncio.gather(*calls, return_exceptions=True))
+    assert [error.replayed for error in failed] == [False, True]
+
+
+async def test_what_is_not_acked_was_not_accepted() -> None:
+    bench = Bench()
+    bench.broker.away = True
+    with pytest.raises(TallygateError, match="unavailable"):
+        await bench.chat()
+
+
+async def test_an_unknown_model_is_looked_up_once_more_before_it_is_refused() -> None:
+    bench = Bench(Models(known=TenantModels()))
+    call = bench.chat()
+    bench.pending.resolve(reply_completed(await bench.asked(), b"completion"))
+    assert (await call).model == "custom:m"
+
+    bench = Bench(Models(TenantModels(), TenantModels()))
+    with pytest.raises(TallygateError, match="model_not_found"):
+        await bench.chat()
+    assert bench.broker.events == []
+
+
+async def test_who_is_over_a_limit_is_refused_under_an_id_of_its_own() -> None:
+    bench = Bench(limits=LoadLimits(tenant_max_in_flight=1))
+    first = bench.chat()
+    inference_id = await bench.asked()
+    with pytest.raises(InferenceFailedError, match="too_many_requests") as caught:
+        await bench.chat()
+    assert caught.value.inference_id != inference_id
+    assert len(bench.broker.requests) == 1
+
+    bench.pending.resolve(reply_completed(inference_id, b"completion"))
+    await first
+    bench.completing.may_begin(CALLER)  # the place is free again
+
+
+async def test_who_leaves_and_wanted_it_so_has_its_inference_cancelled() -> None:
+    bench, gone = Bench(), asyncio.Event()
+    call = bench.chat(left=cast(Any, gone.wait))
+    inference_id = await bench.asked()
+    gone.set()
+    with pytest.raises(CallerLeftError):
+        await call
+    cancelled = bench.broker.events[-1]
+    assert isinstance(cancelled, CancelRequested)
+    assert (cancelled.inference_id, cancelled.reason) == (inference_id, "disconnected")
+
+
+async def test_who_stays_gets_its_answer() -> None:
+    bench, gone = Bench(), asyncio.Event()
+    call = bench.chat(left=cast(Any, gone.wait))
+    bench.pending.resolve(reply_completed(await bench.asked(), b"completion"))
+    assert (await call).body == b"completion"
