@@ -1,7 +1,6 @@
 """What callers do not want any more: heard by every router, remembered for as long as it may matter."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from shared.events import CancelRequested, Event
 from shared.events.topics import CANCELLATIONS
 from shared.kafka.broker import Broker
 from shared.kafka.follow import Follower
+from shared.memory import Memory
 
 _REMEMBERED = 100_000
 _REMEMBERED_S = 3600.0
@@ -19,24 +19,15 @@ class Cancellations:
 
     def __init__(self, on_cancel: Callable[[CancelRequested], None]) -> None:
         self._on_cancel = on_cancel
-        self._known: OrderedDict[tuple[str, UUID], float] = OrderedDict()
+        self._known: Memory[tuple[str, UUID], None] = Memory(_REMEMBERED, _REMEMBERED_S)
 
     def follower(self, broker: Broker) -> Follower:
         return Follower(broker, CANCELLATIONS, self.heard)
 
     def heard(self, event: Event) -> None:
         if isinstance(event, CancelRequested):
-            self._remember(event)
+            self._known.put((event.tenant_id, event.inference_id), None, time.monotonic())
             self._on_cancel(event)
 
     def cancelled(self, tenant_id: str, inference_id: UUID) -> bool:
         return (tenant_id, inference_id) in self._known
-
-    def _remember(self, event: CancelRequested) -> None:
-        now = time.monotonic()
-        self._known[(event.tenant_id, event.inference_id)] = now
-        while self._known:
-            oldest = next(iter(self._known))
-            if len(self._known) <= _REMEMBERED and now - self._known[oldest] < _REMEMBERED_S:
-                break
-            del self._known[oldest]

@@ -14,7 +14,6 @@ import structlog
 from services.router import reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
-from services.router.seen import Seen
 from services.router.work import Refused, Work
 from shared.errors import failure
 from shared.events import AttemptStarted, utc_now
@@ -73,7 +72,6 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._slots = asyncio.Semaphore(max_in_flight)
         self._taken: asyncio.Queue[Taken] = asyncio.Queue()  # bounded by the slots
         self._claiming = asyncio.Lock()
-        self._seen = Seen()
         self._epoch = 0
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -194,7 +192,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         else:
             instruments.claims.labels("handed_back").inc(len(claimed))
             for request in (*(work.request for work, _ in claimed), *(one.request for one in refused)):
-                self._seen.forget(request)
+                self._intake.forget(request)
             await self._hand_back(claimed)
 
     async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
@@ -204,8 +202,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         except UnreadableMessageError as error:
             await dead_letter(self._publisher, record, "invalid_request", str(error))
             return None
-        known = not self._seen.first_time(prepared.request) or await self._intake.is_begun(prepared.request)
-        return None if known else prepared
+        return prepared if await self._intake.first_time(prepared.request) else None
 
     async def _read_and_prepared(self, record: ConsumerRecord) -> Work | Refused:
         asked = self._intake.read(record)

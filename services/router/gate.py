@@ -1,11 +1,11 @@
 """May a model be called now? Breakers and limits of this router, so that one bad endpoint holds up nobody else."""
 
 import time
-from collections import OrderedDict
 from typing import NamedTuple
 
 from services.router.breaker import Breaker, BreakerPolicy
 from shared.errors import Failure, failure
+from shared.memory import Memory
 from shared.registry import Model
 
 _KEPT = 50_000
@@ -27,7 +27,7 @@ class _State(NamedTuple):
 class Gate:
     def __init__(self, policy: BreakerPolicy) -> None:
         self._policy = policy
-        self._states: OrderedDict[Key, _State] = OrderedDict()
+        self._states: Memory[Key, _State] = Memory(_KEPT)
 
     def enter(self, model: Model) -> Failure | None:
         """None: the call may begin, and `leave` must follow. Otherwise why it may not."""
@@ -63,12 +63,12 @@ class Gate:
         return known
 
     def _keep(self, model: Model, state: _State) -> None:
+        """A model that is well and not being called need not be remembered."""
         key = (model.tenant_id, model.id)
-        self._states[key] = state
-        self._states.move_to_end(key)
-        nothing = state.breaker == Breaker() and not state.in_flight
-        if nothing or len(self._states) > _KEPT:
-            self._states.pop(key if nothing else next(iter(self._states)))
+        if state.breaker == Breaker() and not state.in_flight:
+            self._states.forget(key)
+        else:
+            self._states.put(key, state)
 
 
 def _target(model: Model) -> Target:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from uuid import UUID
 
 import orjson
 import structlog
@@ -17,6 +18,7 @@ from shared.events.envelope import header
 from shared.events.topics import REQUESTS
 from shared.inferences import InferenceStore
 from shared.kafka import ConsumerRecord
+from shared.memory import Memory
 from shared.registry import Registry, TenantModels, canonical_reference
 from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import over_budget
@@ -26,6 +28,7 @@ logger = structlog.get_logger(__name__)
 
 _REGISTRY_WAIT_S = 2.0
 _BOOKS_WAIT_S = 2.0
+_REMEMBERED = 100_000
 
 
 class Intake:
@@ -38,6 +41,7 @@ class Intake:
         self._registry = registry
         self._conditions = conditions
         self._cancellations = cancellations
+        self._known: Memory[tuple[UUID, int], None] = Memory(_REMEMBERED)  # deliveries of inferences
 
     def read(self, record: ConsumerRecord) -> Asked:
         """Raises UnreadableMessageError for what is no request."""
@@ -70,7 +74,23 @@ class Intake:
             return Refused(request, "failed", selection.why_none(needs), traceparent)
         return Work(request, body, selection, asked.source, traceparent)
 
-    async def is_begun(self, request: InferenceRequested) -> bool:
+    async def first_time(self, request: InferenceRequested) -> bool:
+        """True once for each delivery of an inference, whichever router asks.
+
+        A publisher that got no ack in time publishes again, with the same ids; both may be on the topic. One key is
+        one partition, so both come to the same router, unless the partitions moved in between; then the books tell.
+        """
+        delivery = (request.inference_id, request.delivery)
+        if delivery in self._known:
+            return False
+        self._known.put(delivery, None)
+        return not await self._is_booked(request)
+
+    def forget(self, request: InferenceRequested) -> None:
+        """The claim failed: it will come again, and must be taken then."""
+        self._known.forget((request.inference_id, request.delivery))
+
+    async def _is_booked(self, request: InferenceRequested) -> bool:
         """Whether the books know a request that may have been published twice. Then the router that began with it
         finishes it, and when that one dies the monitor hands it out again. While the books cannot be asked it is
         taken: what is done twice is on record twice."""

@@ -12,7 +12,8 @@ from tests.unit.shared.kafka.records import record
 
 class FailingIntake(Intake):
     def __init__(self) -> None:
-        pass
+        nothing: Any = None
+        super().__init__(nothing, nothing, nothing, nothing, nothing)
 
     async def prepare(self, _: Asked) -> NoReturn:
         raise TypeError("unhashable type: 'list'")

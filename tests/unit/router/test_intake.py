@@ -1,9 +1,14 @@
+from typing import Any
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.intake import _checked
+from services.router.intake import Intake, _checked
+from shared.events import new_id
 from shared.events.codec import UnreadableMessageError
+from tests.unit.shared.events.samples import requested
 
 
 @pytest.mark.parametrize(
@@ -32,3 +37,42 @@ def test_a_message_that_is_no_object_is_refused(messages: list[object]) -> None:
 def test_any_other_value_is_unreadable(body: object) -> None:
     with pytest.raises(UnreadableMessageError):
         _checked(body)
+
+
+class Books:
+    """Whether a router has begun with what is asked for, as the books say it, or what asking raises."""
+
+    def __init__(self, answer: bool | Exception) -> None:
+        self.answer = answer
+
+    async def begun(self, _tenant_id: str, _inference_id: UUID, _delivery: int) -> bool:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def intake(answer: bool | Exception = False) -> Intake:
+    books: Any = Books(answer)
+    nothing: Any = None
+    return Intake(nothing, books, nothing, nothing, nothing)
+
+
+async def test_a_delivery_counts_once_and_a_further_one_is_another() -> None:
+    here, request = intake(), requested()
+    assert await here.first_time(request)
+    assert not await here.first_time(request.model_copy(update={"event_id": new_id()}))
+    assert await here.first_time(request.model_copy(update={"delivery": 2}))
+
+
+async def test_what_was_not_claimed_after_all_is_taken_when_it_comes_again() -> None:
+    here, request = intake(), requested()
+    await here.first_time(request)
+    here.forget(request)
+    assert await here.first_time(request)
+
+
+@pytest.mark.parametrize(("answer", "first"), [(True, False), (False, True), (ConnectionError(), True)])
+async def test_of_what_may_have_been_published_twice_the_books_are_asked(answer: bool | Exception, first: bool) -> None:
+    """While they are away it is taken."""
+    request = requested().model_copy(update={"republished": True})
+    assert await intake(answer).first_time(request) is first

@@ -1,0 +1,40 @@
+"""What is remembered for a while, and never more than so much of it."""
+
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Memory(Generic[K, V]):
+    """The `most` entries that were put in last, those of the last `for_s` seconds; both are looked at by `put`."""
+
+    def __init__(self, most: int, for_s: float = float("inf")) -> None:
+        self._most = most
+        self._for_s = for_s
+        self._entries: OrderedDict[K, tuple[V, float]] = OrderedDict()  # the oldest first; with the time of its `put`
+
+    def put(self, key: K, value: V, now_s: float = 0.0) -> None:
+        """now_s: of a clock that never goes back; it matters only where `for_s` is given."""
+        self._entries[key] = value, now_s
+        self._entries.move_to_end(key)
+        while self._is_over(now_s):
+            self._entries.popitem(last=False)
+
+    def get(self, key: K) -> V | None:
+        entry = self._entries.get(key)
+        return None if entry is None else entry[0]
+
+    def forget(self, key: K) -> None:
+        self._entries.pop(key, None)
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _is_over(self, now_s: float) -> bool:
+        _, oldest_s = next(iter(self._entries.values()))
+        return len(self._entries) > self._most or now_s - oldest_s >= self._for_s
