@@ -1,6 +1,17 @@
 """Tasks that run beside the rest of a process, from its start to its stop."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from shared.errors import TallygateError
+
+logger = structlog.get_logger(__name__)
+
+Errors = tuple[type[Exception], ...]
 
 
 async def end_task(task: "asyncio.Task[None] | None") -> None:
@@ -8,3 +19,90 @@ async def end_task(task: "asyncio.Task[None] | None") -> None:
     if task is not None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+class Background:
+    """One task: `run`, until it ends by itself or is stopped."""
+
+    def __init__(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._name = name
+        self._run = run
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=self._name)
+
+    async def stop(self) -> None:
+        await end_task(self._task)
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+
+class Periodic(Background):
+    """Work that is done again and again: `every_s` after it was done last, or at once when it is woken.
+
+    What fails is done again after `retry_s` (`every_s` unless given): the work finds by itself what there is to do.
+    A TallygateError and the errors in `retried` are foreseen, so a line in the log is enough; any other is logged with
+    its traceback.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[None]],
+        every_s: float,
+        retried: Errors = (),
+        *,
+        retry_s: float | None = None,
+        at_once: bool = True,
+    ) -> None:
+        """at_once: the first turn begins with the start; otherwise `every_s` after it."""
+        super().__init__(name, self._turns)
+        self._work = work
+        self._every_s = every_s
+        self._retried = retried
+        self._retry_s = every_s if retry_s is None else retry_s
+        self._at_once = at_once
+        self._woken = asyncio.Event()
+        self._finishing = False
+
+    def wake(self) -> None:
+        """A turn that has begun is followed by another one: it may have begun too early to see what there is to do."""
+        self._woken.set()
+
+    async def finish(self, within_s: float) -> None:
+        """No further turn begins; the one in hand may end, for `within_s`. `stop` must follow."""
+        self._finishing = True
+        self.wake()
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=within_s)
+
+    async def _turns(self) -> None:
+        if not self._at_once:
+            await self._rest()
+        while not self._finishing:
+            if await self._is_done():
+                await self._rest()
+            else:
+                await asyncio.sleep(self._retry_s)
+
+    async def _is_done(self) -> bool:
+        self._woken.clear()
+        try:
+            await self._work()
+        except TallygateError as error:
+            logger.warning("work.waiting", work=self._name, reason=error.failure.detail)
+        except self._retried as error:
+            logger.warning("work.waiting", work=self._name, reason=type(error).__name__)
+        except Exception:
+            logger.exception("work.failed", work=self._name)
+        else:
+            return True
+        return False
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._every_s):
+                await self._woken.wait()

@@ -61,7 +61,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(publisher.stop)
         pending = Pending()
         results = Results(InferenceStore(pool), pending)
-        results.start()
+        await results.start()
         stack.push_async_callback(results.stop)
         reader = ReplyReader(broker, settings.partition, pending.on_reply)
         await reader.start()
@@ -79,7 +79,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         beat = Beat(settings.instance, publisher, catalogue, lambda: worker.in_hand)
         retention = Retention(store, settings.retention_s)
         for part in (beat, retention):
-            part.start()
+            await part.start()
             stack.push_async_callback(part.stop)
         worker.start()
         stack.push_async_callback(worker.stop)

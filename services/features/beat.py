@@ -1,12 +1,11 @@
 """This worker's sign of life: which generators it has, and how many jobs it works on."""
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
 
 from services.features.codegen.generators.catalogue import Catalogue
-from shared.background import end_task
+from shared.background import Periodic
 from shared.errors import TallygateError
 from shared.events import FeatureWorkerBeat, utc_now
 from shared.events.feature import BrokenGenerator
@@ -25,19 +24,17 @@ class Beat:
         self._catalogue = catalogue
         self._jobs = jobs
         self._started_at = utc_now()
-        self._task: asyncio.Task[None] | None = None
+        self._beating = Periodic("beat", self._beat, _EVERY_S)
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="beat")
+    async def start(self) -> None:
+        await self._beating.start()
 
     async def stop(self) -> None:
-        await end_task(self._task)
-        await self._beat(stopped=True)
-
-    async def _run(self) -> None:
-        while True:
-            await self._beat()
-            await asyncio.sleep(_EVERY_S)
+        await self._beating.stop()
+        try:
+            await self._beat(stopped=True)
+        except TallygateError as error:
+            logger.warning("beat.last_word_not_acked", reason=error.failure.detail)
 
     async def _beat(self, *, stopped: bool = False) -> None:
         beat = FeatureWorkerBeat(
@@ -49,7 +46,4 @@ class Beat:
             broken=tuple(BrokenGenerator(name=name, reason=why) for name, why in self._catalogue.broken.items()),
             stopped=stopped,
         )
-        try:
-            await self._publisher.publish(Outgoing(FEATURE_WORKERS, beat))
-        except TallygateError as error:
-            logger.warning("beat.not_acked", reason=error.failure.detail)
+        await self._publisher.publish(Outgoing(FEATURE_WORKERS, beat))

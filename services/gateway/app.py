@@ -105,7 +105,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         authenticator = Authenticator(KeyReader(pool))
         pending = Pending()
         results = Results(stored, pending)
-        results.start()
+        await results.start()
         stack.push_async_callback(results.stop)
         feature_watch, feature_workers, features = FeatureWatch(), FeatureWorkers(), FeatureStore(pool)
         listener = Listener(
@@ -117,7 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 FEATURES_CHANNEL: feature_watch.changed,
             },
         )
-        listener.start()
+        await listener.start()
         stack.push_async_callback(listener.stop)
 
         kafka = settings.kafka.model_copy(update={"publish_timeout_s": settings.publish_timeout_s})
@@ -134,7 +134,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         queue_age = QueueAge(broker, settings.router_group)
         rejections = Rejections(publisher, settings.instance)
         for part in (retention, queue_age, rejections):
-            part.start()
+            await part.start()
             stack.push_async_callback(part.stop)
         conditions = Conditions()
         workers = Follower(broker, FEATURE_WORKERS, feature_workers.heard)

@@ -1,6 +1,5 @@
 """Forgets what is old: idempotency keys, stored results, feature jobs, and models whose setup was never finished."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
@@ -8,7 +7,7 @@ import structlog
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.inference.store import KeyStore
 from services.gateway.models.store import ModelStore
-from shared.background import end_task
+from shared.background import Periodic
 from shared.db.pool import RETRYABLE
 from shared.events import utc_now
 from shared.inferences import InferenceStore
@@ -19,7 +18,7 @@ _EVERY_S = 60.0
 _BATCH = 5000  # rows of one statement, so that no lock is held for long
 
 
-class Retention:
+class Retention(Periodic):
     def __init__(
         self,
         keys: KeyStore,
@@ -29,32 +28,20 @@ class Retention:
         retention_s: float,
         feature_retention_s: float,
     ) -> None:
+        super().__init__("retention", self._forget, min(_EVERY_S, retention_s), RETRYABLE, at_once=False)
         self._keys = keys
         self._results = results
         self._models = models
         self._features = features
         self._retention = timedelta(seconds=retention_s)
         self._feature_retention = timedelta(seconds=feature_retention_s)
-        self._every_s = min(_EVERY_S, retention_s)
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="retention")
-
-    async def stop(self) -> None:
-        await end_task(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                for forget in (self._keys.forget_keys, self._results.forget_results):
-                    while await forget(utc_now() - self._retention, _BATCH) == _BATCH:
-                        pass
-                await self._features.forget_older(utc_now() - self._feature_retention)
-                await self._forget_drafts()
-            except RETRYABLE as error:
-                logger.warning("retention.waiting", reason=type(error).__name__)
+    async def _forget(self) -> None:
+        for forget in (self._keys.forget_keys, self._results.forget_results):
+            while await forget(utc_now() - self._retention, _BATCH) == _BATCH:
+                pass
+        await self._features.forget_older(utc_now() - self._feature_retention)
+        await self._forget_drafts()
 
     async def _forget_drafts(self) -> None:
         """Whoever made them died in between; everybody else takes his own draft back."""

@@ -56,7 +56,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(pool.close)
         authenticator = Authenticator(KeyReader(pool))
         listener = Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed})
-        listener.start()
+        await listener.start()
         stack.push_async_callback(listener.stop)
         broker = RealBroker(settings.kafka)
         publisher = Publisher(broker, f"tallygate/monitor/{settings.instance}")

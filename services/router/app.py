@@ -50,7 +50,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await registry.start()
         stack.push_async_callback(registry.stop)
         listener = Listener(settings.database.dsn(), {REGISTRY_CHANNEL: registry.changed})
-        listener.start()
+        await listener.start()
         stack.push_async_callback(listener.stop)
 
         broker = RealBroker(settings.kafka)

@@ -1,11 +1,10 @@
 """This router's sign of life. The first one is on record before any request is taken."""
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
 
-from shared.background import end_task
+from shared.background import Periodic
 from shared.errors import TallygateError
 from shared.events import RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS
@@ -22,28 +21,20 @@ class Heartbeat:
         self._publisher = publisher
         self._in_flight = in_flight
         self._started_at = utc_now()
-        self._task: asyncio.Task[None] | None = None
+        self._beating = Periodic("heartbeat", self._beat, BEAT_EVERY_S, at_once=False)
 
     async def start(self) -> None:
         await self._beat()
-        self._task = asyncio.create_task(self._run(), name="heartbeat")
+        await self._beating.start()
 
     async def stop(self) -> None:
         """The last word: what is open now will not be finished here."""
-        await end_task(self._task)
+        await self._beating.stop()
         try:
             await self._beat(stopped=True)
         except TallygateError as error:
             # Silence says the same, a little later.
             logger.warning("heartbeat.last_word_not_acked", reason=error.failure.detail)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_EVERY_S)
-            try:
-                await self._beat()
-            except TallygateError as error:
-                logger.warning("heartbeat.not_acked", reason=error.failure.detail)
 
     async def _beat(self, *, stopped: bool = False) -> None:
         beat = RouterHeartbeat(

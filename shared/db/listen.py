@@ -9,12 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import asyncpg
-import structlog
 
-from shared.background import end_task
+from shared.background import Periodic
 from shared.db.pool import RETRYABLE
-
-logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
 _PROBE_S = 5.0  # a connection that is dead without saying so is noticed after this
@@ -23,32 +20,17 @@ _PROBE_S = 5.0  # a connection that is dead without saying so is noticed after t
 OnNotify = Callable[[str | None], None]
 
 
-class Listener:
+class Listener(Periodic):
     """One LISTEN connection for several channels; reconnects by itself."""
 
     def __init__(self, dsn: str, channels: dict[str, OnNotify]) -> None:
+        super().__init__("listen", self._listen, _RETRY_S, RETRYABLE)
         self._dsn = dsn
         self._channels = channels
-        self._task: asyncio.Task[None] | None = None
         self.connected = False
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="listen")
-
-    async def stop(self) -> None:
-        await end_task(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._listen()
-            except RETRYABLE as error:
-                logger.warning("listen.lost", reason=str(error))
-            finally:
-                self.connected = False
-            await asyncio.sleep(_RETRY_S)
-
     async def _listen(self) -> None:
+        """Until the connection is lost."""
         connection = await asyncpg.connect(self._dsn, timeout=10, command_timeout=10)
         try:
             for channel in self._channels:
@@ -60,6 +42,7 @@ class Listener:
                 await asyncio.sleep(_PROBE_S)
                 await connection.execute("SELECT 1")
         finally:
+            self.connected = False
             connection.terminate()
 
     def _heard(self, _connection: Any, _pid: int, channel: str, payload: object) -> None:

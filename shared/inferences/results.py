@@ -3,13 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
-from shared.background import end_task
+from shared.background import Periodic
 from shared.db.pool import RETRYABLE
 from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
@@ -30,26 +30,18 @@ class StoredResults(Protocol):
     async def results(self, inference_ids: Sequence[UUID]) -> list[StoredResult]: ...
 
 
-class Results:
+class Results(Periodic):
     """A reply to the process that published and a stored result resolve the same futures: the first one counts.
 
     look_every_s: how often all that is waited for is looked up, whether or not anything was notified.
     """
 
     def __init__(self, store: StoredResults, pending: Pending, look_every_s: float = _LOOK_EVERY_S) -> None:
+        super().__init__("results", self._look, look_every_s, RETRYABLE)
         self._store = store
         self._pending = pending
-        self._look_every_s = look_every_s
         self._watched: Counter[UUID] = Counter()
         self._due: set[UUID] = set()
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="results")
-
-    async def stop(self) -> None:
-        await end_task(self._task)
 
     @contextmanager
     def expect(self, inference_id: UUID) -> Iterator[asyncio.Future[Reply]]:
@@ -72,27 +64,13 @@ class Results:
         wanted = [inference_id for inference_id in inference_ids if inference_id in self._watched]
         if wanted:
             self._due.update(wanted)
-            self._wake.set()
+            self.wake()
 
-    async def _run(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._look_every_s):
-                    await self._wake.wait()
-            due = list(self._due or self._watched)
-            self._due.clear()
-            self._wake.clear()
-            if due:
-                await self._look(due)
-
-    async def _look(self, inference_ids: list[UUID]) -> None:
-        try:
-            stored = await self._store.results(inference_ids)
-        except RETRYABLE as error:
-            logger.warning("results.not_read", reason=type(error).__name__)
-            await asyncio.sleep(self._look_every_s)
-            return
-        for result in stored:
+    async def _look(self) -> None:
+        """For what is due; for everything when nothing is."""
+        due = list(self._due or self._watched)
+        self._due.clear()
+        for result in await self._store.results(due) if due else ():
             if (reply := _reply_of(result)) is not None:
                 self._pending.resolve(reply)
 

@@ -8,17 +8,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import structlog
-
-from shared.background import end_task
+from shared.background import Periodic
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.registry.models import Model
 from shared.registry.providers import ProviderModels, with_own_keys
 from shared.registry.store import RegistryStore, TenantRows
 from shared.registry.terms import Terms
-
-logger = structlog.get_logger(__name__)
 
 _FULL_READ_EVERY_S = 30.0
 _RETRY_S = 1.0
@@ -44,26 +40,27 @@ class TenantModels:
 
 
 class Registry:
-    def __init__(self, store: RegistryStore, providers: ProviderModels) -> None:
+    def __init__(self, store: RegistryStore, providers: ProviderModels, *, retry_s: float = _RETRY_S) -> None:
         self._store = store
         self._providers = providers
         self._tenants: dict[str, TenantModels] = {}
         self._changed: set[str | None] = set()
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._reading = Periodic(
+            "registry", self._read_changed, _FULL_READ_EVERY_S, RETRYABLE, retry_s=retry_s, at_once=False
+        )
         self._read_at = 0.0
 
     async def start(self) -> None:
         await self._read_all()
-        self._task = asyncio.create_task(self._keep_current(), name="registry")
+        await self._reading.start()
 
     async def stop(self) -> None:
-        await end_task(self._task)
+        await self._reading.stop()
 
     def changed(self, tenant_id: str | None) -> None:
         """A notification: this tenant's models, or (None) anyone's, may have changed."""
         self._changed.add(tenant_id)
-        self._wake.set()
+        self._reading.wake()
 
     def of(self, tenant_id: str) -> TenantModels:
         return self._tenants.get(tenant_id) or TenantModels(provider=self._providers)
@@ -104,29 +101,15 @@ class Registry:
             self._keep(tenant_id, rows)
         self._read_at = asyncio.get_running_loop().time()
 
-    async def _keep_current(self) -> None:
-        while True:
-            await self._wait_for_change()
-            changed, self._changed = self._changed, set()
-            try:
-                if None in changed:
-                    await self._read_all()
-                else:
-                    for tenant_id in changed:
-                        await self.refresh(str(tenant_id))
-            except RETRYABLE as error:
-                logger.warning("registry.not_read", reason=str(error))
-            except Exception:
-                logger.exception("registry.not_read")  # a password that was changed, say: it may be mended any time
-            else:
-                continue
-            await asyncio.sleep(_RETRY_S)
-            self.changed(None)
-
-    async def _wait_for_change(self) -> None:
+    async def _read_changed(self) -> None:
+        """What was notified; everything when nothing was for a while, and after a reading that failed."""
+        changed, self._changed = self._changed or {None}, set()
         try:
-            async with asyncio.timeout(_FULL_READ_EVERY_S):
-                await self._wake.wait()
-        except TimeoutError:
+            if None in changed:
+                await self._read_all()
+            else:
+                for tenant_id in changed:
+                    await self.refresh(str(tenant_id))
+        except Exception:
             self._changed.add(None)
-        self._wake.clear()
+            raise

@@ -3,52 +3,38 @@
 import asyncio
 import time
 
-import structlog
-
 from services.gateway.inference.waiting_room import WaitingRoom
-from shared.background import end_task
+from shared.background import Periodic
 from shared.events.topics import REQUESTS
 from shared.kafka import KafkaError, TopicPartition
 from shared.kafka.broker import Admin, Broker, Consumer
-
-logger = structlog.get_logger(__name__)
 
 _EVERY_S = 1.0
 _TIMEOUT_S = 5.0
 _PARTITIONS = [TopicPartition(REQUESTS.name, number) for number in range(REQUESTS.partitions)]
 
 
-class QueueAge:
+class QueueAge(Periodic):
     def __init__(self, broker: Broker, router_group: str) -> None:
+        super().__init__("queue age", self._measure_on, _EVERY_S, (KafkaError, OSError, TimeoutError))
         self._broker = broker
         self._group = router_group
         self._room = WaitingRoom()
-        self._task: asyncio.Task[None] | None = None
         self.seconds: float | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="queue-age")
-
-    async def stop(self) -> None:
-        await end_task(self._task)
-
-    async def _run(self) -> None:
-        """With connections of its own, made anew when they fail."""
-        while True:
-            admin, consumer = self._broker.admin(), self._broker.consumer()
-            try:
-                async with asyncio.timeout(_TIMEOUT_S):
-                    await admin.start()
-                    await consumer.start()
-                while True:
-                    self.seconds = await self._measure(admin, consumer)
-                    await asyncio.sleep(_EVERY_S)
-            except (KafkaError, OSError, TimeoutError) as error:
-                logger.warning("queue_age.not_read", reason=type(error).__name__)
-            finally:
-                self.seconds = None
-                await asyncio.gather(consumer.stop(), admin.stop(), return_exceptions=True)
-            await asyncio.sleep(_EVERY_S)
+    async def _measure_on(self) -> None:
+        """With connections of its own, until they fail; then it is done again, with new ones."""
+        admin, consumer = self._broker.admin(), self._broker.consumer()
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                await admin.start()
+                await consumer.start()
+            while True:
+                self.seconds = await self._measure(admin, consumer)
+                await asyncio.sleep(_EVERY_S)
+        finally:
+            self.seconds = None
+            await asyncio.gather(consumer.stop(), admin.stop(), return_exceptions=True)
 
     async def _measure(self, admin: Admin, consumer: Consumer) -> float | None:
         async with asyncio.timeout(_TIMEOUT_S):

@@ -1,13 +1,14 @@
 """What was not let in is on record too: published in the background, so that overload costs no round trip each."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
 
 from services.gateway.inference.admission import Admitted
 from shared.access import Caller
-from shared.background import end_task
+from shared.background import Background
 from shared.errors import Failure, TallygateError
 from shared.events import InferenceSettled, new_id, utc_now
 from shared.events.topics import OUTCOMES
@@ -28,16 +29,17 @@ class Rejections:
         self._publisher = publisher
         self._reported_by = f"gateway/{instance}"
         self._waiting: asyncio.Queue[InferenceSettled] = asyncio.Queue(_MOST_WAITING)
-        self._task: asyncio.Task[None] | None = None
+        self._recording = Background("rejections", self._record)
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="rejections")
+    async def start(self) -> None:
+        await self._recording.start()
 
     async def stop(self) -> None:
         """What waits is still published, if the broker takes it at once."""
-        if self._task is not None:
-            await asyncio.wait((asyncio.ensure_future(self._waiting.join()),), timeout=_LAST_WORDS_S)
-            await end_task(self._task)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._waiting.join()
+        await self._recording.stop()
 
     def rejected(self, caller: Caller, admitted: Admitted, told: Failure) -> InferenceFailedError:
         """What the caller is told; it will be on record under the id that it names."""
@@ -62,7 +64,7 @@ class Rejections:
             reported_by=self._reported_by,
         )
 
-    async def _run(self) -> None:
+    async def _record(self) -> None:
         while True:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < _BATCH:

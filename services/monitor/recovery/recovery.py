@@ -5,7 +5,6 @@ to their end, and everything that was on the topics when the router group's offs
 attempt that another router has started since is known, and nothing is handed out twice.
 """
 
-import asyncio
 import time
 from datetime import datetime
 
@@ -17,10 +16,11 @@ from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import Orphan
 from services.monitor.recovery.requests import RequestReader
 from services.monitor.recovery.store import RecoveryStore
-from services.monitor.repeat import repeat
-from shared.background import end_task
+from shared.background import Periodic
+from shared.db.pool import RETRYABLE
 from shared.events import Event, RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
+from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.telemetry import instruments
@@ -43,14 +43,14 @@ class Recovery:
         self._offsets = offsets
         self._requests = requests
         self._max_deliveries = max_deliveries
-        self._task: asyncio.Task[None] | None = None
+        self._looking = Periodic("recovery", self._look, _LOOK_EVERY_S, (*RETRYABLE, KafkaError))
 
     async def start(self) -> None:
         await self._heartbeats.start()
-        self._task = asyncio.create_task(repeat("recovery", self._look, _LOOK_EVERY_S), name="recovery")
+        await self._looking.start()
 
     async def stop(self) -> None:
-        await end_task(self._task)
+        await self._looking.stop()
         await self._heartbeats.stop()
 
     def _heard(self, event: Event) -> None:

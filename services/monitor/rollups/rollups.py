@@ -5,18 +5,18 @@ and published what tenants spent, so whoever dies, the next turn of any monitor 
 nothing. Health needs no touches: it is what the minutes show, held against what was said last.
 """
 
-import asyncio
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
-from services.monitor.repeat import repeat
 from services.monitor.rollups import health
 from services.monitor.rollups.store import RollupStore, Touched, Turn
-from shared.background import end_task
+from shared.background import Periodic
+from shared.db.pool import RETRYABLE
 from shared.events import Event, ModelHealthChanged, TenantSpent, utc_now
 from shared.events.topics import MODEL_HEALTH, SPENDING
+from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Outgoing, Publisher
 
@@ -33,14 +33,14 @@ class Rollups:
         self._publisher = publisher
         self._said: dict[str, ModelHealthChanged] = {}  # by any monitor
         self._words = Follower(publisher.broker, MODEL_HEALTH, self._heard)
-        self._task: asyncio.Task[None] | None = None
+        self._looking = Periodic("rollups", self._look, _EVERY_S, (*RETRYABLE, KafkaError))
 
     async def start(self) -> None:
         await self._words.start()
-        self._task = asyncio.create_task(repeat("rollups", self._look, _EVERY_S), name="rollups")
+        await self._looking.start()
 
     async def stop(self) -> None:
-        await end_task(self._task)
+        await self._looking.stop()
         await self._words.stop()
 
     def _heard(self, event: Event) -> None:

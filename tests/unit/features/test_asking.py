@@ -59,7 +59,7 @@ class Bench:
         """One that has the job, until the block ends."""
         pending = pending or Pending()
         results = Results(self.results, pending, 0.001)
-        results.start()
+        await results.start()
         store = cast(FeaturesStore, self.steps)
         lines = Lines(Inferences(self.broker, pending, results, RING, 7, 0.0), store, RING, 60.0)
         steps = Steps(store, RING, self.job.tenant_id, self.job.feature_id)

@@ -43,7 +43,7 @@ def admitted() -> Admitted:
 async def test_a_rejection_is_on_record_under_the_id_that_is_told() -> None:
     broker = Broker()
     rejected = rejections(broker)
-    rejected.start()
+    await rejected.start()
 
     told = rejected.rejected(CALLER, admitted(), TOLD)
     await rejected.stop()
@@ -66,7 +66,7 @@ async def test_while_the_broker_is_away_only_so_many_are_kept() -> None:
 
     assert count() - before == 3
     broker.away = False
-    rejected.start()
+    await rejected.start()
     await asyncio.sleep(0)
     await rejected.stop()
     assert len(broker.taken) == 10_000

@@ -16,7 +16,7 @@ NEVER_S = 600.0  # by itself it looks once, and not again while a test runs
 @asynccontextmanager
 async def watching(table: Table, look_every_s: float = NEVER_S) -> AsyncIterator[Results]:
     results = Results(table, Pending(), look_every_s)
-    results.start()
+    await results.start()
     try:
         yield results
     finally:

@@ -35,9 +35,8 @@ def store() -> Store:
 
 
 @pytest_asyncio.fixture
-async def registry(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Registry]:
-    monkeypatch.setattr("shared.registry.registry._RETRY_S", 0.01)
-    registry = Registry(store, {})  # type: ignore[arg-type]
+async def registry(store: Store) -> AsyncIterator[Registry]:
+    registry = Registry(store, {}, retry_s=0.01)  # type: ignore[arg-type]
     store.rows["acme"] = TenantRows(1, custom=[model(id="custom:m")])
     await registry.start()
     yield registry
