@@ -11,7 +11,6 @@ from services.features.beat import Beat
 from services.features.codegen.check.execution import refusal
 from services.features.codegen.generators.catalogue import Catalogue
 from services.features.codegen.reading.git_version import git_refusal
-from services.features.database import Database
 from services.features.handlers import RequestHandler
 from services.features.job import JobRunner
 from services.features.retention import Retention
@@ -19,8 +18,10 @@ from services.features.settings import FeaturesSettings
 from services.features.store import FeaturesStore
 from services.features.worker import Worker, WorkerSettings
 from shared.db import connect_pool
+from shared.db.database import Database
 from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
 from shared.inferences import Inferences, InferenceStore, Pending, Results
+from shared.jobs import LeaseSettings
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Publisher
 from shared.kafka.real import RealBroker
@@ -71,17 +72,17 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         lines = Lines(inferences, store, ring, settings.call_timeout_s)
         prices = RegistryStore(database), provider_models(settings.provider)
         runner = JobRunner(settings, lines, settings.guard.guard(), catalogue, *prices)
-        limits = WorkerSettings(settings.instance, settings.max_jobs, settings.max_deliveries, settings.lease_s)
-        worker = Worker(limits, store, publisher, runner.run, runner.calls)
+        leases = LeaseSettings(settings.instance, settings.max_jobs, settings.lease_s)
+        worker = Worker(WorkerSettings(leases, settings.max_deliveries), store, publisher, runner.run, runner.calls)
         cancellations = Follower(broker, FEATURE_CANCELLATIONS, worker.heard)
         await cancellations.start()
         stack.push_async_callback(cancellations.stop)
-        beat = Beat(settings.instance, publisher, catalogue, lambda: worker.in_hand)
+        beat = Beat(settings.instance, publisher, catalogue, lambda: worker.leases.in_hand)
         retention = Retention(store, settings.retention_s)
         for part in (beat, retention):
             await part.start()
             stack.push_async_callback(part.stop)
-        worker.start()
+        await worker.start()
         stack.push_async_callback(worker.stop)
         handler = RequestHandler(store, publisher, worker)
         requests = broker.subscribe(
@@ -109,7 +110,7 @@ def _checks(publisher: Publisher, replies: ReplyReader, worker: Worker, catalogu
         return None if replies.running else "replies are not being read"
 
     async def jobs() -> str | None:
-        return None if worker.running else "jobs are not being taken"
+        return None if worker.leases.running else "jobs are not being taken"
 
     async def generators() -> str | None:
         return None if catalogue.usable else "no generator can be used"

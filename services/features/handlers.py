@@ -34,4 +34,4 @@ class RequestHandler:
                 request.feature_id, request.tenant_id, record.value, traceparent, request.accepted_at,
                 request.expires_at,
             )  # fmt: skip
-        self._worker.job_came()
+        self._worker.leases.wake()

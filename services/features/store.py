@@ -1,40 +1,20 @@
-"""All SQL of the features worker: jobs and whose they are, and what finished steps gave.
-
-Times of leases are the database's, so that no worker's clock decides whose a job is.
-"""
+"""The SQL of the features worker beside that of leases: jobs and their last words, and what finished steps gave."""
 
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.features.database import Database
+from shared.db.database import Database
+from shared.jobs import LeasedTable
 
 _NEW_JOB = """
 INSERT INTO features.jobs (feature_id, tenant_id, event, traceparent, accepted_at, deadline_at)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
 
-# Only one worker gets a row, and a row that another one is getting is passed over. Tenants take turns: whoever has
-# fewest jobs in work comes first.
-_TAKE = """
-WITH in_work AS (
-    SELECT tenant_id, count(*) AS jobs FROM features.jobs WHERE settled_at IS NULL AND lease_until >= now() GROUP BY 1)
-UPDATE features.jobs SET worker_id = $1, delivery = delivery + 1, lease_until = now() + $2 * interval '1 second'
-WHERE feature_id = (
-    SELECT waiting.feature_id FROM features.jobs waiting LEFT JOIN in_work USING (tenant_id)
-    WHERE waiting.settled_at IS NULL AND (waiting.lease_until IS NULL OR waiting.lease_until < now())
-    ORDER BY coalesce(in_work.jobs, 0), waiting.accepted_at LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED)
-RETURNING feature_id, tenant_id, event, traceparent, delivery, settled_event
-"""
-
-_RENEW = """
-UPDATE features.jobs SET lease_until = now() + $3 * interval '1 second'
-WHERE worker_id = $1 AND feature_id = ANY($2::uuid[]) AND settled_at IS NULL RETURNING feature_id
-"""
-
 _SETTLING = """
-UPDATE features.jobs SET settled_event = $3
-WHERE feature_id = $1 AND worker_id = $2 AND settled_event IS NULL AND settled_at IS NULL
+UPDATE features.jobs SET settled_event = coalesce(settled_event, $3)
+WHERE feature_id = $1 AND worker_id = $2 AND settled_at IS NULL RETURNING settled_event
 """
 
 _CALL = """
@@ -50,9 +30,10 @@ ON CONFLICT (feature_id, step_key) DO UPDATE
 
 
 class TakenJob(NamedTuple):
-    """event: the body of its FeatureRequested. settled_event: what its last worker was about to say."""
+    """job_id: that of the feature. event: the body of its FeatureRequested. delivery: how often it was taken, this time
+    included. settled_event: what its last worker was about to say."""
 
-    feature_id: UUID
+    job_id: UUID
     tenant_id: str
     event: bytes
     traceparent: str | None
@@ -66,9 +47,12 @@ class StoredStep(NamedTuple):
     sealed_value: str | None
 
 
-class FeaturesStore:
+class FeaturesStore(LeasedTable[TakenJob]):
+    """Raises DatabaseAwayError for what may pass."""
+
     def __init__(self, database: Database) -> None:
-        self._database = database
+        columns = ("feature_id", *TakenJob._fields[1:])
+        super().__init__(database, "features.jobs", "feature_id", columns, TakenJob)
 
     # Jobs
 
@@ -79,28 +63,10 @@ class FeaturesStore:
         """The same job twice is one."""
         await self._database.execute(_NEW_JOB, feature_id, tenant_id, event, traceparent, accepted_at, deadline_at)
 
-    async def take_job(self, worker_id: str, lease_s: float) -> TakenJob | None:
-        """A job that is nobody's: the oldest of the tenant that has fewest in work."""
-        row = await self._database.fetchrow(_TAKE, worker_id, lease_s)
-        return TakenJob(*row) if row is not None else None
-
-    async def renew(self, worker_id: str, feature_ids: list[UUID], lease_s: float) -> set[UUID]:
-        """The jobs that are still this worker's."""
-        rows = await self._database.fetch(_RENEW, worker_id, feature_ids, lease_s)
-        return {row["feature_id"] for row in rows}
-
-    async def give_back(self, worker_id: str, feature_id: UUID) -> None:
-        """For the next worker, at once; this delivery counts as none."""
-        await self._database.execute(
-            "UPDATE features.jobs SET worker_id = NULL, lease_until = NULL, delivery = delivery - 1 "
-            "WHERE feature_id = $1 AND worker_id = $2 AND settled_at IS NULL",
-            feature_id,
-            worker_id,
-        )
-
-    async def settling(self, worker_id: str, feature_id: UUID, settled_event: bytes) -> bool:
-        """False when the job is another worker's by now, or the word is written already."""
-        return await self._database.execute(_SETTLING, feature_id, worker_id, settled_event) == "UPDATE 1"
+    async def settling(self, worker_id: str, feature_id: UUID, settled_event: bytes) -> bytes | None:
+        """The word that stands: the one that was written first. None when the job is not this worker's any more."""
+        row = await self._database.fetchrow(_SETTLING, feature_id, worker_id, settled_event)
+        return None if row is None else bytes(row["settled_event"])
 
     async def settled(self, feature_id: UUID, now: datetime) -> None:
         await self._database.execute(

@@ -10,9 +10,9 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 import services.features
-from services.features.database import Database
 from services.features.store import FeaturesStore
 from shared.db import DatabaseSettings, connect_pool
+from shared.db.database import Database
 from shared.db.migrate import migrate, migrations_of
 from shared.events import new_id
 from tests.support.live import Live
@@ -49,18 +49,18 @@ async def test_tenants_take_turns_and_within_each_the_oldest_job_comes_first(sto
     one = await _add(store, "one", 10)
     other = await _add(store, "other", 5)
 
-    taken = [await store.take_job("w1", 60) for _ in range(6)]
+    taken = [await store.take("w1", 60) for _ in range(6)]
 
-    assert [job.feature_id for job in taken if job is not None] == [many[0], one, other, *many[1:]]
-    assert await store.take_job("w1", 60) is None
+    assert [job.job_id for job in taken if job is not None] == [many[0], one, other, *many[1:]]
+    assert await store.take("w1", 60) is None
 
 
 async def test_a_job_whose_lease_has_ended_is_anybodys_again(store: FeaturesStore) -> None:
     lost = await _add(store, "acme", 10)
-    await store.take_job("w1", -1)
+    await store.take("w1", -1)
 
-    again = await store.take_job("w2", 60)
+    again = await store.take("w2", 60)
 
     assert again is not None
-    assert (again.feature_id, again.delivery) == (lost, 2)
+    assert (again.job_id, again.delivery) == (lost, 2)
     assert await store.renew("w1", [lost], 60) == set()

@@ -3,7 +3,8 @@
 import pytest
 
 from shared.events import CancelRequested, new_id
-from tests.unit.features.worker.fakes import CALL, Bench, cancellation, until
+from tests.unit.features.worker.fakes import CALL, Bench, cancellation
+from tests.unit.shared.jobs.fakes import until
 
 
 async def test_a_job_that_was_cancelled_before_it_came_is_not_run() -> None:
@@ -35,34 +36,6 @@ async def test_a_job_that_is_cancelled_while_it_runs_ends_and_so_do_its_calls() 
     assert (call.inference_id, call.tenant_id) == (bench.store.calls[0], "acme")
 
 
-async def test_nobody_cancels_another_tenants_job() -> None:
-    bench = Bench()
-    running, coming = bench.store.add(), bench.store.add()
-    async with bench.worker(max_jobs=1) as here:
-        await bench.begun(running)
-        here.heard(cancellation(running, "other"))
-        here.heard(cancellation(coming, "other"))
-        for feature_id in (running, coming):
-            bench.jobs.may_end[feature_id].set()
-            assert (await bench.done(feature_id)).settlement == "completed"
-
-
-async def test_cancelling_again_does_not_disturb_what_the_first_time_has_begun() -> None:
-    bench = Bench()
-    feature_id = bench.store.add()
-    bench.publisher.refused.add("FeatureSettled")
-    async with bench.worker() as here:
-        await bench.begun(feature_id)
-        here.heard(cancellation(feature_id))
-        await until(lambda: bench.publisher.refusals > 0)
-        here.heard(cancellation(feature_id))
-
-        bench.publisher.refused.clear()
-        assert (await bench.done(feature_id)).settlement == "cancelled"
-
-    assert bench.did == ["FeatureStarted", "written", "FeatureSettled", "done"]
-
-
 async def test_a_word_that_is_written_stays_though_the_job_is_cancelled_then() -> None:
     """And is said at once, not when the lease has ended."""
     bench = Bench()
@@ -89,7 +62,7 @@ async def test_a_cancelled_job_that_cannot_be_settled_now_is_settled_later_and_n
         await bench.begun(feature_id)
         bench.store.failing[method] = ConnectionError()
         here.heard(cancellation(feature_id))
-        await until(lambda: here.in_hand == 0)
+        await until(lambda: here.leases.in_hand == 0)
 
         bench.store.failing.clear()
         bench.store.rows[feature_id].lease_until = 0.0

@@ -1,15 +1,17 @@
 """One final word on each job: written before it is said, and said until it is heard."""
 
+import asyncio
 import errno
 from datetime import timedelta
 
 import pytest
 
 from services.features import outcomes
-from services.features.database import DatabaseAwayError
+from shared.db.database import DatabaseAwayError
 from shared.errors import TallygateError, failure
 from shared.events import CancelRequested, FeatureStarted, new_id
-from tests.unit.features.worker.fakes import CALL, Bench, until
+from tests.unit.features.worker.fakes import CALL, Bench
+from tests.unit.shared.jobs.fakes import until
 
 
 async def test_a_job_is_settled_once_and_its_word_is_written_before_it_is_said() -> None:
@@ -28,6 +30,21 @@ async def test_a_job_is_settled_once_and_its_word_is_written_before_it_is_said()
     assert (started.worker_id, started.delivery) == ("w1", 1)
 
 
+async def test_a_job_that_another_worker_has_taken_is_not_settled_by_its_first() -> None:
+    bench = Bench()
+    feature_id = bench.store.add()
+    async with bench.worker():
+        await bench.begun(feature_id)
+        row = bench.store.rows[feature_id]
+        row.worker_id, row.lease_until = "w2", asyncio.get_running_loop().time() + 60
+
+        bench.jobs.may_end[feature_id].set()
+        await until(lambda: bench.jobs.running == 0)
+
+    assert (row.worker_id, row.settled_event, row.settled) == ("w2", None, False)
+    assert bench.did == ["FeatureStarted"]
+
+
 async def test_what_is_said_is_what_was_written() -> None:
     bench = Bench()
     feature_id = bench.store.add()
@@ -36,7 +53,7 @@ async def test_what_is_said_is_what_was_written() -> None:
         bench.jobs.may_end[feature_id].set()
         await until(lambda: bench.publisher.refusals > 3)
         written = bench.store.rows[feature_id].settled_event
-        assert bench.store.rows[feature_id].settled_at is None
+        assert bench.store.rows[feature_id].settled is False
 
         bench.publisher.refused.clear()
         told = await bench.done(feature_id)
@@ -69,7 +86,7 @@ async def test_a_word_that_cannot_be_written_is_left_to_whoever_takes_the_job_ne
     bench.jobs.may_end[feature_id].set()
     bench.store.failing[method] = ConnectionError()
     async with bench.worker() as here:
-        await until(lambda: bench.jobs.began == [feature_id] and here.in_hand == 0)
+        await until(lambda: bench.jobs.began == [feature_id] and here.leases.in_hand == 0)
         said = list(bench.publisher.settled)
         assert len(said) == (0 if method == "settling" else 1)
 
@@ -136,7 +153,7 @@ async def test_a_database_that_is_away_ends_no_job() -> None:
     feature_id = bench.store.add()
     bench.jobs.may_end[feature_id].set()
     async with bench.worker() as here:
-        await until(lambda: bench.jobs.began == [feature_id] and here.in_hand == 0)
+        await until(lambda: bench.jobs.began == [feature_id] and here.leases.in_hand == 0)
         assert bench.did == ["FeatureStarted"]
         assert bench.store.rows[feature_id].worker_id == "w1"
 

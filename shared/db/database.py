@@ -1,4 +1,4 @@
-"""The pool, as far as the worker uses it: what says that the database is away is told apart from any other error."""
+"""A pool whose errors tell whether it was the database, for code whose own work may fail in the same ways."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from shared.db.pool import RETRYABLE, Pool
 
 
 class DatabaseAwayError(ConnectionError):
-    """It passes by itself: what was being done can go on later. A job's own files and commands fail otherwise."""
+    """It passes by itself: what was being done can go on later. One of RETRYABLE, and never of a job's own doing."""
 
 
 class Database:
@@ -20,20 +20,20 @@ class Database:
         self._pool = pool
 
     async def execute(self, sql: str, *values: Any) -> str:
-        with _told():
+        with _away():
             return await self._pool.execute(sql, *values)
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        with _told():
+        with _away():
             return await self._pool.fetch(sql, *values)
 
     async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
-        with _told():
+        with _away():
             return await self._pool.fetchrow(sql, *values)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _away() -> Iterator[None]:
     try:
         yield
     except RETRYABLE as error:
