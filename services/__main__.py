@@ -4,10 +4,11 @@ import asyncio
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import uvicorn
+from starlette.types import ASGIApp
 
 from services.cli import commands, sealing_keys
 from services.features import sealed_places as of_features
@@ -20,6 +21,7 @@ from shared.errors import TallygateError
 from shared.kafka.admin import apply_topics, check_topics
 from shared.kafka.real import RealBroker
 from shared.kafka.settings import KafkaSettings
+from shared.service.settings import ServiceSettings
 from shared.telemetry.logs import configure_logs
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -199,7 +201,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _serve(service: str, asgi: Any, settings: Any) -> None:
+def _serve(service: str, asgi: ASGIApp, settings: ServiceSettings) -> None:
     settings.database.dsn()
     settings.kafka.connection()
     configure_logs(service, settings.log_level)

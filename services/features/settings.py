@@ -1,29 +1,21 @@
 """Settings of the features worker, from the environment."""
 
-import os
-import secrets
-import socket
-
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keys import KeySettings
-from shared.db import DatabaseSettings
 from shared.guard import GuardSettings
 from shared.kafka.replies import partition_of
-from shared.kafka.settings import KafkaSettings
 from shared.registry import ProviderSettings
+from shared.service.settings import ServiceSettings
 
 
-class FeaturesSettings(BaseSettings):
-    """`TALLYGATE_FEATURES_*`; Kafka, database, key, guard and provider settings are read by their own classes."""
+class FeaturesSettings(ServiceSettings):
+    """`TALLYGATE_FEATURES_*`; key, guard and provider settings are read by their own classes."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_FEATURES_")
 
-    host: str = "0.0.0.0"
     port: int = 8020
-    log_level: str = Field(default="INFO", validation_alias="TALLYGATE_LOG_LEVEL")
-    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}")
     group: str = "features"
     reply_partition: int | None = None  # otherwise derived from the instance
     max_jobs: int = Field(default=4, ge=1)  # at once in one worker
@@ -39,8 +31,6 @@ class FeaturesSettings(BaseSettings):
     check_command: str = ""  # run in the sandbox on what was produced; empty: nothing is ever executed
     check_timeout_s: float = Field(default=120.0, gt=0)
 
-    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
-    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)

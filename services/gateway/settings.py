@@ -1,34 +1,27 @@
 """Settings of the gateway, from the environment."""
 
-import os
-import secrets
-import socket
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.gateway.inference.limits import LoadLimits
 from shared.access import ApiKey
 from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
-from shared.db import DatabaseSettings
 from shared.errors import ConfigurationError
 from shared.guard import GuardSettings
 from shared.kafka.replies import partition_of
-from shared.kafka.settings import KafkaSettings
 from shared.registry import ProviderSettings
+from shared.service.settings import ServiceSettings
 
 
-class GatewaySettings(BaseSettings):
-    """`TALLYGATE_*`; Kafka, database, key and provider settings are read by their own classes."""
+class GatewaySettings(ServiceSettings):
+    """`TALLYGATE_*`; key, guard and provider settings are read by their own classes."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_")
 
-    host: str = "0.0.0.0"
     port: int = 8000
-    log_level: str = "INFO"
-    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}")
     reply_partition: int | None = None  # a StatefulSet ordinal; otherwise derived from the instance
     monitor_url: str = "http://localhost:8001"
     admin_key_file: Path | None = None  # the bootstrap admin key, made known at start
@@ -46,8 +39,6 @@ class GatewaySettings(BaseSettings):
     max_queue_age_s: float = Field(default=30.0, ge=0)
     router_group: str = "router"  # the routers' own setting: whose claims the queue's age is measured by
 
-    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
-    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)

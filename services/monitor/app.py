@@ -1,7 +1,7 @@
 """Wiring of the monitor."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -22,14 +22,12 @@ from services.monitor.summary.store import SummaryStore
 from services.monitor.summary.summary import reference_price
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
-from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
-from shared.kafka.publisher import Publisher
-from shared.kafka.real import RealBroker
-from shared.telemetry.health import Checks, health_routes
-from shared.telemetry.traces import tracing
+from shared.service.checks import holds
+from shared.service.running import running
+from shared.telemetry.health import health_routes
 
 _GRACEFUL_TIMEOUT_S = 30.0  # a batch in hand is booked and committed
 
@@ -49,27 +47,17 @@ def make_app(settings: MonitorSettings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     settings: MonitorSettings = app.state.settings
-    async with AsyncExitStack() as stack:
-        tracing.configure("monitor", settings.instance)
-        stack.callback(tracing.shutdown)
-        pool = await connect_pool(settings.database)
-        stack.push_async_callback(pool.close)
+    async with running("monitor", settings) as service:
+        pool, publisher, broker = service.pool, service.publisher, service.broker
         authenticator = Authenticator(KeyReader(pool))
-        listener = Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed})
-        await listener.start()
-        stack.push_async_callback(listener.stop)
-        broker = RealBroker(settings.kafka)
-        publisher = Publisher(broker, f"tallygate/monitor/{settings.instance}")
-        await publisher.start()
-        stack.push_async_callback(publisher.stop)
+        listener = await service.start(Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed}))
 
         lag = Lag()
         booking = BookingHandler(BookStore(pool), publisher, lag)
         words = broker.subscribe(
             TOPICS, settings.group, booking.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=settings.batch
         )
-        consumer = await words.start()
-        stack.push_async_callback(words.stop)
+        consumer = await service.join(words)
         booking.start(consumer)
         lag.start(consumer)
         feature_books = FeatureBooks(pool)
@@ -78,26 +66,15 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             keeper.topics, settings.features_group, keeper.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S,
             batch=settings.batch,
         )  # fmt: skip
-        consumer = await jobs.start()
-        stack.push_async_callback(jobs.stop)
-        keeper.start(consumer)
-        offsets = Offsets(broker, settings.router_group, settings.group)
-        requests = RequestReader(broker)
-        recovery = Recovery(
-            settings.instance, RecoveryStore(pool), publisher, offsets, requests, settings.max_deliveries
-        )
-        for part in (offsets, requests, recovery, Rollups(RollupStore(pool), publisher)):
-            await part.start()
-            stack.push_async_callback(part.stop)
+        keeper.start(await service.join(jobs))
+
+        offsets = await service.start(Offsets(broker, settings.router_group, settings.group))
+        requests = await service.start(RequestReader(broker))
+        store, most = RecoveryStore(pool), settings.max_deliveries
+        await service.start(Recovery(settings.instance, store, publisher, offsets, requests, most))
+        await service.start(Rollups(RollupStore(pool), publisher))
         app.state.api = routes.MonitorApi(
             SummaryStore(pool), feature_books, authenticator, lag, reference_price(settings.savings_reference)
         )
-        app.state.checks = _checks(listener)
+        app.state.checks = {"database": holds(lambda: listener.connected, "the database cannot be reached")}
         yield
-
-
-def _checks(listener: Listener) -> Checks:
-    async def database() -> str | None:
-        return None if listener.connected else "the database cannot be reached"
-
-    return {"database": database}

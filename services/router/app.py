@@ -1,7 +1,8 @@
 """Wiring of the router."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 
@@ -15,18 +16,16 @@ from services.router.intake import Intake
 from services.router.retry import RetryPolicy
 from services.router.settings import RouterSettings
 from services.router.transport import Transport
-from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.events.topics import REQUESTS
 from shared.inferences import InferenceStore
-from shared.kafka.publisher import Publisher
-from shared.kafka.real import RealBroker
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
 from shared.selection import Conditions
-from shared.telemetry.health import Checks, health_routes
-from shared.telemetry.traces import tracing
+from shared.service.checks import holds, is_acked, is_current
+from shared.service.running import running
+from shared.telemetry.health import health_routes
 
 _GRACEFUL_TIMEOUT_S = 5.0  # for handlers, which only take; calls have drain_s
 
@@ -40,60 +39,33 @@ def make_app(settings: RouterSettings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     settings: RouterSettings = app.state.settings
-    async with AsyncExitStack() as stack:
-        tracing.configure("router", settings.instance)
-        stack.callback(tracing.shutdown)
-        ring = settings.sealing.key_ring()
-        pool = await connect_pool(settings.database)
-        stack.push_async_callback(pool.close)
-        registry = Registry(RegistryStore(pool), provider_models(settings.provider))
-        await registry.start()
-        stack.push_async_callback(registry.stop)
-        listener = Listener(settings.database.dsn(), {REGISTRY_CHANNEL: registry.changed})
-        await listener.start()
-        stack.push_async_callback(listener.stop)
-
-        broker = RealBroker(settings.kafka)
-        publisher = Publisher(broker, f"tallygate/router/{settings.instance}")
-        await publisher.start()
-        stack.push_async_callback(publisher.stop)
-        transport = Transport(settings.connect_timeout_s, settings.max_answer_bytes, settings.guard.guard())
-        await transport.start()
-        stack.push_async_callback(transport.stop)
+    async with running("router", settings) as service:
+        ring, publisher, broker = settings.sealing.key_ring(), service.publisher, service.broker
+        registry = await service.start(Registry(RegistryStore(service.pool), provider_models(settings.provider)))
+        await service.start(Listener(settings.database.dsn(), {REGISTRY_CHANNEL: registry.changed}))
+        transport = await service.start(
+            Transport(settings.connect_timeout_s, settings.max_answer_bytes, settings.guard.guard())
+        )
 
         retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s)
         gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
         attempts = Attempts(settings.instance, ring, transport, publisher, retries, gate)
         cancellations, conditions = Cancellations(attempts.cancel), Conditions()
         for follower in (cancellations.follower(broker), *conditions.followers(broker)):
-            await follower.start()
-            stack.push_async_callback(follower.stop)
-        intake = Intake(ring, InferenceStore(pool), registry, conditions, cancellations)
+            await service.start(follower)
+        intake = Intake(ring, InferenceStore(service.pool), registry, conditions, cancellations)
         claims = Claims(settings.instance, intake, attempts, publisher, settings.max_in_flight)
-        heartbeat = Heartbeat(settings.instance, publisher, lambda: claims.in_flight)
-        await heartbeat.start()
         requests = broker.subscribe(
             (REQUESTS,), settings.group, claims.take, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, listener=claims,
         )  # fmt: skip
         # Stopping runs backwards: claim no more, leave the group, let the calls finish, say the last word.
-        stack.push_async_callback(heartbeat.stop)
-        stack.push_async_callback(claims.drain, settings.drain_s)
-        consumer = await requests.start()
-        stack.push_async_callback(requests.stop)
-        claims.start(consumer)
-        stack.push_async_callback(claims.stop_taking)
-        app.state.checks = _checks(publisher, claims, registry)
+        await service.start(Heartbeat(settings.instance, publisher, lambda: claims.in_flight))
+        service.at_stop(partial(claims.drain, settings.drain_s))
+        claims.start(await service.join(requests))
+        service.at_stop(claims.stop_taking)
+        app.state.checks = {
+            "kafka": is_acked(publisher),
+            "claims": holds(lambda: claims.running, "requests are not being claimed"),
+            "registry": is_current(registry),
+        }
         yield
-
-
-def _checks(publisher: Publisher, claims: Claims, registry: Registry) -> Checks:
-    async def kafka() -> str | None:
-        return "the broker does not acknowledge what is published" if publisher.failing_since else None
-
-    async def claiming() -> str | None:
-        return None if claims.running else "requests are not being claimed"
-
-    async def database() -> str | None:
-        return "the registry could not be read for minutes" if registry.stale else None
-
-    return {"kafka": kafka, "claims": claiming, "registry": database}

@@ -1,17 +1,13 @@
 """Settings of the router, from the environment."""
 
-import os
-import secrets
-import socket
-
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
 from shared.guard import GuardSettings
-from shared.kafka.settings import KafkaSettings
 from shared.registry import ProviderSettings
+from shared.service.settings import ServiceSettings
 
 
 class RouterDatabaseSettings(DatabaseSettings):
@@ -20,15 +16,12 @@ class RouterDatabaseSettings(DatabaseSettings):
     database_pool_size: int = 2
 
 
-class RouterSettings(BaseSettings):
+class RouterSettings(ServiceSettings):
     """`TALLYGATE_*` and `TALLYGATE_ROUTER_*`."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_ROUTER_")
 
-    host: str = "0.0.0.0"
     port: int = 8010
-    log_level: str = Field(default="INFO", validation_alias="TALLYGATE_LOG_LEVEL")
-    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}")
     group: str = "router"
     max_in_flight: int = 2000  # at this many the router stops taking, so that others can
     drain_s: float = 20.0  # SIGTERM: calls in flight may finish within this
@@ -41,7 +34,6 @@ class RouterSettings(BaseSettings):
     breaker_max_pause_s: float = 60.0
     max_answer_bytes: int = 3_500_000  # sealed and in base64 it still fits a record of 5 MiB
 
-    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     database: RouterDatabaseSettings = Field(default_factory=RouterDatabaseSettings)
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
