@@ -3,9 +3,11 @@
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 R = TypeVar("R")
+P = ParamSpec("P")
 
 _LIMIT_S = 24 * 3600.0
 
@@ -56,11 +58,11 @@ def run_virtually(work: Coroutine[Any, Any, R], limit_s: float = _LIMIT_S) -> R:
         return runner.run(work)
 
 
-def virtually(scenario: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+def virtually(scenario: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     """A test of the scenario on virtual time."""
 
-    def test() -> None:
-        run_virtually(scenario())
+    @wraps(scenario)
+    def test(*args: P.args, **kwargs: P.kwargs) -> None:
+        run_virtually(scenario(*args, **kwargs))
 
-    test.__name__, test.__doc__ = scenario.__name__, scenario.__doc__
     return test

@@ -11,6 +11,8 @@ from uuid import UUID
 from shared.events import new_id
 from shared.jobs import Leases, LeaseSettings
 
+OVER = float("-inf")  # a lease that has ended, or was never given
+
 
 class Job(NamedTuple):
     job_id: UUID
@@ -21,7 +23,7 @@ class Job(NamedTuple):
 class Row:
     worker_id: str | None = None
     delivery: int = 0
-    lease_until: float = 0.0
+    lease_until: float = OVER
     settled: bool = False
 
 
@@ -62,7 +64,7 @@ class FakeTable(Generic[R, J]):
         await self.may("give_back")
         if self.is_of(worker_id, job_id):
             row = self.rows[job_id]
-            row.worker_id, row.delivery, row.lease_until = None, row.delivery - 1, 0.0
+            row.worker_id, row.delivery, row.lease_until = None, row.delivery - 1, OVER
 
     def is_of(self, worker_id: str, job_id: UUID) -> bool:
         row = self.rows[job_id]
@@ -113,7 +115,7 @@ class Work:
 
 
 class Bench:
-    """Everything that one test needs. Nobody waits: looking and trying again take hundredths of a second."""
+    """Everything that one test needs."""
 
     def __init__(self) -> None:
         self.table: FakeTable[Row, Job] = FakeTable(lambda job_id, _: Job(job_id, "acme"))
@@ -121,10 +123,10 @@ class Bench:
 
     @asynccontextmanager
     async def worker(
-        self, worker_id: str = "w1", *, max_jobs: int = 4, lease_s: float = 60.0, look_every_s: float = 0.02
+        self, worker_id: str = "w1", *, max_jobs: int = 4, lease_s: float = 60.0, look_every_s: float = 1.0
     ) -> AsyncIterator[Leases[Job]]:
         """One more of them, which runs until the block ends."""
-        settings = LeaseSettings(worker_id, max_jobs, lease_s, look_every_s, retry_s=0.01)
+        settings = LeaseSettings(worker_id, max_jobs, lease_s, look_every_s)
         leases = Leases(settings, self.table, self.work)
         await leases.start()
         try:
@@ -145,9 +147,9 @@ class Bench:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.005)
 
 
 def now() -> float:

@@ -4,25 +4,28 @@ import asyncio
 
 import pytest
 
-from tests.unit.shared.jobs.fakes import Bench, now, until
+from tests.support.virtual_time import virtually
+from tests.unit.shared.jobs.fakes import OVER, Bench, now, until
 
-LEASE_S = 1.6  # much of it is for a machine that is busy
+LEASE_S = 10.0
 
 
+@virtually
 async def test_a_lease_is_renewed_while_its_job_runs() -> None:
     bench = Bench()
     job_id = bench.add()
-    async with bench.worker(lease_s=0.8), bench.worker("w2", lease_s=0.8):
+    async with bench.worker(lease_s=LEASE_S), bench.worker("w2", lease_s=LEASE_S):
         await until(lambda: bench.table.renewals >= 12)  # of two workers, each four times in a lease
 
         assert bench.work.began == [job_id]
         assert bench.work.cut_short == []
 
 
+@virtually
 async def test_a_job_that_is_another_workers_is_ended_and_left_to_it() -> None:
     bench = Bench()
     job_id = bench.add()
-    async with bench.worker(lease_s=0.2) as here:
+    async with bench.worker(lease_s=LEASE_S) as here:
         await bench.begun(job_id)
         row = bench.table.rows[job_id]
         row.worker_id, row.delivery, row.lease_until = "w2", 2, now() + 60
@@ -34,6 +37,7 @@ async def test_a_job_that_is_another_workers_is_ended_and_left_to_it() -> None:
     assert (row.worker_id, row.delivery) == ("w2", 2)
 
 
+@virtually
 async def test_one_renewal_that_fails_ends_nothing() -> None:
     bench = Bench()
     job_id = bench.add()
@@ -48,6 +52,7 @@ async def test_one_renewal_that_fails_ends_nothing() -> None:
 
 
 @pytest.mark.parametrize("error", [ConnectionError(), RuntimeError("the database is read-only"), None])
+@virtually
 async def test_a_job_whose_lease_cannot_be_renewed_ends_before_another_worker_begins(error: Exception | None) -> None:
     """None: the database does not answer at all."""
     bench = Bench()
@@ -66,7 +71,7 @@ async def test_a_job_whose_lease_cannot_be_renewed_ends_before_another_worker_be
 
         bench.table.failing.clear()
         bench.table.hanging.clear()
-        bench.table.rows[job_id].lease_until = 0.0
+        bench.table.rows[job_id].lease_until = OVER
         await bench.begun(job_id, times=2)
         assert first.running
 
