@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from deploy.model_server.answer import Answer
 from deploy.model_server.errors import ErrorAnswer, invalid_request
-from deploy.model_server.http1 import Request
+from deploy.model_server.request import Request
 from deploy.model_server.wire import to_json
 
 
@@ -13,7 +13,7 @@ class AnthropicWire:
     request_id_header = "request-id"
 
     def problem(self, request: Request, body: Mapping[str, object]) -> ErrorAnswer | None:
-        if b"anthropic-version" not in request.headers:
+        if "anthropic-version" not in request.headers:
             return invalid_request("anthropic-version: header is required")
         kinds = {"model": str, "messages": list, "max_tokens": int}
         for field, kind in kinds.items():

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from deploy.model_server import answer, http1, plan
+from deploy.model_server import answer, plan
 from deploy.model_server.behaviours import Behaviour
 from deploy.model_server.errors import ERRORS, ErrorAnswer
 from deploy.model_server.plan import Plan
@@ -35,31 +35,30 @@ class Call:
         return answer.echo(self.question, self.seq)
 
     @property
-    def request_id(self) -> tuple[str, object]:
-        return self.wire.request_id_header, f"req_{self.seq:012d}"
+    def headers(self) -> dict[str, str]:
+        return {self.wire.request_id_header: f"req_{self.seq:012d}"}
 
     def error(self, name: str) -> ErrorAnswer:
         return ERRORS[name].worded(self.question.model, self.key, self.number)
 
 
-def json_plan(call: Call, status: int, body: bytes, *headers: tuple[str, object]) -> Plan:
-    return plan.whole(status, http1.JSON, body, call.request_id, *headers)
+def json_plan(call: Call, body: bytes) -> Plan:
+    return plan.whole(200, plan.JSON, body, call.headers)
 
 
 def stream_plan(call: Call, events: list[bytes]) -> Plan:
-    head = http1.chunked_head(200, http1.EVENT_STREAM, call.request_id)
-    return Plan(200, b"".join([head, *http1.chunks(events), http1.LAST_CHUNK]))
+    return Plan(200, {"content-type": plan.EVENT_STREAM, **call.headers}, events)
 
 
-def answer_plan(call: Call, told: answer.Answer) -> Plan:
+def answer_plan(call: Call, answered: answer.Answer) -> Plan:
     if call.question.stream:
-        return stream_plan(call, call.wire.events(told))
-    return json_plan(call, 200, call.wire.completion(told))
+        return stream_plan(call, call.wire.events(answered))
+    return json_plan(call, call.wire.completion(answered))
 
 
 def error_plan(call: Call, error: ErrorAnswer) -> Plan:
-    retry_after: list[tuple[str, object]] = [("retry-after", call.number)] if error.retry_after else []
-    return json_plan(call, error.status, call.wire.error(error), *retry_after)
+    retry_after = {"retry-after": str(call.number)} if error.retry_after else {}
+    return plan.whole(error.status, plan.JSON, call.wire.error(error), call.headers | retry_after)
 
 
 def later(planned: Plan, delay_ms: int) -> Plan:

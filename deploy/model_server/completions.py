@@ -9,12 +9,12 @@ from deploy.model_server.anthropic_wire import AnthropicWire
 from deploy.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED, Behaviour, behaviour_of
 from deploy.model_server.call import Call
 from deploy.model_server.errors import ErrorAnswer, invalid_request
-from deploy.model_server.http1 import Request, fingerprint
 from deploy.model_server.ledger import MAX_TEXT, Entry, Ledger
 from deploy.model_server.openai_wire import OpenAIWire
 from deploy.model_server.plan import Plan
 from deploy.model_server.plans import plan_call
 from deploy.model_server.question import Question, decode, read_question
+from deploy.model_server.request import Request, fingerprint
 from deploy.model_server.scripts import Scripts
 from deploy.model_server.wire import Wire
 
@@ -33,7 +33,6 @@ class Exchange:
     """A request's place in the ledger, if it has one, and its planned answer."""
 
     plan: Plan
-    keep_alive: bool
     entry: Entry | None = None
 
 
@@ -46,22 +45,22 @@ class Completions:
     def forget_flaky_calls(self) -> None:
         self._flaky_calls.clear()
 
-    def receive(self, request: Request, path: str) -> Exchange:
-        wire = COMPLETION_PATHS[path]
+    def receive(self, request: Request) -> Exchange:
+        wire = COMPLETION_PATHS[request.path]
         question, problem = _read(request, wire)
-        behaviour = refused_key(request) or _behaviour(path, question, problem)
-        entry = self._enter(request, path, wire, question, behaviour)
+        behaviour = refused_key(request) or _behaviour(request.path, question, problem)
+        entry = self._enter(request, wire, question, behaviour)
         earlier_calls = self._flaky_calls_before(question) if behaviour.name == "flaky" else 0
         scripted = self._scripts.next(question.model, question.asked) if behaviour.name == "script" else None
-        call = Call(entry.seq, path, wire, question, behaviour, request.key, earlier_calls, problem, scripted)
-        return Exchange(plan_call(call), request.keep_alive, entry)
+        call = Call(entry.seq, request.path, wire, question, behaviour, request.key, earlier_calls, problem, scripted)
+        return Exchange(plan_call(call), entry)
 
-    def _enter(self, request: Request, path: str, wire: Wire, question: Question, behaviour: Behaviour) -> Entry:
-        request_id = request.header(b"x-request-id")
+    def _enter(self, request: Request, wire: Wire, question: Question, behaviour: Behaviour) -> Entry:
+        request_id = request.headers.get("x-request-id")
         entry = Entry(
             seq=self._ledger.next_seq(),
             at=time.time(),
-            path=path,
+            path=request.path,
             wire=wire.name,
             model=question.model[:MAX_TEXT] or None,
             stream=question.stream,

@@ -1,6 +1,6 @@
 """The refusals, as each of the two providers words them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploy.model_server.behaviours import UNKNOWN_MODEL
 
@@ -20,15 +20,10 @@ class ErrorAnswer:
 
     def worded(self, model: str, key: str | None, number: int) -> "ErrorAnswer":
         values = {"model": model, "key": shown_key(key), "number": number}
-        return ErrorAnswer(
-            self.status,
-            self.type,
-            self.code,
-            self.message.format_map(values),
-            self.anthropic_type,
-            self.anthropic_message.format_map(values),
-            self.param,
-            self.retry_after,
+        return replace(
+            self,
+            message=self.message.format_map(values),
+            anthropic_message=self.anthropic_message.format_map(values),
         )
 
 

@@ -1,9 +1,10 @@
 """How each fault that is more than a refusal goes on the wire."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from deploy.model_server import answer, http1, plan
-from deploy.model_server.call import Call, error_plan, json_plan, stream_plan
+from deploy.model_server import answer, plan
+from deploy.model_server.call import Call, answer_plan, error_plan, json_plan, stream_plan
 from deploy.model_server.plan import Ending, Plan
 
 # A client may drop what it has not read when it learns that the connection is gone: give it time to read.
@@ -12,54 +13,47 @@ SLOW_BODY_PIECES = 20
 HUGE_PIECE = b"x" * 65_536
 MIB = 1024 * 1024
 
-NOT_FOUND_PAGE = plan.whole(404, http1.HTML, b"<html><body><h1>404 Not Found</h1></body></html>")
-SIGN_IN_PAGE = plan.whole(200, http1.HTML, b"<html><body><h1>Welcome</h1><p>Please sign in.</p></body></html>")
+NOT_FOUND_PAGE = plan.whole(404, plan.HTML, b"<html><body><h1>404 Not Found</h1></body></html>")
+SIGN_IN_PAGE = plan.whole(200, plan.HTML, b"<html><body><h1>Welcome</h1><p>Please sign in.</p></body></html>")
 
 _FILLER = "\u241f"
 _FILLER_JSON = b"\\u241f"
 
 
 def redirect(call: Call) -> Plan:
-    return plan.whole(307, http1.HTML, b"", ("location", f"/elsewhere{call.path}"))
+    return plan.whole(307, plan.HTML, b"", {"location": f"/elsewhere{call.path}"})
 
 
 def empty(call: Call) -> Plan:
-    return plan.whole(200, http1.EVENT_STREAM if call.question.stream else http1.JSON, b"")
+    return plan.whole(200, plan.EVENT_STREAM if call.question.stream else plan.JSON, b"")
 
 
 def no_choices(call: Call) -> Plan:
     if call.question.stream:
         return stream_plan(call, call.wire.hollow_events(call.echo))
-    return json_plan(call, 200, call.wire.hollow_completion(call.echo))
+    return json_plan(call, call.wire.hollow_completion(call.echo))
 
 
 def slow_body(call: Call) -> Plan:
-    if call.question.stream:
-        head = http1.chunked_head(200, http1.EVENT_STREAM, call.request_id)
-        pieces = http1.chunks(call.wire.events(call.echo))
-        pieces[-1] += http1.LAST_CHUNK
-    else:
-        body = call.wire.completion(call.echo)
-        head = http1.sized_head(200, http1.JSON, len(body), call.request_id)
-        pieces = _cut_into(body, SLOW_BODY_PIECES)
-    return Plan(200, head, rest=pieces, pause_s=call.number / 1000 / len(pieces))
+    planned = answer_plan(call, call.echo)
+    pieces = list(planned.pieces) if call.question.stream else _cut_into(b"".join(planned.pieces), SLOW_BODY_PIECES)
+    return replace(planned, pieces=pieces, pause_s=call.number / 1000 / len(pieces))
 
 
 def half_body(call: Call) -> Plan:
     if call.question.stream:
         return broken_stream(call)
-    body = call.wire.completion(call.echo)
-    head = http1.sized_head(200, http1.JSON, len(body), call.request_id)
-    return Plan(200, head + body[: len(body) // 2], ending=Ending.CUT)
+    planned = answer_plan(call, call.echo)
+    body = b"".join(planned.pieces)
+    return replace(planned, pieces=[body[: len(body) // 2]], ending=Ending.CUT)
 
 
 def broken_stream(call: Call) -> Plan:
     if not call.question.stream:
         return half_body(call)
-    head = http1.chunked_head(200, http1.EVENT_STREAM, call.request_id)
     # The empty piece at the end is a pause before the cut.
-    pieces = [*http1.chunks(_first_half(call)), b""]
-    return Plan(200, head, rest=pieces, pause_s=CUT_STREAM_PAUSE_S, ending=Ending.CUT)
+    planned = stream_plan(call, [*_first_half(call), b""])
+    return replace(planned, pause_s=CUT_STREAM_PAUSE_S, ending=Ending.CUT)
 
 
 def error_in_stream(call: Call) -> Plan:
@@ -70,13 +64,12 @@ def error_in_stream(call: Call) -> Plan:
 
 def huge(call: Call) -> Plan:
     """Well-formed, with one text as long as it takes; as a stream, that text is one event."""
-    told = answer.answer_text(call.question, call.seq, _FILLER)
-    streamed = call.question.stream
-    body = b"".join(call.wire.events(told)) if streamed else call.wire.completion(told)
-    before, _, after = body.rpartition(_FILLER_JSON)
+    planned = answer_plan(call, answer.answer_text(call.question, call.seq, _FILLER))
+    before, _, after = b"".join(planned.pieces).rpartition(_FILLER_JSON)
     length = max(call.number * MIB, len(before) + len(after))
-    head = http1.sized_head(200, http1.EVENT_STREAM if streamed else http1.JSON, length, call.request_id)
-    return Plan(200, head, rest=_filled(before, after, length))
+    return replace(
+        planned, headers={**planned.headers, "content-length": str(length)}, pieces=_filled(before, after, length)
+    )
 
 
 def _filled(before: bytes, after: bytes, length: int) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from deploy.model_server.answer import Answer, ToolCall
 from deploy.model_server.errors import ErrorAnswer, invalid_request
-from deploy.model_server.http1 import Request
+from deploy.model_server.request import Request
 from deploy.model_server.wire import to_json
 
 
@@ -60,8 +60,8 @@ def _envelope(answer: Answer, kind: str) -> dict[str, object]:
 def _message(answer: Answer) -> dict[str, object]:
     if (tool_call := answer.tool_call) is None:
         return {"role": "assistant", "content": answer.text, "refusal": None}
-    told = _tool_call(answer, tool_call, tool_call.arguments_json)
-    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": [told]}
+    call = _tool_call(answer, tool_call, tool_call.arguments_json)
+    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": [call]}
 
 
 def _tool_call(answer: Answer, tool_call: ToolCall, arguments: str) -> dict[str, object]:

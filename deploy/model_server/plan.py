@@ -1,10 +1,12 @@
-"""What will go on the wire for one request, decided before its first byte is written."""
+"""What will be sent for one request, decided before its first byte is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from deploy.model_server import http1
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+EVENT_STREAM = "text/event-stream; charset=utf-8"
 
 
 class Ending(Enum):
@@ -20,24 +22,22 @@ class Ending(Enum):
 class Plan:
     """`status` is None when no answer is sent at all.
 
-    `first` is written in one go after `delay_s`; each of `rest` follows after another `pause_s`.
+    The headers are sent after `delay_s`, then each piece of the body after another `pause_s`. A body whose headers do
+    not tell its `content-length` is sent in chunks, one for each piece.
     """
 
     status: int | None
-    first: bytes = b""
-    rest: Iterable[bytes] = ()
+    headers: Mapping[str, str]
+    pieces: Iterable[bytes] = ()
     delay_s: float = 0.0
     pause_s: float = 0.0
     ending: Ending = Ending.DONE
 
-    @property
-    def at_once(self) -> bool:
-        return self.delay_s == 0 and self.rest == ()
+
+def whole(status: int, content_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Plan:
+    fixed = {"content-type": content_type, "content-length": str(len(body))}
+    return Plan(status, {**fixed, **(headers or {})}, [body])
 
 
-def whole(status: int, content_type: str, body: bytes, *headers: tuple[str, object]) -> Plan:
-    return Plan(status, http1.sized_head(status, content_type, len(body), *headers) + body)
-
-
-RESET = Plan(None, ending=Ending.RESET)
-HANG = Plan(None, ending=Ending.HANG)
+RESET = Plan(None, {}, ending=Ending.RESET)
+HANG = Plan(None, {}, ending=Ending.HANG)

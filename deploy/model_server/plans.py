@@ -38,11 +38,11 @@ def _demo_tools(call: Call) -> Plan:
 
 
 def _script(call: Call) -> Plan:
-    if (told := call.scripted) is None:
+    if (scripted := call.scripted) is None:
         return error_plan(call, invalid_request("no scripted answer is left"))
-    truncated = told.finish_reason == "length"
-    planned = answer_plan(call, answer.answer_text(call.question, call.seq, told.text, truncated=truncated))
-    return later(planned, told.delay_ms)
+    truncated = scripted.finish_reason == "length"
+    planned = answer_plan(call, answer.answer_text(call.question, call.seq, scripted.text, truncated=truncated))
+    return later(planned, scripted.delay_ms)
 
 
 def _flaky(call: Call) -> Plan:

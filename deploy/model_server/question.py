@@ -37,12 +37,13 @@ def decode(body: bytes) -> dict[str, object] | None:
 def read_question(body: Mapping[str, object]) -> Question:
     """Never fails: what is missing or misshapen is read as absent."""
     messages = [message for message in _list(body.get("messages")) if isinstance(message, dict)]
+    contents = [body.get("system"), *(message.get("content") for message in messages)]
     model = body.get("model")
     return Question(
         model=model if isinstance(model, str) else "",
         text=_last_user_text(messages),
-        asked="\n".join(filter(None, map(text_of, (body.get("system"), *(one.get("content") for one in messages))))),
-        input_tokens=_words(body.get("system")) + sum(_words(message.get("content")) for message in messages),
+        asked="\n".join(filter(None, map(text_of, contents))),
+        input_tokens=sum(map(_words, contents)),
         stream=body.get("stream") is True,
         include_usage=_mapping(body.get("stream_options")).get("include_usage") is True,
         tool=None if "tools" not in body else _callable_tool(body, messages),

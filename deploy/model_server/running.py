@@ -5,12 +5,17 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
-from deploy.model_server.connection import Connection
+from aiohttp import web
+
+from deploy.model_server.answering import answer
 from deploy.model_server.service import Service
 
 # Load tests open thousands of connections in the same moment.
 BACKLOG = 4096
+# Answers that are under way at the end are not waited for: some would hang for ever.
+SHUTDOWN_TIMEOUT_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +41,15 @@ class RunningModelServer:
 @asynccontextmanager
 async def running_model_server(port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[RunningModelServer]:
     service = Service()
-    connections: set[Connection] = set()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(service, connections), host, port, backlog=BACKLOG)
-    bound_port = server.sockets[0].getsockname()[1]
+    server = web.Server(partial(answer, service), access_log=None, handler_cancellation=True)
+    runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, backlog=BACKLOG)
     try:
-        yield RunningModelServer(host, bound_port, service)
+        await site.start()
+        yield RunningModelServer(host, site.port, service)
     finally:
-        server.close()
-        for connection in list(connections):
-            connection.abort()
-        await server.wait_closed()
+        await runner.cleanup()
 
 
 async def serve(port: int, host: str) -> None:

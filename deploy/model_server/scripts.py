@@ -42,7 +42,9 @@ class Script:
 
     def next(self, asked: str) -> ScriptedAnswer | None:
         """None when no answer is left for what is asked."""
-        index = next((i for i, one in enumerate(self.answers) if one.when in asked and self._has_uses_left(i)), None)
+        index = next(
+            (i for i, answer in enumerate(self.answers) if answer.when in asked and self._has_uses_left(i)), None
+        )
         self.given.append(index)
         self.characters += len(asked)
         if self.characters <= MAX_ASKED_CHARACTERS:
@@ -74,7 +76,8 @@ class Scripts:
             del self._scripts[next(iter(self._scripts))]
         return None
 
-    def told(self, name: str) -> dict[str, object] | ErrorAnswer:
+    def record(self, name: str) -> dict[str, object] | ErrorAnswer:
+        """What the script was asked, and which of its answers it gave."""
         if (script := self._scripts.get(name)) is None:
             return not_found("GET", PATH + name)
         return {"asked": script.asked, "given": script.given}

@@ -1,9 +1,8 @@
 """Which request goes where."""
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import parse_qs
 
-from deploy.model_server import errors, http1, plan, scripts
+from deploy.model_server import errors, plan, scripts
 from deploy.model_server.behaviours import BEHAVIOURS
 from deploy.model_server.completions import (
     ANTHROPIC,
@@ -14,9 +13,9 @@ from deploy.model_server.completions import (
     refused_key,
 )
 from deploy.model_server.errors import ERRORS, ErrorAnswer
-from deploy.model_server.http1 import Request
 from deploy.model_server.ledger import Entry, Ledger
 from deploy.model_server.plan import Plan
+from deploy.model_server.request import Request
 from deploy.model_server.wire import to_json
 
 PATHS = {"/v1/models", "/healthz", "/ledger", *COMPLETION_PATHS}
@@ -33,38 +32,37 @@ class Service:
         self._completions = Completions(self.ledger, self._scripts)
 
     def receive(self, request: Request) -> Exchange:
-        target, _, query = request.target.decode("latin-1").partition("?")
-        if request.method == "POST" and target in COMPLETION_PATHS:
-            return self._completions.receive(request, target)
-        return Exchange(self._answer(request, target, query), request.keep_alive)
+        if request.method == "POST" and request.path in COMPLETION_PATHS:
+            return self._completions.receive(request)
+        return Exchange(self._answer(request))
 
-    def _answer(self, request: Request, path: str, query: str) -> Plan:
-        match request.method, path:
+    def _answer(self, request: Request) -> Plan:
+        match request.method, request.path:
             case "GET", "/v1/models":
                 return _models(request)
             case "GET", "/healthz":
-                return plan.whole(200, http1.JSON, b'{"status":"ok"}')
+                return plan.whole(200, plan.JSON, b'{"status":"ok"}')
             case "GET", "/ledger":
-                return _ledger(self.ledger, query)
+                return _ledger(self.ledger, request.url.query)
             case "DELETE", "/ledger":
                 self.ledger.clear()
                 self._completions.forget_flaky_calls()
-                return plan.whole(200, http1.JSON, b'{"total":0}')
-        if path.startswith(scripts.PATH):
-            return self._script(request, path)
-        return self._refuse(request.method, path)
+                return plan.whole(200, plan.JSON, b'{"total":0}')
+        if request.path.startswith(scripts.PATH):
+            return self._script(request)
+        return self._refuse(request.method, request.path)
 
-    def _script(self, request: Request, path: str) -> Plan:
-        name = path.removeprefix(scripts.PATH)
-        told: Mapping[str, object] | ErrorAnswer
+    def _script(self, request: Request) -> Plan:
+        name = request.path.removeprefix(scripts.PATH)
+        result: Mapping[str, object] | ErrorAnswer
         match request.method:
             case "PUT":
-                told = self._scripts.put(name, request.body) or {"model": scripts.MODEL + name}
+                result = self._scripts.put(name, request.body) or {"model": scripts.MODEL + name}
             case "GET":
-                told = self._scripts.told(name)
+                result = self._scripts.record(name)
             case _:
-                told = errors.method_not_allowed(request.method, path)
-        return _error(told) if isinstance(told, ErrorAnswer) else plan.whole(200, http1.JSON, to_json(told))
+                result = errors.method_not_allowed(request.method, request.path)
+        return _error(result) if isinstance(result, ErrorAnswer) else plan.whole(200, plan.JSON, to_json(result))
 
     def _refuse(self, method: str, path: str) -> Plan:
         if path in PATHS:
@@ -75,15 +73,15 @@ class Service:
 
 
 def _error(error: ErrorAnswer) -> Plan:
-    return plan.whole(error.status, http1.JSON, OPENAI.error(error))
+    return plan.whole(error.status, plan.JSON, OPENAI.error(error))
 
 
 def _models(request: Request) -> Plan:
     if (refused := refused_key(request)) is not None:
-        wire = ANTHROPIC if b"anthropic-version" in request.headers else OPENAI
+        wire = ANTHROPIC if "anthropic-version" in request.headers else OPENAI
         error = ERRORS[refused.name].worded("", request.key, 0)
-        return plan.whole(error.status, http1.JSON, wire.error(error))
-    return plan.whole(200, http1.JSON, _MODELS)
+        return plan.whole(error.status, plan.JSON, wire.error(error))
+    return plan.whole(200, plan.JSON, _MODELS)
 
 
 def _model(name: str, description: str) -> dict[str, object]:
@@ -104,22 +102,21 @@ _MODELS = to_json(
 )
 
 
-def _ledger(ledger: Ledger, query: str) -> Plan:
-    values = parse_qs(query)
-    since = values.get("since", ["0"])[-1]
+def _ledger(ledger: Ledger, query: Mapping[str, str]) -> Plan:
+    since = query.get("since", "0")
     if not (since.isascii() and since.isdigit() and len(since) < 20):
         return _error(errors.invalid_request("since: a whole number is required", "since"))
     summary = to_json(ledger.summary())
-    if values.get("entries", ["true"])[-1] == "false":
-        return plan.whole(200, http1.JSON, summary)
+    if query.get("entries") == "false":
+        return plan.whole(200, plan.JSON, summary)
     entries = ledger.snapshot(int(since))
-    return Plan(200, http1.chunked_head(200, http1.JSON), rest=_told(summary, entries))
+    return Plan(200, {"content-type": plan.JSON}, _pages(summary, entries))
 
 
-def _told(summary: bytes, entries: list[Entry]) -> Iterator[bytes]:
+def _pages(summary: bytes, entries: list[Entry]) -> Iterator[bytes]:
     """In pages small enough that telling a long ledger does not hold up the answers."""
-    yield http1.chunk(summary[:-1] + b',"entries":[')
+    yield summary[:-1] + b',"entries":['
     for start in range(0, len(entries), LEDGER_PAGE):
         page = [to_json(entry.as_json()) for entry in entries[start : start + LEDGER_PAGE]]
-        yield http1.chunk(b"," * (start > 0) + b",".join(page))
-    yield http1.chunk(b"]}") + http1.LAST_CHUNK
+        yield b"," * (start > 0) + b",".join(page)
+    yield b"]}"

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from deploy.model_server.answer import Answer
 from deploy.model_server.errors import ErrorAnswer
-from deploy.model_server.http1 import Request
+from deploy.model_server.request import Request
 
 
 class Wire(Protocol):
