@@ -63,8 +63,8 @@ async def run(own: Live, command: str, keys: str, *, status: int = 0) -> dict[st
     arguments = ("secrets", command, "--json")
     done = await asyncio.to_thread(with_keys(own, keys).command, *arguments, check=False)
     assert done.returncode == status, done.stdout + done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def start_rotation(own: Live) -> "subprocess.Popen[bytes]":
@@ -77,8 +77,8 @@ def start_rotation(own: Live) -> "subprocess.Popen[bytes]":
 async def result_of(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
     out, err = await asyncio.to_thread(process.communicate, timeout=_WAIT_S)
     assert process.returncode == 0, out + err
-    told: dict[str, Any] = json.loads(out)
-    return told
+    result: dict[str, Any] = json.loads(out)
+    return result
 
 
 # The same without a process, of which the start takes longer than the work
@@ -114,7 +114,7 @@ def _database(own: Live) -> DatabaseSettings:
 
 
 def by_key(status: dict[str, Any]) -> dict[str, dict[str | None, int]]:
-    return {one["place"]: {key["kid"]: key["secrets"] for key in one["keys"]} for one in status["places"]}
+    return {found["place"]: {key["kid"]: key["secrets"] for key in found["keys"]} for found in status["places"]}
 
 
 # Secrets at rest, as the gateway would have stored them under k1
@@ -181,7 +181,7 @@ async def calls_every_model(own: Live, tenants: list[Tenant]) -> None:
     attempts = await asyncio.gather(*(_attempt(tenant, model) for tenant, model, _ in wanted))
     keys = {attempt: _fingerprint(key) for attempt, (_, _, key) in zip(attempts, wanted, strict=True)}
     entries = (await own.model_server.ledger())["entries"]
-    assert {one["request_id"]: one["key_fingerprint"] for one in entries if one["request_id"] in keys} == keys
+    assert {call["request_id"]: call["key_fingerprint"] for call in entries if call["request_id"] in keys} == keys
 
 
 async def _attempt(tenant: Tenant, model: str) -> str:

@@ -53,13 +53,13 @@ async def test_what_was_altered_is_reported_and_left_and_the_others_are_rotated(
     secrets = {f"provider-{number}": f"sk-{tenant.id}-{number}" for number in range(30)}
     await add_provider_keys(database, tenant.id, secrets)
     altered = await alter(database, tenant.id, "provider-7")
-    told: set[object] = set()
-    await database.add_listener(REGISTRY_CHANNEL, lambda *heard: told.add(heard[-1]))
+    notified: set[object] = set()
+    await database.add_listener(REGISTRY_CHANNEL, lambda *heard: notified.add(heard[-1]))
     try:
         result = await run(own, "rotate", NEW_FIRST, status=1)
 
         await database.execute("SELECT 1")
-        assert tenant.id in told
+        assert tenant.id in notified
 
         [found] = result["unreadable"]
         assert found["reason"] == "it was altered, or sealed for another place"

@@ -48,9 +48,9 @@ async def test_a_rotation_that_is_killed_loses_nothing_and_goes_on_when_it_is_ru
     result = await run(own, "rotate", NEW_FIRST)
 
     assert result["unreadable"] == []
-    [told] = [one for one in result["places"] if one["place"] == MESSAGES]
-    assert told["already"] >= done
-    assert 0 < told["resealed"] < _MESSAGES
+    [rotated] = [one for one in result["places"] if one["place"] == MESSAGES]
+    assert rotated["already"] >= done
+    assert 0 < rotated["resealed"] < _MESSAGES
     assert set(by_key(await status_of(own, NEW_ONLY))[MESSAGES]) == {"k2"}
     ring = KeyRing.parse(NEW_ONLY)
     stored = await messages(database, tenant.id)

@@ -34,12 +34,12 @@ def test_the_status_says_what_is_used_what_is_missing_and_what_may_go() -> None:
     status = status_as_json(ring, SEALED_PLACES, taken)
 
     assert status["sealing_key"] == "k3"
-    assert [(one["kid"], one["in_ring"], one["secrets"]) for one in status["keys"]] == [
+    assert [(key["kid"], key["in_ring"], key["secrets"]) for key in status["keys"]] == [
         ("k3", True, 0), ("k2", True, 0), ("k1", True, 3), ("k0", False, 1), (None, False, 1),
     ]  # fmt: skip
     assert status["missing_keys"] == ["k0"]
     assert status["removable_keys"] == ["k2"]
-    places = {one["place"]: one for one in status["places"]}
+    places = {found["place"]: found for found in status["places"]}
     assert list(places) == [of.name for of in SEALED_PLACES]
     assert (places[KEYS]["secrets"], places[KEYS]["unreadable"]) == (4, 2)
     assert places[EVENTS]["keys"] == [{"kid": "k1", "secrets": 1}]

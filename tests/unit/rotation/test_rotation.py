@@ -35,8 +35,8 @@ class StoreInMemory(RotationStore):
         if self.failures:
             self.failures -= 1
             raise ConnectionResetError
-        some = sorted(self.of(place).values(), key=lambda one: one.key)
-        return [one for one in some if key is None or one.key > key][:BATCH]
+        rows = sorted(self.of(place).values(), key=lambda row: row.key)
+        return [row for row in rows if key is None or row.key > key][:BATCH]
 
     async def at(self, place: SealedPlace, keys: Sequence[Key]) -> list[SealedRow]:
         return [self.of(place)[key] for key in keys if key in self.of(place)]
@@ -47,9 +47,9 @@ class StoreInMemory(RotationStore):
         self.before_replace()
         held = self.of(place)
         written = {
-            one.key: replace(held[one.key], value=self.stored(one))
-            for one in wanted
-            if one.key in held and held[one.key].value == one.old
+            changed.key: replace(held[changed.key], value=self.stored(changed))
+            for changed in wanted
+            if changed.key in held and held[changed.key].value == changed.old
         }
         check(list(written.values()))
         held.update(written)
@@ -66,8 +66,8 @@ def everywhere(rows: int) -> StoreInMemory:
 
 def secrets_of(store: StoreInMemory) -> set[bytes | None]:
     """Opened with the new key alone; None: cannot be."""
-    found = [look(NEW_ONLY, of, one) for of in SEALED_PLACES for one in store.of(of).values()]
-    return {one.secret if isinstance(one, Opened) else None for one in found}
+    found = [look(NEW_ONLY, of, sealed) for of in SEALED_PLACES for sealed in store.of(of).values()]
+    return {seen.secret if isinstance(seen, Opened) else None for seen in found}
 
 
 async def test_everything_comes_under_the_first_key() -> None:
@@ -101,7 +101,7 @@ async def test_what_cannot_be_opened_is_reported_and_left() -> None:
 
     assert store.of(KEYS)[broken.key] == broken
     assert done.resealed[KEYS.name] == 2
-    assert [(one.place, one.tenant, one.id) for one in done.unreadable] == [(KEYS.name, "acme", "0001")]
+    assert [unreadable[:3] for unreadable in done.unreadable] == [(KEYS.name, "acme", "0001")]
 
 
 async def test_what_was_changed_meanwhile_keeps_the_new_value_and_is_sealed_anew() -> None:
@@ -172,7 +172,7 @@ async def test_the_inventory_opens_everything() -> None:
     inventory = await take_inventory(store, NEW, SEALED_PLACES, unseen)
 
     assert inventory.counts == {(KEYS.name, "k1"): 1, (KEYS.name, "k2"): 2, (KEYS.name, None): 1}
-    assert [one.id for one in inventory.unreadable] == ["0009"]
+    assert [unreadable.id for unreadable in inventory.unreadable] == ["0009"]
     assert key_id_of(KEYS, row(KEYS)) == OLD.sealing_kid == OLD_KEY.partition(":")[0]
 
 

@@ -40,28 +40,28 @@ def summary(
 
 
 def test_empty_books_are_all_zero() -> None:
-    told = summary()
-    assert told["requests"] == {
+    answer = summary()
+    assert answer["requests"] == {
         "total": 0, "succeeded": 0, "failed": 0, "rejected": 0, "expired": 0, "cancelled": 0, "fallbacks": 0,
         "failure_rate": 0.0, "by_model": {}, "by_endpoint": {}, "by_error_type": {},
     }  # fmt: skip
-    assert told["attempts"] == {"total": 0, "succeeded": 0, "failed": 0, "open": 0, "by_error_type": {}}
-    assert told["performance"] == {"average_s": 0.0, "p50_s": 0.0, "p95_s": 0.0, "p99_s": 0.0}
-    assert told["costs"] == {"custom_usd": 0.0, "provider_usd": 0.0, "savings_usd": 0.0, "savings_percent": 0.0}
-    assert told["health"] == {"status": "healthy", "issues": []}
-    assert (told["errors"], told["as_of"], told["lag_s"]) == ([], NOW.isoformat(), 0.0)
+    assert answer["attempts"] == {"total": 0, "succeeded": 0, "failed": 0, "open": 0, "by_error_type": {}}
+    assert answer["performance"] == {"average_s": 0.0, "p50_s": 0.0, "p95_s": 0.0, "p99_s": 0.0}
+    assert answer["costs"] == {"custom_usd": 0.0, "provider_usd": 0.0, "savings_usd": 0.0, "savings_percent": 0.0}
+    assert answer["health"] == {"status": "healthy", "issues": []}
+    assert (answer["errors"], answer["as_of"], answer["lag_s"]) == ([], NOW.isoformat(), 0.0)
 
 
 def test_requests_are_counted_by_their_settlement() -> None:
-    told = summary([request(n=6), request("failed", 3), request("rejected", 2), request("expired"),
+    answer = summary([request(n=6), request("failed", 3), request("rejected", 2), request("expired"),
                     request("cancelled")])["requests"]  # fmt: skip
-    assert (told["total"], told["succeeded"], told["failed"], told["rejected"]) == (13, 6, 5, 2)
-    assert (told["expired"], told["cancelled"]) == (1, 1)
-    assert told["failure_rate"] == round(5 / 13, 6)
+    assert (answer["total"], answer["succeeded"], answer["failed"], answer["rejected"]) == (13, 6, 5, 2)
+    assert (answer["expired"], answer["cancelled"]) == (1, 1)
+    assert answer["failure_rate"] == round(5 / 13, 6)
 
 
 def test_requests_are_counted_by_model_endpoint_and_error() -> None:
-    told = summary(
+    answer = summary(
         [
             request(n=2),
             request("failed", 1, error_type="rate_limited"),
@@ -72,13 +72,13 @@ def test_requests_are_counted_by_model_endpoint_and_error() -> None:
             request("rejected", n=3, server_address=None, error_type="too_many_requests"),
         ]
     )["requests"]
-    assert told["by_model"] == {
+    assert answer["by_model"] == {
         "custom:m": {"total": 7, "succeeded": 2, "failed": 2, "rejected": 3},
         "openai:b": {"total": 4, "succeeded": 4, "failed": 0, "rejected": 0},
         "auto": {"total": 2, "succeeded": 0, "failed": 2, "rejected": 0},
     }
-    assert told["by_endpoint"] == {"h:80": 3, "gpu:8000": 1, "host:443": 4}
-    assert told["by_error_type"] == {"rate_limited": 2, "expired": 1, "cancelled": 1, "too_many_requests": 3}
+    assert answer["by_endpoint"] == {"h:80": 3, "gpu:8000": 1, "host:443": 4}
+    assert answer["by_error_type"] == {"rate_limited": 2, "expired": 1, "cancelled": 1, "too_many_requests": 3}
 
 
 SETTLEMENTS = st.sampled_from(["completed", "failed", "rejected", "expired", "cancelled"])
@@ -86,12 +86,12 @@ SETTLEMENTS = st.sampled_from(["completed", "failed", "rejected", "expired", "ca
 
 @given(st.lists(st.tuples(SETTLEMENTS, st.integers(1, 9), st.sampled_from(["custom:m", "openai:b"]))))
 def test_every_request_of_a_model_is_counted_as_one_thing(rows: list[tuple[str, int, str]]) -> None:
-    told = summary([request(settlement, n, model=model) for settlement, n, model in rows])["requests"]
+    answer = summary([request(settlement, n, model=model) for settlement, n, model in rows])["requests"]
     parts = ("succeeded", "failed", "rejected")
-    for counts in told["by_model"].values():
+    for counts in answer["by_model"].values():
         assert counts["total"] == sum(counts[name] for name in parts)
     for name in ("total", *parts):
-        assert told[name] == sum(counts[name] for counts in told["by_model"].values())
+        assert answer[name] == sum(counts[name] for counts in answer["by_model"].values())
 
 
 def test_fallbacks_are_counted() -> None:
@@ -99,16 +99,16 @@ def test_fallbacks_are_counted() -> None:
 
 
 def test_a_fallback_is_one_request_and_two_attempts() -> None:
-    told = summary(
+    answer = summary(
         [request(model="openai:b", fallbacks=1)],
         [attempt("failed", error_type="server_error"), attempt(model="openai:b")],
     )
-    assert (told["requests"]["total"], told["requests"]["succeeded"], told["requests"]["fallbacks"]) == (1, 1, 1)
-    assert (told["attempts"]["total"], told["attempts"]["succeeded"], told["attempts"]["failed"]) == (2, 1, 1)
+    assert (answer["requests"]["total"], answer["requests"]["succeeded"], answer["requests"]["fallbacks"]) == (1, 1, 1)
+    assert (answer["attempts"]["total"], answer["attempts"]["succeeded"], answer["attempts"]["failed"]) == (2, 1, 1)
 
 
 def test_attempts_are_counted_by_outcome_and_error() -> None:
-    told = summary(
+    answer = summary(
         attempts=[
             attempt(n=5),
             attempt("failed", 2, error_type="rate_limited"),
@@ -116,25 +116,25 @@ def test_attempts_are_counted_by_outcome_and_error() -> None:
             attempt(None, 3),
         ]
     )["attempts"]
-    assert told == {
+    assert answer == {
         "total": 11, "succeeded": 5, "failed": 3, "open": 3,
         "by_error_type": {"rate_limited": 2, "read_timeout": 1},
     }  # fmt: skip
 
 
 def test_durations_are_told_as_they_were_read() -> None:
-    told = summary(performance={"average_s": 0.1234567, "percentiles": [0.1, 0.2, 0.3]})["performance"]
-    assert told == {"average_s": 0.123457, "p50_s": 0.1, "p95_s": 0.2, "p99_s": 0.3}
+    answer = summary(performance={"average_s": 0.1234567, "percentiles": [0.1, 0.2, 0.3]})["performance"]
+    assert answer == {"average_s": 0.123457, "p50_s": 0.1, "p95_s": 0.2, "p99_s": 0.3}
 
 
 def test_savings_are_what_the_reference_would_have_cost_less_what_was_paid() -> None:
-    told = summary(
+    answer = summary(
         attempts=[
             attempt(cost_usd=1.0, input_tokens=2_000_000, output_tokens=1_000_000),
             attempt(model="openai:b", cost_usd=0.5, input_tokens=9_000_000),
         ]
     )["costs"]
-    assert told == {"custom_usd": 1.0, "provider_usd": 0.5, "savings_usd": 5.0, "savings_percent": 83.33}
+    assert answer == {"custom_usd": 1.0, "provider_usd": 0.5, "savings_usd": 5.0, "savings_percent": 83.33}
 
 
 def test_savings_are_told_for_each_call_by_its_length_and_by_what_was_cached() -> None:
@@ -143,25 +143,25 @@ def test_savings_are_told_for_each_call_by_its_length_and_by_what_was_cached() -
     short = attempt(n=4, input_tokens=400_000, output_tokens=8_000)
     long = attempt(n=2, input_tokens=600_000, output_tokens=4_000, cache_read_tokens=500_000)
     failed = attempt("failed", n=9, error_type="server_error")
-    told = summary(attempts=[short, long, failed], reference=reference)["costs"]
+    answer = summary(attempts=[short, long, failed], reference=reference)["costs"]
     calls = [Usage(input_tokens=100_000, output_tokens=2_000)] * 4
     calls += [Usage(input_tokens=300_000, output_tokens=2_000, cache_read_tokens=250_000)] * 2
     true = sum(float(calc_price(call, "gemini-2.5-pro", provider_id="google").total_price) for call in calls)
-    assert told["savings_usd"] == pytest.approx(true)
+    assert answer["savings_usd"] == pytest.approx(true)
 
 
 def test_a_model_that_is_dearer_than_the_reference_saves_nothing() -> None:
-    told = summary(attempts=[attempt(cost_usd=2.0, input_tokens=1_000_000)])["costs"]
-    assert (told["custom_usd"], told["savings_usd"], told["savings_percent"]) == (2.0, 0.0, 0.0)
+    answer = summary(attempts=[attempt(cost_usd=2.0, input_tokens=1_000_000)])["costs"]
+    assert (answer["custom_usd"], answer["savings_usd"], answer["savings_percent"]) == (2.0, 0.0, 0.0)
 
 
 def test_without_a_reference_no_savings_are_claimed() -> None:
-    told = summary(attempts=[attempt(input_tokens=1_000_000)], reference=None)["costs"]
-    assert (told["savings_usd"], told["savings_percent"]) == (0.0, 0.0)
+    answer = summary(attempts=[attempt(input_tokens=1_000_000)], reference=None)["costs"]
+    assert (answer["savings_usd"], answer["savings_percent"]) == (0.0, 0.0)
 
 
 def test_health_is_judged_by_calls_that_have_ended_and_their_main_error() -> None:
-    told = summary(
+    answer = summary(
         attempts=[
             attempt(n=4),
             attempt("failed", 1, error_type="read_timeout"),
@@ -169,25 +169,25 @@ def test_health_is_judged_by_calls_that_have_ended_and_their_main_error() -> Non
             attempt(None, 50),
         ]
     )["health"]
-    assert told == {
+    assert answer == {
         "status": "degraded", "issues": ["custom:m: 3 of 7 calls failed, most of them rate_limited"],
     }  # fmt: skip
 
 
 def test_what_the_caller_or_a_router_did_is_no_failure_of_the_model() -> None:
-    told = summary(
+    answer = summary(
         attempts=[
             attempt("failed", 50, error_type="invalid_request"),
             attempt("failed", 50, error_type="router_lost"),
         ]
     )["health"]
-    assert told == {"status": "healthy", "issues": []}
+    assert answer == {"status": "healthy", "issues": []}
 
 
 def test_the_lag_is_told() -> None:
-    told = summary(lag_s=31.23456)
-    assert told["lag_s"] == 31.235
-    assert told["health"] == {"status": "degraded", "issues": ["the books are 31 s behind"]}
+    answer = summary(lag_s=31.23456)
+    assert answer["lag_s"] == 31.235
+    assert answer["health"] == {"status": "degraded", "issues": ["the books are 31 s behind"]}
 
 
 @pytest.mark.parametrize("attempt_id", [ATTEMPT, None])
