@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.local.stack import Stack
 from tests.kafka.bench import LocalPlace, Place, RealPlace
@@ -18,6 +19,13 @@ def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield stack.environment()["KAFKA_BOOTSTRAP_SERVERS"]
     finally:
         stack.remove()
+
+
+@pytest.fixture(autouse=True)
+def _no_log() -> Iterator[None]:
+    """Tracebacks of the failures that tests cause would be rendered at length, for nobody."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture(params=["local", pytest.param("real", marks=pytest.mark.real_kafka)])

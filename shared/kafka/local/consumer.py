@@ -223,10 +223,10 @@ class LocalConsumer:
 
     def _give(self, partitions: Iterable[TopicPartition]) -> None:
         for place in self._positions:
-            self._cluster.log(place).readers.discard(self._arrived)
+            self._cluster.log(place).wake_no_more(self._arrived)
         self._positions = dict.fromkeys(partitions)
         for place in self._positions:
-            self._cluster.log(place).readers.add(self._arrived)
+            self._cluster.log(place).wake(self._arrived)
         self._arrived.set()
 
     async def _seek(

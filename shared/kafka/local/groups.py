@@ -90,7 +90,7 @@ class Group:
 
     def expel(self, member: Member) -> None:
         """Its session ends now, though it lives: it hears of that at its next heartbeat."""
-        if self.knows(member):
+        if self.knows(member) and member.joining is None:  # whoever waits to join has been heard
             self._remove(member)
             self._call_at_next_heartbeat(member)
 

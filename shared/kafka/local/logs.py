@@ -19,7 +19,7 @@ _CREATE_TIME = 0
 class PartitionLog:
     def __init__(self, place: TopicPartition, max_bytes: int) -> None:
         self.place = place
-        self.readers: set[asyncio.Event] = set()  # set when something has come
+        self._readers: dict[asyncio.Event, None] = {}  # in the order in which they came
         self._max_bytes = max_bytes
         self._begin = 0
         self._records: list[ConsumerRecord] = []
@@ -43,9 +43,16 @@ class PartitionLog:
             raise MessageSizeTooLargeError(f"{self.place.topic} takes {self._max_bytes} bytes")
         offset = self.end
         self._records.append(self._record(offset, key, value, headers, timestamp_ms))
-        for reader in self.readers:
+        for reader in self._readers:
             reader.set()
         return RecordMetadata(*self.place, self.place, offset, timestamp_ms, _CREATE_TIME, self._begin)
+
+    def wake(self, reader: asyncio.Event) -> None:
+        """From now on it is set when something has come."""
+        self._readers[reader] = None
+
+    def wake_no_more(self, reader: asyncio.Event) -> None:
+        self._readers.pop(reader, None)
 
     def holds(self, offset: int) -> bool:
         """Whether a reader may go on from there."""

@@ -57,7 +57,7 @@ class Membership:
     async def join(self, give: Callable[[Partitions], None]) -> None:
         """Returns when it has partitions, or knows that there are none for it. `give` is called with those of each
         generation, in place of those before."""
-        self._coordination = self._process.spawn(self._coordinate(give))
+        self._coordination = self._process.run(self._coordinate(give))
         await self.settled.wait()
 
     async def leave(self) -> None:
@@ -89,8 +89,7 @@ class Membership:
         while True:
             try:
                 async with self._committing:
-                    # As aiokafka does: a caller that gives up does not call back what was sent.
-                    await asyncio.shield(self._process.spawn(self._send(offsets)))
+                    await asyncio.shield(self._process.send(self._send(offsets)))
             except (UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError) as error:
                 self._join_again(error)
                 raise CommitFailedError("the group has moved on") from error

@@ -20,19 +20,22 @@ class Process:
         self.cluster = cluster
         self.name = name
         self.killed = False
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # Both in the order of their beginning: whatever is done to them is done in the same order each time.
+        self._loops: dict[asyncio.Task[Any], None] = {}
+        self._requests: dict[asyncio.Task[Any], None] = {}
 
     def kill(self) -> None:
+        """Its loops end. Its requests are never answered, so whoever waits for one learns nothing more."""
         self.killed = True
-        for task in self._tasks:
-            task.cancel()
+        for loop in self._loops:
+            loop.cancel()
 
-    def spawn(self, work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
-        """A task that ends with the process."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def run(self, loop: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
+        return _keep(loop, self._loops)
+
+    def send(self, request: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
+        """A request goes its way, even when whoever sent it waits for it no more."""
+        return _keep(request, self._requests)
 
     async def perform(self, operation: Operation, effect: Callable[[], R]) -> R:
         """One request and its answer. Raises the fault's error, or the KafkaError that the effect raises."""
@@ -55,6 +58,13 @@ class Process:
         await asyncio.sleep(0 if math.isinf(seconds) else seconds)
         if self.killed or math.isinf(seconds):
             await asyncio.get_running_loop().create_future()
+
+
+def _keep(work: Coroutine[Any, Any, R], running: dict[asyncio.Task[Any], None]) -> asyncio.Task[R]:
+    task = asyncio.create_task(work)
+    running[task] = None
+    task.add_done_callback(lambda done: running.pop(done, None))
+    return task
 
 
 def _answer(effect: Callable[[], R]) -> Callable[[], R]:

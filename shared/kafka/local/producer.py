@@ -47,8 +47,7 @@ class LocalProducer:
         place = self._cluster.partition_for(topic, key) if partition is None else TopicPartition(topic, partition)
         self._cluster.log(place)
         acked: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        # A caller that gives up does not call back what was sent.
-        task = self._process.spawn(self._carry(place, value, key, kept, acked))
+        task = self._process.send(self._carry(place, value, key, kept, acked))
         self._on_their_way.add(task)
         task.add_done_callback(self._on_their_way.discard)
         return acked

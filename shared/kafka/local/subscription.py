@@ -37,7 +37,7 @@ class LocalSubscription:
 
     async def start(self) -> LocalConsumer:
         await self._consumer.start()
-        self._task = self._process.spawn(self._run())
+        self._task = self._process.run(self._run())
         return self._consumer
 
     async def stop(self) -> None:
