@@ -1,7 +1,7 @@
 """Wiring of the gateway."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,25 +34,22 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
-from shared.db import connect_pool
 from shared.db.listen import Listener
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
 from shared.inferences import Inferences, InferenceStore, Pending, Results
 from shared.inferences.store import RESULTS_CHANNEL
-from shared.kafka.broker import Broker
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
-from shared.kafka.publisher import Publisher
-from shared.kafka.real import RealBroker
 from shared.kafka.replies import ReplyReader
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
 from shared.selection import Conditions
-from shared.telemetry.health import Checks, health_routes
-from shared.telemetry.traces import tracing
+from shared.service.checks import is_acked, is_current, is_read
+from shared.service.running import Service, running
+from shared.telemetry.health import health_routes
 
 _RESULTS_GROUP = "gateway-results"
 _FEATURES_GROUP = "gateway-features"
@@ -89,60 +86,36 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: GatewaySettings = app.state.settings
-    async with AsyncExitStack() as stack:
-        tracing.configure("gateway", settings.instance)
-        stack.callback(tracing.shutdown)
-        ring = settings.sealing.key_ring()
-        pool = await connect_pool(settings.database)
-        stack.push_async_callback(pool.close)
-        tenants, models = TenantStore(pool), ModelStore(pool)
+    kafka = settings.kafka.model_copy(update={"publish_timeout_s": settings.publish_timeout_s})
+    async with running("gateway", settings.model_copy(update={"kafka": kafka})) as service:
+        ring, pool, publisher, broker = settings.sealing.key_ring(), service.pool, service.publisher, service.broker
+        tenants, models, features = TenantStore(pool), ModelStore(pool), FeatureStore(pool)
         keys, stored = KeyStore(pool), InferenceStore(pool)
         await _admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
 
-        registry = Registry(RegistryStore(pool), provider_models(settings.provider))
-        await registry.start()
-        stack.push_async_callback(registry.stop)
-        authenticator = Authenticator(KeyReader(pool))
-        pending = Pending()
-        results = Results(stored, pending)
-        await results.start()
-        stack.push_async_callback(results.stop)
-        feature_watch, feature_workers, features = FeatureWatch(), FeatureWorkers(), FeatureStore(pool)
-        listener = Listener(
-            settings.database.dsn(),
-            {
-                REGISTRY_CHANNEL: registry.changed,
-                KEYS_CHANNEL: authenticator.changed,
-                RESULTS_CHANNEL: results.changed,
-                FEATURES_CHANNEL: feature_watch.changed,
-            },
-        )
-        await listener.start()
-        stack.push_async_callback(listener.stop)
-
-        kafka = settings.kafka.model_copy(update={"publish_timeout_s": settings.publish_timeout_s})
-        broker = RealBroker(kafka)
-        publisher = Publisher(broker, f"tallygate/gateway/{settings.instance}")
-        await publisher.start()
-        stack.push_async_callback(publisher.stop)
-        replies = ReplyReader(broker, settings.partition, pending.on_reply)
-        await replies.start()
-        stack.push_async_callback(replies.stop)
-        await _keep(stack, broker, _RESULTS_GROUP, result_keeper(stored, publisher))
-        await _keep(stack, broker, _FEATURES_GROUP, feature_keeper(features, publisher))
-        retention = Retention(keys, stored, models, features, settings.result_retention_s, settings.feature_retention_s)
-        queue_age = QueueAge(broker, settings.router_group)
-        rejections = Rejections(publisher, settings.instance)
-        for part in (retention, queue_age, rejections):
-            await part.start()
-            stack.push_async_callback(part.stop)
-        conditions = Conditions()
-        workers = Follower(broker, FEATURE_WORKERS, feature_workers.heard)
+        registry = await service.start(Registry(RegistryStore(pool), provider_models(settings.provider)))
+        authenticator, pending = Authenticator(KeyReader(pool)), Pending()
+        results = await service.start(Results(stored, pending))
+        feature_watch, feature_workers = FeatureWatch(), FeatureWorkers()
+        channels = {
+            REGISTRY_CHANNEL: registry.changed,
+            KEYS_CHANNEL: authenticator.changed,
+            RESULTS_CHANNEL: results.changed,
+            FEATURES_CHANNEL: feature_watch.changed,
+        }
+        await service.start(Listener(settings.database.dsn(), channels))
+        replies = await service.start(ReplyReader(broker, settings.partition, pending.on_reply))
+        await _keep(service, _RESULTS_GROUP, result_keeper(stored, publisher))
+        await _keep(service, _FEATURES_GROUP, feature_keeper(features, publisher))
+        retained_s = settings.result_retention_s, settings.feature_retention_s
+        await service.start(Retention(keys, stored, models, features, *retained_s))
+        queue_age = await service.start(QueueAge(broker, settings.router_group))
+        rejections = await service.start(Rejections(publisher, settings.instance))
+        conditions, workers = Conditions(), Follower(broker, FEATURE_WORKERS, feature_workers.heard)
         for follower in (*conditions.followers(broker), workers):
-            await follower.start()
-            stack.push_async_callback(follower.stop)
+            await service.start(follower)
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
-        stack.push_async_callback(monitor.close)
+        service.at_stop(monitor.close)
 
         guard, lately = settings.guard.guard(), Lately()
         inferences = Inferences(publisher, pending, results, ring, settings.partition, _REPLY_GRACE_S)
@@ -191,18 +164,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             ),
             monitor=monitor,
         )
-        app.state.checks = _checks(publisher, replies, registry, doorkeeper)
+        app.state.checks = {
+            "kafka": is_acked(publisher),
+            "replies": is_read(replies),
+            "database": is_current(registry),
+            "load": doorkeeper.check,
+        }
         yield
 
 
-async def _keep(stack: AsyncExitStack, broker: Broker, group: str, keeper: Keeper[Any]) -> None:
+async def _keep(service: Service, group: str, keeper: Keeper[Any]) -> None:
     """All gateways together store each event once."""
-    events = broker.subscribe(
+    events = service.broker.subscribe(
         keeper.topics, group, keeper.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=_KEPT_BATCH
     )
-    consumer = await events.start()
-    stack.push_async_callback(events.stop)
-    keeper.start(consumer)
+    keeper.start(await service.join(events))
 
 
 async def _admit_bootstrap_key(store: TenantStore, key: ApiKey | None, tenant_id: str) -> None:
@@ -210,19 +186,3 @@ async def _admit_bootstrap_key(store: TenantStore, key: ApiKey | None, tenant_id
     if key is not None:
         made = NewKey(key.key_id, tenant_id, hash_key(key.text), SCOPES, "bootstrap admin")
         await store.add_key(made, None, datetime.now(UTC))
-
-
-def _checks(publisher: Publisher, replies: ReplyReader, registry: Registry, doorkeeper: Doorkeeper) -> Checks:
-    async def kafka() -> str | None:
-        return "the broker does not acknowledge what is published" if publisher.failing_since else None
-
-    async def reading() -> str | None:
-        return None if replies.running else "replies are not being read"
-
-    async def database() -> str | None:
-        return "the registry could not be read for minutes" if registry.stale else None
-
-    async def load() -> str | None:
-        return doorkeeper.shedding
-
-    return {"kafka": kafka, "replies": reading, "database": database, "load": load}

@@ -35,6 +35,10 @@ class Doorkeeper:
         """Why everybody is turned away at the moment."""
         return shedding(self._limits, self._queue_age_s())
 
+    async def check(self) -> str | None:
+        """For `/readyz`: a gateway that sheds load is not ready."""
+        return self.shedding
+
     def enter(self, tenant_id: str, terms: Terms) -> Failure | None:
         """Why not; or None, and then `leave` must follow."""
         now_s = time.monotonic()
