@@ -1,7 +1,6 @@
 """From an HTTP request to its caller. Known keys are kept in memory until a notification says they changed."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 
 from shared.access.caller import Caller
@@ -9,6 +8,7 @@ from shared.access.keys import ApiKey, hash_key, parse_key
 from shared.access.store import KeyReader
 from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
+from shared.memory import Memory
 
 _KEPT = 10_000
 _KEPT_S = 30.0  # a revocation whose notification was lost takes effect after this
@@ -22,12 +22,12 @@ _TIPS = (
 class Authenticator:
     def __init__(self, reader: KeyReader) -> None:
         self._reader = reader
-        self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._known: Memory[bytes, tuple[Caller, float]] = Memory(_KEPT)
 
     def changed(self, _key_id: str | None) -> None:
         """Keys change rarely: forget all of them rather than keep an index. Look-ups under way may have read
-        what is no longer so; they write into the old dictionary."""
-        self._known = OrderedDict()
+        what is no longer so; they write into the old memory."""
+        self._known = Memory(_KEPT)
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:
         """Raises TallygateError (401). The text says what is missing, never what was sent."""
@@ -37,7 +37,7 @@ class Authenticator:
             detail = "the API key is not one of this gateway's" if text else "the request carries no API key"
             raise _refused(detail)
         digest = hash_key(key.text)
-        caller, read_at = self._known.get(digest, (None, 0.0))
+        caller, read_at = self._known.get(digest) or (None, 0.0)
         age_s = asyncio.get_running_loop().time() - read_at
         if caller is not None and age_s < _KEPT_S:
             return caller
@@ -52,11 +52,9 @@ class Authenticator:
         known = self._known
         caller = await self._reader.caller_of(key)
         if caller is None:
-            known.pop(digest, None)
+            known.forget(digest)
             raise _refused("the API key is unknown or was revoked")
-        known[digest] = (caller, asyncio.get_running_loop().time())
-        while len(known) > _KEPT:
-            known.popitem(last=False)
+        known.put(digest, (caller, asyncio.get_running_loop().time()))
         return caller
 
 

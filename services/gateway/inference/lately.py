@@ -1,9 +1,10 @@
 """What was accepted here lately: known before the books know it."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from shared.memory import Memory
 
 _REMEMBERED = 10_000
 
@@ -20,12 +21,10 @@ class Accepted:
 
 class Lately:
     def __init__(self) -> None:
-        self._accepted: OrderedDict[UUID, Accepted] = OrderedDict()
+        self._accepted: Memory[UUID, Accepted] = Memory(_REMEMBERED)
 
     def accepted(self, inference_id: UUID, accepted: Accepted) -> None:
-        self._accepted[inference_id] = accepted
-        while len(self._accepted) > _REMEMBERED:
-            self._accepted.popitem(last=False)
+        self._accepted.put(inference_id, accepted)
 
     def answered(self, inference_id: UUID) -> None:
         if (accepted := self._accepted.get(inference_id)) is not None:
