@@ -1,4 +1,4 @@
-"""The monitor's API: what the books say, for the tenant of the key."""
+"""The monitor's API: what is in the books, for the tenant of the API key."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,1 +1,1 @@
-"""`tallygate audit`: the topics held against the books."""
+"""`tallygate audit`: what is on the topics compared with what is booked."""

@@ -1,4 +1,4 @@
-"""Read the topics to their end, wait until the monitor has booked them, and hold the two against each other."""
+"""Read the topics to their end, wait until the monitor has booked them, and compare the two."""
 
 import asyncio
 from collections.abc import Mapping

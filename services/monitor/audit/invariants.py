@@ -36,7 +36,7 @@ class AttemptEntry:
 
 @dataclass(slots=True)
 class Ledger:
-    """The topics, folded."""
+    """What was read from the topics, by inference and by attempt."""
 
     inferences: dict[UUID, InferenceEntry] = field(default_factory=dict)
     attempts: dict[UUID, AttemptEntry] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Ledger:
             attempt.outcome, attempt.outcome_event_id = event.outcome, event.event_id
         elif attempt.outcome_event_id != event.event_id:
             self.late.add(event.event_id)
-        # A router that was declared lost may have succeeded all the same: its word is late, and the answer is real.
+        # A router that was declared lost may have succeeded: its outcome comes second, and the answer is real.
         if event.outcome == "succeeded":
             self._inference(event).succeeded = True
 

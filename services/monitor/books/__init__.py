@@ -1,1 +1,1 @@
-"""The books: what is heard of inferences and feature jobs, folded and merged."""
+"""The books: events of inferences and feature jobs, folded into rows and merged into the tables."""

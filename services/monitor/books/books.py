@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class Books:
-    """What one batch says, ready to be merged into the tables."""
+    """One batch of events as rows, ready to be merged into the tables."""
 
     attempts: dict[UUID, Row] = field(default_factory=dict)
     inferences: dict[UUID, Row] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Books:
 
     @property
     def touched_minutes(self) -> set[tuple[str, datetime]]:
-        """Tenant and minute of each call that this batch says has ended; their sums are to be computed anew."""
+        """(tenant_id, minute) of each call that ended in this batch: their sums are to be computed anew."""
         return {
             (row["tenant_id"], row["ended_at"].replace(second=0, microsecond=0))
             for row in self.attempts.values()
@@ -53,7 +53,7 @@ def _start(books: Books, event: AttemptStarted) -> None:
     inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
     if event.candidates and inference["candidates"] is None:
         inference["candidates"] = [candidate.model_dump() for candidate in event.candidates]
-    # The newest start tells who works on the inference now, and where its request lies.
+    # The newest start says which router works on the inference now, and where its request is on the topic.
     if inference["last_start_at"] is None or _newness(inference) <= (event.delivery, event.started_at):
         inference.update(
             delivery=event.delivery,
@@ -114,7 +114,8 @@ def _settle(books: Books, event: InferenceSettled) -> None:
 
 
 def _first_word(books: Books, row: Row, column: str, event: InferenceEvent) -> bool:
-    """False for a repetition, and for a later word, which is kept apart."""
+    """Whether this event is the first outcome or settlement of its subject in the batch. False for a repetition, and
+    for a second one, which is kept in `late`."""
     books.words[event.event_id] = event
     if row[column] is None:
         row[column] = event.event_id

@@ -1,4 +1,4 @@
-"""What the monitor hears: attempts and outcomes of inferences, and of feature jobs. They are booked in batches."""
+"""What the monitor reads from Kafka and books, in batches: attempts, outcomes and settlements, and feature jobs."""
 
 import time
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Boo
 from shared.db.pool import Connection, Pool
 from shared.events import AttemptEnded, FeatureEvent, FeatureSettled, FeatureStarted, InferenceEvent
 
-# Columns that the first word about the outcome (or the settlement) fills, all of them together.
+# Columns that the first outcome (or settlement) fills, all of them together.
 _OUTCOME = ("outcome", "outcome_event_id", "error_type", "error", "ended_at", "duration_s", "response_model",
             "finish_reasons", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd",
             "reported_by")  # fmt: skip
@@ -39,7 +39,7 @@ _MERGE_ATTEMPTS = _merge(
     "on_record = old.on_record OR excluded.on_record",
 )  # fmt: skip
 
-# The newest start tells who works on the inference now, and where its request lies.
+# The newest start says which router works on the inference now, and where its request is on the topic.
 _CURRENT = ("router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
             "last_start_at")  # fmt: skip
 _NEWER = (
@@ -69,7 +69,7 @@ class BookStore:
         self._pool = pool
 
     async def book(self, books: Books, now: datetime) -> int:
-        """Merge a batch in one transaction; returns how many words came late."""
+        """Merge a batch in one transaction. Returns how many outcomes and settlements were not the first ones."""
         async with self._pool.acquire() as connection, connection.transaction():
             late = dict(books.late)
             late |= await _merged(connection, _MERGE_ATTEMPTS, books.attempts, "outcome_event_id", books)
@@ -84,7 +84,7 @@ class BookStore:
 async def _merged(
     connection: Connection, statement: str, rows: Mapping[UUID, Row], word: str, books: Books
 ) -> dict[UUID, InferenceEvent]:
-    """The words of this batch that were not the first."""
+    """The events of this batch, by id, that were not the first of their subject."""
     if not rows:
         return {}
     kept = await connection.fetch(statement, list(rows.values()))
@@ -101,7 +101,7 @@ def _late_row(event: InferenceEvent, now: datetime) -> tuple[Any, ...]:
     return (event.event_id, event.inference_id, attempt_id, event.ce_type, event.model_dump(mode="json"), now)
 
 
-# Feature jobs. The first word about the end of a job counts.
+# Feature jobs. The first FeatureSettled of a job counts.
 
 _STARTED = """
 INSERT INTO monitor.features AS known (feature_id, tenant_id, generator, worker_id, delivery, accepted_at, started_at)
@@ -137,7 +137,7 @@ GROUP BY 1, 2
 
 
 class FeatureCounts(NamedTuple):
-    """All jobs in the books. late: final words that came after the first."""
+    """All jobs in the books. late: settlements that came after the first."""
 
     started: int
     settled: int
@@ -149,7 +149,7 @@ class FeatureBooks:
         self._pool = pool
 
     async def book(self, events: Sequence[FeatureEvent]) -> None:
-        """In one transaction; what comes twice changes nothing."""
+        """In one transaction; an event that comes twice changes nothing."""
         async with self._pool.acquire() as connection, connection.transaction():
             for event in events:
                 await _book(connection, event)

@@ -1,1 +1,1 @@
-"""Work whose router is gone: found, closed, handed out again or settled."""
+"""Inferences whose router is gone: found, and then handed out again or settled."""

@@ -26,13 +26,13 @@ class Liveness:
             self.heard_at[router_id] = now
 
     def looked(self, now: float) -> None:
-        """Call when the topic has been read to its end; it is what makes silence count."""
+        """Call whenever the topic has been read to its end: only then is it known that a router was silent."""
         if now - self.looked_at > _BLIND_AFTER_S:
             self.listening_since = now
         self.looked_at = now
 
     def dead(self, router_ids: Iterable[str], now: float) -> set[str]:
-        """Those of the given routers that have said they stop, or have been silent for the limit."""
+        """Those of the given routers that said that they stop, or have been silent for SILENCE_LIMIT_S."""
         return {
             router for router in router_ids if router in self.stopped or self._silent_s(router, now) > SILENCE_LIMIT_S
         }

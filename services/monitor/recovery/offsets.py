@@ -31,7 +31,7 @@ class Offsets:
         return {tp.partition: offset for tp, offset in committed.items()}
 
     async def booked_to_the_end(self) -> bool:
-        """All that is on the topics now is booked within a few seconds; False when it is not."""
+        """Waits until everything that is on the topics now is booked. False when that takes longer than _WAIT_S."""
         try:
             async with asyncio.timeout(_WAIT_S):
                 ends = await self._consumer.end_offsets([*_partitions(ATTEMPTS), *_partitions(OUTCOMES)])

@@ -1,4 +1,4 @@
-"""Pure: what becomes of work whose router is gone, or has handed it back."""
+"""Pure: what to do with an inference whose router is gone, or has handed it back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class OrphanAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An inference that is not settled, and nobody works on it."""
+    """An inference that is not settled, and that no router works on. router_id: the last one that did."""
 
     inference_id: UUID
     tenant_id: str
@@ -68,7 +68,7 @@ def decide(orphan: Orphan, committed: Mapping[int, int], max_deliveries: int, no
 
 
 def closed(orphan: Orphan, attempt: OrphanAttempt, monitor_id: str, now: datetime) -> AttemptEnded:
-    """The outcome of an attempt whose router cannot tell it any more."""
+    """The outcome of an open attempt, said by the monitor because its router cannot say it any more."""
     detail = (
         f"router {orphan.router_id} fell silent during the call; whether {attempt.server_address} answered is unknown"
     )

@@ -1,6 +1,6 @@
 """Give lost work back: close the open attempts of dead routers, and hand out again what they had claimed.
 
-One monitor at a time does this (an advisory lock). A pass acts only on what is certainly so: the heartbeats were read
+One monitor at a time does this (an advisory lock). A pass acts only on what is certain: the heartbeats were read
 to their end, and everything that was on the topics when the router group's offsets were read has been booked. So an
 attempt that another router has started since is known, and nothing is handed out twice.
 """
@@ -102,7 +102,9 @@ class Recovery:
             await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
 
     async def _redeliver(self, orphan: Orphan) -> bool:
-        """The intention is written first: if this monitor dies before the request is acked, the next look sees that."""
+        """Whether the request was handed out again or settled.
+
+        The intention is written first: if this monitor dies before the request is acked, the next pass sees that."""
         delivery = orphan.delivery + 1
         if not await self._store.intend_redelivery(orphan, delivery, utc_now()):
             return False  # it was published before, and waits for a router

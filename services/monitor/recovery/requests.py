@@ -1,4 +1,4 @@
-"""Read a request back from its place on the topic."""
+"""Read a request again from its partition and offset on the topic."""
 
 import asyncio
 

@@ -52,7 +52,7 @@ class RecoveryStore:
         return [_orphan(dict(row)) for row in rows]
 
     async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime) -> bool:
-        """False when this delivery was published already."""
+        """Writes that this delivery is to be published. False when it was published already."""
         published = await self._pool.fetchval(_INTEND, orphan.inference_id, delivery, orphan.router_id, now)
         return published is None
 

@@ -1,1 +1,1 @@
-"""Sums by minute and day, and what is said from them: spending, and how models are."""
+"""Sums of the books by minute and day, and what is published from them: spending and the health of models."""

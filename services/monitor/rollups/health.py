@@ -1,4 +1,4 @@
-"""Pure: from what the books say to one word on the health of models, with its reasons."""
+"""Pure: from the calls in the books to the status of each model (healthy, degraded, unhealthy), with its reasons."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ _LAG_S = 30.0
 _SAY_AGAIN = timedelta(seconds=60)
 _P50_MOVED = 0.2
 
-# What the endpoint, its key or its settings are at fault for.
+# Errors that are the fault of the endpoint, its key or its settings.
 _UNWELL = frozenset(
     {
         "authentication_failed", "permission_denied", "model_not_found", "endpoint_not_found", "endpoint_unreachable",
@@ -27,14 +27,14 @@ _UNWELL = frozenset(
         "server_error", "overloaded", "bad_response", "stream_broken", "key_unreadable",
     }
 )  # fmt: skip
-# What an endpoint that is well answers to a request that is not.
+# Errors by which a healthy endpoint refuses a bad request.
 _CALLERS_OWN = frozenset({"invalid_request", "context_length_exceeded", "content_filtered", "payload_too_large"})
 # Everything else (cancelled, router_lost, handed_back, ...) says nothing about the endpoint: it does not count.
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCalls:
-    """Calls of one model that tell how it is, and its most frequent error."""
+    """Calls of one model that say something about its endpoint, and its most frequent error."""
 
     model: str
     total: int
@@ -70,7 +70,7 @@ class Health:
 
 
 def judge(calls: Iterable[ModelCalls], lag_s: float) -> Health:
-    """All models of a tenant together: the worst of them decides."""
+    """The health of all models of a tenant: the worst of them decides. lag_s: how far the books are behind."""
     unwell = [of_model for of_model in calls if of_model.status != "healthy"]
     issues = [f"{of_model.model}: {of_model.reason}" for of_model in unwell]
     if lag_s > _LAG_S:
@@ -95,7 +95,7 @@ class Recent:
 
 
 def gather(minutes: Iterable[Mapping[str, Any]]) -> dict[str, Recent]:
-    """Rows of monitor.model_minutes, by the subject of the word that is said about them."""
+    """Rows of monitor.model_minutes, summed by "<tenant_id>/<model>", the subject of the event about them."""
     found: dict[str, Recent] = {}
     for row in minutes:
         tenant_id, model = row["tenant_id"], row["model"]
@@ -108,14 +108,15 @@ def gather(minutes: Iterable[Mapping[str, Any]]) -> dict[str, Recent]:
 def news(
     recent: Mapping[str, Recent], said: Mapping[str, ModelHealthChanged], now: datetime
 ) -> list[ModelHealthChanged]:
-    """What is to be said now. said: the last word on each model, by subject."""
+    """The events to publish now. said: the last one about each model, by subject."""
     words = [word for subject, calls in recent.items() if (word := _word(calls, said.get(subject), now)) is not None]
     silent = [last for subject, last in said.items() if subject not in recent]
     return words + [_nothing_known(last, now) for last in silent if _tells_something(last)]
 
 
 def _word(recent: Recent, last: ModelHealthChanged | None, now: datetime) -> ModelHealthChanged | None:
-    """None when it would say nothing new. Figures that moved little are published once a minute."""
+    """The next event about a model; None when it would say nothing new. Figures that moved little are published once a
+    minute."""
     calls = recent.calls
     if calls.total == 0:
         return _nothing_known(last, now) if last is not None and _tells_something(last) else None
@@ -146,7 +147,8 @@ def _tells_something(last: ModelHealthChanged) -> bool:
 
 
 def _nothing_known(last: ModelHealthChanged, now: datetime) -> ModelHealthChanged:
-    """This is the probe: nothing else would ever call a model that others are preferred to, as healthier or faster."""
+    """An event without figures, so that the model is tried again: while others are preferred to it, as healthier or
+    faster, nothing else would ever call it."""
     return ModelHealthChanged(
         tenant_id=last.tenant_id, model=last.model, status="healthy", reason=NO_CALLS, changed_at=now
     )

@@ -1,6 +1,6 @@
 """Pure: durations counted in log-scaled buckets, so that the percentiles of any window are read from sums.
 
-The bounds are said here and nowhere else; the database sorts by them (`width_bucket`). Bucket n holds what is at
+The bounds are defined here and nowhere else; the database sorts by them (`width_bucket`). Bucket n holds what is at
 least BOUNDS[n - 1] and less than BOUNDS[n]. Counts that are stored refer to these bounds: never change them.
 """
 

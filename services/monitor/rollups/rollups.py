@@ -31,7 +31,8 @@ class Rollups:
     def __init__(self, store: RollupStore, publisher: Publisher) -> None:
         self._store = store
         self._publisher = publisher
-        self._said: dict[str, ModelHealthChanged] = {}  # by any monitor
+        # The last event about each model, by subject, whichever monitor has published it.
+        self._said: dict[str, ModelHealthChanged] = {}
         self._words = Follower(publisher.broker, MODEL_HEALTH, self._heard)
         self._looking = Periodic("rollups", self._look, _EVERY_S, (*RETRYABLE, KafkaError))
 
@@ -54,7 +55,7 @@ class Rollups:
             await self._say_how_models_are()
 
     async def _sum_up(self) -> bool:
-        """Whether there is more to do at once."""
+        """One turn. Returns whether there is more to do at once."""
         async with self._store.turn() as turn:
             if turn is None:
                 return False
@@ -65,7 +66,7 @@ class Rollups:
         return taken == _MOST_TOUCHES
 
     async def _say_what_was_spent(self, turn: Turn, tenants: Collection[str], now: datetime) -> None:
-        """Before the turn is over: if it is not acked, the touches are still there."""
+        """Published before the transaction ends: without an ack it is rolled back, and the touches are still there."""
         today = now.astimezone(UTC).date()
         rows = await turn.spent(tenants, today) if tenants else []
         words = [TenantSpent(day=today, as_of=now, **row) for row in rows]
@@ -73,7 +74,7 @@ class Rollups:
             await self._publisher.publish(*(Outgoing(SPENDING, word) for word in words))
 
     async def _say_how_models_are(self) -> None:
-        """The history is written first: what is not published then is found again at the next turn."""
+        """The history is written first: a change that is then not published is found again at the next turn."""
         if not await self._words.caught_up():
             return
         now = utc_now()

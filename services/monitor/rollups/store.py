@@ -90,7 +90,7 @@ ON CONFLICT DO NOTHING
 
 
 class Touched(NamedTuple):
-    """A minute of a tenant in which a call ended that has been booked."""
+    """A minute of a tenant in which a booked call ended."""
 
     tenant_id: str
     minute: datetime
@@ -103,23 +103,23 @@ class Turn:
         self._connection = connection
 
     async def take_touched(self, most: int) -> tuple[int, set[Touched]]:
-        """How many touches were taken, of which minutes. They are there again if the turn fails."""
+        """Deletes at most `most` touches. Returns how many, and of which minutes. They are back if the turn fails."""
         rows = await self._connection.fetch(_TAKE, most)
         return len(rows), {Touched(*row) for row in rows}
 
     async def sum_up_minutes(self, touched: Collection[Touched]) -> None:
-        """Statements see what was committed before they began: everything that was booked before the touches came."""
+        """The statement begins after the touches were read, so it sees every call that was booked with them."""
         tenants, minutes = [touch.tenant_id for touch in touched], [touch.minute for touch in touched]
         await self._connection.execute(_MINUTES, tenants, minutes, list(BOUNDS), timeout=_TIMEOUT_S)
 
     async def sum_up_days(self, days: Collection[tuple[str, date]]) -> set[str]:
-        """From the minutes. Returns the tenants whose sums have changed."""
+        """Sums of days, from those of minutes. Returns the tenants whose sums have changed."""
         tenants, numbers = [tenant for tenant, _ in days], [day for _, day in days]
         rows = await self._connection.fetch(_DAYS, tenants, numbers, timeout=_TIMEOUT_S)
         return {row[0] for row in rows}
 
     async def spent(self, tenants: Collection[str], day: date) -> list[Row]:
-        """On that day, and in its month until then."""
+        """What these tenants have spent on that day, and in its month until then: USD and tokens."""
         return [dict(row) for row in await self._connection.fetch(_SPENT, list(tenants), day)]
 
     async def minutes(self, since: datetime, until: datetime) -> list[Row]:
@@ -127,7 +127,7 @@ class Turn:
         return [dict(row) for row in rows]
 
     async def keep_history(self, words: Sequence[ModelHealthChanged]) -> None:
-        """Words that change nothing leave no row."""
+        """A row for each change of status; events that repeat the last status leave none."""
         rows = [(word.tenant_id, word.model, word.changed_at, word.status, word.reason) for word in words]
         await self._connection.executemany(_CHANGED, rows)
 
@@ -138,7 +138,7 @@ class RollupStore:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn | None]:
-        """One monitor at a time, or older sums could be written over newer ones; None while it is another's turn."""
+        """One monitor at a time, or older sums could be written over newer ones. None while another has its turn."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SETTINGS)
             mine = await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK)

@@ -1,1 +1,1 @@
-"""What people read of the books: summaries, and the timeline of one inference."""
+"""What people read from the books: summaries, and the timeline of one inference."""

@@ -160,7 +160,7 @@ async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
 
 
 async def _read_end(stream: asyncio.StreamReader | None) -> str:
-    """The last of it: a server may say as much as it likes."""
+    """The end of a stream: a server may send as much as it likes."""
     kept = b""
     while stream is not None and (chunk := await stream.read(_CHUNK)):
         kept = (kept + chunk)[-_STDERR_BYTES:]

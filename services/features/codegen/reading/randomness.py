@@ -42,7 +42,7 @@ def is_placeholder(value: str) -> bool:
 
 
 def is_random(value: str) -> bool:
-    """Nobody would say it aloud: letters and digits mixed, and hardly a character twice."""
+    """Letters and digits mixed, and hardly a character twice: _RANDOM_BITS or more, fewer of short values."""
     value = value[:_JUDGED]
     if len(value) < 8 or _NAME.match(value) or is_placeholder(value):
         return False

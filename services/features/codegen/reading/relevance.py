@@ -120,7 +120,7 @@ def _worded(wish: str) -> dict[str, str]:
 
 
 def _weight(path: str) -> float:
-    """Of what a file says: those that do it before those that speak of it."""
+    """How much the words of a file count: code counts more than documents and data about it."""
     if is_test(path):
         return _TEST_WEIGHT
     return 1 if is_code(path) else _PROSE_WEIGHT
