@@ -6,34 +6,52 @@ import pytest
 
 from shared.errors import TallygateError
 from shared.events import utc_now
+from shared.events.envelope import CE_ID, header
 from shared.events.topics import REPLIES
+from shared.kafka.local import Fault, LocalBroker, Operation, refused
 from shared.kafka.publisher import Outgoing, Publisher
+from tests.support.virtual_time import virtually
 from tests.unit.shared.events.samples import reply_failed
 
 TWO = (Outgoing(REPLIES, reply_failed()), Outgoing(REPLIES, reply_failed()))
 
 
-class Deaf(Publisher):
-    """Acks nothing until it was asked `refusals` times."""
+class Deaf:
+    """Refuses the first so many records."""
 
     def __init__(self, refusals: int) -> None:
-        self.refusals = refusals
-        self.asked: list[tuple[Outgoing, ...]] = []
+        self.asked = 0
+        self._refusals = refusals
 
-    async def publish(self, *outgoing: Outgoing) -> None:
-        self.asked.append(outgoing)
-        if len(self.asked) <= self.refusals:
-            raise TallygateError("unavailable", "no ack")
+    def __call__(self, _: Operation) -> Fault | None:
+        self.asked += 1
+        return refused() if self.asked <= self._refusals else None
 
 
+async def publisher_on(faults: Deaf) -> tuple[Publisher, LocalBroker]:
+    broker = LocalBroker()
+    broker.cluster.faults = faults
+    publisher = Publisher(broker, "test")
+    await publisher.start()
+    return publisher, broker
+
+
+@virtually
 async def test_all_of_it_is_published_again_until_it_is_acked() -> None:
-    publisher = Deaf(1)
+    publisher, broker = await publisher_on(Deaf(3))
+
     await publisher.publish_until_acked(*TWO)
-    assert publisher.asked == [TWO, TWO]
+
+    on_record = {header(record.headers, CE_ID) for record in broker.cluster.records(REPLIES.name)}
+    assert on_record == {str(outgoing.event.event_id) for outgoing in TWO}
 
 
+@virtually
 async def test_when_its_time_is_over_the_refusal_is_told() -> None:
-    publisher = Deaf(10)
-    with pytest.raises(TallygateError, match="unavailable"):
+    deaf = Deaf(10)
+    publisher, _ = await publisher_on(deaf)
+
+    with pytest.raises(TallygateError, match="the broker did not acknowledge"):
         await publisher.publish_until_acked(*TWO, until=utc_now() - timedelta(seconds=1))
-    assert len(publisher.asked) == 1
+
+    assert deaf.asked == len(TWO)
