@@ -4,23 +4,18 @@ import asyncio
 from contextlib import suppress
 from datetime import datetime
 
-import structlog
-
 from services.gateway.inference.admission import Admitted
 from shared.access import Caller
 from shared.background import Background
-from shared.errors import Failure, TallygateError
+from shared.errors import Failure
 from shared.events import InferenceSettled, new_id, utc_now
 from shared.events.topics import OUTCOMES
 from shared.inferences import InferenceFailedError
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.telemetry import instruments
 
-logger = structlog.get_logger(__name__)
-
 _MOST_WAITING = 10_000
 _BATCH = 500
-_RETRY_S = 1.0
 _LAST_WORDS_S = 2.0
 
 
@@ -69,17 +64,6 @@ class Rejections:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < _BATCH:
                 batch.append(self._waiting.get_nowait())
-            await self._publish([Outgoing(OUTCOMES, settled) for settled in batch])
+            await self._publisher.publish_until_acked(*(Outgoing(OUTCOMES, settled) for settled in batch))
             for _ in batch:
                 self._waiting.task_done()
-
-    async def _publish(self, batch: list[Outgoing]) -> None:
-        """Again and again: a settlement that comes twice counts once."""
-        while True:
-            try:
-                await self._publisher.publish(*batch)
-            except TallygateError as error:
-                logger.warning("rejections.waiting", reason=error.failure.detail, rejections=len(batch))
-                await asyncio.sleep(_RETRY_S)
-            else:
-                return

@@ -1,5 +1,3 @@
-from uuid import UUID
-
 from services.gateway.inference.lately import Accepted, Lately
 from shared.events import new_id
 from tests.unit.shared.events.samples import INFERENCE, NOW
@@ -27,12 +25,3 @@ def test_an_answered_inference_is_marked() -> None:
 
 def test_the_answer_to_what_was_forgotten_is_no_error() -> None:
     Lately().answered(INFERENCE)
-
-
-def test_only_the_last_ten_thousand_are_remembered() -> None:
-    lately, ids = Lately(), [UUID(int=number) for number in range(10_001)]
-    for inference_id in ids:
-        lately.accepted(inference_id, accepted())
-    assert lately.find(ids[0], "acme") is None
-    assert lately.find(ids[1], "acme") is not None
-    assert lately.find(ids[-1], "acme") is not None

@@ -1,35 +1,16 @@
 import asyncio
-from typing import Any, cast
 
 from services.gateway.inference.admission import Admitted
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
-from shared.errors import TallygateError, failure
+from shared.errors import failure
 from shared.events import InferenceSettled
-from shared.kafka.publisher import Outgoing, Publisher
 from shared.telemetry import instruments
 from tests.unit.shared.events.samples import NOW
+from tests.unit.shared.inferences.fakes import Broker
 
 CALLER = Caller("acme", "k1", frozenset({"inference"}))
 TOLD = failure("too_many_requests", "slow down", retry_after_s=1.0)
-
-
-class Broker:
-    """Takes what is published, unless it is away."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.taken: list[InferenceSettled] = []
-
-    async def publish(self, *outgoing: Outgoing) -> None:
-        if self.away:
-            raise TallygateError("unavailable", "no ack")
-        self.taken += [cast(InferenceSettled, one.event) for one in outgoing]
-
-
-def rejections(broker: Broker) -> Rejections:
-    made: Any = broker
-    return Rejections(cast(Publisher, made), "g1")
 
 
 def count() -> float:
@@ -42,13 +23,14 @@ def admitted() -> Admitted:
 
 async def test_a_rejection_is_on_record_under_the_id_that_is_told() -> None:
     broker = Broker()
-    rejected = rejections(broker)
+    rejected = Rejections(broker, "g1")
     await rejected.start()
 
     told = rejected.rejected(CALLER, admitted(), TOLD)
     await rejected.stop()
 
-    [settled] = broker.taken
+    [settled] = broker.events
+    assert isinstance(settled, InferenceSettled)
     assert settled.inference_id == told.inference_id
     assert (settled.settlement, settled.error, settled.attempts) == ("rejected", TOLD, 0)
     assert (settled.tenant_id, settled.model_requested, settled.reported_by) == ("acme", "custom:m", "gateway/g1")
@@ -58,7 +40,7 @@ async def test_a_rejection_is_on_record_under_the_id_that_is_told() -> None:
 async def test_while_the_broker_is_away_only_so_many_are_kept() -> None:
     broker = Broker()
     broker.away = True
-    rejected = rejections(broker)
+    rejected = Rejections(broker, "g1")
     before = count()
 
     for _ in range(10_003):
@@ -69,4 +51,4 @@ async def test_while_the_broker_is_away_only_so_many_are_kept() -> None:
     await rejected.start()
     await asyncio.sleep(0)
     await rejected.stop()
-    assert len(broker.taken) == 10_000
+    assert len(broker.events) == 10_000

@@ -23,6 +23,12 @@ async def watching(table: Table, look_every_s: float = NEVER_S) -> AsyncIterator
         await results.stop()
 
 
+async def read(table: Table, times: int = 1) -> None:
+    async with asyncio.timeout(5):
+        while table.readings < times:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
 async def test_a_result_that_is_there_is_found_at_once() -> None:
     table, reply = Table(), reply_failed()
     table.store(reply)
@@ -35,8 +41,7 @@ async def test_a_notification_wakes_only_for_what_is_waited_for() -> None:
     table, reply = Table(), reply_failed()
     async with watching(table) as results, asyncio.timeout(5):
         with results.expect(INFERENCE) as future:
-            while not table.readings:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            await read(table)
             table.store(reply)
             results.changed(str(new_id()))
             await asyncio.sleep(0.01)
@@ -49,8 +54,7 @@ async def test_after_a_gap_in_the_notifications_everything_is_looked_up() -> Non
     table, reply = Table(), reply_failed()
     async with watching(table) as results, asyncio.timeout(5):
         with results.expect(INFERENCE) as future:
-            while not table.readings:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            await read(table)
             table.store(reply)
             results.changed(None)
             assert await future == reply
@@ -72,8 +76,7 @@ async def test_a_row_that_cannot_be_read_is_no_result() -> None:
     table.rows.append(StoredResult(INFERENCE, "acme", "no.such.event", b"{}"))
     async with watching(table, 0.001) as results:
         with results.expect(INFERENCE) as future:
-            await asyncio.sleep(0.02)
-            assert table.readings > 1
+            await read(table, times=2)
             assert not future.done()
 
 
