@@ -1,14 +1,13 @@
 """What the benchmark asks over HTTP: models to register, the books, and the model server's ledger."""
 
-import json
 import time
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 from deploy.local.failure import LocalRunError
+from shared.client import Client
+from shared.client.requests import CUSTOM_MODELS, MONITORING, model_body
 
-_TIMEOUT_S = 30.0
 _POLL_S = 0.2
 
 
@@ -24,12 +23,12 @@ class Api:
         return {"authorization": f"Bearer {self.key}"}
 
     def register(self, model: str) -> None:
-        body = {"model_id": model, "endpoint_url": f"{self.model_server}/v1", "provider": "openai-compatible"}
-        _json(f"{self.gateway}/api/models/custom", self.authorization, body)
+        Client(self.gateway, self.key).post(CUSTOM_MODELS, model_body(model, f"{self.model_server}/v1"))
 
     def books(self) -> dict[str, Any]:
         """What the monitor reports; asked directly, so that the gateway's figures stay its own."""
-        return _json(f"{self.monitor}/api/models/custom/monitoring?window=1d", self.authorization)
+        found: dict[str, Any] = Client(self.monitor, self.key).get(MONITORING, window="1d").body
+        return found
 
     def wait_booked(self, inferences: int, timeout_s: float = 120.0) -> None:
         """Until so many are settled in the books and no attempt is open."""
@@ -45,25 +44,16 @@ class Api:
 
     def ledger(self) -> dict[str, Any]:
         """Of the model server, without its entries."""
-        return _json(f"{self.model_server}/ledger?entries=false")
+        found: dict[str, Any] = Client(self.model_server).get("/ledger", entries="false").body
+        return found
 
     def ledger_request_ids(self, since: int) -> list[str | None]:
         """The `x-request-id` of every call after that number; the router sends the attempt's id."""
-        entries = _json(f"{self.model_server}/ledger?since={since}")["entries"]
+        entries = Client(self.model_server).get("/ledger", since=str(since)).body["entries"]
         return [entry["request_id"] for entry in entries]
 
 
 def read_metric(origin: str, name: str) -> float:
     """The sum over all labels of one Prometheus metric."""
-    request = urllib.request.Request(f"{origin}/metrics")  # noqa: S310 - our own http URL
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
-        lines = answer.read().decode().splitlines()
+    lines = Client(origin).text("/metrics").splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
-
-
-def _json(url: str, headers: dict[str, str] | None = None, body: object = None) -> dict[str, Any]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"content-type": "application/json", **(headers or {})})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - our own http URL
-        value: dict[str, Any] = json.load(answer)
-    return value

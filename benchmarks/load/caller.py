@@ -1,6 +1,7 @@
 """One caller over one kept-alive connection: sends, takes the whole answer, sends again.
 
-There is no coroutine and no body per request; an HTTP client library would cost more CPU than what is measured.
+There is no coroutine and no body per request: an HTTP client, ours (`shared/client`) too, would cost more CPU than
+what is measured.
 """
 
 import asyncio

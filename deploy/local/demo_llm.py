@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local.demo_gateway import Gateway, expect
+from deploy.local.demo_gateway import TIMEOUT_S, add_model, chat, expect, new_tenant
 from deploy.local.failure import LocalRunError, log_tail
 from deploy.local.ports import free_port
 from deploy.local.progress import step
@@ -24,6 +24,7 @@ from deploy.local.readiness import http_not_ready
 from deploy.local.settings import read_settings
 from deploy.local.stack import Stack
 from deploy.local.waiting import NotReady, wait_until
+from shared.client import Client, Problem, ProblemError
 
 console = Console(highlight=False)
 
@@ -47,40 +48,41 @@ def main() -> None:
         model = _installed(place)
         running = stack.up()
         with _llama_server(place, model, stack.home.log("llama-server")) as url:
-            admin = Gateway(str(running.gateway), Path(running.admin_key_file).read_text().strip())
-            ask(admin.new_tenant(f"llm-{int(time.time())}"), url, {**os.environ, **stack.environment()})
-    except LocalRunError as error:
+            admin = Client(str(running.gateway), Path(running.admin_key_file).read_text().strip())
+            ask(new_tenant(admin, f"llm-{int(time.time())}"), url, {**os.environ, **stack.environment()})
+    except (LocalRunError, ProblemError) as error:
         console.print(str(error), style="red")
         sys.exit(1)
     finally:
         stack.down()
 
 
-def ask(gateway: Gateway, url: str, environment: Mapping[str, str]) -> None:
-    gateway.add_model("gemma", url, config={"model": _NAME, "max_tokens": 40})
+def ask(gateway: Client, url: str, environment: Mapping[str, str]) -> None:
+    add_model(gateway, "gemma", url, config={"model": _NAME, "max_tokens": 40})
     question = "What is the capital of France?"
-    reply = gateway.chat("custom:gemma", question, temperature=0.0)
+    reply = chat(gateway, "custom:gemma", question, temperature=0.0)
     expect(reply.status == 200, f"no answer: {reply.body}")
     console.print(f"\n[bold]{question}[/bold]\n{reply.body['choices'][0]['message']['content'].strip()}")
-    too_long = gateway.chat("custom:gemma", "word " * 6000)
-    error = too_long.body.get("error", {})
-    expect(error.get("code") == "context_length_exceeded", f"expected context_length_exceeded, got {too_long.body}")
-    console.print(f"\n[bold]A prompt of 6,000 words[/bold]\n{error['message']}")
+    too_long = chat(gateway, "custom:gemma", "word " * 6000)
+    problem = Problem.parse(too_long)
+    if problem is None or problem.error_type != "context_length_exceeded":
+        raise LocalRunError(f"expected context_length_exceeded, got {too_long.body}")
+    console.print(f"\n[bold]A prompt of 6,000 words[/bold]\n{problem.detail}")
     for shown in (reply, too_long):
         command = [sys.executable, "-m", "services", "show", str(shown.inference_id)]
-        subprocess.run(command, env={**environment, "TALLYGATE_API_KEY": gateway.key}, check=True)
+        subprocess.run(command, env={**environment, "TALLYGATE_API_KEY": str(gateway.key)}, check=True)
     wish_for_a_feature(gateway, url)
     audit = subprocess.run([sys.executable, "-m", "services", "audit"], env=dict(environment), check=False)
     expect(audit.returncode == 0, "the books do not balance")
 
 
-def wish_for_a_feature(gateway: Gateway, url: str) -> None:
+def wish_for_a_feature(gateway: Client, url: str) -> None:
     """So small a model writes no code worth having; what counts is that the job says so."""
-    gateway.add_model("coder", url, config={"model": _NAME}, context_window=2048, timeout_s=200)
+    add_model(gateway, "coder", url, config={"model": _NAME}, context_window=2048, timeout_s=200)
     wish = "Add a function that greets a person by name."
     files = [{"path": "greet.py", "content": "def main() -> None:\n    print('hello')\n"}]
     body = {"featureRequest": wish, "files": files, "model": "custom:coder", "wait": True, "deadline_s": 240}
-    job = gateway.call("POST", "/api/repos/quality/generate-feature", body).body
+    job = gateway.post("/api/repos/quality/generate-feature", body, TIMEOUT_S).body
     expect(job.get("state") in {"completed", "failed"}, f"the job did not end: {job}")
     console.print(f"\n[bold]{wish}[/bold]\n{job['state']} after {len(job['inferences'])} calls")
     for one in job["progress"]:

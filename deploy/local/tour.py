@@ -16,10 +16,12 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from deploy.local.demo_gateway import Gateway, Reply, expect
+from deploy.local.demo_gateway import add_model, chat, expect, new_tenant
 from deploy.local.failure import LocalRunError
 from deploy.local.ports import free_port
 from deploy.local.stack import Stack
+from shared.client import Answer, Client, Problem, ProblemError
+from shared.client.requests import MONITORING
 
 console = Console(highlight=False)
 
@@ -41,7 +43,7 @@ def main() -> None:
         console.print(
             f"\nThe tour took {time.monotonic() - began:.1f} s. Start it for good with: [bold]make run[/bold]"
         )
-    except LocalRunError as error:
+    except (LocalRunError, ProblemError) as error:
         console.print(str(error), style="red")
         sys.exit(1)
     finally:
@@ -50,22 +52,22 @@ def main() -> None:
 
 def tour(gateway_url: str, admin_key: str, model_server_url: str, environment: Mapping[str, str]) -> None:
     # A tenant of its own for each tour, so that a second one starts with clean counts.
-    gateway = Gateway(gateway_url, admin_key).new_tenant(f"tour-{int(time.time())}")
+    gateway = new_tenant(Client(gateway_url, admin_key), f"tour-{int(time.time())}")
     key = "sk-demo-" + "0" * 20
-    gateway.add_model("bad-key", model_server_url, api_key="sk-invalid-" + "0" * 20, config={"model": "demo"})
-    gateway.add_model("my-model", model_server_url, api_key=key, config={"model": "demo"})
-    gateway.add_model("nowhere", f"http://127.0.0.1:{free_port()}/v1")
-    gateway.add_model("slow", model_server_url, config={"model": "fault-hang"}, timeout_s=1.0)
+    add_model(gateway, "bad-key", model_server_url, api_key="sk-invalid-" + "0" * 20, config={"model": "demo"})
+    add_model(gateway, "my-model", model_server_url, api_key=key, config={"model": "demo"})
+    add_model(gateway, "nowhere", f"http://127.0.0.1:{free_port()}/v1")
+    add_model(gateway, "slow", model_server_url, config={"model": "fault-hang"}, timeout_s=1.0)
 
-    _step("A chat that succeeds", gateway.chat("custom:my-model", _QUESTION), None)
-    _step("A model whose key is invalid", gateway.chat("custom:bad-key", _QUESTION), "authentication_failed")
-    _step("An endpoint that refuses the connection", gateway.chat("custom:nowhere", _QUESTION), "endpoint_unreachable")
-    _step("A model that does not answer in time", gateway.chat("custom:slow", _QUESTION), "read_timeout")
-    failed_over = gateway.chat("auto", _QUESTION)
+    _step("A chat that succeeds", chat(gateway, "custom:my-model", _QUESTION), None)
+    _step("A model whose key is invalid", chat(gateway, "custom:bad-key", _QUESTION), "authentication_failed")
+    _step("An endpoint that refuses the connection", chat(gateway, "custom:nowhere", _QUESTION), "endpoint_unreachable")
+    _step("A model that does not answer in time", chat(gateway, "custom:slow", _QUESTION), "read_timeout")
+    failed_over = chat(gateway, "auto", _QUESTION)
     _step("A failed model, and the next one answers", failed_over, None)
 
     _wait_until_booked(gateway, 5)
-    commands = {**environment, "TALLYGATE_API_KEY": gateway.key}
+    commands = {**environment, "TALLYGATE_API_KEY": str(gateway.key)}
     _command(commands, "The monitoring summary: every failure is in it", "monitor")
     _command(commands, "One timeline, the last one", "show", str(failed_over.inference_id))
     _command(commands, "Which models would be tried, and why", "models", "select", _QUESTION)
@@ -76,26 +78,26 @@ def tour(gateway_url: str, admin_key: str, model_server_url: str, environment: M
     _command(commands, "The audit", "audit")
 
 
-def _step(title: str, reply: Reply, expected: str | None) -> None:
+def _step(title: str, answer: Answer, expected: str | None) -> None:
+    problem = Problem.parse(answer)
     text = Text()
-    if reply.status == 200:
-        text.append(f"200  {reply.body['choices'][0]['message']['content']}\n", "green")
+    if problem is None:
+        text.append(f"{answer.status}  {answer.body['choices'][0]['message']['content']}\n", "green")
     else:
-        error = reply.body["error"]
-        text.append(f"{reply.status}  {error['code']}\n", "red")
-        text.append(f"{error['message']}\n")
-        for tip in error["tips"]:
+        text.append(f"{answer.status}  {problem.error_type}\n", "red")
+        text.append(f"{problem.detail}\n")
+        for tip in problem.tips:
             text.append(f"  → {tip}\n", "cyan")
-    text.append(f"inference {reply.inference_id}", "dim")
+    text.append(f"inference {answer.inference_id}", "dim")
     console.print(Panel(text, title=title, title_align="left"))
-    told = None if reply.status == 200 else reply.body["error"]["code"]
-    expect(told == expected, f"expected {expected or 'an answer'}, got {told or 'an answer'}")
+    error_type = None if problem is None else problem.error_type
+    expect(error_type == expected, f"expected {expected or 'an answer'}, got {error_type or 'an answer'}")
 
 
-def _wait_until_booked(gateway: Gateway, total: int) -> None:
+def _wait_until_booked(gateway: Client, total: int) -> None:
     deadline = time.monotonic() + _BOOKED_WITHIN_S
     while True:
-        summary = gateway.call("GET", "/api/models/custom/monitoring").body
+        summary = gateway.get(MONITORING).body
         if summary["requests"]["total"] >= total:
             return
         expect(time.monotonic() < deadline, f"the monitor has booked {summary['requests']['total']} of {total}")

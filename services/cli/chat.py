@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.client import COMPLETION_TIMEOUT_S, Answer, Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.conversation import Conversation
 from services.cli.output import err, on_terminal, out, plain, print_json, say
-from services.cli.problem import Problem, ProblemError, refused, told
+from services.cli.problem import refused, told
+from shared.client import COMPLETION_TIMEOUT_S, Answer, Client, Problem, ProblemError
+from shared.client.requests import CHAT
 
 
 @told
@@ -48,7 +49,7 @@ def chat(
 def _ask(client: Client, messages: list[dict[str, str]], model: str | None) -> Answer:
     body = {"messages": messages} | ({"model": model} if model else {})
     with err().status(f"Asking {model or 'auto'} ..."):
-        return client.post("/v1/chat/completions", body, COMPLETION_TIMEOUT_S)
+        return client.post(CHAT, body, COMPLETION_TIMEOUT_S)
 
 
 def _message(given: str | None) -> str:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.client import Client
-from services.cli.problem import Problem, ProblemError
+from shared.client import Client, Problem, ProblemError
 
 _PANEL = "Connection"
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import questionary
 
-from services.cli.client import COMPLETION_TIMEOUT_S, Client
 from services.cli.output import err, out, plain, print_json, say
-from services.cli.problem import ProblemError, tell
+from services.cli.problem import tell
+from shared.client import COMPLETION_TIMEOUT_S, Client, ProblemError
 
 _PATH = "/api/codebase/chat"
 

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 
-from services.cli.client import in_path
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.output import cell, emit, instant, table
 from services.cli.problem import told
 from shared.access import SCOPES, new_api_key
+from shared.client import in_path
+from shared.client.requests import KEYS
 
 app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
 
@@ -33,7 +34,7 @@ def create(
     """Make an API key. It is shown this once."""
     body: dict[str, Any] = {"tenant": tenant, "name": name}
     body |= ({"scopes": scope} if scope else {}) | ({"allowed_models": model} if model else {})
-    emit(connect(gateway, key).post("/api/keys", body).body, as_json, _created)
+    emit(connect(gateway, key).post(KEYS, body).body, as_json, _created)
 
 
 @app.command("list")
@@ -45,7 +46,7 @@ def list_keys(
     as_json: JsonOption = False,
 ) -> None:
     """List the keys, never their secret."""
-    emit(connect(gateway, key).get("/api/keys", tenant=tenant).body, as_json, _listed)
+    emit(connect(gateway, key).get(KEYS, tenant=tenant).body, as_json, _listed)
 
 
 @app.command()
@@ -57,7 +58,7 @@ def revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a key at once."""
-    connect(gateway, key).delete(f"/api/keys/{in_path(key_id)}")
+    connect(gateway, key).delete(f"{KEYS}/{in_path(key_id)}")
     emit({"key_id": key_id, "revoked": True}, as_json, lambda _: cell(f"✓ key {key_id} is revoked", "green"))
 
 

@@ -8,8 +8,7 @@ from services.cli.connection import GatewayOption, JsonOption, KeyOption, connec
 from services.cli.monitoring_view import summary
 from services.cli.output import emit
 from services.cli.problem import told
-
-PATH = "/api/models/custom/monitoring"
+from shared.client.requests import MONITORING
 
 
 @told
@@ -21,4 +20,4 @@ def monitor(
     as_json: JsonOption = False,
 ) -> None:
     """Sum up requests, attempts, speed, costs, health and recent errors."""
-    emit(connect(gateway, key).get(PATH, window=window, model=model).body, as_json, summary)
+    emit(connect(gateway, key).get(MONITORING, window=window, model=model).body, as_json, summary)

@@ -6,10 +6,10 @@ import typer
 from rich.console import RenderableType
 
 from services.cli import terms
-from services.cli.client import in_path
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.output import cell, emit, instant, table
 from services.cli.problem import told
+from shared.client import in_path
 
 app = typer.Typer(no_args_is_help=True, help="Plans: terms that many tenants share.")
 Plan = Annotated[str, typer.Argument(metavar="PLAN")]

@@ -1,7 +1,7 @@
 """What a command tells when it cannot do its work: one sentence, what to do about it, and exit status 1."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -10,54 +10,10 @@ from rich.text import Text
 
 from services.cli.output import err, plain, print_json
 from services.cli.step_views import steps_text
+from shared.client import Problem, ProblemError
 from shared.errors import Failure, TallygateError
 
 P = ParamSpec("P")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """`status` is the HTTP status, None when nobody answered. `attempts`: the calls that were made, as told.
-
-    `steps`: how far a model's setup or test came.
-    """
-
-    error_type: str
-    detail: str
-    tips: tuple[str, ...] = ()
-    status: int | None = None
-    inference_id: str | None = None
-    attempts: tuple[Mapping[str, Any], ...] = ()
-    steps: tuple[Mapping[str, Any], ...] = ()
-
-    @classmethod
-    def parse(cls, told: Mapping[str, Any], status: int) -> "Problem | None":
-        """From problem+json or an OpenAI error object; None when it is neither."""
-        error = told.get("error", told)
-        # Others have codes too; tips are ours.
-        if not isinstance(error, dict) or not isinstance(error.get("code"), str) or "tips" not in error:
-            return None
-        return cls(
-            error["code"],
-            str(error.get("detail") or error.get("message") or ""),
-            tuple(error.get("tips") or ()),
-            status,
-            error.get("inference_id"),
-            tuple(error.get("attempts") or ()),
-            tuple(error.get("steps") or ()),
-        )
-
-    @classmethod
-    def of(cls, failure: Failure) -> "Problem":
-        return cls(failure.error_type, failure.detail, failure.tips)
-
-
-class ProblemError(Exception):
-    """An expected failure of a command."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(f"{problem.error_type}: {problem.detail}")
-        self.problem = problem
 
 
 def refused(detail: str, *tips: str) -> ProblemError:
@@ -76,7 +32,7 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
             tell(error.problem, as_json=kwargs.get("as_json") is True)
             raise typer.Exit(1) from None
         except TallygateError as error:
-            tell(Problem.of(error.failure), as_json=kwargs.get("as_json") is True)
+            tell(_problem(error.failure), as_json=kwargs.get("as_json") is True)
             raise typer.Exit(1) from None
 
     return run
@@ -87,6 +43,10 @@ def tell(problem: Problem, *, as_json: bool = False) -> None:
     if as_json:
         print_json(asdict(problem))
     err().print(words(problem))
+
+
+def _problem(failure: Failure) -> Problem:
+    return Problem(failure.error_type, failure.detail, failure.tips)
 
 
 def words(problem: Problem) -> Text:

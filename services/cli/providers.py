@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from services.cli.client import in_path
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.given_key import given_key
 from services.cli.output import cell, emit, instant, on_terminal, table
 from services.cli.problem import refused, told
+from shared.client import in_path
 
 app = typer.Typer(no_args_is_help=True, help="Providers: which there are, and your own keys of them.")
 Name = Annotated[str, typer.Argument(metavar="PROVIDER")]

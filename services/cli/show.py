@@ -9,10 +9,10 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from services.cli.client import in_path
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.output import cell, emit, instant, plain, seconds, usd
 from services.cli.problem import told
+from shared.client import in_path
 
 _STYLES = {"completed": "green", "succeeded": "green", "accepted": "yellow", "running": "yellow", None: "yellow"}
 

@@ -7,7 +7,6 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from services.cli.client import Client
 from services.cli.connection import (
     GatewayOption,
     JsonOption,
@@ -18,9 +17,10 @@ from services.cli.connection import (
     monitor_url,
     router_urls,
 )
-from services.cli.monitor import PATH
 from services.cli.output import behind, cell, emit, plain, table
-from services.cli.problem import ProblemError, told
+from services.cli.problem import told
+from shared.client import Client, ProblemError
+from shared.client.requests import MONITORING
 
 _TIMEOUT_S = 5.0
 # Readiness needs no key, so a missing one says nothing about it.
@@ -70,7 +70,7 @@ def readiness(service: str, url: str) -> Readiness:
 
 def _books(gateway: str, key: str | None) -> dict[str, Any]:
     try:
-        body = connect(gateway, key).get(PATH).body
+        body = connect(gateway, key).get(MONITORING).body
     except ProblemError as error:
         told = {"error_type": error.problem.error_type, "problem": error.problem.detail}
         return {"lag_s": None, "open_attempts": None, "health": None} | told

@@ -1,12 +1,14 @@
 """The callers: each asks, and asks again with the same key until it has an answer, as a client would."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterator
 
 import aiohttp
 
+from shared.client import Answer, Problem
+from shared.client.async_client import AsyncClient
+from shared.client.requests import CHAT, chat_body
 from tests.chaos.evidence import Note
 from tests.chaos.mix import Ask, ask
 
@@ -27,10 +29,7 @@ class Callers:
     ) -> None:
         self.notes: list[Note] = []
         self.in_flight = 0
-        self._session = session
-        self._url = f"{url}/v1/chat/completions"
-        self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json",
-                         "x-tallygate-deadline-s": str(DEADLINE_S)}  # fmt: skip
+        self._client = AsyncClient(session, url, key)
         self._seed = seed
         self._pause_s = seconds / requests
         self._numbers: Iterator[int] = iter(range(requests))
@@ -69,32 +68,26 @@ class Callers:
 
     async def _ask(self, question: Ask, note: Note) -> float:
         """Returns how long to wait before asking again, should that be needed."""
-        body = {"model": question.model, "messages": [{"role": "user", "content": question.text}]}
-        headers = self._headers | {"idempotency-key": question.key}
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_WITHIN_S)
-        async with self._session.post(
-            self._url, data=json.dumps(body).encode(), headers=headers, timeout=timeout
-        ) as answer:
-            text = await answer.text()
-            write_down(note, question, answer.status, answer.headers.get("x-tallygate-inference-id"), text)
-            return min(_LONGEST_PAUSE_S, float(answer.headers.get("retry-after", _AGAIN_AFTER_S)))
+        headers = {"idempotency-key": question.key, "x-tallygate-deadline-s": str(DEADLINE_S)}
+        body = chat_body(question.model, question.text)
+        answer = await self._client.send("POST", CHAT, body, headers=headers, timeout_s=_ANSWER_WITHIN_S)
+        write_down(note, question, answer)
+        return min(_LONGEST_PAUSE_S, float(answer.headers.get("retry-after", _AGAIN_AFTER_S)))
 
 
-def write_down(note: Note, question: Ask, status: int, inference_id: str | None, text: str) -> None:
+def write_down(note: Note, question: Ask, answer: Answer) -> None:
     """An answer that names an inference is its last word, unless it says: later."""
-    code = None if status == 200 else error_code(text)
-    if code in _LATER or (inference_id is None and status in (409, 429, 503)):
+    code = None if answer.status == 200 else error_code(answer)
+    if code in _LATER or (answer.inference_id is None and answer.status in (409, 429, 503)):
         note.refused += 1
-        note.troubles = [*note.troubles, f"{status} {text[:200]}"][-_TROUBLES_KEPT:]
+        note.troubles = [*note.troubles, f"{answer.status} {answer.text[:200]}"][-_TROUBLES_KEPT:]
         return
-    if inference_id is not None:
-        note.ids.add(inference_id)
-    note.status, note.code = status, code
-    note.answers_question = status != 200 or question.text in text
+    if answer.inference_id is not None:
+        note.ids.add(answer.inference_id)
+    note.status, note.code = answer.status, code
+    note.answers_question = answer.status != 200 or question.text in answer.text
 
 
-def error_code(text: str) -> str:
-    try:
-        return str(json.loads(text)["error"]["code"])
-    except (ValueError, KeyError, TypeError):
-        return f"not an error object: {text[:100]}"
+def error_code(answer: Answer) -> str:
+    problem = Problem.parse(answer)
+    return f"not an error object: {answer.text[:100]}" if problem is None else problem.error_type

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from deploy.local.ports import free_ports
+from shared.client import Answer
 from tests.integration.test_cancellation import OPEN, delete, found
-from tests.support.live import Answer, Api, Live
+from tests.support.live import Api, Live
 
 
 @asynccontextmanager

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.client import Answer
 from shared.events.topics import REQUESTS
-from tests.support.live import Answer, Api, Live
+from tests.support.live import Api, Live
 
 CHAT = "/v1/chat/completions"
 MODELS = "/api/models/custom"

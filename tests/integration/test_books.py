@@ -7,7 +7,8 @@ import random
 from collections import Counter
 from typing import Any
 
-from tests.support.live import Answer, Api, Live
+from shared.client import Answer
+from tests.support.live import Api, Live
 
 _TOTAL = 1000
 _CALLERS = 64

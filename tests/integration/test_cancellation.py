@@ -6,7 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.support.live import Answer, Api, Live
+from shared.client import Answer
+from tests.support.live import Api, Live
 
 CANCEL = {"x-tallygate-cancel-on-disconnect": "true"}
 

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
+from shared.client import Answer
 from shared.crypto import seal
 from shared.crypto.keys import KeyRing
 from shared.errors import CATALOGUE, ErrorType
 from shared.registry.secrets import custom_headers_context
-from tests.support.live import Answer, Api, Live
+from tests.support.live import Api, Live
 
 HERE = Path(__file__).parent
 

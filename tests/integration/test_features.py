@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.client import Answer
 from shared.errors import CATALOGUE
 from tests.support import planted
 from tests.support.features import (
@@ -27,7 +28,7 @@ from tests.support.features import (
     wished,
     written,
 )
-from tests.support.live import Answer, Api, Live
+from tests.support.live import Api, Live
 
 FILES = [{"path": "greet.py", "content": 'def greet() -> str:\n    return "hello"\n'}]
 BYE = 'def bye() -> str:\n    """The last word."""\n    return "bye"\n'

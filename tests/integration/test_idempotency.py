@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.live import Answer, Api, Live
+from shared.client import Answer
+from tests.support.live import Api, Live
 
 CODEBASE = "/api/codebase/chat"
 

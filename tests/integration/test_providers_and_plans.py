@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from shared.client import Answer
 from tests.integration.conftest import HOUSE_PRICE
-from tests.support.live import Answer, Api, Live
+from tests.support.live import Api, Live
 
 _WAIT_S = 15.0
 

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from tests.support.live import Answer, Api, Live
+from shared.client import Answer
+from tests.support.live import Api, Live
 
 _IN_FLIGHT = 50
 

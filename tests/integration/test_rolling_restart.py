@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from shared.client import Answer
 from shared.telemetry.names import METRIC_CLAIMS
-from tests.support.live import Answer, Api, Live
+from tests.support.live import Api, Live
 
 _CALLERS = 24
 

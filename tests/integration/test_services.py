@@ -49,7 +49,7 @@ async def test_every_service_tells_health_readiness_and_metrics(stack: Live) -> 
         api = Api(stack.session, url, None)
         assert (await api.get("/healthz")).body == {"status": "alive"}
         assert (await api.get("/readyz")).body["status"] == "ready"
-        assert "tallygate_" in (await api.get("/metrics")).body
+        assert "tallygate_" in (await api.get("/metrics")).text
 
 
 async def test_a_router_that_is_told_to_stop_finishes_its_call_and_comes_back(stack: Live, tenant: Api) -> None:

@@ -15,8 +15,9 @@ from pydantic import SecretStr
 
 from deploy.local.ports import free_ports
 from services.gateway.models.store import ModelStore
+from shared.client import Answer
 from shared.db import DatabaseSettings, connect_pool
-from tests.support.live import Answer, Api, Live
+from tests.support.live import Api, Live
 
 SETUP, PROBE, MODELS = "/api/models/setup", "/api/models/probe", "/api/models/custom"
 KEY = "opensesame-0123"

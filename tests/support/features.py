@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.live import Answer, Api, Live
+from shared.client import Answer
+from tests.support.live import Api, Live
 
 GENERATE = "/api/repos/quality/generate-feature"
 ENDED_S = 60.0
@@ -124,7 +125,7 @@ async def settled_in_books(tenant: Api, *, jobs: int, calls: int = 0) -> dict[st
 def events_of(answer: Answer) -> list[tuple[str, dict[str, Any]]]:
     """Of a stream of server-sent events that has ended."""
     events = []
-    for block in filter(None, str(answer.body).split("\n\n")):
+    for block in filter(None, answer.text.split("\n\n")):
         fields = dict(line.split(": ", 1) for line in block.split("\n"))
         if "event" in fields:
             events.append((fields["event"], json.loads(fields["data"])))

@@ -1,8 +1,6 @@
 """A whole Tallygate for tests: real Kafka, real PostgreSQL, services as processes, and a model server with a ledger."""
 
 import asyncio
-import io
-import json
 import subprocess
 import sys
 import uuid
@@ -11,22 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiohttp
 
 from deploy.local.ports import free_port_range, free_ports
 from deploy.local.stack import Stack
+from shared.client import Answer
+from shared.client.async_client import AsyncClient
+from shared.client.requests import CHAT, CUSTOM_MODELS, KEYS, MONITORING, chat_body, model_body
 from tests.support import planted
 from tests.support.otlp import OtlpReceiver
 
 SETTLE_S = 20.0
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: Any
 
 
 @dataclass
@@ -58,28 +53,12 @@ class Api:
         self.url = url
         self.key = key
         self.planting = planting
-        self._session = session
+        self._client = AsyncClient(session, url, key)
 
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        raw: bytes | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Answer:
-        sent = {"content-type": "application/json"} | ({"authorization": f"Bearer {self.key}"} if self.key else {})
-        text = raw if raw is not None else (None if body is None else json.dumps(body).encode())
-        data = None if text is None else io.BytesIO(text)
-        async with self._session.request(
-            method, self.url + path, data=data, headers=sent | (headers or {})
-        ) as response:
-            told = await response.text()
-            headers_out = {name.lower(): value for name, value in response.headers.items()}
-            planted.check_answer(method, path, response.status, f"{headers_out}\n{told}")
-            is_json = "json" in response.content_type
-            return Answer(response.status, headers_out, json.loads(told) if is_json and told else told)
+    async def call(self, method: str, path: str, body: object = None, **more: Any) -> Answer:
+        answer = await self._client.send(method, path, body, **more)
+        planted.check_answer(method, path, answer.status, f"{answer.headers}\n{answer.text}")
+        return answer
 
     async def post(self, path: str, body: object, **more: Any) -> Answer:
         return await self.call("POST", path, body, **more)
@@ -89,21 +68,15 @@ class Api:
 
     async def chat(self, model: str | None, text: str = planted.PROMPT, **more: Any) -> Answer:
         headers = more.pop("headers", None)
-        body = {"messages": [{"role": "user", "content": text}]} | ({"model": model} if model else {}) | more
-        return await self.post("/v1/chat/completions", body, headers=headers)
+        return await self.post(CHAT, chat_body(model, text, **more), headers=headers)
 
     async def add_model(self, model_id: str, endpoint_url: str, behaviour: str = "demo", **more: Any) -> str:
         """Registers an OpenAI-compatible model; returns its id."""
-        body: dict[str, Any] = {
-            "model_id": model_id,
-            "endpoint_url": endpoint_url,
-            "provider": "openai-compatible",
-            "config": {"model": behaviour},
-        }
+        body = model_body(model_id, endpoint_url, config={"model": behaviour})
         if self.planting:
             body |= {"api_key": planted.KEY, "headers": planted.HEADERS}
         body |= more
-        answer = await self.post("/api/models/custom", body)
+        answer = await self.post(CUSTOM_MODELS, body)
         assert answer.status == 201, answer
         return str(answer.body["id"])
 
@@ -122,7 +95,7 @@ class Api:
         """The summary, once it counts `total` requests."""
         deadline = asyncio.get_running_loop().time() + SETTLE_S
         while True:
-            answer = await self.get(f"/api/models/custom/monitoring?{query}")
+            answer = await self.get(f"{MONITORING}?{query}")
             assert answer.status == 200, answer
             if answer.body["requests"]["total"] >= total and answer.body["attempts"]["open"] == 0:
                 found: dict[str, Any] = answer.body
@@ -156,7 +129,7 @@ class Live:
 
     async def new_tenant(self) -> Api:
         """A tenant of its own for a test, so that counts are its own too."""
-        answer = await self.admin.post("/api/keys", {"tenant": f"t-{uuid.uuid4().hex[:12]}"})
+        answer = await self.admin.post(KEYS, {"tenant": f"t-{uuid.uuid4().hex[:12]}"})
         assert answer.status == 201, answer
         return self.api(answer.body["key"])
 

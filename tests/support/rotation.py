@@ -17,13 +17,14 @@ from pydantic import SecretStr
 from services.__main__ import SEALED_PLACES
 from services.rotation.report import rotation_as_json, status_as_json
 from services.rotation.rotation import run_inventory, run_rotation
+from shared.client import Answer
 from shared.crypto import KeyRing, SealedContext, open_sealed, seal
 from shared.crypto.keys import new_key
 from shared.crypto.places import SealedPlace
 from shared.db import DatabaseSettings, connect_pool
 from shared.db.pool import Connection, Pool
 from shared.events import new_id
-from tests.support.live import Answer, Api, Live
+from tests.support.live import Api, Live
 
 K1, K2 = new_key("k1"), new_key("k2")
 OLD_FIRST, NEW_FIRST, NEW_ONLY = f"{K1},{K2}", f"{K2},{K1}", K2

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 
-from services.cli.client import Client, in_path
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.features.local_repository import Checkout, apply, read_checkout
 from services.cli.features.views import features_table, produced, progress_line
 from services.cli.output import cell, emit, err, say
-from services.cli.problem import Problem, ProblemError, refused, told
+from services.cli.problem import refused, told
+from shared.client import Client, Problem, ProblemError, in_path
 from shared.policies import POLICIES
 
 app = typer.Typer(no_args_is_help=True, help="Features: generate code for a repository.")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from services.cli.problem import ProblemError, refused
+from services.cli.problem import refused
+from shared.client import ProblemError
 from shared.repository_paths import matches_any, may_hold_secrets
 
 _MOST_BYTES = 2_400_000  # in base64 it still fits a request

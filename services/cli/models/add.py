@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.given_key import given_key
 from services.cli.models.calls import presets, register, set_up
@@ -15,6 +14,7 @@ from services.cli.models.views import shown, tested_text
 from services.cli.models.wizard import run_wizard
 from services.cli.output import emit, on_terminal, plain
 from services.cli.problem import refused, told
+from shared.client import Client
 
 _SOURCES = {"endpoint": "the endpoint"}
 

@@ -11,13 +11,14 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.text import Text
 
-from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.models.calls import CUSTOM_MODELS, model_path
+from services.cli.models.calls import model_path
 from services.cli.models.file import ModelEntry, Reference, read_models_file
 from services.cli.models.plan import Planned, planned
 from services.cli.output import emit, plain
-from services.cli.problem import Problem, ProblemError, refused, told, words
+from services.cli.problem import refused, told, words
+from shared.client import Client, Problem, ProblemError
+from shared.client.requests import CUSTOM_MODELS
 from shared.registry.definition import HeaderValue, Secret
 
 _KEY: TypeAdapter[str] = TypeAdapter(Secret)

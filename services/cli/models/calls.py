@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from services.cli.client import COMPLETION_TIMEOUT_S, Client, in_path
 from services.cli.output import err
-from services.cli.problem import Problem, ProblemError
 from services.cli.step_views import steps_text
+from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError, in_path
+from shared.client.requests import CUSTOM_MODELS
 
-CUSTOM_MODELS = "/api/models/custom"
 # Whoever leaves before the answer does not want the model any more.
 _CANCELS = {"x-tallygate-cancel-on-disconnect": "true"}
 

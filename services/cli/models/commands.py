@@ -6,7 +6,6 @@ import typer
 from rich.prompt import Confirm
 from rich.text import Text
 
-from services.cli.client import Client
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.models.add import add
 from services.cli.models.apply import apply
@@ -16,6 +15,7 @@ from services.cli.models.selection import select
 from services.cli.models.views import model_details, models_table, presets_table, tested_text
 from services.cli.output import emit, err, on_terminal
 from services.cli.problem import refused, told
+from shared.client import Client
 from shared.registry.models import CUSTOM_PREFIX
 
 app = typer.Typer(no_args_is_help=True, help="Models: add, list, test, apply, export, remove.")

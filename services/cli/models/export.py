@@ -9,9 +9,9 @@ import typer
 import yaml
 
 from services.cli.connection import GatewayOption, KeyOption, connect
-from services.cli.models.calls import CUSTOM_MODELS
 from services.cli.output import say
 from services.cli.problem import refused, told
+from shared.client.requests import CUSTOM_MODELS
 from shared.registry.definition import ModelFields
 
 _HEAD = """\

@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from services.cli.problem import ProblemError, refused
+from services.cli.problem import refused
+from shared.client import ProblemError
 from shared.errors import TallygateError
 from shared.registry.definition import (
     WIRE_FORMATS,

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import questionary
 
-from services.cli.client import Client
 from services.cli.models.calls import register, set_up
 from services.cli.models.form import ModelForm
 from services.cli.models.views import model_details, tested_text
 from services.cli.models.wizard_endpoint import LeftError, ask_endpoint
 from services.cli.models.wizard_questions import ask_model
 from services.cli.output import err, out, say
-from services.cli.problem import ProblemError, tell
+from services.cli.problem import tell
+from shared.client import Client, ProblemError
 
 
 def run_wizard(client: Client, form: ModelForm, *, no_test: bool) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import questionary
 
-from services.cli.client import Client
 from services.cli.models.calls import presets, probe
 from services.cli.models.form import ModelForm, Provider
 from services.cli.output import say
-from services.cli.problem import Problem, ProblemError, tell
+from services.cli.problem import tell
 from services.cli.prompts import ask_text
+from shared.client import Client, Problem, ProblemError
 
 _ELSEWHERE = "another endpoint"
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from services.__main__ import SEALED_PLACES
+from shared.client import Answer
 from shared.crypto.sealed import sealing_key_id
 from shared.db.pool import Connection
-from tests.support.live import Answer, Live
+from tests.support.live import Live
 from tests.support.own_stack import RestartableServices
 from tests.support.rotation import (
     NEW_FIRST,

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from shared.client import Answer
 from tests.chaos.callers import write_down
 from tests.chaos.evidence import Note
 from tests.chaos.mix import ask
@@ -11,7 +12,8 @@ QUESTION = ask(1, 1)
 
 def told(status: int, inference_id: str | None, text: str) -> Note:
     note = Note(QUESTION.number, QUESTION.key)
-    write_down(note, QUESTION, status, inference_id, text)
+    headers = {} if inference_id is None else {"x-tallygate-inference-id": inference_id}
+    write_down(note, QUESTION, Answer(status, headers, text))
     return note
 
 
@@ -31,12 +33,12 @@ def test_without_an_inference_it_may_be_asked_again(status: int) -> None:
 
 
 def test_a_rejection_may_be_asked_again_although_it_has_an_id() -> None:
-    note = told(429, "id", json.dumps({"error": {"code": "too_many_requests"}}))
+    note = told(429, "id", json.dumps({"error": {"code": "too_many_requests", "tips": []}}))
     assert (note.resolved, note.refused, note.ids) == (False, 1, set())
 
 
 def test_a_503_of_an_inference_is_its_answer() -> None:
-    note = told(503, "id", json.dumps({"error": {"code": "overloaded"}}))
+    note = told(503, "id", json.dumps({"error": {"code": "overloaded", "tips": []}}))
     assert (note.status, note.code) == (503, "overloaded")
 
 

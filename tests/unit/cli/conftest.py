@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from services.cli import commands
-from tests.unit.cli.stub import StubGateway, running_stub
+from tests.support.stub_gateway import StubGateway, running_stub
 
 Run = Callable[..., Result]
 

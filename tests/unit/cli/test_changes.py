@@ -1,5 +1,5 @@
+from tests.support.stub_gateway import StubGateway
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.stub import StubGateway
 
 CHANGE = {
     "id": "01", "at": "2026-01-02T03:04:05+00:00", "tenant": "t", "key_id": "0a", "action": "model.added",

@@ -5,10 +5,10 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from services.cli.client import Client
 from services.cli.conversation import Conversation
+from shared.client import Client
+from tests.support.stub_gateway import StubGateway, problem
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.stub import StubGateway, problem
 
 CHAT, SESSION = "POST /v1/chat/completions", "POST /api/codebase/chat"
 COMPLETION = {"choices": [{"message": {"role": "assistant", "content": "[bold]hi[/bold]"}}]}

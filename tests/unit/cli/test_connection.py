@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.connection import api_key, gateway_url, monitor_url, router_urls
-from services.cli.problem import ProblemError
+from shared.client import ProblemError
 
 
 def test_the_gateway_is_the_given_one_or_on_this_machine() -> None:

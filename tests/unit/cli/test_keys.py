@@ -4,8 +4,8 @@ from services.cli.error_types import errors
 from shared.access.keys import parse_key
 from shared.crypto import KeyRing
 from shared.errors import CATALOGUE
+from tests.support.stub_gateway import StubGateway, problem
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.stub import StubGateway, problem
 
 MADE = {"key": "tg_x", "key_id": "0a", "tenant": "t", "scopes": ["inference"], "name": "n"}
 

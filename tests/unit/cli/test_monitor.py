@@ -1,8 +1,8 @@
 import json
 from typing import Any
 
+from tests.support.stub_gateway import StubGateway
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.stub import StubGateway
 
 PATH = "GET /api/models/custom/monitoring?window=1h"
 

@@ -1,7 +1,7 @@
 from typing import Any
 
+from tests.support.stub_gateway import StubGateway
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.stub import StubGateway
 
 BUSY = {"error_type": "overloaded", "detail": "h:80 answered 503: [busy]", "tips": ["Try again later"]}
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from tests.support.stub_gateway import StubGateway, problem, running_stub
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.stub import StubGateway, problem, running_stub
 from tests.unit.cli.test_monitor import summary_body
 
 BOOKS = "GET /api/models/custom/monitoring"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.cli.features import commands as feature
+from tests.support.stub_gateway import StubGateway, Told, problem
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.stub import StubGateway, Told, problem
 
 ID = "0197-job"
 START = "POST /api/repos/quality/generate-feature"

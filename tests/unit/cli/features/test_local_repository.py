@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.features.local_repository import Checkout, apply, read_checkout
-from services.cli.problem import ProblemError
+from shared.client import ProblemError
 
 OLD = "a = 1\n"
 NEW = "a = 2\n"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.stub_gateway import StubGateway, Told, problem
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.stub import StubGateway, Told, problem
 
 NEEDED = ("models", "add", "--id", "m", "--endpoint", "http://h/v1")
 CREATE, SETUP, TEST = "POST /api/models/custom", "POST /api/models/setup", "POST /api/models/custom/custom:m/test"

@@ -8,9 +8,9 @@ import yaml
 from services.cli.models.export import exported, variable_names
 from services.cli.models.file import parse_models_file
 from services.cli.models.plan import planned
+from tests.support.stub_gateway import StubGateway, problem
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.models.test_plan import EXISTING
-from tests.unit.cli.stub import StubGateway, problem
 
 LIST, CREATE, CHANGE = "GET /api/models/custom", "POST /api/models/custom", "PATCH /api/models/custom/m"
 TEXT = """

@@ -1,8 +1,8 @@
 import json
 
+from tests.support.stub_gateway import StubGateway, problem
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.models.test_add import OLLAMA, PRESETS, REMOVE, TEST, TESTED
-from tests.unit.cli.stub import StubGateway, problem
 
 LISTED = {
     "models": [

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.models.file import parse_models_file, read_models_file
-from services.cli.problem import ProblemError
+from shared.client import ProblemError
 
 LEAST = "- {model_id: m, endpoint_url: 'http://h/v1', provider: openai-compatible"
 FULL = """

@@ -4,7 +4,7 @@ import pytest
 
 from services.cli.models.file import ModelEntry
 from services.cli.models.plan import planned
-from services.cli.problem import ProblemError
+from shared.client import ProblemError
 
 LEAST = {"model_id": "m", "endpoint_url": "http://h/v1", "provider": "openai-compatible"}
 EXISTING: dict[str, Any] = {

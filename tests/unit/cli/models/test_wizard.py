@@ -7,11 +7,11 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from services.cli.client import Client
 from services.cli.models.form import ModelForm
 from services.cli.models.wizard import run_wizard
+from shared.client import Client
+from tests.support.stub_gateway import StubGateway, problem
 from tests.unit.cli.models.test_add import CREATE, OLLAMA, PASSED, PRESETS, SETUP, step
-from tests.unit.cli.stub import StubGateway, problem
 
 DOWN, ENTER, CLEAR, CTRL_C = "\x1b[B", "\r", "\x15", "\x03"
 PROBE = "POST /api/models/probe"

@@ -1,4 +1,4 @@
-"""HTTP to the gateway: JSON in and out, every failure a ProblemError."""
+"""The client that waits for each answer. It needs no more than the standard library, so that commands start fast."""
 
 import http.client
 import json
@@ -6,11 +6,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from email.message import Message
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from services.cli.problem import Problem, ProblemError
+from shared.client.answer import Answer
+from shared.client.problem import Problem, ProblemError
 
 # The gateway ends what passes its deadline, an hour at most; this only ends a wait for a gateway that is gone.
 COMPLETION_TIMEOUT_S = 3700.0
@@ -19,16 +19,13 @@ _EVENTS_TIMEOUT_S = 60.0  # the gateway says that it is there more often than th
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-class Answer(NamedTuple):
-    body: Any
-    headers: Message
-    status: int = 200
-
-
 class Client:
-    def __init__(self, url: str, key: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+    """Of one gateway, with one key. Every method raises ProblemError when nobody answers, or something else does."""
+
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = _checked(url)
-        self._headers = {"Accept": "application/json", "User-Agent": "tallygate-cli", **(headers or {})}
+        self.key = key
+        self._headers = {"Accept": "application/json", "User-Agent": "tallygate"}
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key}"
 
@@ -58,10 +55,6 @@ class Client:
             return answer
         raise self._refusal(answer, f"{method} {path}")
 
-    def _refusal(self, answer: Answer, asked: str) -> ProblemError:
-        problem = Problem.parse(answer.body, answer.status) if isinstance(answer.body, dict) else None
-        return ProblemError(problem or self._stranger(f"{answer.status} to {asked}"))
-
     def send(
         self,
         method: str,
@@ -70,52 +63,68 @@ class Client:
         timeout_s: float = _TIMEOUT_S,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The answer whatever its status. Raises ProblemError when there is none, or none in JSON."""
-        data = None if body is None else json.dumps(body).encode()
-        sent = self._headers | ({"Content-Type": "application/json"} if data else {}) | dict(headers or {})
-        request = urllib.request.Request(self.url + path, data, sent, method=method)  # noqa: S310 - checked
+        """The answer whatever its status; its body is JSON, or empty."""
+        answer = self._sent(self._request(method, path, body, headers), timeout_s)
         try:
-            with _opener(self.url).open(request, timeout=timeout_s) as response:
-                return self._read(response, response.status, response.headers)
-        except urllib.error.HTTPError as error:
-            with error:
-                return self._read(error, error.code, error.headers)
-        except (OSError, http.client.HTTPException) as error:
-            raise ProblemError(self._unreachable(error, timeout_s)) from None
+            _ = answer.body
+        except ValueError:
+            raise self._stranger(f"{answer.status} and something that is not JSON") from None
+        return answer
+
+    def text(self, path: str, timeout_s: float = _TIMEOUT_S) -> str:
+        """What is no JSON, such as /metrics."""
+        answer = self._sent(self._request("GET", path, None, {"Accept": "*/*"}), timeout_s)
+        if answer.status < 300:
+            return answer.text
+        raise self._refusal(answer, f"GET {path}")
 
     def lines(self, path: str, body: Any, timeout_s: float = _TIMEOUT_S) -> Iterator[Any]:
         """The JSON values of an answer as they come, a line each. timeout_s: for each of them."""
-        headers = self._headers | {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)  # noqa: S310 - checked
+        request = self._request("POST", path, body, {"Accept": "application/x-ndjson"})
         with self._streamed(request, timeout_s) as response:
             yield from map(json.loads, response)
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
         """Server-sent events until the stream ends, also when it was broken off: name and data."""
-        request = urllib.request.Request(self.url + path, None, self._headers)  # noqa: S310 - checked
-        with self._streamed(request, _EVENTS_TIMEOUT_S) as response:
+        with self._streamed(self._request("GET", path, None, None), _EVENTS_TIMEOUT_S) as response:
             yield from _events(response)
+
+    def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> urllib.request.Request:
+        data = None if body is None else json.dumps(body).encode()
+        sent = self._headers | ({"Content-Type": "application/json"} if data else {}) | dict(headers or {})
+        return urllib.request.Request(self.url + path, data, sent, method=method)  # noqa: S310 - checked
+
+    def _sent(self, request: urllib.request.Request, timeout_s: float) -> Answer:
+        with self._or_unreachable(timeout_s):
+            try:
+                with _opener(self.url).open(request, timeout=timeout_s) as response:
+                    return _read(response)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return _read(error)
 
     @contextmanager
     def _streamed(self, request: urllib.request.Request, timeout_s: float) -> Iterator[IO[bytes]]:
+        with self._or_unreachable(timeout_s):
+            try:
+                with _opener(self.url).open(request, timeout=timeout_s) as response:
+                    yield response
+            except urllib.error.HTTPError as error:
+                with error:
+                    raise self._refusal(_read(error), f"{request.get_method()} {request.selector}") from None
+            except ValueError:
+                raise self._stranger("something that is not JSON") from None
+
+    @contextmanager
+    def _or_unreachable(self, timeout_s: float) -> Iterator[None]:
         try:
-            with _opener(self.url).open(request, timeout=timeout_s) as response:
-                yield response
-        except urllib.error.HTTPError as error:
-            with error:
-                asked = f"{request.get_method()} {request.selector}"
-                raise self._refusal(self._read(error, error.code, error.headers), asked) from None
+            yield
         except (OSError, http.client.HTTPException) as error:
             raise ProblemError(self._unreachable(error, timeout_s)) from None
-        except ValueError:
-            raise ProblemError(self._stranger("something that is not JSON")) from None
 
-    def _read(self, response: IO[bytes], status: int, headers: Message) -> Answer:
-        raw = response.read()
-        try:
-            return Answer(json.loads(raw) if raw else None, headers, status)
-        except ValueError:
-            raise ProblemError(self._stranger(f"{status} and something that is not JSON")) from None
+    def _refusal(self, answer: Answer, asked: str) -> ProblemError:
+        problem = Problem.parse(answer)
+        return self._stranger(f"{answer.status} to {asked}") if problem is None else ProblemError(problem)
 
     def _unreachable(self, error: Exception, timeout_s: float) -> Problem:
         reason = getattr(error, "reason", error)
@@ -128,9 +137,14 @@ class Client:
         )
         return Problem("endpoint_unreachable", f"nothing answers at {self.url}: {said}", tips)
 
-    def _stranger(self, said: str) -> Problem:
+    def _stranger(self, said: str) -> ProblemError:
         tips = ("Check --gateway and TALLYGATE_GATEWAY_URL: something else may listen there.",)
-        return Problem("bad_response", f"{self.url} answered {said}", tips)
+        return ProblemError(Problem("bad_response", f"{self.url} answered {said}", tips))
+
+
+def _read(response: Any) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, headers, response.read().decode(errors="replace"))
 
 
 def _events(response: IO[bytes]) -> Iterator[tuple[str, Any]]:

@@ -1,8 +1,18 @@
+import asyncio
+from collections.abc import Iterator
+
+import aiohttp
 import pytest
 
-from services.cli.client import Client
-from services.cli.problem import Problem, ProblemError
-from tests.unit.cli.stub import StubGateway, problem
+from shared.client import Client, Problem, ProblemError
+from shared.client.async_client import AsyncClient
+from tests.support.stub_gateway import StubGateway, problem, running_stub
+
+
+@pytest.fixture
+def gateway() -> Iterator[StubGateway]:
+    with running_stub() as stub:
+        yield stub
 
 
 def test_the_key_is_sent_and_the_query_is_encoded(gateway: StubGateway) -> None:
@@ -63,3 +73,24 @@ def _problem(url: str, path: str) -> Problem:
     with pytest.raises(ProblemError) as caught:
         Client(url, "tg_key").get(path)
     return caught.value.problem
+
+
+async def test_many_at_once_get_the_same_answer_as_one_who_waits(gateway: StubGateway) -> None:
+    gateway.headers["x-tallygate-inference-id"] = "01"
+    gateway.answers["POST /x"] = (503, problem("overloaded", "busy", "wait"))
+
+    waited = await asyncio.to_thread(Client(gateway.url, "tg_key").send, "POST", "/x", {"a": 1})
+    async with aiohttp.ClientSession() as session:
+        answer = await AsyncClient(session, gateway.url, "tg_key").send("POST", "/x", {"a": 1})
+
+    assert (answer.status, answer.text, answer.inference_id) == (503, waited.text, waited.inference_id)
+    assert Problem.parse(answer) == Problem.parse(waited) == Problem("overloaded", "busy", ("wait",), 503)
+    assert [(one.body, one.headers["authorization"]) for one in gateway.asked] == [({"a": 1}, "Bearer tg_key")] * 2
+
+
+def test_what_is_no_json_is_read_as_text(gateway: StubGateway) -> None:
+    gateway.answers["GET /metrics"] = (200, b"one 1\n")
+
+    assert Client(gateway.url).text("/metrics") == "one 1\n"
+    with pytest.raises(ProblemError, match="no such path"):
+        Client(gateway.url).text("/x")

@@ -1,0 +1,18 @@
+"""Requests that more than one caller sends: their paths and bodies."""
+
+from typing import Any
+
+CHAT = "/v1/chat/completions"
+CUSTOM_MODELS = "/api/models/custom"
+KEYS = "/api/keys"
+MONITORING = "/api/models/custom/monitoring"
+
+
+def chat_body(model: str | None, text: str, **more: Any) -> dict[str, Any]:
+    """One message of a user; `model` None lets the gateway choose."""
+    return {"messages": [{"role": "user", "content": text}]} | ({"model": model} if model else {}) | more
+
+
+def model_body(model_id: str, endpoint_url: str, **more: Any) -> dict[str, Any]:
+    """A custom model at an OpenAI-compatible endpoint."""
+    return {"model_id": model_id, "endpoint_url": endpoint_url, "provider": "openai-compatible"} | more
