@@ -11,23 +11,19 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from services.cli import commands, sealing_keys
+from services.cli.local_run import broker, database_settings, key_ring
+from services.cli.problem import tell
 from services.features import sealed_places as of_features
 from services.gateway import sealed_places as of_gateway
-from shared.crypto.keys import KeySettings
-from shared.db import DatabaseSettings
+from shared.client import ProblemError
 from shared.db.migrate import migrate as apply_migrations
 from shared.db.migrate import migrations_of
 from shared.errors import TallygateError
-from shared.kafka.admin import apply_topics, check_topics
-from shared.kafka.real import RealBroker
-from shared.kafka.settings import KafkaSettings
 from shared.service.settings import ServiceSettings
 from shared.telemetry.logs import configure_logs
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-topics = typer.Typer(no_args_is_help=True, help="The topics on the broker.")
 serve = typer.Typer(no_args_is_help=True, help="Run a service, until SIGTERM.")
-app.add_typer(topics, name="topics")
 app.add_typer(serve, name="serve")
 commands.mount(app)
 
@@ -84,44 +80,10 @@ def features() -> None:
 def migrate() -> None:
     """Bring the database to this version's schema."""
     migrations = [step for service in _MIGRATED for step in migrations_of(service, _here() / service / "migrations")]
-    applied = asyncio.run(apply_migrations(DatabaseSettings().dsn(), migrations))
+    applied = asyncio.run(apply_migrations(database_settings().dsn(), migrations))
     for step in applied:
         typer.echo(f"applied {step.service}/{step.name}")
     typer.echo("the database is up to date")
-
-
-@topics.command("apply")
-def topics_apply() -> None:
-    """Create the topics that are missing."""
-    for name in asyncio.run(apply_topics(RealBroker(KafkaSettings()))):
-        typer.echo(f"created {name}")
-    topics_check()
-
-
-@topics.command("check")
-def topics_check() -> None:
-    """Compare the broker's topics with the list in the code; exit status 1 when they differ."""
-    problems = asyncio.run(check_topics(RealBroker(KafkaSettings())))
-    for problem in problems:
-        typer.echo(problem, err=True)
-    if problems:
-        raise typer.Exit(1)
-    typer.echo("the topics are as they should be")
-
-
-@app.command()
-def asyncapi(
-    check: Annotated[Path | None, typer.Option(help="Compare with this file; exit status 1 when it differs.")] = None,
-) -> None:
-    """Print the AsyncAPI 3 document of all events and topics."""
-    from shared.events.asyncapi import asyncapi_document
-
-    document = asyncapi_document()
-    if check is None:
-        typer.echo(document, nl=False)
-    elif not check.exists() or check.read_text() != document:
-        typer.echo(f"{check} differs from the code; renew it with: tallygate asyncapi > {check}", err=True)
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -132,7 +94,7 @@ def audit(
     from services.monitor.audit.audit import run_audit
     from services.monitor.audit.report import show
 
-    report = asyncio.run(run_audit(RealBroker(KafkaSettings()), DatabaseSettings()))
+    report = asyncio.run(run_audit(broker(), database_settings()))
     show(report, as_json)
     if not report.balanced:
         raise typer.Exit(1)
@@ -144,16 +106,16 @@ def secrets_status(
 ) -> None:
     """Open every stored secret: how many are under which key, and which keys may be removed from TALLYGATE_KEYS.
 
-    Exit status 1 when one cannot be opened. It reads DATABASE_URL and TALLYGATE_KEYS.
+    Exit status 1 when one cannot be opened. It reads DATABASE_URL and TALLYGATE_KEYS, or the local run's.
 
     How keys are changed: tallygate secrets rotate --help
     """
     from services.rotation.report import progress, show_status, status_as_json
     from services.rotation.rotation import run_inventory
 
-    ring = KeySettings().key_ring()
+    ring = key_ring()
     with progress() as seen:
-        inventory = asyncio.run(run_inventory(DatabaseSettings(), ring, SEALED_PLACES, seen))
+        inventory = asyncio.run(run_inventory(database_settings(), ring, SEALED_PLACES, seen))
     show_status(status_as_json(ring, SEALED_PLACES, inventory), as_json)
     if inventory.unreadable:
         raise typer.Exit(1)
@@ -175,16 +137,16 @@ def secrets_rotate(
 
     4. tallygate secrets status; wait as long as it says, look again, remove the old key everywhere, and restart.
 
-    It can be stopped at any moment and run again. It reads DATABASE_URL and TALLYGATE_KEYS.
+    It can be stopped at any moment and run again. It reads DATABASE_URL and TALLYGATE_KEYS, or the local run's.
 
     Exit status 1 when one cannot be opened: it is reported, and left as it is.
     """
     from services.rotation.report import progress, rotation_as_json, show_rotation
     from services.rotation.rotation import run_rotation
 
-    ring = KeySettings().key_ring()
+    ring = key_ring()
     with progress() as seen:
-        rotation = asyncio.run(run_rotation(DatabaseSettings(), ring, SEALED_PLACES, seen))
+        rotation = asyncio.run(run_rotation(database_settings(), ring, SEALED_PLACES, seen))
     show_rotation(rotation_as_json(ring, SEALED_PLACES, rotation), as_json)
     if rotation.unreadable:
         raise typer.Exit(1)
@@ -198,6 +160,9 @@ def main() -> None:
         typer.echo(f"{error.failure.detail}", err=True)
         for tip in error.failure.tips:
             typer.echo(f"  {tip}", err=True)
+        sys.exit(1)
+    except ProblemError as error:
+        tell(error.problem)
         sys.exit(1)
 
 

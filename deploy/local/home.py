@@ -42,7 +42,7 @@ class Home:
 
     @property
     def environment(self) -> Path:
-        """What the running services were given, for `env` and `status`; 0600, it holds secrets."""
+        """What the running services were given, for `env` and the `tallygate` commands; 0600, it holds secrets."""
         return self.path / "environment.json"
 
     @property
@@ -60,6 +60,11 @@ class Home:
     def socket(self) -> Path:
         return self.runtime / "supervisor.sock"
 
+    @property
+    def socket_link(self) -> Path:
+        """Leads to the socket, for commands that only know the home: who can connect knows that the run goes on."""
+        return self.path / "supervisor.sock"
+
     def log(self, program: str) -> Path:
         return self.logs / f"{program}.log"
 
@@ -69,6 +74,8 @@ class Home:
         if self.runtime.is_symlink() or self.runtime.stat().st_uid != os.getuid():
             raise LocalRunError(f"{self.runtime} belongs to another user; remove it, or set another TALLYGATE_HOME")
         self.runtime.chmod(0o700)
+        self.socket_link.unlink(missing_ok=True)
+        self.socket_link.symlink_to(self.socket)
 
     def lock(self) -> IO[str] | None:
         """None when another process holds it. The kernel lets go when the holder dies, however it dies."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import keys, plans, providers, sealing_keys, tenants
+from services.cli import events, keys, plans, providers, sealing_keys, tenants
 from services.cli.changes import changes
 from services.cli.chat import chat
 from services.cli.dead_letters import commands as dead_letters
@@ -29,3 +29,5 @@ def mount(app: typer.Typer) -> None:
     app.command(rich_help_panel=_PANEL)(changes)
     app.add_typer(sealing_keys.app, name="secrets", rich_help_panel=_PANEL)
     app.add_typer(dead_letters.app, name="dlq", rich_help_panel=_PANEL)
+    app.add_typer(events.topics, name="topics", rich_help_panel=_PANEL)
+    app.command()(events.asyncapi)

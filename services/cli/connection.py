@@ -1,12 +1,12 @@
 """Which gateway, with which key: from options, the environment, or the local run."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from services.cli.local_run import operator_environment
 from shared.client import Client, Problem, ProblemError
 
 _PANEL = "Connection"
@@ -35,7 +35,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def connect(gateway: str | None, key: str | None) -> Client:
-    return Client(gateway_url(gateway, os.environ), api_key(key, os.environ))
+    environment = operator_environment()
+    return Client(gateway_url(gateway, environment), api_key(key, environment))
 
 
 def gateway_url(given: str | None, environment: Mapping[str, str]) -> str:

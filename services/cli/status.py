@@ -1,6 +1,5 @@
 """`tallygate status`: is every service ready, and are the books up to date?"""
 
-import os
 from typing import Any, NamedTuple
 
 import typer
@@ -17,6 +16,7 @@ from services.cli.connection import (
     monitor_url,
     router_urls,
 )
+from services.cli.local_run import operator_environment
 from services.cli.output import behind, cell, emit, plain, table
 from services.cli.problem import told
 from shared.client import Client, ProblemError
@@ -42,10 +42,11 @@ def status(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOp
     Looks at the gateway, TALLYGATE_MONITOR_URL, TALLYGATE_ROUTER_URLS and TALLYGATE_FEATURES_URLS (several with
     commas).
     """
-    base = gateway_url(gateway, os.environ)
-    services = [("gateway", base), ("monitor", monitor_url(os.environ))]
-    services += [("router", url) for url in router_urls(os.environ)]
-    services += [("features", url) for url in features_urls(os.environ)]
+    environment = operator_environment()
+    base = gateway_url(gateway, environment)
+    services = [("gateway", base), ("monitor", monitor_url(environment))]
+    services += [("router", url) for url in router_urls(environment)]
+    services += [("features", url) for url in features_urls(environment)]
     seen = [readiness(service, url) for service, url in services]
     books = _books(base, key)
     ready = all(one.ready for one in seen) and books["error_type"] in _READY_ALL_THE_SAME

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,6 +149,29 @@ async def test_status_and_audit(stack: Live) -> None:
     assert body["books"]["problem"] is None
 
     assert _json(await _command(stack, "audit", "--json"))["violations"] == []
+
+
+async def test_operators_commands_find_the_local_run(stack: Live) -> None:
+    """From its home alone: nothing in the environment names broker, database, keys or ports."""
+    named = ("KAFKA_", "DATABASE_", "TALLYGATE_")
+    bare = {name: value for name, value in stack.environment.items() if not name.startswith(named)}
+    beside = replace(stack, environment=bare | {"TALLYGATE_HOME": str(stack.stack.home.path)})
+
+    assert _json(await _command(beside, "audit", "--json"))["violations"] == []
+    assert "as they should be" in (await _command(beside, "topics", "check")).stdout
+    await _command(beside, "topics", "apply")
+    assert "up to date" in (await _command(beside, "migrate")).stdout
+    assert _json(await _command(beside, "secrets", "status", "--json"))["missing_keys"] == []
+    assert _json(await _command(beside, "secrets", "rotate", "--json"))["unreadable"] == []
+    assert _json(await _command(beside, "dlq", "list", "--json"))["topics"]
+    assert _json(await _command(beside, "status", "--json"))["ready"] is True
+    assert _json(await _command(beside, "models", "list", "--json"))["models"] is not None
+
+    nowhere = replace(stack, environment=bare | {"TALLYGATE_HOME": "/nonexistent"})
+    for words in (("audit",), ("topics", "check"), ("migrate",), ("secrets", "status"), ("dlq", "list")):
+        refused = await _command(nowhere, *words, exit_code=1)
+        assert "is not set, and there is no local run in /nonexistent" in refused.stderr
+        assert "make run" in refused.stderr
 
 
 async def test_a_gateway_that_is_not_there(stack: Live) -> None:

@@ -1,4 +1,4 @@
-"""`tallygate dlq`: what could not be handled, why, and again from where it came. Reads Kafka itself (`KAFKA_*`)."""
+"""`tallygate dlq`: what could not be handled, why, and again from where it came. Reads Kafka itself."""
 
 import asyncio
 from typing import Annotated, Any
@@ -8,13 +8,12 @@ from rich.prompt import Confirm
 
 from services.cli.connection import JsonOption
 from services.cli.dead_letters.views import in_full, in_short, listed, replayed, replayed_text, shown
+from services.cli.local_run import broker
 from services.cli.output import emit, err, on_terminal, out, print_json, say
 from services.cli.problem import refused, told
 from shared.events.topics import Topic
 from shared.kafka.dead_letters.box import DeadLetterBox, open_dead_letters
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources
-from shared.kafka.real import RealBroker
-from shared.kafka.settings import KafkaSettings
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could not be handled.")
 
@@ -75,7 +74,7 @@ def replay(
 
 
 async def _listed(sources: list[Topic], limit: int) -> dict[str, Any]:
-    async with open_dead_letters(RealBroker(KafkaSettings())) as box:
+    async with open_dead_letters(broker()) as box:
         return {"topics": [await _of_topic(box, source, limit) for source in sources]}
 
 
@@ -85,7 +84,7 @@ async def _of_topic(box: DeadLetterBox, source: Topic, limit: int) -> dict[str, 
 
 
 async def _letter(wanted: DeadLetterId) -> DeadLetter:
-    async with open_dead_letters(RealBroker(KafkaSettings())) as box:
+    async with open_dead_letters(broker()) as box:
         return await box.letter(wanted)
 
 
@@ -93,7 +92,7 @@ async def _replay(
     wanted: list[DeadLetterId], source: Topic | None, *, ask: bool, as_json: bool
 ) -> list[dict[str, Any]]:
     done = []
-    async with open_dead_letters(RealBroker(KafkaSettings())) as box:
+    async with open_dead_letters(broker()) as box:
         letters = [await box.letter(one) for one in wanted]
         count = await box.count_new(source) if source else len(letters)
         if ask and count and not Confirm.ask(f"Publish {count} again?", console=err(), default=False):

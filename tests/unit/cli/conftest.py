@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import typer
@@ -17,10 +18,10 @@ def gateway() -> Iterator[StubGateway]:
 
 
 @pytest.fixture
-def run(gateway: StubGateway, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command, talking to the stub."""
-    for name in ("TALLYGATE_ADMIN_KEY_FILE", "TALLYGATE_HOME"):
-        monkeypatch.delenv(name, raising=False)
+def run(gateway: StubGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """The command, talking to the stub; no local run of the developer's is found."""
+    monkeypatch.delenv("TALLYGATE_ADMIN_KEY_FILE", raising=False)
+    monkeypatch.setenv("TALLYGATE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TALLYGATE_GATEWAY_URL", gateway.url)
     monkeypatch.setenv("TALLYGATE_API_KEY", "tg_key")
     app = typer.Typer()
