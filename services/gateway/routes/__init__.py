@@ -4,6 +4,7 @@ from services.gateway.routes import (
     chat_completions,
     codebase_chat,
     features,
+    front,
     inferences,
     keys,
     models,
@@ -13,5 +14,17 @@ from services.gateway.routes import (
     tenants,
 )
 
-_SURFACES = (chat_completions, monitoring, models, setup, providers, codebase_chat, features, inferences, keys, tenants)
+_SURFACES = (
+    front,
+    chat_completions,
+    monitoring,
+    models,
+    setup,
+    providers,
+    codebase_chat,
+    features,
+    inferences,
+    keys,
+    tenants,
+)
 ROUTERS = tuple(module.router for module in _SURFACES)
