@@ -6,7 +6,8 @@ import typer
 from rich.console import Group, RenderableType
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.output import cell, emit, instant, table
+from services.cli.listing import Listing
+from services.cli.output import cell, emit, instant
 from services.cli.problem import told
 
 
@@ -25,7 +26,7 @@ def changes(
 
 
 def _view(body: dict[str, Any]) -> RenderableType:
-    made = table("at (UTC)", "tenant", "key", "action", "subject", "details")
+    made = Listing("at (UTC)", "tenant", "key", "action", "subject", "details")
     for one in body["changes"]:
         details = ", ".join(f"{name}={value}" for name, value in one["details"].items() if value is not None)
         values = (instant(one["at"]), one["tenant"], one["key_id"], one["action"], one["subject"], details)

@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from services.cli.connection import JsonOption
-from services.cli.output import cell, emit, table
+from services.cli.listing import Listing
+from services.cli.output import cell, emit
 from services.cli.problem import refused, told
 from shared.errors import CATALOGUE, ErrorType
 from shared.errors.failures import A_PROVIDER_MODEL, setup_tips, worded_tips
@@ -44,7 +45,7 @@ def _entry(error_type: ErrorType) -> dict[str, Any]:
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:
-    made = table("type", "means", "HTTP", "retried", "falls back", numbers=("HTTP",))
+    made = Listing("type", "means", "HTTP", "retried", "falls back", numbers=("HTTP",))
     for one in body["errors"]:
         values = (one["title"], one["http_status"], _yes(one["retryable"]), _yes(one["fallback"]))
         made.add_row(cell(one["error_type"], "bold"), *map(cell, values))

@@ -6,7 +6,8 @@ import typer
 from rich.console import Group, RenderableType
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.output import cell, emit, instant, table
+from services.cli.listing import Listing
+from services.cli.output import cell, emit, instant
 from services.cli.problem import told
 from shared.access import SCOPES, new_api_key
 from shared.client import in_path
@@ -76,7 +77,7 @@ def _created(body: dict[str, Any]) -> RenderableType:
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:
-    made = table("key", "tenant", "scopes", "name", "models", "created (UTC)", "revoked (UTC)")
+    made = Listing("key", "tenant", "scopes", "name", "models", "created (UTC)", "revoked (UTC)")
     for one in body["keys"]:
         models = " ".join(one.get("allowed_models") or ["all"])
         values = (one["key_id"], one["tenant"], " ".join(one["scopes"]), one["name"], models)

@@ -7,14 +7,15 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from services.cli.output import behind, cell, instant, plain, seconds, table, usd
+from services.cli.listing import Listing, Wrapped
+from services.cli.output import behind, cell, instant, plain, seconds, usd
 
 _STYLES = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}
 _ERRORS_SHOWN = 5
 
 
 def summary(body: dict[str, Any]) -> RenderableType:
-    parts = [_health(body), _counts(body), _speed_and_costs(body)]
+    parts = [Wrapped(_health(body)), _counts(body), _speed_and_costs(body)]
     parts += _by_model(body["requests"]["by_model"])
     parts += _by_error_type(body["requests"]["by_error_type"], body["attempts"]["by_error_type"])
     parts += _errors(body["errors"])
@@ -32,9 +33,9 @@ def _health(body: dict[str, Any]) -> Text:
 
 def _counts(body: dict[str, Any]) -> RenderableType:
     requests, attempts = body["requests"], body["attempts"]
-    made = table("", "total", "succeeded", "failed", "rejected", "fallbacks", "open", numbers=_COUNTS)
+    made = Listing("", "total", "succeeded", "failed", "rejected", "fallbacks", "open", numbers=_COUNTS)
     names = ("total", "succeeded", "failed", "rejected", "fallbacks")
-    made.add_row(cell("requests", "bold"), *(_count(name, requests[name]) for name in names), "")
+    made.add_row(cell("requests", "bold"), *(_count(name, requests[name]) for name in names), cell(""))
     made.add_row(cell("attempts", "bold"), *(_count(name, attempts.get(name)) for name in (*names, "open")))
     return made
 
@@ -44,10 +45,10 @@ _COUNTS = ("total", "succeeded", "failed", "rejected", "fallbacks", "open")
 
 def _speed_and_costs(body: dict[str, Any]) -> RenderableType:
     performance, costs = body["performance"], body["costs"]
-    speed = table("", "average", "p50", "p95", "p99", numbers=("average", "p50", "p95", "p99"))
+    speed = Listing("", "average", "p50", "p95", "p99", numbers=("average", "p50", "p95", "p99"))
     names = ("average_s", "p50_s", "p95_s", "p99_s")
     speed.add_row(cell("duration", "bold"), *(cell(seconds(performance[name])) for name in names))
-    made = table("", "custom", "provider", "saved", numbers=("custom", "provider", "saved"))
+    made = Listing("", "custom", "provider", "saved", numbers=("custom", "provider", "saved"))
     saved = f"{usd(costs['savings_usd'])} ({costs['savings_percent']:g} %)"
     made.add_row(cell("costs", "bold"), cell(usd(costs["custom_usd"])), cell(usd(costs["provider_usd"])), cell(saved))
     return Group(speed, Text(), made)
@@ -55,14 +56,14 @@ def _speed_and_costs(body: dict[str, Any]) -> RenderableType:
 
 def _by_model(by_model: Mapping[str, Mapping[str, int]]) -> list[RenderableType]:
     names = ("total", "succeeded", "failed")
-    made = table("requests by model", *names, numbers=names)
+    made = Listing("requests by model", *names, numbers=names)
     for model, counts in sorted(by_model.items(), key=lambda item: -item[1]["total"]):
         made.add_row(cell(model), *(_count(name, counts[name]) for name in names))
     return [made] if by_model else []
 
 
 def _by_error_type(requests: Mapping[str, int], attempts: Mapping[str, int]) -> list[RenderableType]:
-    made = table("by error type", "requests", "attempts", numbers=("requests", "attempts"))
+    made = Listing("by error type", "requests", "attempts", numbers=("requests", "attempts"))
     for error_type in sorted({*requests, *attempts}, key=lambda name: (-attempts.get(name, 0), name)):
         made.add_row(cell(error_type), *(cell(counts.get(error_type, 0)) for counts in (requests, attempts)))
     return [made] if requests or attempts else []
@@ -71,7 +72,7 @@ def _by_error_type(requests: Mapping[str, int], attempts: Mapping[str, int]) -> 
 def _errors(errors: list[dict[str, Any]]) -> list[RenderableType]:
     if not errors:
         return []
-    text = Text("recent errors", "dim")
+    text = Text.assemble(("recent errors", "dim"))
     grouped = _grouped(errors)
     for one, times in grouped[:_ERRORS_SHOWN]:
         text.append(f"\n{instant(one['at'])} ", "dim").append(plain(one["model"]), "bold")
@@ -82,7 +83,7 @@ def _errors(errors: list[dict[str, Any]]) -> list[RenderableType]:
         text.append(f"\n  tallygate show {plain(one['inference_id'])}", "dim")
     if len(grouped) > _ERRORS_SHOWN:
         text.append(f"\nand {len(grouped) - _ERRORS_SHOWN} more; all of them with --json", "dim")
-    return [text]
+    return [Wrapped(text)]
 
 
 def _grouped(errors: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 _PIPE_COLUMNS = 200  # rich would wrap at 80; what reads a pipe wants whole lines
@@ -55,13 +54,6 @@ def cell(value: object, style: str = "") -> Text:
     return Text("" if value is None else plain(value), style=style)
 
 
-def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = ()) -> Table:
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    return made
-
-
 def seconds(value: float | None) -> str:
     if value is None:
         return ""
@@ -87,5 +79,6 @@ def on_terminal() -> bool:
 
 
 def _console(terminal: bool, *, stderr: bool) -> Console:
-    width = None if terminal or "COLUMNS" in os.environ else _PIPE_COLUMNS
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not terminal)
+    """COLUMNS says how wide it is, also where there is no terminal."""
+    wraps = terminal or "COLUMNS" in os.environ
+    return Console(stderr=stderr, width=None if wraps else _PIPE_COLUMNS, highlight=False, soft_wrap=not wraps)

@@ -7,7 +7,8 @@ from rich.console import RenderableType
 
 from services.cli import terms
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.output import cell, emit, instant, table
+from services.cli.listing import Listing
+from services.cli.output import cell, emit, instant
 from services.cli.problem import told
 from shared.client import in_path
 
@@ -59,7 +60,7 @@ def remove(plan: Plan, gateway: GatewayOption = None, key: KeyOption = None, as_
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:
-    made = table("plan", "terms", "changed (UTC)")
+    made = Listing("plan", "terms", "changed (UTC)")
     for one in body["plans"]:
         made.add_row(cell(one["plan"], "bold"), cell(_worded(one["terms"])), cell(instant(one["updated_at"])))
     return made if body["plans"] else cell("There are no plans. Make one: tallygate plans set free --usd-per-day 1")

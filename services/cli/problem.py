@@ -8,6 +8,7 @@ from typing import Any, ParamSpec
 import typer
 from rich.text import Text
 
+from services.cli.listing import Wrapped
 from services.cli.output import err, plain, print_json
 from services.cli.step_views import steps_text
 from shared.client import Problem, ProblemError
@@ -42,7 +43,7 @@ def tell(problem: Problem, *, as_json: bool = False) -> None:
     """In words on standard error; with `--json` also as JSON on standard output, where scripts read."""
     if as_json:
         print_json(asdict(problem))
-    err().print(words(problem))
+    err().print(Wrapped(words(problem)))
 
 
 def _problem(failure: Failure) -> Problem:

@@ -7,7 +7,8 @@ from rich.console import RenderableType
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.given_key import given_key
-from services.cli.output import cell, emit, instant, on_terminal, table
+from services.cli.listing import Listing
+from services.cli.output import cell, emit, instant, on_terminal
 from services.cli.problem import refused, told
 from shared.client import in_path
 
@@ -63,7 +64,7 @@ def _asked(provider: str, as_json: bool) -> str:
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:
-    made = table("provider", "key", "at", "models", "key stored (UTC)")
+    made = Listing("provider", "key", "at", "models", "key stored (UTC)")
     for one in body["providers"]:
         missing = one["key"] == "none" and one["key_required"]
         made.add_row(

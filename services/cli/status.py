@@ -16,8 +16,9 @@ from services.cli.connection import (
     monitor_url,
     router_urls,
 )
+from services.cli.listing import Listing
 from services.cli.local_run import operator_environment
-from services.cli.output import behind, cell, emit, plain, table
+from services.cli.output import behind, cell, emit, plain
 from services.cli.problem import told
 from shared.client import Client, ProblemError
 from shared.client.requests import MONITORING
@@ -80,7 +81,7 @@ def _books(gateway: str, key: str | None) -> dict[str, Any]:
 
 
 def _view(body: dict[str, Any]) -> RenderableType:
-    made = table("service", "state", "at", "why")
+    made = Listing("service", "state", "at", "why")
     for one in body["services"]:
         state = cell("ready", "green") if one["ready"] else cell("not ready", "red")
         told = one["reasons"] | one["notes"]

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 
 from services.cli import terms
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.output import cell, emit, instant, table
+from services.cli.listing import Listing
+from services.cli.output import cell, emit, instant
 from services.cli.problem import refused, told
 from shared.client import in_path
 
@@ -63,7 +64,7 @@ def change(
 
 def _listed(body: dict[str, Any]) -> RenderableType:
     numbers = ("keys", "models", "today USD", "this month USD")
-    made = table("tenant", "plan", "policy", *numbers, numbers=numbers)
+    made = Listing("tenant", "plan", "policy", *numbers, numbers=numbers)
     for one in body["tenants"]:
         spent = one["spent"] or {"usd_day": 0.0, "usd_month": 0.0}
         values = (one["plan"], one["terms"]["policy"], one["keys"], one["models"])

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
+from services.cli.listing import Fields
 from services.cli.output import cell
 from shared.policies import POLICIES
 
@@ -28,18 +28,15 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, [])}
 
 
-def terms_table(terms: Mapping[str, Any], own: Mapping[str, Any], spent: Mapping[str, Any] | None) -> Table:
+def terms_table(terms: Mapping[str, Any], own: Mapping[str, Any], spent: Mapping[str, Any] | None) -> Fields:
     """Each term with where it comes from; budgets with what was spent."""
-    made = Table.grid(padding=(0, 2))
+    fields = []
     for name, value in terms.items():
         shown = ", ".join(value) if isinstance(value, list) else value
-        made.add_row(
-            cell(name.replace("_", " "), "dim"),
-            cell("no limit of its own" if shown is None else shown or "none"),
-            cell("own" if name in own else "", "dim"),
-            cell(_spent(name, spent)),
-        )
-    return made
+        text = cell("no limit of its own" if shown is None else shown or "none")
+        text.append("  own" if name in own else "", "dim").append(_spent(name, spent))
+        fields.append((name.replace("_", " "), text))
+    return Fields(fields)
 
 
 def _spent(name: str, spent: Mapping[str, Any] | None) -> str:
@@ -47,4 +44,4 @@ def _spent(name: str, spent: Mapping[str, Any] | None) -> str:
     value = (spent or {}).get(f"{unit}_{period}")
     if unit not in {"usd", "tokens"} or value is None:
         return ""
-    return f"{value:,.4f} spent" if unit == "usd" else f"{value:,} spent"
+    return f"  {value:,.4f} spent" if unit == "usd" else f"  {value:,} spent"

@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from services.cli.output import cell, instant, plain, table
+from services.cli.listing import Fields, Listing
+from services.cli.output import cell, instant, plain
 from shared.kafka import RecordMetadata
 from shared.kafka.dead_letters.letter import DeadLetter
 
@@ -40,9 +41,7 @@ def listed(body: dict[str, Any]) -> RenderableType:
 
 
 def shown(body: dict[str, Any]) -> RenderableType:
-    made = table("", "")
-    made.show_header = False
-    for name, value in (
+    fields = (
         ("id", body["id"]),
         ("when", f"{instant(body['at'])} UTC"),
         ("error type", body["error_type"]),
@@ -52,8 +51,8 @@ def shown(body: dict[str, Any]) -> RenderableType:
         ("key", body["key"]),
         ("size", f"{body['size']} bytes"),
         *((one["name"], one["value"]) for one in body["headers"]),
-    ):
-        made.add_row(cell(name, "dim"), cell(value))
+    )
+    made = Fields([(plain(name), cell(value)) for name, value in fields])
     text = body.get("body", body.get("body_base64"))
     return made if text is None else Group(made, Text(), cell(text))
 
@@ -69,7 +68,7 @@ def _topic(body: dict[str, Any]) -> list[RenderableType]:
     title = Text.assemble((body["dlq"], "bold"), f"  {count}{left_off}")
     if not entries:
         return [title]
-    made = table("id", "when (UTC)", "error type", "reason", "came from", "bytes", numbers=("bytes",))
+    made = Listing("id", "when (UTC)", "error type", "reason", "came from", "bytes", numbers=("bytes",))
     for one in entries:
         values = (instant(one["at"]), one["error_type"], one["reason"], _source(one), one["size"])
         made.add_row(cell(one["id"], "bold"), *map(cell, values))

@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
 
-from services.cli.output import cell, instant, plain, table, usd
+from services.cli.listing import Listing
+from services.cli.output import cell, instant, plain, usd
 
 _STATES = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
 
@@ -16,7 +17,7 @@ def progress_line(told: dict[str, Any]) -> Text:
 
 
 def features_table(body: dict[str, Any]) -> RenderableType:
-    made = table("job", "state", "step", "generator", "calls", "cost", "accepted (UTC)", "error", numbers=("calls",))
+    made = Listing("job", "state", "step", "generator", "calls", "cost", "accepted (UTC)", "error", numbers=("calls",))
     for one in body["features"]:
         error = one["error"]["error_type"] if one["error"] else ""
         made.add_row(

@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.output import cell, emit, table
+from services.cli.listing import Listing
+from services.cli.output import cell, emit, plain
 from services.cli.problem import told
 from shared.policies import POLICIES
 
@@ -30,11 +32,11 @@ def select(
 
 
 def _view(body: dict[str, Any]) -> RenderableType:
-    made = table("", "model", "why")
+    made = Listing("model", "why")
     for place, one in enumerate(body["candidates"], 1):
-        made.add_row(cell(place), cell(one["model"], "bold"), cell(one["reason"]))
+        made.add_row(Text.assemble(f"{place} ", (plain(one["model"]), "bold")), cell(one["reason"]))
     for one in body["passed_over"]:
-        made.add_row(cell("✗", "red"), cell(one["model"], "dim"), cell(one["reason"], "dim"))
+        made.add_row(Text.assemble(("✗ ", "red"), (plain(one["model"]), "dim")), cell(one["reason"], "dim"))
     needs = body["needs"]
     tokens = f"about {needs['prompt_tokens']} tokens and {needs['answer_tokens'] or 'an unknown number'} of answer"
     over = body["over_budget"]

@@ -3,10 +3,10 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from services.cli.output import cell, instant, plain, seconds, table, usd
+from services.cli.listing import Fields, Listing, Wrapped
+from services.cli.output import cell, instant, plain, seconds, usd
 from services.cli.step_views import steps_text
 
 _SHOWN_CHARS = 300
@@ -15,7 +15,7 @@ _SHOWN_CHARS = 300
 def models_table(body: dict[str, Any]) -> RenderableType:
     if not body["models"]:
         return Text("There are no models. Register one: tallygate models add")
-    made = table("model", "usable", "at", "calls it", "context", "price in / out per Mtok", numbers=("context",))
+    made = Listing("model", "usable", "at", "calls it", "context", "$/Mtok in / out", numbers=("context",))
     for one in sorted(body["models"], key=lambda one: (one["kind"], one["id"])):
         usable = cell("✓", "green") if one["usable"] else cell("✗", "red")
         made.add_row(
@@ -30,7 +30,7 @@ def models_table(body: dict[str, Any]) -> RenderableType:
 
 
 def presets_table(body: dict[str, Any]) -> RenderableType:
-    made = table("preset", "what", "endpoint", "key", "good to know")
+    made = Listing("preset", "what", "endpoint", "key", "good to know")
     for one in body["presets"]:
         known = one["hint"] or (f"keys: {one['key_from']}" if one["key_from"] else "")
         made.add_row(cell(one["name"], "bold"), *map(cell, (one["title"], one["endpoint_url"], one["key"], known)))
@@ -38,11 +38,8 @@ def presets_table(body: dict[str, Any]) -> RenderableType:
 
 
 def model_details(model: dict[str, Any]) -> RenderableType:
-    made = Table.grid(padding=(0, 2))
-    for name, value in model.items():
-        if value not in (None, "", {}):
-            made.add_row(cell(name.replace("_", " "), "dim"), cell(shown(name, value)))
-    return made
+    told = {name: value for name, value in model.items() if value not in (None, "", {})}
+    return Fields([(name.replace("_", " "), cell(shown(name, value))) for name, value in told.items()])
 
 
 def tested_text(test: dict[str, Any]) -> Text:
@@ -58,8 +55,8 @@ def tested_text(test: dict[str, Any]) -> Text:
     return text.append(f"\n  {tries}timeline: tallygate show {plain(test['inference_id'])}", "dim")
 
 
-def _reasons(models: list[dict[str, Any]]) -> list[Text]:
-    return [cell(f"{one['id']}: {one['reason']}", "dim") for one in models if one["reason"]]
+def _reasons(models: list[dict[str, Any]]) -> list[Wrapped]:
+    return [Wrapped(cell(f"{one['id']}: {one['reason']}", "dim")) for one in models if one["reason"]]
 
 
 def _price(price: dict[str, float] | None) -> str:
