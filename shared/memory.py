@@ -1,4 +1,4 @@
-"""What is remembered for a while, and never more than so much of it."""
+"""A memory that is bounded in entries and, where wanted, in age."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
@@ -8,7 +8,7 @@ V = TypeVar("V")
 
 
 class Memory(Generic[K, V]):
-    """The `most` entries that were put in last, those of the last `for_s` seconds; both are looked at by `put`."""
+    """The newest `most` entries, none older than `for_s` seconds; `put` removes those beyond either bound."""
 
     def __init__(self, most: int, for_s: float = float("inf")) -> None:
         self._most = most

@@ -25,8 +25,11 @@ class Authenticator:
         self._known: Memory[bytes, tuple[Caller, float]] = Memory(_KEPT)
 
     def changed(self, _key_id: str | None) -> None:
-        """Keys change rarely: forget all of them rather than keep an index. Look-ups under way may have read
-        what is no longer so; they write into the old memory."""
+        """Forget every known key: keys change rarely, so no index by key id is worth keeping.
+
+        A look-up in flight may have read the row before it changed. It writes into the memory that it began with,
+        so what it read does not get into the new one.
+        """
         self._known = Memory(_KEPT)
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:

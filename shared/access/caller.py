@@ -26,7 +26,7 @@ class Caller:
         return "admin" in self.scopes
 
     def require(self, *scopes: Scope) -> None:
-        """Any of them will do."""
+        """Raises TallygateError (403) unless the key has at least one of these scopes; `admin` implies all of them."""
         if not self.is_admin and self.scopes.isdisjoint(scopes):
             raise TallygateError(
                 "permission_denied",

@@ -27,7 +27,7 @@ class SealedPlace:
 
     @property
     def name(self) -> str:
-        """As operators see it: without the schema of the gateway, whose tables were once the only ones."""
+        """The name that operators see: without the schema when it is the gateway's."""
         return f"{self.table.removeprefix('gateway.')}.{self.column}"
 
     @property

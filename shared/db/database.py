@@ -1,4 +1,7 @@
-"""A pool whose errors tell whether it was the database, for code whose own work may fail in the same ways."""
+"""A pool that raises an error of its own when the database is away.
+
+For code whose other work may raise the same OSError or TimeoutError, and must tell the two apart.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +13,11 @@ from shared.db.pool import RETRYABLE, Pool
 
 
 class DatabaseAwayError(ConnectionError):
-    """It passes by itself: what was being done can go on later. One of RETRYABLE, and never of a job's own doing."""
+    """The database cannot be reached at present; try again later. One of RETRYABLE; only the database causes it."""
 
 
 class Database:
-    """`execute`, `fetch` and `fetchrow` of a pool. Raises DatabaseAwayError for what may pass."""
+    """`execute`, `fetch` and `fetchrow` of a pool. Raises DatabaseAwayError for what is RETRYABLE."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

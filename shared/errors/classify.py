@@ -43,10 +43,10 @@ class UpstreamError:
     @classmethod
     def parse(cls, body: bytes) -> "UpstreamError":
         try:
-            told: Any = orjson.loads(body)
+            parsed: Any = orjson.loads(body)
         except orjson.JSONDecodeError:
             return cls(_one_line(body), "")
-        error = told.get("error", told) if isinstance(told, dict) else told
+        error = parsed.get("error", parsed) if isinstance(parsed, dict) else parsed
         if not isinstance(error, dict):
             return cls(str(error), "")
         message = error.get("message") or error.get("detail") or error.get("msg") or orjson.dumps(error).decode()
@@ -63,14 +63,14 @@ def classify(
     secrets: tuple[str, ...] = (),
 ) -> Failure:
     """The Failure for an answer that is not a 2xx. `host` is host:port of the endpoint."""
-    told = UpstreamError.parse(body)
-    said = f"{host} answered {status}"
+    upstream_error = UpstreamError.parse(body)
+    answered = f"{host} answered {status}"
     if 300 <= status < 400:
-        detail = f"{said}, a redirect to {headers.get('location', 'nowhere')}; redirects are not followed"
+        detail = f"{answered}, a redirect to {headers.get('location', 'nowhere')}; redirects are not followed"
     else:
-        detail = f"{said}: {told.message}" if told.message else f"{said} without a message"
+        detail = f"{answered}: {upstream_error.message}" if upstream_error.message else f"{answered} without a message"
     return failure(
-        error_type_of(status, told),
+        error_type_of(status, upstream_error),
         detail,
         model=model,
         host=host,
@@ -80,16 +80,16 @@ def classify(
     )
 
 
-def error_type_of(status: int, told: UpstreamError) -> ErrorType:
-    words = f"{told.code} {told.message}"
+def error_type_of(status: int, error: UpstreamError) -> ErrorType:
+    words = f"{error.code} {error.message}"
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status == 404:
-        return "model_not_found" if _names_a_model(told) else "endpoint_not_found"
+        return "model_not_found" if _names_a_model(error) else "endpoint_not_found"
     if status == 429:
         return "quota_exceeded" if _QUOTA.search(words) else "rate_limited"
     if status >= 500:
-        return "overloaded" if "overloaded" in told.code else "server_error"
+        return "overloaded" if "overloaded" in error.code else "server_error"
     if status < 400:
         return "endpoint_not_found"
     if _NO_CREDIT.search(words):
@@ -114,15 +114,15 @@ def retry_after_s(value: str | None, now: datetime | None = None) -> float | Non
     return max(0.0, (at - (now or datetime.now(UTC))).total_seconds()) if at.tzinfo else None
 
 
-def _names_a_model(told: UpstreamError) -> bool:
-    return "model" in told.code or "not_found_error" in told.code or "model" in told.message.lower()
+def _names_a_model(error: UpstreamError) -> bool:
+    return "model" in error.code or "not_found_error" in error.code or "model" in error.message.lower()
 
 
 def _worded(message: Any) -> str:
     """FastAPI lists what is wrong and repeats the input with it; the place and the reason are enough."""
-    if not isinstance(message, list) or not all(isinstance(one, dict) and "msg" in one for one in message):
+    if not isinstance(message, list) or not all(isinstance(item, dict) and "msg" in item for item in message):
         return str(message)
-    return "; ".join(f"{'.'.join(map(str, one.get('loc') or ()))}: {one['msg']}" for one in message)
+    return "; ".join(f"{'.'.join(map(str, item.get('loc') or ()))}: {item['msg']}" for item in message)
 
 
 def _one_line(body: bytes) -> str:

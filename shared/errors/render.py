@@ -22,7 +22,7 @@ _OPENAI_TYPE: dict[ErrorType, str] = {
 
 
 def openai_error(
-    told: Failure,
+    failure: Failure,
     *,
     inference_id: str | None,
     attempts: Sequence[dict[str, Any]] = (),
@@ -31,11 +31,11 @@ def openai_error(
     """`{"error": {...}}` as OpenAI's clients read it, with tips and every call that failed."""
     return {
         "error": {
-            "message": message(told),
-            "type": _own_type(told),
-            "code": told.error_type,
+            "message": message(failure),
+            "type": _own_type(failure),
+            "code": failure.error_type,
             "param": param,
-            "tips": told.tips,
+            "tips": failure.tips,
             "inference_id": inference_id,
             "attempts": list(attempts),
         }
@@ -43,7 +43,7 @@ def openai_error(
 
 
 def problem(
-    told: Failure,
+    failure: Failure,
     *,
     inference_id: str | None = None,
     attempts: Sequence[dict[str, Any]] = (),
@@ -51,35 +51,35 @@ def problem(
 ) -> dict[str, Any]:
     """An RFC 9457 problem with our members."""
     return {
-        "type": f"urn:tallygate:error:{told.error_type}",
-        "title": told.title,
-        "status": told.http_status,
-        "detail": told.detail,
-        "error_type": told.error_type,
-        "code": told.error_type,
-        "message": message(told),
+        "type": f"urn:tallygate:error:{failure.error_type}",
+        "title": failure.title,
+        "status": failure.http_status,
+        "detail": failure.detail,
+        "error_type": failure.error_type,
+        "code": failure.error_type,
+        "message": message(failure),
         "param": param,
-        "tips": told.tips,
+        "tips": failure.tips,
         "inference_id": inference_id,
         "attempts": list(attempts),
     }
 
 
-def headers(told: Failure) -> dict[str, str]:
+def headers(failure: Failure) -> dict[str, str]:
     """`x-should-retry` is what the OpenAI and Anthropic SDKs obey before they look at the status."""
-    out = {"x-should-retry": "true" if told.retryable else "false"}
-    if told.retry_after_s is not None and isfinite(told.retry_after_s):
-        out["retry-after"] = str(max(1, round(told.retry_after_s)))
+    out = {"x-should-retry": "true" if failure.retryable else "false"}
+    if failure.retry_after_s is not None and isfinite(failure.retry_after_s):
+        out["retry-after"] = str(max(1, round(failure.retry_after_s)))
     return out
 
 
-def message(told: Failure) -> str:
-    return f"{told.title}: {told.detail}" if told.detail else told.title
+def message(failure: Failure) -> str:
+    return f"{failure.title}: {failure.detail}" if failure.detail else failure.title
 
 
-def _own_type(told: Failure) -> str:
-    if told.http_status == 401:
+def _own_type(failure: Failure) -> str:
+    if failure.http_status == 401:
         return "authentication_error"
-    if told.http_status == 403:
+    if failure.http_status == 403:
         return "permission_error"
-    return _OPENAI_TYPE.get(told.error_type, "api_error" if told.http_status >= 500 else "upstream_error")
+    return _OPENAI_TYPE.get(failure.error_type, "api_error" if failure.http_status >= 500 else "upstream_error")

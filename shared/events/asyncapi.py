@@ -54,8 +54,10 @@ def _channel(topic: Topic) -> dict[str, Any]:
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
     channel = {"$ref": f"#/channels/{topic.name}"}
-    sends = [(f"{who}.send.{topic.name}", {"action": "send", "channel": channel}) for who in topic.written_by]
-    receives = [(f"{who}.receive.{topic.name}", {"action": "receive", "channel": channel}) for who in topic.read_by]
+    sends = [(f"{service}.send.{topic.name}", {"action": "send", "channel": channel}) for service in topic.written_by]
+    receives = [
+        (f"{service}.receive.{topic.name}", {"action": "receive", "channel": channel}) for service in topic.read_by
+    ]
     return [(name.replace(" ", "-"), operation) for name, operation in sends + receives]
 
 

@@ -25,7 +25,7 @@ class AttemptStarted(InferenceEvent):
 
     attempt_number: from 1, over all models and deliveries of the inference.
     candidates: all that the selector considered, in order; only on the first attempt of a delivery.
-    request_partition, request_offset: where the request lies, so that it can be read back and handed out again.
+    request_partition, request_offset: where the request lies, so that the monitor can read it back and redeliver it.
     """
 
     ce_type: ClassVar[str] = "tallygate.attempt.started.v1"

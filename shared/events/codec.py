@@ -24,7 +24,7 @@ def decode(topic: Topic, headers: KafkaHeaders, body: bytes | None) -> Event:
 def reason(error: ValidationError) -> str:
     """Which fields are wrong and how, without the values that were sent."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[:3]
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in first)
+    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in first)
 
 
 def _kind_of(topic: Topic, ce_type: str | None) -> type[Event]:

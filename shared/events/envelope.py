@@ -41,7 +41,7 @@ class Event(BaseModel):
 
     @property
     def key(self) -> bytes:
-        """The Kafka key: what is said of one subject lies on one partition, in order."""
+        """The Kafka key: all events of one subject lie on one partition, in order."""
         raise NotImplementedError
 
     @property

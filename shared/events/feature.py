@@ -1,4 +1,4 @@
-"""A feature job: code that is wished for a repository. It makes inferences of its own."""
+"""A feature job: code to be generated for a repository. It makes inferences of its own."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
@@ -32,9 +32,9 @@ class FeatureEvent(Event):
 
 
 class FeatureRequested(FeatureEvent):
-    """A caller wishes for a feature.
+    """A caller asks for code to be generated.
 
-    sealed_input: JSON of the source, the wish and its constraints, sealed (tenant, "feature", feature_id).
+    sealed_input: JSON of the source, the request and its constraints, sealed (tenant, "feature", feature_id).
     model, policy, allowed_models: how the models for its calls are chosen, as for an inference.
     """
 
@@ -93,7 +93,7 @@ class FeatureCall(BaseModel):
 
 
 class FeatureSettled(FeatureEvent):
-    """The final word on a job. The first one counts.
+    """How a job ended. The first settlement is effective.
 
     sealed_result: JSON of what was produced, sealed (tenant, "feature_result", feature_id); also with an error when
     something was produced that did not pass its checks. calls: the inferences that it made.
@@ -114,7 +114,7 @@ class FeatureSettled(FeatureEvent):
 
 
 class FeatureCancelRequested(FeatureEvent):
-    """The caller does not want the job any more."""
+    """The caller cancels the job."""
 
     ce_type: ClassVar[str] = "tallygate.feature.cancel_requested.v1"
 
@@ -131,9 +131,9 @@ class BrokenGenerator(BaseModel):
 
 
 class FeatureWorkerBeat(Event):
-    """A worker's sign of life, said every few seconds. Whose a job is, the database says; this is for people.
+    """A features worker's heartbeat, published every few seconds, for people: leases decide which worker has a job.
 
-    generators: those that it can use. broken: those that it cannot, and why. stopped: its last word.
+    generators: those that it can use. broken: those that it cannot, and why. stopped: this is its last heartbeat.
     """
 
     ce_type: ClassVar[str] = "tallygate.feature.worker_beat.v1"

@@ -36,8 +36,8 @@ class InferenceRequested(InferenceEvent):
 
     input: an OpenAI chat-completions body. sealed_input: the same, as bytes, sealed (tenant, "input", inference_id).
     request_model: as the caller wrote it; None means auto.
-    registry_version: the tenant's registry version that the gateway knew; a router that knows less reads again.
-    reply_partition: where the answer goes on inference.replies.v1; None when nobody waits.
+    registry_version: the tenant's registry version that the gateway knew; a router with an older one reads again.
+    reply_partition: of inference.replies.v1, where the reply goes; None: no reply is wanted.
     store_result: the answer also goes to inference.results.v1, to be fetched later.
     republished: the same request may lie on the topic already, and a router asks the books before it takes it.
     delivery: how many times this inference was handed to routers, this time included. attempts_made: calls of earlier
@@ -73,12 +73,12 @@ class InferenceRequested(InferenceEvent):
 
 
 class InferenceSettled(InferenceEvent):
-    """The final word on an inference. The first one counts; a later one is kept and marked late.
+    """How an inference ended. The first settlement is effective; a later one is kept and marked late.
 
     first_model: the candidate that was called first. model_served: the one that answered, when one did.
     server_address: host:port of the endpoint that was called last.
     attempts: calls made over all deliveries. duration_s: from acceptance to settlement.
-    reported_by: "<service>/<instance>" that says so.
+    reported_by: "<service>/<instance>" that published it.
     """
 
     ce_type: ClassVar[str] = "tallygate.inference.settled.v1"
@@ -98,7 +98,7 @@ class InferenceSettled(InferenceEvent):
 
 
 class CancelRequested(InferenceEvent):
-    """The caller does not want the answer any more, waiting or in flight."""
+    """The caller cancels an inference, whether it waits for a router or is in flight."""
 
     ce_type: ClassVar[str] = "tallygate.cancellation.requested.v1"
 

@@ -10,7 +10,7 @@ HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
 
 class ModelHealthChanged(Event):
-    """How the calls of one tenant's model went lately. The newest word on a model counts; without one it is healthy.
+    """How the calls of one tenant's model went lately. The newest event of a model counts; without one it is healthy.
 
     reason: in words, for people. p50_s: median duration of the calls that succeeded; None when there were none.
     """

@@ -10,7 +10,7 @@ from shared.events.inference import Settlement
 
 
 class AttemptSummary(BaseModel):
-    """One failed call, as the caller is told of it."""
+    """One failed call, as it is shown to the caller."""
 
     model_config = ConfigDict(frozen=True)
 

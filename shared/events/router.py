@@ -1,4 +1,4 @@
-"""A router's sign of life."""
+"""A router's heartbeat."""
 
 from typing import ClassVar
 
@@ -8,9 +8,9 @@ from shared.events.envelope import Event, Instant
 
 
 class RouterHeartbeat(Event):
-    """Said every few seconds by each router. The monitor takes back the work of one that has fallen silent.
+    """Published every few seconds by each router. The monitor recovers the work of one that has fallen silent.
 
-    stopped: the last word of a router that has ended as it was told to; what it left open is free at once.
+    stopped: the last heartbeat of a router that was stopped; what it left open is recovered at once.
     """
 
     ce_type: ClassVar[str] = "tallygate.router.heartbeat.v1"

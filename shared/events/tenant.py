@@ -9,7 +9,7 @@ from shared.events.envelope import Event, Instant, TenantId
 
 
 class TenantSpent(Event):
-    """A tenant's calls on one UTC day, and in the month up to and with it. The newest word on a tenant counts.
+    """A tenant's calls on one UTC day, and in the month up to and with it. The newest event of a tenant counts.
 
     tokens: of prompts and answers. usd: of the calls whose price is known. as_of: up to when the books were read.
     """

@@ -42,7 +42,7 @@ class Topic:
         return self.name + DLQ_SUFFIX
 
     def partition_of(self, key: bytes) -> int:
-        """All that is said of one inference lies on one partition, in order. The end of a UUIDv7 is random."""
+        """One partition for all events of an inference, so that they stay in order. The end of a UUIDv7 is random."""
         return int.from_bytes(key[-2:]) % self.partitions
 
 
@@ -77,7 +77,7 @@ HEARTBEATS = Topic(
     "router.heartbeats.v1", 1, _DAY_MS, (RouterHeartbeat,), "router_id", ("router",), ("monitor",),
     cleanup="compact,delete",
 )  # fmt: skip
-# The newest word on each model and each tenant's spending: read by assignment from the beginning, without a group.
+# The newest health of each model and spending of each tenant: read by assignment from the beginning, without a group.
 MODEL_HEALTH = Topic(
     "model.health.v1", 1, _DAY_MS, (ModelHealthChanged,), "tenant_id/model", ("monitor",), ("router", "gateway"),
     cleanup="compact,delete",

@@ -25,7 +25,7 @@ class CheckedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = [_result(host, address, port) for address in await self._addresses(host, port)]
-        wanted = [one for one in found if family in (socket.AF_UNSPEC, one["family"])]
+        wanted = [result for result in found if family in (socket.AF_UNSPEC, result["family"])]
         if not wanted:
             raise OSError("the host has no address of the wanted family")
         return wanted

@@ -19,7 +19,7 @@ from shared.guard.ranges import (
 from shared.guard.resolve import Resolve, resolve
 from shared.guard.urls import Endpoint
 
-_RESOLVE_S = 3.0  # at save somebody waits for the answer, and the dial checks again
+_RESOLVE_S = 3.0  # a caller waits while a model is saved, and the dial checks again
 _NOT_PUBLIC = "the host resolves to an address that is not public"
 
 
@@ -67,7 +67,7 @@ class Guard:
     async def addresses(self, host: str, port: int) -> list[str]:
         """Addresses to dial, each of them checked. Whoever asks must dial these, and not the name again.
 
-        Raises ForbiddenAddressError when any is refused: a name that leads to both sides is nobody's honest endpoint.
+        Raises ForbiddenAddressError when any of them is refused: a name with internal addresses is not trusted.
         """
         if parsed(host) is not None:
             self._check(host, port)

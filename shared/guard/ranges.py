@@ -1,7 +1,7 @@
 """Pure: which addresses and ports are not for the public internet, and in which words to say so.
 
 The tables follow IANA's registries of special-purpose addresses. They are written out, because what `is_global` of
-the standard library knows differs between patch releases of Python; it has the last word, never the only one.
+the standard library knows differs between patch releases of Python; it is asked after the tables, never alone.
 """
 
 import ipaddress
@@ -26,7 +26,7 @@ _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
 class ForbiddenAddressError(OSError):
-    """An address that must not be dialled. An OSError, since that is what whoever dials expects to catch.
+    """An address that must not be dialled. An OSError, which is what code that dials expects.
 
     The text is the reason. It never holds the address that a host name led to: a tenant must not map internal names.
     """
@@ -82,9 +82,9 @@ _NOT_PUBLIC_IPV6 = _ranges(
 
 
 def parsed(address: str) -> Address | None:
-    """The address, an IPv4 address out of its IPv6 clothes (::ffff:0:0/96); None when the text is no plain address.
+    """The address, an IPv4-mapped IPv6 one (::ffff:0:0/96) as IPv4; None when the text is no plain address.
 
-    Strict on purpose: 127.1, 0x7f.1 and 2130706433 are addresses to the C library, but nobody's usual way to write one.
+    Strict on purpose: 127.1, 0x7f.1 and 2130706433 are addresses to the C library, but not in the usual notation.
     """
     try:
         found = ipaddress.ip_address(address)

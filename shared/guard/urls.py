@@ -45,7 +45,7 @@ def check_url(url: str) -> Endpoint:
 
 
 def _authority(url: str) -> str:
-    """By hand, because it is asked before the URL is known to be one: no message may show a password."""
+    """Parsed by hand, because the URL is not validated yet and no message may show a password."""
     return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
 
 

@@ -1,4 +1,4 @@
-"""Ask for an inference and await its answer, as every service does that needs one."""
+"""Ask for an inference and await its answer, for every service that needs one."""
 
 from shared.inferences.inferences import Answer, InferenceFailedError, Inferences, Order
 from shared.inferences.pending import Pending, Reply

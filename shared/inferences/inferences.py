@@ -1,6 +1,6 @@
-"""Publish a request, wait for its answer, and take it back.
+"""Publish a request for an inference, wait for its answer, and cancel it.
 
-Whoever asks expects the reply first and publishes then, so that no reply can come too early:
+The reply is expected before the request is published: a reply that nobody expects yet would be dropped.
 
     with inferences.expect(inference_id) as future:
         await inferences.publish(order, inference_id)
@@ -25,10 +25,10 @@ from shared.kafka.publisher import Outgoing, Publisher
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A completion that somebody wants.
+    """A completion to ask for.
 
     body: the OpenAI chat body, as JSON bytes. model: as the caller wrote it; None means auto.
-    registry_version: of the tenant's models, as known here; a router that knows less reads them again.
+    registry_version: of the tenant's models, as known here; a router with an older one reads them again.
     """
 
     tenant_id: str
@@ -43,13 +43,13 @@ class Order:
 
     @property
     def remaining_s(self) -> float:
-        """From acceptance to the deadline."""
+        """Seconds from acceptance to the deadline."""
         return max(0.0, (self.deadline_at - self.accepted_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A completion. `body`: the OpenAI chat completion as JSON bytes. `replayed`: another request was first."""
+    """A completion. `body`: the OpenAI chat completion as JSON bytes. `replayed`: an earlier request asked for it."""
 
     inference_id: UUID
     body: bytes
@@ -75,7 +75,7 @@ class InferenceFailedError(TallygateError):
 class Inferences:
     """reply_partition: where the replies to this process go.
 
-    grace_s: routers end what they do at the deadline and then report; their word is worth so long a wait.
+    grace_s: how long to wait beyond the deadline, since routers end their calls at it and report then.
     """
 
     def __init__(
@@ -94,13 +94,13 @@ class Inferences:
         return self._pending.expect(inference_id)
 
     def expect_stored(self, inference_id: UUID) -> AbstractContextManager["asyncio.Future[Reply]"]:
-        """As `expect`, for what is published with `store_result`, maybe by somebody else and long ago."""
+        """As `expect`, for what is published with `store_result`, maybe by another process and long ago."""
         return self._results.expect(inference_id)
 
     async def publish(
         self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False
     ) -> None:
-        """republished: somebody else may have published it, and nobody knows.
+        """republished: another process may have published it already; a router then asks the books before it takes it.
 
         Raises TallygateError `unavailable` when the broker does not ack; nothing is accepted then, as far as is known.
         """

@@ -1,4 +1,4 @@
-"""Answers that are awaited in this process: a future for everybody who waits, resolved by the replies that are read."""
+"""Answers that are awaited in this process: one future per waiter, resolved when the reply is read."""
 
 import asyncio
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Pending:
             self._count(-1)
 
     def on_reply(self, record: ConsumerRecord) -> None:
-        """For a ReplyReader. Others share the partition: what nobody waits for here is not even decoded."""
+        """For a ReplyReader. Processes may share the partition: what nobody waits for here is not even decoded."""
         if record.key not in self._futures:
             return
         traced = tracing.start(f"{names.PROCESS} {REPLIES.name}", SpanKind.CONSUMER,

@@ -1,4 +1,4 @@
-"""Stored results: whoever waits for one is woken when it is in the database, whichever process it was meant for."""
+"""Stored results: a waiter is woken when its result is in the database, whichever process the reply was sent to."""
 
 import asyncio
 from collections import Counter
@@ -20,7 +20,7 @@ from shared.inferences.store import StoredResult
 
 logger = structlog.get_logger(__name__)
 
-# A notification can be lost while the connection is down, and who does not listen finds a result by looking.
+# A notification is lost while the connection is down, and some processes do not listen: so results are also polled.
 _LOOK_EVERY_S = 1.0
 
 
@@ -33,7 +33,7 @@ class StoredResults(Protocol):
 class Results(Periodic):
     """A reply to the process that published and a stored result resolve the same futures: the first one counts.
 
-    look_every_s: how often all that is waited for is looked up, whether or not anything was notified.
+    look_every_s: how often every awaited result is looked up, whether or not anything was notified.
     """
 
     def __init__(self, store: StoredResults, pending: Pending, look_every_s: float = _LOOK_EVERY_S) -> None:
@@ -45,7 +45,7 @@ class Results(Periodic):
 
     @contextmanager
     def expect(self, inference_id: UUID) -> Iterator[asyncio.Future[Reply]]:
-        """As Pending's. The result may be there already, come soon, or travel to us as a reply."""
+        """As `Pending.expect`. The result may be stored already, be stored later, or come as a reply."""
         with self._pending.expect(inference_id) as future:
             self._watched[inference_id] += 1
             self._look_for((inference_id,))
@@ -67,7 +67,7 @@ class Results(Periodic):
             self.wake()
 
     async def _look(self) -> None:
-        """For what is due; for everything when nothing is."""
+        """Look up the results that are due; when none is, all that are awaited."""
         due = list(self._due or self._watched)
         self._due.clear()
         for result in await self._store.results(due) if due else ():

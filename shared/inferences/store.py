@@ -1,4 +1,4 @@
-"""All SQL on what is kept of inferences for whoever waits for them: stored results, and one question to the books.
+"""All SQL on stored results, and the one query of the books that is needed to take a request once.
 
 The gateway writes results; whoever publishes with `store_result` reads them, by inference ids that are its own.
 """

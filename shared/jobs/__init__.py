@@ -1,4 +1,4 @@
-"""Leases: work that is somebody's until its lease ends, with a fair turn for each tenant."""
+"""Leases: a job belongs to one worker until its lease ends, and tenants take turns."""
 
 from shared.jobs.leases import Job, LeasedWork, Leases, LeaseSettings
 from shared.jobs.store import LeasedTable

@@ -1,7 +1,7 @@
-"""Take jobs, and keep them while they run.
+"""Take jobs, and keep their leases while they run.
 
-A job is this worker's while its lease is renewed. A worker that cannot renew stops what it does before the lease ends,
-so that nobody else has begun by then.
+A job belongs to the worker that holds its lease. A worker that cannot renew a lease stops the job before the lease
+ends, so that no two workers have the same job at once.
 """
 
 import asyncio
@@ -19,14 +19,16 @@ from shared.memory import Memory
 logger = structlog.get_logger(__name__)
 
 _LAST_TAKE_S = 5.0
-_REMEMBERED = 10_000  # cancellations, also of jobs that others have
+_REMEMBERED = 10_000  # cancellations; every worker hears those of all jobs
 
 WhyEnded = Literal["cancelled", "lost", "stopping"]
 
 
 class LeaseSettings(NamedTuple):
-    """lease_s: a worker that is silent for so long has lost its jobs. look_every_s: jobs whose worker died are found
-    by looking, others wake."""
+    """lease_s: how long a job stays with a worker that does not renew its lease.
+
+    look_every_s: how often to look for jobs. New ones wake the worker; those of a dead worker are found by looking.
+    """
 
     worker_id: str
     max_jobs: int
@@ -48,7 +50,7 @@ Out = TypeVar("Out", bound=Job, covariant=True)
 
 
 class LeaseStore(Protocol[Out]):
-    """What is needed of a LeasedTable; its methods say what they promise."""
+    """What is needed of a LeasedTable, whose methods say what they promise."""
 
     async def take(self, worker_id: str, lease_s: float) -> Out | None: ...
     async def renew(self, worker_id: str, job_ids: Collection[UUID], lease_s: float) -> set[UUID]: ...
@@ -56,13 +58,13 @@ class LeaseStore(Protocol[Out]):
 
 
 class LeasedWork(Protocol[In]):
-    """What is done with jobs. An error that it raises leaves the job to whoever takes it when its lease has ended."""
+    """What is done with jobs. After an error the job is taken again, by any worker, when its lease has ended."""
 
     async def run(self, job: In) -> None:
-        """Does the job, to its settlement. It is cut short (CancelledError) when the job is not to go on here."""
+        """Does the job, up to its settlement. Is cancelled (CancelledError) when the job must not go on here."""
 
     async def cancelled(self, job: In) -> None:
-        """Settles a job that is not wanted any more; `run` was cut short, or was never begun here."""
+        """Settles a job that its caller cancelled; `run` was cancelled before, or was never called."""
 
 
 @dataclass(eq=False, slots=True)
@@ -98,16 +100,18 @@ class Leases(Generic[J]):
         await self._renewing.start()
 
     async def stop(self) -> None:
-        """Jobs in hand are given back. They are renewed until then, so that nobody else begins before."""
+        """Cancels the jobs in hand and gives their leases back, for other workers to take at once."""
         self._stopping = True
-        # A job that the database is giving us at this moment would wait for its lease: it is given back, too.
+        # Let a `take` in flight end: cancelled after the database has granted the lease, the job would be in nobody's
+        # hands until that lease ends.
         await self._taking.finish(_LAST_TAKE_S)
         await self._taking.stop()
-        await asyncio.sleep(0)  # a task that is cancelled before its first step could not give anything back
+        await asyncio.sleep(0)  # a task that is cancelled before its first step never reaches its own give_back
         held = list(self._held.values())
-        for one in held:
-            one.end("stopping")
-        await asyncio.gather(*(one.task for one in held), return_exceptions=True)
+        for held_job in held:
+            held_job.end("stopping")
+        await asyncio.gather(*(held_job.task for held_job in held), return_exceptions=True)
+        # Last: a job that takes long to stop would otherwise lose its lease, and another worker would begin meanwhile.
         await self._renewing.stop()
 
     @property
@@ -123,19 +127,21 @@ class Leases(Generic[J]):
         self._taking.wake()
 
     def cancel(self, tenant_id: str, job_id: UUID) -> None:
-        """Of a job in hand, or of one that has yet to come. Asked for again, it does not disturb what it has begun."""
+        """Cancels a job, also one that is taken only later. A repeated cancellation is ignored: it would interrupt the
+        settlement that the first one began."""
         self._cancelled.put((tenant_id, job_id), None)
         held = self._held.get(job_id)
         if held is not None and held.job.tenant_id == tenant_id and held.why_ended is None:
             held.end("cancelled")
 
     async def _take_jobs(self) -> None:
-        """Until all hands are full, or nothing waits."""
+        """Until `max_jobs` are in hand, or none waits."""
         while not self._stopping and len(self._held) < self._settings.max_jobs:
             job = await self._store.take(self._settings.worker_id, self._settings.lease_s)
             if job is None:
                 return
-            if job.job_id not in self._held:  # else this process slept past its lease; the job goes on, its own again
+            # Held already: this process slept past the lease and has just taken its own job again. It goes on.
+            if job.job_id not in self._held:
                 self._begin(job)
 
     def _begin(self, job: J) -> None:
@@ -166,7 +172,7 @@ class Leases(Generic[J]):
                 case "cancelled":
                     await self._work.cancelled(job)
                 case "lost":
-                    pass  # another worker's by now, or soon: nothing more is said of it here
+                    pass  # another worker has it, or soon will: nothing more may be written or published for it here
                 case _:
                     await self._store.give_back(self._settings.worker_id, job.job_id)
 
@@ -175,13 +181,14 @@ class Leases(Generic[J]):
         held, asked_at = set(self._held), loop.time()
         still = await self._renewed(held)
         if still is not None:
-            self._renewed_at = asked_at  # the leases began no earlier
+            # The time of the question, not of the answer: the database began the leases somewhere in between.
+            self._renewed_at = asked_at
             self._lose(held - still)
         elif loop.time() - self._renewed_at > lease_s / 2:
-            self._lose(held)  # before anybody else may begin
+            self._lose(held)  # at half of the lease: the jobs have the other half to stop before another worker begins
 
     async def _renewed(self, job_ids: set[UUID]) -> set[UUID] | None:
-        """The jobs that are still this worker's; None when the database did not say, whatever the reason."""
+        """The jobs that are still this worker's; None when the database gave no answer in time."""
         try:
             async with asyncio.timeout(self._settings.lease_s / 4):
                 return await self._store.renew(self._settings.worker_id, job_ids, self._settings.lease_s)

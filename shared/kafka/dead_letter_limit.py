@@ -1,4 +1,7 @@
-"""When a consumer stops instead of draining a whole topic into the dead letters: it, not the messages, is at fault."""
+"""When a consumer stops instead of sending a whole topic to the dead letters.
+
+So many messages that it cannot read mean that the consumer is at fault, not the messages.
+"""
 
 from collections import deque
 
@@ -9,7 +12,7 @@ WINDOW_S = 60.0
 
 
 class DeadLetterLimitError(Exception):
-    """One more record cannot be handled than the limit allows. It is neither sent nor committed: go no further."""
+    """One more record cannot be handled than the limit allows. It is not sent; its offset must not be committed."""
 
     def __init__(self, record: ConsumerRecord, most: int) -> None:
         super().__init__(
@@ -20,7 +23,7 @@ class DeadLetterLimitError(Exception):
 
 
 class DeadLetterLimit:
-    """At most so many dead letters a minute; 0 is no limit. `now` is in seconds of any clock that only rises."""
+    """At most `most` dead letters a minute; 0 is no limit. `now` is seconds of a monotonic clock."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -28,7 +31,7 @@ class DeadLetterLimit:
         self._topics: set[str] = set()
 
     def knows(self, topic: str) -> bool:
-        """Whether what others, or this process before it was restarted, sent from this topic has been counted."""
+        """Whether dead letters of this topic that were sent earlier or by other processes have been counted."""
         return topic in self._topics or not self.most
 
     def learn(self, topic: str, recent: int, now: float) -> None:

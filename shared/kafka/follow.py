@@ -21,7 +21,7 @@ _ASK_TIMEOUT_S = 5.0
 
 class Follower:
     """Gives every event to `on_event`, in the order of its partition. What cannot be read is logged and passed over:
-    these topics hold state that is said again, and no work."""
+    these topics hold state that is published again, and no work."""
 
     def __init__(self, broker: Broker, topic: Topic, on_event: Callable[[Event], None]) -> None:
         self._broker = broker

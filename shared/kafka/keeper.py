@@ -1,4 +1,4 @@
-"""Write down what Kafka says: decode a batch, keep it in the database, commit its offsets."""
+"""From a topic into the database: decode a batch, store it, commit its offsets."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -32,8 +32,12 @@ Keep = Callable[[Sequence[Heard[E]]], Awaitable[None]]
 
 
 class Keeper(Generic[E]):
-    """`keep` stores events in one transaction, and what it is given twice changes nothing. Offsets are committed after
-    it. An event that cannot be read, or that the database refuses, is a dead letter and holds up no other."""
+    """`keep` stores events in one transaction, and storing an event twice changes nothing.
+
+    Offsets are committed after the transaction: a crash in between has the batch delivered and stored again. In the
+    other order it would lose the batch, since Kafka does not deliver again what is committed.
+    An event that cannot be read, or that the database refuses, becomes a dead letter and delays no other event.
+    """
 
     def __init__(self, topics: Iterable[Topic], kind: type[E], keep: Keep[E], publisher: Publisher) -> None:
         self.topics = tuple(topics)
@@ -45,18 +49,19 @@ class Keeper(Generic[E]):
         self._started = asyncio.Event()
 
     def start(self, consumer: Committer) -> None:
-        """Batches that come earlier wait for it."""
+        """Batches that arrive earlier wait for this."""
         self._consumer = consumer
         self._started.set()
 
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
-        """Raises DeadLetterLimitError when all that came before the dead letter too many is kept and committed."""
+        """Raises DeadLetterLimitError; by then all records before the one too many are kept and committed."""
         await self._started.wait()
         heard, records, limit_reached = await self._read(records)
         try:
             await self._kept(heard)
         except DeadLetterLimitError as error:
             records, limit_reached = records[: records.index(error.record)], error
+        # Only here: every record of `records` is in the database now, or acked as a dead letter.
         await commit_if_ours(cast("Committer", self._consumer), next_offsets(records))
         if limit_reached is not None:
             raise limit_reached
@@ -64,7 +69,7 @@ class Keeper(Generic[E]):
     async def _read(
         self, records: Sequence[ConsumerRecord]
     ) -> tuple[list[Heard[E]], Sequence[ConsumerRecord], DeadLetterLimitError | None]:
-        """The events, and the records that are dealt with: all, or those before the dead letter too many."""
+        """The events to keep; the records whose offsets may be committed; what ended the reading early, if anything."""
         heard: list[Heard[E]] = []
         for number, record in enumerate(records):
             try:
@@ -84,14 +89,16 @@ class Keeper(Generic[E]):
             await self._kept_in_time(heard)
         except Exception as error:
             logger.exception("events.refused", events=len(heard))
+            # One event that the database refuses fails the transaction of the whole batch: one by one, only that
+            # event is set aside.
             if len(heard) > 1:
-                for one in heard:
-                    await self._kept([one])
+                for single in heard:
+                    await self._kept([single])
                 return
             await dead_letter(self._publisher, heard[0].record, "internal", f"not kept: {type(error).__name__}")
 
     async def _kept_in_time(self, heard: Sequence[Heard[E]]) -> None:
-        """Waits for the database as long as it takes: the events are safe in Kafka."""
+        """Waits for the database as long as it takes: nothing is committed yet, so Kafka still holds the events."""
         while heard:
             try:
                 await self._keep(heard)

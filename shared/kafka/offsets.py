@@ -19,7 +19,7 @@ class Committer(Protocol):
 
 
 def next_offsets(records: Iterable[ConsumerRecord]) -> Offsets:
-    """Per partition, where to go on when these records are dealt with."""
+    """Per partition, the offset to commit when these records are handled: that of the next one."""
     offsets: Offsets = {}
     for record in records:
         partition = TopicPartition(record.topic, record.partition)
@@ -28,7 +28,7 @@ def next_offsets(records: Iterable[ConsumerRecord]) -> Offsets:
 
 
 async def commit_if_ours(consumer: Committer, offsets: Offsets) -> None:
-    """For work that may be done twice: when the commit fails, the batch comes again, here or elsewhere."""
+    """For work that may be done twice: when the commit fails, the batch is delivered again, here or elsewhere."""
     if not offsets:
         return
     try:

@@ -56,7 +56,7 @@ class Publisher:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_s):
-                futures = [await self._send(one) for one in outgoing]
+                futures = [await self._send(message) for message in outgoing]
                 for future in futures:
                     await future
         except (KafkaError, TimeoutError) as error:
@@ -67,8 +67,10 @@ class Publisher:
         self.failing_since = None
 
     async def publish_until_acked(self, *outgoing: Outgoing, until: datetime | None = None) -> None:
-        """As `publish`, again and again, however long the broker takes: what must be on record before its writer may
-        go on. A retry may put an event on the topic twice, and its id makes that harmless.
+        """As `publish`, repeated until all are acked: for events that must be on record before the caller goes on.
+
+        A publish that timed out may have reached the topic, so the repetition may put an event there twice. It
+        carries the same event id, and readers count it once.
 
         Raises TallygateError `unavailable` when `until` has passed.
         """

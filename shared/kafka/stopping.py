@@ -1,4 +1,4 @@
-"""Work that must not fail: when it does, the process stops, and its supervisor starts it afresh."""
+"""Work that must not fail: when it does, the process stops, and its supervisor starts it again."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def terminate() -> None:
 
 
 async def or_stop(work: Awaitable[None], stop: Stop = terminate) -> bool:
-    """Whether the work was done. If not, `stop` was called, and whoever asked must commit nothing more."""
+    """Whether the work was done. If not, `stop` was called, and the caller must commit nothing more."""
     try:
         await work
     except DeadLetterLimitError as error:
@@ -34,8 +34,10 @@ async def or_stop(work: Awaitable[None], stop: Stop = terminate) -> bool:
 
 
 def until_it_fails(handler: Callable[[Any], Awaitable[None]], stop: Stop) -> Callable[[Any], Awaitable[None]]:
-    """Handlers deal with everything they foresee. After anything else nothing is handled, so nothing is committed:
-    a loop that went on would pass silently over what was not handled with its next commit."""
+    """The handler, which is called no more after an error that it did not foresee.
+
+    A later batch would commit an offset beyond the record that failed, and so lose that record silently.
+    """
     going = True
 
     async def guarded(records: Any) -> None:

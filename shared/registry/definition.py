@@ -84,7 +84,7 @@ def checked_base(endpoint_url: str, wire_format: WireFormat) -> str:
 
 
 def unsaid_secrets(
-    before: str, after: str, stored: Collection[SecretField], said: Collection[str]
+    before: str, after: str, stored: Collection[SecretField], named: Collection[str]
 ) -> tuple[SecretField, ...]:
     """The stored secrets that would go to another server without anybody having said so.
 
@@ -92,7 +92,7 @@ def unsaid_secrets(
     """
     if _same_server(before, after):
         return ()
-    return tuple(name for name in SECRET_FIELDS if name in stored and name not in said)
+    return tuple(name for name in SECRET_FIELDS if name in stored and name not in named)
 
 
 def _same_server(before: str, after: str) -> bool:

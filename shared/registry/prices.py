@@ -73,7 +73,7 @@ def model_facts(provider: str, model: str, base_url: str | None = None) -> Model
 
 def _all_prices(model: ModelInfo) -> list[ModelPrice]:
     known: ModelPrice | list[ConditionalPrice] = model.prices
-    return [one.prices for one in known] if isinstance(known, list) else [known]
+    return [conditional.prices for conditional in known] if isinstance(known, list) else [known]
 
 
 def _tiers(prices: ModelPrice) -> list[_Tier]:

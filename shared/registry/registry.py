@@ -1,7 +1,7 @@
 """The registry in memory: every tenant's models, kept current by notifications and checked by versions.
 
 Three things keep it right: a NOTIFY per change; a full reading after every reconnect and at a steady interval;
-and the version in each request, which makes a router that knows less read again before it selects.
+and the version in each request, which makes a router with an older one read again before it selects.
 """
 
 import asyncio

@@ -32,7 +32,7 @@ WITH changed AS (
 SELECT pg_notify($2, tenant_id) FROM changed
 """
 
-# Of a tenant whose terms cannot be read: nothing is spent that they might forbid.
+# For a tenant whose terms cannot be read: nothing may be spent that they might forbid.
 _CLOSED = Terms(provider_deny=("*",), usd_per_day=0)
 
 
@@ -83,7 +83,7 @@ def _tenant_rows(rows: Sequence[Any]) -> TenantRows:
         models = [_model(row) for row in rows if row["model_id"] is not None]
         return TenantRows(first["registry_version"], Terms(**first["terms"]), first["provider_keys"] or {}, models)
     except ValidationError as error:
-        fields = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
+        fields = sorted({".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)})
         logger.warning("registry.unreadable", tenant=first["tenant_id"], fields=fields)
         return TenantRows(first["registry_version"], _CLOSED, readable=False)
 

@@ -1,4 +1,4 @@
-"""Which models serve a request, in which order, and why. The router acts on it, the gateway explains it."""
+"""Which models serve a request, in which order, and why. The router acts on the selection, the gateway explains it."""
 
 from shared.selection.conditions import Conditions
 from shared.selection.needs import Needs, needs_of

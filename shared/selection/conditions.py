@@ -1,4 +1,4 @@
-"""What the books last said of models and tenants, kept in memory: health and spending, from their topics."""
+"""The newest health of each model and spending of each tenant, read from their topics and kept in memory."""
 
 from collections import defaultdict
 from collections.abc import Mapping

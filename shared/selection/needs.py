@@ -84,17 +84,17 @@ def _strings(value: Any) -> Iterator[str]:
     waiting, budget = [value], 100_000
     while waiting and budget:
         budget -= 1
-        one = waiting.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, dict):
-            waiting += [*one, *one.values()]
-        elif isinstance(one, list):
-            waiting += one
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list):
+            waiting += item
 
 
 def _size(value: Any) -> int:
-    return sum(len(one.encode(errors="replace")) for one in _strings(value))
+    return sum(len(text.encode(errors="replace")) for text in _strings(value))
 
 
 def _asked(body: dict[str, Any], field: str) -> int:

@@ -1,4 +1,4 @@
-"""Pure: why a model cannot serve a request. The first objection that holds is told."""
+"""Pure: why a model cannot serve a request. The first objection that applies is reported."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from shared.selection.needs import Needs
 
 
 class Objection(NamedTuple):
-    """error_type: what the caller is told when nothing else is left. tips: what helps, where the type's do not."""
+    """error_type: of the failure when no model is left. tips: where those of the error type do not fit."""
 
     error_type: ErrorType
     reason: str
@@ -66,22 +66,22 @@ def standing_objection(
 
 def why_none(objections: Mapping[str, Objection], reference: str | None) -> Failure:
     """What to tell a caller whom no model can serve: of the model that was named, or on what all models agree."""
-    passed = "; ".join(f"{model}: {one.reason}" for model, one in objections.items())
+    passed = "; ".join(f"{model}: {objection.reason}" for model, objection in objections.items())
     detail = passed or "no model is registered and no provider is configured"
     named = objections.get(reference or "")
-    told = named or _agreed(objections.values())
+    decisive = named or _agreed(objections.values())
     return failure(
-        told.error_type,
+        decisive.error_type,
         detail,
         model=reference,
-        http_status=_OWN_STATUS.get(told.error_type),
-        title=_OWN_TITLE.get(told.error_type),
-        tips=told.tips or None,
+        http_status=_OWN_STATUS.get(decisive.error_type),
+        title=_OWN_TITLE.get(decisive.error_type),
+        tips=decisive.tips or None,
     )
 
 
 def _agreed(objections: Iterable[Objection]) -> Objection:
-    types, tips = {one.error_type for one in objections}, {one.tips for one in objections}
+    types, tips = {objection.error_type for objection in objections}, {objection.tips for objection in objections}
     return Objection(types.pop() if len(types) == 1 else "no_model_available", "", tips.pop() if len(tips) == 1 else ())
 
 
@@ -106,15 +106,15 @@ def _not_wanted(needs: Needs, model: Model, policy: Policy, chosen: int) -> Obje
 
 def _not_able(needs: Needs, model: Model) -> Objection | None:
     can = model.capabilities
-    for needed, able, what in (
+    for needed, able, ability in (
         (needs.streaming, can.streaming, "stream"),
         (needs.tools, can.tools, "call tools"),
         (needs.vision, can.vision, "see images"),
         (True, needs.task in can.tasks, f"be used for {needs.task}"),
     ):
         if needed and able is False:
-            return Objection("no_model_available", f"it cannot {what}")
+            return Objection("no_model_available", f"it cannot {ability}")
     if model.context_window is not None and needs.tokens > model.context_window:
-        told = f"about {needs.tokens} tokens are needed, its context window is {model.context_window}"
-        return Objection("context_length_exceeded", told)
+        reason = f"about {needs.tokens} tokens are needed, its context window is {model.context_window}"
+        return Objection("context_length_exceeded", reason)
     return None

@@ -10,7 +10,7 @@ from shared.policies import Policy
 from shared.registry import Model
 from shared.selection.needs import Needs
 
-_UNKNOWN = math.inf  # what is not known comes after what is
+_UNKNOWN = math.inf  # a model whose price is not known comes last
 _ANSWER_TOKENS = 500  # when a request does not say how long its answer may be, prices are compared for this
 
 
@@ -39,7 +39,7 @@ class _Custom(NamedTuple):
 
 
 def _custom(models: Iterable[Model]) -> _Custom:
-    weights = [one.weight or 0 for one in models if one.is_custom]
+    weights = [model.weight or 0 for model in models if model.is_custom]
     return _Custom(len(weights), sum(weights))
 
 
@@ -51,7 +51,11 @@ def _rank(
         case "cheapest":
             return unwell, _cost_usd(needs, model), 0.0
         case "fastest":
-            return unwell, _seconds(model, health) or 0.0, 0.0  # who is never called would never be known
+            return (
+                unwell,
+                _seconds(model, health) or 0.0,
+                0.0,
+            )  # not known counts as fast: never called, it would stay unknown
         case "provider_first":
             return float(model.is_custom), unwell, float(model.is_custom and not model.weight)
         case "custom_first" | "custom_only":
@@ -61,7 +65,7 @@ def _rank(
 def _split(needs: Needs, models: Iterable[Model]) -> dict[str, float]:
     """Models that have a weight, in a random order in which each is first as often as its weight says.
 
-    The request's id is the chance: the same request gets the same order wherever and how often it is selected.
+    The request's id takes the place of chance: the same request always gets the same order.
     """
     return {
         model.id: -math.log(_chance(needs.split_by, model.id)) / model.weight
@@ -83,18 +87,18 @@ def _reason(
     health: Mapping[str, ModelHealthChanged],
     policy: Policy,
 ) -> str:
-    told = [_kind(needs, model, custom, policy)]
+    reasons = [_kind(needs, model, custom, policy)]
     if policy == "cheapest":
         cost = _cost_usd(needs, model)
-        told.append("its price is not known" if cost == _UNKNOWN else f"about ${cost:.6f} for this request")
+        reasons.append("its price is not known" if cost == _UNKNOWN else f"about ${cost:.6f} for this request")
     if policy == "fastest":
         seconds = _seconds(model, health)
-        told.append("its speed is not known" if seconds is None else f"answers in {seconds:.2f} s at the median")
+        reasons.append("its speed is not known" if seconds is None else f"answers in {seconds:.2f} s at the median")
     if model.is_custom and custom.weights and policy in {"custom_first", "custom_only", "provider_first"}:
-        told.append(f"weight {model.weight or 0} of {custom.weights}")
+        reasons.append(f"weight {model.weight or 0} of {custom.weights}")
     if _is_unhealthy(model, health):
-        told.append(f"unhealthy: {health[model.id].reason}")
-    return "; ".join(told)
+        reasons.append(f"unhealthy: {health[model.id].reason}")
+    return "; ".join(reasons)
 
 
 def _kind(needs: Needs, model: Model, custom: _Custom, policy: Policy) -> str:

@@ -32,7 +32,7 @@ class Selection:
 
 
 def select(needs: Needs, models: TenantModels, health: Mapping[str, ModelHealthChanged] | None = None) -> Selection:
-    """`health`: the books' newest word on each model, by id; a model without one is taken to be healthy."""
+    """`health`: the newest health of each model, by id; a model without one is taken to be healthy."""
     policy = needs.options.policy or models.terms.policy
     known = [model for model in (*models.custom.values(), *models.provider.values()) if _is_seen(needs, model)]
     selection = _account(needs, ranked(needs, known, health or {}, policy), models, policy)
@@ -46,24 +46,24 @@ def _account(needs: Needs, order: Iterable[Ranked], models: TenantModels, policy
     considered: list[CandidateConsidered] = []
     objections: dict[str, Objection] = {}
     for model, reason in order:
-        told = objection(needs, model, models.terms, policy, len(candidates))
-        if told is None:
+        obstacle = objection(needs, model, models.terms, policy, len(candidates))
+        if obstacle is None:
             candidates.append(Candidate(model, reason))
         else:
-            objections[model.id] = told
+            objections[model.id] = obstacle
         considered.append(
-            CandidateConsidered(model=model.id, reason=told.reason if told else reason, chosen=told is None)
+            CandidateConsidered(model=model.id, reason=obstacle.reason if obstacle else reason, chosen=obstacle is None)
         )
     return Selection(tuple(candidates), tuple(considered), objections)
 
 
 def _is_seen(needs: Needs, model: Model) -> bool:
-    """A model that is being set up is nobody's business unless it is named; then it is objected to, or tested."""
+    """A model that is being set up (a draft) is considered only when the request names it, as its test does."""
     return not model.is_draft or model.id == needs.reference
 
 
 def _with_unknown(selection: Selection, reference: str) -> Selection:
     """A request that came over Kafka may name what was never registered, or is not any more."""
-    told = CandidateConsidered(model=reference, reason=UNKNOWN.reason, chosen=False)
+    unknown = CandidateConsidered(model=reference, reason=UNKNOWN.reason, chosen=False)
     objections = {reference: UNKNOWN, **selection.objections}
-    return Selection(selection.candidates, (told, *selection.considered), objections)
+    return Selection(selection.candidates, (unknown, *selection.considered), objections)

@@ -89,7 +89,7 @@ def _configured(defaults: Mapping[str, Any], asked: _Object) -> _Object:
 
 
 def _user(asked: _Object) -> _Object:
-    """Of whom the request is. OpenAI's own `metadata` is for its records and stays here."""
+    """The end user's id. OpenAI's own `metadata` is for its records and is not sent on."""
     user = asked.get("safety_identifier") or asked.get("user")
     return {"metadata": {"user_id": user}} if user else {}
 

@@ -77,8 +77,8 @@ class DeadLetterBox:
         try:
             return await self._publisher.send_raw(source, letter.body, letter.key, letter.replay_headers, partition)
         except (KafkaError, TimeoutError) as error:
-            told = f"{letter.id} was not acknowledged: {type(error).__name__}"
-            raise TallygateError("unavailable", told) from error
+            detail = f"{letter.id} was not acknowledged: {type(error).__name__}"
+            raise TallygateError("unavailable", detail) from error
 
     async def _new(self, dlq: str) -> dict[TopicPartition, tuple[int, int]]:
         kept = await self._kept(dlq)
@@ -93,7 +93,7 @@ class DeadLetterBox:
         partitions = [TopicPartition(dlq, number) for number in range(self._partitions[dlq])]
         starts = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
-        return {one: (starts[one], ends[one]) for one in partitions}
+        return {partition: (starts[partition], ends[partition]) for partition in partitions}
 
     async def _read(self, partition: TopicPartition, start: int, end: int) -> AsyncGenerator[ConsumerRecord, None]:
         if start >= end:
@@ -135,4 +135,4 @@ async def count_since(broker: Broker, dlq: str, since_s: float) -> int:
         ends = await consumer.end_offsets(partitions)
     finally:
         await consumer.stop()
-    return sum(ends[one] - first.offset for one, first in firsts.items() if first is not None)
+    return sum(ends[partition] - first.offset for partition, first in firsts.items() if first is not None)

@@ -64,17 +64,17 @@ class DeadLetter:
 
     @classmethod
     def of(cls, record: ConsumerRecord) -> Self:
-        told = record.headers[::-1]  # ours come last: a stranger's message may bring headers of the same names
+        newest_first = record.headers[::-1]  # ours were added last; the message may have brought its own of these names
         return cls(
             id=DeadLetterId(record.topic, record.partition, record.offset),
             at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
-            error_type=header(told, TYPE),
-            reason=header(told, REASON),
+            error_type=header(newest_first, TYPE),
+            reason=header(newest_first, REASON),
             source=_SOURCES[record.topic],  # never what a header says: it is where a replay publishes
-            source_partition=_number(header(told, PARTITION)),
-            source_offset=_number(header(told, OFFSET)),
-            replayed_from=header(told, REPLAYED_FROM),
-            headers=tuple(one for one in record.headers if not one[0].startswith(_OURS)),
+            source_partition=_number(header(newest_first, PARTITION)),
+            source_offset=_number(header(newest_first, OFFSET)),
+            replayed_from=header(newest_first, REPLAYED_FROM),
+            headers=tuple((name, value) for name, value in record.headers if not name.startswith(_OURS)),
             key=record.key,
             body=record.value,
         )
@@ -82,9 +82,9 @@ class DeadLetter:
 
 def dead_letter_sources(name: str | None = None) -> list[Topic]:
     """The topics that have dead letters, or the one of that name. Raises TallygateError `invalid_request`."""
-    found = [one for one in _SOURCES.values() if name in {None, one.name, one.dlq}]
+    found = [topic for topic in _SOURCES.values() if name in {None, topic.name, topic.dlq}]
     if not found:
-        known = ", ".join(one.name for one in _SOURCES.values())
+        known = ", ".join(topic.name for topic in _SOURCES.values())
         raise TallygateError("invalid_request", f"{name!r} has no dead letters", tips=(f"Topics: {known}",))
     return found
 

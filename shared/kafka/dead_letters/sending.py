@@ -17,7 +17,7 @@ from shared.telemetry.instruments import dead_letters
 logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
-_MAX_REASON = 1000  # it may name what a stranger sent, and the topic leaves only so much room for our headers
+_MAX_REASON = 1000  # it may quote the message, and the topic has limited room for our headers
 
 
 async def dead_letter(publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str) -> None:
@@ -42,7 +42,8 @@ async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: 
     """
     limit, now = publisher.dead_letter_limit, asyncio.get_running_loop().time
     if not limit.knows(record.topic):
-        # A restart must not make it forget, or a supervisor would drain the topic all the same.
+        # Counted on the broker: a process that forgot with each restart would, restarted by its supervisor again and
+        # again, send the whole topic to the dead letters all the same.
         since = time.time() - WINDOW_S
         limit.learn(record.topic, await count_since(publisher.broker, record.topic + DLQ_SUFFIX, since), now())
     if limit.is_reached(now()):
