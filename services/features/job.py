@@ -82,8 +82,8 @@ class JobRunner:
             executed = bool(self._settings.check_command)
             result = await asyncio.to_thread(_result, draft, findings, repository, executed=executed)
         except UnreadableSecretError as error:
-            told = f"what was sealed for this job cannot be opened: {error}"
-            return outcomes.failed(failure("key_unreadable", told, title="The job cannot be read"))
+            detail = f"what was sealed for this job cannot be opened: {error}"
+            return outcomes.failed(failure("key_unreadable", detail, title="The job cannot be read"))
         except TallygateError as error:
             return outcomes.failed(error.failure, calls=await self._calls(request, steps))
         calls = await self._calls(request, steps)
@@ -144,10 +144,10 @@ class JobRunner:
 
     async def _calls(self, request: FeatureRequested, steps: Steps) -> tuple[FeatureCall, ...]:
         """The inferences that the job made, with what they cost by today's prices."""
-        told = await steps.finished("call.")
-        tenant = await self._registry.tenant(request.tenant_id) if told else None
+        finished = await steps.finished("call.")
+        tenant = await self._registry.tenant(request.tenant_id) if finished else None
         models = {model.id: model for model in (tenant.custom if tenant else ())} | self._providers
-        return tuple(_call(key.removeprefix("call."), one, models) for key, one in told.items())
+        return tuple(_call(key.removeprefix("call."), kept, models) for key, kept in finished.items())
 
 
 def _opened(lines: Lines, request: FeatureRequested) -> Wish:
@@ -162,9 +162,9 @@ def _opened(lines: Lines, request: FeatureRequested) -> Wish:
 
 def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository, *, executed: bool) -> dict[str, Any]:
     """Measures and compares, which takes its time: for a thread."""
-    diffs = [unified_diff(one.before, one.content, one.path) for one in draft.files]
+    diffs = [unified_diff(file.before, file.content, file.path) for file in draft.files]
     return {
-        "files": [_file(*one) for one in zip(draft.files, diffs, strict=True)],
+        "files": [_file(file, diff) for file, diff in zip(draft.files, diffs, strict=True)],
         "summary": draft.summary,
         "validation": report.validation(findings, draft, executed=executed),
         "quality": quality.as_dict(quality.measure(draft, repository, diffs)),
@@ -175,13 +175,13 @@ def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository,
     }
 
 
-def _file(one: ProducedFile, diff: str) -> dict[str, Any]:
+def _file(file: ProducedFile, diff: str) -> dict[str, Any]:
     return {
-        "path": one.path,
-        "language": one.language,
-        "content": one.content,
+        "path": file.path,
+        "language": file.language,
+        "content": file.content,
         "diff": diff,
-        "action": "create" if one.before is None else "edit",
+        "action": "create" if file.before is None else "edit",
     }
 
 
@@ -191,25 +191,25 @@ def _result_context(request: FeatureRequested) -> SealedContext:
 
 def _too_large() -> Failure:
     tip = "Wish for less at once, or give a smaller constraints.max_bytes."
-    told = "what was produced is too large to be handed over"
-    return failure("payload_too_large", told, title="The result is too large", tips=(tip,))
+    detail = "what was produced is too large to be handed over"
+    return failure("payload_too_large", detail, title="The result is too large", tips=(tip,))
 
 
 def _invalid(findings: tuple[Finding, ...]) -> Failure:
     """Says how many of which kind. What they are about is content, and stays in the sealed result."""
-    kinds = Counter(one.kind for one in findings)
+    kinds = Counter(finding.kind for finding in findings)
     counted = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
     return failure("generation_invalid", f"what was produced has {len(findings)} findings: {counted}")
 
 
-def _call(purpose: str, told: dict[str, Any], models: Mapping[str, Any]) -> FeatureCall:
-    error = told.get("error")
-    tokens = tuple(told.get(f"{kind}_tokens") or 0 for kind in ("input", "output", "cache_read", "cache_write"))
-    model = models.get(told.get("model") or "")
+def _call(purpose: str, kept: dict[str, Any], models: Mapping[str, Any]) -> FeatureCall:
+    error = kept.get("error")
+    tokens = tuple(kept.get(f"{kind}_tokens") or 0 for kind in ("input", "output", "cache_read", "cache_write"))
+    model = models.get(kept.get("model") or "")
     return FeatureCall(
-        inference_id=told["inference_id"],
+        inference_id=kept["inference_id"],
         purpose=purpose,
-        model=told.get("model"),
+        model=kept.get("model"),
         input_tokens=tokens[0],
         output_tokens=tokens[1],
         cost_usd=model.price.cost_usd(*tokens) if model is not None and model.price and error is None else None,

@@ -21,8 +21,8 @@ def completed(sealed_result: str, calls: tuple[FeatureCall, ...]) -> Outcome:
     return Outcome("completed", None, sealed_result, calls)
 
 
-def failed(told: Failure, sealed_result: str | None = None, calls: tuple[FeatureCall, ...] = ()) -> Outcome:
-    return Outcome("expired" if told.error_type == "expired" else "failed", told, sealed_result, calls)
+def failed(error: Failure, sealed_result: str | None = None, calls: tuple[FeatureCall, ...] = ()) -> Outcome:
+    return Outcome("expired" if error.error_type == "expired" else "failed", error, sealed_result, calls)
 
 
 def expired(detail: str) -> Outcome:
@@ -47,10 +47,10 @@ def workers_lost(deliveries: int) -> Outcome:
 
 def crashed(error: Exception) -> Outcome:
     """Of an error of the system its number says more than its class; its text may hold content, and is left out."""
-    told = type(error).__name__
+    reason = type(error).__name__
     if isinstance(error, OSError) and error.errno:
-        told += f" ({os.strerror(error.errno)})"
-    return failed(failure("internal", f"the worker failed: {told}"))
+        reason += f" ({os.strerror(error.errno)})"
+    return failed(failure("internal", f"the worker failed: {reason}"))
 
 
 def settled(request: FeatureRequested, outcome: Outcome, delivery: int, worker_id: str) -> FeatureSettled:

@@ -147,9 +147,9 @@ class Worker:
         if not outcome.calls:
             outcome = outcome._replace(calls=await self._known_calls(request))
         settled = outcomes.settled(request, outcome, job.delivery, self.settings.worker_id)
-        word = await self._store.settling(self.settings.worker_id, job.job_id, settled.encoded())
-        if word is not None:
-            await self._say(FeatureSettled.decoded(word), job)
+        settled_event = await self._store.settling(self.settings.worker_id, job.job_id, settled.encoded())
+        if settled_event is not None:
+            await self._say(FeatureSettled.decoded(settled_event), job)
 
     async def _known_calls(self, request: FeatureRequested) -> tuple[FeatureCall, ...]:
         """An account that cannot be given does not keep a job from its end: the calls are in the books all the same."""
