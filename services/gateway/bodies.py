@@ -55,7 +55,7 @@ def parsed(kind: type[BodyModel], body: bytes) -> BodyModel:
 def _invalid(error: ValidationError) -> InvalidBodyError:
     """Names up to three fields and what is wrong with each; never repeats what was sent."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    fields = [(_param(one["loc"]), one["msg"]) for one in found[:3]]
+    fields = [(_param(problem["loc"]), problem["msg"]) for problem in found[:3]]
     more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
     return InvalidBodyError("; ".join(f"{name}: {wrong}" for name, wrong in fields) + more, fields[0][0])
 

@@ -64,11 +64,11 @@ def asks_to_cancel(request: Request) -> bool:
     return request.headers.get(CANCEL_HEADER, "").lower() in {"1", "true", "yes"}
 
 
-def error_response(request: Request, told: Failure, error: Exception | None = None, **members: Any) -> Response:
+def error_response(request: Request, refusal: Failure, error: Exception | None = None, **members: Any) -> Response:
     """On /v1 the OpenAI error object, elsewhere problem+json; the same members in both, and `members` in the latter."""
     inference_id: str | None = None
     attempts: tuple[dict[str, Any], ...] = ()
-    headers = render.headers(told)
+    headers = render.headers(refusal)
     if isinstance(error, InferenceFailedError):
         inference_id, attempts = str(error.inference_id), error.failed_attempts
         headers |= _inference_headers(error.inference_id, None, error.attempts, error.replayed)
@@ -76,12 +76,12 @@ def error_response(request: Request, told: Failure, error: Exception | None = No
             headers["x-should-retry"] = "false"  # with the same Idempotency-Key the answer stays the same
     param = error.param if isinstance(error, InvalidBodyError) else None
     if request.url.path.startswith("/v1"):
-        body = render.openai_error(told, inference_id=inference_id, attempts=attempts, param=param)
-        return json_response(body, told.http_status, headers)
-    body = render.problem(told, inference_id=inference_id, attempts=attempts, param=param) | members
+        body = render.openai_error(refusal, inference_id=inference_id, attempts=attempts, param=param)
+        return json_response(body, refusal.http_status, headers)
+    body = render.problem(refusal, inference_id=inference_id, attempts=attempts, param=param) | members
     if request.url.path.startswith("/api/codebase"):
         body["success"] = False
-    return Response(orjson.dumps(body), told.http_status, headers, "application/problem+json")
+    return Response(orjson.dumps(body), refusal.http_status, headers, "application/problem+json")
 
 
 def inference_headers(answer: Answer) -> dict[str, str]:
@@ -111,14 +111,14 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_database_unavailable(request: Request, error: Exception) -> Response:
     logger.warning("database.unavailable", reason=type(error).__name__)
-    told = failure("unavailable", "the database cannot be reached", retry_after_s=2.0)
-    return error_response(request, told)
+    refusal = failure("unavailable", "the database cannot be reached", retry_after_s=2.0)
+    return error_response(request, refusal)
 
 
 async def on_unstorable(request: Request, _: Exception) -> Response:
     """The database refuses a value of the request itself, such as a NUL character in a path."""
-    told = failure("invalid_request", "a value of the request holds a character that cannot be stored")
-    return error_response(request, told)
+    refusal = failure("invalid_request", "a value of the request holds a character that cannot be stored")
+    return error_response(request, refusal)
 
 
 class EdgeMiddleware:

@@ -14,7 +14,7 @@ from shared.kafka.publisher import Publisher
 
 def result_keeper(store: InferenceStore, publisher: Publisher) -> Keeper[InferenceEvent]:
     async def keep(heard: Sequence[Heard[InferenceEvent]]) -> None:
-        await store.add_results([_stored(*one) for one in heard], utc_now())
+        await store.add_results([_stored(record, event) for record, event in heard], utc_now())
 
     return Keeper((RESULTS,), InferenceEvent, keep, publisher)
 
@@ -25,6 +25,6 @@ def _stored(record: ConsumerRecord, event: InferenceEvent) -> StoredResult:
 
 def feature_keeper(store: FeatureStore, publisher: Publisher) -> Keeper[FeatureEvent]:
     async def keep(heard: Sequence[Heard[FeatureEvent]]) -> None:
-        await store.keep([one.event for one in heard])
+        await store.keep([message.event for message in heard])
 
     return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher)

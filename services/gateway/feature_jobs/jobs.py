@@ -30,8 +30,8 @@ def check_languages(constraints: FeatureConstraints) -> None:
     """An unknown language would refuse every file, after all of them are paid for. Raises InvalidBodyError."""
     unknown = [name for name in constraints.languages if known_language(name) is None]
     if unknown:
-        told = f"no language is known by the name {unknown[0]!r}; some that are: {_SOME_LANGUAGES}"
-        raise InvalidBodyError(told, "constraints.languages")
+        detail = f"no language is known by the name {unknown[0]!r}; some that are: {_SOME_LANGUAGES}"
+        raise InvalidBodyError(detail, "constraints.languages")
 
 
 def source_of(body: FeatureBody) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def source_of(body: FeatureBody) -> dict[str, Any]:
     if body.files and body.archive:
         raise InvalidBodyError(f"files and archive were both given; {_GIVE}", "archive")
     if body.files:
-        return {"files": [one.model_dump() for one in body.files]}
+        return {"files": [file.model_dump() for file in body.files]}
     if body.archive:
         return {"archive_b64": body.archive}
     if body.repo and body.repo.startswith(("https://", "http://")):
@@ -82,7 +82,7 @@ def shown(ring: KeyRing, row: asyncpg.Record) -> dict[str, Any]:
         "accepted_at": row["accepted_at"].isoformat(),
         "started_at": row["started_at"].isoformat() if row["started_at"] else None,
         "settled_at": row["settled_at"].isoformat() if row["settled_at"] else None,
-        "progress": [{name: one[name] for name in ("at", "step", "message")} for one in row["progress"]],
+        "progress": [{name: step[name] for name in ("at", "step", "message")} for step in row["progress"]],
         "result": _result(ring, row),
         "inferences": calls,
         "cost_usd": round(sum(costs), 8) if costs else None,

@@ -64,7 +64,7 @@ class FeatureWorkers:
         if not workers or any(generator in worker.generators for worker in workers):
             return None
         installed = sorted({name for worker in workers for name in worker.generators})
-        broken = {one.name: one.reason for worker in workers for one in worker.broken}
+        broken = {unusable.name: unusable.reason for worker in workers for unusable in worker.broken}
         reason = broken.get(generator, "it is not installed")
         return failure(
             "generator_unavailable",
@@ -78,11 +78,11 @@ class FeatureWorkers:
     def shown(self) -> list[dict[str, Any]]:
         return [
             {
-                "worker_id": one.worker_id,
-                "jobs": one.jobs,
-                "generators": list(one.generators),
-                "broken": {broken.name: broken.reason for broken in one.broken},
-                "beat_at": one.beat_at.isoformat(),
+                "worker_id": beat.worker_id,
+                "jobs": beat.jobs,
+                "generators": list(beat.generators),
+                "broken": {broken.name: broken.reason for broken in beat.broken},
+                "beat_at": beat.beat_at.isoformat(),
             }
-            for one in self.alive()
+            for beat in self.alive()
         ]

@@ -75,10 +75,10 @@ def known_model(
     """
     model_id = canonical_reference(reference)
     if model_id is None:
-        objections = {one.id: standing_objection(one, models.terms, allowed) for one in models.all}
-        told = {one: why_not for one, why_not in objections.items() if why_not is not None}
-        if len(told) == len(objections):
-            raise TallygateError.of(why_none(told, None))
+        objections = {model.id: standing_objection(model, models.terms, allowed) for model in models.all}
+        standing = {name: why_not for name, why_not in objections.items() if why_not is not None}
+        if len(standing) == len(objections):
+            raise TallygateError.of(why_none(standing, None))
         return None
     model = models.get(model_id)
     if model is None:
@@ -103,11 +103,13 @@ def unknown_model(models: TenantModels, model_id: str, allowed: Sequence[str] | 
 def _has_stand_in(models: TenantModels, allowed: Sequence[str] | None, options: RoutingOptions) -> bool:
     """Provider models stand in for a model that is not ready; which of them is for the selection to say."""
     provider = models.provider.values()
-    return not options.no_fallback and any(standing_objection(one, models.terms, allowed) is None for one in provider)
+    return not options.no_fallback and any(
+        standing_objection(model, models.terms, allowed) is None for model in provider
+    )
 
 
 def _usable_ids(models: TenantModels, allowed: Sequence[str] | None) -> str:
-    usable = [one.id for one in models.all if standing_objection(one, models.terms, allowed) is None]
+    usable = [model.id for model in models.all if standing_objection(model, models.terms, allowed) is None]
     if usable:
         return f"You can use: {', '.join(usable[:10])}"
     if models.all:

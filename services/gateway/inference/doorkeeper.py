@@ -62,5 +62,5 @@ class Doorkeeper:
     def _remember(self, tenant_id: str, kept: _Kept) -> None:
         if len(self._buckets) >= _BUCKETS and tenant_id not in self._buckets:
             now_s = kept.bucket.at_s
-            self._buckets = {who: one for who, one in self._buckets.items() if not one.is_full(now_s)}
+            self._buckets = {tenant: bucket for tenant, bucket in self._buckets.items() if not bucket.is_full(now_s)}
         self._buckets[tenant_id] = kept

@@ -66,17 +66,17 @@ def decide(limits: LoadLimits, load: Load, now_s: float) -> Granted | Rejected:
     """What concerns everybody first: it costs the tenant no token."""
     if 0 < limits.max_in_flight <= load.in_flight:
         return _unavailable(f"this gateway has {load.in_flight} requests in work, its limit", _FULL_WAIT_S)
-    if (told := shedding(limits, load.queue_age_s)) is not None:
-        return _unavailable(told, _QUEUE_WAIT_S)
+    if (detail := shedding(limits, load.queue_age_s)) is not None:
+        return _unavailable(detail, _QUEUE_WAIT_S)
     if 0 < limits.tenant_max_in_flight <= load.tenant_in_flight:
-        told = f"{load.tenant_in_flight} of your requests are in work, the limit of your tenant"
-        return _too_many(told, _TENANT_WAIT_S)
+        detail = f"{load.tenant_in_flight} of your requests are in work, the limit of your tenant"
+        return _too_many(detail, _TENANT_WAIT_S)
     if limits.tenant_rate_per_s <= 0:
         return Granted(None)
     bucket = refilled(limits, load.bucket, now_s)
     if bucket.tokens < 1:
-        told = f"your tenant may send {limits.tenant_rate_per_s:g} requests a second, {limits.burst:g} at once"
-        return _too_many(told, (1 - bucket.tokens) / limits.tenant_rate_per_s)
+        detail = f"your tenant may send {limits.tenant_rate_per_s:g} requests a second, {limits.burst:g} at once"
+        return _too_many(detail, (1 - bucket.tokens) / limits.tenant_rate_per_s)
     return Granted(Bucket(bucket.tokens - 1, now_s))
 
 

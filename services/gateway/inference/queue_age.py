@@ -40,7 +40,7 @@ class QueueAge(Periodic):
         async with asyncio.timeout(_TIMEOUT_S):
             now_s = time.monotonic()
             ends = await consumer.end_offsets(_PARTITIONS)
-            self._room.seen(now_s, {one.partition: end for one, end in ends.items()})
+            self._room.seen(now_s, {tp.partition: end for tp, end in ends.items()})
             claimed = await self._claimed(admin, consumer)
             return None if claimed is None else self._room.age_s(now_s, claimed)
 
@@ -48,8 +48,8 @@ class QueueAge(Periodic):
         found = await admin.committed(self._group, _PARTITIONS)
         if len(found) < len(_PARTITIONS):
             return None  # as while a broker that has just started loads the group
-        claimed = {one.partition: offset for one, offset in found.items() if offset is not None}
-        never = [one for one in _PARTITIONS if one.partition not in claimed]
+        claimed = {tp.partition: offset for tp, offset in found.items() if offset is not None}
+        never = [tp for tp in _PARTITIONS if tp.partition not in claimed]
         if never:  # routers will begin where the topic begins
-            claimed |= {one.partition: start for one, start in (await consumer.beginning_offsets(never)).items()}
+            claimed |= {tp.partition: start for tp, start in (await consumer.beginning_offsets(never)).items()}
         return claimed

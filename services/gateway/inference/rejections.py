@@ -36,23 +36,23 @@ class Rejections:
                 await self._waiting.join()
         await self._recording.stop()
 
-    def rejected(self, caller: Caller, admitted: Admitted, told: Failure) -> InferenceFailedError:
+    def rejected(self, caller: Caller, admitted: Admitted, refusal: Failure) -> InferenceFailedError:
         """What the caller is told; it will be on record under the id that it names."""
-        settled = self._settled(caller, admitted, told, utc_now())
-        instruments.settlements.labels("rejected", told.error_type).inc()
+        settled = self._settled(caller, admitted, refusal, utc_now())
+        instruments.settlements.labels("rejected", refusal.error_type).inc()
         try:
             self._waiting.put_nowait(settled)
         except asyncio.QueueFull:
             instruments.rejections_unrecorded.inc()
-        return InferenceFailedError(told, settled.inference_id)
+        return InferenceFailedError(refusal, settled.inference_id)
 
-    def _settled(self, caller: Caller, admitted: Admitted, told: Failure, now: datetime) -> InferenceSettled:
+    def _settled(self, caller: Caller, admitted: Admitted, refusal: Failure, now: datetime) -> InferenceSettled:
         return InferenceSettled(
             inference_id=new_id(),
             tenant_id=caller.tenant_id,
             settlement="rejected",
             model_requested=admitted.model,
-            error=told,
+            error=refusal,
             accepted_at=admitted.accepted_at,
             settled_at=now,
             duration_s=max(0.0, (now - admitted.accepted_at).total_seconds()),

@@ -36,14 +36,14 @@ class Listing(NamedTuple):
 def read_listing(body: bytes) -> Listing | None:
     """OpenAI's and Anthropic's form, and Together's bare list; None when it is no listing."""
     try:
-        told = orjson.loads(body)
+        parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    entries = told.get("data", told.get("models")) if isinstance(told, dict) else told
+    entries = parsed.get("data", parsed.get("models")) if isinstance(parsed, dict) else parsed
     if not isinstance(entries, list):
         return None
     models = tuple(model for entry in entries if (model := _listed_model(entry)) is not None)
-    return Listing(models, _form(told, entries)) if models or not entries else None
+    return Listing(models, _form(parsed, entries)) if models or not entries else None
 
 
 def _listed_model(entry: object) -> ListedModel | None:
@@ -58,15 +58,15 @@ def _listed_model(entry: object) -> ListedModel | None:
 def _context_window(entry: Mapping[str, Any]) -> int | None:
     """vLLM, LM Studio, OpenRouter and Together, Groq, Mistral; llama.cpp tells it below `meta`."""
     meta = entry.get("meta")
-    told = [entry.get(field) for field in _CONTEXT_FIELDS]
-    told += [meta.get(field) for field in _LLAMA_CPP_FIELDS] if isinstance(meta, dict) else []
-    return next((value for value in told if type(value) is int and 0 < value <= _MOST_TOKENS), None)
+    values = [entry.get(field) for field in _CONTEXT_FIELDS]
+    values += [meta.get(field) for field in _LLAMA_CPP_FIELDS] if isinstance(meta, dict) else []
+    return next((value for value in values if type(value) is int and 0 < value <= _MOST_TOKENS), None)
 
 
-def _form(told: object, entries: Sequence[object]) -> WireFormat | None:
-    if not isinstance(told, dict) or told.get("object") == "list":
+def _form(parsed: object, entries: Sequence[object]) -> WireFormat | None:
+    if not isinstance(parsed, dict) or parsed.get("object") == "list":
         return "openai"
-    if "has_more" in told and ("first_id" in told or _all_of_anthropic(entries)):
+    if "has_more" in parsed and ("first_id" in parsed or _all_of_anthropic(entries)):
         return "anthropic"
     return None
 

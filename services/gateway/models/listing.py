@@ -29,9 +29,9 @@ def usable_model(models: TenantModels, reference: str, caller: Caller, ring: Key
     model = models.get(model_id)
     if model is None or model.is_draft:
         raise unknown_model(models, model_id, caller.allowed_models)
-    if (told := obstacle(model, models, caller, ring)) is not None:
-        detail = f"{model_id} cannot be used: {told.reason}"
-        raise TallygateError("model_not_found", detail, http_status=404, tips=(*told.tips, *UNKNOWN.tips))
+    if (objection := obstacle(model, models, caller, ring)) is not None:
+        detail = f"{model_id} cannot be used: {objection.reason}"
+        raise TallygateError("model_not_found", detail, http_status=404, tips=(*objection.tips, *UNKNOWN.tips))
     return model
 
 
@@ -47,9 +47,9 @@ def openai_entry(model: Model, caller: Caller) -> dict[str, Any]:
 
 
 def obstacle(model: Model, models: TenantModels, caller: Caller, ring: KeyRing) -> Objection | None:
-    told = standing_objection(model, models.terms, caller.allowed_models)
-    if told is not None:
-        return told
+    objection = standing_objection(model, models.terms, caller.allowed_models)
+    if objection is not None:
+        return objection
     unreadable = why_unreadable(ring, model)
     return Objection("key_unreadable", f"its stored secret cannot be opened: {unreadable}") if unreadable else None
 

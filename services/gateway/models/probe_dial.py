@@ -16,9 +16,9 @@ STEP_S = 5.0
 
 
 class StepFailedError(Exception):
-    def __init__(self, told: Failure) -> None:
-        super().__init__(told.detail)
-        self.failure = told
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
 
 
 class Done(NamedTuple):
@@ -64,8 +64,8 @@ async def _resolve(guard: Guard, endpoint: Endpoint, subject: Subject) -> Done:
         async with asyncio.timeout(STEP_S):
             addresses = await guard.addresses(endpoint.host, endpoint.port)
     except ForbiddenAddressError as error:
-        told = failed("endpoint_forbidden", f"may not be called: {error}", subject, http_status=400)
-        raise StepFailedError(told) from None
+        failure = failed("endpoint_forbidden", f"may not be called: {error}", subject, http_status=400)
+        raise StepFailedError(failure) from None
     except TimeoutError:
         raise _failed("endpoint_unreachable", "could not be resolved in time", subject) from None
     except OSError:
@@ -78,19 +78,19 @@ async def _resolve(guard: Guard, endpoint: Endpoint, subject: Subject) -> Done:
 
 async def _dial(addresses: list[str], port: int, subject: Subject) -> Done:
     """Stays with the first address that accepts a connection; each gets its share of the time."""
-    told = _failed("endpoint_unreachable", "has no address", subject)
+    last_error = _failed("endpoint_unreachable", "has no address", subject)
     for address in addresses:
         try:
             async with asyncio.timeout(STEP_S / len(addresses)):
                 _, writer = await asyncio.open_connection(address, port)
         except TimeoutError:
-            told = _failed("connect_timeout", "did not accept a connection in time", subject)
+            last_error = _failed("connect_timeout", "did not accept a connection in time", subject)
         except OSError as error:
-            told = _failed("endpoint_unreachable", f"cannot be reached: {reason(error)}", subject)
+            last_error = _failed("endpoint_unreachable", f"cannot be reached: {reason(error)}", subject)
         else:
             writer.transport.abort()
             return Done(f"{subject.host} accepts connections", [address])
-    raise told
+    raise last_error
 
 
 async def _shake_hands(addresses: list[str], endpoint: Endpoint, subject: Subject) -> Done:

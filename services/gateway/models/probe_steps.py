@@ -64,14 +64,14 @@ class Subject(NamedTuple):
 
 def spoken_wire_format(asked: Sequence[Asked]) -> WireFormat | None:
     """What the answers give away; None when an assumption is all there is."""
-    if (one := listed(asked)) is not None and one.listing is not None:
-        return one.listing.wire_format or one.wire_format
-    return "anthropic" if any(_is_anthropic_error(one.body) for one in asked) else None
+    if (answer := listed(asked)) is not None and answer.listing is not None:
+        return answer.listing.wire_format or answer.wire_format
+    return "anthropic" if any(_is_anthropic_error(answer.body) for answer in asked) else None
 
 
 def listed(asked: Sequence[Asked]) -> Asked | None:
     """The answer that brought the list of models."""
-    return next((one for one in asked if one.listing is not None), None)
+    return next((answer for answer in asked if answer.listing is not None), None)
 
 
 def auth_step(asked: Asked | None, subject: Subject, has_key: bool, duration_s: float) -> Step:
@@ -82,11 +82,11 @@ def auth_step(asked: Asked | None, subject: Subject, has_key: bool, duration_s: 
         given = "with this key" if has_key else "without a key"
         return Step("auth", True, duration_s, f"{subject.host} answered GET /models {given}")
     if asked.status in (401, 403) and not _ONLY_LISTING_DENIED.search(UpstreamError.parse(asked.body).message):
-        told = classify(
+        refusal = classify(
             asked.status, asked.headers, asked.body,
             model=subject.model or "", host=subject.host, secrets=subject.secrets,
         )  # fmt: skip
-        return failed_step("auth", worded(told, subject), duration_s)
+        return failed_step("auth", worded(refusal, subject), duration_s)
     return Step("auth", None, duration_s, f"{subject.host} answered GET /models with {asked.status}")
 
 
@@ -111,25 +111,27 @@ def failed_step(step: StepName, why: Failure, duration_s: float) -> Step:
 
 
 def failed(error_type: ErrorType, detail: str, subject: Subject, **more: Any) -> Failure:
-    told = failure(
+    plain = failure(
         error_type, f"{subject.host} {detail}",
         model=subject.model, host=subject.host, secrets=subject.secrets, **more,
     )  # fmt: skip
-    return worded(told, subject)
+    return worded(plain, subject)
 
 
-def worded(told: Failure, subject: Subject) -> Failure:
+def worded(refusal: Failure, subject: Subject) -> Failure:
     """With tips for what is not stored, when it is not."""
-    return told if subject.model else told.model_copy(update={"tips": setup_tips(told.error_type, subject.host)})
+    if subject.model:
+        return refusal
+    return refusal.model_copy(update={"tips": setup_tips(refusal.error_type, subject.host)})
 
 
-def _problem(told: Failure) -> dict[str, Any]:
-    return {"error_type": told.error_type, "title": told.title, "detail": told.detail, "tips": told.tips}
+def _problem(refusal: Failure) -> dict[str, Any]:
+    return {"error_type": refusal.error_type, "title": refusal.title, "detail": refusal.detail, "tips": refusal.tips}
 
 
 def _is_anthropic_error(body: bytes) -> bool:
     try:
-        told = orjson.loads(body)
+        parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return False
-    return isinstance(told, dict) and told.get("type") == "error" and isinstance(told.get("error"), dict)
+    return isinstance(parsed, dict) and parsed.get("type") == "error" and isinstance(parsed.get("error"), dict)

@@ -159,9 +159,9 @@ def completed(body: ModelSetup, target: Target, probed: Probed) -> tuple[CustomM
         known["context_window"] = facts.context_window, _PUBLISHED
     if probed.context_window is not None:
         known["context_window"] = probed.context_window, "endpoint"
-    unsaid = {name: one for name, one in known.items() if name not in body.model_fields_set}
-    said = body.model_dump(exclude_unset=True) | {"provider": body.provider or PROTOCOLS[probed.wire_format]}
-    whole = CustomModelCreate.model_validate(said | {name: value for name, (value, _) in unsaid.items()})
+    unsaid = {name: fact for name, fact in known.items() if name not in body.model_fields_set}
+    sent = body.model_dump(exclude_unset=True) | {"provider": body.provider or PROTOCOLS[probed.wire_format]}
+    whole = CustomModelCreate.model_validate(sent | {name: value for name, (value, _) in unsaid.items()})
     return whole, {name: source for name, (_, source) in unsaid.items()}
 
 
@@ -189,10 +189,10 @@ def worded_for_setup(error: TrialFailedError, host: str) -> TrialFailedError:
     """A call that failed is told as of a model that is not stored. What was refused without one has its own tips."""
     if not isinstance(error.cause, InferenceFailedError) or not error.cause.failed_attempts:
         return error
-    known = error.cause.failure
-    told = known.model_copy(update={"tips": setup_tips(known.error_type, host)})
-    last = replace(error.steps[-1], error=told)
-    return TrialFailedError(error.cause, (*error.steps[:-1], last), told)
+    known_failure = error.cause.failure
+    reworded = known_failure.model_copy(update={"tips": setup_tips(known_failure.error_type, host)})
+    last = replace(error.steps[-1], error=reworded)
+    return TrialFailedError(error.cause, (*error.steps[:-1], last), reworded)
 
 
 def _removed_meanwhile(model_id: str) -> TallygateError:

@@ -35,13 +35,13 @@ class Trial(NamedTuple):
 
 
 class TrialFailedError(Exception):
-    """It did not come to an answer; `cause` says why, `told` in which words, and the steps how far it came."""
+    """The trial brought no answer. cause: why. failure: as it is shown to the caller. steps: how far the trial came."""
 
-    def __init__(self, cause: TallygateError, steps: tuple[Step, ...], told: Failure | None = None) -> None:
+    def __init__(self, cause: TallygateError, steps: tuple[Step, ...], failure: Failure | None = None) -> None:
         super().__init__(str(cause))
         self.cause = cause
         self.steps = steps
-        self.told = told or cause.failure
+        self.failure = failure or cause.failure
 
 
 class Question(NamedTuple):

@@ -30,7 +30,7 @@ async def ask(request: Request) -> Response:
     sent = await gateway.sent(request)
     asked = parsed(CodebaseChatBody, sent.body)
     history = await _history(gateway, caller.tenant_id, asked.sessionId, HISTORY_MESSAGES) if asked.sessionId else []
-    admitted = _admitted(gateway, asked, [Turn(one.role, text) for one, text in history])
+    admitted = _admitted(gateway, asked, [Turn(stored.role, text) for stored, text in history])
     answer = await gateway.completing.complete(caller, sent, admitted)
     session_id = asked.sessionId or str(answer.inference_id)
     completion = orjson.loads(answer.body)
@@ -54,13 +54,13 @@ async def history(request: Request) -> Response:
     session_id = validated(SessionQuery, dict(request.query_params)).sessionId
     messages = [
         {
-            "role": one.role,
+            "role": stored.role,
             "content": text,
-            "model": one.model,
-            "inference_id": str(one.inference_id),
-            "at": one.created_at.isoformat(),
+            "model": stored.model,
+            "inference_id": str(stored.inference_id),
+            "at": stored.created_at.isoformat(),
         }
-        for one, text in await _history(gateway, caller.tenant_id, session_id, _SHOWN_MESSAGES)
+        for stored, text in await _history(gateway, caller.tenant_id, session_id, _SHOWN_MESSAGES)
     ]
     return json_response({"sessionId": session_id, "messages": messages, "total": len(messages)})
 
@@ -84,7 +84,7 @@ def _admitted(gateway: Gateway, asked: CodebaseChatBody, history: list[Turn]) ->
 async def _history(gateway: Gateway, tenant_id: str, session_id: str, limit: int) -> list[tuple[StoredMessage, str]]:
     stored = await gateway.conversations.history(tenant_id, session_id, limit)
     try:
-        return [(one, _opened(gateway, tenant_id, session_id, one)) for one in stored]
+        return [(message, _opened(gateway, tenant_id, session_id, message)) for message in stored]
     except UnreadableSecretError as error:
         raise TallygateError("key_unreadable", f"the history of this session cannot be opened: {error}") from error
 
@@ -95,14 +95,14 @@ async def _remember(
     """An answer that is given again is remembered once: the ids of both messages come from the inference's."""
     now = datetime.now(UTC)
     messages = []
-    told = (("user", question, None), ("assistant", message, answer.model))
-    for message_id, (role, text, model) in zip(message_ids(answer.inference_id), told, strict=True):
+    turns = (("user", question, None), ("assistant", message, answer.model))
+    for message_id, (role, text, model) in zip(message_ids(answer.inference_id), turns, strict=True):
         context = SealedContext(tenant_id, f"chat/{session_id}", str(message_id))
         sealed = seal(gateway.ring, context, text.encode())
         messages.append(StoredMessage(message_id, role, sealed, model, answer.inference_id, now))
     await gateway.conversations.add_messages(tenant_id, session_id, messages)
 
 
-def _opened(gateway: Gateway, tenant_id: str, session_id: str, one: StoredMessage) -> str:
-    context = SealedContext(tenant_id, f"chat/{session_id}", str(one.message_id))
-    return open_sealed(gateway.ring, context, one.sealed_content).decode()
+def _opened(gateway: Gateway, tenant_id: str, session_id: str, message: StoredMessage) -> str:
+    context = SealedContext(tenant_id, f"chat/{session_id}", str(message.message_id))
+    return open_sealed(gateway.ring, context, message.sealed_content).decode()

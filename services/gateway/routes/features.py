@@ -46,9 +46,9 @@ async def generate_feature(request: Request) -> Response:
         links = {"status": f"/api/features/{feature_id}", "events": f"/api/features/{feature_id}/events"}
         return json_response({"feature_id": str(feature_id), "state": "accepted", "links": links}, 202)
     await _ended(gateway, caller, feature_id, body.deadline_s or DEFAULT_FEATURE_DEADLINE_S)
-    told = shown(gateway.ring, _found(await gateway.features.feature(caller.tenant_id, feature_id), str(feature_id)))
-    failed = Failure.model_validate(told["error"]) if told["error"] else None
-    return json_response(told, failed.http_status if failed else 200)
+    job = shown(gateway.ring, _found(await gateway.features.feature(caller.tenant_id, feature_id), str(feature_id)))
+    failed = Failure.model_validate(job["error"]) if job["error"] else None
+    return json_response(job, failed.http_status if failed else 200)
 
 
 @router.get("/api/features", openapi_extra=AUTHENTICATED)
@@ -134,21 +134,21 @@ async def _ended(gateway: Gateway, caller: Caller, feature_id: UUID, deadline_s:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), min(_PING_EVERY_S, max(0.0, last - time.monotonic())))
-    told = f"no worker has ended the job {feature_id} by its deadline; it is kept until one is there"
-    raise TallygateError("unavailable", told, tips=("See whether a features worker runs: tallygate status",))
+    detail = f"no worker has ended the job {feature_id} by its deadline; it is kept until one is there"
+    raise TallygateError("unavailable", detail, tips=("See whether a features worker runs: tallygate status",))
 
 
 async def _events(gateway: Gateway, caller: Caller, feature_id: UUID) -> AsyncIterator[bytes]:
-    said = 0
+    sent = 0
     with gateway.feature_watch.watching(feature_id) as news:
         while True:
             news.clear()
-            told = shown(gateway.ring, await _row(gateway, caller, str(feature_id)))
-            for one in told["progress"][said:]:
-                yield _event("progress", one)
-            said = len(told["progress"])
-            if told["state"] in _ENDED:
-                yield _event("settled", {name: told[name] for name in ("feature_id", "state", "step", "error")})
+            job = shown(gateway.ring, await _row(gateway, caller, str(feature_id)))
+            for step in job["progress"][sent:]:
+                yield _event("progress", step)
+            sent = len(job["progress"])
+            if job["state"] in _ENDED:
+                yield _event("settled", {name: job[name] for name in ("feature_id", "state", "step", "error")})
                 return
             try:
                 await asyncio.wait_for(news.wait(), _PING_EVERY_S)

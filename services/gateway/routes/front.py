@@ -9,7 +9,9 @@ router = APIRouter(tags=["about"])
 
 # What is where, on this gateway.
 _PLACES = {"documents": "/docs", "monitoring": monitoring.PATH, "health": "/healthz and /readyz", "metrics": "/metrics"}
-_LINE = "Tallygate, a gateway to language models; " + ", ".join(f"{what}: {at}" for what, at in _PLACES.items()) + "\n"
+_LINE = (
+    "Tallygate, a gateway to language models; " + ", ".join(f"{name}: {path}" for name, path in _PLACES.items()) + "\n"
+)
 
 
 @router.get("/", response_class=PlainTextResponse)

@@ -64,14 +64,14 @@ async def _booked(request: Request, gateway: Gateway, known_id: UUID, accepted: 
 
 
 def _settled_already(inference_id: UUID, state: str) -> Response:
-    told = failure(
+    refusal = failure(
         "invalid_request",
         f"the inference is settled already: {state}",
         http_status=409,
         tips=(f"There is nothing left to cancel; see: tallygate show {inference_id}",),
     )
-    body = render.problem(told, inference_id=str(inference_id)) | {"state": state}
-    return Response(orjson.dumps(body), 409, render.headers(told), "application/problem+json")
+    body = render.problem(refusal, inference_id=str(inference_id)) | {"state": state}
+    return Response(orjson.dumps(body), 409, render.headers(refusal), "application/problem+json")
 
 
 def _settled(answer: MonitorAnswer) -> bool:

@@ -86,11 +86,15 @@ async def explain_selection(request: Request) -> Response:
             "vision": needs.vision,
             "task": needs.task,
         },
-        "candidates": [{"model": one.model.id, "reason": one.reason} for one in selection.candidates],
+        "candidates": [{"model": candidate.model.id, "reason": candidate.reason} for candidate in selection.candidates],
         "passed_over": [
-            {"model": one.model, "reason": one.reason, "error_type": selection.objections[one.model].error_type}
-            for one in selection.considered
-            if not one.chosen
+            {
+                "model": considered.model,
+                "reason": considered.reason,
+                "error_type": selection.objections[considered.model].error_type,
+            }
+            for considered in selection.considered
+            if not considered.chosen
         ],
     }
     return json_response(body)

@@ -23,14 +23,14 @@ async def list_providers(request: Request) -> Response:
     own = {row["provider"]: row for row in await gateway.tenants.provider_keys(caller.tenant_id)}
     providers = [
         {
-            "name": one.name,
-            "base_url": one.base_url,
-            "models": [f"{one.name}:{model}" for model in one.models],
-            "key": "own" if one.name in own else "deployment" if one.api_key else "none",
-            "key_required": one.key_required,
-            "key_updated_at": own[one.name]["updated_at"].isoformat() if one.name in own else None,
+            "name": provider.name,
+            "base_url": provider.base_url,
+            "models": [f"{provider.name}:{model}" for model in provider.models],
+            "key": "own" if provider.name in own else "deployment" if provider.api_key else "none",
+            "key_required": provider.key_required,
+            "key_updated_at": own[provider.name]["updated_at"].isoformat() if provider.name in own else None,
         }
-        for one in gateway.settings.provider.providers
+        for provider in gateway.settings.provider.providers
     ]
     return json_response({"providers": providers, "total": len(providers)})
 
@@ -65,7 +65,7 @@ async def remove_provider_key(request: Request, name: str) -> Response:
 
 
 def _must_exist(gateway: Gateway, name: str) -> None:
-    known = [one.name for one in gateway.settings.provider.providers]
+    known = [provider.name for provider in gateway.settings.provider.providers]
     if name not in known:
         raise TallygateError(
             "invalid_request",

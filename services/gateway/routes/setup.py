@@ -34,7 +34,7 @@ _LINES = "application/x-ndjson"
 async def presets(request: Request) -> Response:
     """Where well-known model servers and providers are."""
     await gateway_of(request).caller(request, "models")
-    return json_response({"presets": [_preset(one) for one in PRESETS]})
+    return json_response({"presets": [_preset(preset) for preset in PRESETS]})
 
 
 @router.post("/api/models/probe", openapi_extra=takes(ModelProbe))
@@ -72,8 +72,8 @@ async def set_model_up(request: Request) -> Response:
     except TrialFailedError as error:
         return _failed(request, error)
     model = await shown_model(request, caller.tenant_id, body.model_id)
-    told = {"model": model, "filled_in": filled_in, **trial.shown()}
-    return json_response(told, 201, inference_headers(trial.answer))
+    shown = {"model": model, "filled_in": filled_in, **trial.shown()}
+    return json_response(shown, 201, inference_headers(trial.answer))
 
 
 @router.post("/api/models/custom/{model_id}/test", openapi_extra=takes(ModelTest))
@@ -114,7 +114,7 @@ async def _lines(task: "asyncio.Task[Probed]", steps: "asyncio.Queue[Step | None
 
 
 def _failed(request: Request, error: TrialFailedError) -> Response:
-    return error_response(request, error.told, error.cause, steps=[step.shown() for step in error.steps])
+    return error_response(request, error.failure, error.cause, steps=[step.shown() for step in error.steps])
 
 
 def _preset(preset: Preset) -> dict[str, Any]:

@@ -119,15 +119,15 @@ def failed(error_type: ErrorType, *calls: dict[str, Any], **more: Any) -> TrialF
 
 def test_a_call_that_failed_is_told_as_of_a_model_that_is_not_stored() -> None:
     told = worded_for_setup(failed("permission_denied", {"error_type": "permission_denied"}), "h:443")
-    assert told.told.tips == (
+    assert told.failure.tips == (
         "Give the key access to the model in the provider's console, or give another key (api_key).",
     )
-    assert told.steps[-1].error == told.told
+    assert told.steps[-1].error == told.failure
 
 
 def test_what_was_refused_without_a_call_keeps_its_tips() -> None:
     budget = failed("quota_exceeded", tips=("See it: tallygate tenants show <tenant>",))
-    assert worded_for_setup(budget, "h:443").told.tips == ("See it: tallygate tenants show <tenant>",)
+    assert worded_for_setup(budget, "h:443").failure.tips == ("See it: tallygate tenants show <tenant>",)
 
 
 def test_a_trial_sets_no_limit_to_the_answer() -> None:
