@@ -49,8 +49,8 @@ def run(events: int) -> bool:
         balanced = bool(audit(system)["balanced"])
     console.print(budget_table([booking_budget(booking.per_s)]))
     per_10k = {name: 10_000 * used / (inferences * EVENTS_PER_INFERENCE) for name, used in booking.cpu_s.items()}
-    told = ", ".join(f"{name} {seconds:.2f}" for name, seconds in per_10k.items())
-    console.print(f"CPU-seconds per 10,000 events, with the monitor's start: {told}.")
+    cpu_text = ", ".join(f"{name} {seconds:.2f}" for name, seconds in per_10k.items())
+    console.print(f"CPU-seconds per 10,000 events, with the monitor's start: {cpu_text}.")
     console.print(f"{inferences:,} inferences are in the books; the audit says {'' if balanced else 'NOT '}balanced.")
     return balanced
 

@@ -73,7 +73,7 @@ def cpus(measured: Sequence[Measurement], callers: Iterable[int]) -> list[Cpu]:
 
 def _latencies(measured: Sequence[Measurement], callers: int) -> list[Latency]:
     rounds = {target: _ms_by_round(measured, Point(target, callers, LATER_MS)) for target in TARGETS}
-    pooled = {target: [ms for one in rounds[target] for ms in one] for target in TARGETS}
+    pooled = {target: [ms for latencies in rounds[target] for ms in latencies] for target in TARGETS}
     p50 = {target: percentile(pooled[target], 0.5) for target in TARGETS}
     p99 = {target: percentile(pooled[target], 0.99) for target in TARGETS}
     return [
@@ -86,7 +86,7 @@ def _latencies(measured: Sequence[Measurement], callers: int) -> list[Latency]:
             added_p99_ms=p99[target] - p99[DIRECT],
             p50_to_direct=ratio(p50[target], p50[DIRECT]),
             p50_to_proxy=ratio(p50[target], p50[PROXY]),
-            rounds_p50_ms=[percentile(one, 0.5) for one in rounds[target]],
+            rounds_p50_ms=[percentile(latencies, 0.5) for latencies in rounds[target]],
         )
         for target in TARGETS
     ]
@@ -95,8 +95,8 @@ def _latencies(measured: Sequence[Measurement], callers: int) -> list[Latency]:
 def _throughputs(measured: Sequence[Measurement], callers: int) -> list[Throughput]:
     rounds = {
         target: [
-            len(one.result.latencies_us) / one.result.seconds
-            for one in _of(measured, Point(target, callers, AT_ONCE_MS))
+            len(measurement.result.latencies_us) / measurement.result.seconds
+            for measurement in _of(measured, Point(target, callers, AT_ONCE_MS))
         ]
         for target in TARGETS
     }
@@ -115,8 +115,8 @@ def _throughputs(measured: Sequence[Measurement], callers: int) -> list[Throughp
 
 
 def _cpu(point: Point, rounds: list[Measurement]) -> Cpu:
-    requests = sum(one.result.answered for one in rounds)
-    used = {name: sum(one.cpu_s[name] for one in rounds) for name in rounds[0].cpu_s}
+    requests = sum(measurement.result.answered for measurement in rounds)
+    used = {name: sum(measurement.cpu_s[name] for measurement in rounds) for name in rounds[0].cpu_s}
     by_process = {name: ratio(1000 * seconds, requests) for name, seconds in used.items()}
     return Cpu(*point, requests=requests, by_process=by_process)
 
@@ -130,8 +130,8 @@ def ratio(value: float, base: float) -> float:
 
 
 def _of(measured: Iterable[Measurement], point: Point) -> list[Measurement]:
-    return [one for one in measured if one.round and one.point == point]
+    return [measurement for measurement in measured if measurement.round and measurement.point == point]
 
 
 def _ms_by_round(measured: Iterable[Measurement], point: Point) -> list[list[float]]:
-    return [[us / 1000 for us in one.result.latencies_us] for one in _of(measured, point)]
+    return [[us / 1000 for us in measurement.result.latencies_us] for measurement in _of(measured, point)]

@@ -37,7 +37,7 @@ def make_report(options: Options, measured: Sequence[Measurement], memory_mb: di
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine={"cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()},
         options=options,
-        others=sum(one.others for one in measured) / len(measured),
+        others=sum(measurement.others for measurement in measured) / len(measured),
         latency=latency,
         throughput=throughput,
         cpu=cpu,
@@ -48,5 +48,5 @@ def make_report(options: Options, measured: Sequence[Measurement], memory_mb: di
 
 
 def save_report(report: Report, path: Path) -> None:
-    verdicts = [{**asdict(one), "met": one.met} for one in report.budgets]
+    verdicts = [{**asdict(budget), "met": budget.met} for budget in report.budgets]
     path.write_text(json.dumps(asdict(report) | {"budgets": verdicts}, indent=2) + "\n")

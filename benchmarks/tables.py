@@ -38,7 +38,7 @@ def _latency_table(rows: Sequence[Latency]) -> Table:
         added = ("", "") if row.target == DIRECT else (f"{row.added_p50_ms:+.1f}", f"{row.added_p99_ms:+.1f}")
         table.add_row(str(row.callers), row.target, f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", *added,
                       *_ratios(row.target, row.p50_to_direct, row.p50_to_proxy),
-                      " ".join(f"{one:.1f}" for one in row.rounds_p50_ms),
+                      " ".join(f"{p50_ms:.1f}" for p50_ms in row.rounds_p50_ms),
                       end_section=row.target == TALLYGATE)  # fmt: skip
     return table
 
@@ -48,7 +48,7 @@ def _throughput_table(rows: Sequence[Throughput]) -> Table:
         "Requests/s, model answering at once", "callers", "", "requests/s", "/ direct", "/ proxy", "each round"
     )
     for row in rows:
-        rounds = " ".join(f"{one:,.0f}" for one in row.rounds_per_s)
+        rounds = " ".join(f"{per_s:,.0f}" for per_s in row.rounds_per_s)
         ratios = _ratios(row.target, row.to_direct, row.to_proxy)
         table.add_row(str(row.callers), row.target, f"{row.per_s:,.0f}", *ratios, rounds,
                       end_section=row.target == TALLYGATE)  # fmt: skip

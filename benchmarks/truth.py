@@ -38,17 +38,17 @@ class Truth:
 def find_truth(
     system: System, measured: Sequence[Measurement], request_ids: Sequence[str | None], pids: dict[str, int]
 ) -> Truth:
-    ours = [one for one in measured if one.point.target == TALLYGATE]
+    ours = [measurement for measurement in measured if measurement.point.target == TALLYGATE]
     books, report = system.api.books(), audit(system)
     return Truth(
-        sent=sum(one.result.succeeded for one in ours),
-        received=sum(one.received for one in ours),
-        request_ids=len({one for one in request_ids if one is not None}),
+        sent=sum(measurement.result.succeeded for measurement in ours),
+        received=sum(measurement.received for measurement in ours),
+        request_ids=len({request_id for request_id in request_ids if request_id is not None}),
         booked_inferences=books["requests"]["total"],
         booked_attempts=books["attempts"]["total"],
         balanced=report["balanced"],
         violations=report["violations"],
-        problems=sum(one.result.problems for one in measured),
+        problems=sum(measurement.result.problems for measurement in measured),
         restarted=tuple(name for name, pid in system.pids.items() if pids[name] != pid),
     )
 

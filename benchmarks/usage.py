@@ -31,9 +31,9 @@ def machine_cpu_s() -> float:
 def _cpu_s(process: psutil.Process) -> float:
     """With children that have ended: a database's connections come and go."""
     total = 0.0
-    for one in (process, *process.children(recursive=True)):
+    for member in (process, *process.children(recursive=True)):
         try:
-            times = one.cpu_times()
+            times = member.cpu_times()
         except psutil.NoSuchProcess:
             continue
         total += times.user + times.system + times.children_user + times.children_system
@@ -44,7 +44,7 @@ def _memory_mb(process: psutil.Process) -> float:
     children = process.children(recursive=True)
     if not children:
         return rss_mb(process.pid)
-    return sum(_share_mb(one) for one in (process, *children))
+    return sum(_share_mb(member) for member in (process, *children))
 
 
 def _share_mb(process: psutil.Process) -> float:

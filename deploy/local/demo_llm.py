@@ -85,8 +85,8 @@ def wish_for_a_feature(gateway: Client, url: str) -> None:
     job = gateway.post("/api/repos/quality/generate-feature", body, TIMEOUT_S).body
     expect(job.get("state") in {"completed", "failed"}, f"the job did not end: {job}")
     console.print(f"\n[bold]{wish}[/bold]\n{job['state']} after {len(job['inferences'])} calls")
-    for one in job["progress"]:
-        console.print(f"  {one['step']:<9} {one['message']}", style="dim")
+    for progress in job["progress"]:
+        console.print(f"  {progress['step']:<9} {progress['message']}", style="dim")
     if job["error"] is not None:
         console.print(f"{job['error']['error_type']}: {job['error']['detail']}")
 
