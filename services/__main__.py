@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from services.cli import commands, sealing_keys
 from services.cli.local_run import broker, database_settings, key_ring
-from services.cli.problem import tell
+from services.cli.problem import report_problem
 from services.features import sealed_places as of_features
 from services.gateway import sealed_places as of_gateway
 from shared.client import ProblemError
@@ -162,7 +162,7 @@ def main() -> None:
             typer.echo(f"  {tip}", err=True)
         sys.exit(1)
     except ProblemError as error:
-        tell(error.problem)
+        report_problem(error.problem)
         sys.exit(1)
 
 

@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.listing import Listing
 from services.cli.output import cell, emit, instant
-from services.cli.problem import told
+from services.cli.problem import reports_problems
 
 
-@told
+@reports_problems
 def changes(
     tenant: Annotated[str | None, typer.Option(help="Of this tenant; '*' for all. Needs an admin key.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
@@ -27,9 +27,16 @@ def changes(
 
 def _view(body: dict[str, Any]) -> RenderableType:
     made = Listing("at (UTC)", "tenant", "key", "action", "subject", "details")
-    for one in body["changes"]:
-        details = ", ".join(f"{name}={value}" for name, value in one["details"].items() if value is not None)
-        values = (instant(one["at"]), one["tenant"], one["key_id"], one["action"], one["subject"], details)
+    for change in body["changes"]:
+        details = ", ".join(f"{name}={value}" for name, value in change["details"].items() if value is not None)
+        values = (
+            instant(change["at"]),
+            change["tenant"],
+            change["key_id"],
+            change["action"],
+            change["subject"],
+            details,
+        )
         made.add_row(*map(cell, values))
     if not body["changes"]:
         return cell("Nothing was changed.")

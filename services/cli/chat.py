@@ -8,12 +8,12 @@ import typer
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.conversation import Conversation
 from services.cli.output import err, on_terminal, out, plain, print_json, say
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.client import COMPLETION_TIMEOUT_S, Answer, Client, Problem, ProblemError
 from shared.client.requests import CHAT
 
 
-@told
+@reports_problems
 def chat(
     message: Annotated[str | None, typer.Argument(help="What to ask; - reads it from standard input.")] = None,
     model: Annotated[str | None, typer.Option(help="custom:my-model, provider:model, or none for auto.")] = None,
@@ -72,8 +72,8 @@ def _messages(message: str, system: str | None) -> list[dict[str, str]]:
 
 def _text(completion: Any) -> str:
     try:
-        said = completion["choices"][0]["message"]
-        return str(said.get("content") or said.get("refusal") or said.get("tool_calls") or "")
+        message = completion["choices"][0]["message"]
+        return str(message.get("content") or message.get("refusal") or message.get("tool_calls") or "")
     except (LookupError, TypeError, AttributeError):
         raise ProblemError(Problem("bad_response", "the gateway's answer holds no message")) from None
 

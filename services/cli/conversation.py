@@ -5,7 +5,7 @@ from typing import Any
 import questionary
 
 from services.cli.output import err, out, plain, print_json, say
-from services.cli.problem import tell
+from services.cli.problem import report_problem
 from shared.client import COMPLETION_TIMEOUT_S, Client, ProblemError
 
 _PATH = "/api/codebase/chat"
@@ -27,7 +27,7 @@ class Conversation:
             try:
                 self.ask(question)
             except ProblemError as error:
-                tell(error.problem)
+                report_problem(error.problem)
 
     def ask(self, message: str) -> None:
         answer = self._answer(message)

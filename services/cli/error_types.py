@@ -11,19 +11,19 @@ from rich.text import Text
 from services.cli.connection import JsonOption
 from services.cli.listing import Listing
 from services.cli.output import cell, emit
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.errors import CATALOGUE, ErrorType
 from shared.errors.failures import A_PROVIDER_MODEL, setup_tips, worded_tips
 
 
-@told
+@reports_problems
 def errors(
     error_type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="For example rate_limited.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explain an error type; without one, list them all."""
     if error_type is None:
-        emit({"errors": [_entry(one) for one in CATALOGUE]}, as_json, _listed)
+        emit({"errors": [_entry(name) for name in CATALOGUE]}, as_json, _listed)
     elif error_type in CATALOGUE:
         emit(_entry(error_type), as_json, _explained)
     else:
@@ -33,7 +33,7 @@ def errors(
 
 
 def _entry(error_type: ErrorType) -> dict[str, Any]:
-    """With words where the catalogue has placeholders, as docs/errors.md has them."""
+    """With text in place of the catalogue's placeholders, as docs/errors.md has it."""
     kind = CATALOGUE[error_type]
     provider_tips = None if kind.provider_tips is None else worded_tips(kind, A_PROVIDER_MODEL)
     tips = {
@@ -46,25 +46,25 @@ def _entry(error_type: ErrorType) -> dict[str, Any]:
 
 def _listed(body: dict[str, Any]) -> RenderableType:
     made = Listing("type", "means", "HTTP", "retried", "falls back", numbers=("HTTP",))
-    for one in body["errors"]:
-        values = (one["title"], one["http_status"], _yes(one["retryable"]), _yes(one["fallback"]))
-        made.add_row(cell(one["error_type"], "bold"), *map(cell, values))
+    for entry in body["errors"]:
+        values = (entry["title"], entry["http_status"], _yes(entry["retryable"]), _yes(entry["fallback"]))
+        made.add_row(cell(entry["error_type"], "bold"), *map(cell, values))
     return made
 
 
-def _explained(one: dict[str, Any]) -> RenderableType:
-    text = Text.assemble((one["error_type"], "bold"), f": {one['title']}")
+def _explained(entry: dict[str, Any]) -> RenderableType:
+    text = Text.assemble((entry["error_type"], "bold"), f": {entry['title']}")
     for when, tips in (
-        ("", one["tips"]),
-        ("\n  When it is a provider's model:", one["provider_tips"]),
-        ("\n  While a model is being set up:", one["setup_tips"]),
+        ("", entry["tips"]),
+        ("\n  When it is a provider's model:", entry["provider_tips"]),
+        ("\n  While a model is being set up:", entry["setup_tips"]),
     ):
         text.append(when if tips else "")
         for tip in tips or ():
             text.append("\n  → ", "cyan").append(tip)
-    retried = "is tried again on the same model" if one["retryable"] else "is not tried again on the same model"
-    falls_back = "goes on to the next candidate" if one["fallback"] else "ends the request"
-    return text.append(f"\n  It {retried}, then {falls_back}; the caller sees HTTP {one['http_status']}.", "dim")
+    retried = "is tried again on the same model" if entry["retryable"] else "is not tried again on the same model"
+    falls_back = "goes on to the next candidate" if entry["fallback"] else "ends the request"
+    return text.append(f"\n  It {retried}, then {falls_back}; the caller sees HTTP {entry['http_status']}.", "dim")
 
 
 def _yes(value: bool) -> str:

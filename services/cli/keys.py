@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.listing import Listing
 from services.cli.output import cell, emit, instant
-from services.cli.problem import told
+from services.cli.problem import reports_problems
 from shared.access import SCOPES, new_api_key
 from shared.client import in_path
 from shared.client.requests import KEYS
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
 
 
 @app.command()
-@told
+@reports_problems
 def create(
     tenant: Annotated[str, typer.Option(help="Whose key; a new tenant is made.")],
     scope: Annotated[
@@ -39,7 +39,7 @@ def create(
 
 
 @app.command("list")
-@told
+@reports_problems
 def list_keys(
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
     gateway: GatewayOption = None,
@@ -51,7 +51,7 @@ def list_keys(
 
 
 @app.command()
-@told
+@reports_problems
 def revoke(
     key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")],
     gateway: GatewayOption = None,
@@ -64,7 +64,7 @@ def revoke(
 
 
 @app.command("new-admin-key")
-@told
+@reports_problems
 def new_admin_key(as_json: JsonOption = False) -> None:
     """Print a fresh key for the file that TALLYGATE_ADMIN_KEY_FILE names. Asks no service."""
     made = new_api_key()
@@ -78,9 +78,9 @@ def _created(body: dict[str, Any]) -> RenderableType:
 
 def _listed(body: dict[str, Any]) -> RenderableType:
     made = Listing("key", "tenant", "scopes", "name", "models", "created (UTC)", "revoked (UTC)")
-    for one in body["keys"]:
-        models = " ".join(one.get("allowed_models") or ["all"])
-        values = (one["key_id"], one["tenant"], " ".join(one["scopes"]), one["name"], models)
-        dates = (instant(one["created_at"]), instant(one["revoked_at"]))
-        made.add_row(*(cell(value, "dim" if one["revoked_at"] else "") for value in (*values, *dates)))
+    for key in body["keys"]:
+        models = " ".join(key.get("allowed_models") or ["all"])
+        values = (key["key_id"], key["tenant"], " ".join(key["scopes"]), key["name"], models)
+        dates = (instant(key["created_at"]), instant(key["revoked_at"]))
+        made.add_row(*(cell(value, "dim" if key["revoked_at"] else "") for value in (*values, *dates)))
     return made if body["keys"] else cell("There are no keys.")

@@ -50,7 +50,7 @@ class Listing:
         title, *others = row
         named = [(name, value) for name, value in zip(self._columns[1:], others, strict=True) if value.plain]
         numbers = [Text.assemble((f"{name} ", "dim"), value) for name, value in named if name in self._numbers]
-        lines: list[RenderableType] = [Fields([one for one in named if one[0] not in self._numbers])]
+        lines: list[RenderableType] = [Fields([(name, value) for name, value in named if name not in self._numbers])]
         lines += [Text("  ").join(numbers)] if numbers else []
         return Group(Text.assemble(title, style="bold"), *map(_indented, lines))
 
@@ -80,7 +80,7 @@ class Fields:
 
 
 class Wrapped:
-    """Lines of text. What does not fit on one goes on below it, indented more than it is."""
+    """Lines of text. A line that is too long continues below, indented further."""
 
     def __init__(self, text: Text) -> None:
         self._text = text

@@ -28,7 +28,7 @@ _EXAMPLES = {
     _DATABASE: f"{_DATABASE}=postgresql://user:password@host:5432/tallygate",
     _KEYS: f"{_KEYS}=kid:base64, as the services have it",
 }
-# Who names one of these may mean another deployment; the rest of the local run's would then be of the wrong one.
+# An operator who sets one of these may mean another deployment; the local run's other values would not fit it.
 _DEPLOYMENT = (_KAFKA, _DATABASE)
 # Ports, and no URLs: a port that the operator sets would otherwise lose against the local run's URL.
 _PORTS = ("TALLYGATE_PORT", "TALLYGATE_MONITOR_PORT", "TALLYGATE_ROUTER_PORT", "TALLYGATE_FEATURES_PORT")
@@ -37,7 +37,7 @@ _CONNECT_TIMEOUT_S = 2.0
 
 
 class LocalRun(NamedTuple):
-    """What a home tells of its run. given: empty when there is none. unusable: why it is of no use; None when it is."""
+    """The local run of a home. given: its environment, empty when there is none. unusable: why not; None: it is."""
 
     home: Path
     given: Mapping[str, str]
@@ -49,7 +49,7 @@ def operator_environment() -> dict[str, str]:
 
 
 def broker() -> RealBroker:
-    """Raises ProblemError when neither names one; so do the next two for what they read."""
+    """Raises ProblemError when neither the environment nor the local run names one; so do the next two."""
     return RealBroker(KafkaSettings(bootstrap_servers=_needed(_KAFKA)))
 
 
@@ -89,8 +89,8 @@ def read_local_run(environment: Mapping[str, str]) -> LocalRun:
     except FileNotFoundError:
         return LocalRun(home, {}, f"there is no local run in {home}")
     except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not what `make run` writes"
-        return LocalRun(home, {}, f"{home / 'environment.json'} cannot be read: {said}")
+        reason = error.strerror if isinstance(error, OSError) else "it is not what `make run` writes"
+        return LocalRun(home, {}, f"{home / 'environment.json'} cannot be read: {reason}")
     return LocalRun(home, given, None if _answers(home / "supervisor.sock") else f"the local run in {home} has ended")
 
 

@@ -7,11 +7,11 @@ import typer
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.monitoring_view import summary
 from services.cli.output import emit
-from services.cli.problem import told
+from services.cli.problem import reports_problems
 from shared.client.requests import MONITORING
 
 
-@told
+@reports_problems
 def monitor(
     window: Annotated[str, typer.Option(metavar="SPAN", help="15m, 1h, 7d ... up to 90d.")] = "1h",
     model: Annotated[str | None, typer.Option(help="Only this model.")] = None,

@@ -74,27 +74,27 @@ def _errors(errors: list[dict[str, Any]]) -> list[RenderableType]:
         return []
     text = Text.assemble(("recent errors", "dim"))
     grouped = _grouped(errors)
-    for one, times in grouped[:_ERRORS_SHOWN]:
-        text.append(f"\n{instant(one['at'])} ", "dim").append(plain(one["model"]), "bold")
+    for error, times in grouped[:_ERRORS_SHOWN]:
+        text.append(f"\n{instant(error['at'])} ", "dim").append(plain(error["model"]), "bold")
         text.append(f" ×{times}  " if times > 1 else "  ")  # noqa: RUF001 - it means times
-        text.append(plain(one["error_type"]), "red").append(f": {plain(one['detail'])}")
-        for tip in one["tips"]:
+        text.append(plain(error["error_type"]), "red").append(f": {plain(error['detail'])}")
+        for tip in error["tips"]:
             text.append("\n  → ", "cyan").append(plain(tip))
-        text.append(f"\n  tallygate show {plain(one['inference_id'])}", "dim")
+        text.append(f"\n  tallygate show {plain(error['inference_id'])}", "dim")
     if len(grouped) > _ERRORS_SHOWN:
         text.append(f"\nand {len(grouped) - _ERRORS_SHOWN} more; all of them with --json", "dim")
     return [Wrapped(text)]
 
 
 def _grouped(errors: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
-    """Retries fail alike: each failure of an inference once, with how often."""
+    """Each kind of failure of an inference once, with its count: retries mostly fail in the same way."""
     counts: Counter[tuple[str, ...]] = Counter()
     first: dict[tuple[str, ...], dict[str, Any]] = {}
-    for one in errors:
-        same = (one["inference_id"], str(one["model"]), str(one["error_type"]))
+    for error in errors:
+        same = (error["inference_id"], str(error["model"]), str(error["error_type"]))
         counts[same] += 1
-        first.setdefault(same, one)
-    return [(one, counts[same]) for same, one in first.items()]
+        first.setdefault(same, error)
+    return [(error, counts[same]) for same, error in first.items()]
 
 
 def _count(name: str, value: int | None) -> Text:

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-_PIPE_COLUMNS = 200  # rich would wrap at 80; what reads a pipe wants whole lines
-# Answers and details come from elsewhere: they must not steer the terminal.
+_PIPE_COLUMNS = 200  # rich would wrap at 80; programs that read a pipe want whole lines
+# Answers and details come from elsewhere: they must not send control sequences to the terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -74,7 +74,7 @@ def instant(text: str | None) -> str:
 
 
 def on_terminal() -> bool:
-    """Somebody is there to be asked."""
+    """Whether there is a user who can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 

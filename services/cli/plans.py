@@ -9,7 +9,7 @@ from services.cli import terms
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.listing import Listing
 from services.cli.output import cell, emit, instant
-from services.cli.problem import told
+from services.cli.problem import reports_problems
 from shared.client import in_path
 
 app = typer.Typer(no_args_is_help=True, help="Plans: terms that many tenants share.")
@@ -17,14 +17,14 @@ Plan = Annotated[str, typer.Argument(metavar="PLAN")]
 
 
 @app.command("list")
-@told
+@reports_problems
 def list_plans(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """List the plans and their terms."""
     emit(connect(gateway, key).get("/api/plans").body, as_json, _listed)
 
 
 @app.command("set")
-@told
+@reports_problems
 def put(
     plan: Plan,
     policy: terms.Policy = None,
@@ -52,7 +52,7 @@ def put(
 
 
 @app.command()
-@told
+@reports_problems
 def remove(plan: Plan, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """Remove a plan that no tenant has."""
     connect(gateway, key).delete(f"/api/plans/{in_path(plan)}")
@@ -61,8 +61,8 @@ def remove(plan: Plan, gateway: GatewayOption = None, key: KeyOption = None, as_
 
 def _listed(body: dict[str, Any]) -> RenderableType:
     made = Listing("plan", "terms", "changed (UTC)")
-    for one in body["plans"]:
-        made.add_row(cell(one["plan"], "bold"), cell(_worded(one["terms"])), cell(instant(one["updated_at"])))
+    for plan in body["plans"]:
+        made.add_row(cell(plan["plan"], "bold"), cell(_worded(plan["terms"])), cell(instant(plan["updated_at"])))
     return made if body["plans"] else cell("There are no plans. Make one: tallygate plans set free --usd-per-day 1")
 
 

@@ -1,4 +1,4 @@
-"""What a command tells when it cannot do its work: one sentence, what to do about it, and exit status 1."""
+"""What a command prints when it cannot do its work: one sentence, what to do about it, and exit status 1."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -22,25 +22,25 @@ def refused(detail: str, *tips: str) -> ProblemError:
     return ProblemError(Problem("invalid_request", detail, tips))
 
 
-def told(command: Callable[P, None]) -> Callable[P, None]:
-    """The command, with expected failures told and exit status 1 instead of a traceback."""
+def reports_problems(command: Callable[P, None]) -> Callable[P, None]:
+    """The command, which prints an expected failure and exits with status 1 instead of raising it."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except ProblemError as error:
-            tell(error.problem, as_json=kwargs.get("as_json") is True)
+            report_problem(error.problem, as_json=kwargs.get("as_json") is True)
             raise typer.Exit(1) from None
         except TallygateError as error:
-            tell(_problem(error.failure), as_json=kwargs.get("as_json") is True)
+            report_problem(_problem(error.failure), as_json=kwargs.get("as_json") is True)
             raise typer.Exit(1) from None
 
     return run
 
 
-def tell(problem: Problem, *, as_json: bool = False) -> None:
-    """In words on standard error; with `--json` also as JSON on standard output, where scripts read."""
+def report_problem(problem: Problem, *, as_json: bool = False) -> None:
+    """As text on standard error; with `--json` also as JSON on standard output, for scripts."""
     if as_json:
         print_json(asdict(problem))
     err().print(Wrapped(words(problem)))
@@ -65,6 +65,6 @@ def words(problem: Problem) -> Text:
 def _attempt(attempt: Mapping[str, Any], problem: Problem) -> str:
     status = f" ({attempt['upstream_status']})" if attempt.get("upstream_status") else ""
     line = f"{attempt.get('model')} {attempt.get('error_type')}{status}"
-    # Often the only attempt failed with the very words of the problem: say them once.
+    # Often the only attempt failed with the same detail as the problem: print it once.
     same = problem.detail.endswith(str(attempt.get("detail")))
     return plain(line if same else f"{line}: {attempt.get('detail')}")

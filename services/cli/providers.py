@@ -9,7 +9,7 @@ from services.cli.connection import GatewayOption, JsonOption, KeyOption, connec
 from services.cli.given_key import given_key
 from services.cli.listing import Listing
 from services.cli.output import cell, emit, instant, on_terminal
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.client import in_path
 
 app = typer.Typer(no_args_is_help=True, help="Providers: which there are, and your own keys of them.")
@@ -17,14 +17,14 @@ Name = Annotated[str, typer.Argument(metavar="PROVIDER")]
 
 
 @app.command("list")
-@told
+@reports_problems
 def list_providers(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """List the providers, their models, and whose key is used."""
     emit(connect(gateway, key).get("/api/providers").body, as_json, _listed)
 
 
 @app.command("set-key")
-@told
+@reports_problems
 def set_key(
     provider: Name,
     api_key: Annotated[
@@ -46,7 +46,7 @@ def set_key(
 
 
 @app.command("remove-key")
-@told
+@reports_problems
 def remove_key(
     provider: Name, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False
 ) -> None:
@@ -65,13 +65,13 @@ def _asked(provider: str, as_json: bool) -> str:
 
 def _listed(body: dict[str, Any]) -> RenderableType:
     made = Listing("provider", "key", "at", "models", "key stored (UTC)")
-    for one in body["providers"]:
-        missing = one["key"] == "none" and one["key_required"]
+    for provider in body["providers"]:
+        missing = provider["key"] == "none" and provider["key_required"]
         made.add_row(
-            cell(one["name"], "bold"),
-            cell("missing" if missing else one["key"], "red" if missing else ""),
-            cell(one["base_url"]),
-            cell(", ".join(one["models"])),
-            cell(instant(one["key_updated_at"])),
+            cell(provider["name"], "bold"),
+            cell("missing" if missing else provider["key"], "red" if missing else ""),
+            cell(provider["base_url"]),
+            cell(", ".join(provider["models"])),
+            cell(instant(provider["key_updated_at"])),
         )
     return made if body["providers"] else cell("There are no providers. Operators name them in TALLYGATE_PROVIDERS.")

@@ -6,7 +6,7 @@ import typer
 
 from services.cli.connection import JsonOption
 from services.cli.output import cell, emit
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
 
@@ -19,7 +19,7 @@ def secrets() -> None:
 
 
 @app.command("new-key")
-@told
+@reports_problems
 def make_key(
     kid: Annotated[str, typer.Option(help="The key's id, different from those in use.")] = "k1",
     as_json: JsonOption = False,

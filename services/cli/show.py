@@ -11,13 +11,13 @@ from rich.tree import Tree
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.output import cell, emit, instant, plain, seconds, usd
-from services.cli.problem import told
+from services.cli.problem import reports_problems
 from shared.client import in_path
 
 _STYLES = {"completed": "green", "succeeded": "green", "accepted": "yellow", "running": "yellow", None: "yellow"}
 
 
-@told
+@reports_problems
 def show(
     inference_id: Annotated[str, typer.Argument(metavar="INFERENCE_ID", help="As answers and errors carry it.")],
     gateway: GatewayOption = None,
@@ -56,31 +56,33 @@ def _asked(body: dict[str, Any]) -> Text:
     return cell(" · ".join(part for part in parts if part))
 
 
-def _candidate(one: dict[str, Any]) -> Text:
-    mark = ("✓ ", "green") if one["chosen"] else ("- ", "dim")
-    return Text.assemble(mark, (plain(one["model"]), "bold" if one["chosen"] else ""), f"  {plain(one['reason'])}")
+def _candidate(candidate: dict[str, Any]) -> Text:
+    mark = ("✓ ", "green") if candidate["chosen"] else ("- ", "dim")
+    return Text.assemble(
+        mark, (plain(candidate["model"]), "bold" if candidate["chosen"] else ""), f"  {plain(candidate['reason'])}"
+    )
 
 
-def _attempt(one: dict[str, Any]) -> Text:
-    outcome = one["outcome"] or "open"
-    text = Text.assemble(f"{one['attempt_number']} ", (plain(one["model"]), "bold"), "  ")
-    text.append(plain(outcome), _style(one["outcome"]))
-    if one["duration_s"] is not None:
-        text.append(f" after {seconds(one['duration_s'])}")
-    if one.get("server_address"):
-        text.append(f" at {plain(one['server_address'])}", "dim")
-    if one.get("output_tokens") is not None:
-        cost = f", {usd(one['cost_usd'])}" if one.get("cost_usd") else ""
-        cached = f", {one['cache_read_tokens']} of them cached" if one.get("cache_read_tokens") else ""
-        text.append(f" ({one['input_tokens']} → {one['output_tokens']} tokens{cached}{cost})", "dim")
+def _attempt(attempt: dict[str, Any]) -> Text:
+    outcome = attempt["outcome"] or "open"
+    text = Text.assemble(f"{attempt['attempt_number']} ", (plain(attempt["model"]), "bold"), "  ")
+    text.append(plain(outcome), _style(attempt["outcome"]))
+    if attempt["duration_s"] is not None:
+        text.append(f" after {seconds(attempt['duration_s'])}")
+    if attempt.get("server_address"):
+        text.append(f" at {plain(attempt['server_address'])}", "dim")
+    if attempt.get("output_tokens") is not None:
+        cost = f", {usd(attempt['cost_usd'])}" if attempt.get("cost_usd") else ""
+        cached = f", {attempt['cache_read_tokens']} of them cached" if attempt.get("cache_read_tokens") else ""
+        text.append(f" ({attempt['input_tokens']} → {attempt['output_tokens']} tokens{cached}{cost})", "dim")
     return text
 
 
 def _fails_alike(attempt: dict[str, Any], following: dict[str, Any] | None) -> bool:
-    """A retry that failed in the same way: its tips are the same, and come after the last one."""
+    """Whether the next attempt failed in the same way: then the tips are shown only after the last of them."""
     if following is None or not attempt["error"] or not following["error"]:
         return False
-    kinds = {(one["model"], one["error"]["error_type"]) for one in (attempt, following)}
+    kinds = {(call["model"], call["error"]["error_type"]) for call in (attempt, following)}
     return len(kinds) == 1
 
 

@@ -19,12 +19,12 @@ from services.cli.connection import (
 from services.cli.listing import Listing
 from services.cli.local_run import operator_environment
 from services.cli.output import behind, cell, emit, plain
-from services.cli.problem import told
+from services.cli.problem import reports_problems
 from shared.client import Client, ProblemError
 from shared.client.requests import MONITORING
 
 _TIMEOUT_S = 5.0
-# Readiness needs no key, so a missing one says nothing about it.
+# The books need a key and readiness does not: a missing key does not make a service unready.
 _READY_ALL_THE_SAME = {None, "authentication_failed", "permission_denied"}
 
 
@@ -36,7 +36,7 @@ class Readiness(NamedTuple):
     notes: dict[str, str]
 
 
-@told
+@reports_problems
 def status(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """Show whether every service is ready; exit status 1 when one is not.
 
@@ -50,8 +50,8 @@ def status(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOp
     services += [("features", url) for url in features_urls(environment)]
     seen = [readiness(service, url) for service, url in services]
     books = _books(base, key)
-    ready = all(one.ready for one in seen) and books["error_type"] in _READY_ALL_THE_SAME
-    emit({"ready": ready, "services": [one._asdict() for one in seen], "books": books}, as_json, _view)
+    ready = all(service.ready for service in seen) and books["error_type"] in _READY_ALL_THE_SAME
+    emit({"ready": ready, "services": [service._asdict() for service in seen], "books": books}, as_json, _view)
     if not ready:
         raise typer.Exit(1)
 
@@ -74,19 +74,19 @@ def _books(gateway: str, key: str | None) -> dict[str, Any]:
     try:
         body = connect(gateway, key).get(MONITORING).body
     except ProblemError as error:
-        told = {"error_type": error.problem.error_type, "problem": error.problem.detail}
-        return {"lag_s": None, "open_attempts": None, "health": None} | told
+        problem = {"error_type": error.problem.error_type, "problem": error.problem.detail}
+        return {"lag_s": None, "open_attempts": None, "health": None} | problem
     seen = {"lag_s": body["lag_s"], "open_attempts": body["attempts"]["open"], "health": body["health"]["status"]}
     return seen | {"error_type": None, "problem": None}
 
 
 def _view(body: dict[str, Any]) -> RenderableType:
     made = Listing("service", "state", "at", "why")
-    for one in body["services"]:
-        state = cell("ready", "green") if one["ready"] else cell("not ready", "red")
-        told = one["reasons"] | one["notes"]
-        why = "; ".join(f"{name}: {reason}" for name, reason in told.items())
-        made.add_row(cell(one["service"], "bold"), state, cell(one["url"]), cell(why))
+    for service in body["services"]:
+        state = cell("ready", "green") if service["ready"] else cell("not ready", "red")
+        details = service["reasons"] | service["notes"]
+        why = "; ".join(f"{name}: {reason}" for name, reason in details.items())
+        made.add_row(cell(service["service"], "bold"), state, cell(service["url"]), cell(why))
     return Group(made, Text(), _books_text(body["books"]))
 
 

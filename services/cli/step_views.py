@@ -15,11 +15,11 @@ def steps_text(steps: Iterable[Mapping[str, Any]]) -> Text:
     text = Text()
     for step in steps:
         mark, style = _MARKS[step.get("ok")]
-        text.append(f"{mark} ", style).append(f"{plain(step.get('step')):<7}", "bold").append(_told(step))
+        text.append(f"{mark} ", style).append(f"{plain(step.get('step')):<7}", "bold").append(_shown(step))
         text.append(f"  {seconds(step.get('duration_s'))}\n", "dim")
     return text
 
 
-def _told(step: Mapping[str, Any]) -> str:
-    """Of a failure only what it is: its detail and tips are told with the problem."""
+def _shown(step: Mapping[str, Any]) -> str:
+    """Of a failure only its title: detail and tips are shown with the problem."""
     return plain((step.get("error") or {}).get("title") or step.get("detail") or "")

@@ -9,7 +9,7 @@ from services.cli import terms
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.listing import Listing
 from services.cli.output import cell, emit, instant
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.client import in_path
 
 app = typer.Typer(no_args_is_help=True, help="Tenants: their plan, limits, budgets and spending.")
@@ -17,21 +17,21 @@ Tenant = Annotated[str, typer.Argument(metavar="TENANT")]
 
 
 @app.command("list")
-@told
+@reports_problems
 def list_tenants(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """List the tenants; without an admin key, your own."""
     emit(connect(gateway, key).get("/api/tenants").body, as_json, _listed)
 
 
 @app.command()
-@told
+@reports_problems
 def show(tenant: Tenant, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """Show a tenant's terms, where each comes from, and what was spent."""
     emit(connect(gateway, key).get(f"/api/tenants/{in_path(tenant)}").body, as_json, _details)
 
 
 @app.command("set")
-@told
+@reports_problems
 def change(
     tenant: Tenant,
     plan: Annotated[str | None, typer.Option(help="The plan whose terms hold where the tenant has none.")] = None,
@@ -65,11 +65,11 @@ def change(
 def _listed(body: dict[str, Any]) -> RenderableType:
     numbers = ("keys", "models", "today USD", "this month USD")
     made = Listing("tenant", "plan", "policy", *numbers, numbers=numbers)
-    for one in body["tenants"]:
-        spent = one["spent"] or {"usd_day": 0.0, "usd_month": 0.0}
-        values = (one["plan"], one["terms"]["policy"], one["keys"], one["models"])
+    for tenant in body["tenants"]:
+        spent = tenant["spent"] or {"usd_day": 0.0, "usd_month": 0.0}
+        values = (tenant["plan"], tenant["terms"]["policy"], tenant["keys"], tenant["models"])
         made.add_row(
-            cell(one["tenant"], "bold"),
+            cell(tenant["tenant"], "bold"),
             *(cell(value) for value in values),
             cell(f"{spent['usd_day']:.4f}"),
             cell(f"{spent['usd_month']:.4f}"),

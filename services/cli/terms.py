@@ -24,7 +24,7 @@ MaxInFlight = Annotated[int | None, typer.Option(help="Requests that one gateway
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """What was named on the command line."""
+    """The terms that were given on the command line."""
     return {name: value for name, value in options.items() if value not in (None, [])}
 
 

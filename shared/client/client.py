@@ -130,16 +130,16 @@ class Client:
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
             return Problem("read_timeout", f"{self.url} did not answer within {timeout_s:.0f} s")
-        said = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         tips = (
             "Start it: make run",
             "Or name another: --gateway URL, or TALLYGATE_GATEWAY_URL=URL",
         )
-        return Problem("endpoint_unreachable", f"nothing answers at {self.url}: {said}", tips)
+        return Problem("endpoint_unreachable", f"nothing answers at {self.url}: {why}", tips)
 
-    def _stranger(self, said: str) -> ProblemError:
+    def _stranger(self, answered: str) -> ProblemError:
         tips = ("Check --gateway and TALLYGATE_GATEWAY_URL: something else may listen there.",)
-        return ProblemError(Problem("bad_response", f"{self.url} answered {said}", tips))
+        return ProblemError(Problem("bad_response", f"{self.url} answered {answered}", tips))
 
 
 def _read(response: Any) -> Answer:

@@ -10,7 +10,7 @@ from services.cli.connection import JsonOption
 from services.cli.dead_letters.views import in_full, in_short, listed, replayed, replayed_text, shown
 from services.cli.local_run import broker
 from services.cli.output import emit, err, on_terminal, out, print_json, say
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.events.topics import Topic
 from shared.kafka.dead_letters.box import DeadLetterBox, open_dead_letters
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources
@@ -26,7 +26,7 @@ TopicOption = Annotated[str | None, typer.Option(help="For example inference.req
 
 
 @app.command("list")
-@told
+@reports_problems
 def list_letters(
     topic: TopicOption = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Of each topic, at most so many: the newest.")] = 20,
@@ -37,7 +37,7 @@ def list_letters(
 
 
 @app.command()
-@told
+@reports_problems
 def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="As `dlq list` shows it.")],
     body: Annotated[bool, typer.Option("--body", help="Show the message itself too; it may hold content.")] = False,
@@ -51,7 +51,7 @@ def show(
 
 
 @app.command()
-@told
+@reports_problems
 def replay(
     letter_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="As `dlq list` shows them.")] = None,
     topic: TopicOption = None,
@@ -62,7 +62,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Publish dead letters again where they came from, as they were. They stay on the dead-letter topic too."""
-    wanted = [DeadLetterId.parse(one) for one in dict.fromkeys(letter_ids or ())]
+    wanted = [DeadLetterId.parse(letter_id) for letter_id in dict.fromkeys(letter_ids or ())]
     if bool(wanted) == everything or everything == (topic is None):
         raise refused("say which dead letters: ids, or --topic T --all", *_WHICH)
     if not yes and (as_json or not on_terminal()):
@@ -93,15 +93,15 @@ async def _replay(
 ) -> list[dict[str, Any]]:
     done = []
     async with open_dead_letters(broker()) as box:
-        letters = [await box.letter(one) for one in wanted]
+        letters = [await box.letter(letter_id) for letter_id in wanted]
         count = await box.count_new(source) if source else len(letters)
         if ask and count and not Confirm.ask(f"Publish {count} again?", console=err(), default=False):
             raise typer.Exit(1)
         async for letter, placed in box.replay_new(source) if source else box.replay(letters):
-            one = replayed(letter, placed)
-            done.append(one)
+            placed_letter = replayed(letter, placed)
+            done.append(placed_letter)
             # Each at once: should the next one fail, it is known what was done.
-            (err() if as_json else out()).print(replayed_text(one))
+            (err() if as_json else out()).print(replayed_text(placed_letter))
     if not done:
         say("There is nothing to replay.")
     return done

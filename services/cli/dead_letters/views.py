@@ -28,8 +28,8 @@ def in_short(letter: DeadLetter) -> dict[str, Any]:
 
 def in_full(letter: DeadLetter, *, with_body: bool) -> dict[str, Any]:
     headers = [{"name": name, "value": _text(value)} for name, value in letter.headers]
-    told = in_short(letter) | {"key": letter.key.hex() if letter.key is not None else None, "headers": headers}
-    return told | (_body(letter.body) if with_body else {})
+    fields = in_short(letter) | {"key": letter.key.hex() if letter.key is not None else None, "headers": headers}
+    return fields | (_body(letter.body) if with_body else {})
 
 
 def replayed(letter: DeadLetter, placed: RecordMetadata) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def replayed(letter: DeadLetter, placed: RecordMetadata) -> dict[str, Any]:
 
 
 def listed(body: dict[str, Any]) -> RenderableType:
-    return Group(*(one for topic in body["topics"] for one in _topic(topic)))
+    return Group(*(part for topic in body["topics"] for part in _topic(topic)))
 
 
 def shown(body: dict[str, Any]) -> RenderableType:
@@ -50,7 +50,7 @@ def shown(body: dict[str, Any]) -> RenderableType:
         ("replayed from", body["replayed_from"]),
         ("key", body["key"]),
         ("size", f"{body['size']} bytes"),
-        *((one["name"], one["value"]) for one in body["headers"]),
+        *((header["name"], header["value"]) for header in body["headers"]),
     )
     made = Fields([(plain(name), cell(value)) for name, value in fields])
     text = body.get("body", body.get("body_base64"))
@@ -69,16 +69,16 @@ def _topic(body: dict[str, Any]) -> list[RenderableType]:
     if not entries:
         return [title]
     made = Listing("id", "when (UTC)", "error type", "reason", "came from", "bytes", numbers=("bytes",))
-    for one in entries:
-        values = (instant(one["at"]), one["error_type"], one["reason"], _source(one), one["size"])
-        made.add_row(cell(one["id"], "bold"), *map(cell, values))
+    for entry in entries:
+        values = (instant(entry["at"]), entry["error_type"], entry["reason"], _source(entry), entry["size"])
+        made.add_row(cell(entry["id"], "bold"), *map(cell, values))
     return [title, made, Text()]
 
 
-def _source(one: dict[str, Any]) -> str:
-    if one["source_offset"] is None:
-        return str(one["source_topic"])
-    return f"{one['source_topic']}, partition {one['source_partition']}, offset {one['source_offset']}"
+def _source(entry: dict[str, Any]) -> str:
+    if entry["source_offset"] is None:
+        return str(entry["source_topic"])
+    return f"{entry['source_topic']}, partition {entry['source_partition']}, offset {entry['source_offset']}"
 
 
 def _body(body: bytes | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from services.cli.connection import GatewayOption, JsonOption, KeyOption, connec
 from services.cli.features.local_repository import Checkout, apply, read_checkout
 from services.cli.features.views import features_table, produced, progress_line
 from services.cli.output import cell, emit, err, say
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.client import Client, Problem, ProblemError, in_path
 from shared.policies import POLICIES
 
@@ -20,12 +20,12 @@ app = typer.Typer(no_args_is_help=True, help="Features: generate code for a repo
 FeatureId = Annotated[str, typer.Argument(metavar="ID")]
 
 _ENDED = {"completed", "failed", "cancelled"}
-_TRIES = 10  # in a row without any news: a restart takes less
+_TRIES = 10  # streams in a row without a new event; a gateway restarts faster
 _AGAIN_AFTER_S = 2.0
 
 
 @app.command()
-@told
+@reports_problems
 def generate(
     wish: Annotated[str, typer.Argument(help="What you wish for, in your words.")],
     path: Annotated[Path, typer.Option(help="The checkout.")] = Path(),
@@ -75,14 +75,14 @@ def generate(
 
 
 @app.command("list")
-@told
+@reports_problems
 def list_features(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """List your jobs, newest first."""
     emit(connect(gateway, key).get("/api/features").body, as_json, features_table)
 
 
 @app.command()
-@told
+@reports_problems
 def show(
     feature_id: FeatureId, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False
 ) -> None:
@@ -91,7 +91,7 @@ def show(
 
 
 @app.command()
-@told
+@reports_problems
 def cancel(
     feature_id: FeatureId, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False
 ) -> None:
@@ -100,12 +100,12 @@ def cancel(
 
 
 def _followed(client: Client, feature_id: str, *, quiet: bool) -> dict[str, Any]:
-    """The job when it has ended. Ctrl-C cancels it."""
+    """Waits until the job has ended and returns it, as GET /api/features/{id} does. Ctrl-C cancels the job."""
     path = f"/api/features/{in_path(feature_id)}"
     try:
-        for name, told in _news(client, feature_id, f"{path}/events"):
+        for name, event in _news(client, feature_id, f"{path}/events"):
             if name == "progress" and not quiet:
-                err().print(progress_line(told))
+                err().print(progress_line(event))
     except KeyboardInterrupt:
         client.delete(path)
         raise
@@ -114,8 +114,11 @@ def _followed(client: Client, feature_id: str, *, quiet: bool) -> dict[str, Any]
 
 
 def _news(client: Client, feature_id: str, path: str) -> Iterator[tuple[str, Any]]:
-    """Every event of a job once, until it has settled. The job goes on when the gateway or a proxy breaks the stream
-    off, so it is followed again: each stream tells it from its beginning."""
+    """Every event of a job once, until it has settled.
+
+    The job goes on when the gateway or a proxy breaks the stream off, so the stream is opened again. Each stream
+    begins with the job's first event, so the events that were yielded before are skipped.
+    """
     heard = tries = 0
     while True:
         why = "the stream of events ended"
@@ -152,11 +155,11 @@ def _finish(feature: dict[str, Any], checkout: Checkout | None) -> None:
             err().print(cell(f"✓ wrote {path}", "green"))
 
 
-def _cancelled(told: dict[str, Any]) -> RenderableType:
-    if told["state"] in _ENDED:
-        return cell(f"{told['feature_id']} had ended before: {told['state']}")
-    return cell(f"✓ {told['feature_id']} is being cancelled; it was {told['state']}")
+def _cancelled(feature: dict[str, Any]) -> RenderableType:
+    if feature["state"] in _ENDED:
+        return cell(f"{feature['feature_id']} had ended before: {feature['state']}")
+    return cell(f"✓ {feature['feature_id']} is being cancelled; it was {feature['state']}")
 
 
 def _shown(feature: dict[str, Any]) -> RenderableType:
-    return Group(*(progress_line(one) for one in feature["progress"]), produced(feature))
+    return Group(*(progress_line(progress) for progress in feature["progress"]), produced(feature))

@@ -66,7 +66,7 @@ def apply(checkout: Checkout, produced: Iterable[Mapping[str, str]]) -> list[str
     """Writes all files or none; returns their paths. Raises ProblemError for a path that leads out of the checkout or
     into git's own files, for a file that was changed since it was sent, and for what cannot be written."""
     try:
-        writes = dict(_checked(checkout, one["path"], one["content"]) for one in produced)
+        writes = dict(_checked(checkout, file["path"], file["content"]) for file in produced)
         for target in writes:
             _check_way(target, checkout.root, writes)
         _write_all(writes)
@@ -89,13 +89,13 @@ def _checked(checkout: Checkout, path: str, content: str) -> tuple[Path, bytes]:
         raise _nothing_written(f"{path} is there and was not sent", "Move it away, or save the diff.")
     if sent is not None and (not target.is_file() or target.read_bytes() != sent):
         raise _nothing_written(f"{path} was changed since it was sent", "Generate again, or save the diff.")
-    # The mark is no part of the text that is worked on, and what reads the file may need it.
+    # A byte order mark is not part of the text that was sent, and programs that read the file may need it.
     mark = _BOM if sent is not None and sent.startswith(_BOM) else b""
     return target, mark + content.encode().removeprefix(mark)
 
 
 def _check_way(target: Path, root: Path, writes: Container[Path] = ()) -> None:
-    """Only folders lead to a file, now and when the others are written."""
+    """Every parent of a file must be a folder, now and when the other files are written."""
     for part in (target, *target.parents):
         if part == root:
             return
@@ -106,7 +106,7 @@ def _check_way(target: Path, root: Path, writes: Container[Path] = ()) -> None:
 
 
 def _write_all(writes: Mapping[Path, bytes]) -> None:
-    """All new contents lie beside their targets before the first is moved; what fails on the way is taken back."""
+    """Writes all contents beside their targets, then moves each into place; a failure undoes what was moved."""
     with ExitStack() as folders, ExitStack() as spare, ExitStack() as undo:
         moves = []
         for target, content in writes.items():
@@ -128,13 +128,13 @@ def _write_all(writes: Mapping[Path, bytes]) -> None:
 
 
 def _make_folders(folder: Path, made: ExitStack) -> None:
-    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+    for missing in reversed([ancestor for ancestor in (folder, *folder.parents) if not ancestor.exists()]):
         missing.mkdir()
         made.callback(missing.rmdir)
 
 
 def _beside(target: Path, spare: ExitStack) -> Path:
-    """A name in the same folder, and so on the same disk. What is left under it goes away."""
+    """A temporary name in the same folder, and so in the same file system; removed when `spare` closes."""
     path = target.with_name(f".tallygate-{secrets.token_hex(8)}")
     spare.callback(path.unlink, missing_ok=True)
     return path

@@ -12,22 +12,24 @@ from services.cli.output import cell, instant, plain, usd
 _STATES = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
 
 
-def progress_line(told: dict[str, Any]) -> Text:
-    return Text.assemble((f"{instant(told['at'])} ", "dim"), (f"{told['step']:<9} ", "cyan"), plain(told["message"]))
+def progress_line(progress: dict[str, Any]) -> Text:
+    return Text.assemble(
+        (f"{instant(progress['at'])} ", "dim"), (f"{progress['step']:<9} ", "cyan"), plain(progress["message"])
+    )
 
 
 def features_table(body: dict[str, Any]) -> RenderableType:
     made = Listing("job", "state", "step", "generator", "calls", "cost", "accepted (UTC)", "error", numbers=("calls",))
-    for one in body["features"]:
-        error = one["error"]["error_type"] if one["error"] else ""
+    for feature in body["features"]:
+        error = feature["error"]["error_type"] if feature["error"] else ""
         made.add_row(
-            cell(one["feature_id"], "bold"),
-            cell(one["state"], _STATES.get(one["state"], "")),
-            cell(one["step"]),
-            cell(one["generator"]),
-            cell(len(one["inferences"])),
-            cell(usd(one["cost_usd"])),
-            cell(instant(one["accepted_at"])),
+            cell(feature["feature_id"], "bold"),
+            cell(feature["state"], _STATES.get(feature["state"], "")),
+            cell(feature["step"]),
+            cell(feature["generator"]),
+            cell(len(feature["inferences"])),
+            cell(usd(feature["cost_usd"])),
+            cell(instant(feature["accepted_at"])),
             cell(error),
         )
     return made if body["features"] else cell('There are no jobs. Start one: tallygate feature generate "..."')
@@ -37,9 +39,9 @@ def produced(feature: dict[str, Any]) -> RenderableType:
     """The diff of every file, what the checks say, and what to do with it."""
     result = feature["result"] or {}
     parts: list[RenderableType] = []
-    for one in result.get("files", ()):
-        parts += [cell(f"{one['action']} {one['path']} ({one['language']})", "bold"), _diff(one["diff"])]
-    parts += [cell(_finding(one), "red") for one in result.get("validation", {}).get("findings", ())]
+    for file in result.get("files", ()):
+        parts += [cell(f"{file['action']} {file['path']} ({file['language']})", "bold"), _diff(file["diff"])]
+    parts += [cell(_finding(finding), "red") for finding in result.get("validation", {}).get("findings", ())]
     for title, name in (("To integrate it", "integration_instructions"), ("Next", "next_steps")):
         lines = result.get(name, ())
         parts += [cell(f"{title}:", "bold"), *(cell(f"  · {line}") for line in lines)] if lines else []
@@ -51,9 +53,9 @@ def _diff(text: str) -> Syntax:
     return Syntax(plain(text), "diff", theme="ansi_dark", background_color="default", word_wrap=True)
 
 
-def _finding(one: dict[str, Any]) -> str:
-    line = f":{one['line']}" if one.get("line") else ""
-    return f"✗ {one['path'] or 'the answer'}{line} {one['kind']}: {one['message']}"
+def _finding(finding: dict[str, Any]) -> str:
+    line = f":{finding['line']}" if finding.get("line") else ""
+    return f"✗ {finding['path'] or 'the answer'}{line} {finding['kind']}: {finding['message']}"
 
 
 def _summary(feature: dict[str, Any]) -> Text:

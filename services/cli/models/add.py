@@ -13,13 +13,13 @@ from services.cli.models.form import ModelForm, Provider
 from services.cli.models.views import shown, tested_text
 from services.cli.models.wizard import run_wizard
 from services.cli.output import emit, on_terminal, plain
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.client import Client
 
 _SOURCES = {"endpoint": "the endpoint"}
 
 
-@told
+@reports_problems
 def add(
     model_id: Annotated[str | None, typer.Option("--id", help="Its id here, for example my-model.")] = None,
     endpoint: Annotated[str | None, typer.Option(metavar="URL", help="For example http://host:8080/v1.")] = None,
@@ -93,7 +93,7 @@ def _added(body: dict[str, Any]) -> Text:
 
 
 def _preset(client: Client, name: str) -> dict[str, Any]:
-    known = {one["name"]: one for one in presets(client)}
+    known = {preset["name"]: preset for preset in presets(client)}
     if name not in known:
         near = difflib.get_close_matches(name, known, 2) or sorted(known)
         raise refused(f"there is no preset {name!r}", f"Try {', '.join(near)}.", "List them: tallygate models presets")

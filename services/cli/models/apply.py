@@ -16,7 +16,7 @@ from services.cli.models.calls import model_path
 from services.cli.models.file import ModelEntry, Reference, read_models_file
 from services.cli.models.plan import Planned, planned
 from services.cli.output import emit, plain
-from services.cli.problem import refused, told, words
+from services.cli.problem import refused, reports_problems, words
 from shared.client import Client, Problem, ProblemError
 from shared.client.requests import CUSTOM_MODELS
 from shared.registry.definition import HeaderValue, Secret
@@ -26,7 +26,7 @@ _HEADER: TypeAdapter[str] = TypeAdapter(HeaderValue)
 _MARKS = {"created": ("+", "green"), "changed": ("~", "yellow"), "unchanged": ("=", "dim"), "failed": ("✗", "red")}
 
 
-@told
+@reports_problems
 def apply(
     file: Annotated[Path, typer.Option("--file", "-f", help="The YAML file; see docs/models.md.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
@@ -38,16 +38,16 @@ def apply(
     entries = read_models_file(file)
     secrets = [_resolved(entry, file.parent, os.environ) for entry in entries]
     client = connect(gateway, key)
-    existing = {one["model_id"]: one for one in client.get(CUSTOM_MODELS).body["models"]}
+    existing = {model["model_id"]: model for model in client.get(CUSTOM_MODELS).body["models"]}
     plans = [planned(entry, own, existing.get(entry.model_id)) for entry, own in zip(entries, secrets, strict=True)]
     results = [_done(plan) if dry_run else _applied(client, plan) for plan in plans]
     emit({"models": results, "dry_run": dry_run}, as_json, _view)
-    if any(one["status"] == "failed" for one in results):
+    if any(result["status"] == "failed" for result in results):
         raise typer.Exit(1)
 
 
 def _applied(client: Client, plan: Planned) -> dict[str, Any]:
-    """One that fails does not keep the others back."""
+    """A model that cannot be applied is a result of its own: the others are applied all the same."""
     try:
         if plan.status == "created":
             client.post(CUSTOM_MODELS, plan.body)
@@ -63,7 +63,7 @@ def _done(plan: Planned) -> dict[str, Any]:
 
 
 def _resolved(entry: ModelEntry, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Raises ProblemError when one cannot be read or sent: before anything is changed."""
+    """Raises ProblemError when a secret cannot be read or sent; called before anything is changed."""
     return {
         field: _sendable(field, _secret(reference, f"{entry.model_id}: {field}", folder, environment), entry.model_id)
         for field, reference in entry.secrets.items()
@@ -71,13 +71,13 @@ def _resolved(entry: ModelEntry, folder: Path, environment: Mapping[str, str]) -
 
 
 def _sendable(field: str, value: str, model_id: str) -> str:
-    """The gateway would refuse what cannot stand in a header; by then other models would have been changed."""
+    """Checked here, because the gateway would refuse the value only after other models have been changed."""
     try:
         return (_KEY if field == "api_key" else _HEADER).validate_python(value)
     except ValidationError:
-        told = f"{model_id}: {field}: what it refers to cannot be sent in a header; nothing was changed"
+        detail = f"{model_id}: {field}: what it refers to cannot be sent in a header; nothing was changed"
         tip = "It must be one line of printable ASCII, of at most 4096 characters, and a key must hold no spaces."
-        raise refused(told, tip) from None
+        raise refused(detail, tip) from None
 
 
 def _secret(reference: Reference, where: str, folder: Path, environment: Mapping[str, str]) -> str:
@@ -100,13 +100,15 @@ def _secret(reference: Reference, where: str, folder: Path, environment: Mapping
 
 def _view(body: dict[str, Any]) -> Text:
     text = Text()
-    for one in body["models"]:
-        mark, style = _MARKS[one["status"]]
-        fields = f" ({', '.join(one['fields'])})" if one["fields"] else ""
-        text.append(f"{mark} ", style).append(plain(one["model_id"]), "bold").append(f" {one['status']}{fields}\n")
-        if one["error"] is not None:
-            text.append_text(words(Problem(**one["error"]))).append("\n")
-    counts = Counter(one["status"] for one in body["models"])
+    for result in body["models"]:
+        mark, style = _MARKS[result["status"]]
+        fields = f" ({', '.join(result['fields'])})" if result["fields"] else ""
+        text.append(f"{mark} ", style).append(plain(result["model_id"]), "bold").append(
+            f" {result['status']}{fields}\n"
+        )
+        if result["error"] is not None:
+            text.append_text(words(Problem(**result["error"]))).append("\n")
+    counts = Counter(result["status"] for result in body["models"])
     counted = ", ".join(f"{counts[status]} {status}" for status in _MARKS if counts[status])
     text.append(counted or "the file names no model", "dim")
     return text.append("; nothing was sent" if body["dry_run"] else "", "dim")

@@ -7,7 +7,7 @@ from services.cli.step_views import steps_text
 from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError, in_path
 from shared.client.requests import CUSTOM_MODELS
 
-# Whoever leaves before the answer does not want the model any more.
+# A caller that disconnects before the answer does not want the model any more.
 _CANCELS = {"x-tallygate-cancel-on-disconnect": "true"}
 
 

@@ -14,7 +14,7 @@ from services.cli.models.export import export
 from services.cli.models.selection import select
 from services.cli.models.views import model_details, models_table, presets_table, tested_text
 from services.cli.output import emit, err, on_terminal
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.client import Client
 from shared.registry.models import CUSTOM_PREFIX
 
@@ -28,28 +28,28 @@ ModelId = Annotated[str, typer.Argument(metavar="ID", help="my-model or custom:m
 
 
 @app.command("list")
-@told
+@reports_problems
 def list_models(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """List every model that you can call, and those that are not active."""
     emit(connect(gateway, key).get("/api/models/list").body, as_json, models_table)
 
 
 @app.command()
-@told
+@reports_problems
 def presets(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """List well-known model servers and providers, and where they are."""
     emit(connect(gateway, key).get("/api/models/presets").body, as_json, presets_table)
 
 
 @app.command()
-@told
+@reports_problems
 def show(model_id: ModelId, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """Show how a model is registered; never its key."""
     emit(_found(connect(gateway, key), model_id), as_json, model_details)
 
 
 @app.command("test")
-@told
+@reports_problems
 def try_out(
     model_id: ModelId,
     message: Annotated[str | None, typer.Option(help="What to ask it.")] = None,
@@ -62,7 +62,7 @@ def try_out(
 
 
 @app.command()
-@told
+@reports_problems
 def activate(
     model_id: ModelId, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False
 ) -> None:
@@ -71,7 +71,7 @@ def activate(
 
 
 @app.command()
-@told
+@reports_problems
 def deactivate(
     model_id: ModelId, gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False
 ) -> None:
@@ -80,7 +80,7 @@ def deactivate(
 
 
 @app.command()
-@told
+@reports_problems
 def remove(
     model_id: ModelId,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -99,9 +99,9 @@ def remove(
 def _found(client: Client, model_id: str) -> dict[str, Any]:
     provider = ":" in model_id and not model_id.startswith(CUSTOM_PREFIX)
     listed = client.get("/api/models/list").body["models"] if provider else []
-    for one in listed:
-        if one["id"] == model_id:
-            return dict(one)
+    for model in listed:
+        if model["id"] == model_id:
+            return dict(model)
     found: dict[str, Any] = client.get(model_path(model_id)).body
     return found
 

@@ -10,7 +10,7 @@ import yaml
 
 from services.cli.connection import GatewayOption, KeyOption, connect
 from services.cli.output import say
-from services.cli.problem import refused, told
+from services.cli.problem import refused, reports_problems
 from shared.client.requests import CUSTOM_MODELS
 from shared.registry.definition import ModelFields
 
@@ -22,7 +22,7 @@ _HIDDEN_HEADERS = "# Has headers, whose names and values are not exported; they 
 _FIELDS = ("model_id", "endpoint_url", "provider", *ModelFields.model_fields)
 
 
-@told
+@reports_problems
 def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Otherwise standard output.")

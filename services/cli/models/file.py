@@ -1,4 +1,4 @@
-"""A file of models: what may stand in it, with every mistake told by line, model and field before anything is done."""
+"""A file of models: what it may hold; every mistake is reported by line, model and field before anything is done."""
 
 import json
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ class ModelEntry(ModelFields):
     def secrets(self) -> dict[str, Reference]:
         """By field: api_key, headers.<name>."""
         own = {"api_key": self.api_key} if self.api_key else {}
-        return own | {f"headers.{name}": one for name, one in (self.headers or {}).items()}
+        return own | {f"headers.{name}": reference for name, reference in (self.headers or {}).items()}
 
 
 class ModelsFile(BaseModel):
@@ -108,13 +108,13 @@ def read_models_file(path: Path) -> list[ModelEntry]:
 
 
 def parse_models_file(text: str, name: str) -> list[ModelEntry]:
-    """`name` is how the file is called in what is told."""
+    """`name`: of the file, in messages. Raises ProblemError that names every mistake."""
     root, data = _parsed(text, name)
-    mistakes = [f"{name}:{line}: {what}" for line, what in _twice(root, set())]
+    mistakes = [f"{name}:{line}: {mistake}" for line, mistake in _twice(root, set())]
     try:
         models = ModelsFile.model_validate(data).models
     except ValidationError as error:
-        raise _mistaken([*mistakes, *_told(error, data, root, name)], name) from None
+        raise _mistaken([*mistakes, *_mistakes_of(error, data, root, name)], name) from None
     if mistakes := [*mistakes, *_same_ids(models, root, name)]:
         raise _mistaken(mistakes, name)
     return models
@@ -140,12 +140,12 @@ def _mistaken(mistakes: list[str], name: str) -> ProblemError:
     return refused(detail, *mistakes[:_MAX_TOLD], *more)
 
 
-def _told(error: ValidationError, data: object, root: yaml.Node | None, name: str) -> Iterator[str]:
-    """Never what stands in the file: it may be a secret."""
-    for one in error.errors(include_url=False, include_input=False, include_context=False):
-        place = [part for part in one["loc"] if part != "dict"]
-        what = one["msg"].removeprefix("Value error, ")
-        yield f"{name}:{_line(root, place)}: {_where(place, data)}: {what}"
+def _mistakes_of(error: ValidationError, data: object, root: yaml.Node | None, name: str) -> Iterator[str]:
+    """Without the values in the file: they may be secrets."""
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        place = [part for part in problem["loc"] if part != "dict"]
+        mistake = problem["msg"].removeprefix("Value error, ")
+        yield f"{name}:{_line(root, place)}: {_where(place, data)}: {mistake}"
 
 
 def _where(place: list[int | str], data: object) -> str:
@@ -179,13 +179,13 @@ def _below(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
 
 
 def _twice(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[int, str]]:
-    """Fields that stand there twice, of which YAML would silently take the last."""
+    """Fields that are given twice, with their lines; YAML would silently take the last."""
     if node is None or id(node) in seen:
         return
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
-        for one in node.value:
-            yield from _twice(one, seen)
+        for item in node.value:
+            yield from _twice(item, seen)
     if isinstance(node, yaml.MappingNode):
         fields: set[str] = set()
         for key, value in node.value:

@@ -57,11 +57,11 @@ class ModelForm:
         return {name: value for name, value in values.items() if value is not None}
 
     def answered_body(self) -> dict[str, Any]:
-        """As `body`, when everything was asked for: what was left empty then is not to be filled in."""
+        """As `body`, after all questions were asked: empty answers are sent as null, so that the gateway fills in nothing."""
         return {"context_window": None, "price": None} | self.body()
 
     def untested_body(self) -> dict[str, Any]:
-        """For POST /api/models/custom, where nobody finds out what the endpoint speaks."""
+        """For POST /api/models/custom, which does not probe for the wire format."""
         return {"provider": Provider.OPENAI.value} | self.body()
 
     def probe_body(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class ModelForm:
         return {name: value for name, value in self.body().items() if name in kept}
 
     def with_preset(self, preset: Mapping[str, Any]) -> "ModelForm":
-        """What was given stays; the preset fills in the rest."""
+        """The preset, for the fields that were not given."""
         return replace(
             self,
             preset=preset["name"],

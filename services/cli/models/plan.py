@@ -28,12 +28,12 @@ def planned(entry: ModelEntry, secrets: Mapping[str, str], existing: Mapping[str
 
     Raises ProblemError when a stored secret would go to another server and the file does not speak of it.
     """
-    said = entry.model_dump(exclude_unset=True) | _with_secrets(entry, secrets)
+    given = entry.model_dump(exclude_unset=True) | _with_secrets(entry, secrets)
     if existing is None:
-        return Planned(entry.model_id, "created", tuple(sorted(said)), said)
+        return Planned(entry.model_id, "created", tuple(sorted(given)), given)
     _refuse_to_move_secrets(entry, existing)
-    fields = tuple(sorted(name for name in said if _differs(name, said[name], existing)))
-    sent = {name: value for name, value in said.items() if name in fields or (name in _SECRETS and value)}
+    fields = tuple(sorted(name for name in given if _differs(name, given[name], existing)))
+    sent = {name: value for name, value in given.items() if name in fields or (name in _SECRETS and value)}
     return Planned(entry.model_id, "changed" if fields else "unchanged", fields, sent)
 
 
@@ -53,12 +53,12 @@ def _refuse_to_move_secrets(entry: ModelEntry, existing: Mapping[str, Any]) -> N
 
 
 def _with_secrets(entry: ModelEntry, secrets: Mapping[str, str]) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     if "api_key" in entry.model_fields_set:
-        said["api_key"] = secrets.get("api_key")
+        given["api_key"] = secrets.get("api_key")
     if "headers" in entry.model_fields_set:
-        said["headers"] = {name: secrets[f"headers.{name}"] for name in entry.headers or {}}
-    return said
+        given["headers"] = {name: secrets[f"headers.{name}"] for name in entry.headers or {}}
+    return given
 
 
 def _differs(name: str, value: Any, existing: Mapping[str, Any]) -> bool:

@@ -9,11 +9,11 @@ from rich.text import Text
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.listing import Listing
 from services.cli.output import cell, emit, plain
-from services.cli.problem import told
+from services.cli.problem import reports_problems
 from shared.policies import POLICIES
 
 
-@told
+@reports_problems
 def select(
     message: Annotated[str, typer.Argument(help="The request's message.")] = "Hello",
     model: Annotated[str | None, typer.Option(help="As a request would name it; otherwise auto.")] = None,
@@ -33,10 +33,10 @@ def select(
 
 def _view(body: dict[str, Any]) -> RenderableType:
     made = Listing("model", "why")
-    for place, one in enumerate(body["candidates"], 1):
-        made.add_row(Text.assemble(f"{place} ", (plain(one["model"]), "bold")), cell(one["reason"]))
-    for one in body["passed_over"]:
-        made.add_row(Text.assemble(("✗ ", "red"), (plain(one["model"]), "dim")), cell(one["reason"], "dim"))
+    for place, candidate in enumerate(body["candidates"], 1):
+        made.add_row(Text.assemble(f"{place} ", (plain(candidate["model"]), "bold")), cell(candidate["reason"]))
+    for model in body["passed_over"]:
+        made.add_row(Text.assemble(("✗ ", "red"), (plain(model["model"]), "dim")), cell(model["reason"], "dim"))
     needs = body["needs"]
     tokens = f"about {needs['prompt_tokens']} tokens and {needs['answer_tokens'] or 'an unknown number'} of answer"
     over = body["over_budget"]

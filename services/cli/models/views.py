@@ -16,30 +16,32 @@ def models_table(body: dict[str, Any]) -> RenderableType:
     if not body["models"]:
         return Text("There are no models. Register one: tallygate models add")
     made = Listing("model", "usable", "at", "calls it", "context", "$/Mtok in / out", numbers=("context",))
-    for one in sorted(body["models"], key=lambda one: (one["kind"], one["id"])):
-        usable = cell("✓", "green") if one["usable"] else cell("✗", "red")
+    for model in sorted(body["models"], key=lambda model: (model["kind"], model["id"])):
+        usable = cell("✓", "green") if model["usable"] else cell("✗", "red")
         made.add_row(
-            cell(one["id"], "bold"),
+            cell(model["id"], "bold"),
             usable,
-            cell(one["server_address"]),
-            cell(one["upstream_model"]),
-            cell(one["context_window"]),
-            cell(_price(one["price"])),
+            cell(model["server_address"]),
+            cell(model["upstream_model"]),
+            cell(model["context_window"]),
+            cell(_price(model["price"])),
         )
     return Group(made, *_reasons(body["models"]))
 
 
 def presets_table(body: dict[str, Any]) -> RenderableType:
     made = Listing("preset", "what", "endpoint", "key", "good to know")
-    for one in body["presets"]:
-        known = one["hint"] or (f"keys: {one['key_from']}" if one["key_from"] else "")
-        made.add_row(cell(one["name"], "bold"), *map(cell, (one["title"], one["endpoint_url"], one["key"], known)))
+    for preset in body["presets"]:
+        known = preset["hint"] or (f"keys: {preset['key_from']}" if preset["key_from"] else "")
+        made.add_row(
+            cell(preset["name"], "bold"), *map(cell, (preset["title"], preset["endpoint_url"], preset["key"], known))
+        )
     return Group(made, cell("Use one: tallygate models add --preset <preset>", "dim"))
 
 
 def model_details(model: dict[str, Any]) -> RenderableType:
-    told = {name: value for name, value in model.items() if value not in (None, "", {})}
-    return Fields([(name.replace("_", " "), cell(shown(name, value))) for name, value in told.items()])
+    fields = {name: value for name, value in model.items() if value not in (None, "", {})}
+    return Fields([(name.replace("_", " "), cell(shown(name, value))) for name, value in fields.items()])
 
 
 def tested_text(test: dict[str, Any]) -> Text:
@@ -56,7 +58,7 @@ def tested_text(test: dict[str, Any]) -> Text:
 
 
 def _reasons(models: list[dict[str, Any]]) -> list[Wrapped]:
-    return [Wrapped(cell(f"{one['id']}: {one['reason']}", "dim")) for one in models if one["reason"]]
+    return [Wrapped(cell(f"{model['id']}: {model['reason']}", "dim")) for model in models if model["reason"]]
 
 
 def _price(price: dict[str, float] | None) -> str:

@@ -10,7 +10,7 @@ from services.cli.models.views import model_details, tested_text
 from services.cli.models.wizard_endpoint import LeftError, ask_endpoint
 from services.cli.models.wizard_questions import ask_model
 from services.cli.output import err, out, say
-from services.cli.problem import tell
+from services.cli.problem import report_problem
 from shared.client import Client, ProblemError
 
 
@@ -34,14 +34,14 @@ def _confirmed(form: ModelForm) -> bool:
 
 
 def _settled(client: Client, form: ModelForm, *, no_test: bool) -> bool:
-    """False: the answers are to be changed."""
+    """Whether it is settled; False when the user wants to change the answers."""
     try:
         if no_test:
             _say_active(str(register(client, form.untested_body(), is_active=True)["id"]))
             return True
         done = set_up(client, form.answered_body())
     except ProblemError as error:
-        tell(error.problem)
+        report_problem(error.problem)
         return _after_failure(client, form)
     model_id = str(done["model"]["id"])
     out().print(tested_text(done | {"model": model_id}))
@@ -56,7 +56,7 @@ def _after_failure(client: Client, form: ModelForm) -> bool:
     try:
         model_id = register(client, form.untested_body(), is_active=False)["id"]
     except ProblemError as error:
-        tell(error.problem)
+        report_problem(error.problem)
         return False
     say(f"{model_id} is kept, inactive. When it works: tallygate models activate {model_id}")
     return True

@@ -9,7 +9,7 @@ import questionary
 from services.cli.models.calls import presets, probe
 from services.cli.models.form import ModelForm, Provider
 from services.cli.output import say
-from services.cli.problem import tell
+from services.cli.problem import report_problem
 from services.cli.prompts import ask_text
 from shared.client import Client, Problem, ProblemError
 
@@ -17,7 +17,7 @@ _ELSEWHERE = "another endpoint"
 
 
 class LeftError(Exception):
-    """Whoever was asked does not want to go on."""
+    """The user does not want to go on."""
 
 
 def ask_endpoint(client: Client, form: ModelForm) -> tuple[ModelForm, list[dict[str, Any]]]:
@@ -39,18 +39,18 @@ def ask_endpoint(client: Client, form: ModelForm) -> tuple[ModelForm, list[dict[
 
 def _ask_preset(client: Client, form: ModelForm) -> ModelForm:
     known = presets(client)
-    choices = [questionary.Choice(f"{one['title']}  {one['endpoint_url']}", one) for one in known]
+    choices = [questionary.Choice(f"{preset['title']}  {preset['endpoint_url']}", preset) for preset in known]
     chosen = questionary.select("Where is the model?", choices=[*choices, _ELSEWHERE]).unsafe_ask()
     if chosen == _ELSEWHERE:
         return form
-    for word in (chosen["hint"], chosen["key_from"] and f"Keys are made at {chosen['key_from']}"):
-        if word:
-            say(f"  {word}", "dim")
+    for hint in (chosen["hint"], chosen["key_from"] and f"Keys are made at {chosen['key_from']}"):
+        if hint:
+            say(f"  {hint}", "dim")
     return form.with_preset(chosen)
 
 
 def _elsewhere(form: ModelForm, endpoint_url: str) -> ModelForm:
-    """What was found out at one endpoint is not known of another."""
+    """The form with this endpoint. A provider that a probe of another endpoint found out is dropped; a preset's stays."""
     known = form.provider if form.preset or form.endpoint_url in (None, endpoint_url) else None
     return replace(form, endpoint_url=endpoint_url, provider=known)
 
@@ -65,11 +65,11 @@ def _probed(client: Client, form: ModelForm) -> dict[str, Any] | None:
     try:
         found = probe(client, form.probe_body())
     except ProblemError as error:
-        tell(error.problem)
+        report_problem(error.problem)
         return None
     for step in found["steps"]:
         if (why := step["error"]) is not None:
-            tell(Problem(why["error_type"], why["detail"], tuple(why["tips"])))
+            report_problem(Problem(why["error_type"], why["detail"], tuple(why["tips"])))
     return found
 
 
@@ -84,7 +84,7 @@ def _provider(form: ModelForm, found: dict[str, Any]) -> Provider:
 
 
 def _ask_provider(default: Provider | None) -> Provider:
-    choices = [one.value for one in Provider]
+    choices = [provider.value for provider in Provider]
     chosen = questionary.select("What does it speak?", choices=choices, default=(default or Provider.OPENAI).value)
     return Provider(chosen.unsafe_ask())
 

@@ -14,20 +14,20 @@ from shared.registry.models import Price
 from shared.registry.prices import model_facts
 
 _ID: TypeAdapter[str] = TypeAdapter(ModelId)
-_LISTED_AT_MOST = 20  # more is not a list to look through but one to search in
+_LISTED_AT_MOST = 20  # a longer list is hard to look through
 _OTHER = "another one ..."
 
 
 def ask_model(form: ModelForm, listed: list[dict[str, Any]]) -> ModelForm:
     """`listed`: the models at the endpoint. Raises KeyboardInterrupt when the user leaves."""
-    name = _ask_name(form, [one["name"] for one in listed])
-    if form.model not in (None, name):  # what was said of another model does not hold for this one
+    name = _ask_name(form, [model["name"] for model in listed])
+    if form.model not in (None, name):  # the answers about another model do not hold for this one
         form = replace(form, context_window=None, input_price=None, output_price=None)
     form = replace(form, model=name)
     form = replace(form, model_id=ask_text("Id of the model here:", form.model_id or _id_of(form), _id_problem))
     facts = model_facts(form.preset or "", form.model or "", form.endpoint_url)
-    told = next((one["context_window"] for one in listed if one["name"] == form.model), None)
-    form = _ask_limits(form, form.context_window or told or facts.context_window)
+    listed_window = next((model["context_window"] for model in listed if model["name"] == form.model), None)
+    form = _ask_limits(form, form.context_window or listed_window or facts.context_window)
     return _ask_price(form, facts.price)
 
 
