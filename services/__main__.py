@@ -93,8 +93,9 @@ def audit(
     """Check from the topics and the database that the books balance; exit status 1 when they do not."""
     from services.monitor.audit.audit import run_audit
     from services.monitor.audit.report import show
+    from services.monitor.settings import MonitorSettings
 
-    report = asyncio.run(run_audit(broker(), database_settings()))
+    report = asyncio.run(run_audit(broker(), database_settings(), MonitorSettings().group))
     show(report, as_json)
     if not report.balanced:
         raise typer.Exit(1)

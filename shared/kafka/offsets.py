@@ -1,11 +1,13 @@
-"""What every reader of a group does with a batch of records: dead letters first, then one commit."""
+"""Offsets of groups: what to commit for a batch of records, and how far a group has come."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from shared.kafka.broker import Admin
 
 logger = structlog.get_logger(__name__)
 
@@ -35,3 +37,16 @@ async def commit_if_ours(consumer: Committer, offsets: Offsets) -> None:
         await consumer.commit(offsets)
     except (CommitFailedError, IllegalStateError, KafkaError) as error:
         logger.warning("offsets.not_committed", reason=type(error).__name__)
+
+
+async def first_unread(admin: Admin, group: str, partitions: Sequence[TopicPartition]) -> Offsets:
+    """Per partition, the first offset that the group has not committed. 0 also where the broker cannot tell: whoever
+    waits for the group then waits on, instead of going on too early."""
+    committed = await admin.committed(group, partitions)
+    return {partition: committed.get(partition) or 0 for partition in partitions}
+
+
+async def records_behind(admin: Admin, group: str, ends: Mapping[TopicPartition, int]) -> int:
+    """How many records before these ends the group has not committed."""
+    unread = await first_unread(admin, group, list(ends))
+    return sum(max(0, end - unread[partition]) for partition, end in ends.items())

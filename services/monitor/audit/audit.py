@@ -14,20 +14,21 @@ from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
 from shared.kafka import TopicPartition
 from shared.kafka.admin import connected_admin
 from shared.kafka.broker import Admin, Broker, Consumer
+from shared.kafka.offsets import Offsets, records_behind
 
 _AUDITED = (REQUESTS, ATTEMPTS, OUTCOMES)
 _CATCH_UP_S = 30.0  # the monitor is given this long to book what is on the topics
 _POLL_S = 0.1
-_MONITOR_GROUP = "monitor"
-
-Offsets = dict[TopicPartition, int]
 
 
-async def run_audit(broker: Broker, database: DatabaseSettings) -> Report:
+async def run_audit(broker: Broker, database: DatabaseSettings, monitor_group: str) -> Report:
+    """monitor_group: the group by whose offsets the monitors say what they have booked."""
     ledger = Ledger()
     async with connected_admin(broker) as admin:
         ends = await _read(broker.consumer(), _partitions(await admin.topics()), ledger)
-        behind = await _catch_up(admin, {tp: end for tp, end in ends.items() if tp.topic != REQUESTS.name})
+        behind = await _catch_up(
+            admin, monitor_group, {tp: end for tp, end in ends.items() if tp.topic != REQUESTS.name}
+        )
     pool = await connect_pool(database, wait_s=5.0)
     try:
         booked = await AuditStore(pool).booked()
@@ -69,11 +70,10 @@ def _add(ledger: Ledger, topic: Topic, record: Any) -> None:
         return  # its reader has put it on the dead-letter topic
 
 
-async def _catch_up(admin: Admin, ends: Offsets) -> list[str]:
+async def _catch_up(admin: Admin, group: str, ends: Offsets) -> list[str]:
     deadline = asyncio.get_running_loop().time() + _CATCH_UP_S
     while True:
-        committed = await admin.committed(_MONITOR_GROUP, list(ends))
-        behind = sum(max(0, ends[tp] - (offset or 0)) for tp, offset in committed.items())
+        behind = await records_behind(admin, group, ends)
         if behind == 0:
             return []
         if asyncio.get_running_loop().time() > deadline:

@@ -5,6 +5,7 @@ import asyncio
 from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
 from shared.kafka import TopicPartition
 from shared.kafka.broker import Broker
+from shared.kafka.offsets import first_unread, records_behind
 
 _WAIT_S = 5.0
 _ASK_EVERY_S = 0.05
@@ -27,25 +28,19 @@ class Offsets:
 
     async def of_routers(self) -> dict[int, int]:
         """Per partition of the request topic, the first offset that no router has claimed."""
-        committed = await self._committed(self._router_group, _partitions(REQUESTS))
-        return {tp.partition: offset for tp, offset in committed.items()}
+        unread = await first_unread(self._admin, self._router_group, _partitions(REQUESTS))
+        return {tp.partition: offset for tp, offset in unread.items()}
 
     async def booked_to_the_end(self) -> bool:
         """Waits until everything that is on the topics now is booked. False when that takes longer than _WAIT_S."""
         try:
             async with asyncio.timeout(_WAIT_S):
                 ends = await self._consumer.end_offsets([*_partitions(ATTEMPTS), *_partitions(OUTCOMES)])
-                while True:
-                    booked = await self._committed(self._monitor_group, list(ends))
-                    if all(booked[tp] >= end for tp, end in ends.items()):
-                        return True
+                while await records_behind(self._admin, self._monitor_group, ends):
                     await asyncio.sleep(_ASK_EVERY_S)
+                return True
         except TimeoutError:
             return False
-
-    async def _committed(self, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        found = await self._admin.committed(group, partitions)
-        return {tp: found.get(tp) or 0 for tp in partitions}
 
 
 def _partitions(topic: Topic) -> list[TopicPartition]:

@@ -1,8 +1,12 @@
+from collections.abc import Sequence
+from typing import Any, cast
+
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 
-from shared.kafka.offsets import Offsets, commit_if_ours, next_offsets
+from shared.kafka.broker import Admin
+from shared.kafka.offsets import Offsets, commit_if_ours, first_unread, next_offsets, records_behind
 from tests.unit.shared.kafka.records import record
 
 
@@ -33,3 +37,24 @@ async def test_a_commit_that_fails_is_left_to_whoever_gets_the_batch_next(error:
     consumer = Consumer(error)
     await commit_if_ours(consumer, next_offsets([record("a")]))
     assert consumer.asked == [{TopicPartition("a", 3): 18}]
+
+
+class Group:
+    """An admin that is told what the group has committed; what is left out the broker cannot tell."""
+
+    def __init__(self, committed: dict[TopicPartition, int | None]) -> None:
+        self._committed = committed
+
+    async def committed(self, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+        assert group == "g"
+        return {partition: self._committed[partition] for partition in partitions if partition in self._committed}
+
+
+A, B, C = (TopicPartition("a", number) for number in range(3))
+
+
+async def test_a_group_is_behind_where_it_never_committed_and_where_the_broker_cannot_tell() -> None:
+    admin = cast(Admin, cast(Any, Group({A: 7, B: None})))
+    assert await first_unread(admin, "g", [A, B, C]) == {A: 7, B: 0, C: 0}
+    assert await records_behind(admin, "g", {A: 7, B: 2, C: 1}) == 3
+    assert await records_behind(admin, "g", {A: 5}) == 0
