@@ -57,7 +57,7 @@ class ModelForm:
         return {name: value for name, value in values.items() if value is not None}
 
     def answered_body(self) -> dict[str, Any]:
-        """As `body`, after all questions were asked: empty answers are sent as null, so that the gateway fills in nothing."""
+        """As `body`, after all questions were asked: empty answers are null, so that the gateway fills in nothing."""
         return {"context_window": None, "price": None} | self.body()
 
     def untested_body(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _ask_preset(client: Client, form: ModelForm) -> ModelForm:
 
 
 def _elsewhere(form: ModelForm, endpoint_url: str) -> ModelForm:
-    """The form with this endpoint. A provider that a probe of another endpoint found out is dropped; a preset's stays."""
+    """The form with this endpoint. A provider found by a probe of another endpoint is dropped; a preset's stays."""
     known = form.provider if form.preset or form.endpoint_url in (None, endpoint_url) else None
     return replace(form, endpoint_url=endpoint_url, provider=known)
 

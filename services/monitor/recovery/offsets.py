@@ -36,7 +36,7 @@ class Offsets:
         try:
             async with asyncio.timeout(_WAIT_S):
                 ends = await self._consumer.end_offsets([*_partitions(ATTEMPTS), *_partitions(OUTCOMES)])
-                while await records_behind(self._admin, self._monitor_group, ends):
+                while await records_behind(self._admin, self._monitor_group, ends):  # noqa: ASYNC110 - nothing signals it
                     await asyncio.sleep(_ASK_EVERY_S)
                 return True
         except TimeoutError:
