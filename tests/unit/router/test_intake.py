@@ -33,7 +33,11 @@ def test_a_message_that_is_no_object_is_refused(messages: list[object]) -> None:
     assert "opensesame" not in str(caught.value)
 
 
-@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10
+    )
+)
 def test_any_other_value_is_unreadable(body: object) -> None:
     with pytest.raises(UnreadableMessageError):
         _checked(body)

@@ -1,10 +1,12 @@
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.key_binding.defaults import load_key_bindings
 from prompt_toolkit.output import DummyOutput
 
 from services.cli.models.form import ModelForm
@@ -13,6 +15,7 @@ from shared.client import Client
 from tests.support.stub_gateway import StubGateway, problem
 from tests.unit.cli.models.test_add import CREATE, OLLAMA, PASSED, PRESETS, SETUP, step
 
+KEY_BINDINGS = cache(load_key_bindings)
 DOWN, ENTER, CLEAR, CTRL_C = "\x1b[B", "\r", "\x15", "\x03"
 PROBE = "POST /api/models/probe"
 LISTED = [{"name": "llama", "context_window": 8192}, {"name": "mistral", "context_window": None}]
@@ -44,7 +47,9 @@ def lines(found: dict[str, Any]) -> bytes:
 
 
 @pytest.fixture
-def keyboard() -> Iterator[PipeInput]:
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[PipeInput]:
+    # prompt_toolkit makes its 582 key bindings anew for every question, which takes longer than all else.
+    monkeypatch.setattr("prompt_toolkit.application.application.load_key_bindings", KEY_BINDINGS)
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         yield pipe
 

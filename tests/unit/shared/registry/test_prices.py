@@ -13,6 +13,8 @@ from shared.registry.prices import PublishedPrice, model_facts
 
 SNAPSHOT = get_snapshot()
 PUBLISHED = [(provider, model) for provider in SNAPSHOT.providers for model in provider.models]
+# Many models cost the same: what a call costs follows from the prices alone.
+DIFFERENT = list({repr(model.prices): (provider, model) for provider, model in PUBLISHED}.values())
 LENGTHS = (0, 1, 1_000, 128_000, 128_001, 199_999, 200_000, 200_001, 272_000, 272_001, 300_000, 2_000_000)
 
 
@@ -44,8 +46,8 @@ def test_a_call_costs_what_genai_prices_says(provider: str, model: str, tokens: 
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_every_model_of_the_package_costs_what_it_says(length: int) -> None:
-    for provider, model in PUBLISHED:
+def test_every_price_of_the_package_is_laid_out_as_it_says(length: int) -> None:
+    for provider, model in DIFFERENT:
         tokens = (length, 2_000, length // 2, length // 4)
         assert PublishedPrice.of(model).cost_usd(*tokens) == pytest.approx(true_cost(provider, model, *tokens)), (
             model.id

@@ -1,15 +1,19 @@
-"""Same input, same answer; never a candidate that cannot serve; every model accounted for, with a reason."""
+"""Same input, same answer; never a candidate that cannot serve; every model accounted for, with a reason.
+
+A question takes far longer to make up than to answer, so all that must hold is looked at in each of the answers.
+"""
 
 import random
+from collections.abc import Mapping
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.events import ModelHealthChanged, RoutingOptions
 from shared.policies import POLICIES
 from shared.registry import Capabilities, Model, Price, TenantModels
 from shared.registry.terms import matches
-from shared.selection import Needs, select
+from shared.selection import Needs, Selection, select
 from tests.unit.shared.events.samples import NOW
 from tests.unit.shared.selection.values import model, tenant
 
@@ -30,7 +34,7 @@ MODELS = st.builds(
 PATTERNS = st.lists(st.sampled_from(["*", "custom:*", "openai:*", "openai:a", "custom:b"]), max_size=2)
 REGISTRIES = st.builds(
     lambda models, policy, allow, deny: tenant(*models, policy=policy, provider_allow=allow, provider_deny=deny),
-    st.lists(MODELS, unique_by=lambda one: one.id),
+    st.lists(MODELS, unique_by=lambda model: model.id),
     st.sampled_from(POLICIES),
     PATTERNS,
     PATTERNS,
@@ -64,15 +68,26 @@ HEALTH = st.dictionaries(
         changed_at=st.just(NOW),
     ),
 )
-question = given(NEEDS, REGISTRIES, HEALTH)
 
 
-def everything(models: TenantModels) -> list[Model]:
-    return [*models.custom.values(), *models.provider.values()]
+@settings(max_examples=200)
+@given(NEEDS, REGISTRIES, HEALTH)
+def test_what_holds_for_every_selection(
+    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
+) -> None:
+    selection = select(needs, models, health)
+    the_same_question_has_the_same_answer(needs, models, health)
+    every_model_is_accounted_for_exactly_once_and_with_a_reason(selection, needs, models)
+    no_candidate_is_one_that_cannot_serve(selection, needs, models)
+    the_candidates_are_the_chosen_ones_in_their_order(selection)
+    a_named_model_that_can_serve_is_the_first(selection, needs)
+    without_fallback_there_is_at_most_one_candidate_and_no_stand_in(selection, needs)
+    kinds_are_not_mixed_unless_price_or_speed_decides(selection, needs, models)
+    a_healthy_model_is_never_behind_an_unhealthy_one_of_its_kind(selection, needs, health)
+    the_reason_for_none_names_every_model(selection, needs)
 
 
-@question
-def test_the_same_question_has_the_same_answer(
+def the_same_question_has_the_same_answer(
     needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
 ) -> None:
     shuffled = list(health.items())
@@ -80,66 +95,50 @@ def test_the_same_question_has_the_same_answer(
     assert select(needs, models, health) == select(needs, models, dict(shuffled))
 
 
-@question
-def test_every_model_is_accounted_for_exactly_once_and_with_a_reason(
-    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
+def every_model_is_accounted_for_exactly_once_and_with_a_reason(
+    selection: Selection, needs: Needs, models: TenantModels
 ) -> None:
-    considered = select(needs, models, health).considered
+    known = [model.id for model in (*models.custom.values(), *models.provider.values())]
     named_unknown = [needs.reference] if needs.reference and models.get(needs.reference) is None else []
-    assert sorted(one.model for one in considered) == sorted([one.id for one in everything(models)] + named_unknown)
-    assert all(one.reason for one in considered)
+    assert sorted(considered.model for considered in selection.considered) == sorted(known + named_unknown)
+    assert all(considered.reason for considered in selection.considered)
 
 
-@question
-def test_no_candidate_is_one_that_cannot_serve(
-    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
-) -> None:
-    for one in (candidate.model for candidate in select(needs, models, health).candidates):
-        named = one.id == needs.reference
-        assert one.is_active or (named and needs.options.allow_inactive)
-        assert one.context_window is None or needs.tokens <= one.context_window
-        assert not (needs.streaming and one.capabilities.streaming is False)
-        assert not (needs.tools and one.capabilities.tools is False)
-        assert not (needs.vision and one.capabilities.vision is False)
-        assert not one.lacks_key
-        assert needs.options.allowed_models is None or matches(needs.options.allowed_models, one.id)
-        assert one.is_custom or models.terms.allows_provider_model(one.id)
+def no_candidate_is_one_that_cannot_serve(selection: Selection, needs: Needs, models: TenantModels) -> None:
+    for candidate in models_of(selection):
+        named = candidate.id == needs.reference
+        assert candidate.is_active or (named and needs.options.allow_inactive)
+        assert candidate.context_window is None or needs.tokens <= candidate.context_window
+        assert not (needs.streaming and candidate.capabilities.streaming is False)
+        assert not (needs.tools and candidate.capabilities.tools is False)
+        assert not (needs.vision and candidate.capabilities.vision is False)
+        assert not candidate.lacks_key
+        assert needs.options.allowed_models is None or matches(needs.options.allowed_models, candidate.id)
+        assert candidate.is_custom or models.terms.allows_provider_model(candidate.id)
 
 
-@question
-def test_the_candidates_are_the_chosen_ones_in_their_order(
-    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
-) -> None:
-    selection = select(needs, models, health)
-    chosen = [(one.model, one.reason) for one in selection.considered if one.chosen]
-    assert [(one.model.id, one.reason) for one in selection.candidates] == chosen
-    assert set(selection.objections) == {one.model for one in selection.considered if not one.chosen}
+def the_candidates_are_the_chosen_ones_in_their_order(selection: Selection) -> None:
+    chosen = [(considered.model, considered.reason) for considered in selection.considered if considered.chosen]
+    assert [(candidate.model.id, candidate.reason) for candidate in selection.candidates] == chosen
+    assert set(selection.objections) == {
+        considered.model for considered in selection.considered if not considered.chosen
+    }
 
 
-@question
-def test_a_named_model_that_can_serve_is_the_first(
-    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
-) -> None:
-    candidates = [one.model.id for one in select(needs, models, health).candidates]
+def a_named_model_that_can_serve_is_the_first(selection: Selection, needs: Needs) -> None:
+    candidates = [model.id for model in models_of(selection)]
     assert needs.reference not in candidates or candidates[0] == needs.reference
 
 
-@question
-def test_without_fallback_there_is_at_most_one_candidate_and_no_stand_in(
-    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
-) -> None:
+def without_fallback_there_is_at_most_one_candidate_and_no_stand_in(selection: Selection, needs: Needs) -> None:
     if needs.options.no_fallback:
-        candidates = select(needs, models, health).candidates
-        assert len(candidates) <= 1
-        assert needs.reference is None or all(one.model.id == needs.reference for one in candidates)
+        assert len(selection.candidates) <= 1
+        assert needs.reference is None or all(model.id == needs.reference for model in models_of(selection))
 
 
-@question
-def test_kinds_are_not_mixed_unless_price_or_speed_decides(
-    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
-) -> None:
+def kinds_are_not_mixed_unless_price_or_speed_decides(selection: Selection, needs: Needs, models: TenantModels) -> None:
     policy = needs.options.policy or models.terms.policy
-    kinds = [one.model.is_custom for one in select(needs, models, health).candidates if one.model.id != needs.reference]
+    kinds = [model.is_custom for model in models_of(selection) if model.id != needs.reference]
     if policy == "custom_first":
         assert kinds == sorted(kinds, reverse=True)
     if policy == "provider_first":
@@ -148,25 +147,24 @@ def test_kinds_are_not_mixed_unless_price_or_speed_decides(
         assert all(kinds)
 
 
-@question
-def test_a_healthy_model_is_never_behind_an_unhealthy_one_of_its_kind(
-    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
+def a_healthy_model_is_never_behind_an_unhealthy_one_of_its_kind(
+    selection: Selection, needs: Needs, health: Mapping[str, ModelHealthChanged]
 ) -> None:
     for kind in (True, False):
         unwell = [
-            one.model.id in health and health[one.model.id].status == "unhealthy"
-            for one in select(needs, models, health).candidates
-            if one.model.is_custom is kind and one.model.id != needs.reference
+            model.id in health and health[model.id].status == "unhealthy"
+            for model in models_of(selection)
+            if model.is_custom is kind and model.id != needs.reference
         ]
         assert unwell == sorted(unwell)
 
 
-@question
-def test_the_reason_for_none_names_every_model(
-    needs: Needs, models: TenantModels, health: dict[str, ModelHealthChanged]
-) -> None:
-    selection = select(needs, models, health)
-    told = selection.why_none(needs)
-    assert told.tips
-    for one in selection.considered:
-        assert one.chosen or f"{one.model}: {one.reason}" in told.detail
+def the_reason_for_none_names_every_model(selection: Selection, needs: Needs) -> None:
+    failure = selection.why_none(needs)
+    assert failure.tips
+    for considered in selection.considered:
+        assert considered.chosen or f"{considered.model}: {considered.reason}" in failure.detail
+
+
+def models_of(selection: Selection) -> list[Model]:
+    return [candidate.model for candidate in selection.candidates]

@@ -338,6 +338,7 @@ WORDS = st.sampled_from(["text", "image_url", "refusal", "tool", "user", "assist
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text() | WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=4),
+    max_leaves=10,
 )
 MESSAGE = JSON | st.fixed_dictionaries(
     {"role": WORDS | JSON}, optional={"content": JSON, "tool_calls": JSON | st.lists(JSON), "tool_call_id": JSON}

@@ -47,6 +47,7 @@ def test_what_is_too_deep_to_be_written_is_refused() -> None:
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=10,
 )
 FIELDS = st.sampled_from(["messages", "tools", "stop", "stream", "model", "deadline_s", "max_tokens", "top_k"])
 

@@ -271,6 +271,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner) | st.dictionaries(st.sampled_from(["files", "path", "content", "edits", "patch"]), inner)
     ),
+    max_leaves=20,
 )
 
 
@@ -339,12 +340,13 @@ JUNK = [
 
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("head", ["", '{"files": [', '{"files": [{"path": "a", "content": "', "### a.md\n```md\n"])
-def test_a_megabyte_of_junk_keeps_no_worker_busy(junk: str, head: str) -> None:
-    text = head + junk * (1_000_000 // len(junk))
+def test_no_junk_keeps_a_worker_busy(junk: str, head: str) -> None:
+    """What takes time in proportion to the square of the length needs 25 times as long for a megabyte."""
+    text = head + junk * (200_000 // len(junk))
     started = time.process_time()
     parse(text)
     took = time.process_time() - started
     started = time.process_time()
     continued(text, text[:50_000])
-    assert took < 10
-    assert time.process_time() - started < 30
+    assert took < 1
+    assert time.process_time() - started < 2

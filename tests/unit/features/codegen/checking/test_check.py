@@ -315,12 +315,12 @@ def test_a_manifest_of_unexpected_shape_declares_what_can_be_read_of_it() -> Non
 
 def test_hostile_files_do_not_stop_the_others() -> None:
     hostile = [
-        ("a.rs", 'r#"' * 60_000), ("b.py", "(" * 200_000), ("c.py", "-" * 300_000 + "1"), ("d.yaml", "- " * 100_000),
-        ("e.json", "[" * 500_000), ("f.py", "a" + ".b" * 100_000), ("g.py", "\ud800\x00"),
+        ("a.rs", 'r#"' * 60_000), ("b.py", "(" * 50_000), ("c.py", "-" * 100_000 + "1"), ("d.yaml", "- " * 30_000),
+        ("e.json", "[" * 500_000), ("f.py", "a" + ".b" * 30_000), ("g.py", "\ud800\x00"),
     ]  # fmt: skip
     started = time.monotonic()
-    parsed = parse_all([*(Source(*one) for one in hostile), Source("ok.py", "def f():\n    pass\n")], timeout_s=4)
-    assert time.monotonic() - started < 14
+    parsed = parse_all([*(Source(*one) for one in hostile), Source("ok.py", "def f():\n    pass\n")], timeout_s=2)
+    assert time.monotonic() - started < 8
     assert parsed[0] is None
     assert parsed[-1] is not None
     assert parsed[-1].largest_function == 2

@@ -275,8 +275,8 @@ def test_the_standard_library_stays_as_it_is() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["a.yml", "a.py"])
 def test_no_text_keeps_a_worker_busy(path: str, unit: str) -> None:
-    """What backtracks needs minutes for a million characters; the bound leaves room for slow and busy machines."""
-    text = unit * (1_000_000 // len(unit))
+    """What backtracks needs minutes for a million characters, and more than the bound for a fifth of them."""
+    text = unit * (200_000 // len(unit))
     started = time.process_time()
     remove_secrets(path, text)
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 2
