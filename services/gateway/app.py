@@ -56,7 +56,7 @@ _FEATURES_GROUP = "gateway-features"
 _KEPT_BATCH = 200
 _GRACEFUL_TIMEOUT_S = 5.0  # a batch of results in hand is stored and committed
 _REPLY_GRACE_S = 2.0
-_STALE_AFTER_S = 1.0  # a gateway that has not published by its timeout and this long after it is dead
+_STALE_AFTER_S = 1.0  # beyond the publish timeout: a gateway that has not published by then is dead
 
 
 def make_app(settings: GatewaySettings) -> FastAPI:
@@ -174,7 +174,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _keep(service: Service, group: str, keeper: Keeper[Any]) -> None:
-    """All gateways together store each event once."""
+    """One group for all gateways, so that each event is stored by one of them."""
     events = service.broker.subscribe(
         keeper.topics, group, keeper.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=_KEPT_BATCH
     )
@@ -182,7 +182,7 @@ async def _keep(service: Service, group: str, keeper: Keeper[Any]) -> None:
 
 
 async def _admit_bootstrap_key(store: TenantStore, key: ApiKey | None, tenant_id: str) -> None:
-    """The first admin key: the operator makes it, so that there is a key to make keys with."""
+    """Stores the first admin key, which the operator made: without it no key could be made over the API."""
     if key is not None:
         made = NewKey(key.key_id, tenant_id, hash_key(key.text), SCOPES, "bootstrap admin")
         await store.add_key(made, None, datetime.now(UTC))

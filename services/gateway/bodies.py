@@ -35,7 +35,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
     try:
         orjson.dumps(parsed)
     except TypeError:
-        # It can be read deeper than it can be written, and it will have to be written for the model.
+        # orjson reads deeper nesting than it writes, and the body has to be written again for the model.
         raise InvalidBodyError("the body is nested too deeply") from None
     return parsed
 

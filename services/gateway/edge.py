@@ -1,4 +1,4 @@
-"""The HTTP edge: bodies within limits, answers and errors in the caller's shape, one span and one metric a request."""
+"""The HTTP edge: bodies within limits, answers and errors in the caller's format, a span and a metric per request."""
 
 import time
 from functools import partial
@@ -122,7 +122,7 @@ async def on_unstorable(request: Request, _: Exception) -> Response:
 
 
 class EdgeMiddleware:
-    """One server span and one metric for every request; what nobody foresaw becomes a typed 500 without a trace."""
+    """One server span and one metric per request; an unforeseen error becomes a typed 500 without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

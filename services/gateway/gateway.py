@@ -51,7 +51,7 @@ class Gateway:
     monitor: aiohttp.ClientSession
 
     async def caller(self, request: Request, *scopes: Scope) -> Caller:
-        """Any of the scopes will do."""
+        """Raises TallygateError (401, 403) unless the request carries a key that has at least one of the scopes."""
         caller = await self.authenticator.caller(request.headers)
         caller.require(*scopes)
         return caller

@@ -1,4 +1,4 @@
-"""What the gateway hears on Kafka beside replies: results that are to be kept, and what features workers say."""
+"""Events that the gateway stores: results of inferences, and progress and outcomes of feature jobs."""
 
 from collections.abc import Sequence
 

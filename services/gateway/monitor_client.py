@@ -1,4 +1,4 @@
-"""The monitor's API, asked with the caller's own key; the monitor checks it again."""
+"""The monitor's API, called with the caller's own key, which the monitor checks again."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Forgets what is old: idempotency keys, stored results, feature jobs, and models whose setup was never finished."""
+"""Deletes what is old: idempotency keys, stored results, feature jobs, and models whose setup was never finished."""
 
 from datetime import timedelta
 
@@ -44,6 +44,6 @@ class Retention(Periodic):
         await self._forget_drafts()
 
     async def _forget_drafts(self) -> None:
-        """Whoever made them died in between; everybody else takes his own draft back."""
+        """Drafts of setups whose process died; every other setup removes its own draft."""
         if forgotten := await self._models.forget_drafts(utc_now()):
             logger.warning("drafts.forgotten", count=forgotten)

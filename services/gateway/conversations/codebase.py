@@ -8,7 +8,7 @@ import orjson
 
 from services.gateway.conversations.schemas import CodebaseChatBody, CodebaseFile
 
-HISTORY_MESSAGES = 20  # what a model is reminded of
+HISTORY_MESSAGES = 20  # the newest, which are sent to the model
 _FILE_CHARS = 20_000  # of each file; more is cut, and the model is told so
 
 _ROLE = (
@@ -33,7 +33,7 @@ def chat_body(asked: CodebaseChatBody, history: Sequence[Turn]) -> bytes:
 
 
 def message_ids(inference_id: UUID) -> tuple[UUID, UUID]:
-    """Of question and answer, in this order; both lie in time where the inference does."""
+    """Ids of question and answer, in this order; their time part is that of the inference."""
     question = inference_id.int & ~1
     return UUID(int=question), UUID(int=question | 1)
 

@@ -1,4 +1,4 @@
-"""A feature job from what a caller sent to its id: checked, published at least once, and known here."""
+"""Accept a feature job: check what the caller sent, publish it at least once, and store it here."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -23,7 +23,7 @@ from shared.registry import Registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptingJobs:
-    """once: with stale_after_s 0, as the worker makes one job of what is published twice."""
+    """once: with stale_after_s 0, since a worker makes one job of a request that is published twice."""
 
     completing: Completing
     registry: Registry
@@ -37,7 +37,7 @@ class AcceptingJobs:
     async def accept(self, caller: Caller, sent: Sent, body: FeatureBody) -> UUID:
         """The job's id; with an Idempotency-Key, that of the job that the key stands for.
 
-        Raises TallygateError for what cannot succeed; then nothing is published, and the key stands for nothing yet.
+        Raises TallygateError for what cannot succeed; then nothing is published, and the key is not claimed.
         """
         key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
         if key is None or not await self.once.is_published(key):

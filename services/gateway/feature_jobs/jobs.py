@@ -1,4 +1,4 @@
-"""Pure: from what a caller wishes for to the job that is published, and from what is kept to what is shown."""
+"""Pure: from a caller's body to the FeatureRequested that is published, and from a stored job to its JSON."""
 
 from datetime import datetime, timedelta
 from typing import Any

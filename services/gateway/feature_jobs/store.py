@@ -1,4 +1,4 @@
-"""All SQL on feature jobs as callers see them. What is said first about an end stays; everybody who watches is told."""
+"""All SQL on feature jobs as callers see them. The first settlement stays; watchers are notified."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ ON CONFLICT (feature_id) DO UPDATE SET
     started_at = least(known.started_at, excluded.started_at)
 """
 
-# Progress and outcomes travel on two topics: a step may be told after the end. "done" is then told already.
+# Progress and outcomes are on two topics, so a step may arrive after the settlement, which has added "done" itself.
 _PROGRESSED = """
 UPDATE gateway.features SET progress = progress || $3::jsonb, step = CASE WHEN settled_at IS NULL THEN $2 ELSE step END
 WHERE feature_id = $1 AND NOT progress @> jsonb_build_array(jsonb_build_object('id', $4::text))
@@ -82,7 +82,7 @@ class FeatureStore:
         )
 
     async def keep(self, events: Sequence[FeatureEvent]) -> None:
-        """In one transaction; what comes twice changes nothing."""
+        """Stores events in one transaction; an event that comes again changes nothing."""
         async with self._pool.acquire() as connection, connection.transaction():
             for event in sorted(events, key=_is_the_end):
                 await _keep(connection, event)

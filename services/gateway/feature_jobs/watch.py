@@ -1,4 +1,4 @@
-"""Who waits for news of a feature job here, and who works on such jobs anywhere."""
+"""Waiting in this process for news of a feature job, and the features workers that are alive."""
 
 import asyncio
 import time
@@ -16,14 +16,14 @@ _PACKAGE = "tallygate-generator-"
 
 
 class FeatureWatch:
-    """`changed` is called for every notification; who watches is woken, and looks for himself."""
+    """`changed` is called for every notification; it wakes the watchers of the job, which then read the row."""
 
     def __init__(self) -> None:
         self._watched: dict[UUID, set[asyncio.Event]] = defaultdict(set)
 
     @contextmanager
     def watching(self, feature_id: UUID) -> Iterator[asyncio.Event]:
-        """Set when there may be news."""
+        """An event that is set when the job may have changed."""
         news = asyncio.Event()
         self._watched[feature_id].add(news)
         try:
@@ -41,7 +41,7 @@ class FeatureWatch:
 
 
 class FeatureWorkers:
-    """The workers that were heard lately, and the generators that each of them has."""
+    """The workers whose heartbeats were heard lately, with their generators."""
 
     def __init__(self) -> None:
         self._beats: dict[str, tuple[FeatureWorkerBeat, float]] = {}
@@ -59,7 +59,7 @@ class FeatureWorkers:
         return [beat for beat, at in self._beats.values() if now - at <= _SILENT_S]
 
     def why_not(self, generator: str) -> Failure | None:
-        """Why no worker can use the generator; None when one can, or when none is there to say."""
+        """Why no worker can use the generator; None when one can, or when no worker is known."""
         workers = self.alive()
         if not workers or any(generator in worker.generators for worker in workers):
             return None

@@ -1,4 +1,4 @@
-"""Pure: is this request one that we take? Bytes and headers in, values out, or a TallygateError that says why not."""
+"""Pure: may a request be accepted? Bytes and headers in, values out, or a TallygateError that says why not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _PLAIN = RoutingOptions()
 
 
 class Deadlines(NamedTuple):
-    """default_s: for who names none. max_s: the longest that anybody gets."""
+    """Seconds. default_s: when the request names no deadline. max_s: the longest that is granted."""
 
     default_s: float
     max_s: float
@@ -58,7 +58,7 @@ def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines
 
 
 def routing_options(chat: ChatBody, headers: Mapping[str, str]) -> RoutingOptions:
-    """The body's word comes before the headers'."""
+    """Fields of the body take precedence over headers. Raises InvalidBodyError for an unknown policy."""
     by_header = headers.get(NO_FALLBACK_HEADER, "").lower() in {"1", "true", "yes"}
     policy = chat.policy or headers.get(POLICY_HEADER) or None
     if policy is not None and policy not in POLICIES:
@@ -69,7 +69,7 @@ def routing_options(chat: ChatBody, headers: Mapping[str, str]) -> RoutingOption
 def known_model(
     models: TenantModels, reference: str | None, allowed: Sequence[str] | None = None, options: RoutingOptions = _PLAIN
 ) -> Model | None:
-    """The model that was named, None for auto. Raises TallygateError when it is plain that none can be used.
+    """The model that was named, None for auto. Raises TallygateError when it is certain that no model can be used.
 
     allowed: patterns of the models that the caller's key may use.
     """
@@ -101,7 +101,7 @@ def unknown_model(models: TenantModels, model_id: str, allowed: Sequence[str] | 
 
 
 def _has_stand_in(models: TenantModels, allowed: Sequence[str] | None, options: RoutingOptions) -> bool:
-    """Provider models stand in for a model that is not ready; which of them is for the selection to say."""
+    """Whether a provider model may replace a model that is not ready; the router's selection decides which."""
     provider = models.provider.values()
     return not options.no_fallback and any(
         standing_objection(model, models.terms, allowed) is None for model in provider

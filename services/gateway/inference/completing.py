@@ -1,6 +1,6 @@
-"""A completion from what a caller sent to its answer: may it come in, is its model known, publish, await.
+"""A completion from the request to the answer: check limits and model, publish, await the reply.
 
-Everything that asks for a completion over HTTP comes through here: chat, codebase chat, tests and setups of models.
+Every completion that is asked for over HTTP takes this way: chat, codebase chat, tests and setups of models.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ Left = Callable[[], Awaitable[None]]
 
 
 class CallerLeftError(Exception):
-    """The caller is gone, and its inference is cancelled, as it had asked for."""
+    """The caller is gone, and its inference is cancelled, as its request had asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What an HTTP request contributes, as values.
 
-    headers: looked up by lower-case names. route: the path; an Idempotency-Key is one of a route. body: as it was sent;
-    with the same Idempotency-Key, the same body gets the same answer. left: returns when the caller is gone; None when
-    that changes nothing.
+    headers: looked up by lower-case names. route: the path; an Idempotency-Key belongs to one route. body: as it was
+    sent; with the same Idempotency-Key, the same body gets the same answer. left: returns when the caller is gone; None
+    when the inference is to go on without it.
     """
 
     headers: Mapping[str, str]
@@ -66,7 +66,7 @@ class Completing:
         return await self.complete(caller, sent, self.admit(sent))
 
     def admit(self, sent: Sent) -> Admitted:
-        """Raises InvalidBodyError for what is no chat body that we take."""
+        """Raises InvalidBodyError when the body is not a valid chat body."""
         return admit_chat(sent.body, sent.headers, utc_now(), self.deadlines)
 
     def admit_made(self, body: bytes, model: str | None, options: RoutingOptions = _PLAIN) -> Admitted:
@@ -75,17 +75,17 @@ class Completing:
         return Admitted(body, model, now, now + timedelta(seconds=self.deadlines.default_s), options)
 
     async def complete(self, caller: Caller, sent: Sent, admitted: Admitted) -> Answer:
-        """What the limits or an unknown model forbid is refused before anything is published.
+        """The answer. Limits and the model are checked before anything is published.
 
-        Raises InferenceFailedError for what has an id; CallerLeftError; TallygateError, among others `unavailable` when
-        the broker does not ack.
+        Raises InferenceFailedError for an inference that has an id; CallerLeftError; TallygateError, for example
+        `unavailable` when the broker does not ack.
         """
         with self.let_in(caller, admitted):
             return await self.complete_within(caller, sent, admitted)
 
     @contextmanager
     def let_in(self, caller: Caller, admitted: Admitted) -> Iterator[None]:
-        """Raises InferenceFailedError when the tenant may not send anything; that is on record then."""
+        """Raises InferenceFailedError when the tenant may not send anything now; the rejection is on record."""
         if (refusal := self._refusal(caller)) is not None:
             raise self.rejections.rejected(caller, admitted, refusal)
         try:
@@ -94,7 +94,7 @@ class Completing:
             self.doorkeeper.leave(caller.tenant_id)
 
     async def complete_within(self, caller: Caller, sent: Sent, admitted: Admitted) -> Answer:
-        """As `complete`, for who has been let in already."""
+        """As `complete`, within a `let_in` of the caller."""
         key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
         order = await self._order(caller, sent, admitted)
         return await (self._answer_new(order, sent.left) if key is None else self._answer_of(key, order, sent.left))
@@ -102,7 +102,7 @@ class Completing:
     # Whether a tenant may send anything
 
     def may_begin(self, caller: Caller) -> None:
-        """For jobs, which take their time elsewhere. Raises TallygateError when the tenant may not send anything."""
+        """For jobs, which are not in flight here. Raises TallygateError when the tenant may not send anything now."""
         if (refusal := self._refusal(caller)) is not None:
             raise TallygateError.of(refusal)
         self.doorkeeper.leave(caller.tenant_id)
@@ -111,13 +111,13 @@ class Completing:
         return over_budget(self._terms(caller), self.conditions.spent(caller.tenant_id), utc_now())
 
     def _refusal(self, caller: Caller) -> Failure | None:
-        """None: it may, and `doorkeeper.leave` must follow."""
+        """Why the tenant may not send anything now. None: it may, and `doorkeeper.leave` must follow."""
         return self.over_budget(caller) or self.doorkeeper.enter(caller.tenant_id, self._terms(caller))
 
     def _terms(self, caller: Caller) -> Terms:
         return self.registry.of(caller.tenant_id).terms
 
-    # From the order to the answer
+    # Publish and await
 
     async def _order(self, caller: Caller, sent: Sent, admitted: Admitted) -> Order:
         models = await self._models(caller, admitted)
@@ -134,12 +134,12 @@ class Completing:
         )
 
     async def _models(self, caller: Caller, admitted: Admitted) -> TenantModels:
-        """Those of the tenant, one of which can serve the request. Raises TallygateError when none can."""
+        """The tenant's models, one of which can serve the request. Raises TallygateError when none can."""
         models = self.registry.current(caller.tenant_id)
         try:
             known_model(models, admitted.model, caller.allowed_models, admitted.options)
         except TallygateError:
-            # Another gateway may have registered it a moment ago.
+            # Another gateway may have registered the model a moment ago, and its notification may still be on the way.
             models = await self.registry.refresh(caller.tenant_id)
             known_model(models, admitted.model, caller.allowed_models, admitted.options)
         return models
@@ -151,7 +151,10 @@ class Completing:
             return await self._answer(order, inference_id, future, left)
 
     async def _answer_of(self, key: IdempotencyKey, order: Order, left: Left | None) -> Answer:
-        """Of the inference that the key stands for, whoever published it."""
+        """The answer of the inference that the key stands for, whichever gateway publishes it.
+
+        Its result is stored: the reply goes to the gateway that published the request, and others read the result.
+        """
         claim = await self.once.claim(key)
 
         async def publish(republished: bool) -> None:
@@ -183,7 +186,7 @@ class Completing:
     async def _unless_left(
         self, left: Left, awaited: Coroutine[Any, Any, Reply], order: Order, inference_id: UUID
     ) -> Reply:
-        """The reply, or CallerLeftError when the caller is gone first: then the inference is cancelled."""
+        """The reply. When the caller is gone first, cancels the inference and raises CallerLeftError."""
         reply, gone = asyncio.ensure_future(awaited), asyncio.ensure_future(left())
         try:
             await asyncio.wait((reply, gone), return_when=asyncio.FIRST_COMPLETED)

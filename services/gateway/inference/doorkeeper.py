@@ -1,4 +1,4 @@
-"""What this gateway has in work, by tenant: the state that limits are decided on."""
+"""What is in flight in this gateway, by tenant: the state on which limits are decided."""
 
 import time
 from collections import Counter
@@ -9,11 +9,11 @@ from services.gateway.inference.limits import Bucket, Granted, Load, LoadLimits,
 from shared.errors import Failure
 from shared.registry import Terms
 
-_BUCKETS = 10_000  # more are looked through for full ones, which need not be remembered
+_BUCKETS = 10_000  # beyond this, full buckets are dropped: a full one is the same as a new one
 
 
 class _Kept(NamedTuple):
-    """A tenant's bucket, and the limits that it was last filled by."""
+    """A tenant's bucket, and the limits under which it was last filled."""
 
     bucket: Bucket
     limits: LoadLimits
@@ -32,7 +32,7 @@ class Doorkeeper:
 
     @property
     def shedding(self) -> str | None:
-        """Why everybody is turned away at the moment."""
+        """Why all requests are refused at the moment; None when they are not."""
         return shedding(self._limits, self._queue_age_s())
 
     async def check(self) -> str | None:
@@ -40,7 +40,7 @@ class Doorkeeper:
         return self.shedding
 
     def enter(self, tenant_id: str, terms: Terms) -> Failure | None:
-        """Why not; or None, and then `leave` must follow."""
+        """None: the request is let in, and `leave` must follow. Otherwise why it is refused."""
         now_s = time.monotonic()
         kept, limits = self._buckets.get(tenant_id), of_tenant(self._limits, terms)
         load = Load(self._in_flight, self._tenants[tenant_id], kept and kept.bucket, self._queue_age_s())

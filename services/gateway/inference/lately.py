@@ -1,4 +1,4 @@
-"""What was accepted here lately: known before the books know it."""
+"""Inferences that this gateway accepted lately, which the books may not have yet."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +31,6 @@ class Lately:
             accepted.answered = True
 
     def find(self, inference_id: UUID, tenant_id: str) -> Accepted | None:
-        """The tenant's own."""
+        """None when this gateway does not remember it, or when it is another tenant's."""
         accepted = self._accepted.get(inference_id)
         return accepted if accepted is not None and accepted.tenant_id == tenant_id else None

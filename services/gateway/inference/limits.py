@@ -1,4 +1,4 @@
-"""Pure: may one more request come in? Values in, Granted or Rejected out; time is passed in."""
+"""Pure: may one more request be let in? Values in, Granted or Rejected out; time is passed in."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from shared.registry import Terms
 
 _TENANT_WAIT_S = 1.0  # for a place to become free
 _FULL_WAIT_S = 1.0
-_QUEUE_WAIT_S = 5.0  # a queue that old does not empty at once
+_QUEUE_WAIT_S = 5.0  # a queue of that age does not empty at once
 
 
 class LoadLimits(NamedTuple):
@@ -63,7 +63,7 @@ def of_tenant(limits: LoadLimits, terms: Terms) -> LoadLimits:
 
 
 def decide(limits: LoadLimits, load: Load, now_s: float) -> Granted | Rejected:
-    """What concerns everybody first: it costs the tenant no token."""
+    """The limits of the whole gateway come first, so that a refusal by them costs the tenant no token."""
     if 0 < limits.max_in_flight <= load.in_flight:
         return _unavailable(f"this gateway has {load.in_flight} requests in work, its limit", _FULL_WAIT_S)
     if (detail := shedding(limits, load.queue_age_s)) is not None:
@@ -81,7 +81,7 @@ def decide(limits: LoadLimits, load: Load, now_s: float) -> Granted | Rejected:
 
 
 def shedding(limits: LoadLimits, queue_age_s: float | None) -> str | None:
-    """Why nobody is let in while requests wait too long for a router; None when they do not."""
+    """Why no request is let in: they wait too long for a router. None when they do not."""
     if queue_age_s is None or limits.max_queue_age_s <= 0 or queue_age_s <= limits.max_queue_age_s:
         return None
     return f"requests have waited {queue_age_s:.0f} s for a router; the limit is {limits.max_queue_age_s:g} s"

@@ -1,9 +1,14 @@
-"""One key, one id, published at least once, whoever dies.
+"""One Idempotency-Key, one id, published at least once, even when the process that began it dies.
 
-The database decides who publishes: whoever claims a key first gives it its id and publishes under it. Everybody else
-gets the same id and waits until it is published. When the first one has died before that, one of them publishes in its
-place; since nobody knows then whether the first one's message is on the topic, it says so (`republished`), and the
-reader of the topic knows what comes twice by its id.
+The order is: claim the key in the database, publish under the id that it stands for, mark the key as published.
+
+- The claim comes first. Otherwise two requests with one key, at two gateways, would each publish an inference of their
+  own, and both would be paid for.
+- The request that claimed the key publishes; others with the same key wait for it. When it has not published within
+  `stale_after_s`, its process is taken for dead, and one of those that wait takes over.
+- Whether the dead process published is not known: it may have died between the ack and the mark. So the second one
+  publishes with `republished`, and the reader of the topic recognizes the duplicate by the id.
+- The mark comes last. A key that is marked and not on the topic would never be published, and never answered.
 """
 
 import asyncio
@@ -28,23 +33,26 @@ Publish = Callable[[bool], Awaitable[None]]
 
 
 class Keys(Protocol):
-    """What is needed of a store of keys. Each verb is atomic: it happens at one moment, or not at all."""
+    """What is needed of a store of keys. Each method is atomic, so of two processes only one can be first."""
 
     async def claim_key(self, key: IdempotencyKey, new_id: UUID, now: datetime) -> KnownKey:
-        """The key stands for `new_id` from now on, or for what it was first sent with."""
+        """What the key stands for: `new_id` when it was not claimed before, else the id of the first claim."""
 
     async def known_key(self, key: IdempotencyKey) -> KnownKey | None:
-        """What it stands for, if it was ever claimed."""
+        """What the key stands for; None when it was never claimed, or was forgotten."""
 
     async def take_over(self, key: IdempotencyKey, now: datetime, older_than: datetime) -> bool:
-        """True for the one who may publish what somebody else set out to publish before `older_than`, and has not."""
+        """Whether the caller may publish in place of a process that began before `older_than` and has not published.
+
+        True for one of several callers: it sets the time of the beginning to `now`.
+        """
 
     async def key_published(self, key: IdempotencyKey, now: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key, and the id that it stands for. first: nobody came before, so it is for this one to publish."""
+    """A key, and the id that it stands for. first: this request claimed the key, and so has to publish."""
 
     key: IdempotencyKey
     id: UUID
@@ -53,10 +61,10 @@ class Claim:
 
 
 class Once:
-    """stale_after_s: who has not published so long after it set out to has died, and somebody else may. 0: at once,
-    for what does no harm when it is published twice.
+    """stale_after_s: a process that has not published so long after it began is taken for dead. Longer than a publish
+    can take, so that a slow process is not overtaken; 0 for messages that do no harm when they are published twice.
 
-    look_again_s: how often those who wait for somebody else to publish look whether it has.
+    look_again_s: how often a request that waits for another one's publication looks for it.
     """
 
     def __init__(
@@ -73,7 +81,7 @@ class Once:
         self._now = now
 
     async def is_published(self, key: IdempotencyKey) -> bool:
-        """Whether it was sent before, and what it stands for is on its way for sure. Claims nothing."""
+        """Whether the key was sent before and its message is acked. Claims nothing."""
         known = await self._keys.known_key(key)
         return known is not None and known.published
 
@@ -88,9 +96,9 @@ class Once:
     async def publish(
         self, claim: Claim, publish: Publish, *, until: datetime, done: "asyncio.Future[Any] | None" = None
     ) -> None:
-        """Returns when what the claim stands for is published, by whomever.
+        """Returns when the message of the claim is published, by this or another process.
 
-        Returns also when `done` has a result, which says the same, and at `until`. Raises what `publish` raises.
+        Returns also when `done` has a result, which proves the same, and at `until`. Raises what `publish` raises.
         """
         if claim.first:
             await self._publish(claim.key, publish, republished=False)
@@ -104,16 +112,17 @@ class Once:
             if await self._keys.take_over(claim.key, now, now - self._stale_after):
                 await self._publish(claim.key, publish, republished=True)
                 return
-            # Claimed, not looked up: a key that was forgotten meanwhile must stand for the same id again.
+            # Claimed again instead of looked up: when retention has deleted the key meanwhile, a later request with it
+            # must get the id that this one waits for, and not a new one.
             if (await self._keys.claim_key(claim.key, claim.id, now)).published:
                 return
             await asyncio.wait((done,), timeout=self._look_again_s)
 
     async def _publish(self, key: IdempotencyKey, publish: Publish, *, republished: bool) -> None:
-        """Marked only after the ack: a key that is marked and not on the topic would never be answered."""
+        """Marks the key only after the ack: one that is marked and not on the topic would never be published."""
         await publish(republished)
         try:
             await self._keys.key_published(key, self._now())
         except RETRYABLE as error:
-            # At worst it is published once more, and whoever reads it knows it by its id.
+            # The publication stands. A request that waits may publish it again, and the reader knows it by its id.
             logger.warning("idempotency.not_marked", reason=type(error).__name__, route=key.route)

@@ -1,4 +1,4 @@
-"""Measures once a second how long requests wait for a router. What cannot be measured is not known: None."""
+"""Measures once a second how long requests wait for a router; None while that cannot be measured."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ class QueueAge(Periodic):
         self.seconds: float | None = None
 
     async def _measure_on(self) -> None:
-        """With connections of its own, until they fail; then it is done again, with new ones."""
+        """Measures with its own connections until they fail. Periodic then calls this again, which makes new ones."""
         admin, consumer = self._broker.admin(), self._broker.consumer()
         try:
             async with asyncio.timeout(_TIMEOUT_S):

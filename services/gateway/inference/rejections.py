@@ -1,4 +1,6 @@
-"""What was not let in is on record too: published in the background, so that overload costs no round trip each."""
+"""Rejected requests are on record too. Published in batches in the background: under overload, a round trip to the
+broker for each rejection would add to the load.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -30,14 +32,14 @@ class Rejections:
         await self._recording.start()
 
     async def stop(self) -> None:
-        """What waits is still published, if the broker takes it at once."""
+        """Publishes what waits, for a short time; the rest is lost."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_S):
                 await self._waiting.join()
         await self._recording.stop()
 
     def rejected(self, caller: Caller, admitted: Admitted, refusal: Failure) -> InferenceFailedError:
-        """What the caller is told; it will be on record under the id that it names."""
+        """The error for the caller. The rejection is published later, under the inference id that the error carries."""
         settled = self._settled(caller, admitted, refusal, utc_now())
         instruments.settlements.labels("rejected", refusal.error_type).inc()
         try:

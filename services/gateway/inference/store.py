@@ -29,7 +29,7 @@ class KeyStore:
         self._pool = pool
 
     async def claim_key(self, key: IdempotencyKey, new_id: UUID, now: datetime) -> KnownKey:
-        """The key stands for `new_id` from now on, or for what it was first sent with."""
+        """What the key stands for: `new_id` when it was not claimed before, else the id of the first claim."""
         while True:
             status = await self._pool.execute(_NEW_KEY, *key, new_id, now)
             if status == "INSERT 0 1":
@@ -38,7 +38,7 @@ class KeyStore:
                 return known
 
     async def known_key(self, key: IdempotencyKey) -> KnownKey | None:
-        """What it stands for, if it was ever claimed."""
+        """What the key stands for; None when it was never claimed, or was forgotten."""
         row = await self._pool.fetchrow(
             "SELECT inference_id, body_sha256, published_at IS NOT NULL FROM gateway.idempotency_keys "
             "WHERE tenant_id = $1 AND route = $2 AND key = $3",
@@ -47,7 +47,10 @@ class KeyStore:
         return KnownKey(*row) if row is not None else None
 
     async def take_over(self, key: IdempotencyKey, now: datetime, older_than: datetime) -> bool:
-        """True for the one who may publish what somebody else set out to publish before `older_than`, and has not."""
+        """Whether the caller may publish in place of a process that began before `older_than` and has not published.
+
+        True for one of several callers: it sets the time of the beginning to `now`.
+        """
         return await self._pool.execute(_TAKE_OVER, *key[:3], now, older_than) == "UPDATE 1"
 
     async def key_published(self, key: IdempotencyKey, now: datetime) -> None:

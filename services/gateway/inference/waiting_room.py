@@ -1,7 +1,8 @@
-"""Pure: how long the oldest request has waited for a router, from what is known without reading any.
+"""Pure: how long the oldest request has waited for a router, from offsets alone; no request is read.
 
-A request that lies before the committed offset of its partition is claimed. When the end of a partition first passed
-what is committed now, the oldest request that is not claimed was published: a short history of ends tells when.
+Requests before the committed offset of their partition are claimed. The oldest request that is not claimed was
+published when the end of its partition first passed the offset that is committed now; a short history of the ends
+tells when that was.
 """
 
 from collections import deque
@@ -18,7 +19,7 @@ class WaitingRoom:
     def seen(self, now_s: float, ends: Mapping[int, int]) -> None:
         """ends: per partition, the offset that the next request will get."""
         if self._history and any(end < self._history[-1][1].get(partition, 0) for partition, end in ends.items()):
-            self._history.clear()  # the topic was made anew, and older offsets mean nothing
+            self._history.clear()  # the topic was created again; its earlier offsets mean nothing
         self._history.append((now_s, ends))
         while now_s - self._history[0][0] > self._kept_s:
             self._history.popleft()

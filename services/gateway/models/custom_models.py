@@ -28,7 +28,7 @@ from shared.wire import WireFormat
 
 
 class SecretsWouldMoveError(InvalidBodyError):
-    """The endpoint is to be on another server, and nobody said what becomes of the model's stored secrets."""
+    """The change moves the endpoint to another server and does not say what happens to the model's stored secrets."""
 
     def __init__(self, unsaid: Sequence[SecretField]) -> None:
         fields = " and ".join(unsaid)
@@ -97,7 +97,7 @@ def public_model(row: asyncpg.Record) -> dict[str, Any]:
 
 
 def callable_model(tenant_id: str, row: asyncpg.Record) -> Model:
-    """A stored model, as far as its endpoint can be asked by it."""
+    """A stored model as the value that calls and probes need."""
     return Model(
         id=CUSTOM_PREFIX + row["model_id"],
         tenant_id=tenant_id,

@@ -28,7 +28,7 @@ class Listing(NamedTuple):
     wire_format: WireFormat | None = None
 
     def find(self, name: str) -> ListedModel | None:
-        """As servers find it: Ollama adds `:latest`, Google puts `models/` before it."""
+        """The model of that name, also as Ollama (`:latest` added) and Google (`models/` before it) list it."""
         names = (name, f"{name}:latest", f"models/{name}")
         return next((model for model in self.models if model.name in names), None)
 

@@ -24,7 +24,7 @@ def usable(models: TenantModels, caller: Caller, ring: KeyRing) -> Iterable[Mode
 
 
 def usable_model(models: TenantModels, reference: str, caller: Caller, ring: KeyRing) -> Model:
-    """The one that was named, in whatever form. Raises TallygateError (404) when this key cannot call it now."""
+    """The model that the reference names. Raises TallygateError (404) when this key cannot call it now."""
     model_id = canonical_reference(reference) or reference
     model = models.get(model_id)
     if model is None or model.is_draft:

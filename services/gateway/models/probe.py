@@ -1,7 +1,7 @@
 """Find out, step by step, whether an endpoint can be used: DNS, TCP, TLS, and the list of its models.
 
-It never asks for a completion: those are the router's, on record before they are made. Every dial goes through the
-guard, follows no redirect, and is bounded in time and size.
+It never asks for a completion: only routers do, since every completion is on record before it is made. Every dial goes
+through the guard, follows no redirect, and is bounded in time and size.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Target:
 
     @property
     def spoken(self) -> WireFormat:
-        """What is taken for granted as long as nothing else is known."""
+        """The wire format to assume while it is not known."""
         return self.known_format or "openai"
 
     @property
@@ -116,7 +116,7 @@ def _judged(target: Target, known: WireFormat | None, walk: Walk, asked: list[As
 
 
 async def _ask(guard: Guard, target: Target, wire_formats: tuple[WireFormat, ...]) -> list[Asked]:
-    """In each wire format until one brings the list of models. What does not come in time is left out."""
+    """Asks in each wire format until one returns the list of models. Answers that come too late are left out."""
     asked: list[Asked] = []
     try:
         async with asyncio.timeout(STEP_S), _session(guard) as session:
@@ -125,7 +125,7 @@ async def _ask(guard: Guard, target: Target, wire_formats: tuple[WireFormat, ...
                 if asked[-1].listing is not None:
                     break
     except TimeoutError:
-        pass  # slow is not wrong
+        pass  # a slow listing is no failure: a completion may still work
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise StepFailedError(_broken(error, target.subject)) from None
     return asked
@@ -141,7 +141,7 @@ async def _asked(session: aiohttp.ClientSession, target: Target, wire_format: Wi
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """Nothing when it is more than anybody's list of models."""
+    """The body; empty when it is larger than any list of models should be."""
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
         size += len(chunk)

@@ -22,14 +22,14 @@ class StepFailedError(Exception):
 
 
 class Done(NamedTuple):
-    """A step that worked: what it told, and the addresses that the next one may use."""
+    """A step that worked: a sentence on it, and the addresses that the next step may use."""
 
     detail: str
     addresses: list[str]
 
 
 class Walk:
-    """The steps that were taken so far, with their times. `tell` hears of each as it ends."""
+    """The steps that were taken so far, with their durations. `tell` is called with each as it ends."""
 
     def __init__(self, tell: Callable[[Step], None]) -> None:
         self.steps: list[Step] = []
@@ -40,7 +40,7 @@ class Walk:
         self._tell(step)
 
     async def take(self, name: StepName, work: Awaitable[Done]) -> list[str]:
-        """Notes the step whatever happens; lets StepFailedError through."""
+        """Records the step whether it works or fails; raises its StepFailedError."""
         started = time.monotonic()
         try:
             done = await work
@@ -70,14 +70,14 @@ async def _resolve(guard: Guard, endpoint: Endpoint, subject: Subject) -> Done:
         raise _failed("endpoint_unreachable", "could not be resolved in time", subject) from None
     except OSError:
         raise _failed("endpoint_unreachable", "cannot be resolved: the host name is unknown", subject) from None
-    # Not which: a tenant must not map internal names.
+    # The addresses are not shown: a tenant must not be able to map internal names.
     many = "an address" if len(addresses) == 1 else f"{len(addresses)} addresses"
     reached = "may be called" if addresses == [endpoint.host] else f"has {many} that may be called"
     return Done(f"{endpoint.host} {reached}", addresses)
 
 
 async def _dial(addresses: list[str], port: int, subject: Subject) -> Done:
-    """Stays with the first address that accepts a connection; each gets its share of the time."""
+    """Connects to the first address that accepts; each address gets an equal share of the time."""
     last_error = _failed("endpoint_unreachable", "has no address", subject)
     for address in addresses:
         try:

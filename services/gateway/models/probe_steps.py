@@ -55,7 +55,7 @@ class Asked(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """Whom a failure is about. host: host:port. model: its id when it is stored. secrets: never shown."""
+    """What a failure is about. host: host:port. model: its id when it is stored. secrets: never shown."""
 
     host: str
     model: str | None = None
@@ -63,14 +63,14 @@ class Subject(NamedTuple):
 
 
 def spoken_wire_format(asked: Sequence[Asked]) -> WireFormat | None:
-    """What the answers give away; None when an assumption is all there is."""
+    """The wire format that the answers prove; None when they prove none."""
     if (answer := listed(asked)) is not None and answer.listing is not None:
         return answer.listing.wire_format or answer.wire_format
     return "anthropic" if any(_is_anthropic_error(answer.body) for answer in asked) else None
 
 
 def listed(asked: Sequence[Asked]) -> Asked | None:
-    """The answer that brought the list of models."""
+    """The answer that holds a list of models."""
     return next((answer for answer in asked if answer.listing is not None), None)
 
 
@@ -91,7 +91,7 @@ def auth_step(asked: Asked | None, subject: Subject, has_key: bool, duration_s: 
 
 
 def model_step(listing: Listing | None, name: str | None, subject: Subject) -> Step:
-    """A name that is not listed may still be served, as an alias is: only a completion tells."""
+    """A name that is not listed may still be served, for example as an alias, so it is no failure."""
     if listing is None:
         return Step("model", None, 0.0, f"{subject.host} does not list its models; a completion will tell")
     count = f"{len(listing.models)} model{'' if len(listing.models) == 1 else 's'}"
@@ -119,7 +119,7 @@ def failed(error_type: ErrorType, detail: str, subject: Subject, **more: Any) ->
 
 
 def worded(refusal: Failure, subject: Subject) -> Failure:
-    """With tips for what is not stored, when it is not."""
+    """The refusal; for a model that is not stored, with the tips for a setup."""
     if subject.model:
         return refusal
     return refusal.model_copy(update={"tips": setup_tips(refusal.error_type, subject.host)})

@@ -11,7 +11,7 @@ _FULL_WAIT_S = 1.0
 
 
 class Probes:
-    """All tenants together shall not turn the gateway into a scanner of networks. most: at once."""
+    """Bounds the probes of all tenants, so that the gateway cannot be used to scan networks. most: at once."""
 
     def __init__(self, doorkeeper: Doorkeeper, registry: Registry, most: int = 32) -> None:
         self._doorkeeper = doorkeeper
@@ -21,7 +21,7 @@ class Probes:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """For who has been let in. Raises TallygateError when there is none."""
+        """A place for a caller that has been let in. Raises TallygateError when there is none."""
         if self._running >= self._most:
             detail = f"this gateway makes {self._running} probes at the moment, its limit"
             raise TallygateError("unavailable", detail, retry_after_s=_FULL_WAIT_S)
@@ -33,7 +33,7 @@ class Probes:
 
     @contextmanager
     def let_in(self, tenant_id: str) -> Iterator[None]:
-        """For a probe alone: a request like any other that spends nothing. Raises TallygateError when it may not be."""
+        """For a probe alone, which counts as a request and spends nothing. Raises TallygateError when it is refused."""
         with self.place():
             failure = self._doorkeeper.enter(tenant_id, self._registry.of(tenant_id).terms)
             if failure is not None:

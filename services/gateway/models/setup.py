@@ -1,7 +1,7 @@
 """Set a model up: probe its endpoint, have it answer as a draft, and only then make it a model.
 
-Nothing is left behind whatever happens: the draft is taken back when the answer does not come, and when this process
-dies in between, retention deletes it (`draft_until`).
+Nothing is left behind: the draft is removed when no answer comes, and when this process dies before that, retention
+deletes the draft (`draft_until`).
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class IdTakenError(Exception):
 
 
 class SetUp(NamedTuple):
-    """filled_in: what was not said of the model and is known; by field, from where."""
+    """filled_in: the fields that the caller left out and that are known, each with its source."""
 
     trial: Trial
     filled_in: dict[str, str]
@@ -67,7 +67,7 @@ class Setups:
     ring: KeyRing
 
     async def set_up(self, question: Question, body: ModelSetup) -> SetUp:
-        """The model is there when this returns. Raises IdTakenError, or TrialFailedError: then nothing is."""
+        """Stores the model once it has answered. Raises IdTakenError, TrialFailedError; then nothing is stored."""
         tenant_id = question.caller.tenant_id
         target = target_of(body, body.config.get("model") or body.model_id)
         refuse_other_keys(question.caller, question.model)
@@ -90,7 +90,7 @@ class Setups:
         return SetUp(trial, filled_in)
 
     async def try_stored(self, question: Question, row: asyncpg.Record) -> Trial:
-        """Of a model that is there. Raises TrialFailedError."""
+        """The trial of a stored model. Raises TrialFailedError."""
         refuse_other_keys(question.caller, question.model)
         with self._let_in(question):
             with self.probes.place():
@@ -98,7 +98,7 @@ class Setups:
             return await ask(self.completing, question, steps)
 
     def _let_in(self, question: Question) -> AbstractContextManager[None]:
-        """One place for all that a trial does, its probe included. Raises TallygateError when there is none."""
+        """A trial and its probe count as one request. Raises TallygateError when it is refused."""
         return self.completing.let_in(question.caller, question.admitted(self.completing))
 
     @property
@@ -106,7 +106,7 @@ class Setups:
         return max(_DRAFT_TIME, timedelta(seconds=self.completing.deadlines.default_s) + _AFTER_DEADLINE)
 
     async def _probe_stored(self, tenant_id: str, row: asyncpg.Record) -> tuple[Step, ...]:
-        """What can be told from here of a stored model's endpoint. Empty when its secrets or URL cannot be read."""
+        """The steps of a probe of the stored model. Empty when its secrets or URL cannot be read."""
         try:
             model = callable_model(tenant_id, row)
             target = Target(
@@ -122,7 +122,7 @@ class Setups:
 
     async def _answered(self, question: Question, model: StoredModel, probed: Probed) -> Trial:
         try:
-            # The registry has to know the draft before a request names it.
+            # This gateway must know the draft before it checks a request for it; routers learn of it by the version.
             await self.registry.refresh(question.caller.tenant_id)
             return await ask(self.completing, question, probed.steps)
         except TrialFailedError as error:
@@ -137,7 +137,7 @@ def target_of(body: ModelProbe | ModelSetup, model: str | None) -> Target:
         secrets=ModelSecrets(body.api_key, body.headers or {}),
         model=model,
     )
-    checked_endpoint(body.endpoint_url, target.spoken)  # the base that this checks is the one that is probed
+    checked_endpoint(body.endpoint_url, target.spoken)  # checks the same base URL that is probed
     return target
 
 
@@ -150,7 +150,7 @@ def refuse_other_keys(caller: Caller, model_id: str) -> None:
 
 
 def completed(body: ModelSetup, target: Target, probed: Probed) -> tuple[CustomModelCreate, dict[str, str]]:
-    """What was sent, with what was not said and is known; and from where that is, by field."""
+    """The body with the known fields that it leaves out; and the sources of these, by field."""
     facts = model_facts("", target.model or "", target.base)
     known: dict[str, tuple[Any, str]] = {}
     if facts.price is not None:
@@ -167,7 +167,7 @@ def completed(body: ModelSetup, target: Target, probed: Probed) -> tuple[CustomM
 
 @asynccontextmanager
 async def _draft(store: ModelStore, tenant_id: str, model: StoredModel, until: datetime) -> AsyncIterator[None]:
-    """Whoever leaves with an exception leaves no draft behind."""
+    """Within it the draft exists. It is removed when the block raises."""
     if not await store.add_draft(tenant_id, model, datetime.now(UTC), until):
         raise IdTakenError
     try:
@@ -181,12 +181,12 @@ async def _taken_back(store: ModelStore, tenant_id: str, model_id: str, until: d
     try:
         await store.remove_draft(tenant_id, model_id, until)
     except RETRYABLE as error:
-        # Retention deletes it when its time has passed; what went wrong first is what the caller is told.
+        # Retention deletes the draft later; the error that is being raised says more to the caller than this one.
         logger.warning("draft.left", model=CUSTOM_PREFIX + model_id, reason=type(error).__name__)
 
 
 def worded_for_setup(error: TrialFailedError, host: str) -> TrialFailedError:
-    """A call that failed is told as of a model that is not stored. What was refused without one has its own tips."""
+    """A failed call with the tips for a setup, as no model is stored. A refusal without a call keeps its own tips."""
     if not isinstance(error.cause, InferenceFailedError) or not error.cause.failed_attempts:
         return error
     known_failure = error.cause.failure

@@ -80,7 +80,7 @@ class ModelStore:
             return status == "INSERT 0 1" and await _registry_changed(connection, change)
 
     async def change_model(self, row: asyncpg.Record, model: StoredModel, change: Change, now: datetime) -> bool:
-        """False when it is not any more as it was in `row`: changed, resealed or removed meanwhile."""
+        """False when the stored row differs from `row`: it was changed, resealed or removed in the meantime."""
         before = (row["updated_at"], row["sealed_api_key"], row["sealed_headers"])
         async with self._pool.acquire() as connection, connection.transaction():
             status = await connection.execute(_CHANGE_MODEL, change.tenant_id, *model, now, *before)
@@ -130,7 +130,7 @@ class ModelStore:
             return status == "UPDATE 1" and await _registry_changed(connection, change)
 
     async def remove_draft(self, tenant_id: str, model_id: str, until: datetime) -> None:
-        """The draft that was made with `until`; never what became of it, or another one."""
+        """Removes the draft that was made with `until`; never the model that it became, nor a newer draft."""
         async with self._pool.acquire() as connection, connection.transaction():
             status = await connection.execute(
                 "DELETE FROM gateway.custom_models WHERE tenant_id = $1 AND model_id = $2 AND draft_until = $3",
@@ -140,7 +140,7 @@ class ModelStore:
                 await tell_registries(connection, [tenant_id])
 
     async def forget_drafts(self, now: datetime) -> int:
-        """Those whose setup died: how many were deleted."""
+        """Deletes drafts whose time has passed, since their setup died; returns how many."""
         async with self._pool.acquire() as connection, connection.transaction():
             tenants = await connection.fetch(
                 "DELETE FROM gateway.custom_models WHERE draft_until < $1 RETURNING tenant_id", now

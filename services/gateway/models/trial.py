@@ -16,7 +16,7 @@ from shared.wire import read_completion
 
 
 class Trial(NamedTuple):
-    """How it went; the steps end with the answer."""
+    """A trial that was answered; the last step is the answer. latency_s: of the completion."""
 
     steps: tuple[Step, ...]
     answer: Answer
@@ -53,13 +53,13 @@ class Question(NamedTuple):
     message: str
 
     def admitted(self, completing: Completing) -> Admitted:
-        """Without a limit to the answer: some models refuse a low one, others think it away before the first word."""
+        """Without a limit of tokens: some models refuse a low one, others use it up with reasoning."""
         body = orjson.dumps({"messages": [{"role": "user", "content": self.message}]})
         return completing.admit_made(body, self.model, RoutingOptions(no_fallback=True, allow_inactive=True))
 
 
 async def ask(completing: Completing, question: Question, steps: tuple[Step, ...]) -> Trial:
-    """For who has been let in. Raises TrialFailedError with `steps` and the failed answer."""
+    """For a caller that has been let in. Raises TrialFailedError with `steps` and a failed answer step."""
     admitted = question.admitted(completing)
     started = time.monotonic()
     try:

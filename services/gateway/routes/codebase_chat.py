@@ -92,7 +92,7 @@ async def _history(gateway: Gateway, tenant_id: str, session_id: str, limit: int
 async def _remember(
     gateway: Gateway, tenant_id: str, session_id: str, question: str, message: str, answer: Answer
 ) -> None:
-    """An answer that is given again is remembered once: the ids of both messages come from the inference's."""
+    """Stores question and answer. A replayed answer is stored once: the message ids are made from the inference id."""
     now = datetime.now(UTC)
     messages = []
     turns = (("user", question, None), ("assistant", message, answer.model))

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 def takes(kind: type[BaseModel]) -> dict[str, Any]:
     schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
-    # FastAPI does not collect the definitions of a hand-made schema, so they are written in place.
+    # FastAPI does not collect the definitions of a schema that is given by hand, so references are replaced by them.
     definitions = schema.pop("$defs", {})
     return {
         "requestBody": {

@@ -28,7 +28,7 @@ from shared.kafka.publisher import Outgoing
 router = APIRouter(tags=["features"])
 
 _PING_EVERY_S = 15.0
-_GRACE_S = 20.0  # after the deadline: a worker may have died, and the next one says how it ended
+_GRACE_S = 20.0  # after the deadline: when a worker died, the next one settles the job
 _NOBODYS = UUID(int=0)
 _ENDED = {"completed", "failed", "cancelled"}
 
@@ -80,7 +80,7 @@ async def show_feature(request: Request, feature_id: str) -> Response:
 
 @router.delete("/api/features/{feature_id}", openapi_extra=AUTHENTICATED, status_code=202)
 async def cancel_feature(request: Request, feature_id: str) -> Response:
-    """Its worker stops as soon as it hears of it; what has ended stays as it is."""
+    """The worker stops the job when it hears of this; a job that has ended stays as it is."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     row = await _row(gateway, caller, feature_id)
@@ -106,7 +106,7 @@ async def _row(gateway: Gateway, caller: Caller, feature_id: str) -> asyncpg.Rec
 
 
 def _id(feature_id: str) -> UUID:
-    """What is no id is the id of no job."""
+    """A text that is no UUID becomes an id that no job has."""
     try:
         return UUID(feature_id)
     except ValueError:
@@ -125,7 +125,7 @@ def _found(row: asyncpg.Record | None, feature_id: str) -> asyncpg.Record:
 
 
 async def _ended(gateway: Gateway, caller: Caller, feature_id: UUID, deadline_s: float) -> None:
-    """The worker settles it at its deadline at the latest. Raises TallygateError when there is none that does."""
+    """Returns when the job has ended. Raises TallygateError when no worker settles it by its deadline."""
     last = time.monotonic() + deadline_s + _GRACE_S
     with gateway.feature_watch.watching(feature_id) as news:
         while time.monotonic() < last:

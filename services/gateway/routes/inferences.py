@@ -43,7 +43,7 @@ async def cancel(request: Request, inference_id: str) -> Response:
     caller = await gateway.caller(request, "inference")
     known_id = _parsed(inference_id)
     accepted = gateway.lately.find(known_id, caller.tenant_id)
-    if accepted is None or accepted.answered:  # otherwise it is waited for here, whatever the books say
+    if accepted is None or accepted.answered:  # otherwise its caller still waits here, and the books may lag
         answer = await _booked(request, gateway, known_id, accepted)
         if _settled(answer):
             return _settled_already(known_id, str(orjson.loads(answer.body)["state"]))

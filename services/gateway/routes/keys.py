@@ -38,7 +38,7 @@ async def create_key(request: Request) -> Response:
 
 
 async def stored_key(store: TenantStore, caller: Caller, body: KeyCreate, now: datetime) -> ApiKey:
-    """A new one. Its id is short, so that another key may have it: then one with another id."""
+    """Stores a new key. Ids are short: when another key has the same id, a key with another id is made."""
     for _ in range(_TRIES):
         key = new_api_key()
         row = NewKey(key.key_id, body.tenant, hash_key(key.text), body.scopes, body.name, body.allowed_models)

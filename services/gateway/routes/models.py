@@ -138,7 +138,7 @@ async def change_model(request: Request, model_id: str) -> Response:
     body = await gateway.body(request, CustomModelChange)
     name = model_name_of(model_id)
     fields = sorted(body.model_fields_set)
-    while True:  # until nobody else has changed it in between
+    while True:  # until no other request has changed the model in between
         row = await gateway.custom_models.model(caller.tenant_id, name)
         if row is None:
             raise not_found(model_id)

@@ -41,7 +41,7 @@ async def presets(request: Request) -> Response:
 async def probe_endpoint(request: Request) -> Response:
     """Whether an endpoint can be used, step by step, and its models. Asks for no completion; a failed step is data.
 
-    With `accept: application/x-ndjson` each step is told as it ends, a line each; the last line is the whole answer.
+    With `accept: application/x-ndjson` each step is sent as it ends, a line each; the last line is the whole answer.
     """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
@@ -51,14 +51,14 @@ async def probe_endpoint(request: Request) -> Response:
         place.enter_context(gateway.probes.let_in(caller.tenant_id))
         if _LINES not in request.headers.get("accept", ""):
             return json_response(_probed(await probe(gateway.guard, target)))
-        return StreamingResponse(_told_live(gateway.guard, target, place.pop_all()), media_type=_LINES)
+        return StreamingResponse(_live_lines(gateway.guard, target, place.pop_all()), media_type=_LINES)
 
 
 @router.post("/api/models/setup", openapi_extra=takes(ModelSetup), status_code=201)
 async def set_model_up(request: Request) -> Response:
-    """Probes the endpoint, has the model answer, and stores it when all is well; otherwise nothing is left.
+    """Probes the endpoint, has the model answer, and stores it; when a step fails, nothing is stored.
 
-    `filled_in` says from where the fields are that were left out and are known: the endpoint, or genai-prices.
+    `filled_in` names the fields that were left out and are known, each with its source: the endpoint, or genai-prices.
     """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
@@ -95,8 +95,8 @@ async def test_model(request: Request, model_id: str) -> Response:
     return json_response(body, 200, inference_headers(trial.answer))
 
 
-def _told_live(guard: Guard, target: Target, place: ExitStack) -> AsyncIterator[bytes]:
-    """The probe begins at once and gives its place back when it ends, also when nobody comes to read of it."""
+def _live_lines(guard: Guard, target: Target, place: ExitStack) -> AsyncIterator[bytes]:
+    """The probe begins at once and gives its place back when it ends, also when the response is never read."""
     steps: asyncio.Queue[Step | None] = asyncio.Queue()
     task = asyncio.create_task(probe(guard, target, steps.put_nowait))
     task.add_done_callback(lambda _: steps.put_nowait(None))

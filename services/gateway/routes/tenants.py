@@ -128,7 +128,7 @@ def _tenant_asked(caller: Caller, asked: str | None) -> str | None:
 
 
 async def _row(gateway: Gateway, caller: Caller, tenant_id: str) -> asyncpg.Record:
-    """Another tenant's is as good as none, unless the caller is an admin."""
+    """Another tenant is reported as unknown, unless the caller is an admin."""
     row = await gateway.tenants.tenant(tenant_id) if caller.is_admin or caller.tenant_id == tenant_id else None
     if row is None:
         raise TallygateError(

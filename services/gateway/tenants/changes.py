@@ -1,4 +1,4 @@
-"""Who changed what, and when: what is put on record of it. Never a secret."""
+"""What is recorded of a change: who, what and when. Never a secret."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from shared.access import Caller
 
 
 class Change(NamedTuple):
-    """tenant_id: whose things were changed; key_id: with which key. action: as in "model.changed".
+    """tenant_id: the tenant that was changed; key_id: of the caller. action: for example "model.changed".
 
     subject: what was changed, for example "custom:my-model". details: names of fields, and values that are no secrets.
     """

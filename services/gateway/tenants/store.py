@@ -42,7 +42,7 @@ VALUES ($1, $2, $3, $4, $4)
 ON CONFLICT (tenant_id, provider) DO UPDATE SET sealed_api_key = excluded.sealed_api_key, updated_at = $4
 """
 
-# Merged where it is stored: of two changes at once none is lost.
+# Merged in the database, so that two concurrent changes do not overwrite each other.
 _CHANGE_TERMS = """
 UPDATE gateway.tenants
 SET plan_id = CASE WHEN $2 THEN $3 ELSE plan_id END, terms = jsonb_strip_nulls(terms || $4)
