@@ -2,5 +2,5 @@
 
 Hears: feature.requests.v1, feature.cancellations.v1, inference.replies.v1 (its own partition).
 Says: FeatureStarted, FeatureProgressed, FeatureSettled, FeatureWorkerBeat, InferenceRequested, CancelRequested.
-Owns: the schema `features`: jobs and whose they are, and what finished steps gave.
+Owns: the schema `features`: jobs with their leases, and the values of finished steps.
 """

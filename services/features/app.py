@@ -30,7 +30,7 @@ from shared.service.running import running
 from shared.telemetry.health import health_routes
 
 _GRACEFUL_TIMEOUT_S = 5.0
-_REPLY_GRACE_S = 5.0  # nobody waits at the other end of a connection: better late than paid for and lost
+_REPLY_GRACE_S = 5.0  # a reply that comes late is already paid for, and no caller holds a connection open
 
 
 def make_app(settings: FeaturesSettings) -> Starlette:
@@ -80,6 +80,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def _notes(catalogue: Catalogue, refusals: Mapping[str, str | None]) -> dict[str, str]:
-    """What is broken and takes nobody else's work away."""
+    """What is broken without making the worker unready, by name."""
     notes = {f"generator {name}": reason for name, reason in catalogue.broken.items()}
     return notes | {name: reason for name, reason in refusals.items() if reason is not None}

@@ -1,7 +1,8 @@
-"""Model calls of a job: published like everybody's, and each of them made once, whichever worker asks for it.
+"""Model calls of a job: inferences like all others, each made once, whichever worker asks for it.
 
-The id of a call is in the database before it is published. A worker that goes on with a job finds the answers that
-its predecessor got, and waits for those that it had asked for.
+The inference id of a call is in the database before the request is published. A worker that takes the job over finds
+the answers that the last worker got, and waits for the inferences that it had published. An id that was made only in
+memory would die with its worker, and the next one would pay for the same call again.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from shared.wire import CompletionRead, read_completion
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What calls travel by. call_timeout_s: for one of them, within the job's own deadline."""
+    """What a call needs. call_timeout_s: for one call, within the job's own deadline."""
 
     inferences: Inferences
     store: FeaturesStore
@@ -48,7 +49,7 @@ class Asking:
         max_tokens: int,
         json_schema: dict[str, Any] | None = None,
     ) -> Reply:
-        """Raises TallygateError when no model answered; the same one when it is asked for again."""
+        """Raises TallygateError when no model answered; asked again by the same key, it raises the same one."""
         step_key = f"call.{key}"
         value = await self._steps.value(step_key)
         if value is None:
@@ -59,7 +60,7 @@ class Asking:
         return Reply(value["text"], value["finish_reason"], value["model"], value["inference_id"])
 
     async def _called(self, step_key: str, order: Order) -> dict[str, Any]:
-        """The value of the step: what is used of the answer, or the error that every model of it ended in."""
+        """The value of the step: the parts of the answer that are used, or the error of the inference."""
         try:
             answer = await self._answer(step_key, order)
         except InferenceFailedError as error:
@@ -68,14 +69,16 @@ class Asking:
         return kept | {"model": answer.model, "inference_id": str(answer.inference_id), "error": None}
 
     async def _answer(self, step_key: str, order: Order) -> Answer:
-        """Of the call that the step stands for; published here, unless a worker has seen it acked before."""
+        """The answer to the step's call, which is published here unless its publication was marked as acked before."""
         store, inferences, feature_id = self._lines.store, self._lines.inferences, self._request.feature_id
         call = await store.call(order.tenant_id, feature_id, step_key, new_id())
         if call.inference_id is None:
             raise LookupError(f"step {step_key} of {feature_id} is no call")
-        # Stored: the reply may have gone to a worker that died, or have come while this one could not hear.
+        # Stored, because the reply itself may have gone to a worker that died, or have come before this one listened.
         with inferences.expect_stored(call.inference_id) as future:
             if not call.published:
+                # Marked after the ack. Marked before it, a worker that died in between would leave a call that is
+                # never published, and the next one would wait for its answer until the deadline.
                 await inferences.publish_until_acked(order, call.inference_id, store_result=True)
                 await store.published(feature_id, step_key, utc_now())
             return inferences.answer(await inferences.reply(order, call.inference_id, future))
@@ -95,7 +98,7 @@ class Asking:
 
 
 def kept_of(read: CompletionRead) -> dict[str, Any]:
-    """What a step keeps of an answer, and job.py counts; what the endpoint did not count is 0."""
+    """What a step keeps of an answer. Tokens that the endpoint did not count are 0."""
     return {
         "text": read.text,
         "finish_reason": read.finish_reason,

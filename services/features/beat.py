@@ -1,4 +1,4 @@
-"""This worker's sign of life: which generators it has, and how many jobs it works on."""
+"""This worker's heartbeat: which generators it has, and how many jobs it works on."""
 
 from collections.abc import Callable
 

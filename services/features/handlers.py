@@ -1,4 +1,4 @@
-"""What the worker hears on Kafka: jobs. They are in the database before their offset is committed."""
+"""Jobs from Kafka. A job is a row in the database before its offset is committed, so that no crash loses it."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""One job from its wish to its result: read, let the generator work, check, and say honestly what came of it."""
+"""One job from its request to its result: read the repository, generate, check, and report the outcome."""
 
 import asyncio
 from collections import Counter
@@ -35,11 +35,11 @@ from shared.selection import Needs, select
 
 _SOURCE: TypeAdapter[Source] = TypeAdapter(Source)
 _READING = "reading"
-MAX_SEALED_RESULT = MAX_RECORD_BYTES - 256 * 1024  # the rest of the record are the calls and the error
+MAX_SEALED_RESULT = MAX_RECORD_BYTES - 256 * 1024  # the rest of the record is for the calls and the error
 
 
 class Wish(NamedTuple):
-    """What a caller asks for, as it was sealed by the gateway."""
+    """What the caller asks for, as the gateway sealed it."""
 
     source: Source
     text: str
@@ -96,7 +96,7 @@ class JobRunner:
         return outcomes.completed(sealed, calls)
 
     async def calls(self, request: FeatureRequested) -> tuple[FeatureCall, ...]:
-        """Of a job that ends without a result of its own; none when what is stored of them cannot be opened."""
+        """The calls of a job that ends outside of `run`; empty when the stored values cannot be opened."""
         steps = Steps(self._lines.store, self._lines.ring, request.tenant_id, request.feature_id)
         try:
             return await self._calls(request, steps)
@@ -104,7 +104,7 @@ class JobRunner:
             return ()
 
     async def _read(self, source: Source, steps: Steps) -> Repository:
-        """A job that is gone on with reads the same commit as before."""
+        """A job that another worker took over reads the same commit: the stored answers are about its files."""
         known = await steps.value(_READING)
         if known is not None and isinstance(source, GitSource):
             source = source.model_copy(update={"ref": known["commit"] or source.ref})
@@ -117,7 +117,7 @@ class JobRunner:
         return repository
 
     async def _budget(self, request: FeatureRequested) -> Budget:
-        """By the window of the model that the calls would be tried on first."""
+        """The budget for the context window of the model that the calls would be tried on first."""
         rows = await self._registry.tenant(request.tenant_id)
         custom = {model.id: model for model in rows.custom}
         models = TenantModels(rows.version, custom, self._providers, rows.terms)
@@ -143,7 +143,7 @@ class JobRunner:
         return (*findings, *await execute(policy, draft, repository))
 
     async def _calls(self, request: FeatureRequested, steps: Steps) -> tuple[FeatureCall, ...]:
-        """The inferences that the job made, with what they cost by today's prices."""
+        """The inferences that the job made, with their costs at today's prices."""
         finished = await steps.finished("call.")
         tenant = await self._registry.tenant(request.tenant_id) if finished else None
         models = {model.id: model for model in (tenant.custom if tenant else ())} | self._providers
@@ -161,7 +161,7 @@ def _opened(lines: Lines, request: FeatureRequested) -> Wish:
 
 
 def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository, *, executed: bool) -> dict[str, Any]:
-    """Measures and compares, which takes its time: for a thread."""
+    """The result as JSON values. Comparing files takes long enough to block the event loop: call it in a thread."""
     diffs = [unified_diff(file.before, file.content, file.path) for file in draft.files]
     return {
         "files": [_file(file, diff) for file, diff in zip(draft.files, diffs, strict=True)],
@@ -196,7 +196,7 @@ def _too_large() -> Failure:
 
 
 def _invalid(findings: tuple[Finding, ...]) -> Failure:
-    """Says how many of which kind. What they are about is content, and stays in the sealed result."""
+    """How many findings of which kind. Their messages hold content, and stay in the sealed result."""
     kinds = Counter(finding.kind for finding in findings)
     counted = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
     return failure("generation_invalid", f"what was produced has {len(findings)} findings: {counted}")

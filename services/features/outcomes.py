@@ -1,4 +1,4 @@
-"""Pure: how a job ended, and the word that is said about it."""
+"""Pure: how a job ended, and the event that says so."""
 
 import os
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def workers_lost(deliveries: int) -> Outcome:
 
 
 def crashed(error: Exception) -> Outcome:
-    """Of an error of the system its number says more than its class; its text may hold content, and is left out."""
+    """An unforeseen error. An OSError is shown with its errno. The error's text may hold content, and is left out."""
     reason = type(error).__name__
     if isinstance(error, OSError) and error.errno:
         reason += f" ({os.strerror(error.errno)})"

@@ -1,4 +1,4 @@
-"""What finished steps gave is forgotten a while after their job was settled."""
+"""Deletes jobs, with the values of their steps, some time after they were settled."""
 
 from datetime import timedelta
 

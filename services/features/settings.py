@@ -20,14 +20,14 @@ class FeaturesSettings(ServiceSettings):
     reply_partition: int | None = None  # otherwise derived from the instance
     max_jobs: int = Field(default=4, ge=1)  # at once in one worker
     max_deliveries: int = Field(default=3, ge=1)  # workers that may be lost with one job
-    lease_s: float = Field(default=10.0, gt=0)  # a worker that is silent for so long has lost its jobs
+    lease_s: float = Field(default=10.0, gt=0)  # a worker that does not renew for so long loses its jobs
     call_timeout_s: float = Field(default=300.0, gt=0)  # for one model call
     context_tokens: int = Field(default=24_000, ge=500)  # of the repository, in a prompt
     answer_tokens: int = Field(default=8_000, ge=256)  # that a model may answer with
     max_repairs: int = Field(default=2, ge=0)
     clone_timeout_s: float = Field(default=60.0, gt=0)
     max_repository_bytes: int = Field(default=20_000_000, ge=1)
-    retention_s: float = Field(default=86_400.0, gt=0)  # of what finished steps gave
+    retention_s: float = Field(default=86_400.0, gt=0)  # of settled jobs and the values of their steps
     check_command: str = ""  # run in the sandbox on what was produced; empty: nothing is ever executed
     check_timeout_s: float = Field(default=120.0, gt=0)
 

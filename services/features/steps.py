@@ -1,4 +1,4 @@
-"""What finished steps of one job gave: sealed at rest, and the same for whoever goes on with the job."""
+"""The values of a job's finished steps: sealed at rest, and the same for every worker that takes the job."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The SQL of the features worker beside that of leases: jobs and their last words, and what finished steps gave."""
+"""The SQL of the features worker beside that of leases: jobs, their settlements, and the values of finished steps."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -31,7 +31,7 @@ ON CONFLICT (feature_id, step_key) DO UPDATE
 
 class TakenJob(NamedTuple):
     """job_id: that of the feature. event: the body of its FeatureRequested. delivery: how often it was taken, this time
-    included. settled_event: what its last worker was about to say."""
+    included. settled_event: the body of the FeatureSettled that a worker stored and may not have published."""
 
     job_id: UUID
     tenant_id: str
@@ -48,7 +48,7 @@ class StoredStep(NamedTuple):
 
 
 class FeaturesStore(LeasedTable[TakenJob]):
-    """Raises DatabaseAwayError for what may pass."""
+    """Raises DatabaseAwayError while the database cannot be reached."""
 
     def __init__(self, database: Database) -> None:
         columns = ("feature_id", *TakenJob._fields[1:])
@@ -60,11 +60,12 @@ class FeaturesStore(LeasedTable[TakenJob]):
         self, feature_id: UUID, tenant_id: str, event: bytes, traceparent: str | None, accepted_at: datetime,
         deadline_at: datetime,
     ) -> None:  # fmt: skip
-        """The same job twice is one."""
+        """A job that is there already stays as it is."""
         await self._database.execute(_NEW_JOB, feature_id, tenant_id, event, traceparent, accepted_at, deadline_at)
 
     async def settling(self, worker_id: str, feature_id: UUID, settled_event: bytes) -> bytes | None:
-        """The word that stands: the one that was written first. None when the job is not this worker's any more."""
+        """Stores how the job ended, and returns what is stored: the first settlement stays, so that a worker that takes
+        the job over cannot publish another one. None when the job is not this worker's any more."""
         row = await self._database.fetchrow(_SETTLING, feature_id, worker_id, settled_event)
         return None if row is None else bytes(row["settled_event"])
 
@@ -79,7 +80,7 @@ class FeaturesStore(LeasedTable[TakenJob]):
     # Steps
 
     async def call(self, tenant_id: str, feature_id: UUID, step_key: str, inference_id: UUID) -> StoredStep:
-        """The call that this key stands for: the one given, or the one that was asked for first."""
+        """The call that this key stands for: with the given inference id, or with that of an earlier worker."""
         await self._database.execute(_CALL, tenant_id, feature_id, step_key, inference_id)
         found = await self.step(feature_id, step_key)
         if found is None:
@@ -102,7 +103,7 @@ class FeaturesStore(LeasedTable[TakenJob]):
         )  # fmt: skip
 
     async def open_calls(self, feature_id: UUID) -> list[UUID]:
-        """Calls that were asked for and have no answer here yet."""
+        """Inference ids of calls that were published and have no answer here yet."""
         rows = await self._database.fetch(
             "SELECT inference_id FROM features.steps "
             "WHERE feature_id = $1 AND published_at IS NOT NULL AND sealed_value IS NULL",

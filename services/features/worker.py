@@ -1,7 +1,7 @@
-"""What becomes of a job that is this worker's: it is run, and settled once.
+"""A job that this worker has leased is run, and settled once.
 
-The final word is in the database before it is said, so that whoever says it says the same. A worker that goes on with
-another one's job goes on from the last finished step.
+The settlement is in the database before it is published: a worker that dies in between leaves it there, and the next
+one publishes the same event instead of running the job again and coming to another end.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class WorkerSettings(NamedTuple):
 
 
 class JobHandle:
-    """One job in this worker's hands: what it is, and a way to say where it is."""
+    """One job of this worker, and a way to report its progress."""
 
     def __init__(self, taken: TakenJob, request: FeatureRequested, worker: "Worker") -> None:
         self.taken = taken
@@ -53,7 +53,7 @@ class JobHandle:
         self._worker = worker
 
     async def tell(self, step: FeatureStep, message: str = "") -> None:
-        """Progress is news, not books: when it cannot be published it is left out."""
+        """Publishes progress. It is for people and no record, so what the broker does not ack is left out."""
         request = self.request
         event = FeatureProgressed(
             feature_id=request.feature_id,
@@ -74,7 +74,7 @@ CallsOf = Callable[[FeatureRequested], Awaitable[tuple[FeatureCall, ...]]]
 
 
 class Worker:
-    """The `LeasedWork` of feature jobs, and the leases that give it its jobs."""
+    """The `LeasedWork` of feature jobs, with the leases that hand it the jobs."""
 
     def __init__(
         self, settings: WorkerSettings, store: FeaturesStore, publisher: Publisher, run: Run, calls_of: CallsOf
@@ -91,11 +91,11 @@ class Worker:
         await self.leases.start()
 
     async def stop(self) -> None:
-        """Jobs in hand are given back: the next worker goes on from their last finished step."""
+        """Gives the jobs in hand back; the next worker goes on from their last finished step."""
         await self.leases.stop()
 
     def heard(self, event: Event) -> None:
-        """A cancellation; it may come before the job does."""
+        """For a Follower of cancellations; one may arrive before its job does."""
         if isinstance(event, FeatureCancelRequested):
             self.leases.cancel(event.tenant_id, event.feature_id)
 
@@ -121,7 +121,7 @@ class Worker:
                 await self._publish(FEATURE_PROGRESS, self._started(job, request), job)
                 return await self._run_job(handle)
         except DatabaseAwayError:
-            raise  # the job goes on when it is back
+            raise  # no outcome: the job keeps its row, and goes on when the database is back
         except TallygateError as error:
             return outcomes.failed(error.failure)
         except Exception as error:
@@ -143,7 +143,11 @@ class Worker:
         )
 
     async def _settle(self, job: TakenJob, request: FeatureRequested, outcome: Outcome) -> None:
-        """Written, said, and then done: dying in between changes nothing of what is said."""
+        """Stored, then published, then marked as settled.
+
+        Published before it was stored, a dying worker's settlement could be followed by a different one. Marked
+        before it was published, it might never be published at all.
+        """
         if not outcome.calls:
             outcome = outcome._replace(calls=await self._known_calls(request))
         settled = outcomes.settled(request, outcome, job.delivery, self.settings.worker_id)
@@ -152,7 +156,7 @@ class Worker:
             await self._say(FeatureSettled.decoded(settled_event), job)
 
     async def _known_calls(self, request: FeatureRequested) -> tuple[FeatureCall, ...]:
-        """An account that cannot be given does not keep a job from its end: the calls are in the books all the same."""
+        """The calls that the job made; empty when unknown: the books have them, so the job is settled anyway."""
         try:
             return await self._calls_of(request)
         except DatabaseAwayError:
@@ -162,7 +166,7 @@ class Worker:
             return ()
 
     async def _cancel_calls(self, job: TakenJob, tenant_id: str) -> None:
-        """Nobody waits any more for the calls of a job that was cancelled, or expired, or lost its workers."""
+        """Cancels what is still in flight: nothing will use the answers once the job is settled."""
         for inference_id in await self._store.open_calls(job.job_id):
             cancelled = CancelRequested(inference_id=inference_id, tenant_id=tenant_id)
             await self._publish(CANCELLATIONS, cancelled, job)
@@ -174,5 +178,5 @@ class Worker:
         instruments.features.labels(settled.settlement, settled.error.error_type if settled.error else "").inc()
 
     async def _publish(self, topic: Topic, event: Event, job: TakenJob) -> None:
-        """Waits for the broker as long as it takes; the lease says whether it still matters."""
+        """Until it is acked. Losing the lease cancels the wait."""
         await self.publisher.publish_until_acked(Outgoing(topic, event, job.traceparent))

@@ -21,7 +21,7 @@ from shared.crypto.places import SealedPlace
 
 _SHOWN = 20
 _LINE_EVERY_S = 5.0
-_PIPE_COLUMNS = 200  # rich would wrap at 80; what reads a pipe wants whole lines
+_PIPE_COLUMNS = 200  # rich would wrap at 80; programs that read a pipe want whole lines
 
 
 def status_as_json(ring: KeyRing, places: Places, inventory: Inventory) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _bars() -> Iterator[Seen]:
         def seen(place: SealedPlace, looked_at: int, total: int) -> None:
             if place.name not in tasks:
                 tasks[place.name] = bars.add_task(place.name, total=total)
-            # Rows come and go meanwhile: a bar is never more than full.
+            # Rows are added and removed meanwhile, so the count may pass the total; a bar is never more than full.
             bars.update(tasks[place.name], completed=looked_at, total=max(total, looked_at))
 
         yield seen
@@ -196,5 +196,5 @@ def _alarming(count: int) -> Text:
 
 
 def _plain(text: str) -> str:
-    """Key ids and names come from what is stored: they must not steer the terminal."""
+    """Key ids and names are stored data: they must not send control sequences to the terminal."""
     return "".join(char for char in text if char.isprintable())

@@ -18,7 +18,7 @@ Value = str | bytes
 
 @dataclass(frozen=True, slots=True)
 class SealedRow:
-    """What lies in one place of one row; `value` is the whole column."""
+    """The column of a place in one row; `value` is the whole column."""
 
     tenant_id: str
     key: Key
@@ -60,7 +60,7 @@ def holds_secret(place: SealedPlace, row: SealedRow) -> bool:
 
 
 def look(ring: KeyRing, place: SealedPlace, row: SealedRow) -> Opened | Unreadable:
-    """Opens it: that a key is in the ring does not say that the secret can be read."""
+    """Opens the secret: that its key is in the ring does not prove that it can be read."""
     try:
         sealed = _sealed_in(place, row.value)
         return Opened(row, sealing_key_id(sealed), open_sealed(ring, context_of(place, row), sealed))
@@ -89,7 +89,7 @@ def context_of(place: SealedPlace, row: SealedRow) -> SealedContext:
 
 
 def removable_keys(ring: KeyRing, used: Sequence[str | None]) -> list[str]:
-    """Keys of the ring that seal nothing at rest, and will not: the first one seals what comes."""
+    """Keys of the ring under which nothing is sealed at rest; never the first one, which seals new secrets."""
     return [kid for kid in ring.ciphers if kid != ring.sealing_kid and kid not in used]
 
 

@@ -79,7 +79,7 @@ async def rotate(store: RotationStore, ring: KeyRing, places: Places, seen: Seen
 
 @asynccontextmanager
 async def _opened_store(database: DatabaseSettings) -> AsyncIterator[RotationStore]:
-    # The pool reports each reconnection that failed with a traceback; _patiently says what there is to say.
+    # asyncpg logs a traceback for each failed reconnection; _patiently raises one sentence instead.
     logging.getLogger("asyncpg").addHandler(logging.NullHandler())
     pool = await connect_pool(database, wait_s=_CONNECT_S)
     try:
@@ -107,7 +107,7 @@ async def _batches(
 async def _reseal(
     store: RotationStore, ring: KeyRing, place: SealedPlace, rows: Sequence[SealedRow], rotation: Rotation
 ) -> None:
-    """Until all are done: a row that was changed in between is read and looked at again."""
+    """Until no row is left: one that was changed in the meantime was not replaced, and is read and resealed again."""
     while rows:
         opened = _opened(ring, place, rows, rotation)
         if not opened:
@@ -121,7 +121,7 @@ async def _reseal(
 
 
 def _opened(ring: KeyRing, place: SealedPlace, rows: Sequence[SealedRow], rotation: Rotation) -> list[Opened]:
-    """Those that are to be sealed anew; the others are counted."""
+    """The secrets to reseal. Those under the first key already, and unreadable ones, are counted in `rotation`."""
     opened = []
     for row in _with_secrets(place, rows):
         if key_id_of(place, row) == ring.sealing_kid:
@@ -152,7 +152,7 @@ def check_written(ring: KeyRing, place: SealedPlace, secrets: Mapping[Key, bytes
 
 
 async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
-    """Done again while the database is away. Work of which the answer was lost finds itself done."""
+    """Repeats the work while the database is away. A repeated batch that was done already is found resealed."""
     for tried in range(_TRIES):
         try:
             return await work()
