@@ -60,7 +60,7 @@ def _exit(succeeded: bool) -> NoReturn:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Once: what follows is stopping, which must come to its end."""
+    """Only the first signal interrupts: stopping, which follows, must not be interrupted."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Pure: what Tallygate may cost, beside what it did cost."""
+"""Pure: what Tallygate may cost, and whether it does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _CPU_S = 3.0
 
 
 def budgets(latency: Sequence[Latency], throughput: Sequence[Throughput], cpu: Sequence[Cpu]) -> list[Budget]:
-    """Only of what was measured."""
+    """The budgets of the figures that were measured."""
     return [*_added(latency), *_per_second(throughput), *_cpu(cpu)]
 
 

@@ -18,9 +18,9 @@ class Point(NamedTuple):
     delay_ms: int
 
     def __str__(self) -> str:
-        who = "1 caller" if self.callers == 1 else f"{self.callers} callers"
+        callers = "1 caller" if self.callers == 1 else f"{self.callers} callers"
         when = f"in {self.delay_ms} ms" if self.delay_ms else "at once"
-        return f"{self.target}, {who}, model answers {when}"
+        return f"{self.target}, {callers}, model answers {when}"
 
 
 def round_points(callers: Iterable[int]) -> list[Point]:

@@ -1,4 +1,4 @@
-"""The yardstick: a plain ASGI pass-through that reads, forwards and answers, and keeps nothing."""
+"""The proxy to compare with: a plain ASGI pass-through that reads, forwards and answers, and keeps nothing."""
 
 import argparse
 from collections.abc import Awaitable, Callable, MutableMapping

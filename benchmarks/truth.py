@@ -1,4 +1,4 @@
-"""Was what we measured right? The audit, the monitor's totals, and what the model server really received."""
+"""Checks of the measurement: the audit, the monitor's totals, and what the model server really received."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _AUDIT_S = 300.0
 
 @dataclass(frozen=True)
 class Truth:
-    """Counts of the same calls by those who sent, received and booked them."""
+    """Counts of the same calls by the load generator, the model server and the books."""
 
     sent: int
     received: int

@@ -1,4 +1,4 @@
-"""One caller over one kept-alive connection: sends, takes the whole answer, sends again.
+"""One caller over one kept-alive connection: sends, reads the whole answer, sends again.
 
 There is no coroutine and no body per request: an HTTP client, ours (`shared/client`) too, would cost more CPU than
 what is measured.

@@ -1,4 +1,4 @@
-"""What the benchmark and its load generator tell each other."""
+"""The messages between the benchmark and its load generator."""
 
 import json
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from deploy.local.programs import Program
 from deploy.local.progress import say
 from deploy.local.settings import LocalSettings
 
-# Nothing of the user's environment is a broker's business, least of all the keys.
+# The broker gets nothing of the user's environment, which may hold keys.
 CLEAN = ["/usr/bin/env", "-i"]
 PRIORITY = 20
 
@@ -20,7 +20,7 @@ PRIORITY = 20
 def broker_program(
     home: Home, settings: LocalSettings, ports: tuple[int, int], mark: str, environment: Mapping[str, str]
 ) -> Program:
-    """Always named `kafka`: it is what the services call it, whichever broker it is."""
+    """The program of the broker. Its name is `kafka` for either broker, since the services use that name."""
     command = _command(home, settings, ports, environment)
     return Program(name="kafka", command=[*CLEAN, mark, *command], priority=PRIORITY)
 

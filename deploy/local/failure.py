@@ -1,4 +1,4 @@
-"""What the local run says when it cannot go on: one sentence that names the way out, never a traceback."""
+"""The failure of a local run: one sentence that names the way out, never a traceback."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where everything lies under TALLYGATE_HOME, and the lock that keeps two runs out of one home."""
+"""The paths under TALLYGATE_HOME, and the lock that keeps two runs out of one home."""
 
 import fcntl
 import hashlib
@@ -78,7 +78,7 @@ class Home:
         self.socket_link.symlink_to(self.socket)
 
     def lock(self) -> IO[str] | None:
-        """None when another process holds it. The kernel lets go when the holder dies, however it dies."""
+        """None when another process holds it. The kernel releases it when its holder dies."""
         file = (self.path / "lock").open("w")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

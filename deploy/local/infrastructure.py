@@ -1,4 +1,4 @@
-"""Broker and database: the user's own where named, else embedded ones on ports that stay as long as they can."""
+"""Broker and database: the user's own where the settings name them, else embedded ones on ports that are kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def _embedded_database_not_ready(server_url: str) -> str | None:
 
 
 def _ports(home: Home, chosen: set[int]) -> dict[str, int]:
-    """Kept in the home, so that a shell that was set up once stays right; never one that was chosen for a service."""
+    """Ports are kept in the home, so that a shell's environment stays valid. None is a service's port."""
     file = home.path / "ports.json"
     kept = {name: int(port) for name, port in load_json(file).items()}
     if kept.keys() != set(PORTS) or not all(is_free(port) and port not in chosen for port in kept.values()):

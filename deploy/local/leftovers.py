@@ -14,7 +14,7 @@ def marked_processes(home: Path) -> list[psutil.Process]:
 
 
 def end_marked_processes(home: Path) -> None:
-    """The supervisor first: it ends its programs in their order, and would restart them otherwise."""
+    """Ends the supervisor first: it stops its programs in order, and would restart what was ended before it."""
     supervisors = [p for p in marked_processes(home) if _is_supervisor(p)]
     _end(supervisors)
     _end(marked_processes(home))

@@ -1,4 +1,4 @@
-"""Free ports, and who holds those that are not."""
+"""Free ports, and the process that holds a taken one."""
 
 import secrets
 import socket
@@ -22,7 +22,7 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
         return client.connect_ex((host, port)) != 0
 
 
-_given: set[int] = set()  # a port is taken from the moment it is given, not only once somebody listens
+_given: set[int] = set()  # a port that was given is taken at once, not only when its program listens
 
 
 def free_port() -> int:

@@ -37,7 +37,7 @@ def postgres_program(home: Home, port: int, mark: str) -> Program:
         name="postgres",
         command=["/usr/bin/env", "-i", mark, "LC_ALL=C", *postgres_command(where, port)],
         priority=PRIORITY,
-        stop_signal="INT",  # "fast": TERM would wait for every client to leave by itself
+        stop_signal="INT",  # "fast" shutdown: TERM would wait until every client has disconnected
         user=where.user,
         directory="/",
     )

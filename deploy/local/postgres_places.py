@@ -53,7 +53,7 @@ def places(home: Home) -> Places:
 
 
 def reachable(path: Path, user: str = UNPRIVILEGED) -> bool:
-    """Asked of the system as that user: modes alone do not tell (ACLs, mount options)."""
+    """Tested as that user: file modes alone do not decide (ACLs, mount options)."""
     group = pwd.getpwnam(user).pw_gid
     command = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
     return not subprocess.run(command, user=user, group=group, extra_groups=[], cwd="/", check=False).returncode
@@ -97,7 +97,7 @@ def _copy_programs(site: Path, copy: Path) -> None:
         partial.chmod(0o755)
         partial.rename(copy)
     except OSError:
-        if not copy.exists():  # else another run was quicker
+        if not copy.exists():  # another run may have finished first
             raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What must be so before anything is started."""
+"""Checks before anything is started."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from deploy.local.supervisor import Supervisor
 
 
 def take_home(home: Home, supervisor: Supervisor) -> IO[str]:
-    """The lock on the home. What a killed run has left is ended first."""
+    """Takes the lock on the home, and ends the processes that a killed run has left."""
     home.create()
     lock = home.lock()
     if lock is None:
@@ -44,7 +44,7 @@ def already_running(home: Home) -> LocalRunError:
 def check_ports(
     ports: Mapping[str, int], owner: Callable[[int], str | None] = port_owner, free: Callable[[int], bool] = is_free
 ) -> None:
-    """`ports` by program name. All that are taken are named at once."""
+    """`ports` by program name. Raises LocalRunError that names all taken ports."""
     sentences = []
     for program, port in ports.items():
         if not free(port):

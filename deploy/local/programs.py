@@ -28,7 +28,7 @@ class Service:
     port_setting: str
 
 
-# The gateway stops first, so that nothing new arrives; the monitor last, so that it hears the routers' last words.
+# The gateway stops first, so that nothing new arrives; the monitor last, so that it hears the routers' last heartbeats.
 SERVICES = {
     "monitor": Service(30, "TALLYGATE_MONITOR_PORT"),
     "router": Service(40, "TALLYGATE_ROUTER_PORT"),

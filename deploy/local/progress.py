@@ -1,4 +1,4 @@
-"""Everything that is said to people goes to standard error: standard output belongs to the `ready` line."""
+"""Output for people, on standard error: standard output is for the `ready` line alone, which programs read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Is it ready? Each check returns None when it is, else why it is not yet."""
+"""Checks of readiness. Each returns None when its subject is ready, else why it is not yet."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ PROBE_TIMEOUT_S = 5.0
 
 T = TypeVar("T")
 
-# A broker that does not answer yet is no news here, and would be printed where nothing configures logging.
+# A broker that does not answer yet is expected here; the client would log it, and nothing configures its logging.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 

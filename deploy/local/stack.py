@@ -75,7 +75,9 @@ class Stack:
 
     def down(self) -> None:
         """Also stops what another process has started in this home. Nothing running is no error."""
-        self.home.environment.unlink(missing_ok=True)  # first: a run in the foreground tells by it that this was meant
+        self.home.environment.unlink(
+            missing_ok=True
+        )  # first: by its absence a run in the foreground knows that it was stopped on purpose
         self._supervisor.stop()
         self._release()
 

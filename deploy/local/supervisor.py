@@ -1,4 +1,4 @@
-"""The existing `supervisor` package, driven: it keeps the programs running, and we tell it which."""
+"""Drives the `supervisor` package, which keeps the programs running."""
 
 import signal
 import subprocess
@@ -110,5 +110,5 @@ class Supervisor:
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while leftovers.marked_processes(self._home.path) and time.monotonic() < deadline:
             if self._process is not None:
-                self._process.poll()  # reaped, or it would count as a process for ever
+                self._process.poll()  # reaps it: a zombie would count as a running process
             time.sleep(0.1)

@@ -1,6 +1,6 @@
 """`make demo`: a tour of Tallygate in five requests, one of which succeeds at once.
 
-Ends with exit status 0 only when everything went as told and the books balance.
+Ends with exit status 0 only when every request ended as expected and the books balance.
 """
 
 import os

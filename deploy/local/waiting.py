@@ -9,7 +9,7 @@ POLL_S = 0.1
 
 
 class NotReady(Exception):  # noqa: N818 - it says what is the case, as the sentence it carries
-    """The deadline has passed; the message is the last reason that the check gave."""
+    """The deadline has passed; the message is the last reason of the check."""
 
 
 def wait_until(check: Check, timeout_s: float, on_reason: Callable[[str], None] = lambda _: None) -> None:

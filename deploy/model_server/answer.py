@@ -1,4 +1,4 @@
-"""What this server answers, before it takes the form of a wire."""
+"""What this server answers, before it is written in a wire format."""
 
 import json
 import re

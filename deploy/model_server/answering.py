@@ -57,7 +57,7 @@ async def _end(ending: Ending, request: web.BaseRequest, response: web.StreamRes
             await response.write_eof()
         case Ending.HANG:
             await asyncio.Future()
-        # Of these two aiohttp learns when it wants to end the response itself, and lets it be.
+        # aiohttp ends every response itself, unless its connection is gone by then.
         case Ending.CUT if request.transport is not None:
             request.transport.close()
         case Ending.RESET if request.transport is not None:

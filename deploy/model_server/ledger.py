@@ -1,4 +1,4 @@
-"""What this server really received: the truth that other books are checked against.
+"""What this server really received, against which the gateway's books are checked.
 
 An entry is made when a request to a completion path is completely received, before anything is answered. It
 holds no prompt and no key. Counts cover everything since the last clear, also entries no longer kept.

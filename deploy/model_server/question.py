@@ -70,7 +70,7 @@ def _last_user_text(messages: list[dict[str, object]]) -> str:
 
 
 def _callable_tool(body: Mapping[str, object], messages: list[dict[str, object]]) -> Tool | None:
-    """None once a tool's result is given: a caller that runs tools in a loop must come to an end."""
+    """None when the messages hold a tool's result: a caller that runs tools in a loop has to come to an end."""
     choice = body.get("tool_choice")
     if choice == "none" or _mapping(choice).get("type") == "none" or _ends_with_result(messages):
         return None

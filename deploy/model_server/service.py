@@ -1,4 +1,4 @@
-"""Which request goes where."""
+"""The routes of the server."""
 
 from collections.abc import Iterator, Mapping
 

@@ -56,7 +56,7 @@ def _require_tools(jars: Path, environment: Mapping[str, str]) -> str:
 
 
 def _format(tool: list[str], properties: Path, data: Path) -> None:
-    # meta.properties is written last: what lies here without it is a format that was cut short.
+    # meta.properties is written last: a folder without it was not formatted completely.
     shutil.rmtree(data, ignore_errors=True)
     with step("format the Kafka storage"):
         done = subprocess.run(

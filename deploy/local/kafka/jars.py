@@ -43,7 +43,7 @@ def fetch_jars(folder: Path, environment: Mapping[str, str]) -> None:
 
 def _copy_dependencies(target: Path, environment: Mapping[str, str], on_count: Callable[[int], None]) -> None:
     command = ["mvn", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={target}"]
-    # Maven's own output is its progress; the last lines are kept to tell what went wrong.
+    # Maven's output is shown as progress; its last lines are kept for the error message.
     with subprocess.Popen(
         command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as maven:
@@ -60,7 +60,7 @@ def _move(partial: Path, folder: Path) -> None:
     try:
         partial.rename(folder)
     except OSError:
-        if not folder.is_dir():  # else another home was quicker
+        if not folder.is_dir():  # another home may have finished first
             raise
 
 

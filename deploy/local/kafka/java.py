@@ -1,4 +1,4 @@
-"""Finds Java 17 or newer, and Maven where jars must be fetched; installs them where that is ours to do."""
+"""Finds Java 17 or newer, and Maven where jars must be fetched; installs them where this user may."""
 
 import os
 import re
