@@ -5,7 +5,8 @@ from typing import Literal
 
 from shared.errors import ErrorType
 
-# What says that the endpoint itself is unwell. A refused key or request would be refused again, and tells more.
+# Failures for which the endpoint itself is at fault. A key or request that is refused now would be refused again, and
+# its error tells the caller more than an open breaker would.
 UNWELL: frozenset[ErrorType] = frozenset(
     {
         "endpoint_unreachable",
@@ -52,7 +53,7 @@ class Breaker:
         return Breaker()
 
     def failed(self, error_type: ErrorType, now: float, policy: BreakerPolicy) -> "Breaker":
-        """Failures that say nothing of the endpoint's health end a probe, and count as life."""
+        """A call failed. An error outside of UNWELL proves that the endpoint answers, and so closes the breaker."""
         if error_type not in UNWELL:
             return Breaker()
         failures = self.failures + 1
@@ -62,5 +63,5 @@ class Breaker:
         return Breaker(failures, now + pause_s, pause_s, False, error_type)
 
     def left(self) -> "Breaker":
-        """A call ended without a word on the endpoint's health: cancelled, or never made."""
+        """A call ended without telling anything of the endpoint's health: it was cancelled, or never made."""
         return replace(self, probing=False)

@@ -1,4 +1,4 @@
-"""Pure: what went wrong on the network, in our words."""
+"""Pure: from a network error to a Failure of one of our error types."""
 
 import ssl
 
@@ -11,14 +11,16 @@ from shared.registry.secrets import ModelSecrets
 
 
 def network_failure(error: BaseException, model: Model, timeout_s: float, secrets: ModelSecrets) -> Failure:
-    """`error`: of aiohttp, of the socket or of TLS."""
+    """The Failure of a call. error: of aiohttp, of the socket or of TLS. timeout_s: the one that the call had."""
     error_type, detail = network_error(error, timeout_s)
     address = model.server_address
     return failure(error_type, f"{address} {detail}", model=model.id, host=address, secrets=secrets.to_redact)
 
 
 def network_error(error: BaseException, timeout_s: float) -> tuple[ErrorType, str]:
-    """Its type, and what the endpoint did. Most specific first: aiohttp's classes overlap."""
+    """The error type, and a predicate about the endpoint ("cannot be reached: ..."). The order of the cases matters:
+    aiohttp's classes overlap, so the most specific come first.
+    """
     match error:
         case aiohttp.ClientConnectorError(os_error=ForbiddenAddressError() as forbidden):
             return "endpoint_forbidden", f"may not be called: {forbidden}"
@@ -35,7 +37,7 @@ def network_error(error: BaseException, timeout_s: float) -> tuple[ErrorType, st
         case aiohttp.ClientPayloadError():
             return "stream_broken", "broke off in the middle of its answer"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
-            # It may have read the request, so this is not "unreachable": only that says that nothing was sent.
+            # The endpoint may have read the request. "endpoint_unreachable" would say that nothing was sent.
             return "stream_broken", f"closed the connection before it answered: {_reason(error)}"
         case aiohttp.InvalidURL():
             return "endpoint_not_found", "is not a valid address"

@@ -23,7 +23,7 @@ from shared.wire import Completion, Usage
 
 
 def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:
-    """call: from 1 within this delivery; the first one tells all that was considered."""
+    """call: from 1 within this delivery; the first one lists all models that were considered."""
     request, model = work.request, candidate.model
     return AttemptStarted(
         inference_id=request.inference_id,
@@ -157,12 +157,11 @@ def reply_failed(settled: InferenceSettled, error: Failure, calls: tuple[FailedC
 
 
 def _summary(call: FailedCall) -> AttemptSummary:
-    told = call.failure
     return AttemptSummary(
         model=call.model.id,
-        error_type=told.error_type,
-        upstream_status=told.upstream_status,
-        detail=told.detail,
+        error_type=call.failure.error_type,
+        upstream_status=call.failure.upstream_status,
+        detail=call.failure.detail,
     )
 
 

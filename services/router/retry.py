@@ -29,11 +29,11 @@ def after_failure(
 ) -> Decision:
     """tries: calls of this candidate so far. remaining_s: until the deadline. jitter: 0..1, random when None."""
     if failed.retryable and tries < policy.max_tries:
-        share = random.random() if jitter is None else jitter  # noqa: S311 - spreads load, keeps no secret
+        share = random.random() if jitter is None else jitter  # noqa: S311 - spreads load, is no secret
         delay_s = share * min(policy.max_s, policy.base_s * 2 ** (tries - 1))
         if failed.retry_after_s is not None:
             delay_s = max(delay_s, failed.retry_after_s)
-        # An endpoint that asks for more patience than we have is passed over, not waited for.
+        # When the endpoint asks for a longer wait than max_s or the deadline, another candidate answers sooner.
         if delay_s < remaining_s and (failed.retry_after_s or 0.0) <= policy.max_s:
             return Decision("retry", delay_s)
     return Decision("fall_back" if failed.fallback else "give_up")

@@ -23,7 +23,7 @@ class RouterSettings(ServiceSettings):
 
     port: int = 8010
     group: str = "router"
-    max_in_flight: int = 2000  # at this many the router stops taking, so that others can
+    max_in_flight: int = 2000  # the router then takes no more, so that other routers can
     drain_s: float = 20.0  # SIGTERM: calls in flight may finish within this
     connect_timeout_s: float = 5.0
     max_tries: int = 3  # calls of one candidate, the first included

@@ -1,4 +1,4 @@
-"""One HTTP call of one model: send, read within limits, and say in our words how it ended."""
+"""One HTTP call of one model: send, read within limits, and translate what went wrong."""
 
 import asyncio
 import ssl
@@ -18,7 +18,7 @@ from shared.wire import Completion, NotACompletionError, UntranslatableError, di
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0
-# The router bounds what is in flight; a limit here would only hide waiting.
+# The router bounds what is in flight; a limit here would only add an invisible queue.
 _CONNECTOR: dict[str, Any] = {"limit": 0, "ttl_dns_cache": 30, "keepalive_timeout": 60}
 
 
@@ -33,7 +33,7 @@ class CallFailedError(Exception):
 class Transport:
     """Two sessions for all endpoints: connections are kept open and reused.
 
-    Custom models are called through the guard. Provider models are not: their endpoints are the operator's own word.
+    Custom models are called through the guard. Provider models are not: their endpoints are configured by the operator.
     """
 
     def __init__(self, connect_timeout_s: float, max_answer_bytes: int, guard: Guard) -> None:
@@ -58,7 +58,7 @@ class Transport:
         """The completion. Raises CallFailedError; lets CancelledError through.
 
         body: OpenAI's chat body. timeout_s: for the whole answer.
-        request_id: sent as x-request-id, so that the endpoint's records can be held against ours.
+        request_id: sent as x-request-id, so that the endpoint's records can be compared with ours.
         """
         dialect = dialect_of(model.wire_format)
         headers = {**secrets.headers, **dialect.headers(secrets.api_key), "x-request-id": request_id}
@@ -102,7 +102,7 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
 
 @contextmanager
 def _failures_of(model: Model, secrets: ModelSecrets, timeout_s: float) -> Iterator[None]:
-    """What a call can end with is raised as a CallFailedError that says so in our words."""
+    """Translates every error of a call to a CallFailedError."""
     try:
         yield
     except UntranslatableError as error:
@@ -113,12 +113,12 @@ def _failures_of(model: Model, secrets: ModelSecrets, timeout_s: float) -> Itera
     except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
         raise CallFailedError(network_failure(error, model, timeout_s, secrets)) from None
     except ValueError as error:
-        # aiohttp refuses what cannot be sent or parsed: header values, URLs, encodings.
+        # aiohttp raises it for what cannot be sent or parsed: header values, URLs, encodings.
         raise _failed("bad_response", model, f"could not be spoken to: {type(error).__name__}") from None
 
 
 async def _refusal(response: aiohttp.ClientResponse, model: Model, secrets: ModelSecrets) -> Failure:
-    """What an answer that is no 200 means. Its body may help to tell, and is not waited for long."""
+    """The Failure of an answer that is no 200. Its body helps to classify it; without one in time, the status alone."""
     try:
         async with asyncio.timeout(_ERROR_BODY_S):
             body = await response.content.read(_ERROR_BYTES)

@@ -1,4 +1,4 @@
-"""One inference in the router's hands, as values."""
+"""One inference within the router, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from shared.selection import Candidate, Selection
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the request lies on its topic."""
+    """The place of the request on its topic."""
 
     partition: int
     offset: int
@@ -43,14 +43,14 @@ class Work:
         return self.selection.candidates[0]
 
     def from_candidate(self, place: int, refusals: Mapping[str, Failure]) -> "Work":
-        """Without the candidates before `place`, which may not be called now; the account says why."""
+        """The work without the candidates before `place`, which may not be called now; `considered` says why."""
         if not refusals:
             return self
         considered = tuple(
-            one.model_copy(update={"chosen": False, "reason": refusals[one.model].detail})
-            if one.model in refusals
-            else one
-            for one in self.selection.considered
+            entry.model_copy(update={"chosen": False, "reason": refusals[entry.model].detail})
+            if entry.model in refusals
+            else entry
+            for entry in self.selection.considered
         )
         return replace(self, selection=Selection(self.selection.candidates[place:], considered))
 
