@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test chaos check format lock bench clean
+.PHONY: help setup demo demo-llm run stop test test-unit chaos check format lock bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -37,8 +37,14 @@ run: setup ## run broker, database and all services; Ctrl-C stops them
 stop: setup ## stop what runs here
 	@$(BIN)/python -m deploy.local down
 
-test: setup ## run all tests
-	@$(BIN)/python -m pytest
+test: setup ## run all tests, in two processes
+	@$(BIN)/python -m pytest -n 2
+
+# Those that start nothing: what else they run on is a mark.
+UNIT_TESTS := tests/unit tests/contract tests/kafka $(wildcard tests/histories tests/stores)
+
+test-unit: setup ## run the tests that need no broker and no database
+	@$(BIN)/python -m pytest -n 2 -m "not real_kafka" $(UNIT_TESTS)
 
 SEEDS ?= 1 2 3
 

@@ -1,14 +1,21 @@
-"""The one stack that integration and acceptance tests share."""
+"""The one stack that integration and acceptance tests share, and the order in which files of tests are run.
 
+With `-n 2`, as `make test` runs them, each of two workers has a stack of its own for the files that come to it.
+"""
+
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local.stack import Stack
+from tests.support import planted
 from tests.support.live import (
     Api,
     Live,
@@ -23,12 +30,53 @@ from tests.support.otlp import OtlpReceiver, running_otlp_receiver
 _QUICK = {"TALLYGATE_ROUTER_DRAIN_S": "3", "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S": "2"}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "last: runs when all other tests have run")
+_SPANS_ARE_SENT_WITHIN_S = 0.5
+
+# Files that share a stack of their own go to the same worker.
+_TOGETHER = {
+    "tests/integration/test_isolation.py": "providers",
+    "tests/integration/test_providers_and_plans.py": "providers",
+}
+_TOGETHER_BELOW = {"tests/integration/rotation": "rotation", "tests/kafka": "kafka"}
+
+# The most costly first, so that at the end both workers have something left to do.
+_FIRST = (
+    "tests/acceptance/test_chaos_short.py",
+    "tests/integration/test_two_feature_workers.py",
+    "tests/integration/rotation/",
+    "tests/acceptance/test_features.py",
+    "tests/integration/test_feature_workers.py",
+    "tests/integration/test_isolation.py",
+    "tests/integration/test_providers_and_plans.py",
+    "tests/integration/test_recovery.py",
+    "tests/integration/test_health_and_spending.py",
+    "tests/integration/test_admission.py",
+    "tests/integration/",
+    "tests/acceptance/",
+    "tests/kafka/",
+    "tests/histories/",
+    "tests/stores/",
+    "tests/unit/shared/selection/",
+    "tests/unit/features/",
+)
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests of one file run in one worker, one after the other, as they share what they have started."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        below = (group for folder, group in _TOGETHER_BELOW.items() if file.startswith(folder))
+        return next(below, _TOGETHER.get(file, file))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    config.option.loadscopereorder = False  # by the number of tests, which says nothing of their cost
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    items.sort(key=lambda item: next((at for at, of in enumerate(_FIRST) if item.nodeid.startswith(of)), len(_FIRST)))
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +114,7 @@ async def stack(
     assert running.gateway is not None
     assert running.monitor is not None
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        yield Live(
+        live = Live(
             local,
             session,
             running.gateway,
@@ -77,6 +125,9 @@ async def stack(
             environment,
             planting=True,
         )
+        yield live
+        await asyncio.sleep(_SPANS_ARE_SENT_WITHIN_S)
+        assert await planted.leaks(live) == [], "the tests of this session have left something in the clear"
 
 
 @pytest_asyncio.fixture

@@ -1,8 +1,13 @@
 """Free ports, and the process that holds a taken one."""
 
+import fcntl
+import os
 import secrets
 import socket
+import tempfile
 from collections.abc import Collection
+from functools import cache
+from pathlib import Path
 
 import psutil
 
@@ -47,9 +52,27 @@ def _give(count: int, taken: Collection[int]) -> int:
     while True:
         first = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
         ports = range(first, first + count)
-        if not any(port in _given or port in taken for port in ports) and all(is_free(port) for port in ports):
+        if any(port in _given or port in taken for port in ports):
+            continue
+        if all(_claim(port) and is_free(port) for port in ports):
             _given.update(ports)
             return first
+
+
+def _claim(port: int) -> bool:
+    """For this process, until it ends. False where another process of this user has drawn the port before."""
+    try:
+        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _claims() -> int:
+    """A file whose byte number N stands for port N. It stays open: closing it would give up all claims."""
+    path = Path(tempfile.gettempdir(), f"tallygate-ports-{os.getuid()}")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def port_owner(port: int) -> str | None:

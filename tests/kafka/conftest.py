@@ -1,6 +1,5 @@
-"""Each test runs on the broker in memory, and with the mark `real_kafka` on a real one that is started for them."""
+"""Each test runs on the broker in memory, and with the mark `real_kafka` on the real one that tests share."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,17 +7,12 @@ from structlog.testing import capture_logs
 
 from deploy.local.stack import Stack
 from tests.kafka.bench import LocalPlace, Place, RealPlace
-from tests.support.live import stack_environment
 
 
 @pytest.fixture(scope="session")
-def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    stack = Stack(tmp_path_factory.mktemp("kafka"), stack_environment(dict(os.environ), otlp_endpoint=""), services=[])
-    stack.up()
-    try:
-        yield stack.environment()["KAFKA_BOOTSTRAP_SERVERS"]
-    finally:
-        stack.remove()
+def kafka_servers(running_stack: tuple[Stack, dict[str, str]]) -> str:
+    _, environment = running_stack
+    return environment["KAFKA_BOOTSTRAP_SERVERS"]
 
 
 @pytest.fixture(autouse=True)

@@ -156,7 +156,7 @@ async def _records(live: "Live") -> Found:
         while left := [one for one in left if await consumer.position(one) < ends[one]]:
             for partition, records in (await consumer.getmany(*left, timeout_ms=500)).items():
                 for record in records:
-                    headers = b"\n".join(b"%s: %s" % (name.encode(), value) for name, value in record.headers)
+                    headers = b"\n".join(b"%s: %s" % (name.encode(), value or b"") for name, value in record.headers)
                     yield partition.topic, b"\n".join((record.key or b"", headers, record.value or b""))
     finally:
         await consumer.stop()

@@ -1,11 +1,13 @@
 import os
 import socket
+import subprocess
+import sys
 
 import psutil
 import pytest
 
 from deploy.local.failure import LocalRunError
-from deploy.local.ports import FIRST_PORT, free_port, free_port_range, free_ports, is_free, port_owner
+from deploy.local.ports import FIRST_PORT, LAST_PORT, free_port, free_port_range, free_ports, is_free, port_owner
 from deploy.local.preflight import check_ports
 from deploy.local.programs import chosen_ports
 from deploy.local.settings import read_settings
@@ -36,6 +38,23 @@ def test_a_port_is_given_once_though_nobody_listens_yet(monkeypatch: pytest.Monk
     first = free_ports(4, taken={FIRST_PORT})
     assert FIRST_PORT not in first
     assert len({*first, *free_ports(3), free_port()}) == 8
+
+
+def test_of_two_processes_that_draw_at_once_each_has_ports_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, last = LAST_PORT, LAST_PORT + 8  # of which nothing else draws
+    monkeypatch.setattr("deploy.local.ports.FIRST_PORT", first)
+    monkeypatch.setattr("deploy.local.ports.LAST_PORT", last)
+    drawing = (
+        f"from deploy.local import ports; ports.FIRST_PORT, ports.LAST_PORT = {first}, {last}\n"
+        "print(*ports.free_ports(4), flush=True); input()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", drawing], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with other:
+        assert other.stdout is not None
+        theirs = other.stdout.readline().split()
+        ours = free_ports(4)
+        other.communicate("\n")
+    assert len({*map(str, ours), *theirs}) == 8
 
 
 def test_ports_of_the_broker_and_the_database_are_none_that_a_service_was_given() -> None:
