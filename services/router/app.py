@@ -58,9 +58,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         requests = broker.subscribe(
             (REQUESTS,), settings.group, claims.take, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, listener=claims,
         )  # fmt: skip
-        # Stopping runs backwards: claim no more, leave the group, let the calls finish, publish the last heartbeat. It comes
-        # last because the monitor redelivers at once what a stopped router left open: published earlier, it would have
-        # calls repeated that are still being made here.
+        # Stopping runs backwards: claim no more, leave the group, let the calls finish, publish the last heartbeat.
+        # That comes last because the monitor redelivers at once what a stopped router left open: published earlier, it
+        # would have calls repeated that are still being made here.
         await service.start(Heartbeat(settings.instance, publisher, lambda: claims.in_flight))
         service.at_stop(partial(claims.drain, settings.drain_s))
         claims.start(await service.join(requests))
