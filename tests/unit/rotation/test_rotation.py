@@ -133,7 +133,12 @@ async def test_what_came_under_the_first_key_meanwhile_is_left() -> None:
     assert (done.resealed.total(), done.already.total()) == (0, 1)
 
 
-@pytest.mark.parametrize("wrong", [row(KEYS).value, "cut", row(KEYS, 1, NEW).value, row(KEYS, 0, NEW, b"x").value])
+# The ids are named: sealed values differ between processes, and tests must have the same names in all of them.
+@pytest.mark.parametrize(
+    "wrong",
+    [row(KEYS).value, "cut", row(KEYS, 1, NEW).value, row(KEYS, 0, NEW, b"x").value],
+    ids=["under the old key", "cut", "of another row", "another secret"],
+)
 async def test_what_is_read_back_wrong_takes_the_batch_back(wrong: Value) -> None:
     store = StoreInMemory({KEYS.name: [row(KEYS)]})
     before, store.stored = dict(store.of(KEYS)), lambda _: wrong

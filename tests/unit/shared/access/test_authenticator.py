@@ -136,7 +136,9 @@ async def test_a_request_without_a_key_is_told_so(authenticator: Authenticator, 
     assert any("Authorization: Bearer" in tip for tip in error.failure.tips)
 
 
-@pytest.mark.parametrize("text", ["opensesame", "tg_opensesame", new_api_key().text])
+@pytest.mark.parametrize(
+    "text", ["opensesame", "tg_opensesame", new_api_key().text], ids=["no key", "like a key", "an unknown key"]
+)
 async def test_a_refusal_never_repeats_what_was_sent(authenticator: Authenticator, text: str) -> None:
     error = await refusal(authenticator, {"authorization": f"Bearer {text}"})
     assert text not in str(error)

@@ -58,7 +58,9 @@ def test_a_key_of_another_form_or_length_is_named_but_not_shown(encoded: str) ->
 
 
 @pytest.mark.parametrize(
-    "text", [f"{OLD},{OLD}", OLD.partition(":")[1] + OLD.partition(":")[2], "x" * 256 + NEW.removeprefix("new")]
+    "text",
+    [f"{OLD},{OLD}", OLD.partition(":")[1] + OLD.partition(":")[2], "x" * 256 + NEW.removeprefix("new")],
+    ids=["twice", "none", "too long"],
 )
 def test_every_key_needs_an_id_of_its_own(text: str) -> None:
     with pytest.raises(ConfigurationError, match="kid:base64,kid:base64"):
