@@ -1,6 +1,7 @@
 """Run a claimed inference to its settlement: call, classify, retry, fall back; one event per step.
 
-Every call was put on record before it is made: the first by the claim, every further one here.
+Every call is on record before it is made: the first by the claim, every further one by `_start_next`. Of a call that is
+not on record, the books would know nothing when this router dies, although the endpoint counts it.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ from shared.wire import Completion
 
 logger = structlog.get_logger(__name__)
 
-_TIMER_SLACK_S = 0.05  # a timer may fire a moment before the clock says so
+_TIMER_SLACK_S = 0.05  # a timer may fire a moment before the clock shows its time
 
 
 class OpenCall(NamedTuple):
@@ -60,6 +61,8 @@ class Progress:
     work: Work
     calls: int = 1
     failed: list[FailedCall] = field(default_factory=list)
+    # Outcomes that are not published yet: they go with the next start or the settlement, which saves a round trip. If
+    # this router dies before that, the monitor closes these attempts as `router_lost`.
     unreported: list[AttemptEnded] = field(default_factory=list)
     open_call: OpenCall | None = None
     cancelled: bool = False
@@ -72,7 +75,7 @@ class Progress:
 
     @property
     def error(self) -> Failure:
-        """The failure that the caller is told first: the last one of the candidate that was wanted most."""
+        """The failure that is reported to the caller: the last one of the first candidate, if that was called."""
         wanted = [call for call in self.failed if call.model.id == self.work.first.model.id]
         return (wanted or self.failed)[-1].failure
 
@@ -96,17 +99,18 @@ class Attempts:
         self._running: set[Progress] = set()
 
     def cancel(self, event: CancelRequested) -> None:
-        """The caller does not want the answer any more; nothing happens when it is not in flight here."""
+        """Ends the inference as `cancelled`, if it is in flight here and its settlement has not begun."""
         for progress in self._running:
             request = progress.work.request
             if (request.tenant_id, request.inference_id) != (event.tenant_id, event.inference_id):
                 continue
+            # A settlement that has begun may be on record, and its reply with the caller: it is not replaced.
             if progress.settling is None and progress.task is not None:
                 progress.cancelled = True
                 progress.task.cancel()
 
     def admit(self, work: Work) -> Work | Refused:
-        """The work with the first candidate that may be called now at its head; `release` gives its place back."""
+        """The work, beginning with the first candidate that the gate lets in now. `run` or `release` must follow."""
         refusals: dict[str, Failure] = {}
         for place, candidate in enumerate(work.selection.candidates):
             refusal = self._gate.enter(candidate.model)
@@ -117,7 +121,7 @@ class Attempts:
         return Refused(work.request, "failed", first, work.traceparent)
 
     def release(self, work: Work) -> None:
-        """The call of the first candidate will not be made here."""
+        """Leaves the gate again: the call of the first candidate will not be made here."""
         self._gate.leave(work.first.model, None, called=False)
 
     async def run(self, work: Work, started: AttemptStarted) -> None:
@@ -136,7 +140,7 @@ class Attempts:
             _end(traced, settled)
 
     async def refuse(self, refusal: Refused) -> None:
-        """Settle a request that no model is called for, and tell its caller."""
+        """Settle a request that no model is called for, and reply to its caller. Returns when both are acked."""
         settled = reports.refused(refusal, self._router_id, utc_now())
         reply = reports.reply_failed(settled, refusal.failure)
         await self._report(refusal.request, refusal.traceparent, settled, reply)
@@ -161,7 +165,7 @@ class Attempts:
             started = await self._start_next(progress, candidate, traced)
 
     def _enter_next(self, progress: Progress, waiting: list[Candidate]) -> Candidate | None:
-        """The next candidate that may be called now, taken from those that wait; None past the deadline."""
+        """Takes the next candidate that the gate lets in from `waiting`; None without one, or past the deadline."""
         while waiting and progress.remaining_s > 0:
             candidate = waiting.pop(0)
             if self._gate.enter(candidate.model) is None:
@@ -181,10 +185,10 @@ class Attempts:
         except CallFailedError as error:
             return self._failed(progress, _expired_or(error.failure, progress), span)
         except Exception as error:
-            # Whatever happened, the attempt is on record and must get its outcome.
+            # The attempt is on record, so it gets an outcome whatever the error: it would stay open in the books.
             logger.exception("call.failed", attempt_id=str(started.attempt_id), model=model.id)
-            told = failure("internal", f"the router failed: {type(error).__name__}", model=model.id)
-            return self._failed(progress, told, span)
+            unforeseen = failure("internal", f"the router failed: {type(error).__name__}", model=model.id)
+            return self._failed(progress, unforeseen, span)
         else:
             span.set(_completion_attributes(completion))
             progress.open_call = None
@@ -211,7 +215,12 @@ class Attempts:
         return progress.failed[-1]
 
     async def _settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
-        """A settlement that has begun is finished, also when the router is told to stop in the middle of it."""
+        """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.
+
+        Shielded, because a router that stops in the middle would leave the outcome and the settlement of an answered
+        call unacked. The monitor would then redeliver the inference: called and paid for again, although its caller may
+        have the reply.
+        """
         progress.settling = asyncio.create_task(settlement)
         return await asyncio.shield(progress.settling)
 
@@ -227,11 +236,14 @@ class Attempts:
         return await self._transport.complete(model, secrets, progress.work.body, str(started.attempt_id), timeout_s)
 
     async def _start_next(self, progress: Progress, candidate: Candidate, traced: Traced) -> AttemptStarted:
-        """The outcome of the last call and the start of the next one go on record together."""
+        """Puts the outcome of the last call and the start of the next one on record together. The call may be made only
+        when this returns: both are acked then.
+        """
         progress.calls += 1
         now = utc_now()
         started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
-        # Open from here on: when this is cut short, the start may be on record all the same.
+        # Open before it is published: when this task is cancelled meanwhile, the start may be on record already, and
+        # `_cut_short` must give it an outcome.
         progress.open_call = OpenCall(candidate.model, started, now)
         await self._report(progress.work.request, traced.traceparent, *progress.unreported, started)
         progress.unreported.clear()
@@ -263,22 +275,27 @@ class Attempts:
         return settled
 
     async def _cut_short(self, progress: Progress, traced: Traced) -> InferenceSettled | None:
-        """Cancelled by the caller: settled so. Stopped with the router: handed back, and the monitor gives it on."""
+        """The task was cancelled. For a caller's cancellation the inference is settled as `cancelled`. When the router
+        stops, the call ends as `handed_back` without a settlement, and the monitor redelivers the request.
+        """
         if progress.settling is not None:
             return await progress.settling
         error_type: ErrorType = "cancelled" if progress.cancelled else "handed_back"
         detail = "the caller cancelled it" if progress.cancelled else f"router {self._router_id} was stopped"
-        told = failure(error_type, detail)
+        refusal = failure(error_type, detail)
         if progress.open_call is not None:
-            self._failed(progress, told, None)
+            self._failed(progress, refusal, None)
         if not progress.cancelled:
             await self._report(progress.work.request, traced.traceparent, *progress.unreported)
             return None
-        return await self._settle_as(progress, "cancelled", told, traced)
+        return await self._settle_as(progress, "cancelled", refusal, traced)
 
     async def _report(self, request: InferenceRequested, traceparent: str | None, *events: Event) -> None:
-        """Together, so that they are acked together. The reply goes along: it saves the caller a round trip, and a
-        router that dies before all are acked is in the same place as one that dies during the call."""
+        """Publishes the events together, and again until all are acked; their ids make repetitions harmless.
+
+        The reply goes with the settlement (decision 0007), which saves the caller a round trip. A router that dies
+        before all are acked leaves the inference as one that dies during the call: the monitor recovers it.
+        """
         outgoing = [
             Outgoing(topic, event, traceparent, partition)
             for event in events
@@ -300,7 +317,7 @@ def _end(traced: Traced, settled: InferenceSettled | None) -> None:
 
 
 def _destinations(event: Event, request: InferenceRequested) -> list[tuple[Topic, int | None]]:
-    """A reply goes to whoever waits, and where it can be fetched later; or to nobody."""
+    """Topics and partitions of an event. A reply goes to the waiting process, the stored results, both or neither."""
     match event:
         case AttemptStarted():
             return [(ATTEMPTS, None)]
@@ -311,18 +328,19 @@ def _destinations(event: Event, request: InferenceRequested) -> list[tuple[Topic
             return [(OUTCOMES, None)]
 
 
-def _has_reached(told: Failure) -> bool:
-    """Whether the failure says anything of the endpoint: these come about on our side, before a byte is sent."""
-    if told.error_type in {"handed_back", "cancelled", "key_unreadable", "endpoint_forbidden"}:
+def _has_reached(call_failure: Failure) -> bool:
+    """Whether the failure tells anything of the endpoint. Those that arise here, before a byte is sent, do not."""
+    if call_failure.error_type in {"handed_back", "cancelled", "key_unreadable", "endpoint_forbidden"}:
         return False
-    return told.error_type != "invalid_request" or told.upstream_status is not None
+    return call_failure.error_type != "invalid_request" or call_failure.upstream_status is not None
 
 
-def _expired_or(told: Failure, progress: Progress) -> Failure:
-    """A call that was cut because the inference's own time was up is `expired`, whatever the socket said."""
-    if progress.remaining_s > _TIMER_SLACK_S or told.error_type not in {"read_timeout", "connect_timeout"}:
-        return told
-    return failure("expired", f"the deadline passed while {told.detail}")
+def _expired_or(call_failure: Failure, progress: Progress) -> Failure:
+    """`expired` when the call timed out at the inference's own deadline; else the failure as it is."""
+    timed_out = call_failure.error_type in {"read_timeout", "connect_timeout"}
+    if progress.remaining_s > _TIMER_SLACK_S or not timed_out:
+        return call_failure
+    return failure("expired", f"the deadline passed while {call_failure.detail}")
 
 
 def _count(ended: AttemptEnded) -> None:

@@ -1,4 +1,4 @@
-"""What callers do not want any more: heard by every router, remembered for as long as it may matter."""
+"""Cancelled inferences: every router hears all of them, and remembers them for an hour."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _REMEMBERED_S = 3600.0
 
 
 class Cancellations:
-    """`on_cancel` is called for each as it comes; `cancelled` tells of those that came before the request did."""
+    """`on_cancel` is called for each as it comes; `cancelled` is for requests that are taken after it came."""
 
     def __init__(self, on_cancel: Callable[[CancelRequested], None]) -> None:
         self._on_cancel = on_cancel

@@ -1,8 +1,14 @@
 """Claim, then call (decision 0001).
 
-Records that have arrived are gathered; the first attempt of each is put on record; when the broker has acked
-these, the offsets are committed; only when that commit has succeeded do the calls run. The commit is the fence:
-if the group has moved on it fails, no call is made, and the attempts end as `handed_back`.
+Records that have arrived are gathered; an `AttemptStarted` is published for each; when the broker has acked these, the
+offsets are committed; only when that commit has succeeded do the calls run. What another order would break:
+
+- A commit before the ack: a router that dies in between leaves a request that Kafka does not deliver again and that no
+  event tells of. Nobody would ever settle it.
+- A call before the commit: the commit is the fence. When the group has moved on it fails, since another router has the
+  partition and reads the same request; a call made before it would be made, and paid for, twice.
+
+When the commit fails, no call is made, and the attempts end as `handed_back`.
 """
 
 import asyncio
@@ -48,7 +54,7 @@ class Consumer(Protocol):
 
 
 class Taken(NamedTuple):
-    """A record, and the assignment of partitions under which it was taken."""
+    """A record, and the epoch in which it was taken: the number of revocations before it."""
 
     record: ConsumerRecord
     epoch: int
@@ -93,16 +99,19 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         return self._loop_task is not None and not self._loop_task.done()
 
     async def take(self, record: ConsumerRecord) -> None:
-        """Blocks while `max_in_flight` is reached, so that what is not taken stays free for other routers."""
-        await self._ready.wait()  # the broker may deliver before its consumer is known here
+        """Blocks while `max_in_flight` is reached, so that other routers can take what this one cannot work on."""
+        await self._ready.wait()  # records may be delivered before `start` is called
         if self._stopping or await self._is_stale(record):
             return
+        # The epoch is read before the wait for a slot: the partition may be revoked meanwhile, and claimed by another
+        # router. Should it come back here, the commit would succeed, and only the old epoch tells.
         taken = Taken(record, self._epoch)
         await self._slots.acquire()
-        self._taken.put_nowait(taken)  # when its time is over by now, the claim drops it
+        self._taken.put_nowait(taken)
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
-        """What was taken and not claimed will come again, to us or to another router."""
+        """Drops what was taken and not claimed: Kafka delivers it again, to this router or another one."""
+        # The lock keeps a rebalance out of a claim, whose records have had their epochs checked already.
         async with self._claiming:
             self._epoch += 1
             self._drop_taken()
@@ -113,6 +122,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     async def stop_taking(self) -> None:
         """Finish the claim in hand and take no more; the calls go on."""
         self._stopping = True
+        # The lock lets that claim end: cut short after the ack, it would leave open attempts without a call.
         async with self._claiming:
             if self._loop_task is not None:
                 self._loop_task.cancel()
@@ -122,13 +132,15 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         """Let calls finish for drain_s, then hand the rest back."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=drain_s)
-        await asyncio.sleep(0)  # a task that is cancelled before its first step could not hand anything back
+        await asyncio.sleep(0)  # a task that is cancelled before its first step never gets to hand its work back
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _is_stale(self, record: ConsumerRecord) -> bool:
-        """A record fetched before a rebalance lies at or past the position, which went back to what is committed."""
+        """Whether the record was fetched before a rebalance. That set the position back to what is committed, so the
+        record lies at or past it and is delivered again; taken now, it would be worked on twice.
+        """
         try:
             position = await self._started().position(TopicPartition(record.topic, record.partition))
         except IllegalStateError:  # the partition is not ours any more
@@ -159,7 +171,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             for record in records:
                 await self._sort(record, claimed, refused)
         except DeadLetterLimitError as error:
-            # What lies before is claimed and committed as ever; this one and the rest come again.
+            # The records before it are claimed as usual. This one and the rest are not committed, so they come again.
             await self._claim_prepared(records[: records.index(error.record)], claimed, refused)
             raise
         await self._claim_prepared(records, claimed, refused)
@@ -184,19 +196,23 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._publisher.publish_until_acked(
             *(Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed)
         )
-        await asyncio.gather(*(self._attempts.refuse(one) for one in refused))
+        # Settlements of refused requests are acked before the commit, too. Committed first, a request whose router died
+        # would have no event, and neither Kafka nor the monitor would bring it back. When the commit fails it is
+        # delivered again, and of two settlements the first counts.
+        await asyncio.gather(*(self._attempts.refuse(refusal) for refusal in refused))
         if await self._committed(records):
             instruments.claims.labels("claimed").inc(len(claimed))
             for work, started in claimed:
                 self._spawn(self._attempts.run(work, started))
         else:
             instruments.claims.labels("handed_back").inc(len(claimed))
-            for request in (*(work.request for work, _ in claimed), *(one.request for one in refused)):
+            # Delivered again, maybe to this router, they must not be dropped as duplicates.
+            for request in (*(work.request for work, _ in claimed), *(refusal.request for refusal in refused)):
                 self._intake.forget(request)
             await self._hand_back(claimed)
 
     async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
-        """None when there is nothing to do: it is on the dead-letter topic, or was claimed here already."""
+        """None when there is nothing to do: the record is a duplicate, or a dead letter, which is acked by now."""
         try:
             prepared = await self._read_and_prepared(record)
         except UnreadableMessageError as error:
@@ -211,10 +227,10 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         except UnreadableMessageError:
             raise
         except Exception as error:
-            # Somebody waits for it: what nobody foresaw must neither stop its partition nor leave it without an end.
+            # A caller waits for this request: an unforeseen error must not stop its partition, and must settle it.
             logger.exception("intake.failed", partition=record.partition, offset=record.offset)
-            told = failure("internal", f"the request could not be prepared: {type(error).__name__}")
-            return Refused(asked.request, "failed", told, asked.traceparent)
+            refusal = failure("internal", f"the request could not be prepared: {type(error).__name__}")
+            return Refused(asked.request, "failed", refusal, asked.traceparent)
 
     async def _committed(self, records: list[ConsumerRecord]) -> bool:
         offsets = next_offsets(records)
@@ -225,7 +241,9 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
                 logger.warning("claim.fenced", reason=type(error).__name__, requests=len(records))
                 return False
             except KafkaError as error:
-                # It may or may not have been committed; only a further commit, or the loss of the partition, tells.
+                # The result is unknown, and neither guess is safe. If it failed, a call now could repeat that of
+                # another router. Nor can the requests be given up: this consumer has read past them, and Kafka delivers
+                # them again only after a rebalance. So it is repeated until it succeeds or the partition is lost.
                 logger.warning("claim.waiting", reason=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
             else:

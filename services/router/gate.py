@@ -1,4 +1,4 @@
-"""May a model be called now? Breakers and limits of this router, so that one bad endpoint holds up nobody else."""
+"""May a model be called now? Breakers and limits of this router, so that a bad endpoint does not delay other models."""
 
 import time
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from shared.registry import Model
 
 _KEPT = 50_000
 
-# A custom model is its tenant's own, with its own key; a provider model is the deployment's.
+# Tenant (None: the deployment) and model id: tenants' models of the same name have nothing in common.
 Key = tuple[str | None, str]
 
 
-# Where a call goes and with what. When its owner has changed that, what was known of the model before is void.
+# Endpoint, key and headers of a model. When its owner changes them, its breaker starts anew.
 Target = tuple[str, str | None, str | None]
 
 
@@ -42,9 +42,9 @@ class Gate:
         return None
 
     def leave(self, model: Model, failed: Failure | None, *, called: bool = True) -> None:
-        """`called` is False when the call was not made after all."""
+        """The call that was let in has ended: failed with this failure, or None. called: False when it was not made."""
         known = self._states.get((model.tenant_id, model.id))
-        if known is not None and known.target != _target(model):  # a call of before the change tells nothing any more
+        if known is not None and known.target != _target(model):  # the call was to the old target
             self._keep(model, known._replace(in_flight=max(0, known.in_flight - 1)))
             return
         breaker, in_flight, target = self._state(model)
@@ -63,7 +63,7 @@ class Gate:
         return known
 
     def _keep(self, model: Model, state: _State) -> None:
-        """A model that is well and not being called need not be remembered."""
+        """Stores the state. A model without failures and calls has the state of an unknown one, and is forgotten."""
         key = (model.tenant_id, model.id)
         if state.breaker == Breaker() and not state.in_flight:
             self._states.forget(key)

@@ -1,4 +1,6 @@
-"""This router's sign of life. The first one is on record before any request is taken."""
+"""This router's heartbeats. The first one is acked before any request is taken: the monitor takes a router that it has
+never heard for dead, and would redeliver what that router claims.
+"""
 
 from collections.abc import Callable
 
@@ -28,12 +30,12 @@ class Heartbeat:
         await self._beating.start()
 
     async def stop(self) -> None:
-        """The last word: what is open now will not be finished here."""
+        """Publishes the last heartbeat: what is open now will not be finished here."""
         await self._beating.stop()
         try:
             await self._beat(stopped=True)
         except TallygateError as error:
-            # Silence says the same, a little later.
+            # The monitor notices the silence, only later.
             logger.warning("heartbeat.last_word_not_acked", reason=error.failure.detail)
 
     async def _beat(self, *, stopped: bool = False) -> None:

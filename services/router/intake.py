@@ -1,4 +1,4 @@
-"""From a record on the request topic to work, or to the reason why there is none."""
+"""From a record of the request topic to Work, or to Refused with its reason."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -44,25 +44,25 @@ class Intake:
         self._known: Memory[tuple[UUID, int], None] = Memory(_REMEMBERED)  # deliveries of inferences
 
     def read(self, record: ConsumerRecord) -> Asked:
-        """Raises UnreadableMessageError for what is no request."""
+        """Raises UnreadableMessageError when the record is not a request."""
         request = decode(REQUESTS, record.headers, record.value)
         if not isinstance(request, InferenceRequested):
             raise UnreadableMessageError(f"{type(request).__name__} is not a request")
-        if "accepted_at" not in request.model_fields_set:  # an upstream service that leaves it out
+        if "accepted_at" not in request.model_fields_set:  # upstream services may leave it out
             published_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
             request = request.model_copy(update={"accepted_at": published_at})
         traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
         return Asked(request, Source(record.partition, record.offset), traceparent)
 
     async def prepare(self, asked: Asked) -> Work | Refused:
-        """Raises UnreadableMessageError for an input that can never be worked on."""
+        """Raises UnreadableMessageError for an input that no router can work on, now or later."""
         request, traceparent = asked.request, asked.traceparent
         if request.expires_at <= utc_now():
             told = failure("expired", "the deadline had passed when a router took the request")
             return Refused(request, "expired", told, traceparent)
         if self._cancellations.cancelled(request.tenant_id, request.inference_id):
-            told = failure("cancelled", "the caller cancelled it before a router took it")
-            return Refused(request, "cancelled", told, traceparent)
+            cancelled = failure("cancelled", "the caller cancelled it before a router took it")
+            return Refused(request, "cancelled", cancelled, traceparent)
         body = self._input_of(request)
         models = await self._models(request)
         used_up = over_budget(models.terms, self._conditions.spent(request.tenant_id), utc_now())
@@ -75,10 +75,11 @@ class Intake:
         return Work(request, body, selection, asked.source, traceparent)
 
     async def first_time(self, request: InferenceRequested) -> bool:
-        """True once for each delivery of an inference, whichever router asks.
+        """True once for each delivery of an inference.
 
-        A publisher that got no ack in time publishes again, with the same ids; both may be on the topic. One key is
-        one partition, so both come to the same router, unless the partitions moved in between; then the books tell.
+        A publisher that got no ack in time publishes again with the same ids, so a request may be on the topic twice.
+        One key is on one partition, so this router's memory finds the second one, unless the partition has moved in
+        between; for requests that say so (`republished`) the books are asked.
         """
         delivery = (request.inference_id, request.delivery)
         if delivery in self._known:
@@ -87,13 +88,14 @@ class Intake:
         return not await self._is_booked(request)
 
     def forget(self, request: InferenceRequested) -> None:
-        """The claim failed: it will come again, and must be taken then."""
+        """The claim failed. The request is delivered again, and is no duplicate then."""
         self._known.forget((request.inference_id, request.delivery))
 
     async def _is_booked(self, request: InferenceRequested) -> bool:
-        """Whether the books know a request that may have been published twice. Then the router that began with it
-        finishes it, and when that one dies the monitor hands it out again. While the books cannot be asked it is
-        taken: what is done twice is on record twice."""
+        """Whether a router has begun with this delivery, as far as the books know. It is left to that router then, and
+        to the monitor should it die. While the books cannot be asked the request is taken: a call that is made twice is
+        on record twice, and a request that nobody takes is lost.
+        """
         if not request.republished:
             return False
         try:
@@ -104,7 +106,9 @@ class Intake:
             return False
 
     async def _models(self, request: InferenceRequested) -> TenantModels:
-        """As new as the request asks for. While the database is away, what is known serves: others wait behind."""
+        """The tenant's models, at least in the version that the request asks for. While the database is away, as they
+        are known: waiting would hold up every request behind this one.
+        """
         reference = canonical_reference(request.request_model)
         try:
             async with asyncio.timeout(_REGISTRY_WAIT_S):

@@ -1,4 +1,4 @@
-"""Pure: which routers are dead. Silence counts only while we could have heard.
+"""Pure: which routers are dead. Silence counts only while this monitor could have heard them.
 
 Times are of this process's monotonic clock, in seconds; no clock of another machine is believed. A monitor that has
 just started, was stopped for a while, or could not reach the broker, first listens for a whole limit.
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 SILENCE_LIMIT_S = 10.0
-_BLIND_AFTER_S = 5.0  # a longer gap between two looks means that we could not have heard
+_BLIND_AFTER_S = 5.0  # after a longer gap between two looks, silence proves nothing: heartbeats of the gap may be lost
 
 
 @dataclass

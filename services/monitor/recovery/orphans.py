@@ -57,8 +57,8 @@ Action = Literal["leave", "redeliver", "expire", "give_up"]
 def decide(orphan: Orphan, committed: Mapping[int, int], max_deliveries: int, now: datetime) -> Action:
     """committed: the router group's offset per partition of the request topic.
 
-    `leave`: the request was not claimed, so Kafka itself hands it out again. Otherwise it is handed out again while
-    its deadline and max_deliveries allow, and settled when they do not.
+    `leave`: the request was not claimed, so Kafka itself delivers it again; a redelivery would double it. A claimed
+    request is redelivered while its deadline and max_deliveries allow, and settled when they do not.
     """
     if committed.get(orphan.request_partition, 0) <= orphan.request_offset:
         return "leave"
@@ -68,7 +68,9 @@ def decide(orphan: Orphan, committed: Mapping[int, int], max_deliveries: int, no
 
 
 def closed(orphan: Orphan, attempt: OrphanAttempt, monitor_id: str, now: datetime) -> AttemptEnded:
-    """The outcome of an open attempt, said by the monitor because its router cannot say it any more."""
+    """The outcome of an open attempt, published by the monitor in place of its router. Should the router only have been
+    frozen, its own outcome comes later, and the first one is effective.
+    """
     detail = (
         f"router {orphan.router_id} fell silent during the call; whether {attempt.server_address} answered is unknown"
     )

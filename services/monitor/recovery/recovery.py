@@ -1,8 +1,8 @@
-"""Give lost work back: close the open attempts of dead routers, and hand out again what they had claimed.
+"""Recover lost work: close the open attempts of dead routers, and redeliver what they had claimed (decision 0008).
 
-One monitor at a time does this (an advisory lock). A pass acts only on what is certain: the heartbeats were read
-to their end, and everything that was on the topics when the router group's offsets were read has been booked. So an
-attempt that another router has started since is known, and nothing is handed out twice.
+One monitor at a time does this (an advisory lock): two would redeliver the same requests. A pass acts only on what is
+certain: the heartbeats were read to their end, and everything that was on the topics when the router group's offsets
+were read is booked. So an attempt that another router has started since is known, and nothing is redelivered twice.
 """
 
 import time
@@ -58,6 +58,8 @@ class Recovery:
             self._liveness.heard(event.router_id, event.stopped, time.monotonic())
 
     async def _look(self) -> None:
+        # Silence counts only when the topic was read to its end: heartbeats that wait there unread would make routers
+        # look dead, and calls that they are making would be made again.
         if not await self._heartbeats.caught_up():
             return
         self._liveness.looked(time.monotonic())
@@ -68,16 +70,19 @@ class Recovery:
                 await self._recover()
 
     async def _suspects(self) -> list[Orphan]:
-        """Unsettled work of dead routers, and work that was handed back."""
+        """Unsettled inferences of dead routers, and those that a router has handed back."""
         routers = await self._store.routers_with_open_work()
         dead = self._liveness.dead(routers, time.monotonic())
         return await self._store.orphans(sorted(dead))
 
     async def _recover(self) -> None:
+        # The offsets are read before the wait. A claim that they show had its AttemptStarted acked before its commit,
+        # so that lies before the ends that are waited for, and is booked by then. Offsets read later could show a claim
+        # whose attempt is not booked yet, and a request that another router works on would be redelivered.
         committed = await self._offsets.of_routers()
         if not await self._offsets.booked_to_the_end():
             return
-        for orphan in await self._suspects():  # once more, now that all is booked
+        for orphan in await self._suspects():  # read again: the books are complete only now
             await self._close_open_attempts(orphan)
             action = orphans.decide(orphan, committed, self._max_deliveries, utc_now())
             if await self._act(orphan, action):
@@ -86,7 +91,7 @@ class Recovery:
                             router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
 
     async def _act(self, orphan: Orphan, action: orphans.Action) -> bool:
-        """False when there was nothing to do."""
+        """Whether something was done."""
         match action:
             case "leave":
                 return False
@@ -102,9 +107,12 @@ class Recovery:
             await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
 
     async def _redeliver(self, orphan: Orphan) -> bool:
-        """Whether the request was handed out again or settled.
+        """Whether the request was redelivered or settled.
 
-        The intention is written first: if this monitor dies before the request is acked, the next pass sees that."""
+        The intention is a row, written before the publish and marked after the ack. Until a router takes the request,
+        the books show the orphan unchanged, so without the mark each pass would publish it again. A row without a mark,
+        left by a monitor that died before the ack, is published again by the next pass.
+        """
         delivery = orphan.delivery + 1
         if not await self._store.intend_redelivery(orphan, delivery, utc_now()):
             return False  # it was published before, and waits for a router
