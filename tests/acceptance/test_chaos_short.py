@@ -15,9 +15,9 @@ STOPS_WITHIN_S = 60.0
 def test_nothing_is_lost_whoever_dies(tmp_path: Path) -> None:
     result = tmp_path / "chaos.json"
 
-    status, told = _ran("--short", "--seed", "1", "--json", str(result))
+    status, output = _ran("--short", "--seed", "1", "--json", str(result))
 
-    assert status == 0, told
+    assert status == 0, output
     assert json.loads(result.read_text())["kept"]
 
 
@@ -26,8 +26,8 @@ def _ran(*arguments: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "tests.chaos", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
-            told, _ = process.communicate(timeout=WITHIN_S)
+            output, _ = process.communicate(timeout=WITHIN_S)
         except subprocess.TimeoutExpired:
             process.terminate()
-            told, _ = process.communicate(timeout=STOPS_WITHIN_S)
-        return process.returncode, told
+            output, _ = process.communicate(timeout=STOPS_WITHIN_S)
+        return process.returncode, output

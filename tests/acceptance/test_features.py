@@ -202,11 +202,11 @@ async def assert_each_answer_was_given_once(script: Script, feature: dict[str, A
 def assert_completed(feature: dict[str, Any], checkout: Checkout, folder: Path) -> None:
     assert (feature["state"], feature["step"], feature["error"]) == ("completed", "done", None), feature
     result = feature["result"]
-    assert {one["path"] for one in result["files"]} == {checkout.of.new, checkout.of.edited}
+    assert {file["path"] for file in result["files"]} == {checkout.of.new, checkout.of.edited}
     assert result["validation"]["findings"] == []
     assert_applies(result["files"], checkout, folder)
-    for one in result["files"]:
-        assert_parses(folder / one["path"], checkout.of)
+    for file in result["files"]:
+        assert_parses(folder / file["path"], checkout.of)
 
 
 def assert_applies(produced: list[dict[str, Any]], checkout: Checkout, folder: Path) -> None:
@@ -214,9 +214,9 @@ def assert_applies(produced: list[dict[str, Any]], checkout: Checkout, folder: P
     for path, content in checkout.files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    diff = "".join(one["diff"] for one in produced)
+    diff = "".join(file["diff"] for file in produced)
     subprocess.run(["git", "apply", "--whitespace=nowarn", "-"], cwd=folder, input=diff.encode(), check=True)
-    expected = checkout.files | {one["path"]: one["content"].encode() for one in produced}
+    expected = checkout.files | {file["path"]: file["content"].encode() for file in produced}
     assert {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == (
         expected
     )
@@ -234,11 +234,11 @@ def assert_invalid(feature: dict[str, Any]) -> list[dict[str, Any]]:
     assert feature["state"] == "failed", feature
     assert feature["error"]["error_type"] == "generation_invalid"
     assert feature["error"]["tips"]
-    for one in feature["result"]["files"]:
-        path = PurePosixPath(one["path"])
+    for file in feature["result"]["files"]:
+        path = PurePosixPath(file["path"])
         assert not path.is_absolute()
         assert not {"..", ".git", "~"} & set(path.parts)
-        assert ":" not in one["path"]
+        assert ":" not in file["path"]
     findings: list[dict[str, Any]] = feature["result"]["validation"]["findings"]
     assert findings
     return findings
@@ -251,7 +251,7 @@ async def test_what_is_good_completes(stack: Live, tenant: Api, checkout: Checko
 
     assert_completed(feature, checkout, tmp_path)
     assert steps_of(feature) == ["reading", "planning", "writing", "checking", "done"]
-    edited = next(one for one in feature["result"]["files"] if one["path"] == checkout.of.edited)
+    edited = next(file for file in feature["result"]["files"] if file["path"] == checkout.of.edited)
     assert checkout.secrets[0] in edited["content"], GIVEN_BACK_AS_SENT
     await assert_no_secret_was_shown(checkout, script)
     await assert_each_answer_was_given_once(script, feature)

@@ -105,7 +105,7 @@ async def _audit(system: System) -> dict[str, Any]:
     except (ValueError, TimeoutError) as error:
         if process.returncode is None:
             process.kill()
-        told = err.decode()[-500:] if isinstance(error, ValueError) else f"not finished after {_AUDIT_S:g} s"
+        text = err.decode()[-500:] if isinstance(error, ValueError) else f"not finished after {_AUDIT_S:g} s"
         nothing = {"accepted": 0, "settled": 0, "open": 1, "started": 0, "ended": 0, "late": 0}
-        return {"balanced": False, "inferences": nothing, "attempts": nothing, "violations": [f"it failed: {told}"]}
+        return {"balanced": False, "inferences": nothing, "attempts": nothing, "violations": [f"it failed: {text}"]}
     return audit

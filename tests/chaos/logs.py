@@ -8,7 +8,7 @@ _MARK = '"level": "error"'
 
 
 def logged_errors(logs: Path) -> list[str]:
-    return [told for path in sorted(logs.glob("*.log*")) for told in _errors(path)]
+    return [error_line for path in sorted(logs.glob("*.log*")) for error_line in _errors(path)]
 
 
 def _errors(path: Path) -> Iterator[str]:

@@ -11,16 +11,16 @@ def everyone_answered(evidence: Evidence) -> Promise:
     wrong = [f"request {one.number}: {'; '.join(one.troubles[-3:])}" for one in notes if not one.resolved]
     statuses = Counter(one.status for one in notes if one.status is not None)
     by_id = sum(one.status is None and one.settlement is not None for one in notes)
-    told = ", ".join(f"{n} of {status}" for status, n in statuses.most_common())
-    return Promise("every caller has an answer or an id that gives one", f"{told}; {by_id} by id", wrong)
+    text = ", ".join(f"{n} of {status}" for status, n in statuses.most_common())
+    return Promise("every caller has an answer or an id that gives one", f"{text}; {by_id} by id", wrong)
 
 
 def one_inference_a_key(evidence: Evidence) -> Promise:
     """Also what no caller was told of: a repetition that was taken for a new request."""
     several = [f"request {one.number} was told {sorted(one.ids)}" for one in evidence.notes if len(one.ids) > 1]
-    told = set().union(*(one.ids for one in evidence.notes))
+    told_ids = set().union(*(one.ids for one in evidence.notes))
     taken = [one.inference_id for one in evidence.inferences if one.settlement != "rejected"]
-    untold = [known for known in taken if known not in told]
+    untold = [known for known in taken if known not in told_ids]
     wrong = several + [f"{len(untold)} inferences that no caller was told of: {some(untold)}"] * bool(untold)
     again = sum(bool(one.lost or one.refused) for one in evidence.notes)
     return Promise("one key, one inference", f"{again} callers had to repeat", wrong)

@@ -83,6 +83,6 @@ def _overlaps(repeat: Repeat, window: Struck) -> bool:
 
 def _by_inference(attempts: Sequence[BookedAttempt]) -> dict[str, list[BookedAttempt]]:
     found: dict[str, list[BookedAttempt]] = defaultdict(list)
-    for one in sorted(attempts, key=lambda one: (one.started_at, one.attempt_number)):
-        found[one.inference_id].append(one)
+    for attempt in sorted(attempts, key=lambda attempt: (attempt.started_at, attempt.attempt_number)):
+        found[attempt.inference_id].append(attempt)
     return found

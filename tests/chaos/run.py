@@ -57,10 +57,10 @@ async def _strike_all(
     started: float, planned: Sequence[Planned], striker: Striker, callers: Callers
 ) -> list[Struck]:  # fmt: skip
     struck = []
-    for one in planned:
-        await asyncio.sleep(max(0.0, started + one.at_s - time.monotonic()))
-        _say(started, f"[bold]{one.fault}[/bold]; {callers.counts()}")
-        struck.append(await striker.strike(one))
+    for plan in planned:
+        await asyncio.sleep(max(0.0, started + plan.at_s - time.monotonic()))
+        _say(started, f"[bold]{plan.fault}[/bold]; {callers.counts()}")
+        struck.append(await striker.strike(plan))
         if struck[-1].problem:
             _say(started, f"[red]{struck[-1].problem}[/red]")
     return struck

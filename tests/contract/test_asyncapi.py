@@ -72,13 +72,13 @@ def test_every_event_is_a_message_with_a_summary_and_all_its_fields(
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_who_writes_and_reads_a_topic_is_told(document: dict[str, Any], topic: Topic) -> None:
-    told = {
+    documented = {
         (name.partition(".")[0], operation["action"])
         for name, operation in document["operations"].items()
         if operation["channel"]["$ref"] == f"#/channels/{topic.name}"
     }
     writers = {(who.replace(" ", "-"), "send") for who in topic.written_by}
-    assert told == writers | {(who, "receive") for who in topic.read_by}
+    assert documented == writers | {(who, "receive") for who in topic.read_by}
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

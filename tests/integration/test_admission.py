@@ -114,7 +114,7 @@ async def test_an_old_queue_is_not_made_longer(stack: Live, tenant: Api) -> None
         await asyncio.to_thread(stack.stack.stop_program, "router")
         try:
             waiting = asyncio.create_task(api.chat(model))
-            told = await ready(api, status=503)
+            readiness = await ready(api, status=503)
             answer = await api.chat(model)
         finally:
             await asyncio.to_thread(stack.stack.start_program, "router")
@@ -123,7 +123,7 @@ async def test_an_old_queue_is_not_made_longer(stack: Live, tenant: Api) -> None
         await ready(api)
         assert (await api.chat(model)).status == 200
 
-    assert "waited" in told.body["reasons"]["load"]
+    assert "waited" in readiness.body["reasons"]["load"]
     await assert_on_record(tenant, assert_turned_away(answer, 503, "unavailable"), "unavailable")
 
 

@@ -52,8 +52,8 @@ async def test_calls_are_summed_up_by_the_steps_of_a_price_with_what_was_cached(
     calls = [(200_000, 1, 0, 0), (100_000, 2, 90_000, 5_000), (200_001, 3, 200_000, 1), (900_000, 4, 0, 0), (None,) * 4]
     events: list[Any] = []
     for call in calls:
-        told = {name: value for name, value in zip(_TOKENS, call, strict=True) if value is not None}
-        events.append(ended(attempt_id=new_id(), **told))
+        counted = {name: value for name, value in zip(_TOKENS, call, strict=True) if value is not None}
+        events.append(ended(attempt_id=new_id(), **counted))
     events.append(started(attempt_id=new_id()))
     async with books_of_its_own(stack) as (books, store):
         await books.book(fold(events), NOW)

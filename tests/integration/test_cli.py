@@ -98,11 +98,11 @@ models:
 async def test_a_failed_chat_is_explained_and_shown(stack: Live, run: Run) -> None:
     await run("models", "add", *_model(stack, "bad", "fault-401"), "--no-test")
 
-    told = await run("chat", "hello", "--model", "custom:bad", "--json", exit_code=1)
+    done = await run("chat", "hello", "--model", "custom:bad", "--json", exit_code=1)
 
-    assert "✗ authentication_failed: " in told.stderr
-    assert "→ " in told.stderr
-    inference_id = _json(told)["inference_id"]
+    assert "✗ authentication_failed: " in done.stderr
+    assert "→ " in done.stderr
+    inference_id = _json(done)["inference_id"]
     shown = (await run("show", inference_id)).stdout
     assert f"inference {inference_id} failed" in shown
     assert "✓ custom:bad  named by the request" in shown

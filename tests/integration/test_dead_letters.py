@@ -44,9 +44,9 @@ async def listed(stack: Live, **wanted: object) -> dict[str, Any]:
     deadline = time.monotonic() + 20
     while True:
         [topic] = (await dlq(stack, "list", "--topic", REQUESTS.name))["topics"]
-        for one in topic["entries"]:
-            if wanted.items() <= one.items():
-                return dict(one)
+        for entry in topic["entries"]:
+            if wanted.items() <= entry.items():
+                return dict(entry)
         assert time.monotonic() < deadline, topic
 
 

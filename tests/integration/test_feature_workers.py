@@ -74,8 +74,8 @@ async def leave_group(live: Live) -> None:
     await client.bootstrap()
     try:
         broker = client.get_random_node()
-        told = await client.send(broker, DescribeGroupsRequest(["features"], include_authorized_operations=False))
-        ((_, _, _, _, _, members, *_),) = told.groups
+        described = await client.send(broker, DescribeGroupsRequest(["features"], include_authorized_operations=False))
+        ((_, _, _, _, _, members, *_),) = described.groups
         for member_id, *_ in members:
             await client.send(broker, LeaveGroupRequest("features", member_id))
     finally:

@@ -56,8 +56,8 @@ async def test_progress_is_told_in_its_order_and_the_end_last(stack: Live, tenan
     events = events_of(await tenant.get(links["events"]))
 
     assert (accepted.status, accepted.body["state"]) == (202, "accepted")
-    told = [data["step"] for name, data in events if name == "progress"]
-    assert list(dict.fromkeys(told)) == ["reading", "planning", "writing", "checking", "done"]
+    steps = [data["step"] for name, data in events if name == "progress"]
+    assert list(dict.fromkeys(steps)) == ["reading", "planning", "writing", "checking", "done"]
     assert [name for name, _ in events].index("settled") == len(events) - 1
     assert events[-1][1] == {
         "feature_id": accepted.body["feature_id"], "state": "completed", "step": "done", "error": None,

@@ -138,15 +138,15 @@ async def test_a_failing_model_is_unhealthy_within_seconds_and_well_again_when_i
     async with books_of(stack, tenant) as books, heard(stack, MODEL_HEALTH) as words:
         for _ in range(2):  # of three calls each, with the same message
             assert (await tenant.chat(model, "again")).status >= 500
-        told = await health(words, books, model, "unhealthy")
-        assert (told.calls, told.failed, told.p50_s) == (6, 6, None)
-        assert told.reason == "6 of 6 calls failed, most of them overloaded"
+        health_event = await health(words, books, model, "unhealthy")
+        assert (health_event.calls, health_event.failed, health_event.p50_s) == (6, 6, None)
+        assert health_event.reason == "6 of 6 calls failed, most of them overloaded"
 
         for _ in range(60):
             assert (await tenant.chat(model, "again")).status == 200
-        told = await health(words, books, model, "healthy", calls=55)
-        assert told.p50_s is not None
-        assert 0 < told.p50_s < 5
+        health_event = await health(words, books, model, "healthy", calls=55)
+        assert health_event.p50_s is not None
+        assert 0 < health_event.p50_s < 5
 
         history = await books.rows("SELECT * FROM monitor.model_health WHERE tenant_id = $1 ORDER BY changed_at")
     statuses = [one["status"] for one in history]
@@ -159,8 +159,8 @@ async def test_what_the_caller_did_wrong_is_no_failure_of_the_model(stack: Live,
     model = await tenant.add_model("strict", stack.model_server_url, "fault-400")
     async with books_of(stack, tenant) as books, heard(stack, MODEL_HEALTH) as words:
         await chat(tenant, model, 8, 400)
-        told = await health(words, books, model, "healthy", calls=8)
-    assert (told.calls, told.failed, told.reason) == (8, 0, "")
+        health_event = await health(words, books, model, "healthy", calls=8)
+    assert (health_event.calls, health_event.failed, health_event.reason) == (8, 0, "")
 
 
 async def test_an_unhealthy_model_that_nobody_calls_may_be_tried_again(stack: Live, tenant: Api) -> None:
@@ -171,8 +171,8 @@ async def test_an_unhealthy_model_that_nobody_calls_may_be_tried_again(stack: Li
 
         await books.rows(_LONG_AGO)
 
-        told = await health(words, books, model, "healthy")
-        assert (told.reason, told.calls) == (NO_CALLS, 0)
+        health_event = await health(words, books, model, "healthy")
+        assert (health_event.reason, health_event.calls) == (NO_CALLS, 0)
         assert (await books.summed_up(6))["failed"] == 6
 
 
@@ -272,6 +272,6 @@ async def test_one_monitor_has_its_turn_at_a_time(stack: Live) -> None:
 
 def _summed(minutes: list[dict[str, Any]]) -> Counter[int]:
     total: Counter[int] = Counter()
-    for one in minutes:
-        total.update({int(bucket): n for bucket, n in orjson.loads(one["latency"]).items()})
+    for minute in minutes:
+        total.update({int(bucket): n for bucket, n in orjson.loads(minute["latency"]).items()})
     return total

@@ -172,8 +172,8 @@ async def test_a_tenants_rate_is_its_own(stack: Live, tenant: Api) -> None:
 
 async def test_a_key_may_be_for_some_models_only(stack: Live, tenant: Api) -> None:
     await tenant.add_model("mine", stack.model_server_url)
-    who = await tenant_id(stack, tenant)
-    made = await stack.admin.post("/api/keys", {"tenant": who, "allowed_models": ["house:demo-t*"]})
+    owner = await tenant_id(stack, tenant)
+    made = await stack.admin.post("/api/keys", {"tenant": owner, "allowed_models": ["house:demo-t*"]})
     narrow = stack.api(made.body["key"])
 
     auto = await narrow.chat(None)
@@ -190,10 +190,10 @@ async def test_the_selection_is_explained_and_calls_nobody(stack: Live, tenant: 
     off = await tenant.add_model("off", stack.model_server_url, is_active=False)
     body = {"messages": [{"role": "user", "content": "x" * 4000}], "policy": "custom_first"}
 
-    told = (await tenant.post("/api/models/select", body)).body
+    selection = (await tenant.post("/api/models/select", body)).body
 
-    assert [one["model"] for one in told["candidates"]] == [mine, TOKENS, SLOW]
-    assert {one["model"]: one["reason"] for one in told["passed_over"]} == {
+    assert [one["model"] for one in selection["candidates"]] == [mine, TOKENS, SLOW]
+    assert {one["model"]: one["reason"] for one in selection["passed_over"]} == {
         off: "not active",
         DEMO: "about 1004 tokens are needed, its context window is 500",
         KEYLESS: "no key of bring is stored",
@@ -205,16 +205,16 @@ async def test_what_is_explained_is_what_is_done_and_stored(stack: Live, tenant:
     await tenant.add_model("mine", stack.model_server_url)
     for policy, first in (("provider_first", DEMO), ("custom_only", "custom:mine"), ("cheapest", DEMO)):
         body = {"messages": [{"role": "user", "content": "hi"}], "policy": policy}
-        told = (await tenant.post("/api/models/select", body)).body
+        selection = (await tenant.post("/api/models/select", body)).body
         answer = await tenant.chat(None, "hi", policy=policy)
         stored = (await tenant.settled(answer.headers["x-tallygate-inference-id"]))["candidates"]
 
-        assert told["candidates"][0]["model"] == answer.headers["x-tallygate-model"] == first
+        assert selection["candidates"][0]["model"] == answer.headers["x-tallygate-model"] == first
         assert [(one["model"], one["reason"]) for one in stored if one["chosen"]] == [
-            (one["model"], one["reason"]) for one in told["candidates"]
+            (one["model"], one["reason"]) for one in selection["candidates"]
         ]
         assert [(one["model"], one["reason"]) for one in stored if not one["chosen"]] == [
-            (one["model"], one["reason"]) for one in told["passed_over"]
+            (one["model"], one["reason"]) for one in selection["passed_over"]
         ]
 
 
@@ -248,22 +248,22 @@ async def test_every_change_is_on_record_and_holds_no_secret(stack: Live, tenant
 
 
 async def test_the_commands_do_the_same(stack: Live, tenant: Api) -> None:
-    who = await tenant_id(stack, tenant)
+    owner = await tenant_id(stack, tenant)
 
     def command(*arguments: str) -> Any:
         return json.loads(stack.command(*arguments, "--json").stdout)
 
     command("plans", "set", "by-hand", "--usd-per-day", "2", "--provider-deny", "house:*")
-    changed = command("tenants", "set", who, "--plan", "by-hand", "--policy", "fastest")
+    changed = command("tenants", "set", owner, "--plan", "by-hand", "--policy", "fastest")
     assert (changed["terms"]["usd_per_day"], changed["terms"]["policy"]) == (2, "fastest")
-    assert command("tenants", "set", who, "--unset", "policy")["terms"]["policy"] == "custom_first"
+    assert command("tenants", "set", owner, "--unset", "policy")["terms"]["policy"] == "custom_first"
     assert command("models", "select", "hello")["candidates"][0]["model"] == DEMO
     shown = {
-        ("tenants", "list"): who,
+        ("tenants", "list"): owner,
         ("plans", "list"): "by-hand",
-        ("changes", "--tenant", who): "tenant.changed",
+        ("changes", "--tenant", owner): "tenant.changed",
         ("providers", "list"): "house",
-        ("tenants", "show", who): "usd per day",
+        ("tenants", "show", owner): "usd per day",
     }
     done = await asyncio.gather(*(asyncio.to_thread(stack.command, *words) for words in shown))
     assert [word for word, one in zip(shown.values(), done, strict=True) if word not in one.stdout] == []

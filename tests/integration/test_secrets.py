@@ -33,9 +33,9 @@ async def test_no_answer_tells_a_secret(stack: Live, tenant: Api) -> None:
     await tenant.settled(refused.body["error"]["inference_id"])
     monitoring = await tenant.monitoring(total=3)
 
-    told = json.dumps([answer.body for answer in shown] + [monitoring])
+    text = json.dumps([answer.body for answer in shown] + [monitoring])
     assert refused.body["error"]["code"] == "authentication_failed"
-    assert [one for one in (key, header, prompt) if one in told] == []
+    assert [one for one in (key, header, prompt) if one in text] == []
 
 
 @asynccontextmanager

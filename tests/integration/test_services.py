@@ -11,7 +11,7 @@ from tests.support.live import Api, Live
 
 
 @pytest.mark.parametrize(
-    ("service", "missing", "told"),
+    ("service", "missing", "sentence"),
     [
         ("gateway", "TALLYGATE_KEYS", "tallygate secrets new-key"),
         ("router", "TALLYGATE_KEYS", "tallygate secrets new-key"),
@@ -21,7 +21,7 @@ from tests.support.live import Api, Live
     ],
 )
 async def test_a_service_without_a_needed_setting_says_which_and_stops(
-    stack: Live, service: str, missing: str, told: str
+    stack: Live, service: str, missing: str, sentence: str
 ) -> None:
     environment = {name: value for name, value in stack.environment.items() if name != missing}
 
@@ -32,7 +32,7 @@ async def test_a_service_without_a_needed_setting_says_which_and_stops(
     )  # fmt: skip
 
     assert done.returncode == 1
-    assert told in done.stderr
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 

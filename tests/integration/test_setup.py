@@ -59,8 +59,8 @@ async def test_a_model_that_answers_is_set_up(stack: Live, tenant: Api, database
     assert answer.body["latency_s"] > 0
     assert KEY not in str(answer)
 
-    told = await tenant.settled(answer.body["inference_id"])
-    assert [one["outcome"] for one in told["attempts"]] == ["succeeded"]
+    timeline = await tenant.settled(answer.body["inference_id"])
+    assert [one["outcome"] for one in timeline["attempts"]] == ["succeeded"]
     assert (await tenant.chat("custom:m", "hello")).status == 200
     assert (await tenant.chat(None, "hello")).headers["x-tallygate-model"] == "custom:m"
     assert (await tenant.get("/api/changes")).body["changes"][0]["action"] == "model.added"
@@ -208,9 +208,9 @@ async def test_a_probe_can_be_told_step_by_step(stack: Live, tenant: Api) -> Non
     headers = {"accept": "application/x-ndjson", "authorization": f"Bearer {tenant.key}"}
     async with stack.session.post(tenant.url + PROBE, json=sent, headers=headers) as response:
         assert response.content_type == "application/x-ndjson"
-        *told, whole = map(json.loads, (await response.text()).splitlines())
-    assert [one["step"] for one in told] == ["dns", "tcp", "auth", "model"]
-    assert whole["steps"] == told
+        *steps, whole = map(json.loads, (await response.text()).splitlines())
+    assert [one["step"] for one in steps] == ["dns", "tcp", "auth", "model"]
+    assert whole["steps"] == steps
     assert whole["ok"] is True
 
 
@@ -296,8 +296,8 @@ async def test_stored_secrets_do_not_move_to_another_server_unsaid(stack: Live, 
     await tenant.add_model("m", stack.model_server_url, api_key=KEY, headers={"x-team": "blue-team"})
     elsewhere = {"endpoint_url": f"http://127.0.0.1:{free_ports(1)[0]}/v1"}
 
-    for said in ({}, {"api_key": "sk-new-0123"}, {"headers": None}):
-        answer = await tenant.call("PATCH", f"{MODELS}/m", elsewhere | said)
+    for fields in ({}, {"api_key": "sk-new-0123"}, {"headers": None}):
+        answer = await tenant.call("PATCH", f"{MODELS}/m", elsewhere | fields)
         assert (answer.status, answer.body["param"]) == (400, "endpoint_url"), answer
         assert "in the same request" in answer.body["tips"][0]
     assert (await tenant.get(f"{MODELS}/m")).body["endpoint_url"] == stack.model_server_url

@@ -88,12 +88,12 @@ async def test_the_selection_tells_that_the_budget_is_used_up(stack: Live, tenan
     assert (await tenant.post("/api/models/select", body)).body["over_budget"] is None
 
     await stack.admin.call("PATCH", f"/api/tenants/{await tenant_id(tenant)}", {"usd_per_day": 0})
-    told = (await tenant.post("/api/models/select", body)).body
+    selection = (await tenant.post("/api/models/select", body)).body
     refused = await tenant.chat(model)
 
-    assert [one["model"] for one in told["candidates"]] == [model]
-    assert (told["over_budget"]["http_status"], told["over_budget"]["error_type"]) == (402, "quota_exceeded")
-    assert told["over_budget"]["tips"] == refused.body["error"]["tips"]
+    assert [one["model"] for one in selection["candidates"]] == [model]
+    assert (selection["over_budget"]["http_status"], selection["over_budget"]["error_type"]) == (402, "quota_exceeded")
+    assert selection["over_budget"]["tips"] == refused.body["error"]["tips"]
     assert refused.status == 402
 
 

@@ -106,8 +106,8 @@ async def test_one_of_two_workers_is_killed(two: Live, jobs: Jobs, database: Any
     assert len(lost) == _AT_ONCE
     assert deliveries == {job: 2 if job in lost else 1 for job in jobs.scripts}
     store = FeaturesStore(database)
-    told = await database.fetch("SELECT feature_id, worker_id FROM features.jobs")
-    assert [await store.settling(worker, job, b"another word") for job, worker in told] == [None] * len(told)
+    rows = await database.fetch("SELECT feature_id, worker_id FROM features.jobs")
+    assert [await store.settling(worker, job, b"another word") for job, worker in rows] == [None] * len(rows)
 
 
 @pytest.mark.timeout(150)

@@ -49,14 +49,14 @@ WHERE c.relkind IN ('r', 'm') AND n.nspname <> 'information_schema' AND n.nspnam
 """
 
 
-def check_answer(method: str, path: str, status: int, told: str) -> None:
+def check_answer(method: str, path: str, status: int, text: str) -> None:
     """No answer holds a planted secret; an error holds neither a planted prompt nor an API key."""
     what = f"the answer {status} to {method} {path} tells"
-    assert SECRET not in told, f"{what} a planted secret: {told}"
+    assert SECRET not in text, f"{what} a planted secret: {text}"
     if status >= 400:
-        assert CONTENT not in told, f"{what} a planted prompt: {told}"
+        assert CONTENT not in text, f"{what} a planted prompt: {text}"
     if status >= 400 or (method, path.partition("?")[0]) == _SHOWN_BY_POST_ONLY:
-        assert not _API_KEY.search(told.encode()), f"{what} an API key"
+        assert not _API_KEY.search(text.encode()), f"{what} an API key"
 
 
 class Search:
@@ -140,8 +140,8 @@ def _pieces(file: Path) -> Iterator[bytes]:
 
 
 async def _spans(live: "Live") -> Found:
-    for one in live.otlp.raw:
-        yield "spans", one
+    for export in live.otlp.raw:
+        yield "spans", export
 
 
 async def _records(live: "Live") -> Found:

@@ -46,8 +46,8 @@ def go_repository() -> Files:
     """golang.org/x/sync"""
 
     def fetch(folder: Path) -> Path:
-        told = _run([_tool("go"), "mod", "download", "-json", "golang.org/x/sync@v0.7.0"], folder)
-        return Path(json.loads(told)["Zip"])
+        output = _run([_tool("go"), "mod", "download", "-json", "golang.org/x/sync@v0.7.0"], folder)
+        return Path(json.loads(output)["Zip"])
 
     with zipfile.ZipFile(_kept("golang-x-sync-0.7.0.zip", fetch)) as packed:
         return {name.partition("@")[2].partition("/")[2]: packed.read(name) for name in packed.namelist()}

@@ -122,6 +122,6 @@ def test_a_service_opens_with_what_it_hears_says_and_owns(service: str) -> None:
     assert found, f"services/{service}/__init__.py: says what it hears, says and owns, each on lines of its own"
     hears, says, owns = found.groups()
     assert set(re.findall(r"\b[a-z]+\.[a-z]+\.v\d\b", hears)) == {t.name for t in TOPICS if service in t.read_by}
-    said = [TOPICS_OF[name] for name in re.findall(r"\b[A-Z]\w+\b", says) if name in TOPICS_OF]
-    assert set().union(*said) == {t.name for t in TOPICS if service in t.written_by}
+    topics_said = [TOPICS_OF[name] for name in re.findall(r"\b[A-Z]\w+\b", says) if name in TOPICS_OF]
+    assert set().union(*topics_said) == {t.name for t in TOPICS if service in t.written_by}
     assert re.findall(r"schema `(\w+)`", owns) == [service] * (service in SCHEMAS)

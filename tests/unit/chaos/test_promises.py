@@ -58,8 +58,8 @@ def test_one_violation_breaks_its_promise_and_no_other(change: dict[str, Any], n
 
 
 def test_an_id_that_gives_an_answer_is_enough() -> None:
-    told = Note(2, "key-2", {"inference-3"}, settlement="completed")
-    assert broken(replace(GOOD, notes=[*GOOD.notes[:2], told])) == []
+    note = Note(2, "key-2", {"inference-3"}, settlement="completed")
+    assert broken(replace(GOOD, notes=[*GOOD.notes[:2], note])) == []
 
 
 def test_a_rejection_is_no_second_inference() -> None:

@@ -40,9 +40,9 @@ def test_a_router_is_removed_only_after_it_was_added(seed: int, faults: int) -> 
 
 @given(seeds, counts)
 def test_what_stands_still_does_so_within_its_bounds(seed: int, faults: int) -> None:
-    for one in schedule(seed, faults):
-        assert (one.fault.hold_s > 0) == (one.fault.kind in ("freeze", "cut"))
-        assert one.fault.hold_s <= 18.0
+    for planned in schedule(seed, faults):
+        assert (planned.fault.hold_s > 0) == (planned.fault.kind in ("freeze", "cut"))
+        assert planned.fault.hold_s <= 18.0
 
 
 def test_another_seed_is_another_schedule() -> None:

@@ -21,11 +21,11 @@ def test_what_is_older_can_be_asked_for(gateway: StubGateway, run: Run) -> None:
 
 def test_a_selection_says_first_that_the_budget_is_used_up(gateway: StubGateway, run: Run) -> None:
     needs = {"prompt_tokens": 1, "answer_tokens": 0}
-    told = {"policy": "cheapest", "needs": needs, "candidates": [], "passed_over": []}
+    selection = {"policy": "cheapest", "needs": needs, "candidates": [], "passed_over": []}
     over = {"error_type": "quota_exceeded", "detail": "your tenant has used all of it", "tips": ["ask"]}
-    gateway.answers["POST /api/models/select"] = (200, told | {"over_budget": over})
+    gateway.answers["POST /api/models/select"] = (200, selection | {"over_budget": over})
 
     assert "it would be refused: your tenant has used all of it" in run("models", "select").stdout
 
-    gateway.answers["POST /api/models/select"] = (200, told | {"over_budget": None})
+    gateway.answers["POST /api/models/select"] = (200, selection | {"over_budget": None})
     assert "refused" not in run("models", "select").stdout

@@ -32,9 +32,9 @@ def test_the_body_is_there_only_when_asked_for() -> None:
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"\x00\xc3"])
 def test_a_body_that_is_not_text_is_base64(body: bytes) -> None:
     letter = DeadLetter(**{name: getattr(LETTER, name) for name in LETTER.__slots__} | {"body": body})
-    told = in_full(letter, with_body=True)
-    assert "body" not in told
-    assert told["body_base64"]
+    shown = in_full(letter, with_body=True)
+    assert "body" not in shown
+    assert shown["body_base64"]
 
 
 def test_what_was_sent_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,8 +136,8 @@ def test_nothing_is_wider_than_the_terminal_or_lost(rows: list[tuple[str, str, s
     for renderable, values in ((listing, [one for row in rows for one in row]), (fields, [one[0] for one in rows])):
         shown_lines = lines(renderable, columns)
         assert max(map(cell_len, shown_lines), default=0) <= columns
-        told = "".join(shown_lines)
-        assert all(told.count(char) >= value.count(char) for value in values for char in value if not char.isspace())
+        text = "".join(shown_lines)
+        assert all(text.count(char) >= value.count(char) for value in values for char in value if not char.isspace())
     assert max(map(cell_len, lines(wrapped, columns)), default=0) <= columns
 
 

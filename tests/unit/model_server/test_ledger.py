@@ -18,9 +18,9 @@ def entry(seq: int, behaviour: str = "demo") -> Entry:
 async def test_an_entry_tells_all_but_the_secrets(client: Client) -> None:
     headers = {"authorization": "Bearer sk-secret", "x-request-id": "r-1"}
     await client.openai("demo-delay-5", "a private text", headers=headers, stream=True)
-    told = client.last_entry
-    assert told.pop("at").endswith("+00:00")
-    assert told == {
+    entry = client.last_entry
+    assert entry.pop("at").endswith("+00:00")
+    assert entry == {
         "seq": 1,
         "path": "/v1/chat/completions",
         "wire": "openai",
@@ -39,12 +39,12 @@ async def test_the_ledger_over_http(client: Client) -> None:
     for model in ("demo", "demo", "fault-500"):
         await client.openai(model)
     await client.anthropic("demo")
-    told = (await client.request("GET", "/ledger")).json
-    assert told == client.summary
-    assert told["total"] == told["finished"] == len(told["entries"]) == 4
-    assert told["by_behaviour"] == {"demo": 3, "fault-500": 1}
-    assert told["by_status"] == {"200": 3, "500": 1}
-    assert [entry["wire"] for entry in told["entries"]] == ["openai"] * 3 + ["anthropic"]
+    ledger = (await client.request("GET", "/ledger")).json
+    assert ledger == client.summary
+    assert ledger["total"] == ledger["finished"] == len(ledger["entries"]) == 4
+    assert ledger["by_behaviour"] == {"demo": 3, "fault-500": 1}
+    assert ledger["by_status"] == {"200": 3, "500": 1}
+    assert [entry["wire"] for entry in ledger["entries"]] == ["openai"] * 3 + ["anthropic"]
 
 
 async def test_entries_can_be_left_out_or_begun_later(client: Client) -> None:
@@ -85,7 +85,7 @@ async def test_the_ledger_answers_under_load(client: Client) -> None:
     watching = asyncio.create_task(watch())
     await asyncio.gather(*(load() for _ in range(8)))
     seen = await watching
-    assert all(told["total"] == len(told["entries"]) for told in seen)
+    assert all(snapshot["total"] == len(snapshot["entries"]) for snapshot in seen)
     assert client.summary["total"] == client.summary["finished"] == 800
 
 
@@ -103,8 +103,8 @@ async def test_a_snapshot_does_not_change_with_its_entries() -> None:
 async def test_a_long_ledger_is_told_whole(client: Client) -> None:
     for seq in range(1, 2 * LEDGER_PAGE + 2):
         client.server.service.ledger.received(entry(seq))
-    told = (await client.request("GET", "/ledger")).json
-    assert [row["seq"] for row in told["entries"]] == list(range(1, 2 * LEDGER_PAGE + 2))
+    ledger = (await client.request("GET", "/ledger")).json
+    assert [row["seq"] for row in ledger["entries"]] == list(range(1, 2 * LEDGER_PAGE + 2))
 
 
 async def test_a_full_ledger_drops_the_oldest_and_keeps_its_counts() -> None:

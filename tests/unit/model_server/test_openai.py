@@ -109,8 +109,8 @@ async def test_a_broken_connection(sdk: openai.AsyncOpenAI, model: str) -> None:
 async def test_an_error_in_a_stream(sdk: openai.AsyncOpenAI) -> None:
     stream = await sdk.chat.completions.create(model="fault-error-in-stream", messages=MESSAGES, stream=True)
     chunks = aiter(stream)
-    told = [(await anext(chunks)).choices[0].delta.content for _ in range(3)]
-    assert told == ["", "echo: ", "good "]
+    texts = [(await anext(chunks)).choices[0].delta.content for _ in range(3)]
+    assert texts == ["", "echo: ", "good "]
     with pytest.raises(openai.APIError, match="had an error"):
         await anext(chunks)
 

@@ -85,7 +85,7 @@ def test_a_call_that_was_not_made_leaves_its_place_and_no_trace() -> None:
 def test_models_at_rest_are_forgotten() -> None:
     open_gate = gate()
     for number in range(100):
-        one = model(f"custom:{number}")
-        open_gate.enter(one)
-        open_gate.leave(one, None)
+        healthy = model(f"custom:{number}")
+        open_gate.enter(healthy)
+        open_gate.leave(healthy, None)
     assert not open_gate._states

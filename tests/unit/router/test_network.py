@@ -52,9 +52,11 @@ def test_a_certificate_that_does_not_fit_is_a_tls_failure() -> None:
 
 
 def test_the_failure_names_model_and_endpoint() -> None:
-    told = network_failure(TimeoutError(), model(endpoint_url="http://gpu:8000/v1"), 2.5, ModelSecrets(None, {}))
-    assert (told.error_type, told.detail) == ("read_timeout", "gpu:8000 did not answer within 2.5 s")
-    assert "PATCH /api/models/custom/m" in told.tips[0]
+    call_failure = network_failure(
+        TimeoutError(), model(endpoint_url="http://gpu:8000/v1"), 2.5, ModelSecrets(None, {})
+    )
+    assert (call_failure.error_type, call_failure.detail) == ("read_timeout", "gpu:8000 did not answer within 2.5 s")
+    assert "PATCH /api/models/custom/m" in call_failure.tips[0]
 
 
 def test_the_failure_does_not_hold_the_key() -> None:

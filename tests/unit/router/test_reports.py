@@ -138,9 +138,9 @@ def test_a_failed_inference_names_the_error_and_the_last_endpoint() -> None:
 
 
 def test_a_refused_inference_counts_the_calls_of_earlier_deliveries() -> None:
-    told = failure("expired", "too late")
-    event = reports.refused(Refused(requested(attempts_made=2, delivery=3), "expired", told, None), "r1", LATER)
-    assert (event.settlement, event.error, event.attempts, event.delivery) == ("expired", told, 2, 3)
+    expired = failure("expired", "too late")
+    event = reports.refused(Refused(requested(attempts_made=2, delivery=3), "expired", expired, None), "r1", LATER)
+    assert (event.settlement, event.error, event.attempts, event.delivery) == ("expired", expired, 2, 3)
     assert (event.first_model, event.model_served, event.reported_by) == (None, None, "router/r1")
 
 

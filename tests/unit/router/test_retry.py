@@ -39,34 +39,34 @@ def test_waits_double_up_to_the_longest(tries: int, longest_s: float) -> None:
 
 
 def test_jitter_is_full() -> None:
-    told = failure("server_error", "why")
-    assert after_failure(told, 2, 60.0, POLICY, jitter=0.0).delay_s == 0.0
-    assert after_failure(told, 2, 60.0, POLICY, jitter=0.5).delay_s == 0.2
+    last_failure = failure("server_error", "why")
+    assert after_failure(last_failure, 2, 60.0, POLICY, jitter=0.0).delay_s == 0.0
+    assert after_failure(last_failure, 2, 60.0, POLICY, jitter=0.5).delay_s == 0.2
 
 
 def test_without_a_given_jitter_waits_differ() -> None:
-    told = failure("server_error", "why")
-    waits = {after_failure(told, 2, 60.0, POLICY).delay_s for _ in range(50)}
+    last_failure = failure("server_error", "why")
+    waits = {after_failure(last_failure, 2, 60.0, POLICY).delay_s for _ in range(50)}
     assert len(waits) > 1
     assert all(0 <= one <= 0.4 for one in waits)
 
 
 @pytest.mark.parametrize(("retry_after_s", "delay_s"), [(0.0, 0.1), (0.05, 0.1), (3.0, 3.0), (5.0, 5.0)])
 def test_what_the_endpoint_asks_for_is_waited_at_least(retry_after_s: float, delay_s: float) -> None:
-    told = failure("rate_limited", "why", retry_after_s=retry_after_s)
-    assert after_failure(told, 1, 60.0, POLICY, jitter=0.5) == Decision("retry", delay_s)
+    last_failure = failure("rate_limited", "why", retry_after_s=retry_after_s)
+    assert after_failure(last_failure, 1, 60.0, POLICY, jitter=0.5) == Decision("retry", delay_s)
 
 
 def test_an_endpoint_that_asks_for_too_much_patience_is_passed_over() -> None:
-    told = failure("rate_limited", "why", retry_after_s=5.1)
-    assert after_failure(told, 1, 60.0, POLICY) == Decision("fall_back")
+    last_failure = failure("rate_limited", "why", retry_after_s=5.1)
+    assert after_failure(last_failure, 1, 60.0, POLICY) == Decision("fall_back")
 
 
 def test_who_would_have_to_wait_past_the_deadline_does_not_wait() -> None:
-    told = failure("rate_limited", "why", retry_after_s=3.0)
-    assert after_failure(told, 1, 2.9, POLICY) == Decision("fall_back")
-    assert after_failure(told, 1, 3.0, POLICY) == Decision("fall_back")
-    assert after_failure(told, 1, 3.1, POLICY).action == "retry"
+    last_failure = failure("rate_limited", "why", retry_after_s=3.0)
+    assert after_failure(last_failure, 1, 2.9, POLICY) == Decision("fall_back")
+    assert after_failure(last_failure, 1, 3.0, POLICY) == Decision("fall_back")
+    assert after_failure(last_failure, 1, 3.1, POLICY).action == "retry"
 
 
 def test_what_no_other_model_can_help_with_is_given_up() -> None:
@@ -75,9 +75,9 @@ def test_what_no_other_model_can_help_with_is_given_up() -> None:
 
 @given(FAILURES, st.integers(1, 12), st.floats(-10, 1000), POLICIES, JITTER)
 def test_no_retry_after_the_last_try_or_past_the_deadline(
-    told: Failure, tries: int, remaining_s: float, policy: RetryPolicy, jitter: float
+    last_failure: Failure, tries: int, remaining_s: float, policy: RetryPolicy, jitter: float
 ) -> None:
-    decision = after_failure(told, tries, remaining_s, policy, jitter)
+    decision = after_failure(last_failure, tries, remaining_s, policy, jitter)
     if decision.action == "retry":
         assert tries < policy.max_tries
         assert 0 <= decision.delay_s < remaining_s
@@ -94,8 +94,8 @@ def test_a_retry_waits_as_long_as_asked_and_never_longer_than_the_longest_wait(
 
 @given(FAILURES, st.integers(1, 12), st.floats(-10, 1000), POLICIES, JITTER)
 def test_another_model_is_asked_only_where_that_may_help(
-    told: Failure, tries: int, remaining_s: float, policy: RetryPolicy, jitter: float
+    last_failure: Failure, tries: int, remaining_s: float, policy: RetryPolicy, jitter: float
 ) -> None:
-    decision = after_failure(told, tries, remaining_s, policy, jitter)
+    decision = after_failure(last_failure, tries, remaining_s, policy, jitter)
     if decision.action != "retry":
-        assert decision == Decision("fall_back" if told.fallback else "give_up")
+        assert decision == Decision("fall_back" if last_failure.fallback else "give_up")

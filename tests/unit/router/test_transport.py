@@ -45,10 +45,14 @@ async def failure_of(guard: Guard, called: Model) -> Failure:
 
 async def test_a_custom_model_at_a_literal_address_that_is_not_allowed_is_not_called() -> None:
     async with loopback_server(COMPLETION) as server:
-        told = await failure_of(Guard(), model(endpoint_url=f"http://127.0.0.1:{server.port}/v1"))
+        call_failure = await failure_of(Guard(), model(endpoint_url=f"http://127.0.0.1:{server.port}/v1"))
         assert server.connections == 0
-    assert (told.error_type, told.retryable, told.fallback) == ("endpoint_forbidden", False, True)
-    assert told.detail == f"127.0.0.1:{server.port} may not be called: it is a loopback address"
+    assert (call_failure.error_type, call_failure.retryable, call_failure.fallback) == (
+        "endpoint_forbidden",
+        False,
+        True,
+    )
+    assert call_failure.detail == f"127.0.0.1:{server.port} may not be called: it is a loopback address"
 
 
 async def test_a_custom_model_whose_name_turned_private_after_it_was_saved_is_not_called() -> None:
@@ -56,11 +60,11 @@ async def test_a_custom_model_whose_name_turned_private_after_it_was_saved_is_no
         guard = Guard(resolve=FakeDns([[PUBLIC], ["127.0.0.1"]]).resolve)
         url = f"http://rebinding.example:{server.port}/v1"
         await guard.check(url)
-        told = await failure_of(guard, model(endpoint_url=url))
+        call_failure = await failure_of(guard, model(endpoint_url=url))
         assert server.connections == 0
-    assert (told.error_type, told.retryable) == ("endpoint_forbidden", False)
+    assert (call_failure.error_type, call_failure.retryable) == ("endpoint_forbidden", False)
     why = "the host resolves to an address that is not public"
-    assert told.detail == f"rebinding.example:{server.port} may not be called: {why}"
+    assert call_failure.detail == f"rebinding.example:{server.port} may not be called: {why}"
 
 
 async def test_a_custom_model_in_an_allowed_network_is_called() -> None:
@@ -93,9 +97,9 @@ async def test_a_redirect_is_not_followed(status: str, model_id: str) -> None:
         redirect = f"HTTP/1.1 {status}\r\nlocation: http://127.0.0.1:{inner.port}/v1\r\ncontent-length: 0\r\n\r\n"
         async with loopback_server(redirect.encode()) as outer:
             called = model(id=model_id, endpoint_url=f"http://127.0.0.1:{outer.port}/v1")
-            told = await failure_of(Guard(LOOPBACK), called)
+            call_failure = await failure_of(Guard(LOOPBACK), called)
         assert (outer.connections, inner.connections) == (1, 0)
-    assert told.error_type == "endpoint_not_found"
+    assert call_failure.error_type == "endpoint_not_found"
 
 
 async def test_what_cannot_be_said_in_the_endpoints_format_is_an_invalid_request_and_not_sent() -> None:
@@ -105,15 +109,20 @@ async def test_what_cannot_be_said_in_the_endpoints_format_is_an_invalid_request
         with pytest.raises(CallFailedError) as caught:
             await transport.complete(claude, ModelSecrets("opensesame", {}), asked, "r-1", 10.0)
         assert server.heads == []
-    told = caught.value.failure
-    assert (told.error_type, told.retryable, told.fallback, told.http_status) == ("invalid_request", False, False, 400)
-    assert told.detail == "custom:m cannot be asked: messages[0].content[0].image_url must be an object"
+    call_failure = caught.value.failure
+    assert (call_failure.error_type, call_failure.retryable, call_failure.fallback, call_failure.http_status) == (
+        "invalid_request",
+        False,
+        False,
+        400,
+    )
+    assert call_failure.detail == "custom:m cannot be asked: messages[0].content[0].image_url must be an object"
 
 
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with loopback_server() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        told = await failure_of(Guard(), model(endpoint_url="http://10.0.0.1:8000/v1"))
+        call_failure = await failure_of(Guard(), model(endpoint_url="http://10.0.0.1:8000/v1"))
         assert proxy.connections == 0
-    assert told.error_type == "endpoint_forbidden"
+    assert call_failure.error_type == "endpoint_forbidden"

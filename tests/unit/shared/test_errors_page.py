@@ -24,6 +24,6 @@ def test_every_type_has_a_section() -> None:
 def test_the_command_explains_a_type_like_the_page(error_type: ErrorType) -> None:
     section = html.unescape(errors_page().partition(f"\n## {error_type}\n")[2].partition("\n## ")[0])
     tips = [line.removeprefix("- ") for line in section.splitlines() if line.startswith("- ")]
-    told = CliRunner().invoke(app, ["errors", error_type], env={"COLUMNS": "500"}).stdout
-    assert [line.removeprefix("  → ").rstrip() for line in told.splitlines() if line.startswith("  → ")] == tips
-    assert f"the caller sees HTTP {CATALOGUE[error_type].http_status}." in told
+    text = CliRunner().invoke(app, ["errors", error_type], env={"COLUMNS": "500"}).stdout
+    assert [line.removeprefix("  → ").rstrip() for line in text.splitlines() if line.startswith("  → ")] == tips
+    assert f"the caller sees HTTP {CATALOGUE[error_type].http_status}." in text

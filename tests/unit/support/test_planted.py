@@ -33,10 +33,10 @@ def test_the_search_knows_an_api_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "text"),
     [(200, planted.KEY), (400, planted.PROMPT), (500, API_KEY), (401, planted.PROVIDER_KEY)],
     ids=["key", "prompt", "API key", "provider key"],
 )
-def test_an_answer_that_tells_too_much_is_seen_at_once(status: int, told: str) -> None:
+def test_an_answer_that_tells_too_much_is_seen_at_once(status: int, text: str) -> None:
     with pytest.raises(AssertionError, match="GET /api/keys"):
-        planted.check_answer("GET", "/api/keys", status, told)
+        planted.check_answer("GET", "/api/keys", status, text)

@@ -70,14 +70,16 @@ def test_a_refusal_is_told_at_once(gateway: StubGateway, run: Run, checkout: Pat
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "sentence"),
     [("completed", f"{ID} had ended before: completed"), ("running", f"✓ {ID} is being cancelled; it was running")],
 )
-def test_cancel_tells_the_state_that_the_gateway_told(gateway: StubGateway, run: Run, state: str, said: str) -> None:
+def test_cancel_tells_the_state_that_the_gateway_told(
+    gateway: StubGateway, run: Run, state: str, sentence: str
+) -> None:
     body = {"feature_id": ID, "state": state}
     gateway.answers[f"DELETE /api/features/{ID}"] = (202, body)
 
-    assert run("feature", "cancel", ID).stdout == f"{said}\n"
+    assert run("feature", "cancel", ID).stdout == f"{sentence}\n"
     assert json.loads(run("feature", "cancel", ID, "--json").stdout) == body
 
 
@@ -94,10 +96,10 @@ def test_a_branch_of_a_repository_can_be_named(gateway: StubGateway, run: Run) -
 
 
 def test_the_help_says_what_a_pattern_means(run: Run) -> None:
-    said = " ".join(run("feature", "generate", "--help").stdout.split())
+    text = " ".join(run("feature", "generate", "--help").stdout.split())
 
-    assert "Patterns of --only and --write-to mean the same" in said
-    assert "src/**/*.py" in said
+    assert "Patterns of --only and --write-to mean the same" in text
+    assert "src/**/*.py" in text
 
 
 def job(gateway: StubGateway, state: str, events: Callable[[], Told]) -> None:
@@ -114,4 +116,4 @@ def progress(step: str) -> tuple[str, dict[str, str]]:
 
 
 def stream(*events: tuple[str, Any]) -> bytes:
-    return "".join(f"event: {name}\ndata: {json.dumps(told)}\n\n" for name, told in events).encode()
+    return "".join(f"event: {name}\ndata: {json.dumps(event)}\n\n" for name, event in events).encode()

@@ -77,10 +77,10 @@ def test_what_the_gateway_filled_in_is_told_with_its_source(gateway: StubGateway
     filled_in = {"price": "genai-prices", "context_window": "endpoint"}
     gateway.answers[SETUP] = (201, {"model": model, "filled_in": filled_in, **PASSED})
 
-    told = run(*NEEDED).stdout
+    text = run(*NEEDED).stdout
 
-    assert "context_window as known from the endpoint: 128000" in told
-    assert "price as known from genai-prices: $0.15 / $0.6 per million tokens in / out" in told
+    assert "context_window as known from the endpoint: 128000" in text
+    assert "price as known from genai-prices: $0.15 / $0.6 per million tokens in / out" in text
     assert json.loads(run(*NEEDED, "--json").stdout)["filled_in"] == filled_in
 
 
@@ -109,8 +109,8 @@ def test_a_preset_that_there_is_not(gateway: StubGateway, run: Run) -> None:
 def test_one_that_fails_says_how_far_it_came_and_why(gateway: StubGateway, run: Run) -> None:
     attempts = [{"model": "custom:m", "error_type": "authentication_failed", "upstream_status": 401, "detail": "no"}]
     steps = [step("dns"), step("answer", False, title="Not accepted", detail="no")]
-    told = problem("authentication_failed", "no", "Give a valid key", attempts=attempts, steps=steps)
-    gateway.answers[SETUP] = (424, told)
+    answer = problem("authentication_failed", "no", "Give a valid key", attempts=attempts, steps=steps)
+    gateway.answers[SETUP] = (424, answer)
 
     done = run(*NEEDED)
 

@@ -75,11 +75,11 @@ def test_only_three_are_needed() -> None:
     ],
 )
 def test_a_mistake_is_told_by_line_model_and_field(field: str, sentence: str) -> None:
-    told = mistakes(f"models:\n{LEAST}, {field}}}\n")
+    found = mistakes(f"models:\n{LEAST}, {field}}}\n")
 
-    assert sentence in told
-    assert "nothing was changed" in told
-    assert "sk-secret-1" not in told
+    assert sentence in found
+    assert "nothing was changed" in found
+    assert "sk-secret-1" not in found
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_what_the_gateway_would_refuse_is_told_before(written: str, instead: str
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    told = mistakes("models:\n  - endpoint_url: ftp://h\n    provider: openai\n  - 7\n")
+    found = mistakes("models:\n  - endpoint_url: ftp://h\n    provider: openai\n  - 7\n")
 
-    assert "has 4 mistakes" in told
-    assert "models.yaml:2: model 1: model_id: Field required" in told
-    assert "models.yaml:2: model 1: endpoint_url: " in told
-    assert "models.yaml:3: model 1: provider: " in told
-    assert "models.yaml:4: model 2: " in told
+    assert "has 4 mistakes" in found
+    assert "models.yaml:2: model 1: model_id: Field required" in found
+    assert "models.yaml:2: model 1: endpoint_url: " in found
+    assert "models.yaml:3: model 1: provider: " in found
+    assert "models.yaml:4: model 2: " in found
 
 
 @pytest.mark.parametrize("text", ["", "7", "[]", "models: 7", "other: []", "a: [", "a: 2026-99-99", "\x00"])
@@ -111,10 +111,10 @@ def test_what_is_no_file_of_models(text: str) -> None:
 
 
 def test_what_is_not_yaml_is_told_by_line_and_without_its_text() -> None:
-    told = mistakes("models:\n  - api_key: 'sk-secret-1\n")
+    found = mistakes("models:\n  - api_key: 'sk-secret-1\n")
 
-    assert "models.yaml:3: it is not YAML: " in told
-    assert "sk-secret-1" not in told
+    assert "models.yaml:3: it is not YAML: " in found
+    assert "sk-secret-1" not in found
     assert "models.yaml" in mistakes("models: &a [*a]")
 
 

@@ -29,9 +29,9 @@ def entry(**fields: Any) -> ModelEntry:
 
 
 def test_what_is_not_there_is_created_with_what_was_said() -> None:
-    said = entry(api_key={"env": "KEY"}, headers={"x-a": {"env": "A"}}, weight=2)
+    model_entry = entry(api_key={"env": "KEY"}, headers={"x-a": {"env": "A"}}, weight=2)
 
-    plan = planned(said, {"api_key": "sk", "headers.x-a": "1"}, None)
+    plan = planned(model_entry, {"api_key": "sk", "headers.x-a": "1"}, None)
 
     assert plan.status == "created"
     assert plan.body == {**LEAST, "api_key": "sk", "headers": {"x-a": "1"}, "weight": 2}

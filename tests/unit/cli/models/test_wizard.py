@@ -142,9 +142,9 @@ def test_after_a_failed_probe_the_answers_can_be_changed(
 
     assert gateway.calls == [PRESETS, PROBE, PROBE, SETUP]
     assert gateway.asked[3].body["endpoint_url"] == "http://other/v1"
-    told = capsys.readouterr().err
-    assert "✗ endpoint_unreachable: no" in told
-    assert "→ Run" in told
+    text = capsys.readouterr().err
+    assert "✗ endpoint_unreachable: no" in text
+    assert "→ Run" in text
 
 
 def test_after_a_failed_probe_one_can_leave(gateway: StubGateway, keyboard: PipeInput) -> None:
@@ -199,7 +199,7 @@ def test_after_a_failed_setup_it_is_kept_inactive_or_left(
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "sentence"),
     [
         ((400, problem("invalid_request", "endpoint_url does not name a valid host")), "does not name a valid host"),
         ((200, b""), "the gateway's answer broke off"),
@@ -208,14 +208,14 @@ def test_after_a_failed_setup_it_is_kept_inactive_or_left(
     ],
 )
 def test_a_probe_that_cannot_be_had_is_told(
-    gateway: StubGateway, keyboard: PipeInput, capsys: pytest.CaptureFixture[str], answer: Any, told: str
+    gateway: StubGateway, keyboard: PipeInput, capsys: pytest.CaptureFixture[str], answer: Any, sentence: str
 ) -> None:
     gateway.answers[PROBE] = answer
     keyboard.send_text(ELSEWHERE + URL + NO_KEY + DOWN + DOWN + ENTER)
 
     wizard(gateway)
 
-    assert told in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err
 
 
 def test_ctrl_c_leaves_at_any_question(gateway: StubGateway, keyboard: PipeInput) -> None:

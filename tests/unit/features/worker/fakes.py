@@ -78,17 +78,17 @@ class FakePublisher(Publisher):
 
     async def publish(self, *outgoing: Outgoing) -> None:
         await asyncio.sleep(0)
-        for one in outgoing:
-            kind = type(one.event).__name__
+        for message in outgoing:
+            kind = type(message.event).__name__
             if kind in self.refused:
                 self.refusals += 1
                 raise TallygateError("unavailable", "the broker did not acknowledge")
-            self.events.append(one.event)
+            self.events.append(message.event)
             self.did.append(kind)
 
     @property
     def settled(self) -> list[FeatureSettled]:
-        return [one for one in self.events if isinstance(one, FeatureSettled)]
+        return [event for event in self.events if isinstance(event, FeatureSettled)]
 
 
 @dataclass

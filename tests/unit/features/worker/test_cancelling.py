@@ -13,9 +13,9 @@ async def test_a_job_that_was_cancelled_before_it_came_is_not_run() -> None:
         feature_id = bench.store.add(lease_until=float("inf"))
         here.heard(cancellation(feature_id))
         bench.store.rows[feature_id].lease_until = 0.0
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert told.settlement == "cancelled"
+    assert settled.settlement == "cancelled"
     assert bench.did == ["written", "FeatureSettled", "done"]
     assert bench.jobs.began == []
 
@@ -27,10 +27,10 @@ async def test_a_job_that_is_cancelled_while_it_runs_ends_and_so_do_its_calls() 
     async with bench.worker() as here:
         await bench.begun(feature_id)
         here.heard(cancellation(feature_id))
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
     assert bench.jobs.cut_short == [feature_id]
-    assert (told.settlement, told.calls) == ("cancelled", (CALL,))
+    assert (settled.settlement, settled.calls) == ("cancelled", (CALL,))
     assert bench.did == ["FeatureStarted", "written", "CancelRequested", "FeatureSettled", "done"]
     (call,) = (one for one in bench.publisher.events if isinstance(one, CancelRequested))
     assert (call.inference_id, call.tenant_id) == (bench.store.calls[0], "acme")
@@ -47,10 +47,10 @@ async def test_a_word_that_is_written_stays_though_the_job_is_cancelled_then() -
         written = bench.store.rows[feature_id].settled_event
         here.heard(cancellation(feature_id))
         bench.publisher.refused.clear()
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert (told.settlement, told.encoded()) == ("completed", written)
-    assert bench.publisher.settled == [told]
+    assert (settled.settlement, settled.encoded()) == ("completed", written)
+    assert bench.publisher.settled == [settled]
     assert bench.jobs.began == [feature_id]
 
 

@@ -13,11 +13,11 @@ async def test_a_job_that_too_many_workers_were_lost_with_is_settled_and_not_run
     feature_id = bench.store.add(worker_id="dead", delivery=3)
 
     async with bench.worker():
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert (told.settlement, told.error, told.delivery) == ("failed", outcomes.workers_lost(3).error, 4)
-    assert told.error is not None
-    assert (told.error.error_type, told.error.detail[:20]) == ("router_lost", "3 workers were lost ")
+    assert (settled.settlement, settled.error, settled.delivery) == ("failed", outcomes.workers_lost(3).error, 4)
+    assert settled.error is not None
+    assert (settled.error.error_type, settled.error.detail[:20]) == ("router_lost", "3 workers were lost ")
     assert bench.did == ["written", "CancelRequested", "FeatureSettled", "done"]
     assert bench.jobs.began == []
 
@@ -35,10 +35,13 @@ async def test_a_job_whose_deadline_has_passed_is_not_run() -> None:
     feature_id = bench.store.add(given=timedelta(seconds=-1))
 
     async with bench.worker():
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert told.error is not None
-    assert (told.settlement, told.error.detail) == ("expired", "the deadline had passed when a worker took the job")
+    assert settled.error is not None
+    assert (settled.settlement, settled.error.detail) == (
+        "expired",
+        "the deadline had passed when a worker took the job",
+    )
     assert bench.did == ["written", "FeatureSettled", "done"]
     assert bench.jobs.began == []
 

@@ -20,11 +20,11 @@ async def test_a_job_is_settled_once_and_its_word_is_written_before_it_is_said()
     async with bench.worker():
         await bench.begun(feature_id)
         bench.jobs.may_end[feature_id].set()
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
     assert bench.did == ["FeatureStarted", "written", "FeatureSettled", "done"]
-    assert (told.settlement, told.sealed_result, told.calls) == ("completed", "result", (CALL,))
-    assert (told.delivery, told.reported_by) == (1, "features/w1")
+    assert (settled.settlement, settled.sealed_result, settled.calls) == ("completed", "result", (CALL,))
+    assert (settled.delivery, settled.reported_by) == (1, "features/w1")
     started = bench.publisher.events[0]
     assert isinstance(started, FeatureStarted)
     assert (started.worker_id, started.delivery) == ("w1", 1)
@@ -56,9 +56,9 @@ async def test_what_is_said_is_what_was_written() -> None:
         assert bench.store.rows[feature_id].settled is False
 
         bench.publisher.refused.clear()
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert told.encoded() == written
+    assert settled.encoded() == written
     assert bench.did == ["FeatureStarted", "written", "FeatureSettled", "done"]
 
 
@@ -73,9 +73,9 @@ async def test_a_worker_that_stops_in_between_leaves_its_word_to_the_next() -> N
 
     bench.publisher.refused.clear()
     async with bench.worker("w2"):
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert (told.encoded(), told.reported_by) == (written, "features/w1")
+    assert (settled.encoded(), settled.reported_by) == (written, "features/w1")
     assert bench.jobs.began == [feature_id]
 
 
@@ -87,14 +87,14 @@ async def test_a_word_that_cannot_be_written_is_left_to_whoever_takes_the_job_ne
     bench.store.failing[method] = ConnectionError()
     async with bench.worker() as here:
         await until(lambda: bench.jobs.began == [feature_id] and here.leases.in_hand == 0)
-        said = list(bench.publisher.settled)
-        assert len(said) == (0 if method == "settling" else 1)
+        published = list(bench.publisher.settled)
+        assert len(published) == (0 if method == "settling" else 1)
 
         bench.store.failing.clear()
         bench.store.rows[feature_id].lease_until = 0.0
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert all(one == told for one in said)
+    assert all(one == settled for one in published)
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,11 @@ async def test_a_job_that_fails_is_settled_with_its_reason(error: Exception, set
     feature_id = bench.store.add()
     bench.jobs.may_end[feature_id].set()
     async with bench.worker():
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert told.error is not None
-    assert (told.settlement, told.error.error_type, told.calls) == (settlement, error_type, (CALL,))
-    assert "nobody's" not in told.error.detail
+    assert settled.error is not None
+    assert (settled.settlement, settled.error.error_type, settled.calls) == (settlement, error_type, (CALL,))
+    assert "nobody's" not in settled.error.detail
 
 
 async def test_the_deadline_ends_a_job_and_the_calls_that_it_waits_for() -> None:
@@ -125,9 +125,9 @@ async def test_the_deadline_ends_a_job_and_the_calls_that_it_waits_for() -> None
     bench.store.calls = [new_id(), new_id()]
     feature_id = bench.store.add(given=timedelta(seconds=0.3))
     async with bench.worker():
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert told.settlement == "expired"
+    assert settled.settlement == "expired"
     assert (bench.jobs.began, bench.jobs.cut_short) == ([feature_id], [feature_id])
     calls = ["CancelRequested", "CancelRequested"]
     assert bench.did == ["FeatureStarted", "written", *calls, "FeatureSettled", "done"]
@@ -140,9 +140,9 @@ async def test_the_deadline_counts_also_while_the_broker_is_away() -> None:
     feature_id = bench.store.add(given=timedelta(seconds=0.3))
     bench.publisher.refused.add("FeatureStarted")
     async with bench.worker():
-        told = await bench.done(feature_id)
+        settled = await bench.done(feature_id)
 
-    assert told.settlement == "expired"
+    assert settled.settlement == "expired"
     assert bench.jobs.began == []
 
 
@@ -169,5 +169,5 @@ async def test_a_job_whose_account_cannot_be_given_is_settled_all_the_same() -> 
     feature_id = bench.store.add()
     bench.jobs.may_end[feature_id].set()
     async with bench.worker():
-        told = await bench.done(feature_id)
-    assert (told.settlement, told.calls) == ("failed", ())
+        settled = await bench.done(feature_id)
+    assert (settled.settlement, settled.calls) == ("failed", ())

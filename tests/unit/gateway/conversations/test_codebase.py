@@ -29,16 +29,16 @@ def test_the_question_comes_after_the_instructions_and_the_history() -> None:
 
 
 def test_files_are_shown_with_path_and_content() -> None:
-    told = system({"files": [{"path": "src/a.py", "content": "x = 1"}, "README.md"]})
-    assert "File: src/a.py\n```\nx = 1\n```" in told
-    assert told.endswith("File: README.md")
+    prompt = system({"files": [{"path": "src/a.py", "content": "x = 1"}, "README.md"]})
+    assert "File: src/a.py\n```\nx = 1\n```" in prompt
+    assert prompt.endswith("File: README.md")
 
 
 def test_a_long_file_is_cut_and_the_model_is_told() -> None:
-    told = system({"files": [{"path": "a", "content": "x" * 20_001}]})
-    assert told.count("x" * 20_000) == 1
-    assert told.endswith("x\n[cut after 20000 characters]\n```")
-    assert "x" * 20_001 not in told
+    prompt = system({"files": [{"path": "a", "content": "x" * 20_001}]})
+    assert prompt.count("x" * 20_000) == 1
+    assert prompt.endswith("x\n[cut after 20000 characters]\n```")
+    assert "x" * 20_001 not in prompt
 
 
 def test_a_file_at_the_limit_is_whole() -> None:
@@ -46,12 +46,12 @@ def test_a_file_at_the_limit_is_whole() -> None:
 
 
 def test_repository_and_current_file_are_named() -> None:
-    told = system({"repo": "org/repo", "currentFile": "a.py"})
-    assert "\n\nRepository: org/repo\n\n" in told
-    assert told.endswith("The user is looking at this file:\nFile: a.py")
+    prompt = system({"repo": "org/repo", "currentFile": "a.py"})
+    assert "\n\nRepository: org/repo\n\n" in prompt
+    assert prompt.endswith("The user is looking at this file:\nFile: a.py")
 
 
 def test_nothing_is_said_of_what_was_not_sent() -> None:
-    told = system({})
-    assert "Repository" not in told
-    assert "File:" not in told
+    prompt = system({})
+    assert "Repository" not in prompt
+    assert "File:" not in prompt

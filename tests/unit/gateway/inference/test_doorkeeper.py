@@ -10,11 +10,11 @@ def test_who_leaves_makes_room() -> None:
     door = Doorkeeper(LoadLimits(max_in_flight=2, tenant_max_in_flight=1), lambda: None)
 
     assert door.enter("a", Terms()) is None
-    assert (told := door.enter("a", Terms())) is not None
-    assert told.error_type == "too_many_requests"
+    assert (refusal := door.enter("a", Terms())) is not None
+    assert refusal.error_type == "too_many_requests"
     assert door.enter("b", Terms()) is None
-    assert (told := door.enter("c", Terms())) is not None
-    assert told.error_type == "unavailable"
+    assert (refusal := door.enter("c", Terms())) is not None
+    assert refusal.error_type == "unavailable"
     door.leave("a")
     assert door.enter("a", Terms()) is None
 

@@ -32,8 +32,8 @@ def test_another_body_is_told_with_a_way_out() -> None:
     key = idempotency_key({"idempotency-key": "k"}, "acme", ROUTE, b"{}")
     assert key is not None
 
-    told = other_body(key).failure
+    refusal = other_body(key).failure
 
-    assert (told.error_type, told.http_status) == ("invalid_request", 422)
-    assert ROUTE in told.detail
-    assert told.tips
+    assert (refusal.error_type, refusal.http_status) == ("invalid_request", 422)
+    assert ROUTE in refusal.detail
+    assert refusal.tips

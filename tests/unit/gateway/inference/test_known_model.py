@@ -21,13 +21,13 @@ def test_a_provider_model_is_found() -> None:
     assert known_model(MODELS, "openai/m") is PROVIDER
 
 
-@pytest.mark.parametrize("one", [INACTIVE, KEYLESS])
-def test_a_provider_model_may_stand_in_for_one_that_is_not_ready(one: Model) -> None:
-    assert known_model(tenant(one, PROVIDER), one.id) is one
+@pytest.mark.parametrize("named", [INACTIVE, KEYLESS])
+def test_a_provider_model_may_stand_in_for_one_that_is_not_ready(named: Model) -> None:
+    assert known_model(tenant(named, PROVIDER), named.id) is named
 
 
 @pytest.mark.parametrize(
-    ("one", "others", "options", "detail", "tip"),
+    ("named", "others", "options", "detail", "tip"),
     [
         (INACTIVE, [], RoutingOptions(), "custom:off: not active", "models activate custom:off"),
         (INACTIVE, [CUSTOM, KEYLESS], RoutingOptions(), "custom:off: not active", "models activate custom:off"),
@@ -36,14 +36,14 @@ def test_a_provider_model_may_stand_in_for_one_that_is_not_ready(one: Model) -> 
     ],
 )
 def test_where_nothing_stands_in_it_is_told_what_would_make_it_ready(
-    one: Model, others: list[Model], options: RoutingOptions, detail: str, tip: str
+    named: Model, others: list[Model], options: RoutingOptions, detail: str, tip: str
 ) -> None:
     with pytest.raises(TallygateError) as caught:
-        known_model(tenant(one, *others), one.id, None, options)
-    told = caught.value.failure
-    assert (told.error_type, told.http_status, told.detail) == ("no_model_available", 404, detail)
-    assert len(told.tips) == 1
-    assert tip in told.tips[0]
+        known_model(tenant(named, *others), named.id, None, options)
+    refusal = caught.value.failure
+    assert (refusal.error_type, refusal.http_status, refusal.detail) == ("no_model_available", 404, detail)
+    assert len(refusal.tips) == 1
+    assert tip in refusal.tips[0]
 
 
 def test_a_test_may_name_an_inactive_model_and_a_draft() -> None:
@@ -54,21 +54,21 @@ def test_a_test_may_name_an_inactive_model_and_a_draft() -> None:
 
 @pytest.mark.parametrize("allowed", [None, ("other:*",)])
 def test_a_draft_is_answered_like_what_is_not_there(allowed: tuple[str, ...] | None) -> None:
-    told = []
+    refusals = []
     for models in (tenant(DRAFT, CUSTOM), tenant(CUSTOM)):
         with pytest.raises(TallygateError) as caught:
             known_model(models, "draft", allowed)
-        told.append(caught.value.failure)
-    assert told[0] == told[1]
-    assert (told[0].error_type, told[0].http_status) == ("model_not_found", 404)
+        refusals.append(caught.value.failure)
+    assert refusals[0] == refusals[1]
+    assert (refusals[0].error_type, refusals[0].http_status) == ("model_not_found", 404)
 
 
 def test_a_key_that_may_not_is_told_what_it_may() -> None:
     with pytest.raises(TallygateError) as caught:
         known_model(MODELS, "m", ("openai:*",))
-    told = caught.value.failure
-    assert (told.error_type, told.http_status) == ("permission_denied", 403)
-    assert told.tips[0] == "This key may use: openai:*"
+    refusal = caught.value.failure
+    assert (refusal.error_type, refusal.http_status) == ("permission_denied", 403)
+    assert refusal.tips[0] == "This key may use: openai:*"
 
 
 def test_what_the_plan_does_not_allow_is_refused_though_another_could_stand_in() -> None:
@@ -105,10 +105,10 @@ def test_auto_needs_a_model_that_can_be_called(models: TenantModels, error_type:
 def test_an_unknown_model_is_named_and_the_known_ones_are_told() -> None:
     with pytest.raises(TallygateError) as caught:
         known_model(MODELS, "mistyped")
-    told = caught.value.failure
-    assert (told.error_type, told.http_status) == ("model_not_found", 404)
-    assert told.detail == "there is no model 'custom:mistyped' here"
-    assert told.tips[0] == "You can use: custom:m, openai:m"  # the other one is not active
+    refusal = caught.value.failure
+    assert (refusal.error_type, refusal.http_status) == ("model_not_found", 404)
+    assert refusal.detail == "there is no model 'custom:mistyped' here"
+    assert refusal.tips[0] == "You can use: custom:m, openai:m"  # the other one is not active
 
 
 def test_without_any_model_the_tip_is_to_register_one() -> None:

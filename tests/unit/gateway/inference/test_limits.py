@@ -22,19 +22,19 @@ def test_a_full_gateway_is_unavailable() -> None:
     limits = LoadLimits(max_in_flight=2)
 
     assert isinstance(decide(limits, IDLE._replace(in_flight=1), 0.0), Granted)
-    told = rejected(limits, IDLE._replace(in_flight=2)).failure
-    assert (told.error_type, told.http_status) == ("unavailable", 503)
-    assert told.retry_after_s
-    assert told.retry_after_s >= 1
+    refusal = rejected(limits, IDLE._replace(in_flight=2)).failure
+    assert (refusal.error_type, refusal.http_status) == ("unavailable", 503)
+    assert refusal.retry_after_s
+    assert refusal.retry_after_s >= 1
 
 
 def test_a_tenant_at_its_limit_has_too_many() -> None:
     limits = LoadLimits(tenant_max_in_flight=2)
 
     assert isinstance(decide(limits, IDLE._replace(tenant_in_flight=1, in_flight=9), 0.0), Granted)
-    told = rejected(limits, IDLE._replace(tenant_in_flight=2)).failure
-    assert (told.error_type, told.http_status) == ("too_many_requests", 429)
-    assert told.retry_after_s
+    refusal = rejected(limits, IDLE._replace(tenant_in_flight=2)).failure
+    assert (refusal.error_type, refusal.http_status) == ("too_many_requests", 429)
+    assert refusal.retry_after_s
 
 
 @pytest.mark.parametrize(("age_s", "sheds"), [(None, False), (0.0, False), (30.0, False), (30.1, True)])
@@ -53,9 +53,9 @@ def test_a_burst_is_let_in_and_then_the_rate() -> None:
             bucket, granted = decision.bucket, granted + 1
 
     assert granted == 3
-    told = rejected(RATE, IDLE._replace(bucket=bucket), 10.0).failure
-    assert told.error_type == "too_many_requests"
-    assert told.retry_after_s == pytest.approx(0.5)
+    refusal = rejected(RATE, IDLE._replace(bucket=bucket), 10.0).failure
+    assert refusal.error_type == "too_many_requests"
+    assert refusal.retry_after_s == pytest.approx(0.5)
     assert isinstance(decide(RATE, IDLE._replace(bucket=bucket), 10.5), Granted)
 
 

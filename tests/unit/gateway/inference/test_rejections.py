@@ -26,15 +26,15 @@ async def test_a_rejection_is_on_record_under_the_id_that_is_told() -> None:
     rejected = Rejections(broker, "g1")
     await rejected.start()
 
-    told = rejected.rejected(CALLER, admitted(), TOLD)
+    error = rejected.rejected(CALLER, admitted(), TOLD)
     await rejected.stop()
 
     [settled] = broker.events
     assert isinstance(settled, InferenceSettled)
-    assert settled.inference_id == told.inference_id
+    assert settled.inference_id == error.inference_id
     assert (settled.settlement, settled.error, settled.attempts) == ("rejected", TOLD, 0)
     assert (settled.tenant_id, settled.model_requested, settled.reported_by) == ("acme", "custom:m", "gateway/g1")
-    assert told.failure is TOLD
+    assert error.failure is TOLD
 
 
 async def test_while_the_broker_is_away_only_so_many_are_kept() -> None:

@@ -6,8 +6,8 @@ import pytest
 from services.gateway.models.endpoint_listing import Listing, read_listing
 
 
-def listing(told: object) -> Listing:
-    found = read_listing(orjson.dumps(told))
+def listing(body: object) -> Listing:
+    found = read_listing(orjson.dumps(body))
     assert found is not None
     return found
 
@@ -35,7 +35,7 @@ def test_what_is_no_context_window(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "wire_format"),
+    ("body", "wire_format"),
     [
         ({"object": "list", "data": [{"id": "m", "object": "model"}]}, "openai"),
         ([{"id": "m"}], "openai"),  # Together
@@ -46,8 +46,8 @@ def test_what_is_no_context_window(value: object) -> None:
         ({"models": [{"name": "m"}]}, None),
     ],
 )
-def test_the_form_tells_the_wire_format(told: object, wire_format: str | None) -> None:
-    assert listing(told) == Listing((("m", None),), wire_format)  # type: ignore[arg-type]
+def test_the_form_tells_the_wire_format(body: object, wire_format: str | None) -> None:
+    assert listing(body) == Listing((("m", None),), wire_format)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"7", b"null", b'"x"', b"{}", b'{"data": 7}', b'{"data": [{}, 7]}'])

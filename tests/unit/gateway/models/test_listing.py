@@ -16,8 +16,8 @@ RING = KeyRing.parse(new_key())
 CALLER = Caller("acme", "k", frozenset({"inference"}))
 
 
-def entry(one: Model, caller: Caller = CALLER, **terms: Any) -> dict[str, Any]:
-    found: dict[str, Any] = listed(tenant(one, **terms), caller, {}, RING)[0]
+def entry(listed_model: Model, caller: Caller = CALLER, **terms: Any) -> dict[str, Any]:
+    found: dict[str, Any] = listed(tenant(listed_model, **terms), caller, {}, RING)[0]
     return found
 
 
@@ -40,7 +40,7 @@ def test_a_provider_model_belongs_to_its_provider() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "caller", "terms", "error_type", "reason"),
+    ("unusable", "caller", "terms", "error_type", "reason"),
     [
         (model(is_active=False), CALLER, {}, "no_model_available", "tallygate models activate custom:m"),
         (model(id="openai:m", key_required=True), CALLER, {}, "no_model_available", "providers set-key openai"),
@@ -50,12 +50,12 @@ def test_a_provider_model_belongs_to_its_provider() -> None:
     ],
 )
 def test_what_cannot_be_used_says_why(
-    one: Model, caller: Caller, terms: dict[str, Any], error_type: str, reason: str
+    unusable: Model, caller: Caller, terms: dict[str, Any], error_type: str, reason: str
 ) -> None:
-    shown = entry(one, caller, **terms)
+    shown = entry(unusable, caller, **terms)
     assert (shown["usable"], shown["error_type"]) == (False, error_type)
     assert reason in shown["reason"]
-    assert list(usable(tenant(one, **terms), caller, RING)) == []
+    assert list(usable(tenant(unusable, **terms), caller, RING)) == []
 
 
 def test_one_model_is_found_in_whatever_form_it_is_named() -> None:
@@ -66,7 +66,7 @@ def test_one_model_is_found_in_whatever_form_it_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "terms", "tip"),
+    ("other", "terms", "tip"),
     [
         (model(id="custom:other"), {}, "You can use: custom:other"),
         (model(is_draft=True), {}, "tallygate models add"),
@@ -74,12 +74,12 @@ def test_one_model_is_found_in_whatever_form_it_is_named() -> None:
         (sealed(KeyRing.parse(new_key("gone"))), {}, "tallygate models list"),
     ],
 )
-def test_a_model_that_this_key_cannot_call_is_not_found(one: Model, terms: dict[str, Any], tip: str) -> None:
+def test_a_model_that_this_key_cannot_call_is_not_found(other: Model, terms: dict[str, Any], tip: str) -> None:
     with pytest.raises(TallygateError) as caught:
-        usable_model(tenant(one, **terms), "m", CALLER, RING)
-    told = caught.value.failure
-    assert (told.error_type, told.http_status) == ("model_not_found", 404)
-    assert tip in told.tips[0]
+        usable_model(tenant(other, **terms), "m", CALLER, RING)
+    refusal = caught.value.failure
+    assert (refusal.error_type, refusal.http_status) == ("model_not_found", 404)
+    assert tip in refusal.tips[0]
 
 
 @pytest.mark.parametrize("reference", ["auto", ""])

@@ -186,9 +186,9 @@ async def test_what_the_endpoint_repeats_of_our_secrets_is_not_told() -> None:
         target = Target(endpoint_url=url, secrets=secrets)
         probed = await probe(LOOPBACK, target)
 
-    told = str([step.shown() for step in probed.steps])
-    assert "opensesame" not in told + repr(target)
-    assert "abracadabra" not in told + repr(target)
+    text = str([step.shown() for step in probed.steps])
+    assert "opensesame" not in text + repr(target)
+    assert "abracadabra" not in text + repr(target)
     assert probed.failure is not None
 
 

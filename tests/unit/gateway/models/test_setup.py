@@ -33,9 +33,9 @@ def caller(*allowed: str) -> Caller:
     return Caller("acme", "key", frozenset({"models"}), allowed or None)
 
 
-def question(who: Caller) -> Question:
+def question(caller: Caller) -> Question:
     sent = Sent({}, "/api/models/setup", b"", None)
-    return Question(who, sent, "custom:m", ModelTest().message)
+    return Question(caller, sent, "custom:m", ModelTest().message)
 
 
 def filled(sent: ModelSetup, probed: Probed = PROBED) -> tuple[int | None, Price | None, dict[str, str]]:
@@ -97,11 +97,11 @@ def test_a_key_for_other_models_has_nothing_called() -> None:
     refuse_other_keys(caller("custom:*"), "custom:m")
     with pytest.raises(TallygateError) as caught:
         refuse_other_keys(caller("openai:*"), "custom:m")
-    told = caught.value.failure
-    assert (told.error_type, told.http_status) == ("permission_denied", 403)
-    assert told.title == "Your API key may not use this model"
-    assert "tallygate keys create" in " ".join(told.tips)
-    assert "console" not in " ".join(told.tips)
+    refusal = caught.value.failure
+    assert (refusal.error_type, refusal.http_status) == ("permission_denied", 403)
+    assert refusal.title == "Your API key may not use this model"
+    assert "tallygate keys create" in " ".join(refusal.tips)
+    assert "console" not in " ".join(refusal.tips)
 
 
 async def test_a_setup_with_such_a_key_is_refused_before_anything_else() -> None:
@@ -112,17 +112,17 @@ async def test_a_setup_with_such_a_key_is_refused_before_anything_else() -> None
 
 
 def failed(error_type: ErrorType, *calls: dict[str, Any], **more: Any) -> TrialFailedError:
-    told = failure(error_type, "why", model="custom:m", **more)
-    cause = InferenceFailedError(told, uuid4(), calls, len(calls))
-    return TrialFailedError(cause, (failed_step("answer", told, 0.1),))
+    refusal = failure(error_type, "why", model="custom:m", **more)
+    cause = InferenceFailedError(refusal, uuid4(), calls, len(calls))
+    return TrialFailedError(cause, (failed_step("answer", refusal, 0.1),))
 
 
 def test_a_call_that_failed_is_told_as_of_a_model_that_is_not_stored() -> None:
-    told = worded_for_setup(failed("permission_denied", {"error_type": "permission_denied"}), "h:443")
-    assert told.failure.tips == (
+    reworded = worded_for_setup(failed("permission_denied", {"error_type": "permission_denied"}), "h:443")
+    assert reworded.failure.tips == (
         "Give the key access to the model in the provider's console, or give another key (api_key).",
     )
-    assert told.steps[-1].error == told.failure
+    assert reworded.steps[-1].error == reworded.failure
 
 
 def test_what_was_refused_without_a_call_keeps_its_tips() -> None:

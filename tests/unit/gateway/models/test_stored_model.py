@@ -166,14 +166,14 @@ ELSEWHERE = ["https://host/v1", "http://other/v1", "http://host:8080/v1"]
 
 @pytest.mark.parametrize("endpoint_url", ELSEWHERE)
 @pytest.mark.parametrize(
-    ("said", "unsaid"),
+    ("fields", "unsaid"),
     [({}, "api_key and headers"), ({"api_key": None}, "headers"), ({"headers": {"x-team": "new"}}, "api_key")],
 )
 def test_stored_secrets_do_not_move_to_another_server_unsaid(
-    endpoint_url: str, said: dict[str, object], unsaid: str
+    endpoint_url: str, fields: dict[str, object], unsaid: str
 ) -> None:
     with pytest.raises(InvalidBodyError, match=f"the stored {unsaid} would be sent there") as caught:
-        changed({"endpoint_url": endpoint_url} | said)
+        changed({"endpoint_url": endpoint_url} | fields)
     assert caught.value.param == "endpoint_url"
     assert caught.value.failure.http_status == 400
     assert caught.value.failure.tips[0].startswith(f"Send {unsaid} too")

@@ -63,7 +63,7 @@ def test_every_word_is_the_effective_one_or_late(events: list[InferenceEvent], d
     books = fold(data.draw(st.permutations(events + more)))
     effective = {row["outcome_event_id"] for row in books.attempts.values()}
     effective |= {row["settlement_event_id"] for row in books.inferences.values()}
-    said = {word.event_id for word in [*words, *more]}
-    assert (effective - {None}) | set(books.late) == said
+    event_ids = {word.event_id for word in [*words, *more]}
+    assert (effective - {None}) | set(books.late) == event_ids
     assert not effective & set(books.late)
     assert len(effective - {None}) == len(words)

@@ -30,7 +30,7 @@ def test_no_other_scope_is_enough(scope: Scope) -> None:
     others = set(SCOPES) - {scope, "admin"}
     with pytest.raises(TallygateError) as caught:
         caller(*others).require(scope)
-    told = caught.value.failure
-    assert (told.error_type, told.http_status) == ("permission_denied", 403)
-    assert told.detail.endswith(f"; this needs {scope}")
-    assert told.tips == (f"Make a key that may: tallygate keys create --tenant acme --scope {scope}",)
+    refusal = caught.value.failure
+    assert (refusal.error_type, refusal.http_status) == ("permission_denied", 403)
+    assert refusal.detail.endswith(f"; this needs {scope}")
+    assert refusal.tips == (f"Make a key that may: tallygate keys create --tenant acme --scope {scope}",)

@@ -41,10 +41,10 @@ def test_a_problem_is_read_from_either_form(gateway: StubGateway) -> None:
 def test_what_is_not_tallygate_is_told_so(gateway: StubGateway, answer: tuple[int, object]) -> None:
     gateway.answers["GET /x"] = answer
 
-    told = _problem(gateway.url, "/x")
+    problem = _problem(gateway.url, "/x")
 
-    assert told.error_type == "bad_response"
-    assert "something else may listen there" in told.tips[0]
+    assert problem.error_type == "bad_response"
+    assert "something else may listen there" in problem.tips[0]
 
 
 def test_a_redirect_does_not_get_the_key(gateway: StubGateway) -> None:
@@ -56,11 +56,11 @@ def test_a_redirect_does_not_get_the_key(gateway: StubGateway) -> None:
 
 
 def test_nobody_there() -> None:
-    told = _problem("http://127.0.0.1:1", "/x")
+    problem = _problem("http://127.0.0.1:1", "/x")
 
-    assert told.error_type == "endpoint_unreachable"
-    assert told.detail == "nothing answers at http://127.0.0.1:1: Connection refused"
-    assert "--gateway" in told.tips[1]
+    assert problem.error_type == "endpoint_unreachable"
+    assert problem.detail == "nothing answers at http://127.0.0.1:1: Connection refused"
+    assert "--gateway" in problem.tips[1]
 
 
 @pytest.mark.parametrize("url", ["gateway", "file:///etc/passwd", "http://", "http://[x", "http://h:99999"])

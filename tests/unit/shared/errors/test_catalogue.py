@@ -26,9 +26,9 @@ def test_every_type_has_a_title_and_says_what_to_do(error_type: ErrorType) -> No
 @pytest.mark.parametrize("error_type", ALL_TYPES)
 def test_no_placeholder_is_left_in_a_tip(error_type: ErrorType) -> None:
     for model in (None, "custom:m", "openai:gpt-5", "nameless"):
-        told = failure(error_type, "why", model=model, host="h:1" if model else None)
-        assert told.tips
-        assert not any("{" in tip or "}" in tip for tip in told.tips)
+        error = failure(error_type, "why", model=model, host="h:1" if model else None)
+        assert error.tips
+        assert not any("{" in tip or "}" in tip for tip in error.tips)
 
 
 @pytest.mark.parametrize("error_type", ALL_TYPES)
@@ -57,8 +57,8 @@ def test_nobody_is_told_to_change_or_test_a_model_that_is_only_being_set_up(erro
 
 @pytest.mark.parametrize("error_type", ALL_TYPES)
 def test_sdks_are_told_whether_to_retry_whatever_the_status(error_type: ErrorType) -> None:
-    told = failure(error_type, "why")
-    assert render.headers(told)["x-should-retry"] == ("true" if CATALOGUE[error_type].retryable else "false")
+    error = failure(error_type, "why")
+    assert render.headers(error)["x-should-retry"] == ("true" if CATALOGUE[error_type].retryable else "false")
 
 
 @pytest.mark.parametrize("error_type", [one for one in ALL_TYPES if CATALOGUE[one].retryable])
@@ -76,8 +76,8 @@ def test_another_model_is_not_asked_for_what_is_nobodys_fault_or_the_requests_ow
 
 
 def test_tips_name_the_model_and_the_host() -> None:
-    told = failure("endpoint_unreachable", "why", model="custom:m", host="gpu:8000")
-    assert told.tips == (
+    error = failure("endpoint_unreachable", "why", model="custom:m", host="gpu:8000")
+    assert error.tips == (
         "Check that the server at gpu:8000 is running and reachable from the router.",
         "Test it: tallygate models test custom:m",
     )

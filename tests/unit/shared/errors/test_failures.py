@@ -5,15 +5,15 @@ from shared.errors import ConfigurationError, Failure, TallygateError, failure
 
 
 def test_a_failure_is_worded_and_treated_as_the_catalogue_says() -> None:
-    told = failure("rate_limited", "why", model="m", retry_after_s=3.0, upstream_status=429)
-    assert (told.title, told.http_status) == ("The endpoint is limiting the rate of requests", 429)
-    assert (told.retryable, told.fallback) == (True, True)
-    assert (told.retry_after_s, told.upstream_status) == (3.0, 429)
+    error = failure("rate_limited", "why", model="m", retry_after_s=3.0, upstream_status=429)
+    assert (error.title, error.http_status) == ("The endpoint is limiting the rate of requests", 429)
+    assert (error.retryable, error.fallback) == (True, True)
+    assert (error.retry_after_s, error.upstream_status) == (3.0, 429)
 
 
 def test_status_and_tips_can_be_the_routes_own() -> None:
-    told = failure("model_not_found", "why", http_status=404, tips=("Look here.",))
-    assert (told.http_status, told.tips) == (404, ("Look here.",))
+    error = failure("model_not_found", "why", http_status=404, tips=("Look here.",))
+    assert (error.http_status, error.tips) == (404, ("Look here.",))
 
 
 def test_the_detail_is_redacted() -> None:
@@ -37,5 +37,5 @@ def test_an_error_of_a_known_failure_carries_exactly_that() -> None:
 
 
 def test_a_configuration_error_says_only_what_it_was_given() -> None:
-    told = ConfigurationError("SETTING is not set").failure
-    assert (told.detail, told.tips) == ("SETTING is not set", ())
+    error = ConfigurationError("SETTING is not set").failure
+    assert (error.detail, error.tips) == ("SETTING is not set", ())

@@ -50,7 +50,7 @@ def test_both_shapes_can_be_written_as_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "kind"),
+    ("error", "kind"),
     [
         (failure("invalid_request", ""), "invalid_request_error"),
         (failure("context_length_exceeded", ""), "invalid_request_error"),
@@ -65,8 +65,8 @@ def test_both_shapes_can_be_written_as_json() -> None:
         (failure("internal", ""), "api_error"),
     ],
 )
-def test_the_type_is_one_that_sdk_users_know(told: Failure, kind: str) -> None:
-    assert render.openai_error(told, inference_id=None)["error"]["type"] == kind
+def test_the_type_is_one_that_sdk_users_know(error: Failure, kind: str) -> None:
+    assert render.openai_error(error, inference_id=None)["error"]["type"] == kind
 
 
 def test_a_failure_without_detail_is_its_title() -> None:

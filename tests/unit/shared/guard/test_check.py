@@ -38,9 +38,9 @@ async def test_a_public_endpoint_is_saved() -> None:
     ],
 )
 async def test_a_literal_address_is_refused_with_its_reason_and_without_dns(url: str, why: str) -> None:
-    told = await refusal_at_save(url, nothing_is_asked)
-    assert (told.error_type, told.http_status) == ("endpoint_forbidden", 400)
-    assert why in told.detail
+    refusal = await refusal_at_save(url, nothing_is_asked)
+    assert (refusal.error_type, refusal.http_status) == ("endpoint_forbidden", 400)
+    assert why in refusal.detail
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ async def test_a_literal_address_is_refused_with_its_reason_and_without_dns(url:
 )
 @pytest.mark.parametrize("host", ["10.1.2.3.nip.io", "localhost", "metadata.google.internal", "evil.example"])
 async def test_a_name_is_refused_when_any_address_is_and_no_address_is_told(host: str, answer: tuple[str, ...]) -> None:
-    told = await refusal_at_save(f"http://{host}/v1", dns(*answer))
-    assert (told.error_type, told.http_status) == ("endpoint_forbidden", 400)
-    assert told.detail == f"endpoint_url: {host} may not be called: {HIDDEN}"
+    refusal = await refusal_at_save(f"http://{host}/v1", dns(*answer))
+    assert (refusal.error_type, refusal.http_status) == ("endpoint_forbidden", 400)
+    assert refusal.detail == f"endpoint_url: {host} may not be called: {HIDDEN}"
 
 
 async def test_the_port_of_a_name_is_told() -> None:
-    told = await refusal_at_save("http://models.example:25/v1", dns(PUBLIC))
-    assert "port 25 is not allowed" in told.detail
+    refusal = await refusal_at_save("http://models.example:25/v1", dns(PUBLIC))
+    assert "port 25 is not allowed" in refusal.detail
 
 
 async def test_a_private_name_on_a_bad_port_tells_no_category() -> None:
@@ -89,8 +89,8 @@ async def test_a_name_that_is_resolved_too_slowly_is_saved(monkeypatch: pytest.M
 
 
 async def test_what_is_no_url_is_not_resolved() -> None:
-    told = await refusal_at_save("http://user@host/v1", nothing_is_asked)
-    assert (told.error_type, told.http_status) == ("invalid_request", 400)
+    refusal = await refusal_at_save("http://user@host/v1", nothing_is_asked)
+    assert (refusal.error_type, refusal.http_status) == ("invalid_request", 400)
 
 
 async def test_an_allowed_network_is_saved_by_address_and_by_name() -> None:

@@ -95,9 +95,9 @@ def test_another_shape_is_refused_with_the_reason(url: str, why: str) -> None:
     ],
 )
 def test_what_looks_like_credentials_is_refused(url: str) -> None:
-    told = _refused(url)
-    assert CREDENTIALS in told
-    assert "secret" not in told
+    refusal = _refused(url)
+    assert CREDENTIALS in refusal
+    assert "secret" not in refusal
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ async def test_no_way_to_write_loopback_gets_a_connection(host: str) -> None:
 @pytest.mark.parametrize("answer", [("127.0.0.1",), (PUBLIC, "127.0.0.1"), ("127.0.0.1", PUBLIC), ("::1", "127.0.0.1")])
 async def test_a_name_is_never_connected_to_when_any_address_is_refused(answer: tuple[str, ...]) -> None:
     async with loopback_server() as server:
-        told = await refusal_at_dial(Guard(resolve=dns(*answer)), f"http://evil.example:{server.port}/v1")
-        assert "127.0.0.1" not in str(told)
+        refusal = await refusal_at_dial(Guard(resolve=dns(*answer)), f"http://evil.example:{server.port}/v1")
+        assert "127.0.0.1" not in str(refusal)
         assert server.connections == 0
 
 
@@ -138,8 +138,8 @@ async def test_a_redirect_is_checked_like_any_other_endpoint() -> None:
 async def test_a_proxy_is_not_used() -> None:
     async with loopback_server() as proxy:
         proxy_url = f"http://127.0.0.1:{proxy.port}"
-        told = await refusal_at_dial(Guard(LOOPBACK), "http://10.0.0.1/v1", proxy=proxy_url)
-        assert "proxy" in str(told)
+        refusal = await refusal_at_dial(Guard(LOOPBACK), "http://10.0.0.1/v1", proxy=proxy_url)
+        assert "proxy" in str(refusal)
         assert proxy.connections == 0
 
 

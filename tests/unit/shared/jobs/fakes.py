@@ -55,9 +55,9 @@ class FakeTable(Generic[R, J]):
     async def renew(self, worker_id: str, job_ids: Collection[UUID], lease_s: float) -> set[UUID]:
         await self.may("renew")
         self.renewals += 1
-        held = {one for one in job_ids if self.is_of(worker_id, one)}
-        for one in held:
-            self.rows[one].lease_until = now() + lease_s
+        held = {job_id for job_id in job_ids if self.is_of(worker_id, job_id)}
+        for job_id in held:
+            self.rows[job_id].lease_until = now() + lease_s
         return held
 
     async def give_back(self, worker_id: str, job_id: UUID) -> None:

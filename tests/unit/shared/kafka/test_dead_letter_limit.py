@@ -47,8 +47,8 @@ def test_what_came_before_a_restart_counts(recent: int, reached: bool) -> None:
 
 
 def test_the_error_says_what_how_many_and_what_to_do() -> None:
-    told = str(DeadLetterLimitError(record("inference.requests.v1"), 100))
+    text = str(DeadLetterLimitError(record("inference.requests.v1"), 100))
 
-    assert "after 100 within 60 s" in told
-    assert "TALLYGATE_DEAD_LETTERS_PER_MINUTE=100" in told
-    assert "tallygate dlq list --topic inference.requests.v1" in told
+    assert "after 100 within 60 s" in text
+    assert "TALLYGATE_DEAD_LETTERS_PER_MINUTE=100" in text
+    assert "tallygate dlq list --topic inference.requests.v1" in text

@@ -34,9 +34,9 @@ class Bench:
         """The keeper is given as many records, until it has done with them or has stopped."""
         publisher = Publisher(self.broker, "test")
         await publisher.start()
-        for one in readable:
+        for is_readable in readable:
             event = settled()
-            body, headers = (event.encoded(), event.headers("test", None)) if one else (b"garbage", [])
+            body, headers = (event.encoded(), event.headers("test", None)) if is_readable else (b"garbage", [])
             await publisher.send_raw(OUTCOMES.name, body, None, headers, PLACE.partition)
         keeper = Keeper((OUTCOMES,), InferenceEvent, self._keep, publisher)
         events = self.broker.subscribe(keeper.topics, "group", keeper.on_batch, graceful_timeout_s=1.0, batch=100)
@@ -56,7 +56,7 @@ class Bench:
         self._away -= 1
         if self._away >= 0:
             raise ConnectionRefusedError
-        offsets = [one.record.offset for one in heard]
+        offsets = [message.record.offset for message in heard]
         if not set(offsets).isdisjoint(self._refuses):
             raise ValueError("refused")
         self.kept += offsets

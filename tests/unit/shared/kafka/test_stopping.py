@@ -44,9 +44,9 @@ async def test_the_limit_stops_the_process_with_one_line(signals: list[int]) -> 
 async def test_after_a_defect_a_subscriber_hands_on_nothing(signals: list[int]) -> None:
     seen: list[Any] = []
 
-    async def handler(one: Any) -> None:
-        seen.append(one)
-        raise ValueError(one)
+    async def handler(record: Any) -> None:
+        seen.append(record)
+        raise ValueError(record)
 
     guarded = until_it_fails(handler, terminate)
     await guarded("first")

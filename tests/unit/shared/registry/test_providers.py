@@ -80,7 +80,7 @@ def test_a_provider_without_a_required_field_is_refused_without_showing_the_keys
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "mistake"),
     [
         ([OPENAI, CLAUDE, OPENAI | {"models": ["small"]}], "more than one entry is named openai"),
         ([OPENAI | {"models": ["large"]}], "prices of openai: not among its models: small"),
@@ -89,10 +89,10 @@ def test_a_provider_without_a_required_field_is_refused_without_showing_the_keys
     ],
 )
 def test_a_mistake_that_would_pass_silently_is_told_without_showing_the_keys(
-    monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, object]], told: str
+    monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, object]], mistake: str
 ) -> None:
     monkeypatch.setenv("TALLYGATE_PROVIDERS", orjson.dumps(entries).decode())
-    with pytest.raises(ValidationError, match=told) as caught:
+    with pytest.raises(ValidationError, match=mistake) as caught:
         ProviderSettings()
     assert "opensesame" not in str(caught.value)
 

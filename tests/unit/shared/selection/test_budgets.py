@@ -34,10 +34,10 @@ def test_with_nothing_in_the_books_a_budget_is_whole() -> None:
     ],
 )
 def test_a_budget_that_is_used_up_says_until_when(terms: dict[str, Any], unit: str, until_s: float) -> None:
-    told = over_budget(Terms(**terms), spent(), NOON)
-    assert told is not None
-    assert (told.error_type, told.http_status, told.retry_after_s) == ("quota_exceeded", 402, until_s)
-    assert any(unit in tip for tip in told.tips)
+    refusal = over_budget(Terms(**terms), spent(), NOON)
+    assert refusal is not None
+    assert (refusal.error_type, refusal.http_status, refusal.retry_after_s) == ("quota_exceeded", 402, until_s)
+    assert any(unit in tip for tip in refusal.tips)
 
 
 @pytest.mark.parametrize("terms", [{"usd_per_day": 1.01}, {"tokens_per_month": 1001}])
@@ -57,9 +57,9 @@ def test_a_new_month_begins_a_new_budget() -> None:
 
 def test_december_ends_with_the_year() -> None:
     eve = datetime(2026, 12, 31, 23, tzinfo=UTC)
-    told = over_budget(Terms(usd_per_month=10), spent(eve.date()), eve)
-    assert told is not None
-    assert told.retry_after_s == 3600
+    refusal = over_budget(Terms(usd_per_month=10), spent(eve.date()), eve)
+    assert refusal is not None
+    assert refusal.retry_after_s == 3600
 
 
 def test_a_budget_of_nothing_allows_nothing() -> None:

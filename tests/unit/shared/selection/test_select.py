@@ -254,9 +254,9 @@ def test_models_without_a_weight_come_after_those_that_share_the_traffic() -> No
 
 def test_with_no_candidate_every_reason_is_told() -> None:
     asked = needs(tokens=101)
-    told = select(asked, tenant(OFF, SMALL)).why_none(asked)
-    assert told.error_type == "no_model_available"
-    assert told.detail == (
+    refusal = select(asked, tenant(OFF, SMALL)).why_none(asked)
+    assert refusal.error_type == "no_model_available"
+    assert refusal.detail == (
         "custom:off: not active; custom:small: about 101 tokens are needed, its context window is 100"
     )
 
@@ -275,13 +275,13 @@ def test_the_advice_is_that_for_the_named_model_or_on_which_all_agree(
     reference: str | None, models: list[Model], tips: list[str]
 ) -> None:
     asked = needs(reference)
-    told = select(asked, tenant(*models)).why_none(asked)
-    assert (told.error_type, told.http_status, list(told.tips)) == ("no_model_available", 404, tips)
+    refusal = select(asked, tenant(*models)).why_none(asked)
+    assert (refusal.error_type, refusal.http_status, list(refusal.tips)) == ("no_model_available", 404, tips)
 
 
 def test_with_no_model_at_all_that_is_told() -> None:
-    told = select(needs(), tenant()).why_none(needs())
-    assert (told.error_type, told.detail) == (
+    refusal = select(needs(), tenant()).why_none(needs())
+    assert (refusal.error_type, refusal.detail) == (
         "no_model_available",
         "no model is registered and no provider is configured",
     )
@@ -304,5 +304,5 @@ def test_the_named_models_objection_is_told(
     reference: str, terms: dict[str, object], allowed: tuple[str, ...] | None, error_type: str, status: int
 ) -> None:
     asked = needs(reference, no_fallback=True, allowed_models=allowed)
-    told = select(asked, tenant(LARGE, **terms)).why_none(asked)
-    assert (told.error_type, told.http_status) == (error_type, status)
+    refusal = select(asked, tenant(LARGE, **terms)).why_none(asked)
+    assert (refusal.error_type, refusal.http_status) == (error_type, status)

@@ -26,10 +26,10 @@ def health(
     model_id: str, status: HealthStatus = "healthy", p50_s: float | None = None
 ) -> dict[str, ModelHealthChanged]:
     reason = "9 of 9 calls failed" if status == "unhealthy" else ""
-    told = ModelHealthChanged(
+    event = ModelHealthChanged(
         tenant_id="acme", model=model_id, status=status, reason=reason, p50_s=p50_s, changed_at=NOW
     )
-    return {model_id: told}
+    return {model_id: event}
 
 
 __all__ = ["health", "model", "needs", "tenant"]

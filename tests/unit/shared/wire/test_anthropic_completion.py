@@ -72,8 +72,8 @@ def test_stop_reasons_are_translated(stop_reason: str | None, finish_reason: str
 def test_usage_that_says_nothing_is_booked_as_unknown(usage: object) -> None:
     known = completion(usage=usage)
     assert known.read.usage == Usage(None, None)
-    told = orjson.loads(known.body)["usage"]
-    assert (told["prompt_tokens"], told["completion_tokens"], told["total_tokens"]) == (0, 0, 0)
+    translated = orjson.loads(known.body)["usage"]
+    assert (translated["prompt_tokens"], translated["completion_tokens"], translated["total_tokens"]) == (0, 0, 0)
 
 
 def test_what_was_cached_is_counted_within_the_prompt() -> None:

@@ -20,8 +20,8 @@ def sent(body: dict[str, Any] | None = None, config: dict[str, Any] | None = Non
     return out
 
 
-def messages(*said: dict[str, Any]) -> Any:
-    return sent({"messages": list(said)})["messages"]
+def messages(*given: dict[str, Any]) -> Any:
+    return sent({"messages": list(given)})["messages"]
 
 
 def test_the_key_has_its_own_header_and_the_version_is_always_sent() -> None:
@@ -144,8 +144,8 @@ def test_roles_alternate_after_messages_in_a_row_become_one() -> None:
 
 
 def test_a_system_message_between_two_of_the_user_does_not_keep_them_apart() -> None:
-    said = messages(HI, {"role": "system", "content": "x"}, HI)
-    assert said == [{"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "text", "text": "hi"}]}]
+    translated = messages(HI, {"role": "system", "content": "x"}, HI)
+    assert translated == [{"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "text", "text": "hi"}]}]
 
 
 @pytest.mark.parametrize(
@@ -226,19 +226,19 @@ def test_tool_calls_and_their_results_are_translated() -> None:
 
 
 def test_a_tool_call_without_text_has_no_empty_text_block() -> None:
-    said = messages(HI, {"role": "assistant", "content": None, "tool_calls": [call("{}")]})
-    assert said[1]["content"] == [{"type": "tool_use", "id": "call_1", "name": "f", "input": {}}]
+    translated = messages(HI, {"role": "assistant", "content": None, "tool_calls": [call("{}")]})
+    assert translated[1]["content"] == [{"type": "tool_use", "id": "call_1", "name": "f", "input": {}}]
 
 
 @pytest.mark.parametrize("arguments", ["{", None, "not json", "[1]", "5"])
 def test_arguments_that_are_no_json_become_none(arguments: object) -> None:
-    said = messages(HI, {"role": "assistant", "tool_calls": [call(arguments)]})
-    assert said[1]["content"][0]["input"] == {}
+    translated = messages(HI, {"role": "assistant", "tool_calls": [call(arguments)]})
+    assert translated[1]["content"][0]["input"] == {}
 
 
 def test_arguments_that_were_read_already_are_taken_as_they_are() -> None:
-    said = messages(HI, {"role": "assistant", "tool_calls": [call({"city": "Bern"})]})
-    assert said[1]["content"][0]["input"] == {"city": "Bern"}
+    translated = messages(HI, {"role": "assistant", "tool_calls": [call({"city": "Bern"})]})
+    assert translated[1]["content"][0]["input"] == {"city": "Bern"}
 
 
 def test_a_refusal_in_the_conversation_is_text() -> None:
