@@ -25,7 +25,7 @@ from services.gateway.inference.once import Once
 from services.gateway.inference.queue_age import QueueAge
 from services.gateway.inference.rejections import Rejections
 from services.gateway.inference.store import KeyStore
-from services.gateway.models.probes import Probes
+from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
 from services.gateway.retention import Retention
@@ -130,7 +130,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             once=Once(keys, stale_after_s=settings.publish_timeout_s + _STALE_AFTER_S),
             lately=lately,
         )
-        probes = Probes(doorkeeper, registry)
+        probe_limit = ProbeLimit(doorkeeper, registry)
         app.state.gateway = Gateway(
             settings=settings,
             ring=ring,
@@ -144,9 +144,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             completing=completing,
             tenants=tenants,
             custom_models=models,
-            probes=probes,
+            probe_limit=probe_limit,
             setups=Setups(
-                completing=completing, store=models, registry=registry, probes=probes, guard=guard, ring=ring
+                completing=completing, store=models, registry=registry, probe_limit=probe_limit, guard=guard, ring=ring
             ),
             conversations=ConversationStore(pool),
             features=features,

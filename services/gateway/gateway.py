@@ -13,7 +13,7 @@ from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
 from services.gateway.inference.completing import Completing, Sent
 from services.gateway.inference.lately import Lately
-from services.gateway.models.probes import Probes
+from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
 from services.gateway.settings import GatewaySettings
@@ -41,7 +41,7 @@ class Gateway:
     completing: Completing
     tenants: TenantStore
     custom_models: ModelStore
-    probes: Probes
+    probe_limit: ProbeLimit
     setups: Setups
     conversations: ConversationStore
     features: FeatureStore

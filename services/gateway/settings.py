@@ -29,7 +29,7 @@ class GatewaySettings(ServiceSettings):
     max_body_bytes: int = 3_500_000  # sealed and in base64 it still fits a record of 5 MiB
     default_deadline_s: float = 120.0
     max_deadline_s: float = 3600.0
-    publish_timeout_s: float = Field(default=5.0, gt=0)  # the broker's ack; then the caller is told 503
+    publish_timeout_s: float = Field(default=5.0, gt=0)  # for the broker's ack; the caller gets a 503 after it
     result_retention_s: float = Field(default=86_400.0, gt=0)  # how long an Idempotency-Key gives the same answer
     feature_retention_s: float = Field(default=30 * 86_400.0, gt=0)  # how long the result of a feature job is kept
     tenant_rate_per_s: float = Field(default=0.0, ge=0)

@@ -9,7 +9,7 @@ import orjson
 from services.gateway.conversations.schemas import CodebaseChatBody, CodebaseFile
 
 HISTORY_MESSAGES = 20  # the newest, which are sent to the model
-_FILE_CHARS = 20_000  # of each file; more is cut, and the model is told so
+_FILE_CHARS = 20_000  # of each file; a longer one is cut, and the prompt says so
 
 _ROLE = (
     "You answer questions about a codebase. Base what you say on the files below; "

@@ -65,7 +65,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """assumed: the wire format could not be found out. context_window: of the model that was named, where told."""
+    """assumed: the wire format could not be found out. context_window: of the named model, if the endpoint lists it."""
 
     steps: tuple[Step, ...]
     wire_format: WireFormat

@@ -23,7 +23,7 @@ _ONLY_LISTING_DENIED = re.compile(r"missing scopes?|api\.model\.read", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """ok: None when it cannot be told. error: why it failed."""
+    """ok: None when it is not known. error: why it failed."""
 
     step: StepName
     ok: bool | None

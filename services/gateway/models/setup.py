@@ -17,8 +17,8 @@ import structlog
 from services.gateway.inference.completing import Completing
 from services.gateway.models.custom_models import callable_model, checked_endpoint, stored_model
 from services.gateway.models.probe import Probed, Target, probe
+from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.probe_steps import Step
-from services.gateway.models.probes import Probes
 from services.gateway.models.schemas import CustomModelCreate, ModelProbe, ModelSetup
 from services.gateway.models.store import ModelStore, StoredModel
 from services.gateway.models.trial import Question, Trial, TrialFailedError, ask
@@ -62,7 +62,7 @@ class Setups:
     completing: Completing
     store: ModelStore
     registry: Registry
-    probes: Probes
+    probe_limit: ProbeLimit
     guard: Guard
     ring: KeyRing
 
@@ -74,7 +74,7 @@ class Setups:
         if await self.store.has_model(tenant_id, body.model_id, datetime.now(UTC)):
             raise IdTakenError
         with self._let_in(question):
-            with self.probes.place():
+            with self.probe_limit.place():
                 probed = await probe(self.guard, target)
             if probed.failure is not None:
                 raise TrialFailedError(TallygateError.of(probed.failure), probed.steps)
@@ -93,7 +93,7 @@ class Setups:
         """The trial of a stored model. Raises TrialFailedError."""
         refuse_other_keys(question.caller, question.model)
         with self._let_in(question):
-            with self.probes.place():
+            with self.probe_limit.place():
                 steps = await self._probe_stored(question.caller.tenant_id, row)
             return await ask(self.completing, question, steps)
 

@@ -1,4 +1,4 @@
-"""GET /: one line for whoever finds this address, with a browser or with curl."""
+"""GET /: one line that says what this is, for people with a browser or curl."""
 
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse

@@ -48,7 +48,7 @@ async def probe_endpoint(request: Request) -> Response:
     body = await gateway.body(request, ModelProbe)
     target = target_of(body, body.model)
     with ExitStack() as place:
-        place.enter_context(gateway.probes.let_in(caller.tenant_id))
+        place.enter_context(gateway.probe_limit.let_in(caller.tenant_id))
         if _LINES not in request.headers.get("accept", ""):
             return json_response(_probed(await probe(gateway.guard, target)))
         return StreamingResponse(_live_lines(gateway.guard, target, place.pop_all()), media_type=_LINES)

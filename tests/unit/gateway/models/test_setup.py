@@ -22,7 +22,7 @@ from shared.registry.models import Price
 OPENAI = "https://api.openai.com/v1"
 PROBED = Probed((), "openai", False)
 NOTHING: Any = None  # is not asked
-SETUPS = Setups(completing=NOTHING, store=NOTHING, registry=NOTHING, probes=NOTHING, guard=NOTHING, ring=NOTHING)
+SETUPS = Setups(completing=NOTHING, store=NOTHING, registry=NOTHING, probe_limit=NOTHING, guard=NOTHING, ring=NOTHING)
 
 
 def body(**fields: Any) -> ModelSetup:

@@ -1,4 +1,4 @@
-"""How many probes this gateway makes at once, and whether a tenant may have one made."""
+"""The limit of probes that this gateway makes at once, and the limits of the tenant that asks for one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from shared.registry import Registry
 _FULL_WAIT_S = 1.0
 
 
-class Probes:
+class ProbeLimit:
     """Bounds the probes of all tenants, so that the gateway cannot be used to scan networks. most: at once."""
 
     def __init__(self, doorkeeper: Doorkeeper, registry: Registry, most: int = 32) -> None:
