@@ -16,7 +16,7 @@ def supervisor_config(home: Home, programs: Iterable[Program]) -> str:
 
 
 def _supervisor_section(home: Home) -> str:
-    # Said explicitly, or supervisord warns that it runs as root.
+    # Set explicitly, or supervisord warns that it runs as root.
     user = "user=root\n" if os.getuid() == 0 else ""
     return f"""\
 [unix_http_server]

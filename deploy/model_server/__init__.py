@@ -11,8 +11,8 @@ It is a tool of its own: it needs aiohttp and uvloop, and nothing of the service
 - What it owns: the ledger (`ledger.py`) of every call that it really received, which the gateway's books are checked
   against. It is in memory, and holds no prompts and no keys.
 
-A request's way: `answering.py` takes it from aiohttp's server, `service.py` finds its route, `completions.py` enters
-it in the ledger, `plans.py` and `faults.py` plan what will be sent, and `answering.py` sends that. `running.py` starts
+A request's way: `sending.py` takes it from aiohttp's server, `service.py` finds its route, `completions.py` enters
+it in the ledger, `planning.py` and `faults.py` plan what will be sent, and `sending.py` sends that. `running.py` starts
 it all, in a process of its own or within a test.
 """
 

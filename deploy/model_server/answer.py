@@ -44,7 +44,7 @@ class Answer:
 
     @property
     def pieces(self) -> list[str]:
-        """The text word by word, as a stream tells it."""
+        """The text word by word, as it is streamed."""
         return re.findall(r"\S+\s*|\s+", self.text)
 
 

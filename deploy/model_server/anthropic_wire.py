@@ -63,7 +63,7 @@ def _message(answer: Answer, output_tokens: int, stop_reason: str | None) -> dic
 
 
 def _opening(answer: Answer) -> list[bytes]:
-    # The real one also counts one token of output before it has told any.
+    # The real API, too, counts one output token before it sends any text.
     return [_event("message_start", message=_message(answer, 1, None))]
 
 

@@ -12,7 +12,7 @@ from deploy.model_server.errors import ErrorAnswer, invalid_request
 from deploy.model_server.ledger import MAX_TEXT, Entry, Ledger
 from deploy.model_server.openai_wire import OpenAIWire
 from deploy.model_server.plan import Plan
-from deploy.model_server.plans import plan_call
+from deploy.model_server.planning import plan_call
 from deploy.model_server.question import Question, decode, read_question
 from deploy.model_server.request import Request, fingerprint
 from deploy.model_server.scripts import Scripts

@@ -9,7 +9,7 @@ from functools import partial
 
 from aiohttp import web
 
-from deploy.model_server.answering import answer
+from deploy.model_server.sending import answer
 from deploy.model_server.service import Service
 
 # Load tests open thousands of connections in the same moment.

@@ -10,7 +10,7 @@ from deploy.model_server.request import Request
 
 
 class Wire(Protocol):
-    """How answers and errors are told, and what a request must hold."""
+    """How answers and errors are written, and what a request must hold."""
 
     name: str
     request_id_header: str

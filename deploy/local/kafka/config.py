@@ -34,7 +34,7 @@ LOG4J = """\
 
 
 def server_properties(port: int, controller_port: int, data: Path, advertised_port: int | None = None) -> str:
-    """advertised_port: where clients are told to go, when something of the user's own stands before the broker."""
+    """advertised_port: the port that clients connect to, when a proxy stands before the broker."""
     properties = {
         "process.roles": "broker,controller",
         "node.id": 1,
