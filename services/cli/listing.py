@@ -119,7 +119,7 @@ def _with_gaps(widths: Sequence[int]) -> int:
 
 
 def _least(column: Sequence[str]) -> int:
-    """What is short stays on one line, what is long is wrapped between its words."""
+    """The least width of a column: short texts stay on one line, long ones are wrapped between words."""
     return max(min(_width(text), max(_PROSE_COLUMNS, _longest_word(text))) for text in column)
 
 

@@ -20,7 +20,9 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Client:
-    """Of one gateway, with one key. Every method raises ProblemError when nobody answers, or something else does."""
+    """A client of one gateway, with one key. Methods raise ProblemError when the gateway does not answer, or another
+    program does.
+    """
 
     def __init__(self, url: str, key: str | None = None) -> None:
         self.url = _checked(url)

@@ -9,7 +9,7 @@ from shared.client.answer import Answer
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """error_type: of the catalogue. status: the HTTP status, None when nobody answered.
+    """error_type: of the catalogue. status: the HTTP status, None without an answer.
 
     attempts: the calls of models that were made, as the gateway tells them. steps: how far a model's setup or test
     came.

@@ -1,4 +1,4 @@
-"""What can go wrong, as values: one closed list of types, one class, one place that words them.
+"""What can go wrong, as values: one closed list of types with their texts, and one exception class.
 
     TallygateError                 carries a Failure; expected, rendered to the caller, never a stack trace
     └── ConfigurationError         a service cannot start: says which setting to change

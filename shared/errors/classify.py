@@ -35,7 +35,7 @@ _NO_CREDIT = re.compile(r"insufficient_quota|credit balance is too low", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class UpstreamError:
-    """The error that an endpoint told, whatever its dialect: OpenAI, Anthropic, FastAPI or plain text."""
+    """The error in the answer of an endpoint, in any dialect: OpenAI, Anthropic, FastAPI or plain text."""
 
     message: str
     code: str  # type and code, joined: what the endpoint calls it

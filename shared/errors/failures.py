@@ -61,7 +61,7 @@ A_PROVIDER_MODEL = "<provider>:<model>"
 
 
 def worded_tips(kind: Kind, model: str | None = None, host: str | None = None) -> tuple[str, ...]:
-    """The tips that fit the model, with it and the host in them. A model that nobody named is a custom one."""
+    """The tips that fit the model, with it and the host in them. Without a model, those for a custom one."""
     model = model or _A_CUSTOM_MODEL
     before, colon, after = model.partition(":")
     name, provider = (after, before) if colon else (before, "custom")
@@ -83,7 +83,7 @@ def _fill(tip: str, words: dict[str, str]) -> str:
 
 
 class TallygateError(Exception):
-    """An expected failure, raised to whoever renders it."""
+    """An expected failure; the caller of an API or a command gets its Failure, never a traceback."""
 
     def __init__(self, error_type: ErrorType, detail: str, **more: Any) -> None:
         self.failure = failure(error_type, detail, **more)

@@ -65,7 +65,7 @@ class Guard:
             return
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """Addresses to dial, each of them checked. Whoever asks must dial these, and not the name again.
+        """Addresses to dial, each of them checked. Dial these, and not the name again: it may lead elsewhere then.
 
         Raises ForbiddenAddressError when any of them is refused: a name with internal addresses is not trusted.
         """

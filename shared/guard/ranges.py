@@ -1,4 +1,4 @@
-"""Pure: which addresses and ports are not for the public internet, and in which words to say so.
+"""Pure: which addresses and ports are not for the public internet, each with its reason.
 
 The tables follow IANA's registries of special-purpose addresses. They are written out, because what `is_global` of
 the standard library knows differs between patch releases of Python; it is asked after the tables, never alone.

@@ -46,7 +46,7 @@ class InferenceStore:
         self._pool = pool
 
     async def add_results(self, results: Sequence[StoredResult], now: datetime) -> None:
-        """The first result of an inference stays; everybody who listens is told which have come."""
+        """Stores results; the first one of an inference stays. Listeners are notified with the inference ids."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_NEW_RESULTS, *(list(column) for column in zip(*results, strict=True)), now)
             ids = [str(result.inference_id) for result in results]

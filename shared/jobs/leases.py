@@ -102,8 +102,8 @@ class Leases(Generic[J]):
     async def stop(self) -> None:
         """Cancels the jobs in hand and gives their leases back, for other workers to take at once."""
         self._stopping = True
-        # Let a `take` in flight end: cancelled after the database has granted the lease, the job would be in nobody's
-        # hands until that lease ends.
+        # Let a `take` in flight end: cancelled after the database has granted the lease, no worker would run the job
+        # until that lease ends.
         await self._taking.finish(_LAST_TAKE_S)
         await self._taking.stop()
         await asyncio.sleep(0)  # a task that is cancelled before its first step never reaches its own give_back

@@ -61,7 +61,7 @@ class Consumer(Protocol):
         """The offset of the record that comes next. Raises IllegalStateError when the partition is not assigned."""
 
     def highwater(self, partition: TopicPartition) -> int | None:
-        """The end of the partition as the last fetch told it; None before one did."""
+        """The end of the partition at the last fetch; None before the first one."""
 
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]: ...
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]: ...
@@ -110,7 +110,7 @@ class Subscription(Protocol):
 
 
 class Broker(Protocol):
-    """What one process has of Kafka. Clients are made here and started by whoever asks for them."""
+    """One process's access to Kafka. Clients are made here; the caller starts them."""
 
     @property
     def settings(self) -> KafkaSettings: ...

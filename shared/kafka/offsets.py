@@ -40,8 +40,9 @@ async def commit_if_ours(consumer: Committer, offsets: Offsets) -> None:
 
 
 async def first_unread(admin: Admin, group: str, partitions: Sequence[TopicPartition]) -> Offsets:
-    """Per partition, the first offset that the group has not committed. 0 also where the broker cannot tell: whoever
-    waits for the group then waits on, instead of going on too early."""
+    """Per partition, the first offset that the group has not committed. 0 also where the broker cannot tell: code that
+    waits for the group then waits longer, and does not go on too early.
+    """
     committed = await admin.committed(group, partitions)
     return {partition: committed.get(partition) or 0 for partition in partitions}
 

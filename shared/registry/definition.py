@@ -1,4 +1,4 @@
-"""How a tenant says what a custom model is: the fields and their limits, in a request and in a file alike."""
+"""The definition of a custom model: fields and their limits, in requests and in files alike."""
 
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, get_args
@@ -59,7 +59,7 @@ SECRET_FIELDS: tuple[SecretField, ...] = get_args(SecretField)
 
 
 class ModelFields(BaseModel):
-    """What may be said of every model and is shown again; whose names are those of the stored columns."""
+    """The fields that every model has and that are shown again; named as the stored columns are."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
@@ -86,9 +86,9 @@ def checked_base(endpoint_url: str, wire_format: WireFormat) -> str:
 def unsaid_secrets(
     before: str, after: str, stored: Collection[SecretField], named: Collection[str]
 ) -> tuple[SecretField, ...]:
-    """The stored secrets that would go to another server without anybody having said so.
+    """The stored secrets that would go to another server although the change does not name them.
 
-    Who may change a model may not read its secrets, and so must not be able to have them sent elsewhere.
+    A caller that may change a model may not read its secrets, so it must not be able to have them sent elsewhere.
     """
     if _same_server(before, after):
         return ()

@@ -1,4 +1,4 @@
-"""Where well-known model servers and providers are, so that nobody has to look it up."""
+"""The addresses of well-known model servers and providers."""
 
 from typing import Literal, NamedTuple
 

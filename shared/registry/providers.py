@@ -57,7 +57,7 @@ class Provider(BaseModel):
 
     @model_validator(mode="after")
     def _of_its_models(self) -> Self:
-        """A misspelt name would otherwise give a model no price, or a window that nobody meant."""
+        """Raises ValueError for settings of models that it does not have: a misspelt name would have no effect."""
         for field, named in (
             ("prices", self.prices),
             ("context_windows", self.context_windows),
@@ -71,7 +71,7 @@ class Provider(BaseModel):
 class ProviderSettings(BaseSettings):
     """For example [{"name": "openai", "api_key": "...", "models": ["gpt-5-mini"]}]"""
 
-    # A setting that is wrong is told without its value, which holds keys.
+    # The error of a wrong setting must not show its value, which holds keys.
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_", hide_input_in_errors=True)
 
     providers: tuple[Provider, ...] = ()

@@ -39,7 +39,7 @@ MODEL_ID = "tallygate.model.id"
 TENANT = "tallygate.tenant"
 SETTLEMENT = "tallygate.settlement"
 
-# Metrics (Prometheus): what they count is said where they are made, in instruments.py
+# Metrics (Prometheus): instruments.py describes what each one counts
 METRIC_HTTP_REQUESTS = "tallygate_http_requests_total"
 METRIC_HTTP_SECONDS = "tallygate_http_request_duration_seconds"
 METRIC_ATTEMPTS = "tallygate_attempts_total"

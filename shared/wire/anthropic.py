@@ -77,7 +77,7 @@ class AnthropicDialect:
         except TypeError:
             # It can be read deeper than it can be written.
             raise NotACompletionError("the JSON is nested too deeply") from None
-        # OpenAI's format has no word for a count that is not known, so the usage is not read from there.
+        # OpenAI's format cannot express an unknown count, so the usage is not read from the translation.
         return Completion(translated, read_completion(body)._replace(usage=usage))
 
 

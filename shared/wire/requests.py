@@ -14,7 +14,7 @@ _ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 class UntranslatableError(Exception):
-    """The request cannot be said in the endpoint's format: which field, and why. Never holds what was sent."""
+    """The request cannot be expressed in the endpoint's format: which field, and why. Never holds the value."""
 
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field} {why}")

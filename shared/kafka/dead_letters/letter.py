@@ -1,4 +1,4 @@
-"""One dead letter: what was sent, why nobody could handle it, and where it came from."""
+"""One dead letter: the message, why it could not be handled, and where it came from."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

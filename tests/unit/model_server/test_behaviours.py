@@ -2,7 +2,7 @@ import pytest
 
 from deploy.model_server.behaviours import BEHAVIOURS, UNKNOWN_MODEL, Behaviour, behaviour_of
 from deploy.model_server.errors import ERRORS, shown_key
-from deploy.model_server.plans import planned_behaviours
+from deploy.model_server.planning import planned_behaviours
 
 
 @pytest.mark.parametrize(
