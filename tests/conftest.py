@@ -25,6 +25,7 @@ from tests.support.live import (
     stack_environment,
 )
 from tests.support.otlp import OtlpReceiver, running_otlp_receiver
+from tests.support.own_stack import discard
 
 # Tests wait for both. A router that stops may not hand back calls which it could have finished: they last 0.3 s.
 _QUICK = {"TALLYGATE_ROUTER_DRAIN_S": "3", "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S": "2"}
@@ -34,8 +35,10 @@ _SPANS_ARE_SENT_WITHIN_S = 0.5
 
 # Files that share a stack of their own go to the same worker.
 _TOGETHER = {
-    "tests/integration/test_isolation.py": "providers",
-    "tests/integration/test_providers_and_plans.py": "providers",
+    "tests/integration/test_two_feature_workers.py": "configured",
+    "tests/integration/test_feature_workers.py": "configured",
+    "tests/integration/test_isolation.py": "configured",
+    "tests/integration/test_providers_and_plans.py": "configured",
 }
 _TOGETHER_BELOW = {"tests/integration/rotation": "rotation", "tests/kafka": "kafka"}
 
@@ -43,11 +46,11 @@ _TOGETHER_BELOW = {"tests/integration/rotation": "rotation", "tests/kafka": "kaf
 _FIRST = (
     "tests/acceptance/test_chaos_short.py",
     "tests/integration/test_two_feature_workers.py",
-    "tests/integration/rotation/",
-    "tests/acceptance/test_features.py",
     "tests/integration/test_feature_workers.py",
     "tests/integration/test_isolation.py",
     "tests/integration/test_providers_and_plans.py",
+    "tests/integration/rotation/",
+    "tests/acceptance/test_features.py",
     "tests/integration/test_recovery.py",
     "tests/integration/test_health_and_spending.py",
     "tests/integration/test_admission.py",
@@ -102,7 +105,7 @@ def running_stack(
     try:
         yield stack, environment | stack.environment()
     finally:
-        stack.remove()
+        discard(stack)
 
 
 @pytest_asyncio.fixture(scope="session")

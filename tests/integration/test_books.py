@@ -59,7 +59,7 @@ async def test_a_thousand_mixed_requests_balance(stack: Live, tenant: Api) -> No
     assert monitoring["attempts"]["succeeded"] == plan.count(good)
     assert monitoring["attempts"]["total"] == plan.count(good) + expected_attempts.total()
     await _equals_the_model_servers_ledger(stack, tenant, answers, monitoring["attempts"]["total"])
-    audit = json.loads(stack.command("audit", "--json").stdout)
+    audit = json.loads((await stack.command("audit", "--json")).stdout)
     assert audit["balanced"], audit["violations"][:5]
     assert audit["inferences"]["open"] == audit["attempts"]["open"] == 0
 

@@ -1,6 +1,5 @@
 """The tallygate command against a whole Tallygate, as an operator runs it."""
 
-import asyncio
 import json
 import subprocess
 import uuid
@@ -142,13 +141,13 @@ async def test_keys_are_made_listed_and_revoked(stack: Live) -> None:
     assert "✗ authentication_failed: the API key is unknown or was revoked" in refused.stderr
 
 
-async def test_status_and_audit(stack: Live) -> None:
-    body = _json(await _command(stack, "status", "--json"))
+async def test_status_and_audit_as_processes_of_their_own(stack: Live) -> None:
+    body = _json(await stack.process("status", "--json"))
     assert body["ready"] is True
     assert [one["service"] for one in body["services"]] == ["gateway", "monitor", "router", "features"]
     assert body["books"]["problem"] is None
 
-    assert _json(await _command(stack, "audit", "--json"))["violations"] == []
+    assert _json(await stack.process("audit", "--json"))["violations"] == []
 
 
 async def test_operators_commands_find_the_local_run(stack: Live) -> None:
@@ -164,16 +163,17 @@ async def test_operators_commands_find_the_local_run(stack: Live) -> None:
     assert "KAFKA_BOOTSTRAP_SERVERS is not set, and there is no local run in /nonexistent" in refused.stderr
 
 
-async def test_a_gateway_that_is_not_there(stack: Live) -> None:
-    done = await _command(stack, "models", "list", "--gateway", "http://127.0.0.1:1", exit_code=1)
+async def test_a_failure_of_a_process_of_its_own_is_one_sentence(stack: Live) -> None:
+    done = await stack.process("models", "list", "--gateway", "http://127.0.0.1:1", check=False)
 
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
     assert done.stderr.startswith("✗ endpoint_unreachable: nothing answers at http://127.0.0.1:1: Connection refused")
     assert "make run" in done.stderr
 
 
 async def _command(stack: Live, *arguments: str, exit_code: int = 0) -> Done:
-    # In a thread: the connections of the other fixtures are only kept up while their loop runs.
-    done = await asyncio.to_thread(stack.command, *arguments, check=False)
+    done = await stack.command(*arguments, check=False)
     assert done.returncode == exit_code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done

@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(stack: Live, tenant: Api) -> Run:
     async def run(*arguments: str, exit_code: int = 0) -> Done:
-        done = await asyncio.to_thread(stack.command, "feature", *arguments, "--key", str(tenant.key), check=False)
+        done = await stack.command("feature", *arguments, "--key", str(tenant.key), check=False)
         assert done.returncode == exit_code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
@@ -142,7 +142,7 @@ async def test_jobs_are_listed_shown_and_cancelled(stack: Live, tenant: Api, run
 
 
 async def test_the_worker_is_part_of_the_status(stack: Live) -> None:
-    body = json.loads((await asyncio.to_thread(stack.command, "status", "--json")).stdout)
+    body = json.loads((await stack.command("status", "--json")).stdout)
 
     (worker,) = (one for one in body["services"] if one["service"] == "features")
     assert worker["ready"] is True

@@ -11,6 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import DescribeGroupsRequest
 from aiokafka.protocol.group import LeaveGroupRequest
 
+from tests.integration.conftest import MAX_DELIVERIES
 from tests.integration.test_recovery import audit
 from tests.support.features import (
     Script,
@@ -22,12 +23,8 @@ from tests.support.features import (
     wished,
     written,
 )
-from tests.support.live import Api, Live, ModelServer
-from tests.support.otlp import OtlpReceiver
-from tests.support.own_stack import own_stack
+from tests.support.live import Api, Live
 
-_LEASE_S = 2
-_MAX_DELIVERIES = 2
 _DELAY = {"delay_ms": 2500}
 FILES = [{"path": "greet.py", "content": 'def greet() -> str:\n    return "hello"\n'}]
 PLAN = plan(("bye.py", "create"))
@@ -40,15 +37,11 @@ LONG = written({"bye.py": "".join(f"def bye{number}() -> int:\n    return {numbe
 
 
 @pytest_asyncio.fixture(scope="module")
-async def fragile(
-    tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer, otlp: OtlpReceiver
-) -> AsyncIterator[Live]:
-    settings = {
-        "TALLYGATE_FEATURES_LEASE_S": str(_LEASE_S),
-        "TALLYGATE_FEATURES_MAX_DELIVERIES": str(_MAX_DELIVERIES),
-    }
-    async with own_stack(tmp_path_factory.mktemp("fragile"), settings, model_server, otlp) as live:
-        yield live
+async def fragile(configured_stack: Live) -> AsyncIterator[Live]:
+    """With one worker only: nobody takes over before it is back."""
+    await asyncio.to_thread(configured_stack.stack.stop_program, "features-1")
+    yield configured_stack
+    await asyncio.to_thread(configured_stack.stack.start_program, "features-1")
 
 
 @pytest_asyncio.fixture
@@ -144,61 +137,45 @@ async def test_a_worker_killed_while_it_checks(fragile: Live, owner: Api) -> Non
 
 
 @pytest.mark.timeout(150)
-async def test_a_worker_killed_when_the_answer_comes_finds_it(fragile: Live, owner: Api) -> None:
-    """The reply is said while no worker is there to hear it."""
-    script = await scripted(fragile, owner, PLAN | {"delay_ms": 500}, GOOD)
-    feature_id = await wished(owner, files=FILES, model=script.model)
-    await script.asked_times(1)
-
-    await asyncio.to_thread(fragile.stack.stop_program, "features")
-    await asyncio.sleep(1)
-    await asyncio.to_thread(fragile.stack.start_program, "features")
-
-    await assert_finished(owner, feature_id, script, calls=2, deliveries=1)
-
-
-@pytest.mark.timeout(150)
 async def test_a_job_is_not_given_to_workers_without_end(fragile: Live, owner: Api) -> None:
     script = await scripted(fragile, owner, PLAN | {"delay_ms": 60_000})
     feature_id = await wished(owner, files=FILES, model=script.model)
-    for delivery in range(1, _MAX_DELIVERIES + 1):
+    for delivery in range(1, MAX_DELIVERIES + 1):
         await once(owner, feature_id, lambda found, number=delivery: found["delivery"] == number)  # type: ignore[misc]
         await kill(fragile)
 
     feature = await ended(owner, feature_id)
 
     assert (feature["state"], feature["error"]["error_type"]) == ("failed", "router_lost")
-    assert f"{_MAX_DELIVERIES} workers were lost" in feature["error"]["detail"]
+    assert f"{MAX_DELIVERIES} workers were lost" in feature["error"]["detail"]
     summary = await settled_in_books(owner, jobs=1, calls=1)
     assert summary["features"]["by_error_type"] == {"router_lost": 1}
     assert summary["attempts"]["by_error_type"] == {"cancelled": 1}
 
 
 @pytest.mark.timeout(150)
-async def test_a_job_waits_for_a_worker(fragile: Live, owner: Api) -> None:
-    script = await scripted(fragile, owner, PLAN, GOOD)
-    await asyncio.to_thread(fragile.stack.stop_program, "features")
+async def test_while_no_worker_is_there_jobs_wait_and_answers_are_kept(fragile: Live, owner: Api) -> None:
+    """An answer is said while nobody hears it; one job is accepted, and another one cancelled."""
+    others = await fragile.new_tenant(), await fragile.new_tenant()
+    began = await scripted(fragile, owner, PLAN | {"delay_ms": 500}, GOOD)
+    late, unwanted = [await scripted(fragile, of, PLAN, GOOD) for of in others]
+    begun_id = await wished(owner, files=FILES, model=began.model)
+    await began.asked_times(1)
 
-    feature_id = await wished(owner, files=FILES, model=script.model)
+    await asyncio.to_thread(fragile.stack.stop_program, "features")
+    late_id, unwanted_id = [
+        await wished(of, files=FILES, model=script.model) for of, script in zip(others, (late, unwanted), strict=True)
+    ]
+    assert (await others[1].call("DELETE", f"/api/features/{unwanted_id}")).status == 202
     await asyncio.sleep(1)
-    waiting = (await owner.get(f"/api/features/{feature_id}")).body
+    waiting = (await others[0].get(f"/api/features/{late_id}")).body
     await asyncio.to_thread(fragile.stack.start_program, "features")
 
     assert (waiting["state"], waiting["step"]) == ("accepted", None)
-    await assert_finished(owner, feature_id, script, calls=2, deliveries=1)
-
-
-@pytest.mark.timeout(150)
-async def test_a_job_cancelled_while_no_worker_is_there_never_begins(fragile: Live, owner: Api) -> None:
-    script = await scripted(fragile, owner, PLAN, GOOD)
-    await asyncio.to_thread(fragile.stack.stop_program, "features")
-    feature_id = await wished(owner, files=FILES, model=script.model)
-
-    assert (await owner.call("DELETE", f"/api/features/{feature_id}")).status == 202
-    await asyncio.to_thread(fragile.stack.start_program, "features")
-
-    assert (await ended(owner, feature_id))["state"] == "cancelled"
-    assert await script.asked() == []
+    await assert_finished(owner, begun_id, began, calls=2, deliveries=1)
+    await assert_finished(others[0], late_id, late, calls=2, deliveries=1)
+    assert (await ended(others[1], unwanted_id))["state"] == "cancelled"
+    assert await unwanted.asked() == []
 
 
 @pytest.mark.timeout(150)

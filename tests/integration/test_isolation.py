@@ -124,8 +124,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def stack(stack_with_providers: Live) -> Live:
-    return replace(stack_with_providers, planting=True)
+def stack(configured_stack: Live) -> Live:
+    return replace(configured_stack, planting=True)
 
 
 @pytest_asyncio.fixture(scope="module")

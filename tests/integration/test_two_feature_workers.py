@@ -10,35 +10,23 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from deploy.local.ports import free_port_range
 from services.features.store import FeaturesStore
+from tests.integration.conftest import JOBS_AT_ONCE
 from tests.integration.test_feature_workers import FILES, GOOD, PLAN
 from tests.integration.test_recovery import audit
 from tests.support.features import Script, ended, scripted, settled_in_books, wished
-from tests.support.live import Api, Live, ModelServer
-from tests.support.otlp import OtlpReceiver
-from tests.support.own_stack import own_stack
+from tests.support.live import Api, Live
 
-_LEASE_S = 4
-_JOBS, _AT_ONCE = 6, 2
+_JOBS = 6
 _CALLS = 2  # of each job
-_SLOW = {"delay_ms": 1500}
+_SLOW = {"delay_ms": 800}
 _HELD = "SELECT feature_id::text, worker_id FROM features.jobs WHERE worker_id IS NOT NULL AND settled_at IS NULL"
 _LATE_WORDS = "SELECT feature_id::text, late_words FROM monitor.features WHERE late_words > 0"
 
 
-@pytest_asyncio.fixture(scope="module")
-async def two(
-    tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer, otlp: OtlpReceiver
-) -> AsyncIterator[Live]:
-    settings = {
-        "TALLYGATE_FEATURES_WORKERS": "2",
-        "TALLYGATE_FEATURES_PORT": str(free_port_range(2)),
-        "TALLYGATE_FEATURES_MAX_JOBS": str(_AT_ONCE),
-        "TALLYGATE_FEATURES_LEASE_S": str(_LEASE_S),
-    }
-    async with own_stack(tmp_path_factory.mktemp("two"), settings, model_server, otlp) as live:
-        yield live
+@pytest.fixture(scope="module")
+def two(configured_stack: Live) -> Live:
+    return configured_stack
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -59,7 +47,7 @@ class Jobs:
         async with asyncio.timeout(30):
             while True:
                 held = dict(await self._database.fetch(_HELD))
-                if sorted(Counter(held.values()).values()) == [_AT_ONCE, _AT_ONCE]:
+                if sorted(Counter(held.values()).values()) == [JOBS_AT_ONCE, JOBS_AT_ONCE]:
                     return held
                 await asyncio.sleep(0.02)
 
@@ -103,7 +91,7 @@ async def test_one_of_two_workers_is_killed(two: Live, jobs: Jobs, database: Any
     two.stack.signal_program("features-1", signal.SIGKILL)
 
     deliveries = await jobs.assert_settled_once()
-    assert len(lost) == _AT_ONCE
+    assert len(lost) == JOBS_AT_ONCE
     assert deliveries == {job: 2 if job in lost else 1 for job in jobs.scripts}
     store = FeaturesStore(database)
     rows = await database.fetch("SELECT feature_id, worker_id FROM features.jobs")
@@ -117,7 +105,7 @@ async def test_one_of_two_workers_is_stopped(two: Live, jobs: Jobs) -> None:
 
     await asyncio.to_thread(two.stack.stop_program, "features-1")
     try:
-        assert len(of(two, "features", held)) == _AT_ONCE
+        assert len(of(two, "features", held)) == JOBS_AT_ONCE
         assert set((await jobs.assert_settled_once()).values()) == {1}
     finally:
         await asyncio.to_thread(two.stack.start_program, "features-1")

@@ -19,6 +19,7 @@ from shared.client import Answer
 from shared.client.async_client import AsyncClient
 from shared.client.requests import CHAT, CUSTOM_MODELS, KEYS, MONITORING, chat_body, model_body
 from tests.support import planted
+from tests.support.command import run_here
 from tests.support.otlp import OtlpReceiver
 
 SETTLE_S = 20.0
@@ -133,14 +134,23 @@ class Live:
         assert answer.status == 201, answer
         return self.api(answer.body["key"])
 
-    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """The tallygate command, as an operator runs it."""
-        done = subprocess.run(
+    async def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """The tallygate command, as an operator runs it; check: it must succeed."""
+        return self._checked(await asyncio.to_thread(run_here, arguments, self.environment), check)
+
+    async def process(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """The same in a process of its own."""
+        done = await asyncio.to_thread(
+            subprocess.run,
             [sys.executable, "-m", "services", *arguments],
             env=self.environment, capture_output=True, text=True, timeout=90, check=False,
         )  # fmt: skip
+        return self._checked(done, check)
+
+    @staticmethod
+    def _checked(done: subprocess.CompletedProcess[str], check: bool) -> subprocess.CompletedProcess[str]:
         assert not check or done.returncode == 0, done.stdout + done.stderr
-        assert planted.SECRET not in done.stdout + done.stderr, arguments
+        assert planted.SECRET not in done.stdout + done.stderr, done.args
         return done
 
 
@@ -148,7 +158,8 @@ def stack_environment(environ: dict[str, str], otlp_endpoint: str) -> dict[str, 
     """Free ports and an OTLP receiver; nothing of the developer's own Tallygate leaks in."""
     gateway, monitor, console, features = free_ports(4)
     kept = {name: value for name, value in environ.items() if not name.startswith(("TALLYGATE_", "KAFKA_", "OTEL_"))}
-    kept.pop("DATABASE_URL", None)
+    for name in ("DATABASE_URL", "COLUMNS"):  # commands print for a pipe, whatever terminal the tests run in
+        kept.pop(name, None)
     given = {name: environ[name] for name in ("TALLYGATE_CACHE", "TALLYGATE_BROKER") if name in environ}
     return kept | given | {
         "TALLYGATE_PORT": str(gateway),

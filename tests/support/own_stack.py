@@ -2,23 +2,43 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
+import psutil
 
-from deploy.local.stack import Stack
+from deploy.local import leftovers
+from deploy.local.stack import DEFAULT_SERVICES, Stack
 from tests.support.live import Live, ModelServer, admin_key, stack_environment
 from tests.support.otlp import OtlpReceiver
 
 
+def discard(stack: Stack) -> None:
+    """Removes it without the last words of processes that all go together. Only the database is stopped in its own
+    way: its shared memory would outlive it."""
+    for act in (psutil.Process.suspend, psutil.Process.kill):  # or the supervisor would start one again
+        for process in leftovers.marked_processes(stack.home.path):
+            with suppress(psutil.NoSuchProcess):
+                if process.name() != "postgres":
+                    act(process)
+    stack.remove()
+
+
+_WITHOUT_FEATURES = ("gateway", "router", "monitor")
+
+
 @asynccontextmanager
 async def own_stack(
-    home: Path, settings: dict[str, str], server: ModelServer, otlp: OtlpReceiver
+    home: Path,
+    settings: dict[str, str],
+    server: ModelServer,
+    otlp: OtlpReceiver,
+    services: Sequence[str] = DEFAULT_SERVICES,
 ) -> AsyncIterator[Live]:
     environment = stack_environment(dict(os.environ), otlp.endpoint) | settings
-    stack = Stack(home, environment)
+    stack = Stack(home, environment, services)
     await asyncio.to_thread(stack.up)
     try:
         found = stack.running()
@@ -29,11 +49,14 @@ async def own_stack(
             given = environment | stack.environment()
             yield Live(stack, session, found.gateway, found.monitor, key, server, otlp, given)
     finally:
-        await asyncio.to_thread(stack.remove)
+        # A broker that goes on running would wait for killed members of its groups.
+        shares_broker = "KAFKA_BOOTSTRAP_SERVERS" in settings
+        await asyncio.to_thread(Stack.remove if shares_broker else discard, stack)
 
 
 class RestartableServices:
-    """Services that can be started again with other settings, on a broker and a database that go on running."""
+    """Gateway, router and monitor that can be started again with other settings, on a broker and a database that go on
+    running."""
 
     def __init__(self, home: Path, places: dict[str, str], server: ModelServer, otlp: OtlpReceiver) -> None:
         self._home, self._places = home, places
@@ -46,7 +69,9 @@ class RestartableServices:
         if self._now is None or self._now[0] != settings:
             await self.stop()
             given = settings | self._places
-            live = await self._running.enter_async_context(own_stack(self._home, given, self._server, self._otlp))
+            live = await self._running.enter_async_context(
+                own_stack(self._home, given, self._server, self._otlp, _WITHOUT_FEATURES)
+            )
             self._now = settings, live
         return self._now[1]
 
@@ -69,4 +94,4 @@ async def restartable_services(
         yield services
     finally:
         await services.stop()
-        await asyncio.to_thread(infrastructure.remove)
+        await asyncio.to_thread(discard, infrastructure)

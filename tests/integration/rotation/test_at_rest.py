@@ -73,7 +73,7 @@ async def test_what_was_altered_is_reported_and_left_and_the_others_are_rotated(
 
         status, shown = await asyncio.gather(
             run(own, "status", NEW_FIRST, status=1),
-            asyncio.to_thread(with_keys(own, NEW_FIRST).command, "secrets", "status", check=False),
+            with_keys(own, NEW_FIRST).command("secrets", "status", check=False),
         )
         assert status["unreadable"] == [found]
         assert status["removable_keys"] == []

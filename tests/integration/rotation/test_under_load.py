@@ -26,8 +26,9 @@ from tests.support.rotation import (
     calls_every_model,
     new_tenant,
     provider_keys,
+    result_of,
     rotate_within,
-    run,
+    start_rotation,
     status_of,
 )
 
@@ -110,7 +111,8 @@ async def rotated_under_load(own: Live, tenants: list[Tenant]) -> list[Answer]:
 
 
 async def as_operator(own: Live, keys: str) -> dict[str, Any]:
-    return await run(own, "rotate", keys)
+    assert keys == NEW_FIRST
+    return await result_of(start_rotation(own))
 
 
 async def more(answers: list[Answer]) -> None:
