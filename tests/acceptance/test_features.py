@@ -297,7 +297,9 @@ async def test_what_is_hostile_leads_nowhere(stack: Live, tenant: Api, checkout:
     await assert_no_secret_was_shown(checkout, script)
 
 
-async def test_a_megabyte_of_junk_is_told_as_such(stack: Live, tenant: Api, checkout: Checkout) -> None:
+async def test_a_megabyte_of_junk_is_told_as_such(stack: Live, tenant: Api) -> None:
+    """What it is read for does not depend on the language of the repository."""
+    checkout = planted(REPOSITORIES["python"])
     alphabet = string.printable + "{}[]()`\"'" * 5 + "\n" * 20
     junk = "".join(random.Random(7).choices(alphabet, k=1024 * 1024))
     script = await scripted(stack, tenant, {"text": junk, "times": None})

@@ -22,6 +22,7 @@ from tests.support.live import Api, ModelServer, admin_key, running_model_server
 
 ROUTERS = 2
 MONITORS = 2
+_SERVICES = ("gateway", "router", "monitor")
 _CHOSEN_HERE = ("TALLYGATE_", "KAFKA_", "DATABASE_", "OTEL_")
 _KEPT = ("TALLYGATE_CACHE", "TALLYGATE_BROKER")
 
@@ -62,7 +63,7 @@ async def running_system() -> AsyncIterator[System]:
         line = BrokerLine(int(environment["TALLYGATE_KAFKA_ADVERTISED_PORT"]), lambda: _broker_port(home))
         await line.start()
         exits.push_async_callback(line.stop)
-        stack = Stack(home, environment)
+        stack = Stack(home, environment, _SERVICES)
         exits.push_async_callback(asyncio.to_thread, stack.remove)
         running = await asyncio.to_thread(stack.up)
         session = await exits.enter_async_context(

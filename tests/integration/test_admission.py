@@ -10,16 +10,17 @@ from contextlib import asynccontextmanager
 import aiohttp
 import psutil
 import pytest
+import pytest_asyncio
 
 from deploy.local.ports import free_ports
 from shared.client import Answer
-from tests.integration.test_cancellation import OPEN, delete, found
+from tests.integration.test_cancellation import OPEN, all_found, delete
 from tests.support.live import Api, Live
 
 
 @asynccontextmanager
-async def another_gateway(stack: Live, tenant: Api, **settings: object) -> AsyncIterator[Api]:
-    """One more gateway of the same stack with settings of its own, asked with the tenant's key."""
+async def another_gateway(stack: Live, **settings: object) -> AsyncIterator[Api]:
+    """One more gateway of the same stack with settings of its own, asked without a key."""
     [port] = free_ports(1)
     given = {f"TALLYGATE_{name.upper()}": str(value) for name, value in settings.items()}
     process = await asyncio.create_subprocess_exec(
@@ -27,7 +28,7 @@ async def another_gateway(stack: Live, tenant: Api, **settings: object) -> Async
         env=stack.environment | given | {"TALLYGATE_PORT": str(port)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    api = Api(stack.session, f"http://127.0.0.1:{port}", tenant.key)
+    api = Api(stack.session, f"http://127.0.0.1:{port}", None)
     try:
         await ready(api)
         yield api
@@ -36,7 +37,22 @@ async def another_gateway(stack: Live, tenant: Api, **settings: object) -> Async
         await asyncio.wait_for(process.wait(), 40)
 
 
-async def ready(api: Api, *, status: int = 200, within_s: float = 40) -> Answer:
+_TENANT_MAX, _MAX = 2, 3
+
+
+@pytest_asyncio.fixture(scope="module")
+async def narrow(stack: Live) -> AsyncIterator[Api]:
+    """A gateway that takes few requests at once, and none behind a queue that stands still."""
+    settings = {"tenant_max_in_flight": _TENANT_MAX, "max_in_flight": _MAX, "max_queue_age_s": 1.5}
+    async with another_gateway(stack, **settings) as api:
+        yield api
+
+
+def asked_by(stack: Live, tenant: Api, gateway: Api) -> Api:
+    return Api(stack.session, gateway.url, tenant.key)
+
+
+async def ready(api: Api, *, status: int = 200, within_s: float = 60) -> Answer:
     """What /readyz says, once it has that status."""
     deadline = time.monotonic() + within_s
     answer = None
@@ -66,37 +82,43 @@ async def assert_on_record(tenant: Api, inference_id: str, error_type: str) -> N
     assert timeline["error"]["error_type"] == error_type
 
 
-@pytest.mark.parametrize(
-    ("setting", "status", "error_type"),
-    [("tenant_max_in_flight", 429, "too_many_requests"), ("max_in_flight", 503, "unavailable")],
-)
-async def test_one_too_many_at_once_is_turned_away(
-    stack: Live, tenant: Api, setting: str, status: int, error_type: str
-) -> None:
-    model = await tenant.add_model("hanging", stack.model_server_url, "fault-hang", timeout_s=30)
-    async with another_gateway(stack, tenant, **{setting: 1}) as api:
-        first = asyncio.create_task(api.chat(model))
-        in_work = await found(stack, tenant, OPEN)
+async def test_one_too_many_at_once_is_turned_away(stack: Live, narrow: Api) -> None:
+    """Of a tenant, or of all: what is in work goes on, and when it has ended others are let in."""
+    greedy, late = await stack.new_tenant(), await stack.new_tenant()
+    hanging = [
+        await of.add_model("hanging", stack.model_server_url, "fault-hang", timeout_s=30) for of in (greedy, late)
+    ]
+    api, lates = asked_by(stack, greedy, narrow), asked_by(stack, late, narrow)
+    waiting = [asyncio.create_task(api.chat(hanging[0])) for _ in range(_TENANT_MAX)]
+    in_work = await all_found(stack, greedy, OPEN, _TENANT_MAX)
 
-        inference_id = assert_turned_away(await api.chat(model), status, error_type)
+    of_a_tenant = assert_turned_away(await api.chat(hanging[0]), 429, "too_many_requests")
+    waiting.append(asyncio.create_task(lates.chat(hanging[1])))
+    in_work += await all_found(stack, late, OPEN, _MAX - _TENANT_MAX)
+    of_all = assert_turned_away(await lates.chat(hanging[1]), 503, "unavailable")
 
-        assert not first.done()
-        await delete(tenant, in_work)
-        assert (await first).status == 499
-        await tenant.add_model("quick", stack.model_server_url)
-        assert (await api.chat("custom:quick")).status == 200
-    await assert_on_record(tenant, inference_id, error_type)
-    requests = (await tenant.monitoring(total=3))["requests"]
-    assert (requests["total"], requests["rejected"], requests["succeeded"]) == (3, 1, 1)
+    assert not any(task.done() for task in waiting)
+    for inference_id, owner in zip(in_work, (greedy, greedy, late), strict=True):
+        await delete(owner, inference_id)
+    assert {(await task).status for task in waiting} == {499}
+    for owner, asking in ((greedy, api), (late, lates)):
+        await owner.add_model("quick", stack.model_server_url)
+        assert (await asking.chat("custom:quick")).status == 200
+    await assert_on_record(greedy, of_a_tenant, "too_many_requests")
+    await assert_on_record(late, of_all, "unavailable")
+    for owner, total in ((greedy, 4), (late, 3)):
+        requests = (await owner.monitoring(total=total))["requests"]
+        assert (requests["total"], requests["rejected"], requests["succeeded"]) == (total, 1, 1)
 
 
 async def test_a_tenant_has_its_rate(stack: Live, tenant: Api) -> None:
     model = await tenant.add_model("quick", stack.model_server_url)
     stranger = await stack.new_tenant()
     other = await stranger.add_model("quick", stack.model_server_url)
-    async with another_gateway(stack, tenant, tenant_rate_per_s=1, tenant_burst=2) as api:
+    async with another_gateway(stack, tenant_rate_per_s=1, tenant_burst=2) as gateway:
+        api = asked_by(stack, tenant, gateway)
         answers = await asyncio.gather(*(api.chat(model) for _ in range(6)))
-        theirs = await Api(stack.session, api.url, stranger.key).chat(other)
+        theirs = await asked_by(stack, stranger, gateway).chat(other)
         await asyncio.sleep(1.1)
         later = await api.chat(model)
 
@@ -108,20 +130,20 @@ async def test_a_tenant_has_its_rate(stack: Live, tenant: Api) -> None:
         await assert_on_record(tenant, inference_id, "too_many_requests")
 
 
-async def test_an_old_queue_is_not_made_longer(stack: Live, tenant: Api) -> None:
+async def test_an_old_queue_is_not_made_longer(stack: Live, tenant: Api, narrow: Api) -> None:
     model = await tenant.add_model("quick", stack.model_server_url)
-    async with another_gateway(stack, tenant, max_queue_age_s=1.5) as api:
-        await asyncio.to_thread(stack.stack.stop_program, "router")
-        try:
-            waiting = asyncio.create_task(api.chat(model))
-            readiness = await ready(api, status=503)
-            answer = await api.chat(model)
-        finally:
-            await asyncio.to_thread(stack.stack.start_program, "router")
-            await asyncio.to_thread(stack.stack.wait_ready, "router")
-        assert (await waiting).status == 200
-        await ready(api)
-        assert (await api.chat(model)).status == 200
+    api = asked_by(stack, tenant, narrow)
+    await asyncio.to_thread(stack.stack.stop_program, "router")
+    try:
+        waiting = asyncio.create_task(api.chat(model))
+        readiness = await ready(api, status=503)
+        answer = await api.chat(model)
+    finally:
+        await asyncio.to_thread(stack.stack.start_program, "router")
+        await asyncio.to_thread(stack.stack.wait_ready, "router")
+    assert (await waiting).status == 200
+    await ready(api)
+    assert (await api.chat(model)).status == 200
 
     assert "waited" in readiness.body["reasons"]["load"]
     await assert_on_record(tenant, assert_turned_away(answer, 503, "unavailable"), "unavailable")

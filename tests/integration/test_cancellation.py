@@ -23,17 +23,21 @@ WHERE key_id = $1 AND published_at IS NOT NULL
 
 async def found(stack: Live, tenant: Api, query: str) -> str:
     """The one inference of the tenant that the query finds, as soon as it does."""
+    [inference_id] = await all_found(stack, tenant, query, 1)
+    return inference_id
+
+
+async def all_found(stack: Live, tenant: Api, query: str, count: int) -> list[str]:
+    """As many inferences of the tenant, as soon as the query finds them."""
     assert tenant.key is not None
     connection: Any = await asyncpg.connect(stack.environment["DATABASE_URL"])
-    deadline = asyncio.get_running_loop().time() + 20
     try:
-        while asyncio.get_running_loop().time() < deadline:
-            if (inference_id := await connection.fetchval(query, tenant.key.split("_")[1])) is not None:
-                return str(inference_id)
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            while len(rows := await connection.fetch(query, tenant.key.split("_")[1])) != count:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
     finally:
         await connection.close()
-    raise AssertionError("there is no such inference")
+    return [str(row["inference_id"]) for row in rows]
 
 
 async def delete(api: Api, inference_id: str) -> Answer:

@@ -45,33 +45,27 @@ def test_broker_and_database_keep_what_they_acknowledged(tmp_path: Path) -> None
         stack.remove()
 
 
-def test_a_second_run_in_the_same_home_is_refused(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_unless_the_first_was_killed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then what it has left behind is cleared away."""
     environment = _environment() | {"TALLYGATE_BROKER": "tansu"}
-    stack = Stack(tmp_path / "home", environment, services=[])
-    stack.up()
+    first, second = (Stack(tmp_path / "home", environment, services=[]) for _ in range(2))
+    first.up()
     try:
         with pytest.raises(LocalRunError, match=r"already running in .*make stop"):
-            Stack(tmp_path / "home", environment, services=[]).up()
-        assert all(program.pid for program in stack.status())
-    finally:
-        stack.remove()
+            second.up()
+        assert all(program.pid for program in first.status())
+        old_pid = first.pid("postgres")
 
+        first._release()  # what the kernel does with the lock of a process that was killed
+        second.up()
 
-def test_leftovers_of_a_killed_run_are_cleared_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    environment = _environment() | {"TALLYGATE_BROKER": "tansu"}
-    killed = Stack(tmp_path / "home", environment, services=[])
-    killed.up()
-    old_pid = killed.pid("postgres")
-    killed._release()  # what the kernel does with the lock of a process that was killed
-
-    stack = Stack(tmp_path / "home", environment, services=[])
-    stack.up()
-    try:
         assert "was killed and left processes behind" in capsys.readouterr().err
-        assert stack.pid("postgres") != old_pid
+        assert second.pid("postgres") != old_pid
     finally:
-        stack.remove()
-        killed.down()
+        second.remove()
+        first.down()
 
 
 def _environment() -> dict[str, str]:
