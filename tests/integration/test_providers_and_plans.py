@@ -265,5 +265,5 @@ async def test_the_commands_do_the_same(stack: Live, tenant: Api) -> None:
         ("providers", "list"): "house",
         ("tenants", "show", owner): "usd per day",
     }
-    for words, told in shown.items():
-        assert told in (await stack.command(*words)).stdout
+    for words, shows in shown.items():
+        assert shows in (await stack.command(*words)).stdout

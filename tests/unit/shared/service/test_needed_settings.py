@@ -15,7 +15,7 @@ _GIVEN = {
 
 
 @pytest.mark.parametrize(
-    ("service", "missing", "told"),
+    ("service", "missing", "sentence"),
     [
         ("gateway", "TALLYGATE_KEYS", "tallygate secrets new-key"),
         ("router", "TALLYGATE_KEYS", "tallygate secrets new-key"),
@@ -24,9 +24,9 @@ _GIVEN = {
         ("monitor", "DATABASE_URL", "DATABASE_URL is not set"),
     ],
 )
-def test_a_service_without_a_needed_setting_says_which_and_stops(service: str, missing: str, told: str) -> None:
+def test_a_service_without_a_needed_setting_says_which_and_stops(service: str, missing: str, sentence: str) -> None:
     done = run_here(("serve", service), {name: value for name, value in _GIVEN.items() if name != missing})
 
     assert done.returncode == 1
-    assert told in done.stderr
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr
