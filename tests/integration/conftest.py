@@ -14,7 +14,7 @@ from tests.support.own_stack import own_stack
 
 HOUSE, BRING = "house", "bring"
 HOUSE_PRICE = {"input_per_mtok_usd": 1000.0, "output_per_mtok_usd": 1000.0}
-JOBS_AT_ONCE, MAX_DELIVERIES = 2, 2
+JOBS_AT_ONCE, MAX_DELIVERIES = 3, 2
 _LEASE_S = 3
 
 

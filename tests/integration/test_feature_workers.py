@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,7 +10,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import DescribeGroupsRequest
 from aiokafka.protocol.group import LeaveGroupRequest
 
-from tests.integration.conftest import MAX_DELIVERIES
+from tests.integration.conftest import JOBS_AT_ONCE, MAX_DELIVERIES
 from tests.integration.test_recovery import audit
 from tests.support.features import (
     Script,
@@ -25,7 +24,7 @@ from tests.support.features import (
 )
 from tests.support.live import Api, Live
 
-_DELAY = {"delay_ms": 2500}
+_DELAY = {"delay_ms": 4000}
 FILES = [{"path": "greet.py", "content": 'def greet() -> str:\n    return "hello"\n'}]
 PLAN = plan(("bye.py", "create"))
 GOOD = written({"bye.py": 'def bye() -> str:\n    return "bye"\n'})
@@ -104,25 +103,20 @@ async def test_a_worker_killed_while_it_reads(fragile: Live, owner: Api) -> None
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize(
-    ("answers", "killed_after"),
-    [
-        ((PLAN | _DELAY, GOOD), 1),
-        ((PLAN, GOOD | _DELAY), 2),
-        ((PLAN, BROKEN, GOOD | _DELAY), 3),
-    ],
-    ids=["plans", "writes", "repairs"],
-)
-async def test_a_worker_killed_while_a_model(
-    fragile: Live, owner: Api, answers: tuple[dict[str, Any], ...], killed_after: int
-) -> None:
-    script = await scripted(fragile, owner, *answers)
-    feature_id = await wished(owner, files=FILES, model=script.model)
-    await script.asked_times(killed_after)
+async def test_a_worker_killed_while_models_plan_write_and_repair(fragile: Live) -> None:
+    """It has a job in each of these steps."""
+    until_killed = [(PLAN | _DELAY, GOOD), (PLAN, GOOD | _DELAY), (PLAN, BROKEN, GOOD | _DELAY)]
+    assert len(until_killed) <= JOBS_AT_ONCE
+    owners = [await fragile.new_tenant() for _ in until_killed]
+    scripts = [await scripted(fragile, of, *answers) for of, answers in zip(owners, until_killed, strict=True)]
+    jobs = [await wished(of, files=FILES, model=script.model) for of, script in zip(owners, scripts, strict=True)]
+    for calls, script in enumerate(scripts, start=1):
+        await script.asked_times(calls)
 
     await kill(fragile)
 
-    await assert_finished(owner, feature_id, script, calls=len(answers))
+    for owner, job, script, answers in zip(owners, jobs, scripts, until_killed, strict=True):
+        await assert_finished(owner, job, script, calls=len(answers))
 
 
 @pytest.mark.timeout(150)

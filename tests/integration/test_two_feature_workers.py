@@ -17,7 +17,7 @@ from tests.integration.test_recovery import audit
 from tests.support.features import Script, ended, scripted, settled_in_books, wished
 from tests.support.live import Api, Live
 
-_JOBS = 6
+_JOBS = 8
 _CALLS = 2  # of each job
 _SLOW = {"delay_ms": 800}
 _HELD = "SELECT feature_id::text, worker_id FROM features.jobs WHERE worker_id IS NOT NULL AND settled_at IS NULL"
