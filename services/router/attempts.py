@@ -140,7 +140,7 @@ class Attempts:
             _end(traced, settled)
 
     async def refuse(self, refusal: Refused) -> None:
-        """Settle a request that no model is called for, and reply to its caller. Returns when both are acked."""
+        """Settle a request that no model is called for, and tell its caller."""
         settled = reports.refused(refusal, self._router_id, utc_now())
         reply = reports.reply_failed(settled, refusal.failure)
         await self._report(refusal.request, refusal.traceparent, settled, reply)
