@@ -26,7 +26,7 @@ def ranked(
     split = _split(needs, models)
     named = [Ranked(model, "named by the request") for model in models if model.id == needs.reference]
     others = [(model, place) for place, model in enumerate(models) if model.id != needs.reference]
-    others.sort(key=lambda one: (*_rank(needs, one[0], health, policy), split.get(one[0].id, 0.0), one[1]))
+    others.sort(key=lambda other: (*_rank(needs, other[0], health, policy), split.get(other[0].id, 0.0), other[1]))
     custom = _custom(models)
     return named + [Ranked(model, _reason(needs, model, custom, health, policy)) for model, _ in others]
 
