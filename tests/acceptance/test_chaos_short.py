@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-WITHIN_S = 150.0  # alone it takes about a minute
+WITHIN_S = 240.0  # alone it takes about a minute; other tests run beside it
 STOPS_WITHIN_S = 60.0
 
 
