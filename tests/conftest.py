@@ -64,6 +64,11 @@ _FIRST = (
 )
 
 
+def pytest_configure() -> None:
+    """Its processes get the width of the terminal from xdist; commands under test are to see a pipe's."""
+    os.environ.pop("COLUMNS", None)
+
+
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """Tests of one file run in one worker, one after the other, as they share what they have started."""
 
