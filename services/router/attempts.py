@@ -27,6 +27,7 @@ from shared.events import (
     Event,
     InferenceRequested,
     InferenceSettled,
+    Now,
     ReplyCompleted,
     ReplyFailed,
     utc_now,
@@ -59,6 +60,7 @@ class Progress:
     """What has happened to one inference so far."""
 
     work: Work
+    now: Now
     calls: int = 1
     failed: list[FailedCall] = field(default_factory=list)
     # Outcomes that are not published yet: they go with the next start or the settlement, which saves a round trip. If
@@ -71,7 +73,7 @@ class Progress:
 
     @property
     def remaining_s(self) -> float:
-        return (self.work.request.expires_at - utc_now()).total_seconds()
+        return (self.work.request.expires_at - self.now()).total_seconds()
 
     @property
     def error(self) -> Failure:
@@ -89,6 +91,7 @@ class Attempts:
         publisher: Publisher,
         retries: RetryPolicy,
         gate: Gate,
+        now: Now = utc_now,
     ) -> None:
         self._router_id = router_id
         self._ring = ring
@@ -96,6 +99,7 @@ class Attempts:
         self._publisher = publisher
         self._retries = retries
         self._gate = gate
+        self._now = now
         self._running: set[Progress] = set()
 
     def cancel(self, event: CancelRequested) -> None:
@@ -128,7 +132,7 @@ class Attempts:
         """From the claim to the reply. `started` is on record and the claim has succeeded."""
         traced = tracing.start(f"{names.PROCESS} inference.requests.v1", SpanKind.CONSUMER, work.traceparent,
                                _work_attributes(work) if tracing.enabled else None)  # fmt: skip
-        progress = Progress(work, task=asyncio.current_task())
+        progress = Progress(work, self._now, task=asyncio.current_task())
         self._running.add(progress)
         settled: InferenceSettled | None = None
         try:
@@ -141,7 +145,7 @@ class Attempts:
 
     async def refuse(self, refusal: Refused) -> None:
         """Settle a request that no model is called for, and tell its caller."""
-        settled = reports.refused(refusal, self._router_id, utc_now())
+        settled = reports.refused(refusal, self._router_id, self._now())
         reply = reports.reply_failed(settled, refusal.failure)
         await self._report(refusal.request, refusal.traceparent, settled, reply)
 
@@ -178,7 +182,7 @@ class Attempts:
         model = candidate.model
         span = tracing.start(f"chat {started.request_model}", SpanKind.CLIENT, traced.traceparent,
                              _call_attributes(started) if tracing.enabled else None)  # fmt: skip
-        began_at = utc_now()
+        began_at = self._now()
         progress.open_call = OpenCall(model, started, began_at)
         try:
             completion = await self._completion(progress, candidate, started)
@@ -204,7 +208,7 @@ class Attempts:
         if progress.open_call is None:
             raise AssertionError("no call is open")
         model, started, began_at = progress.open_call
-        ended = reports.attempt_failed(started, told, began_at, utc_now())
+        ended = reports.attempt_failed(started, told, began_at, self._now())
         if span is not None:
             span.fail(told.error_type)
         progress.open_call = None
@@ -240,7 +244,7 @@ class Attempts:
         when this returns: both are acked then.
         """
         progress.calls += 1
-        now = utc_now()
+        now = self._now()
         started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
         # Open before it is published: when this task is cancelled meanwhile, the start may be on record already, and
         # `_cut_short` must give it an outcome.
@@ -253,7 +257,7 @@ class Attempts:
         self, progress: Progress, candidate: Candidate, started: AttemptStarted, completion: Completion,
         began_at: datetime, traced: Traced,
     ) -> InferenceSettled:  # fmt: skip
-        now = utc_now()
+        now = self._now()
         ended = reports.attempt_succeeded(started, candidate.model, completion, began_at, now)
         _count(ended)
         settled = reports.completed(progress.work, ended, now)
@@ -269,7 +273,7 @@ class Attempts:
     async def _settle_as(
         self, progress: Progress, settlement: Settlement, error: Failure, traced: Traced
     ) -> InferenceSettled:
-        settled = reports.failed(progress.work, settlement, error, progress.failed[-1].ended, utc_now())
+        settled = reports.failed(progress.work, settlement, error, progress.failed[-1].ended, self._now())
         reply = reports.reply_failed(settled, error, tuple(progress.failed))
         await self._report(progress.work.request, traced.traceparent, *progress.unreported, settled, reply)
         return settled

@@ -1,6 +1,6 @@
 """Cancelled inferences: every router hears all of them, and remembers them for an hour."""
 
-import time
+import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
@@ -26,7 +26,7 @@ class Cancellations:
 
     def heard(self, event: Event) -> None:
         if isinstance(event, CancelRequested):
-            self._known.put((event.tenant_id, event.inference_id), None, time.monotonic())
+            self._known.put((event.tenant_id, event.inference_id), None, asyncio.get_running_loop().time())
             self._on_cancel(event)
 
     def cancelled(self, tenant_id: str, inference_id: UUID) -> bool:

@@ -22,7 +22,7 @@ from services.router.attempts import Attempts
 from services.router.intake import Intake
 from services.router.work import Refused, Work
 from shared.errors import failure
-from shared.events import AttemptStarted, utc_now
+from shared.events import AttemptStarted, Now, utc_now
 from shared.events.codec import UnreadableMessageError
 from shared.events.topics import ATTEMPTS, OUTCOMES
 from shared.kafka import (
@@ -68,13 +68,14 @@ class Claimed(NamedTuple):
 class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
         self, router_id: str, intake: Intake, attempts: Attempts, publisher: Publisher, max_in_flight: int,
-        stop: Stop = terminate,
+        stop: Stop = terminate, now: Now = utc_now,
     ) -> None:  # fmt: skip
         self._router_id = router_id
         self._intake = intake
         self._attempts = attempts
         self._publisher = publisher
         self._stop = stop  # this process, when a claim fails as nobody foresaw
+        self._now = now
         self._slots = asyncio.Semaphore(max_in_flight)
         self._taken: asyncio.Queue[Taken] = asyncio.Queue()  # bounded by the slots
         self._claiming = asyncio.Lock()
@@ -181,7 +182,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if isinstance(prepared, Work):
             prepared = self._attempts.admit(prepared)
         if isinstance(prepared, Work):
-            started = reports.attempt_started(prepared, prepared.first, 1, self._router_id, utc_now())
+            started = reports.attempt_started(prepared, prepared.first, 1, self._router_id, self._now())
             claimed.append(Claimed(prepared, started))
         else:
             self._slots.release()
@@ -250,7 +251,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
                 return True
 
     async def _hand_back(self, claimed: list[Claimed]) -> None:
-        now = utc_now()
+        now = self._now()
         told = failure("handed_back", f"router {self._router_id} lost its partitions before the call was made")
         ended = [
             Outgoing(OUTCOMES, reports.attempt_failed(started, told, now, now), work.traceparent)

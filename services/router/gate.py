@@ -1,6 +1,6 @@
 """May a model be called now? Breakers and limits of this router, so that a bad endpoint does not delay other models."""
 
-import time
+import asyncio
 from typing import NamedTuple
 
 from services.router.breaker import Breaker, BreakerPolicy
@@ -31,7 +31,7 @@ class Gate:
 
     def enter(self, model: Model) -> Failure | None:
         """None: the call may begin, and `leave` must follow. Otherwise why it may not."""
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         breaker, in_flight, target = self._state(model)
         if breaker.state(now) == "open":
             return _circuit_open(model, breaker, now)
@@ -53,7 +53,7 @@ class Gate:
         elif failed is None:
             after = breaker.succeeded()
         else:
-            after = breaker.failed(failed.error_type, time.monotonic(), self._policy)
+            after = breaker.failed(failed.error_type, asyncio.get_running_loop().time(), self._policy)
         self._keep(model, _State(after, max(0, in_flight - 1), target))
 
     def _state(self, model: Model) -> _State:

@@ -8,7 +8,7 @@ import structlog
 
 from shared.background import Periodic
 from shared.errors import TallygateError
-from shared.events import RouterHeartbeat, utc_now
+from shared.events import Now, RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS
 from shared.kafka.publisher import Outgoing, Publisher
 
@@ -18,11 +18,12 @@ BEAT_EVERY_S = 2.0
 
 
 class Heartbeat:
-    def __init__(self, router_id: str, publisher: Publisher, in_flight: Callable[[], int]) -> None:
+    def __init__(self, router_id: str, publisher: Publisher, in_flight: Callable[[], int], now: Now = utc_now) -> None:
         self._router_id = router_id
         self._publisher = publisher
         self._in_flight = in_flight
-        self._started_at = utc_now()
+        self._now = now
+        self._started_at = now()
         self._beating = Periodic("heartbeat", self._beat, BEAT_EVERY_S, at_once=False)
 
     async def start(self) -> None:
@@ -42,7 +43,7 @@ class Heartbeat:
         beat = RouterHeartbeat(
             router_id=self._router_id,
             started_at=self._started_at,
-            beat_at=utc_now(),
+            beat_at=self._now(),
             in_flight=self._in_flight(),
             stopped=stopped,
         )

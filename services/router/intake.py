@@ -12,7 +12,7 @@ from services.router.work import Asked, Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
 from shared.db.pool import RETRYABLE
 from shared.errors import failure
-from shared.events import InferenceRequested, utc_now
+from shared.events import InferenceRequested, Now, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
@@ -34,13 +34,14 @@ _REMEMBERED = 100_000
 class Intake:
     def __init__(
         self, ring: KeyRing, store: InferenceStore, registry: Registry, conditions: Conditions,
-        cancellations: Cancellations,
+        cancellations: Cancellations, now: Now = utc_now,
     ) -> None:  # fmt: skip
         self._ring = ring
         self._store = store
         self._registry = registry
         self._conditions = conditions
         self._cancellations = cancellations
+        self._now = now
         self._known: Memory[tuple[UUID, int], None] = Memory(_REMEMBERED)  # deliveries of inferences
 
     def read(self, record: ConsumerRecord) -> Asked:
@@ -57,7 +58,7 @@ class Intake:
     async def prepare(self, asked: Asked) -> Work | Refused:
         """Raises UnreadableMessageError for an input that no router can work on, now or later."""
         request, traceparent = asked.request, asked.traceparent
-        if request.expires_at <= utc_now():
+        if request.expires_at <= self._now():
             told = failure("expired", "the deadline had passed when a router took the request")
             return Refused(request, "expired", told, traceparent)
         if self._cancellations.cancelled(request.tenant_id, request.inference_id):
@@ -65,7 +66,7 @@ class Intake:
             return Refused(request, "cancelled", cancelled, traceparent)
         body = self._input_of(request)
         models = await self._models(request)
-        used_up = over_budget(models.terms, self._conditions.spent(request.tenant_id), utc_now())
+        used_up = over_budget(models.terms, self._conditions.spent(request.tenant_id), self._now())
         if used_up is not None and request.delivery == 1:  # what was begun is finished
             return Refused(request, "rejected", used_up, traceparent)
         needs = needs_of(request.request_model, body, request.options, request.inference_id.bytes)

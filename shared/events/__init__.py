@@ -1,7 +1,7 @@
 """The contracts between services: events, the topics that carry them, and how they are written down."""
 
 from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered
-from shared.events.envelope import Event, InferenceEvent, new_id, utc_now
+from shared.events.envelope import Event, InferenceEvent, Now, new_id, utc_now
 from shared.events.feature import (
     FeatureCall,
     FeatureCancelRequested,
@@ -40,6 +40,7 @@ __all__ = [
     "InferenceRequested",
     "InferenceSettled",
     "ModelHealthChanged",
+    "Now",
     "ReplyCompleted",
     "ReplyFailed",
     "RouterHeartbeat",

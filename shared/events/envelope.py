@@ -1,6 +1,6 @@
 """What all events share: frozen, past tense, JSON in the body and CloudEvents 1.0 attributes in the headers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self
 from uuid import UUID
@@ -25,6 +25,9 @@ def new_id() -> UUID:
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+Now = Callable[[], datetime]  # a wall clock, which may be behind, ahead of, or set anew against others
 
 
 class Event(BaseModel):

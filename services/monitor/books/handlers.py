@@ -8,7 +8,7 @@ from opentelemetry.trace import SpanKind
 from services.monitor.books.books import fold
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
-from shared.events import FeatureEvent, InferenceEvent, utc_now
+from shared.events import FeatureEvent, InferenceEvent, Now, utc_now
 from shared.events.envelope import header
 from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES
 from shared.kafka import ConsumerRecord
@@ -22,9 +22,10 @@ TOPICS = (ATTEMPTS, OUTCOMES)
 
 
 class BookingHandler:
-    def __init__(self, store: BookStore, publisher: Publisher, lag: Lag) -> None:
+    def __init__(self, store: BookStore, publisher: Publisher, lag: Lag, now: Now = utc_now) -> None:
         self._store = store
         self._lag = lag
+        self._now = now
         self._keeper = Keeper(TOPICS, InferenceEvent, self._book, publisher)
 
     def start(self, consumer: Committer) -> None:
@@ -40,7 +41,7 @@ class BookingHandler:
             _trace(records, began_ns)
 
     async def _book(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
-        late = await self._store.book(fold([message.event for message in heard]), utc_now())
+        late = await self._store.book(fold([message.event for message in heard]), self._now())
         instruments.booked.labels("on_time").inc(len(heard) - late)
         instruments.booked.labels("late").inc(late)
 

@@ -1,15 +1,15 @@
 """How far the books are behind: zero when everything on the topics is booked."""
 
-import time
-
+from shared.events import Now, utc_now
 from shared.kafka import TopicPartition
 from shared.kafka.broker import Consumer
 from shared.telemetry.instruments import lag_seconds
 
 
 class Lag:
-    def __init__(self) -> None:
-        self._newest_s = time.time()  # when the newest booked event was published
+    def __init__(self, now: Now = utc_now) -> None:
+        self._now = now
+        self._newest_s = now().timestamp()  # when the newest booked event was published
         self._booked: dict[TopicPartition, int] = {}
         self._consumer: Consumer | None = None
 
@@ -22,7 +22,7 @@ class Lag:
 
     async def seconds(self) -> float:
         """Age of the newest booked event while others wait, otherwise 0."""
-        behind = max(0.0, time.time() - self._newest_s) if await self._events_wait() else 0.0
+        behind = max(0.0, self._now().timestamp() - self._newest_s) if await self._events_wait() else 0.0
         lag_seconds.set(behind)
         return behind
 

@@ -5,8 +5,7 @@ certain: the heartbeats were read to their end, and everything that was on the t
 were read is booked. So an attempt that another router has started since is known, and nothing is redelivered twice.
 """
 
-import time
-from datetime import datetime
+import asyncio
 
 import structlog
 
@@ -18,7 +17,7 @@ from services.monitor.recovery.requests import RequestReader
 from services.monitor.recovery.store import RecoveryStore
 from shared.background import Periodic
 from shared.db.pool import RETRYABLE
-from shared.events import Event, RouterHeartbeat, utc_now
+from shared.events import Event, Now, RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
 from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
@@ -33,7 +32,7 @@ _LOOK_EVERY_S = 1.0
 class Recovery:
     def __init__(
         self, monitor_id: str, store: RecoveryStore, publisher: Publisher, offsets: Offsets, requests: RequestReader,
-        max_deliveries: int,
+        max_deliveries: int, now: Now = utc_now,
     ) -> None:  # fmt: skip
         self._monitor_id = monitor_id
         self._store = store
@@ -43,6 +42,7 @@ class Recovery:
         self._offsets = offsets
         self._requests = requests
         self._max_deliveries = max_deliveries
+        self._now = now
         self._looking = Periodic("recovery", self._look, _LOOK_EVERY_S, (*RETRYABLE, KafkaError))
 
     async def start(self) -> None:
@@ -55,14 +55,14 @@ class Recovery:
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, RouterHeartbeat):
-            self._liveness.heard(event.router_id, event.stopped, time.monotonic())
+            self._liveness.heard(event.router_id, event.stopped, asyncio.get_running_loop().time())
 
     async def _look(self) -> None:
         # Silence counts only when the topic was read to its end: heartbeats that wait there unread would make routers
         # look dead, and calls that they are making would be made again.
         if not await self._heartbeats.caught_up():
             return
-        self._liveness.looked(time.monotonic())
+        self._liveness.looked(asyncio.get_running_loop().time())
         if not await self._suspects():
             return
         async with self._store.recovery_lock() as mine:
@@ -72,7 +72,7 @@ class Recovery:
     async def _suspects(self) -> list[Orphan]:
         """Unsettled inferences of dead routers, and those that a router has handed back."""
         routers = await self._store.routers_with_open_work()
-        dead = self._liveness.dead(routers, time.monotonic())
+        dead = self._liveness.dead(routers, asyncio.get_running_loop().time())
         return await self._store.orphans(sorted(dead))
 
     async def _recover(self) -> None:
@@ -84,7 +84,7 @@ class Recovery:
             return
         for orphan in await self._suspects():  # read again: the books are complete only now
             await self._close_open_attempts(orphan)
-            action = orphans.decide(orphan, committed, self._max_deliveries, utc_now())
+            action = orphans.decide(orphan, committed, self._max_deliveries, self._now())
             if await self._act(orphan, action):
                 instruments.recovered.labels(action).inc()
                 logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
@@ -102,7 +102,7 @@ class Recovery:
                 return True
 
     async def _close_open_attempts(self, orphan: Orphan) -> None:
-        words = [orphans.closed(orphan, attempt, self._monitor_id, utc_now()) for attempt in orphan.open_attempts]
+        words = [orphans.closed(orphan, attempt, self._monitor_id, self._now()) for attempt in orphan.open_attempts]
         if words:
             await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
 
@@ -114,7 +114,7 @@ class Recovery:
         left by a monitor that died before the ack, is published again by the next pass.
         """
         delivery = orphan.delivery + 1
-        if not await self._store.intend_redelivery(orphan, delivery, utc_now()):
+        if not await self._store.intend_redelivery(orphan, delivery, self._now()):
             return False  # it was published before, and waits for a router
         found = await self._requests.read(orphan)
         if found is None:
@@ -125,11 +125,11 @@ class Recovery:
             update={"delivery": delivery, "attempts_made": orphan.attempts_made, "accepted_at": orphan.accepted_at}
         )
         await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
-        await self._store.redelivered(orphan.inference_id, delivery, utc_now())
+        await self._store.redelivered(orphan.inference_id, delivery, self._now())
         return True
 
     async def _settle(self, orphan: Orphan, action: orphans.Action) -> None:
-        now: datetime = utc_now()
+        now = self._now()
         word = orphans.settled(orphan, action, self._monitor_id, now)
         answer = orphans.reply(orphan, word)
         outgoing = [Outgoing(OUTCOMES, word)]

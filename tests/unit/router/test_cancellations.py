@@ -5,7 +5,7 @@ from tests.unit.shared.events.samples import INFERENCE, requested
 CANCEL = CancelRequested(inference_id=INFERENCE, tenant_id="acme")
 
 
-def test_a_cancellation_is_passed_on_and_remembered_for_its_own_tenant() -> None:
+async def test_a_cancellation_is_passed_on_and_remembered_for_its_own_tenant() -> None:
     heard: list[CancelRequested] = []
     cancellations = Cancellations(heard.append)
     assert not cancellations.cancelled("acme", INFERENCE)
@@ -17,7 +17,7 @@ def test_a_cancellation_is_passed_on_and_remembered_for_its_own_tenant() -> None
     assert not cancellations.cancelled("stranger", INFERENCE)
 
 
-def test_other_events_are_passed_over() -> None:
+async def test_other_events_are_passed_over() -> None:
     heard: list[CancelRequested] = []
     Cancellations(heard.append).heard(requested())
     assert heard == []

@@ -21,7 +21,7 @@ def gate() -> Gate:
     return Gate(BreakerPolicy(open_after=2, pause_s=60))
 
 
-def test_no_more_calls_than_the_model_allows_at_once() -> None:
+async def test_no_more_calls_than_the_model_allows_at_once() -> None:
     open_gate, limited = gate(), model(max_concurrency=2)
     assert open_gate.enter(limited) is None
     assert open_gate.enter(limited) is None
@@ -33,7 +33,7 @@ def test_no_more_calls_than_the_model_allows_at_once() -> None:
     assert open_gate.enter(limited) is None
 
 
-def test_a_model_that_keeps_failing_is_paused_and_the_reason_says_why() -> None:
+async def test_a_model_that_keeps_failing_is_paused_and_the_reason_says_why() -> None:
     open_gate, broken = gate(), model()
     for _ in range(2):
         assert open_gate.enter(broken) is None
@@ -44,7 +44,7 @@ def test_a_model_that_keeps_failing_is_paused_and_the_reason_says_why() -> None:
     assert "server_error" in refusal.detail
 
 
-def test_a_model_that_was_mended_is_called_at_once_and_late_words_on_the_old_one_do_not_count() -> None:
+async def test_a_model_that_was_mended_is_called_at_once_and_late_words_on_the_old_one_do_not_count() -> None:
     open_gate, broken, mended = gate(), model(), model(url="http://mended/v1")
     for _ in range(3):
         open_gate.enter(broken)
@@ -58,7 +58,7 @@ def test_a_model_that_was_mended_is_called_at_once_and_late_words_on_the_old_one
     assert open_gate.enter(mended) is None
 
 
-def test_calls_of_before_a_change_still_take_their_place() -> None:
+async def test_calls_of_before_a_change_still_take_their_place() -> None:
     open_gate = gate()
     assert open_gate.enter(model(max_concurrency=1)) is None
     assert open_gate.enter(model(max_concurrency=1, url="http://mended/v1")) is not None
@@ -66,7 +66,7 @@ def test_calls_of_before_a_change_still_take_their_place() -> None:
     assert open_gate.enter(model(max_concurrency=1, url="http://mended/v1")) is None
 
 
-def test_one_broken_model_does_not_hold_up_another_nor_another_tenants_of_the_same_name() -> None:
+async def test_one_broken_model_does_not_hold_up_another_nor_another_tenants_of_the_same_name() -> None:
     open_gate, broken = gate(), model()
     for _ in range(2):
         open_gate.enter(broken)
@@ -75,14 +75,14 @@ def test_one_broken_model_does_not_hold_up_another_nor_another_tenants_of_the_sa
     assert open_gate.enter(model(tenant_id="another")) is None
 
 
-def test_a_call_that_was_not_made_leaves_its_place_and_no_trace() -> None:
+async def test_a_call_that_was_not_made_leaves_its_place_and_no_trace() -> None:
     open_gate, limited = gate(), model(max_concurrency=1)
     for _ in range(5):
         assert open_gate.enter(limited) is None
         open_gate.leave(limited, None, called=False)
 
 
-def test_models_at_rest_are_forgotten() -> None:
+async def test_models_at_rest_are_forgotten() -> None:
     open_gate = gate()
     for number in range(100):
         healthy = model(f"custom:{number}")
