@@ -73,6 +73,15 @@ class LocalBroker:
             membership.fall_silent()
         self._process.kill()
 
+    def freeze(self) -> None:
+        """The process stands still: its groups miss its heartbeats. That its tasks do not go on is for the caller."""
+        for membership in self._memberships:
+            membership.fall_silent()
+
+    def thaw(self) -> None:
+        for membership in self._memberships:
+            membership.speak_again()
+
     def expel(self) -> None:
         """Its groups take it for dead, though it lives: its sessions end now."""
         for membership in self._memberships:

@@ -64,7 +64,7 @@ class Group:
 
     async def join(self, member: Member) -> set[TopicPartition]:
         """Returns the member's partitions when every other member has joined too, or has been expelled because it
-        took longer than the rebalance timeout."""
+        took longer than the rebalance timeout. Raises UnknownMemberIdError when this one was expelled meanwhile."""
         self._members[member.name] = member
         joining: asyncio.Future[set[TopicPartition]] = asyncio.get_running_loop().create_future()
         member.joining = joining
@@ -87,6 +87,16 @@ class Group:
         loop = asyncio.get_running_loop()
         heard = loop.time() - (loop.time() - member.joined_at) % self._timings.heartbeat_s
         member.session = loop.call_at(heard + self._timings.session_timeout_s, self.leave, member)
+
+    def hear(self, member: Member) -> None:
+        """After a silence its heartbeats come again: by them it learns whether its session has ended meanwhile, or
+        others wait for it to join."""
+        member.silent = False
+        if member.session is not None:
+            member.session.cancel()
+            member.session = None
+        if not self.knows(member) or (self._rebalance is not None and member.joining is None):
+            self._call_at_next_heartbeat(member)
 
     def expel(self, member: Member) -> None:
         """Its session ends now, though it lives: it hears of that at its next heartbeat."""
@@ -154,6 +164,9 @@ class Group:
 
     def _remove(self, member: Member) -> None:
         del self._members[member.name]
+        if member.joining is not None and not member.joining.done():
+            member.joining.set_exception(UnknownMemberIdError(self.name))
+            member.joining.exception()  # the dead do not ask
         if member.session is not None:
             member.session.cancel()
         if not self._members:

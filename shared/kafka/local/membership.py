@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -74,6 +75,10 @@ class Membership:
         if self._member is not None:
             self._group.silence(self._member)
 
+    def speak_again(self) -> None:
+        if self._member is not None:
+            self._group.hear(self._member)
+
     def lose_session(self) -> None:
         if self._member is not None:
             self._group.expel(self._member)
@@ -128,9 +133,11 @@ class Membership:
                 await self._called.wait()
 
     async def _join(self) -> Partitions:
-        if self._member is None or not self._group.knows(self._member):
-            self._member = self._group.new_member(self.topics, self._called.set)
-        return await self._group.join(self._member)
+        while True:
+            if self._member is None or not self._group.knows(self._member):
+                self._member = self._group.new_member(self.topics, self._called.set)
+            with suppress(UnknownMemberIdError):
+                return await self._group.join(self._member)
 
     async def _tell(self, callback: str, partitions: Partitions) -> None:
         """What a listener raises is logged and changes nothing, as with aiokafka."""

@@ -239,6 +239,40 @@ async def test_a_member_that_is_expelled_lives_on_until_it_hears_of_it() -> None
 
 
 @virtually
+async def test_a_member_that_stood_still_goes_on_as_long_as_its_session_has_not_ended() -> None:
+    cluster = LocalCluster()
+    member = await Member(cluster, "member").start()
+    for still_s, is_ours in ((5.0, True), (15.0, False)):
+        member.broker.freeze()
+        await asyncio.sleep(still_s)
+        member.broker.thaw()
+        await append(cluster, b"0")
+        if is_ours:
+            await member.consumer.commit({PLACE: 1})
+        else:
+            with pytest.raises(CommitFailedError):
+                await member.consumer.commit({PLACE: 1})
+    await asyncio.sleep(10.0)
+    assert PLACE in member.consumer.assignment()
+
+
+@virtually
+async def test_who_is_taken_for_dead_while_it_joins_joins_again() -> None:
+    cluster = LocalCluster()
+    member = await Member(cluster, "member").start()
+    other = LocalBroker(cluster, "other")
+    joining = asyncio.create_task(other.subscribe((REQUESTS,), "group", member._take, graceful_timeout_s=1.0).start())
+    await asyncio.sleep(0.1)
+    member.broker.freeze()
+    other.freeze()
+    await asyncio.sleep(20.0)
+    member.broker.thaw()
+    other.thaw()
+    await asyncio.sleep(20.0)
+    assert len((await joining).assignment()) == len(member.consumer.assignment()) == REQUESTS.partitions / 2
+
+
+@virtually
 async def test_what_is_older_than_its_topic_keeps_is_dropped() -> None:
     kept_s = REQUESTS.retention_ms / 1000
     clock = iter((0.0, 60.0, kept_s + 30.0))
