@@ -12,6 +12,21 @@ from shared.events.inference import Settlement
 
 
 @dataclass(frozen=True, slots=True)
+class LostAttempt:
+    """An attempt without an outcome whose router is dead, whatever has become of its inference since."""
+
+    attempt_id: UUID
+    inference_id: UUID
+    tenant_id: str
+    router_id: str
+    attempt_number: int
+    model: str
+    provider_name: str
+    server_address: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OrphanAttempt:
     """One attempt of an orphaned inference; open while its outcome is None."""
 
@@ -43,10 +58,6 @@ class Orphan:
     attempts: Sequence[OrphanAttempt]
 
     @property
-    def open_attempts(self) -> list[OrphanAttempt]:
-        return [attempt for attempt in self.attempts if attempt.outcome is None]
-
-    @property
     def attempts_made(self) -> int:
         return max((attempt.attempt_number for attempt in self.attempts), default=0)
 
@@ -67,16 +78,16 @@ def decide(orphan: Orphan, committed: Mapping[int, int], max_deliveries: int, no
     return "give_up" if orphan.delivery >= max_deliveries else "redeliver"
 
 
-def closed(orphan: Orphan, attempt: OrphanAttempt, monitor_id: str, now: datetime) -> AttemptEnded:
+def closed(attempt: LostAttempt, monitor_id: str, now: datetime) -> AttemptEnded:
     """The outcome of an open attempt, published by the monitor in place of its router. Should the router only have been
     frozen, its own outcome comes later, and the first one is effective.
     """
     detail = (
-        f"router {orphan.router_id} fell silent during the call; whether {attempt.server_address} answered is unknown"
+        f"router {attempt.router_id} fell silent during the call; whether {attempt.server_address} answered is unknown"
     )
     return AttemptEnded(
-        inference_id=orphan.inference_id,
-        tenant_id=orphan.tenant_id,
+        inference_id=attempt.inference_id,
+        tenant_id=attempt.tenant_id,
         attempt_id=attempt.attempt_id,
         attempt_number=attempt.attempt_number,
         model=attempt.model,

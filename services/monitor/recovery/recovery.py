@@ -6,13 +6,15 @@ were read is booked. So an attempt that another router has started since is know
 """
 
 import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
 from services.monitor.recovery import orphans
 from services.monitor.recovery.liveness import Liveness
 from services.monitor.recovery.offsets import Offsets
-from services.monitor.recovery.orphans import Orphan
+from services.monitor.recovery.orphans import LostAttempt, Orphan
 from services.monitor.recovery.requests import RequestReader
 from services.monitor.recovery.store import RecoveryStore
 from shared.background import Periodic
@@ -27,6 +29,13 @@ from shared.telemetry import instruments
 logger = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 1.0
+
+
+class LostWork(NamedTuple):
+    """attempts: open ones of dead routers. orphans: unsettled inferences of dead routers, and what was handed back."""
+
+    attempts: Sequence[LostAttempt]
+    orphans: Sequence[Orphan]
 
 
 class Recovery:
@@ -63,17 +72,16 @@ class Recovery:
         if not await self._heartbeats.caught_up():
             return
         self._liveness.looked(asyncio.get_running_loop().time())
-        if not await self._suspects():
+        if not any(await self._lost_work()):
             return
         async with self._store.recovery_lock() as mine:
             if mine:
                 await self._recover()
 
-    async def _suspects(self) -> list[Orphan]:
-        """Unsettled inferences of dead routers, and those that a router has handed back."""
+    async def _lost_work(self) -> LostWork:
         routers = await self._store.routers_with_open_work()
-        dead = self._liveness.dead(routers, asyncio.get_running_loop().time())
-        return await self._store.orphans(sorted(dead))
+        dead = sorted(self._liveness.dead(routers, asyncio.get_running_loop().time()))
+        return LostWork(await self._store.lost_attempts(dead) if dead else (), await self._store.orphans(dead))
 
     async def _recover(self) -> None:
         # The offsets are read before the wait. A claim that they show had its AttemptStarted acked before its commit,
@@ -82,8 +90,9 @@ class Recovery:
         committed = await self._offsets.of_routers()
         if not await self._offsets.booked_to_the_end():
             return
-        for orphan in await self._suspects():  # read again: the books are complete only now
-            await self._close_open_attempts(orphan)
+        lost = await self._lost_work()  # read again: the books are complete only now
+        await self._close(lost.attempts)
+        for orphan in lost.orphans:
             action = orphans.decide(orphan, committed, self._max_deliveries, self._now())
             if await self._act(orphan, action):
                 instruments.recovered.labels(action).inc()
@@ -101,8 +110,8 @@ class Recovery:
                 await self._settle(orphan, action)
                 return True
 
-    async def _close_open_attempts(self, orphan: Orphan) -> None:
-        words = [orphans.closed(orphan, attempt, self._monitor_id, self._now()) for attempt in orphan.open_attempts]
+    async def _close(self, attempts: Sequence[LostAttempt]) -> None:
+        words = [orphans.closed(attempt, self._monitor_id, self._now()) for attempt in attempts]
         if words:
             await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
 

@@ -6,10 +6,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.monitor.recovery.orphans import Orphan, OrphanAttempt
+from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
 from shared.db.pool import Pool
 
 _RECOVERY_LOCK = 0x0A11  # any number; all monitors must use the same one
+
+# An inference that is settled may have one, too: when its router died before the claim, or it was on the topic twice.
+_OPEN_WORK = """
+SELECT router_id FROM monitor.inferences WHERE settlement IS NULL AND router_id IS NOT NULL
+UNION SELECT router_id FROM monitor.attempts WHERE outcome IS NULL AND router_id IS NOT NULL
+"""
+
+_LOST_ATTEMPTS = """
+SELECT attempt_id, inference_id, tenant_id, router_id, attempt_number, model, provider_name, server_address, started_at
+FROM monitor.attempts WHERE outcome IS NULL AND router_id = ANY($1) ORDER BY attempt_id
+"""
 
 _ORPHANS = """
 SELECT i.*, a.attempts AS made FROM monitor.inferences i
@@ -41,10 +52,10 @@ class RecoveryStore:
             yield bool(await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _RECOVERY_LOCK))
 
     async def routers_with_open_work(self) -> list[str]:
-        rows = await self._pool.fetch(
-            "SELECT DISTINCT router_id FROM monitor.inferences WHERE settlement IS NULL AND router_id IS NOT NULL"
-        )
-        return [row[0] for row in rows]
+        return [row[0] for row in await self._pool.fetch(_OPEN_WORK)]
+
+    async def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
+        return [LostAttempt(*row) for row in await self._pool.fetch(_LOST_ATTEMPTS, list(dead_routers))]
 
     async def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
         """Unsettled inferences that nobody works on: their router is dead, or their last call was handed back."""

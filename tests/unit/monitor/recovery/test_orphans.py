@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.monitor.recovery import orphans
-from services.monitor.recovery.orphans import Action, Orphan, OrphanAttempt
+from services.monitor.recovery.orphans import Action, LostAttempt, Orphan, OrphanAttempt
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LOST = OrphanAttempt(
@@ -42,7 +42,10 @@ def test_only_what_was_claimed_comes_back_and_only_while_it_may(
 
 
 def test_an_open_attempt_is_closed_as_router_lost_and_says_by_whom() -> None:
-    word = orphans.closed(ORPHAN, LOST, "m1", NOW)
+    attempt = LostAttempt(
+        LOST.attempt_id, ORPHAN.inference_id, "acme", "r1", 1, "custom:m", "openai", "h:80", LOST.started_at
+    )
+    word = orphans.closed(attempt, "m1", NOW)
     assert (word.attempt_id, word.outcome, word.duration_s) == (LOST.attempt_id, "failed", 12.0)
     assert word.error is not None
     assert word.error.error_type == "router_lost"
@@ -50,11 +53,9 @@ def test_an_open_attempt_is_closed_as_router_lost_and_says_by_whom() -> None:
     assert word.reported_by == "monitor/m1"
 
 
-def test_only_attempts_without_an_outcome_are_open() -> None:
+def test_attempts_are_counted_over_all_deliveries() -> None:
     ended = replace(LOST, attempt_number=2, outcome="failed", error={"error_type": "server_error", "detail": "x"})
-    orphan = replace(ORPHAN, attempts=[LOST, ended])
-    assert orphan.open_attempts == [LOST]
-    assert orphan.attempts_made == 2
+    assert replace(ORPHAN, attempts=[LOST, ended]).attempts_made == 2
 
 
 @pytest.mark.parametrize(
