@@ -1,5 +1,6 @@
 """Offsets of groups: what to commit for a batch of records, and how far a group has come."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from shared.kafka.broker import Admin
 
 logger = structlog.get_logger(__name__)
+
+_RETRY_S = 0.5
 
 Offsets = dict[TopicPartition, int]
 
@@ -30,13 +33,22 @@ def next_offsets(records: Iterable[ConsumerRecord]) -> Offsets:
 
 
 async def commit_if_ours(consumer: Committer, offsets: Offsets) -> None:
-    """For work that may be done twice: when the commit fails, the batch is delivered again, here or elsewhere."""
-    if not offsets:
-        return
-    try:
-        await consumer.commit(offsets)
-    except (CommitFailedError, IllegalStateError, KafkaError) as error:
-        logger.warning("offsets.not_committed", reason=type(error).__name__)
+    """For work that may be done twice: when the group has moved on, the batch is delivered again, here or elsewhere.
+
+    Otherwise the commit is tried until it succeeds: nothing more may come on the partition that would make up for it,
+    and whoever waits until all is committed would wait for ever.
+    """
+    while offsets:
+        try:
+            await consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            logger.warning("offsets.not_committed", reason=type(error).__name__)
+            return
+        except KafkaError as error:
+            logger.warning("offsets.waiting", reason=type(error).__name__)
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return
 
 
 async def first_unread(admin: Admin, group: str, partitions: Sequence[TopicPartition]) -> Offsets:

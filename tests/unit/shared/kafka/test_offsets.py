@@ -7,18 +7,21 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 
 from shared.kafka.broker import Admin
 from shared.kafka.offsets import Offsets, commit_if_ours, first_unread, next_offsets, records_behind
+from tests.support.virtual_time import run_virtually
 from tests.unit.shared.kafka.records import record
 
 
 class Consumer:
-    def __init__(self, error: Exception | None = None) -> None:
+    """Commits fail with these errors, one after the other, and then succeed."""
+
+    def __init__(self, *errors: Exception) -> None:
         self.asked: list[Offsets] = []
-        self._error = error
+        self._errors = list(errors)
 
     async def commit(self, offsets: Offsets) -> None:
         self.asked.append(offsets)
-        if self._error is not None:
-            raise self._error
+        if self._errors:
+            raise self._errors.pop(0)
 
 
 def test_each_partition_goes_on_after_its_last_record() -> None:
@@ -32,8 +35,15 @@ async def test_nothing_is_committed_of_no_records() -> None:
     assert consumer.asked == []
 
 
-@pytest.mark.parametrize("error", [CommitFailedError(), IllegalStateError(), KafkaConnectionError()])
-async def test_a_commit_that_fails_is_left_to_whoever_gets_the_batch_next(error: Exception) -> None:
+def test_a_commit_is_tried_until_it_succeeds() -> None:
+    """Nothing more may come on the partition, and recovery waits until all is committed."""
+    consumer = Consumer(KafkaConnectionError(), KafkaConnectionError())
+    run_virtually(commit_if_ours(consumer, next_offsets([record("a")])))
+    assert consumer.asked == [{TopicPartition("a", 3): 18}] * 3
+
+
+@pytest.mark.parametrize("error", [CommitFailedError(), IllegalStateError()])
+async def test_a_commit_that_is_fenced_is_left_to_whoever_gets_the_batch_next(error: Exception) -> None:
     consumer = Consumer(error)
     await commit_if_ours(consumer, next_offsets([record("a")]))
     assert consumer.asked == [{TopicPartition("a", 3): 18}]
