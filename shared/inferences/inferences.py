@@ -16,7 +16,7 @@ from uuid import UUID
 
 from shared.crypto import KeyRing, SealedContext, open_sealed, seal
 from shared.errors import Failure, TallygateError, failure
-from shared.events import CancelRequested, InferenceRequested, ReplyFailed, RoutingOptions
+from shared.events import CancelRequested, InferenceRequested, Now, ReplyFailed, RoutingOptions, utc_now
 from shared.events.topics import CANCELLATIONS, REQUESTS
 from shared.inferences.pending import Pending, Reply
 from shared.inferences.results import Results
@@ -80,7 +80,7 @@ class Inferences:
 
     def __init__(
         self, publisher: Publisher, pending: Pending, results: Results, ring: KeyRing, reply_partition: int,
-        grace_s: float,
+        grace_s: float, now: Now = utc_now,
     ) -> None:  # fmt: skip
         self._publisher = publisher
         self._pending = pending
@@ -88,6 +88,7 @@ class Inferences:
         self._ring = ring
         self._reply_partition = reply_partition
         self._grace_s = grace_s
+        self._now = now
 
     def expect(self, inference_id: UUID) -> AbstractContextManager["asyncio.Future[Reply]"]:
         """A future of the reply to what will be published from here."""
@@ -113,8 +114,10 @@ class Inferences:
 
     async def reply(self, order: Order, inference_id: UUID, future: "asyncio.Future[Reply]") -> Reply:
         """Raises InferenceFailedError `expired` when none has come a moment after the deadline."""
+        # By the clock, not since now: whoever sent an Idempotency-Key may have waited already for somebody to publish.
+        left_s = max(0.0, (order.deadline_at - self._now()).total_seconds())
         try:
-            async with asyncio.timeout(order.remaining_s + self._grace_s):
+            async with asyncio.timeout(left_s + self._grace_s):
                 return await future
         except TimeoutError:
             expired = failure("expired", f"no answer within {order.remaining_s:.1f} s")

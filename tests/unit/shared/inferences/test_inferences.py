@@ -83,6 +83,21 @@ def test_a_failure_names_every_call_that_was_made() -> None:
     assert caught.value.failed_attempts == (call.model_dump(),)
 
 
+async def test_who_has_waited_already_waits_no_longer_than_until_the_deadline() -> None:
+    pending, wanted = Pending(), order(60.0)
+    asked = Inferences(
+        Broker(),
+        pending,
+        Results(Table(), pending),
+        RING,
+        7,
+        0.01,
+        now=lambda: wanted.deadline_at - timedelta(seconds=0.01),
+    )
+    with pending.expect(INFERENCE) as future, pytest.raises(InferenceFailedError, match="no answer"):
+        await asked.reply(wanted, INFERENCE, future)
+
+
 async def test_a_reply_may_come_a_moment_after_the_deadline_and_no_later() -> None:
     pending = Pending()
     with pending.expect(INFERENCE) as future:
