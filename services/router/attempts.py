@@ -64,8 +64,9 @@ class Progress:
     calls: int = 1
     failed: list[FailedCall] = field(default_factory=list)
     # Outcomes that are not published yet: they go with the next start or the settlement, which saves a round trip. If
-    # this router dies before that, the monitor closes these attempts as `router_lost`.
-    unreported: list[AttemptEnded] = field(default_factory=list)
+    # this router dies before that, the monitor closes these attempts as `router_lost`. And the start that they go with,
+    # until both are acked.
+    unreported: list[AttemptEnded | AttemptStarted] = field(default_factory=list)
     open_call: OpenCall | None = None
     cancelled: bool = False
     task: asyncio.Task[Any] | None = None
@@ -246,10 +247,11 @@ class Attempts:
         progress.calls += 1
         now = self._now()
         started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
-        # Open before it is published: when this task is cancelled meanwhile, the start may be on record already, and
-        # `_cut_short` must give it an outcome.
+        # Open and unreported before it is published: when this task is cancelled meanwhile, the start may be on record
+        # already or not, and `_cut_short` must publish it once more, before its outcome.
         progress.open_call = OpenCall(candidate.model, started, now)
-        await self._report(progress.work.request, traced.traceparent, *progress.unreported, started)
+        progress.unreported.append(started)
+        await self._report(progress.work.request, traced.traceparent, *progress.unreported)
         progress.unreported.clear()
         return started
 
