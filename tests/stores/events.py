@@ -1,0 +1,82 @@
+"""Events of a few inferences, as routers and monitors may say them: in any order, more than once, contradicting."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from shared.errors import ErrorType, failure
+from shared.events import InferenceEvent, new_id
+from tests.unit.shared.events.samples import NOW, ended, settled, started
+
+_ERRORS: tuple[ErrorType, ...] = ("server_error", "handed_back", "router_lost", "cancelled")
+_CANDIDATES = [{"model": "custom:m", "reason": "named by the request", "chosen": True}]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """batches: in the order of their booking. routers: all that are named, each of this example alone."""
+
+    inferences: tuple[UUID, ...]
+    routers: tuple[str, ...]
+    batches: tuple[tuple[InferenceEvent, ...], ...]
+
+
+@st.composite
+def said(draw: st.DrawFn) -> Said:
+    inferences = tuple(new_id() for _ in range(draw(st.integers(1, 2))))
+    routers = tuple(f"{letter}-{new_id()}" for letter in "ab")
+    events: list[InferenceEvent] = []
+    for inference_id in inferences:
+        for number in range(draw(st.integers(0, 4))):
+            events += draw(_attempt(inference_id, number, routers))
+        events += [draw(_settlement(inference_id)) for _ in range(draw(st.integers(0, 2)))]
+    order = draw(st.permutations(events + draw(st.lists(st.sampled_from(events), max_size=4)) if events else events))
+    return Said(inferences, routers, tuple(draw(_cut(order))))
+
+
+@st.composite
+def _attempt(draw: st.DrawFn, inference_id: UUID, number: int, routers: tuple[str, ...]) -> list[InferenceEvent]:
+    """Its start, and up to two words about its end; each may be missing. Starts of one inference are never at once."""
+    at = NOW + timedelta(seconds=number + draw(st.sampled_from((0.0, 0.25, -3.75))))
+    ids = {"inference_id": inference_id, "attempt_id": new_id(), "attempt_number": number + 1}
+    start = started(
+        **ids,
+        router_id=draw(st.sampled_from(routers)),
+        delivery=draw(st.integers(1, 3)),
+        started_at=at,
+        candidates=draw(st.sampled_from(([], _CANDIDATES))),
+        reply_partition=draw(st.sampled_from((None, 5))),
+        store_result=draw(st.booleans()),
+        request_offset=draw(st.integers(0, 9)),
+        model_requested=draw(st.sampled_from((None, "custom:m"))),
+    )
+    error = failure(draw(st.sampled_from(_ERRORS)), "why")
+    ends = [
+        ended(**ids, outcome="failed", error=error, event_id=new_id(), started_at=at)
+        if draw(st.booleans())
+        else ended(**ids, input_tokens=number, cost_usd=0.5, finish_reasons=("stop",), event_id=new_id(), started_at=at)
+        for _ in range(draw(st.integers(0, 2)))
+    ]
+    return [*([start] if draw(st.integers(0, 5)) else []), *ends]
+
+
+@st.composite
+def _settlement(draw: st.DrawFn, inference_id: UUID) -> InferenceEvent:
+    word = draw(st.sampled_from(("completed", "failed", "expired")))
+    error = None if word == "completed" else failure("expired", "too late")
+    return settled(
+        inference_id=inference_id, settlement=word, error=error, event_id=new_id(), delivery=draw(st.integers(1, 3)),
+        model_requested=draw(st.sampled_from((None, "custom:m"))),
+    )  # fmt: skip
+
+
+@st.composite
+def _cut(draw: st.DrawFn, events: list[InferenceEvent]) -> list[tuple[InferenceEvent, ...]]:
+    batches, left = [], list(events)
+    while left:
+        size = draw(st.integers(1, len(left)))
+        batches.append(tuple(left[:size]))
+        left = left[size:]
+    return batches

@@ -1,0 +1,225 @@
+"""The tables of the monitor: books, late words, and what recovery has decided."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from services.monitor.audit.invariants import Booked
+from services.monitor.books.books import Books, Row
+from services.monitor.books.store import BookStore
+from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
+from services.monitor.recovery.store import RecoveryStore
+from shared.events import AttemptEnded, InferenceEvent
+from tests.support.memory.turns import Turn, at_once
+
+_OUTCOME = (
+    "outcome", "outcome_event_id", "error_type", "error", "ended_at", "duration_s", "response_model", "finish_reasons",
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd", "reported_by",
+)  # fmt: skip
+_SETTLEMENT = (
+    "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served", "server_address",
+    "attempts", "error_type", "error", "reported_by",
+)  # fmt: skip
+_CURRENT = (
+    "router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
+    "last_start_at",
+)  # fmt: skip
+
+
+class LateWord(NamedTuple):
+    event_id: UUID
+    inference_id: UUID
+    attempt_id: UUID | None
+    ce_type: str
+    body: Mapping[str, Any]
+    booked_at: datetime
+
+
+@dataclass(slots=True)
+class Redelivery:
+    reason: str
+    decided_at: datetime
+    published_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class MonitorTables:
+    attempts: dict[UUID, Row] = field(default_factory=dict)
+    inferences: dict[UUID, Row] = field(default_factory=dict)
+    late_words: dict[UUID, LateWord] = field(default_factory=dict)
+    touched_minutes: list[tuple[str, datetime]] = field(default_factory=list)
+    redeliveries: dict[tuple[UUID, int], Redelivery] = field(default_factory=dict)
+    lock_of: object | None = None  # the store that holds the recovery lock
+
+    def book(self, books: Books, now: datetime) -> int:
+        late = dict(books.late)
+        late |= _late_words(_merge(self.attempts, books.attempts, _merged_attempt), "outcome_event_id", books)
+        late |= _late_words(_merge(self.inferences, books.inferences, _merged_inference), "settlement_event_id", books)
+        self.touched_minutes += books.touched_minutes
+        for event in late.values():
+            self.late_words.setdefault(event.event_id, _late_word(event, now))
+        return len(late)
+
+    def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
+        open_work = [row for row in self.inferences.values() if row["settlement"] is None and row["router_id"]]
+        found = [(row, self.made(row["inference_id"])) for row in open_work]
+        orphaned = [_orphan(row, made) for row, made in found if row["router_id"] in dead_routers or _handed_back(made)]
+        return sorted(orphaned, key=lambda orphan: orphan.inference_id)
+
+    def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
+        rows = [self.attempts[attempt_id] for attempt_id in sorted(self.attempts)]
+        lost = [row for row in rows if row["outcome"] is None and row["router_id"] in dead_routers]
+        return [LostAttempt(**{field.name: row[field.name] for field in fields(LostAttempt)}) for row in lost]
+
+    def made(self, inference_id: UUID) -> list[Row]:
+        """The attempts of one inference, in their order."""
+        made = [row for row in self.attempts.values() if row["inference_id"] == inference_id]
+        return sorted(made, key=lambda row: (row["attempt_number"], row["started_at"]))
+
+    def begun(self, tenant_id: str, inference_id: UUID, delivery: int) -> bool:
+        row = self.inferences.get(inference_id)
+        if row is None or row["tenant_id"] != tenant_id:
+            return False
+        return row["settlement"] is not None or (row["router_id"] is not None and row["delivery"] >= delivery)
+
+    def release(self, holder: object) -> None:
+        """The connection that held the recovery lock is gone."""
+        if self.lock_of is holder:
+            self.lock_of = None
+
+    def booked(self) -> Booked:
+        return Booked(
+            {key: row["outcome_event_id"] for key, row in self.attempts.items()},
+            {key: row["settlement_event_id"] for key, row in self.inferences.items()},
+        )
+
+
+class MemoryBookStore(BookStore):
+    def __init__(self, tables: MonitorTables, turn: Turn = at_once) -> None:
+        self._tables = tables
+        self._turn = turn
+
+    async def book(self, books: Books, now: datetime) -> int:
+        return await self._turn("book", lambda: self._tables.book(books, now))
+
+
+class MemoryRecoveryStore(RecoveryStore):
+    def __init__(self, tables: MonitorTables, turn: Turn = at_once) -> None:
+        self._tables = tables
+        self._turn = turn
+
+    @asynccontextmanager
+    async def recovery_lock(self) -> AsyncIterator[bool]:
+        mine = await self._turn("lock", self._lock)
+        try:
+            yield mine
+        finally:
+            self._tables.release(self)
+
+    def _lock(self) -> bool:
+        if self._tables.lock_of is not None:
+            return False
+        self._tables.lock_of = self
+        return True
+
+    async def routers_with_open_work(self) -> list[str]:
+        return await self._turn("routers_with_open_work", self._routers_with_open_work)
+
+    def _routers_with_open_work(self) -> list[str]:
+        rows = [row for row in self._tables.inferences.values() if row["settlement"] is None]
+        rows += [row for row in self._tables.attempts.values() if row["outcome"] is None]
+        return sorted({row["router_id"] for row in rows if row["router_id"]})
+
+    async def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
+        return await self._turn("lost_attempts", lambda: self._tables.lost_attempts(dead_routers))
+
+    async def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
+        return await self._turn("orphans", lambda: self._tables.orphans(dead_routers))
+
+    async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime) -> bool:
+        return await self._turn("intend_redelivery", lambda: self._intend(orphan, delivery, now))
+
+    def _intend(self, orphan: Orphan, delivery: int, now: datetime) -> bool:
+        key = (orphan.inference_id, delivery)
+        kept = self._tables.redeliveries.setdefault(key, Redelivery(orphan.router_id, now))
+        return kept.published_at is None
+
+    async def redelivered(self, inference_id: UUID, delivery: int, now: datetime) -> None:
+        await self._turn("redelivered", lambda: self._redelivered((inference_id, delivery), now))
+
+    def _redelivered(self, key: tuple[UUID, int], now: datetime) -> None:
+        if (kept := self._tables.redeliveries.get(key)) is not None:
+            kept.published_at = now
+
+
+Merged = Callable[[Row, Row], Row]
+
+
+def _merge(table: dict[UUID, Row], rows: Mapping[UUID, Row], merged: Merged) -> Iterable[tuple[Row, Row]]:
+    """Pairs of what is in the table then, and the row that came."""
+    for key, row in rows.items():
+        old = table.get(key)
+        table[key] = dict(row) if old is None else merged(old, row)
+    return [(table[key], row) for key, row in rows.items()]
+
+
+def _merged_attempt(old: Row, new: Row) -> Row:
+    started_at = new["started_at"] if new["on_record"] else old["started_at"]
+    return old | _first_word(old, new, "outcome_event_id", _OUTCOME) | {
+        "reason": _known(old, new, "reason"),
+        "router_id": _known(old, new, "router_id"),
+        "started_at": started_at,
+        "on_record": old["on_record"] or new["on_record"],
+    }  # fmt: skip
+
+
+def _merged_inference(old: Row, new: Row) -> Row:
+    current = new if _is_newer(new, old) else old
+    return old | _first_word(old, new, "settlement_event_id", _SETTLEMENT) | {
+        **{name: current[name] for name in _CURRENT},
+        "model_requested": _known(old, new, "model_requested"),
+        "candidates": _known(old, new, "candidates"),
+        "delivery": max(old["delivery"], new["delivery"]),
+    }  # fmt: skip
+
+
+def _first_word(old: Row, new: Row, event_id: str, columns: Iterable[str]) -> Row:
+    return {name: (new if old[event_id] is None else old)[name] for name in columns}
+
+
+def _known(old: Row, new: Row, column: str) -> Any:
+    return new[column] if old[column] is None else old[column]
+
+
+def _is_newer(new: Row, old: Row) -> bool:
+    """Whether the newest start is in the new row."""
+    if new["last_start_at"] is None or old["last_start_at"] is None:
+        return new["last_start_at"] is not None
+    return bool((new["delivery"], new["last_start_at"]) >= (old["delivery"], old["last_start_at"]))
+
+
+def _late_words(merged: Iterable[tuple[Row, Row]], event_id: str, books: Books) -> dict[UUID, InferenceEvent]:
+    came = [row[event_id] for kept, row in merged if row[event_id] is not None and row[event_id] != kept[event_id]]
+    return {word: books.words[word] for word in came}
+
+
+def _late_word(event: InferenceEvent, now: datetime) -> LateWord:
+    attempt_id = event.attempt_id if isinstance(event, AttemptEnded) else None
+    body = event.model_dump(mode="json")
+    return LateWord(event.event_id, event.inference_id, attempt_id, event.ce_type, body, now)
+
+
+def _handed_back(made: Sequence[Row]) -> bool:
+    """Nobody works on it: its last call was handed back, and none is open."""
+    return bool(made) and made[-1]["error_type"] == "handed_back" and all(row["outcome"] for row in made)
+
+
+def _orphan(row: Row, made: Sequence[Row]) -> Orphan:
+    attempts = [
+        OrphanAttempt(**{field.name: attempt[field.name] for field in fields(OrphanAttempt)}) for attempt in made
+    ]
+    told = {field.name: row[field.name] for field in fields(Orphan) if field.name != "attempts"}
+    return Orphan(**told | {"store_result": bool(row["store_result"])}, attempts=attempts)
