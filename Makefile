@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit chaos check format lock bench clean
+.PHONY: help setup demo demo-llm run stop test test-unit chaos histories check format lock bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,10 @@ SEEDS ?= 1 2 3
 
 chaos: setup ## prove that nothing is lost: 20 faults under load, once for each of SEEDS="1 2 3"
 	@for seed in $(SEEDS); do $(BIN)/python -m tests.chaos --seed $$seed || exit 1; done
+
+histories: SEEDS = 1-20000
+histories: setup ## search for what breaks the promise: thousands of histories in simulated time, SEEDS="1-20000"
+	@$(BIN)/python -m tests.histories $(SEEDS)
 
 check: setup ## format, lint, types, layers, and the generated documents
 	$(BIN)/ruff format --check .

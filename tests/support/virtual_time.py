@@ -29,8 +29,9 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._limit_s = limit_s
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if ready or timeout == 0:
+        if timeout == 0:  # there is something to do: whatever comes from outside may come later
+            return []
+        if ready := super().select(0):
             return ready
         if timeout is None:
             raise NothingCanHappenError
@@ -38,7 +39,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         if self.now > self._limit_s:
             self._limit_s += _LIMIT_S  # whoever cleans up may need some time too
             raise TooLongError(f"{self.now:.0f} s of virtual time have passed")
-        return ready
+        return []
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
