@@ -41,10 +41,10 @@ test: setup ## run all tests, in two processes
 	@$(BIN)/python -m pytest -n 2
 
 # Those that start nothing: what else they run on is a mark.
-UNIT_TESTS := tests/unit tests/contract tests/kafka $(wildcard tests/histories tests/stores)
+UNIT_TESTS := tests/unit tests/contract tests/kafka tests/histories tests/stores
 
 test-unit: setup ## run the tests that need no broker and no database
-	@$(BIN)/python -m pytest -n 2 -m "not real_kafka" $(UNIT_TESTS)
+	@$(BIN)/python -m pytest -n 2 -m "not real_kafka and not real_postgres" $(UNIT_TESTS)
 
 SEEDS ?= 1 2 3
 

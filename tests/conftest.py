@@ -40,7 +40,7 @@ _TOGETHER = {
     "tests/integration/test_isolation.py": "configured",
     "tests/integration/test_providers_and_plans.py": "configured",
 }
-_TOGETHER_BELOW = {"tests/integration/rotation": "rotation", "tests/kafka": "kafka"}
+_TOGETHER_BELOW = {"tests/integration/rotation": "rotation", "tests/kafka": "kafka", "tests/stores": "stores"}
 
 # The most costly first, so that at the end both workers have something left to do.
 _FIRST = (
@@ -74,6 +74,8 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file.startswith("tests/histories/"):
+            return nodeid  # these start nothing
         below = (group for folder, group in _TOGETHER_BELOW.items() if file.startswith(folder))
         return next(below, _TOGETHER.get(file, file))
 
