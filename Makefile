@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 		echo "Install it; on Debian or Ubuntu: sudo apt-get install -y $(notdir $(PYTHON))-venv" >&2; exit 1; }
 	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing the locked dependencies into .venv ..."
-	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $(STAMP)
 
@@ -37,14 +37,18 @@ run: setup ## run broker, database and all services; Ctrl-C stops them
 stop: setup ## stop what runs here
 	@$(BIN)/python -m deploy.local down
 
-test: setup ## run all tests, in two processes
-	@$(BIN)/python -m pytest -n 2
+# Those that run on a broker, a database and services, and those that start nothing: apart, so that no stack is kept
+# running beside tests that do not need it. Of `tests/kafka` and `tests/stores` marks say which is which.
+REAL := tests/acceptance tests/integration tests/kafka tests/stores
+PURE := tests/unit tests/contract tests/histories
+PYTEST := $(BIN)/python -m pytest -n 2
 
-# Those that start nothing: what else they run on is a mark.
-UNIT_TESTS := tests/unit tests/contract tests/kafka tests/histories tests/stores
+test: setup ## run all tests, in two processes
+	@$(PYTEST) $(REAL)
+	@$(PYTEST) $(PURE)
 
 test-unit: setup ## run the tests that need no broker and no database
-	@$(BIN)/python -m pytest -n 2 -m "not real_kafka and not real_postgres" $(UNIT_TESTS)
+	@$(PYTEST) -m "not real_kafka and not real_postgres" $(PURE) tests/kafka tests/stores
 
 SEEDS ?= 1 2 3
 

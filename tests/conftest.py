@@ -34,21 +34,17 @@ _QUICK = {"TALLYGATE_ROUTER_DRAIN_S": "3", "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S":
 _SPANS_ARE_SENT_WITHIN_S = 0.5
 
 # Files that share a stack of their own go to the same worker.
-_TOGETHER = {
-    "tests/integration/test_two_feature_workers.py": "configured",
-    "tests/integration/test_feature_workers.py": "configured",
-    "tests/integration/test_isolation.py": "configured",
-    "tests/integration/test_providers_and_plans.py": "configured",
+_TOGETHER_BELOW = {
+    "tests/integration/configured": "configured",
+    "tests/integration/rotation": "rotation",
+    "tests/kafka": "kafka",
+    "tests/stores": "stores",
 }
-_TOGETHER_BELOW = {"tests/integration/rotation": "rotation", "tests/kafka": "kafka", "tests/stores": "stores"}
 
 # The most costly first, so that at the end both workers have something left to do.
 _FIRST = (
     "tests/acceptance/test_chaos_short.py",
-    "tests/integration/test_two_feature_workers.py",
-    "tests/integration/test_feature_workers.py",
-    "tests/integration/test_isolation.py",
-    "tests/integration/test_providers_and_plans.py",
+    "tests/integration/configured/",
     "tests/integration/rotation/",
     "tests/acceptance/test_features.py",
     "tests/integration/test_recovery.py",
@@ -77,7 +73,7 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
         if file.startswith("tests/histories/"):
             return nodeid  # these start nothing
         below = (group for folder, group in _TOGETHER_BELOW.items() if file.startswith(folder))
-        return next(below, _TOGETHER.get(file, file))
+        return next(below, file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:

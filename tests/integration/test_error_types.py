@@ -53,7 +53,7 @@ CAUSED_BELOW: dict[ErrorType, str] = {
     "internal": "test_a_defect_in_a_call_is_settled_like_every_other_failure",
 }
 CAUSED_ELSEWHERE: dict[ErrorType, str] = {
-    "provider_not_allowed": "test_providers_and_plans.py::test_a_plan_denies_provider_models",
+    "provider_not_allowed": "configured/test_providers_and_plans.py::test_a_plan_denies_provider_models",
     "endpoint_forbidden": "test_endpoint_guard.py::test_an_endpoint_that_is_not_allowed_is_not_saved",
     "no_model_available": "test_bad_input.py::test_a_tenant_without_models_is_told_how_to_add_one",
     "model_at_capacity": "test_breaker.py::test_a_model_at_its_limit_refuses_fast_and_the_rest_goes_on",

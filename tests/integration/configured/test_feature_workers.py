@@ -10,7 +10,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import DescribeGroupsRequest
 from aiokafka.protocol.group import LeaveGroupRequest
 
-from tests.integration.conftest import JOBS_AT_ONCE, MAX_DELIVERIES
+from tests.integration.configured.conftest import JOBS_AT_ONCE, MAX_DELIVERIES
 from tests.integration.test_recovery import audit
 from tests.support.features import (
     Script,

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from shared.client import Answer
-from tests.integration.conftest import HOUSE_PRICE
+from tests.integration.configured.conftest import HOUSE_PRICE
 from tests.support.live import Api, Live
 
 _WAIT_S = 15.0

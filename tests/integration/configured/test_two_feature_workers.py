@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from services.features.store import FeaturesStore
-from tests.integration.conftest import JOBS_AT_ONCE
-from tests.integration.test_feature_workers import FILES, GOOD, PLAN
+from tests.integration.configured.conftest import JOBS_AT_ONCE
+from tests.integration.configured.test_feature_workers import FILES, GOOD, PLAN
 from tests.integration.test_recovery import audit
 from tests.support.features import Script, ended, scripted, settled_in_books, wished
 from tests.support.live import Api, Live

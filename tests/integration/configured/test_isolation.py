@@ -19,7 +19,7 @@ import pytest_asyncio
 from services.gateway.feature_jobs.store import FeatureStore
 from services.monitor.routes import make_routes
 from shared.events import new_id
-from tests.integration.conftest import BRING, HOUSE
+from tests.integration.configured.conftest import BRING, HOUSE
 from tests.support import planted
 from tests.support.live import Api, Live
 

@@ -18,7 +18,7 @@ JOBS_AT_ONCE, MAX_DELIVERIES = 3, 2
 _LEASE_S = 3
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")  # a stack that nobody needs any more costs the others a third of a core
 async def configured_stack(
     tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer, otlp: OtlpReceiver
 ) -> AsyncIterator[Live]:
