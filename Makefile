@@ -37,18 +37,15 @@ run: setup ## run broker, database and all services; Ctrl-C stops them
 stop: setup ## stop what runs here
 	@$(BIN)/python -m deploy.local down
 
-# Those that run on a broker, a database and services, and those that start nothing: apart, so that no stack is kept
-# running beside tests that do not need it. Of `tests/kafka` and `tests/stores` marks say which is which.
-REAL := tests/acceptance tests/integration tests/kafka tests/stores
-PURE := tests/unit tests/contract tests/histories
-PYTEST := $(BIN)/python -m pytest -n 2
-
+# Together, not one kind after the other: tests that only calculate run while others wait for a process.
 test: setup ## run all tests, in two processes
-	@$(PYTEST) $(REAL)
-	@$(PYTEST) $(PURE)
+	@$(BIN)/python -m pytest -n 2
+
+# Those that start nothing: what else they run on is a mark.
+UNIT_TESTS := tests/unit tests/contract tests/kafka tests/histories tests/stores
 
 test-unit: setup ## run the tests that need no broker and no database
-	@$(PYTEST) -m "not real_kafka and not real_postgres" $(PURE) tests/kafka tests/stores
+	@$(BIN)/python -m pytest -n 2 -m "not real_kafka and not real_postgres" $(UNIT_TESTS)
 
 SEEDS ?= 1 2 3
 
