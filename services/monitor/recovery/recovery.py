@@ -90,7 +90,11 @@ class Recovery:
         committed = await self._offsets.of_routers()
         if not await self._offsets.booked_to_the_end():
             return
-        lost = await self._lost_work()  # read again: the books are complete only now
+        # Heartbeats and lost work are read again, now that the books are complete: a router that was frozen and goes on
+        # may have claimed meanwhile, and by what was heard of it before, these calls would be made a second time.
+        if not await self._heartbeats.caught_up():
+            return
+        lost = await self._lost_work()
         await self._close(lost.attempts)
         for orphan in lost.orphans:
             action = orphans.decide(orphan, committed, self._max_deliveries, self._now())
