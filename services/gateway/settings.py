@@ -22,7 +22,7 @@ class GatewaySettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_")
 
     port: int = 8000
-    reply_partition: int | None = None  # a StatefulSet ordinal; otherwise derived from the instance
+    reply_partition: int | None = None  # a StatefulSet ordinal; otherwise derived from the instance's configured name
     monitor_url: str = "http://localhost:8001"
     admin_key_file: Path | None = None  # the bootstrap admin key, made known at start
     bootstrap_tenant: str = "default"
@@ -45,7 +45,7 @@ class GatewaySettings(ServiceSettings):
 
     @property
     def partition(self) -> int:
-        return partition_of(self.instance) if self.reply_partition is None else self.reply_partition
+        return partition_of(self.instance_name) if self.reply_partition is None else self.reply_partition
 
     @property
     def load_limits(self) -> LoadLimits:

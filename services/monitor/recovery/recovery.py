@@ -64,7 +64,7 @@ class Recovery:
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, RouterHeartbeat):
-            self._liveness.heard(event.router_id, event.stopped, asyncio.get_running_loop().time())
+            self._liveness.heard(event, asyncio.get_running_loop().time())
 
     async def _look(self) -> None:
         # Silence counts only when the topic was read to its end: heartbeats that wait there unread would make routers
