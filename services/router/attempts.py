@@ -61,13 +61,15 @@ class Progress:
 
     work: Work
     now: Now
+    open_call: OpenCall | None
     calls: int = 1
     failed: list[FailedCall] = field(default_factory=list)
     # Outcomes that are not published yet: they go with the next start or the settlement, which saves a round trip. If
     # this router dies before that, the monitor closes these attempts as `router_lost`. And the start that they go with,
     # until both are acked.
     unreported: list[AttemptEnded | AttemptStarted] = field(default_factory=list)
-    open_call: OpenCall | None = None
+    last: AttemptEnded | None = None
+    settled: InferenceSettled | None = None
     cancelled: bool = False
     task: asyncio.Task[Any] | None = None
     settling: asyncio.Task[InferenceSettled] | None = None
@@ -133,22 +135,31 @@ class Attempts:
         """From the claim to the reply. `started` is on record and the claim has succeeded."""
         traced = tracing.start(f"{names.PROCESS} inference.requests.v1", SpanKind.CONSUMER, work.traceparent,
                                _work_attributes(work) if tracing.enabled else None)  # fmt: skip
-        progress = Progress(work, self._now, task=asyncio.current_task())
+        progress = Progress(
+            work, self._now, OpenCall(work.first.model, started, self._now()), task=asyncio.current_task()
+        )
         self._running.add(progress)
-        settled: InferenceSettled | None = None
         try:
-            settled = await self._try_candidates(progress, started, traced)
-        except asyncio.CancelledError:
-            settled = await self._cut_short(progress, traced)
+            await self._to_its_end(progress, started, traced)
+        except Exception as error:
+            # Somebody waits for it, and what was claimed is nobody else's while this router lives.
+            logger.exception("inference.crashed", inference_id=str(work.request.inference_id))
+            await self._settle_crashed(progress, error, traced)
         finally:
             self._running.discard(progress)
-            _end(traced, settled)
+            _end(traced, progress.settled)
 
     async def refuse(self, refusal: Refused) -> None:
         """Settle a request that no model is called for, and tell its caller."""
         settled = reports.refused(refusal, self._router_id, self._now())
         reply = reports.reply_failed(settled, refusal.failure)
         await self._report(refusal.request, refusal.traceparent, settled, reply)
+
+    async def _to_its_end(self, progress: Progress, started: AttemptStarted, traced: Traced) -> None:
+        try:
+            await self._try_candidates(progress, started, traced)
+        except asyncio.CancelledError:
+            await self._cut_short(progress, traced)
 
     async def _try_candidates(self, progress: Progress, started: AttemptStarted, traced: Traced) -> InferenceSettled:
         waiting = list(progress.work.selection.candidates)
@@ -196,8 +207,6 @@ class Attempts:
             return self._failed(progress, unforeseen, span)
         else:
             span.set(_completion_attributes(completion))
-            progress.open_call = None
-            self._gate.leave(model, None)
             return await self._settle(
                 progress, self._settle_completed(progress, candidate, started, completion, began_at, traced)
             )
@@ -212,12 +221,16 @@ class Attempts:
         ended = reports.attempt_failed(started, told, began_at, self._now())
         if span is not None:
             span.fail(told.error_type)
-        progress.open_call = None
-        self._gate.leave(model, told, called=_has_reached(told))
         progress.failed.append(FailedCall(model, told, ended))
-        progress.unreported.append(ended)
-        _count(ended)
+        self._close(progress, model, ended, told)
         return progress.failed[-1]
+
+    def _close(self, progress: Progress, model: Model, ended: AttemptEnded, failed: Failure | None) -> None:
+        """The open call has its outcome, which goes on record with the next report."""
+        progress.open_call, progress.last = None, ended
+        progress.unreported.append(ended)
+        self._gate.leave(model, failed, called=failed is None or _has_reached(failed))
+        _count(ended)
 
     async def _settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
         """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.
@@ -261,11 +274,10 @@ class Attempts:
     ) -> InferenceSettled:  # fmt: skip
         now = self._now()
         ended = reports.attempt_succeeded(started, candidate.model, completion, began_at, now)
-        _count(ended)
+        self._close(progress, candidate.model, ended, None)
         settled = reports.completed(progress.work, ended, now)
         reply = reports.reply_completed(self._ring, settled, completion.body)
-        await self._report(progress.work.request, traced.traceparent, *progress.unreported, ended, settled, reply)
-        return settled
+        return await self._report_settled(progress, settled, reply, traced)
 
     async def _settle_failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
         if last.failure.error_type == "expired":
@@ -275,10 +287,44 @@ class Attempts:
     async def _settle_as(
         self, progress: Progress, settlement: Settlement, error: Failure, traced: Traced
     ) -> InferenceSettled:
-        settled = reports.failed(progress.work, settlement, error, progress.failed[-1].ended, self._now())
+        if progress.last is None:
+            raise AssertionError("no call has ended")
+        settled = reports.failed(progress.work, settlement, error, progress.last, self._now())
         reply = reports.reply_failed(settled, error, tuple(progress.failed))
+        return await self._report_settled(progress, settled, reply, traced)
+
+    async def _report_settled(
+        self, progress: Progress, settled: InferenceSettled, reply: Event, traced: Traced
+    ) -> InferenceSettled:
         await self._report(progress.work.request, traced.traceparent, *progress.unreported, settled, reply)
+        progress.settled = settled
         return settled
+
+    async def _settle_crashed(self, progress: Progress, error: Exception, traced: Traced) -> None:
+        """Settled as `internal`. Raises what makes even that impossible."""
+        if progress.settled is not None:
+            return
+        told = failure("internal", f"the router failed: {type(error).__name__}")
+        if progress.open_call is not None:
+            self._failed(progress, told, None)
+        progress.settling = asyncio.create_task(self._settle_by_any_words(progress, told, traced))
+        try:
+            await asyncio.shield(progress.settling)
+        except asyncio.CancelledError:
+            await progress.settling
+
+    async def _settle_by_any_words(self, progress: Progress, told: Failure, traced: Traced) -> InferenceSettled:
+        """When what is known of the calls cannot be published, each gets an outcome that says only this."""
+        try:
+            return await self._settle_as(progress, "failed", told, traced)
+        except Exception:
+            logger.exception("settlement.failed", inference_id=str(progress.work.request.inference_id))
+        progress.unreported = [
+            reports.without_details(event, told) if isinstance(event, AttemptEnded) else event
+            for event in progress.unreported
+        ]
+        progress.failed.clear()
+        return await self._settle_as(progress, "failed", told, traced)
 
     async def _cut_short(self, progress: Progress, traced: Traced) -> InferenceSettled | None:
         """The task was cancelled. For a caller's cancellation the inference is settled as `cancelled`. When the router

@@ -273,7 +273,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._slots.release()
         instruments.in_flight.set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("inference.crashed", exc_info=error)
+            logger.error("inference.unsettled", exc_info=error)
 
     def _drop_taken(self) -> None:
         while not self._taken.empty():

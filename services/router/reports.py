@@ -77,6 +77,13 @@ def attempt_failed(started: AttemptStarted, failed: Failure, began_at: datetime,
     return _ended(started, began_at, now).model_copy(update={"error": failed})
 
 
+def without_details(ended: AttemptEnded, error: Failure) -> AttemptEnded:
+    """The outcome of the same attempt as a failure, without anything that an endpoint said."""
+    kept = ("inference_id", "tenant_id", "attempt_id", "attempt_number", "model", "server_address", "provider_name",
+            "started_at", "ended_at", "duration_s", "reported_by")  # fmt: skip
+    return AttemptEnded(outcome="failed", error=error, **{name: getattr(ended, name) for name in kept})
+
+
 def _ended(started: AttemptStarted, began_at: datetime, now: datetime) -> AttemptEnded:
     return AttemptEnded(
         inference_id=started.inference_id,
