@@ -225,8 +225,6 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         asked = self._intake.read(record)
         try:
             return await self._intake.prepare(asked)
-        except UnreadableMessageError:
-            raise
         except Exception as error:
             # A caller waits for this request: an unforeseen error must not stop its partition, and must settle it.
             logger.exception("intake.failed", partition=record.partition, offset=record.offset)

@@ -11,7 +11,7 @@ from services.router.cancellations import Cancellations
 from services.router.work import Asked, Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
 from shared.db.pool import RETRYABLE
-from shared.errors import failure
+from shared.errors import TallygateError, failure
 from shared.events import InferenceRequested, Now, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
@@ -29,6 +29,12 @@ logger = structlog.get_logger(__name__)
 _REGISTRY_WAIT_S = 2.0
 _BOOKS_WAIT_S = 2.0
 _REMEMBERED = 100_000
+
+_UNREADABLE = "The request cannot be opened"
+_UNREADABLE_TIPS = (
+    "Give every router the key that sealed it (TALLYGATE_KEYS), restart them, then send the request again.",
+    "Give a new key to all services before the first one seals with it: docs/runbooks/rotate-keys.md",
+)
 
 
 class Intake:
@@ -56,7 +62,7 @@ class Intake:
         return Asked(request, Source(record.partition, record.offset), traceparent)
 
     async def prepare(self, asked: Asked) -> Work | Refused:
-        """Raises UnreadableMessageError for an input that no router can work on, now or later."""
+        """Refused, and so answered, whatever is wrong with a request that has an id: somebody may wait for it."""
         request, traceparent = asked.request, asked.traceparent
         if request.expires_at <= self._now():
             told = failure("expired", "the deadline had passed when a router took the request")
@@ -64,7 +70,10 @@ class Intake:
         if self._cancellations.cancelled(request.tenant_id, request.inference_id):
             cancelled = failure("cancelled", "the caller cancelled it before a router took it")
             return Refused(request, "cancelled", cancelled, traceparent)
-        body = self._input_of(request)
+        try:
+            body = self._input_of(request)
+        except TallygateError as error:
+            return Refused(request, "failed", error.failure, traceparent)
         models = await self._models(request)
         used_up = over_budget(models.terms, self._conditions.spent(request.tenant_id), self._now())
         if used_up is not None and request.delivery == 1:  # what was begun is finished
@@ -122,22 +131,24 @@ class Intake:
         return models
 
     def _input_of(self, request: InferenceRequested) -> dict[str, object]:
+        """Raises TallygateError."""
         if request.sealed_input is None:
             return _checked(request.input or {})
         context = SealedContext(request.tenant_id, "input", str(request.inference_id))
         try:
             opened = open_sealed(self._ring, context, request.sealed_input)
         except UnreadableSecretError as error:
-            raise UnreadableMessageError(f"sealed_input cannot be opened: {error}") from None
+            detail = f"sealed_input cannot be opened: {error}"
+            raise TallygateError("key_unreadable", detail, title=_UNREADABLE, tips=_UNREADABLE_TIPS) from None
         try:
             return _checked(orjson.loads(opened))
         except orjson.JSONDecodeError:
-            raise UnreadableMessageError("sealed_input does not hold JSON") from None
+            raise TallygateError("invalid_request", "sealed_input does not hold JSON") from None
 
 
 def _checked(body: object) -> dict[str, object]:
     if not isinstance(body, dict) or not isinstance(body.get("messages"), list) or not body["messages"]:
-        raise UnreadableMessageError("the input is not a chat body: it needs messages")
+        raise TallygateError("invalid_request", "the input is not a chat body: it needs messages")
     if not all(isinstance(message, dict) for message in body["messages"]):
-        raise UnreadableMessageError("the input is not a chat body: every message must be an object")
+        raise TallygateError("invalid_request", "the input is not a chat body: every message must be an object")
     return body

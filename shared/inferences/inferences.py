@@ -14,13 +14,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.crypto import KeyRing, SealedContext, open_sealed, seal
+from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import Failure, TallygateError, failure
 from shared.events import CancelRequested, InferenceRequested, Now, ReplyFailed, RoutingOptions, utc_now
 from shared.events.topics import CANCELLATIONS, REQUESTS
 from shared.inferences.pending import Pending, Reply
 from shared.inferences.results import Results
 from shared.kafka.publisher import Outgoing, Publisher
+
+_UNREADABLE_TIPS = (
+    "Give this service the key that sealed it (TALLYGATE_KEYS), then restart it.",
+    "Give a new key to all services before the first one seals with it: docs/runbooks/rotate-keys.md",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +129,17 @@ class Inferences:
             raise InferenceFailedError(expired, inference_id) from None
 
     def answer(self, reply: Reply) -> Answer:
-        """Opened. Raises InferenceFailedError when there is none, UnreadableSecretError when its key is gone."""
+        """Opened. Raises InferenceFailedError when there is none, or none that can be opened."""
         if isinstance(reply, ReplyFailed):
             attempts = tuple(summary.model_dump() for summary in reply.failed_attempts)
             raise InferenceFailedError(reply.error, reply.inference_id, attempts, reply.attempts)
         context = SealedContext(reply.tenant_id, "reply", str(reply.inference_id))
-        body = open_sealed(self._ring, context, reply.sealed_body)
+        try:
+            body = open_sealed(self._ring, context, reply.sealed_body)
+        except UnreadableSecretError as error:
+            detail = f"the answer cannot be opened: {error}"
+            unreadable = failure("key_unreadable", detail, title="The answer cannot be opened", tips=_UNREADABLE_TIPS)
+            raise InferenceFailedError(unreadable, reply.inference_id, attempts=reply.attempts) from None
         return Answer(reply.inference_id, body, reply.model_served, reply.attempts)
 
     async def cancel(
