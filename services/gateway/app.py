@@ -34,8 +34,8 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
+from shared.db.failures import RETRYABLE
 from shared.db.listen import Listener
-from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
 from shared.inferences import Inferences, InferenceStore, Pending, Results

@@ -111,7 +111,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_database_unavailable(request: Request, error: Exception) -> Response:
     logger.warning("database.unavailable", reason=type(error).__name__)
-    refusal = failure("unavailable", "the database cannot be reached", retry_after_s=2.0)
+    refusal = failure("unavailable", f"the database cannot do it now: {type(error).__name__}", retry_after_s=2.0)
     return error_response(request, refusal)
 
 

@@ -10,7 +10,7 @@ import structlog
 from services.router.cancellations import Cancellations
 from services.router.work import Asked, Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError, failure
 from shared.events import InferenceRequested, Now, utc_now
 from shared.events.codec import UnreadableMessageError, decode

@@ -18,7 +18,7 @@ from services.monitor.recovery.orphans import LostAttempt, Orphan
 from services.monitor.recovery.requests import RequestReader
 from services.monitor.recovery.store import RecoveryStore
 from shared.background import Periodic
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.events import Event, Now, RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
 from shared.kafka import KafkaError
