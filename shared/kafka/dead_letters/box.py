@@ -9,10 +9,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from shared.errors import TallygateError
-from shared.events.topics import DLQ_PARTITIONS, Topic
+from shared.events.topics import Topic
 from shared.kafka.admin import connected_admin
 from shared.kafka.broker import Broker, Consumer
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId
+from shared.kafka.partitions import partitions_of
 from shared.kafka.publisher import Publisher
 
 GROUP = "tallygate-dlq"  # its offsets: up to where all dead letters have been replayed
@@ -127,12 +128,13 @@ async def open_dead_letters(broker: Broker) -> AsyncIterator[DeadLetterBox]:
 
 async def count_since(broker: Broker, dlq: str, since_s: float) -> int:
     """How many dead letters have come since then."""
-    consumer = broker.consumer()
+    admin, consumer = broker.admin(), broker.consumer()
     try:
+        await admin.start()
         await consumer.start()
-        partitions = [TopicPartition(dlq, number) for number in range(DLQ_PARTITIONS)]
+        partitions = await partitions_of(admin, dlq)
         firsts = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since_s * 1000)))
         ends = await consumer.end_offsets(partitions)
     finally:
-        await consumer.stop()
+        await asyncio.gather(consumer.stop(), admin.stop())
     return sum(ends[partition] - first.offset for partition, first in firsts.items() if first is not None)
