@@ -119,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
         guard, lately = settings.guard.guard(), Lately()
         inferences = Inferences(publisher, pending, results, ring, settings.partition, _REPLY_GRACE_S)
+        service.at_stop(inferences.stop)
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
         completing = Completing(
             deadlines=Deadlines(settings.default_deadline_s, settings.max_deadline_s),

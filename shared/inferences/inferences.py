@@ -20,6 +20,7 @@ from shared.events import CancelRequested, InferenceRequested, Now, ReplyFailed,
 from shared.events.topics import CANCELLATIONS, REQUESTS
 from shared.inferences.pending import Pending, Reply
 from shared.inferences.results import Results
+from shared.inferences.withdrawals import Withdrawals
 from shared.kafka.publisher import Outgoing, Publisher
 
 _UNREADABLE_TIPS = (
@@ -77,6 +78,10 @@ class InferenceFailedError(TallygateError):
         self.replayed = False
 
 
+class NotAcknowledgedError(InferenceFailedError):
+    """The broker did not ack the request in time. It may be on the topic all the same, and be called."""
+
+
 class Inferences:
     """reply_partition: where the replies to this process go.
 
@@ -94,6 +99,11 @@ class Inferences:
         self._reply_partition = reply_partition
         self._grace_s = grace_s
         self._now = now
+        self._withdrawals = Withdrawals(publisher)
+
+    async def stop(self) -> None:
+        """What is to be cancelled still is, if the broker takes it at once."""
+        await self._withdrawals.stop()
 
     def expect(self, inference_id: UUID) -> AbstractContextManager["asyncio.Future[Reply]"]:
         """A future of the reply to what will be published from here."""
@@ -108,9 +118,12 @@ class Inferences:
     ) -> None:
         """republished: another process may have published it already; a router then asks the books before it takes it.
 
-        Raises TallygateError `unavailable` when the broker does not ack; nothing is accepted then, as far as is known.
+        Raises NotAcknowledgedError `unavailable`.
         """
-        await self._publisher.publish(self._requested(order, inference_id, store_result, republished))
+        try:
+            await self._publisher.publish(self._requested(order, inference_id, store_result, republished))
+        except TallygateError as error:
+            raise NotAcknowledgedError(error.failure, inference_id) from error
 
     async def publish_until_acked(self, order: Order, inference_id: UUID, *, store_result: bool = False) -> None:
         """As `publish`, again and again until the order's deadline."""
@@ -146,8 +159,12 @@ class Inferences:
         self, tenant_id: str, inference_id: UUID, traceparent: str | None, reason: Literal["asked", "disconnected"]
     ) -> None:
         """Raises TallygateError `unavailable` when the broker does not ack."""
-        event = CancelRequested(inference_id=inference_id, tenant_id=tenant_id, reason=reason)
-        await self._publisher.publish(Outgoing(CANCELLATIONS, event, traceparent))
+        await self._publisher.publish(cancellation(tenant_id, inference_id, traceparent, reason))
+
+    def withdraw(self, order: Order, inference_id: UUID) -> None:
+        """Cancel in the background, until that is acked or the order's deadline has passed: nobody waits any more."""
+        unwanted = cancellation(order.tenant_id, inference_id, order.traceparent, "disconnected")
+        self._withdrawals.withdraw(unwanted, order.deadline_at)
 
     def _requested(self, order: Order, inference_id: UUID, store_result: bool, republished: bool) -> Outgoing:
         context = SealedContext(order.tenant_id, "input", str(inference_id))
@@ -166,3 +183,10 @@ class Inferences:
             deadline_at=order.deadline_at,
         )
         return Outgoing(REQUESTS, request, order.traceparent)
+
+
+def cancellation(
+    tenant_id: str, inference_id: UUID, traceparent: str | None, reason: Literal["asked", "disconnected"]
+) -> Outgoing:
+    event = CancelRequested(inference_id=inference_id, tenant_id=tenant_id, reason=reason)
+    return Outgoing(CANCELLATIONS, event, traceparent)
