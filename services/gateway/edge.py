@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 import structlog
 from opentelemetry.trace import SpanKind
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.bodies import InvalidBodyError
 from services.gateway.inference.completing import CallerLeftError, Sent
+from shared.db.failures import RETRYABLE
 from shared.errors import Failure, TallygateError, failure, render
 from shared.inferences import Answer, InferenceFailedError
 from shared.telemetry import names
@@ -111,14 +113,65 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_database_unavailable(request: Request, error: Exception) -> Response:
     logger.warning("database.unavailable", reason=type(error).__name__)
-    refusal = failure("unavailable", f"the database cannot do it now: {type(error).__name__}", retry_after_s=2.0)
-    return error_response(request, refusal)
+    return error_response(request, _database_unavailable(error))
+
+
+def _database_unavailable(error: Exception) -> Failure:
+    return failure("unavailable", f"the database cannot do it now: {type(error).__name__}", retry_after_s=2.0)
 
 
 async def on_unstorable(request: Request, _: Exception) -> Response:
     """The database refuses a value of the request itself, such as a NUL character in a path."""
     refusal = failure("invalid_request", "a value of the request holds a character that cannot be stored")
     return error_response(request, refusal)
+
+
+def _as_event(problem: bytes) -> bytes:
+    return b"event: error\ndata: " + problem + b"\n\n"
+
+
+def _as_line(problem: bytes) -> bytes:
+    return b'{"error": ' + problem + b"}\n"
+
+
+# How an error is told in the middle of an answer, by the answer's media type. Others cannot tell any.
+_LAST_WORDS = {"text/event-stream": _as_event, "application/x-ndjson": _as_line}
+
+
+def _failure_of(error: Exception) -> Failure:
+    """Starlette wraps what has a handler of its own when that comes too late to answer."""
+    cause = error.__cause__ if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception) else error
+    if isinstance(cause, TallygateError):
+        return cause.failure
+    if isinstance(cause, RETRYABLE):
+        return _database_unavailable(cause)
+    return failure("internal", "the gateway failed; its log says why")
+
+
+class _Answering:
+    """The answer to one request as it goes out; says how far it has come."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None  # none before the answer has begun
+        self._media_type = ""
+        self._ended = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._media_type = Headers(raw=message["headers"]).get("content-type", "").partition(";")[0]
+        elif message["type"] == "http.response.body":
+            self._ended = not message.get("more_body", False)
+        await self._send(message)
+
+    async def break_off(self, failed: Failure) -> None:
+        """After the first byte there is no other status any more: the error is told in the answer's own form, then
+        the answer ends. Where there is no such form it does not end, and the server closes the connection."""
+        words = _LAST_WORDS.get(self._media_type)
+        if words is not None and not self._ended:
+            body = words(orjson.dumps(render.problem(failed)))
+            await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class EdgeMiddleware:
@@ -135,24 +188,20 @@ class EdgeMiddleware:
         request = Request(scope, receive)
         traced = _server_span(request)
         scope["traceparent"] = traced.traceparent
-        status = 500
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        answering, left = _Answering(send), False
         try:
-            await self._app(scope, receive, watch)
+            await self._app(scope, receive, answering.send)
         except (ClientDisconnect, CallerLeftError):
-            status = 499
-        except Exception:
+            left = True
+        except Exception as error:
             logger.exception("request.failed", path=scope["path"])
-            await error_response(request, failure("internal", "the gateway failed; its log says why"))(
-                scope, receive, watch
-            )
+            failed = _failure_of(error)
+            if answering.status is None:
+                await error_response(request, failed)(scope, receive, answering.send)
+            else:
+                await answering.break_off(failed)
         finally:
+            status = 499 if left else answering.status or 500
             route = getattr(scope.get("route"), "path", "unmatched")
             http_requests.labels(route, str(status)).inc()
             http_seconds.labels(route).observe(time.perf_counter() - started)
