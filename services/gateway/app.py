@@ -164,6 +164,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 once=Once(keys, stale_after_s=0.0),
             ),
             monitor=monitor,
+            bodies=edge.BodyLimits(settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s),
         )
         app.state.checks = {
             "kafka": is_acked(publisher),

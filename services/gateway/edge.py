@@ -1,6 +1,8 @@
 """The HTTP edge: bodies within limits, answers and errors in the caller's format, a span and a metric per request."""
 
+import asyncio
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -29,6 +31,8 @@ INFERENCE_HEADER = "x-tallygate-inference-id"
 MODEL_HEADER = "x-tallygate-model"
 ATTEMPTS_HEADER = "x-tallygate-attempts"
 REPLAYED_HEADER = "idempotency-replayed"
+_BODY_UNREAD = {408, 413}
+_RELEASES = "tallygate.releases"  # in a request's scope: what is called when it has been answered
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
 
 
@@ -36,22 +40,55 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     return Response(orjson.dumps(body, default=str), status, headers, "application/json")
 
 
-async def read_sent(request: Request, limit: int) -> Sent:
+@dataclass
+class BodyLimits:
+    """most: bytes of one body. most_held: of all that are read or in work. timeout_s: for a body to come."""
+
+    most: int
+    most_held: int
+    timeout_s: float
+    held: int = 0
+
+    def hold(self, request: Request, size: int) -> None:
+        """Until the request is answered. Raises TallygateError."""
+        if self.held + size > self.most_held:
+            detail = f"the bodies in work hold {self.most_held} bytes, which is the limit (TALLYGATE_MAX_BODIES_BYTES)"
+            raise TallygateError("unavailable", detail, retry_after_s=1.0)
+        self.held += size
+        request.scope.setdefault(_RELEASES, []).append(partial(self._release, size))
+
+    def _release(self, size: int) -> None:
+        self.held -= size
+
+
+async def read_sent(request: Request, limits: BodyLimits) -> Sent:
     """What the request contributes to a completion or a job. Raises as `read_body`."""
-    body = await read_body(request, limit)
+    body = await read_body(request, limits)
     left = partial(caller_left, request) if asks_to_cancel(request) else None
     return Sent(request.headers, request.url.path, body, traceparent(request), left)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body. Raises `payload_too_large` as soon as it is known to be over the limit."""
-    if int(request.headers.get("content-length", "0")) > limit:
-        raise _too_large(limit)
+async def read_body(request: Request, limits: BodyLimits) -> bytes:
+    """The body. Raises `payload_too_large` as soon as it is known to be over the limit, `unavailable` when all bodies
+    together are, and `invalid_request` (408) when it does not come in time."""
+    if int(request.headers.get("content-length", "0")) > limits.most:
+        raise _too_large(limits.most)
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            return await _whole_body(request, limits)
+    except TimeoutError:
+        detail = f"the body did not come within {limits.timeout_s:g} s"
+        tips = ("Send it at once; an operator can raise TALLYGATE_BODY_TIMEOUT_S.",)
+        raise TallygateError("invalid_request", detail, http_status=408, tips=tips) from None
+
+
+async def _whole_body(request: Request, limits: BodyLimits) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
+        if size > limits.most:
+            raise _too_large(limits.most)
+        limits.hold(request, len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -71,6 +108,8 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
     inference_id: str | None = None
     attempts: tuple[dict[str, Any], ...] = ()
     headers = render.headers(refusal)
+    if refusal.http_status in _BODY_UNREAD:
+        headers["connection"] = "close"  # the rest of the body is not waited for
     if isinstance(error, InferenceFailedError):
         inference_id, attempts = str(error.inference_id), error.failed_attempts
         headers |= _inference_headers(error.inference_id, None, error.attempts, error.replayed)
@@ -201,6 +240,8 @@ class EdgeMiddleware:
             else:
                 await answering.break_off(failed)
         finally:
+            for release in scope.get(_RELEASES, ()):
+                release()
             status = 499 if left else answering.status or 500
             route = getattr(scope.get("route"), "path", "unmatched")
             http_requests.labels(route, str(status)).inc()

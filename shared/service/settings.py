@@ -33,6 +33,10 @@ class ServiceSettings(BaseSettings):
         default_factory=_host_and_pid
     )
 
+    max_connections: int = Field(default=10_000, gt=0, validation_alias="TALLYGATE_MAX_CONNECTIONS")
+    # Who opens a connection has something to ask; ten seconds are enough for the slowest line.
+    header_timeout_s: float = Field(default=10.0, gt=0, validation_alias="TALLYGATE_HEADER_TIMEOUT_S")
+
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
 
