@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from services.router import reports
 from services.router.gate import Gate
-from services.router.retry import RetryPolicy, after_failure
+from services.router.retry import RetryPolicy, after_failure, at_limit, before_first_call, within_limit
 from services.router.transport import CallFailedError, Transport
 from services.router.work import FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
@@ -70,6 +70,7 @@ class Progress:
     unreported: list[AttemptEnded | AttemptStarted] = field(default_factory=list)
     last: AttemptEnded | None = None
     settled: InferenceSettled | None = None
+    limit_reached: bool = False
     cancelled: bool = False
     task: asyncio.Task[Any] | None = None
     settling: asyncio.Task[InferenceSettled] | None = None
@@ -77,6 +78,11 @@ class Progress:
     @property
     def remaining_s(self) -> float:
         return (self.work.request.expires_at - self.now()).total_seconds()
+
+    @property
+    def calls_of_all(self) -> int:
+        """Also of earlier deliveries."""
+        return self.work.request.attempts_made + self.calls
 
     @property
     def error(self) -> Failure:
@@ -118,6 +124,9 @@ class Attempts:
 
     def admit(self, work: Work) -> Work | Refused:
         """The work, beginning with the first candidate that the gate lets in now. `run` or `release` must follow."""
+        used_up = before_first_call(work.request.attempts_made, self._retries)
+        if used_up is not None:
+            return Refused(work.request, "failed", used_up, work.traceparent)
         refusals: dict[str, Failure] = {}
         for place, candidate in enumerate(work.selection.candidates):
             refusal = self._gate.enter(candidate.model)
@@ -169,7 +178,9 @@ class Attempts:
             outcome = await self._call(progress, candidate, started, traced)
             if isinstance(outcome, InferenceSettled):
                 return outcome
-            decision = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
+            wanted = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
+            decision = within_limit(wanted, progress.calls_of_all, bool(waiting), self._retries)
+            progress.limit_reached = decision.limit_reached
             if decision.action == "retry":
                 await asyncio.sleep(decision.delay_s)
                 waiting.insert(0, candidate)
@@ -282,7 +293,8 @@ class Attempts:
     async def _settle_failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
         if last.failure.error_type == "expired":
             return await self._settle_as(progress, "expired", last.failure, traced)
-        return await self._settle_as(progress, "failed", progress.error, traced)
+        error = at_limit(progress.error, self._retries) if progress.limit_reached else progress.error
+        return await self._settle_as(progress, "failed", error, traced)
 
     async def _settle_as(
         self, progress: Progress, settlement: Settlement, error: Failure, traced: Traced

@@ -1,0 +1,124 @@
+"""An inference from its claim to its settlement, on the broker in memory and with scripted endpoints."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, cast
+
+from services.router import reports
+from services.router.attempts import Attempts
+from services.router.breaker import BreakerPolicy
+from services.router.gate import Gate
+from services.router.retry import MAX_CALLS_SETTING, RetryPolicy
+from services.router.transport import CallFailedError, Transport
+from services.router.work import Refused, Work
+from shared.crypto import KeyRing
+from shared.crypto.keys import new_key
+from shared.errors import failure
+from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled, ReplyFailed, utc_now
+from shared.events.codec import decode
+from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, Topic
+from shared.kafka.local import LocalBroker
+from shared.kafka.publisher import Outgoing, Publisher
+from shared.registry import Model
+from shared.wire import Completion, CompletionRead
+from tests.support.virtual_time import virtually
+from tests.unit.router.values import model, work
+
+COMPLETION = Completion(b'{"choices":[]}', CompletionRead())
+Say = Callable[[Model], Completion]
+
+
+class Scripted:
+    """Stands for the transport; counts the calls of each model."""
+
+    def __init__(self, say: Say) -> None:
+        self.called: list[str] = []
+        self._say = say
+
+    async def complete(self, model: Model, *_: object) -> Completion:
+        self.called.append(model.id)
+        return self._say(model)
+
+
+class Router:
+    def __init__(self, say: Say, max_calls: int = 8) -> None:
+        self.broker = LocalBroker()
+        self.endpoints = Scripted(say)
+        self.publisher = Publisher(self.broker, "test")
+        self.attempts = Attempts(
+            "r1", KeyRing.parse(new_key("k1")), cast("Transport", self.endpoints), self.publisher,
+            RetryPolicy(3, 0.2, 5.0, max_calls), Gate(BreakerPolicy(20, 5.0, 60.0)),
+        )  # fmt: skip
+
+    async def run(self, job: Work) -> InferenceSettled:
+        await self.publisher.start()
+        admitted = self.attempts.admit(job)
+        if isinstance(admitted, Refused):
+            await self.attempts.refuse(admitted)
+        else:
+            started = reports.attempt_started(admitted, admitted.first, 1, "r1", utc_now())
+            await self.publisher.publish_until_acked(Outgoing(ATTEMPTS, started))
+            await self.attempts.run(admitted, started)
+        return next(event for event in self.events(OUTCOMES) if isinstance(event, InferenceSettled))
+
+    def events(self, topic: Topic) -> list[Event]:
+        return [decode(topic, record.headers, record.value) for record in self.broker.cluster.records(topic.name)]
+
+
+def job(models: int, **request: Any) -> Work:
+    now = utc_now()
+    fields: dict[str, Any] = {"accepted_at": now, "deadline_at": now + timedelta(seconds=60), "reply_partition": 3}
+    named = [model(id=f"custom:m{number}", endpoint_url="http://h:80/v1") for number in range(models)]
+    return work(*named, **(fields | request))
+
+
+def refuses(model: Model) -> Completion:
+    raise CallFailedError(failure("authentication_failed", f"{model.id} answered 401", model=model.id))
+
+
+@virtually
+async def test_an_inference_has_so_many_calls_and_then_its_first_models_failure() -> None:
+    router = Router(refuses)
+
+    settled = await router.run(job(150))
+
+    assert len(router.endpoints.called) == 8
+    assert len(router.events(ATTEMPTS)) == len([e for e in router.events(OUTCOMES) if isinstance(e, AttemptEnded)]) == 8
+    assert settled.settlement == "failed"
+    assert settled.error is not None
+    assert settled.error.error_type == "authentication_failed"
+    assert settled.error.detail.startswith(f"{router.endpoints.called[0]} answered 401")
+    assert MAX_CALLS_SETTING in settled.error.detail
+    (reply,) = router.events(REPLIES)
+    assert isinstance(reply, ReplyFailed)
+    assert reply.error == settled.error
+
+
+@virtually
+async def test_calls_of_earlier_deliveries_count() -> None:
+    router = Router(refuses)
+
+    settled = await router.run(job(150, attempts_made=6, delivery=3))
+
+    assert len(router.endpoints.called) == 2
+    assert settled.attempts == 8
+
+
+@virtually
+async def test_when_earlier_deliveries_have_used_up_the_calls_none_is_made() -> None:
+    router = Router(lambda _: COMPLETION)
+
+    settled = await router.run(job(1, attempts_made=8, delivery=4))
+
+    assert not router.endpoints.called
+    assert not [event for event in router.events(ATTEMPTS) if isinstance(event, AttemptStarted)]
+    assert (settled.settlement, settled.attempts) == ("failed", 8)
+    assert settled.error is not None
+    assert MAX_CALLS_SETTING in " ".join(settled.error.tips)
+
+
+@virtually
+async def test_a_failure_of_all_models_does_not_speak_of_a_limit_that_held_nothing_back() -> None:
+    settled = await Router(refuses, max_calls=2).run(job(2))
+    assert settled.error is not None
+    assert MAX_CALLS_SETTING not in settled.error.detail
