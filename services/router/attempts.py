@@ -33,8 +33,8 @@ from shared.events import (
     utc_now,
 )
 from shared.events.inference import Settlement
-from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.events.topics import ATTEMPTS, MAX_EVENT_BYTES, OUTCOMES, REPLIES, RESULTS, Topic
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError, fits
 from shared.registry import Model
 from shared.registry.secrets import open_secrets
 from shared.selection import Candidate
@@ -53,6 +53,14 @@ class OpenCall(NamedTuple):
     model: Model
     started: AttemptStarted
     began_at: datetime
+
+
+class Answered(NamedTuple):
+    """What is said of a call that brought a completion."""
+
+    ended: AttemptEnded
+    settled: InferenceSettled
+    reply: ReplyCompleted
 
 
 @dataclass(slots=True, eq=False)
@@ -162,7 +170,10 @@ class Attempts:
         """Settle a request that no model is called for, and tell its caller."""
         settled = reports.refused(refusal, self._router_id, self._now())
         reply = reports.reply_failed(settled, refusal.failure)
-        await self._report(refusal.request, refusal.traceparent, settled, reply)
+        try:
+            await self._report(refusal.request, refusal.traceparent, settled, reply)
+        except UnpublishableError as error:  # a refusal fits a record; this is a broker that is set up wrongly
+            logger.error("refusal.unpublishable", inference_id=str(settled.inference_id), reason=str(error))  # noqa: TRY400
 
     async def _to_its_end(self, progress: Progress, started: AttemptStarted, traced: Traced) -> None:
         try:
@@ -209,6 +220,7 @@ class Attempts:
         progress.open_call = OpenCall(model, started, began_at)
         try:
             completion = await self._completion(progress, candidate, started)
+            answered = self._answered(progress, candidate, started, completion, began_at)
         except CallFailedError as error:
             return self._failed(progress, _expired_or(error.failure, progress), span)
         except Exception as error:
@@ -218,9 +230,7 @@ class Attempts:
             return self._failed(progress, unforeseen, span)
         else:
             span.set(_completion_attributes(completion))
-            return await self._settle(
-                progress, self._settle_completed(progress, candidate, started, completion, began_at, traced)
-            )
+            return await self._settle(progress, self._settle_completed(progress, model, answered, traced))
         finally:
             span.end()
 
@@ -279,16 +289,31 @@ class Attempts:
         progress.unreported.clear()
         return started
 
-    async def _settle_completed(
+    def _answered(
         self, progress: Progress, candidate: Candidate, started: AttemptStarted, completion: Completion,
-        began_at: datetime, traced: Traced,
-    ) -> InferenceSettled:  # fmt: skip
-        now = self._now()
-        ended = reports.attempt_succeeded(started, candidate.model, completion, began_at, now)
-        self._close(progress, candidate.model, ended, None)
+        began_at: datetime,
+    ) -> Answered:  # fmt: skip
+        """Raises CallFailedError when the answer, translated and sealed, is larger than an event may be."""
+        now, model = self._now(), candidate.model
+        ended = reports.attempt_succeeded(started, model, completion, began_at, now)
         settled = reports.completed(progress.work, ended, now)
-        reply = reports.reply_completed(self._ring, settled, completion.body)
-        return await self._report_settled(progress, settled, reply, traced)
+        answered = Answered(ended, settled, reports.reply_completed(self._ring, settled, completion.body))
+        if not all(fits(event) for event in answered):
+            size = len(completion.body)
+            detail = (
+                f"{model.server_address} answered with a completion that is too large to be passed on: {size} bytes "
+                f"when translated, and sealed in base64 it exceeds the {MAX_EVENT_BYTES} bytes of an event"
+            )
+            tips = ("Ask for a shorter answer (max_tokens).",)
+            too_large = failure("bad_response", detail, model=model.id, tips=tips)
+            raise CallFailedError(too_large.model_copy(update={"retryable": False}))  # it would be as large again
+        return answered
+
+    async def _settle_completed(
+        self, progress: Progress, model: Model, answered: Answered, traced: Traced
+    ) -> InferenceSettled:
+        self._close(progress, model, answered.ended, None)
+        return await self._report_settled(progress, answered.settled, answered.reply, traced)
 
     async def _settle_failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
         if last.failure.error_type == "expired":

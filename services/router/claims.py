@@ -36,7 +36,7 @@ from shared.kafka import (
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
 from shared.kafka.dead_letters.sending import dead_letter
 from shared.kafka.offsets import next_offsets
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.kafka.stopping import Stop, or_stop, terminate
 from shared.telemetry import instruments
 
@@ -194,9 +194,8 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         if not records:
             return
-        await self._publisher.publish_until_acked(
-            *(Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed)
-        )
+        claimed, unpublishable = await self._on_record(claimed)
+        refused = [*refused, *unpublishable]
         # Settlements of refused requests are acked before the commit, too. Committed first, a request whose router died
         # would have no event, and neither Kafka nor the monitor would bring it back. When the commit fails it is
         # delivered again, and of two settlements the first counts.
@@ -211,6 +210,27 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             for request in (*(work.request for work, _ in claimed), *(refusal.request for refusal in refused)):
                 self._intake.forget(request)
             await self._hand_back(claimed)
+
+    async def _on_record(self, claimed: list[Claimed]) -> tuple[list[Claimed], list[Refused]]:
+        """Those whose start is acked, and those whose start never can be; no slot is held for these."""
+        try:
+            await self._publisher.publish_until_acked(*map(_start, claimed))
+        except UnpublishableError:
+            pass  # one of them; the others must not end with it
+        else:
+            return claimed, []
+        started: list[Claimed] = []
+        refused: list[Refused] = []
+        for claim in claimed:
+            try:
+                await self._publisher.publish_until_acked(_start(claim))
+            except UnpublishableError as error:
+                self._attempts.release(claim.work)
+                self._slots.release()
+                refused.append(Refused(claim.work.request, "failed", error.failure, claim.work.traceparent))
+            else:
+                started.append(claim)
+        return started, refused
 
     async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
         """None when there is nothing to do: the record is a duplicate, or a dead letter, which is acked by now."""
@@ -255,7 +275,10 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             Outgoing(OUTCOMES, reports.attempt_failed(started, told, now, now), work.traceparent)
             for work, started in claimed
         ]
-        await self._publisher.publish_until_acked(*ended)
+        try:
+            await self._publisher.publish_until_acked(*ended)
+        except UnpublishableError as error:  # the monitor closes what has no outcome
+            logger.error("hand_back.unpublishable", reason=str(error))  # noqa: TRY400 - the reason says it all
         for work, _ in claimed:
             self._attempts.release(work)
             self._slots.release()
@@ -282,3 +305,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._consumer is None:
             raise IllegalStateError("the consumer has not been started")
         return self._consumer
+
+
+def _start(claim: Claimed) -> Outgoing:
+    return Outgoing(ATTEMPTS, claim.started, claim.work.traceparent)

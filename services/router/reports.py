@@ -10,6 +10,7 @@ from shared.events import (
     AttemptEnded,
     AttemptStarted,
     AttemptSummary,
+    CandidateConsidered,
     InferenceRequested,
     InferenceSettled,
     ReplyCompleted,
@@ -20,6 +21,9 @@ from shared.events.inference import Settlement
 from shared.registry import Model, Price
 from shared.selection import Candidate
 from shared.wire import Completion, Usage
+
+MAX_CANDIDATES_TOLD = 100
+_MAX_FAILED_TOLD = 50
 
 
 def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:
@@ -33,7 +37,7 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
         delivery=request.delivery,
         model=model.id,
         reason=candidate.reason if call == 1 or candidate is not work.first else "tried again",
-        candidates=work.selection.considered if call == 1 else (),
+        candidates=told(work.selection.considered) if call == 1 else (),
         operation_name=request.operation_name,
         provider_name=model.provider_name,
         request_model=model.upstream_model,
@@ -48,6 +52,20 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
         request_partition=work.source.partition,
         request_offset=work.source.offset,
     )
+
+
+def told(
+    considered: tuple[CandidateConsidered, ...], most: int = MAX_CANDIDATES_TOLD
+) -> tuple[CandidateConsidered, ...]:
+    """As many as an event should hold, in their order, and how many more there are. Those that were chosen go first:
+    the model that is called is always told."""
+    if len(considered) <= most:
+        return considered
+    places = sorted(range(len(considered)), key=lambda place: not considered[place].chosen)
+    kept, left = sorted(places[:most]), [considered[place] for place in places[most:]]
+    chosen = sum(candidate.chosen for candidate in left)
+    reason = f"… and {len(left)} more: {chosen} candidates, {len(left) - chosen} passed over"
+    return (*(considered[place] for place in kept), CandidateConsidered(model="…", reason=reason, chosen=False))
 
 
 def attempt_succeeded(
@@ -158,7 +176,7 @@ def reply_failed(settled: InferenceSettled, error: Failure, calls: tuple[FailedC
         tenant_id=settled.tenant_id,
         settlement=settled.settlement,
         error=error,
-        failed_attempts=tuple(_summary(call) for call in calls),
+        failed_attempts=tuple(_summary(call) for call in calls[-_MAX_FAILED_TOLD:]),
         attempts=settled.attempts,
     )
 

@@ -24,7 +24,8 @@ class AttemptStarted(InferenceEvent):
     """A call is about to be made. It is made only after this is acked and the claim has succeeded.
 
     attempt_number: from 1, over all models and deliveries of the inference.
-    candidates: all that the selector considered, in order; only on the first attempt of a delivery.
+    candidates: what the selector considered, in order; only on the first attempt of a delivery. Of more than 100 the
+    last one, whose model is "…", says how many more there are.
     request_partition, request_offset: where the request lies, so that the monitor can read it back and redeliver it.
     """
 

@@ -23,7 +23,7 @@ from shared.events import Event, Now, RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
 from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)
@@ -133,7 +133,12 @@ class Recovery:
         again = request.model_copy(
             update={"delivery": delivery, "attempts_made": orphan.attempts_made, "accepted_at": orphan.accepted_at}
         )
-        await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
+        try:
+            await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
+        except UnpublishableError:
+            logger.exception("redelivery.unpublishable", inference_id=str(orphan.inference_id))
+            await self._settle(orphan, "give_up")
+            return True
         await self._store.redelivered(orphan.inference_id, delivery, self._now())
         return True
 

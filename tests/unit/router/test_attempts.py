@@ -4,10 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
+from aiokafka.errors import MessageSizeTooLargeError
+
 from services.router import reports
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
 from services.router.gate import Gate
+from services.router.reports import MAX_CANDIDATES_TOLD
 from services.router.retry import MAX_CALLS_SETTING, RetryPolicy
 from services.router.transport import CallFailedError, Transport
 from services.router.work import Refused, Work
@@ -17,7 +20,7 @@ from shared.errors import failure
 from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled, ReplyFailed, utc_now
 from shared.events.codec import decode
 from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, Topic
-from shared.kafka.local import LocalBroker
+from shared.kafka.local import LocalBroker, Produce, refused
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model
 from shared.wire import Completion, CompletionRead
@@ -122,3 +125,56 @@ async def test_a_failure_of_all_models_does_not_speak_of_a_limit_that_held_nothi
     settled = await Router(refuses, max_calls=2).run(job(2))
     assert settled.error is not None
     assert MAX_CALLS_SETTING not in settled.error.detail
+
+
+def answers(size: int) -> Completion:
+    return Completion(b"a" * size, CompletionRead(response_model="m"))
+
+
+@virtually
+async def test_an_answer_that_is_too_large_when_sealed_is_a_failed_call_and_another_model_is_asked() -> None:
+    sizes = iter((4_200_000, 10))
+    router = Router(lambda _: answers(next(sizes)))
+
+    settled = await router.run(job(2))
+
+    assert len(set(router.endpoints.called)) == 2
+    assert (settled.settlement, settled.model_served) == ("completed", router.endpoints.called[1])
+    first, second = [event for event in router.events(OUTCOMES) if isinstance(event, AttemptEnded)]
+    assert first.error is not None
+    assert first.error.error_type == "bad_response"
+    assert "too large" in first.error.detail
+    assert second.outcome == "succeeded"
+
+
+@virtually
+async def test_what_the_broker_will_never_take_ends_in_a_settlement_and_not_in_trying_for_ever() -> None:
+    router = Router(lambda _: answers(1000))
+    router.broker.cluster.faults = lambda asked: (
+        refused(MessageSizeTooLargeError())
+        if isinstance(asked, Produce) and asked.partition.topic == REPLIES.name and len(asked.value or b"") > 1000
+        else None
+    )
+
+    await router.run(job(1))
+
+    assert len(router.endpoints.called) == 1
+    (reply,) = router.events(REPLIES)
+    assert isinstance(reply, ReplyFailed)
+    assert reply.error.error_type == "internal"
+    ended = [event for event in router.events(OUTCOMES) if isinstance(event, AttemptEnded)]
+    assert {event.outcome for event in ended} == {"succeeded"}
+
+
+@virtually
+async def test_a_start_among_thousands_of_models_fits_a_record_and_tells_the_one_that_is_called() -> None:
+    router = Router(lambda _: COMPLETION)
+
+    settled = await router.run(job(30_000))
+
+    (started,) = router.events(ATTEMPTS)
+    assert isinstance(started, AttemptStarted)
+    assert len(started.candidates) == MAX_CANDIDATES_TOLD + 1
+    assert started.model in {candidate.model for candidate in started.candidates}
+    assert "29900 more" in started.candidates[-1].reason
+    assert settled.settlement == "completed"
