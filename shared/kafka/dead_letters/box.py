@@ -72,6 +72,9 @@ class DeadLetterBox:
             yield letter, await self._replay(letter)
 
     async def _replay(self, letter: DeadLetter) -> RecordMetadata:
+        if letter.left_out is not None:
+            detail = f"{letter.id} does not hold the whole message, which was too large: {letter.left_out}"
+            raise TallygateError("invalid_request", detail, tips=("Have its sender send it again, and less in it.",))
         source, partition = letter.source.name, letter.source_partition
         if partition is not None and partition >= self._partitions.get(source, 0):
             partition = None

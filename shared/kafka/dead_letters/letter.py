@@ -13,6 +13,7 @@ from shared.events.topics import TOPICS, Topic
 _OURS = "dlq_"
 TYPE, REASON, TOPIC, PARTITION, OFFSET = "dlq_error_type", "dlq_reason", "dlq_topic", "dlq_partition", "dlq_offset"
 REPLAYED_FROM = "dlq_replayed_from"
+LEFT_OUT = "dlq_left_out"
 
 _SOURCES = {topic.dlq: topic for topic in TOPICS if topic.has_dlq}
 
@@ -40,7 +41,10 @@ class DeadLetterId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """`headers` are those of the message as it first came. What is not known of its source is None."""
+    """`headers` are those of the message as it first came. What is not known of its source is None.
+
+    left_out: what of the message was too large to be carried, with lengths and digests; None when it is all here.
+    """
 
     id: DeadLetterId
     at: datetime
@@ -53,6 +57,7 @@ class DeadLetter:
     headers: KafkaHeaders
     key: bytes | None
     body: bytes | None
+    left_out: str | None = None
 
     @property
     def size(self) -> int:
@@ -77,6 +82,7 @@ class DeadLetter:
             headers=tuple((name, value) for name, value in record.headers if not name.startswith(_OURS)),
             key=record.key,
             body=record.value,
+            left_out=header(newest_first, LEFT_OUT),
         )
 
 
