@@ -182,12 +182,24 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if isinstance(prepared, Work):
             prepared = self._attempts.admit(prepared)
         if isinstance(prepared, Work):
-            started = reports.attempt_started(prepared, prepared.first, 1, self._router_id, self._now())
-            claimed.append(Claimed(prepared, started))
+            self._begin(prepared, claimed, refused)
         else:
             self._slots.release()
             if prepared is not None:
                 refused.append(prepared)
+
+    def _begin(self, work: Work, claimed: list[Claimed], refused: list[Refused]) -> None:
+        """A model with a field that no event can hold ends its own request and no other."""
+        try:
+            started = reports.attempt_started(work, work.first, 1, self._router_id, self._now())
+        except ValueError as error:
+            logger.exception("claim.failed", inference_id=str(work.request.inference_id))
+            self._attempts.release(work)
+            self._slots.release()
+            reason = failure("internal", f"the call could not be put on record: {type(error).__name__}")
+            refused.append(Refused(work.request, "failed", reason, work.traceparent))
+        else:
+            claimed.append(Claimed(work, started))
 
     async def _claim_prepared(
         self, records: list[ConsumerRecord], claimed: list[Claimed], refused: list[Refused]

@@ -1,7 +1,7 @@
 """From a record of the request topic to Work, or to Refused with its reason."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import timedelta
 from uuid import UUID
 
 import orjson
@@ -13,6 +13,7 @@ from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_se
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError, failure
 from shared.events import InferenceRequested, Now, utc_now
+from shared.events.bounds import MAX_LIFE_DAYS, instant_of
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
@@ -26,6 +27,7 @@ from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 logger = structlog.get_logger(__name__)
 
+_CLOCKS_DIFFER = timedelta(hours=1)  # of machines, at most
 _REGISTRY_WAIT_S = 2.0
 _BOOKS_WAIT_S = 2.0
 _REMEMBERED = 100_000
@@ -56,8 +58,12 @@ class Intake:
         if not isinstance(request, InferenceRequested):
             raise UnreadableMessageError(f"{type(request).__name__} is not a request")
         if "accepted_at" not in request.model_fields_set:  # upstream services may leave it out
-            published_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            published_at = instant_of(record.timestamp) or utc_now()
             request = request.model_copy(update={"accepted_at": published_at})
+        if request.accepted_at > utc_now() + _CLOCKS_DIFFER:
+            raise UnreadableMessageError("accepted_at lies in the future")
+        if request.expires_at - request.accepted_at > timedelta(days=MAX_LIFE_DAYS):
+            raise UnreadableMessageError(f"deadline_at must be within {MAX_LIFE_DAYS} days of accepted_at")
         traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
         return Asked(request, Source(record.partition, record.offset), traceparent)
 

@@ -17,6 +17,7 @@ from shared.events import (
     ReplyFailed,
     new_id,
 )
+from shared.events.bounds import MAX_NAME, MAX_WORDS, cut
 from shared.events.inference import Settlement
 from shared.registry import Model, Price
 from shared.selection import Candidate
@@ -24,6 +25,7 @@ from shared.wire import Completion, Usage
 
 MAX_CANDIDATES_TOLD = 100
 _MAX_FAILED_TOLD = 50
+_MAX_FINISH_REASONS = 1000
 
 
 def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:
@@ -36,11 +38,11 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
         attempt_number=request.attempts_made + call,
         delivery=request.delivery,
         model=model.id,
-        reason=candidate.reason if call == 1 or candidate is not work.first else "tried again",
+        reason=cut(candidate.reason, MAX_WORDS) if call == 1 or candidate is not work.first else "tried again",
         candidates=told(work.selection.considered) if call == 1 else (),
         operation_name=request.operation_name,
         provider_name=model.provider_name,
-        request_model=model.upstream_model,
+        request_model=cut(model.upstream_model, MAX_NAME),
         model_requested=request.request_model,
         server_address=model.server_address,
         router_id=router_id,
@@ -76,7 +78,7 @@ def attempt_succeeded(
         update={
             "outcome": "succeeded",
             "response_model": completion.read.response_model,
-            "finish_reasons": completion.read.finish_reasons,
+            "finish_reasons": completion.read.finish_reasons[:_MAX_FINISH_REASONS],
             **usage._asdict(),
             "cost_usd": _cost_usd(model.price, usage),
         }

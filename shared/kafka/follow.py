@@ -108,4 +108,10 @@ class Follower:
                 except UnreadableMessageError as error:
                     logger.warning("follow.unreadable", topic=self._topic.name, offset=record.offset, reason=str(error))
                 else:
-                    self._on_event(event)
+                    self._hand_over(event, record.offset)
+
+    def _hand_over(self, event: Event, offset: int) -> None:
+        try:
+            self._on_event(event)
+        except Exception:  # one event must not end the following of all others
+            logger.exception("follow.refused", topic=self._topic.name, offset=offset)

@@ -6,7 +6,7 @@ were read is booked. So an attempt that another router has started since is know
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -93,11 +93,17 @@ class Recovery:
         lost = await self._lost_work()  # read again: the books are complete only now
         await self._close(lost.attempts)
         for orphan in lost.orphans:
-            action = orphans.decide(orphan, committed, self._max_deliveries, self._now())
-            if await self._act(orphan, action):
-                instruments.recovered.labels(action).inc()
-                logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
-                            router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
+            try:
+                await self._recover_one(orphan, committed)
+            except UnpublishableError:  # what one of them holds must not keep the others from their end
+                logger.exception("orphan.unpublishable", inference_id=str(orphan.inference_id))
+
+    async def _recover_one(self, orphan: Orphan, committed: Mapping[int, int]) -> None:
+        action = orphans.decide(orphan, committed, self._max_deliveries, self._now())
+        if await self._act(orphan, action):
+            instruments.recovered.labels(action).inc()
+            logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
+                        router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
 
     async def _act(self, orphan: Orphan, action: orphans.Action) -> bool:
         """Whether something was done."""
@@ -125,7 +131,11 @@ class Recovery:
         delivery = orphan.delivery + 1
         if not await self._store.intend_redelivery(orphan, delivery, self._now()):
             return False  # it was published before, and waits for a router
-        found = await self._requests.read(orphan)
+        try:
+            found = await self._requests.read(orphan)
+        except TimeoutError:  # the next pass asks again; the others do not wait for it
+            logger.warning("request.not_read", inference_id=str(orphan.inference_id))
+            return False
         if found is None:
             await self._settle(orphan, "give_up")
             return True

@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 from aiokafka import ConsumerRecord
 
 from shared.errors import TallygateError
+from shared.events.bounds import instant_of
 from shared.events.envelope import KafkaHeaders, header
 from shared.events.topics import TOPICS, Topic
 
@@ -15,6 +16,7 @@ TYPE, REASON, TOPIC, PARTITION, OFFSET = "dlq_error_type", "dlq_reason", "dlq_to
 REPLAYED_FROM = "dlq_replayed_from"
 LEFT_OUT = "dlq_left_out"
 
+_LONG_AGO = datetime.fromtimestamp(0, UTC)  # of a record whose time is none
 _SOURCES = {topic.dlq: topic for topic in TOPICS if topic.has_dlq}
 
 
@@ -72,7 +74,7 @@ class DeadLetter:
         newest_first = record.headers[::-1]  # ours were added last; the message may have brought its own of these names
         return cls(
             id=DeadLetterId(record.topic, record.partition, record.offset),
-            at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            at=instant_of(record.timestamp) or _LONG_AGO,
             error_type=header(newest_first, TYPE),
             reason=header(newest_first, REASON),
             source=_SOURCES[record.topic],  # never what a header says: it is where a replay publishes

@@ -178,3 +178,14 @@ async def test_a_start_among_thousands_of_models_fits_a_record_and_tells_the_one
     assert started.model in {candidate.model for candidate in started.candidates}
     assert "29900 more" in started.candidates[-1].reason
     assert settled.settlement == "completed"
+
+
+@virtually
+async def test_what_a_model_and_its_endpoint_are_called_is_cut_to_what_an_event_holds() -> None:
+    router = Router(lambda _: Completion(b"{}", CompletionRead(finish_reasons=("stop",) * 100_000)))
+    named = model(id="custom:m", endpoint_url="http://h:80/v1", config={"model": "m\x00" * 100_000})
+
+    settled = await router.run(work(named, accepted_at=utc_now(), deadline_at=utc_now() + timedelta(seconds=60)))
+
+    assert settled.settlement == "completed"
+    assert len(router.events(ATTEMPTS)) == len([e for e in router.events(OUTCOMES) if isinstance(e, AttemptEnded)]) == 1
