@@ -351,14 +351,20 @@ class Attempts:
             await progress.settling
 
     async def _settle_by_any_words(self, progress: Progress, told: Failure, traced: Traced) -> InferenceSettled:
-        """When what is known of the calls cannot be published, each gets an outcome that says only this."""
+        """When what is known of the calls cannot be published, each gets an outcome that says only this.
+
+        A start that could not be published is left out, with its outcome: the call was not made, and an outcome without
+        a start would be one that the books cannot explain.
+        """
         try:
             return await self._settle_as(progress, "failed", told, traced)
         except Exception:
             logger.exception("settlement.failed", inference_id=str(progress.work.request.inference_id))
+        unstarted = {event.attempt_id for event in progress.unreported if isinstance(event, AttemptStarted)}
         progress.unreported = [
-            reports.without_details(event, told) if isinstance(event, AttemptEnded) else event
+            reports.without_details(event, told)
             for event in progress.unreported
+            if isinstance(event, AttemptEnded) and event.attempt_id not in unstarted
         ]
         progress.failed.clear()
         return await self._settle_as(progress, "failed", told, traced)

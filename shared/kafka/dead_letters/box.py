@@ -139,5 +139,6 @@ async def count_since(broker: Broker, dlq: str, since_s: float) -> int:
         firsts = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since_s * 1000)))
         ends = await consumer.end_offsets(partitions)
     finally:
-        await asyncio.gather(consumer.stop(), admin.stop())
+        await consumer.stop()
+        await admin.stop()
     return sum(ends[partition] - first.offset for partition, first in firsts.items() if first is not None)

@@ -132,8 +132,8 @@ async def test_when_a_further_call_cannot_be_put_on_record() -> None:
         refuses=lambda event: ZeroDivisionError() if isinstance(event, AttemptStarted) else None,
     )
     await run.to_its_end()
-    started_here = [event for event in run.acked.events if isinstance(event, AttemptEnded)]
-    assert [ended.attempt_number for ended in started_here] == [1, 2]  # the second start may be on record all the same
+    ended = [event.attempt_number for event in run.acked.events if isinstance(event, AttemptEnded)]
+    assert ended == [1]  # the second call was never made, and an outcome without a start would not balance
     assert any(isinstance(event, ReplyFailed) for event in run.acked.events)
 
 
