@@ -1,14 +1,13 @@
 """A feature job: code to be generated for a repository. It makes inferences of its own."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import UUID7, BaseModel, ConfigDict, Field
 
 from shared.errors import Failure
-from shared.events.bounds import Count, Instant, Name, Patterns, Reference, Sealed, Seconds, Turn, Usd, Words
-from shared.events.envelope import Event, TenantId, utc_now
+from shared.events.envelope import Event, Instant, TenantId, utc_now
 from shared.policies import Policy
 
 DEFAULT_FEATURE_DEADLINE_S = 1800.0
@@ -41,12 +40,12 @@ class FeatureRequested(FeatureEvent):
 
     ce_type: ClassVar[str] = "tallygate.feature.requested.v1"
 
-    sealed_input: Sealed
+    sealed_input: str
     generator: str = Field(default="llm", min_length=1, max_length=100)
-    model: Reference | None = None
+    model: str | None = Field(default=None, max_length=256, pattern=r"^[^\x00]*$")
     policy: Policy | None = None
-    allowed_models: Patterns | None = None
-    api_key_id: Name | None = None
+    allowed_models: tuple[str, ...] | None = None
+    api_key_id: str | None = None
     accepted_at: Instant = Field(default_factory=utc_now)
     deadline_at: Instant | None = None
 
@@ -60,9 +59,9 @@ class FeatureStarted(FeatureEvent):
 
     ce_type: ClassVar[str] = "tallygate.feature.started.v1"
 
-    worker_id: Name
-    delivery: Turn
-    generator: Name
+    worker_id: str
+    delivery: int = Field(ge=1)
+    generator: str
     accepted_at: Instant
     started_at: Instant
     deadline_at: Instant
@@ -73,7 +72,7 @@ class FeatureProgressed(FeatureEvent):
 
     ce_type: ClassVar[str] = "tallygate.feature.progressed.v1"
 
-    worker_id: Name
+    worker_id: str
     step: FeatureStep
     message: str = Field(default="", max_length=500)
     progressed_at: Instant
@@ -85,12 +84,12 @@ class FeatureCall(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     inference_id: UUID
-    purpose: Name
-    model: Name | None = None
-    input_tokens: Count = 0
-    output_tokens: Count = 0
-    cost_usd: Usd | None = None
-    error_type: Name | None = None
+    purpose: str
+    model: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    error_type: str | None = None
 
 
 class FeatureSettled(FeatureEvent):
@@ -103,15 +102,15 @@ class FeatureSettled(FeatureEvent):
     ce_type: ClassVar[str] = "tallygate.feature.settled.v1"
 
     settlement: FeatureSettlement
-    generator: Name
-    sealed_result: Sealed | None = None
+    generator: str
+    sealed_result: str | None = None
     error: Failure | None = None
-    calls: Annotated[tuple[FeatureCall, ...], Field(max_length=10_000)] = ()
-    delivery: Turn = 1
+    calls: tuple[FeatureCall, ...] = ()
+    delivery: int = 1
     accepted_at: Instant
     settled_at: Instant
-    duration_s: Seconds
-    reported_by: Name
+    duration_s: float
+    reported_by: str
 
 
 class FeatureCancelRequested(FeatureEvent):
@@ -127,8 +126,8 @@ class BrokenGenerator(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: Name
-    reason: Words
+    name: str
+    reason: str
 
 
 class FeatureWorkerBeat(Event):
@@ -142,9 +141,9 @@ class FeatureWorkerBeat(Event):
     worker_id: str = Field(min_length=1, max_length=200)
     started_at: Instant
     beat_at: Instant
-    jobs: Count = 0
-    generators: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
-    broken: Annotated[tuple[BrokenGenerator, ...], Field(max_length=1000)] = ()
+    jobs: int = 0
+    generators: tuple[str, ...] = ()
+    broken: tuple[BrokenGenerator, ...] = ()
     stopped: bool = False
 
     @property

@@ -1,11 +1,10 @@
 """What goes back to the process that waits for an inference. Content is sealed for (tenant, "reply", inference_id)."""
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from shared.errors import ErrorType, Failure
-from shared.events.bounds import Count, Name, Sealed, Words
 from shared.events.envelope import InferenceEvent
 from shared.events.inference import Settlement
 
@@ -15,10 +14,10 @@ class AttemptSummary(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    model: Name
+    model: str
     error_type: ErrorType
-    upstream_status: Count | None = None
-    detail: Words
+    upstream_status: int | None = None
+    detail: str
 
 
 class ReplyCompleted(InferenceEvent):
@@ -26,9 +25,9 @@ class ReplyCompleted(InferenceEvent):
 
     ce_type: ClassVar[str] = "tallygate.reply.completed.v1"
 
-    sealed_body: Sealed
-    model_served: Name
-    attempts: Count
+    sealed_body: str
+    model_served: str
+    attempts: int
 
 
 class ReplyFailed(InferenceEvent):
@@ -38,5 +37,5 @@ class ReplyFailed(InferenceEvent):
 
     settlement: Settlement
     error: Failure
-    failed_attempts: Annotated[tuple[AttemptSummary, ...], Field(max_length=10_000)] = ()
-    attempts: Count = 0
+    failed_attempts: tuple[AttemptSummary, ...] = ()
+    attempts: int = 0

@@ -4,8 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.events.bounds import Count, Instant
-from shared.events.envelope import Event
+from shared.events.envelope import Event, Instant
 
 
 class RouterHeartbeat(Event):
@@ -19,7 +18,7 @@ class RouterHeartbeat(Event):
     router_id: str = Field(min_length=1, max_length=200)
     started_at: Instant
     beat_at: Instant
-    in_flight: Count = 0
+    in_flight: int = 0
     stopped: bool = False
 
     @property

@@ -1,9 +1,11 @@
 """What a tenant has spent, as the books show it."""
 
+from datetime import date
 from typing import ClassVar
 
-from shared.events.bounds import Day, Instant, LargeCount, Usd
-from shared.events.envelope import Event, TenantId
+from pydantic import Field
+
+from shared.events.envelope import Event, Instant, TenantId
 
 
 class TenantSpent(Event):
@@ -15,11 +17,11 @@ class TenantSpent(Event):
     ce_type: ClassVar[str] = "tallygate.tenant.spent.v1"
 
     tenant_id: TenantId
-    day: Day
-    usd_day: Usd
-    usd_month: Usd
-    tokens_day: LargeCount
-    tokens_month: LargeCount
+    day: date
+    usd_day: float = Field(ge=0)
+    usd_month: float = Field(ge=0)
+    tokens_day: int = Field(ge=0)
+    tokens_month: int = Field(ge=0)
     as_of: Instant
 
     @property

@@ -38,9 +38,8 @@ _IMPORTING = frozenset({
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 # Syntax that is newer than this Python may be; then the grammar has the last word.
 _NEWER_NODES = frozenset({"type_alias_statement", "type_parameter"})
-# What is never closed is kept as well, for the parser to refuse: else every quote in it would be tried again.
-_STRING = r'("(?:[^"\\\n]|\\.)*+"?+)'
-_COMMENT = re.compile(_STRING + r"|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|(\Z))")
+_STRING = r'("(?:[^"\\\n]|\\.)*+")'
+_COMMENT = re.compile(_STRING + r"|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/")
 _CLOSING_COMMA = re.compile(_STRING + r"|,(?=\s*+[\]}])")
 _QUOTED = re.compile(r"""["'`](.*)["'`]""", re.DOTALL)
 
@@ -84,9 +83,7 @@ def _exact_errors(reader: str, text: str) -> list[tuple[int, str]]:
 
 def _kept(found: re.Match[str]) -> str:
     """A string as it is; of what is taken out, its lines, so that errors have the right ones."""
-    if found[1] is not None or found[found.re.groups] is not None:  # a string, or a comment that is not closed
-        return found[0]
-    return " " + "\n" * found[0].count("\n")
+    return found[1] or " " + "\n" * found[0].count("\n")
 
 
 def _grammar_report(reader: str, text: str) -> Report:
