@@ -19,6 +19,7 @@ from shared.client import ProblemError
 from shared.db.migrate import migrate as apply_migrations
 from shared.db.migrate import migrations_of
 from shared.errors import TallygateError
+from shared.service.connections import bounded_protocol
 from shared.service.settings import ServiceSettings
 from shared.telemetry.logs import configure_logs
 
@@ -177,7 +178,7 @@ def _serve(service: str, asgi: ASGIApp, settings: ServiceSettings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=bounded_protocol(settings.max_connections, settings.header_timeout_s),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -7,6 +7,8 @@ from shared.errors import Failure, failure
 from shared.events import FeatureCall, FeatureRequested, FeatureSettled, utc_now
 from shared.events.feature import FeatureSettlement
 
+_MAX_CALLS_TOLD = 100
+
 
 class Outcome(NamedTuple):
     """sealed_result: what was produced, also when it did not pass its checks."""
@@ -69,3 +71,11 @@ def settled(request: FeatureRequested, outcome: Outcome, delivery: int, worker_i
         duration_s=max(0.0, (now - request.accepted_at).total_seconds()),
         reported_by=f"features/{worker_id}",
     )
+
+
+def without_result(settled: FeatureSettled, too_large: Failure) -> FeatureSettled:
+    """For a result that cannot be published: the job ends with that, and its calls stay in the books."""
+    error = failure("payload_too_large", f"what was produced cannot be handed over: {too_large.detail}",
+                    title="The result is too large", tips=("Ask for less in one job.",))  # fmt: skip
+    kept = {"settlement": "failed", "error": error, "sealed_result": None, "calls": settled.calls[:_MAX_CALLS_TOLD]}
+    return settled.model_copy(update=kept)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from services.features.store import FeaturesStore
 from shared.background import Periodic
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.events import utc_now
 
 _EVERY_S = 60.0

@@ -17,7 +17,7 @@ class FeaturesSettings(ServiceSettings):
 
     port: int = 8020
     group: str = "features"
-    reply_partition: int | None = None  # otherwise derived from the instance
+    reply_partition: int | None = None  # otherwise derived from the instance's configured name
     max_jobs: int = Field(default=4, ge=1)  # at once in one worker
     max_deliveries: int = Field(default=3, ge=1)  # workers that may be lost with one job
     lease_s: float = Field(default=10.0, gt=0)  # a worker that does not renew for so long loses its jobs
@@ -37,4 +37,4 @@ class FeaturesSettings(ServiceSettings):
 
     @property
     def partition(self) -> int:
-        return partition_of(self.instance) if self.reply_partition is None else self.reply_partition
+        return partition_of(self.instance_name) if self.reply_partition is None else self.reply_partition

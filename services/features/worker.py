@@ -29,7 +29,7 @@ from shared.events import (
 )
 from shared.events.topics import CANCELLATIONS, FEATURE_OUTCOMES, FEATURE_PROGRESS, Topic
 from shared.jobs import Leases, LeaseSettings
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)
@@ -173,7 +173,11 @@ class Worker:
 
     async def _say(self, settled: FeatureSettled, job: TakenJob) -> None:
         await self._cancel_calls(job, settled.tenant_id)
-        await self._publish(FEATURE_OUTCOMES, settled, job)
+        try:
+            await self._publish(FEATURE_OUTCOMES, settled, job)
+        except UnpublishableError as error:
+            settled = outcomes.without_result(settled, error.failure)
+            await self._publish(FEATURE_OUTCOMES, settled, job)
         await self._store.settled(job.job_id, utc_now())
         instruments.features.labels(settled.settlement, settled.error.error_type if settled.error else "").inc()
 

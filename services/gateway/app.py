@@ -34,8 +34,8 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
+from shared.db.failures import RETRYABLE
 from shared.db.listen import Listener
-from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
 from shared.inferences import Inferences, InferenceStore, Pending, Results
@@ -119,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
         guard, lately = settings.guard.guard(), Lately()
         inferences = Inferences(publisher, pending, results, ring, settings.partition, _REPLY_GRACE_S)
+        service.at_stop(inferences.stop)
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
         completing = Completing(
             deadlines=Deadlines(settings.default_deadline_s, settings.max_deadline_s),
@@ -163,6 +164,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 once=Once(keys, stale_after_s=0.0),
             ),
             monitor=monitor,
+            bodies=edge.BodyLimits(settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s),
         )
         app.state.checks = {
             "kafka": is_acked(publisher),

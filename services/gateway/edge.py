@@ -1,6 +1,8 @@
 """The HTTP edge: bodies within limits, answers and errors in the caller's format, a span and a metric per request."""
 
+import asyncio
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -8,6 +10,7 @@ from uuid import UUID
 import orjson
 import structlog
 from opentelemetry.trace import SpanKind
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -15,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.bodies import InvalidBodyError
 from services.gateway.inference.completing import CallerLeftError, Sent
+from shared.db.failures import RETRYABLE
 from shared.errors import Failure, TallygateError, failure, render
 from shared.inferences import Answer, InferenceFailedError
 from shared.telemetry import names
@@ -27,6 +31,8 @@ INFERENCE_HEADER = "x-tallygate-inference-id"
 MODEL_HEADER = "x-tallygate-model"
 ATTEMPTS_HEADER = "x-tallygate-attempts"
 REPLAYED_HEADER = "idempotency-replayed"
+_BODY_UNREAD = {408, 413}
+_RELEASES = "tallygate.releases"  # in a request's scope: what is called when it has been answered
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
 
 
@@ -34,22 +40,55 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     return Response(orjson.dumps(body, default=str), status, headers, "application/json")
 
 
-async def read_sent(request: Request, limit: int) -> Sent:
+@dataclass
+class BodyLimits:
+    """most: bytes of one body. most_held: of all that are read or in work. timeout_s: for a body to come."""
+
+    most: int
+    most_held: int
+    timeout_s: float
+    held: int = 0
+
+    def hold(self, request: Request, size: int) -> None:
+        """Until the request is answered. Raises TallygateError."""
+        if self.held + size > self.most_held:
+            detail = f"the bodies in work hold {self.most_held} bytes, which is the limit (TALLYGATE_MAX_BODIES_BYTES)"
+            raise TallygateError("unavailable", detail, retry_after_s=1.0)
+        self.held += size
+        request.scope.setdefault(_RELEASES, []).append(partial(self._release, size))
+
+    def _release(self, size: int) -> None:
+        self.held -= size
+
+
+async def read_sent(request: Request, limits: BodyLimits) -> Sent:
     """What the request contributes to a completion or a job. Raises as `read_body`."""
-    body = await read_body(request, limit)
+    body = await read_body(request, limits)
     left = partial(caller_left, request) if asks_to_cancel(request) else None
     return Sent(request.headers, request.url.path, body, traceparent(request), left)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body. Raises `payload_too_large` as soon as it is known to be over the limit."""
-    if int(request.headers.get("content-length", "0")) > limit:
-        raise _too_large(limit)
+async def read_body(request: Request, limits: BodyLimits) -> bytes:
+    """The body. Raises `payload_too_large` as soon as it is known to be over the limit, `unavailable` when all bodies
+    together are, and `invalid_request` (408) when it does not come in time."""
+    if int(request.headers.get("content-length", "0")) > limits.most:
+        raise _too_large(limits.most)
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            return await _whole_body(request, limits)
+    except TimeoutError:
+        detail = f"the body did not come within {limits.timeout_s:g} s"
+        tips = ("Send it at once; an operator can raise TALLYGATE_BODY_TIMEOUT_S.",)
+        raise TallygateError("invalid_request", detail, http_status=408, tips=tips) from None
+
+
+async def _whole_body(request: Request, limits: BodyLimits) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
+        if size > limits.most:
+            raise _too_large(limits.most)
+        limits.hold(request, len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -69,6 +108,8 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
     inference_id: str | None = None
     attempts: tuple[dict[str, Any], ...] = ()
     headers = render.headers(refusal)
+    if refusal.http_status in _BODY_UNREAD:
+        headers["connection"] = "close"  # the rest of the body is not waited for
     if isinstance(error, InferenceFailedError):
         inference_id, attempts = str(error.inference_id), error.failed_attempts
         headers |= _inference_headers(error.inference_id, None, error.attempts, error.replayed)
@@ -111,14 +152,65 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_database_unavailable(request: Request, error: Exception) -> Response:
     logger.warning("database.unavailable", reason=type(error).__name__)
-    refusal = failure("unavailable", "the database cannot be reached", retry_after_s=2.0)
-    return error_response(request, refusal)
+    return error_response(request, _database_unavailable(error))
+
+
+def _database_unavailable(error: Exception) -> Failure:
+    return failure("unavailable", f"the database cannot do it now: {type(error).__name__}", retry_after_s=2.0)
 
 
 async def on_unstorable(request: Request, _: Exception) -> Response:
     """The database refuses a value of the request itself, such as a NUL character in a path."""
     refusal = failure("invalid_request", "a value of the request holds a character that cannot be stored")
     return error_response(request, refusal)
+
+
+def _as_event(problem: bytes) -> bytes:
+    return b"event: error\ndata: " + problem + b"\n\n"
+
+
+def _as_line(problem: bytes) -> bytes:
+    return b'{"error": ' + problem + b"}\n"
+
+
+# How an error is told in the middle of an answer, by the answer's media type. Others cannot tell any.
+_LAST_WORDS = {"text/event-stream": _as_event, "application/x-ndjson": _as_line}
+
+
+def _failure_of(error: Exception) -> Failure:
+    """Starlette wraps what has a handler of its own when that comes too late to answer."""
+    cause = error.__cause__ if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception) else error
+    if isinstance(cause, TallygateError):
+        return cause.failure
+    if isinstance(cause, RETRYABLE):
+        return _database_unavailable(cause)
+    return failure("internal", "the gateway failed; its log says why")
+
+
+class _Answering:
+    """The answer to one request as it goes out; says how far it has come."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None  # none before the answer has begun
+        self._media_type = ""
+        self._ended = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._media_type = Headers(raw=message["headers"]).get("content-type", "").partition(";")[0]
+        elif message["type"] == "http.response.body":
+            self._ended = not message.get("more_body", False)
+        await self._send(message)
+
+    async def break_off(self, failed: Failure) -> None:
+        """After the first byte there is no other status any more: the error is told in the answer's own form, then
+        the answer ends. Where there is no such form it does not end, and the server closes the connection."""
+        words = _LAST_WORDS.get(self._media_type)
+        if words is not None and not self._ended:
+            body = words(orjson.dumps(render.problem(failed)))
+            await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class EdgeMiddleware:
@@ -135,24 +227,22 @@ class EdgeMiddleware:
         request = Request(scope, receive)
         traced = _server_span(request)
         scope["traceparent"] = traced.traceparent
-        status = 500
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        answering, left = _Answering(send), False
         try:
-            await self._app(scope, receive, watch)
+            await self._app(scope, receive, answering.send)
         except (ClientDisconnect, CallerLeftError):
-            status = 499
-        except Exception:
+            left = True
+        except Exception as error:
             logger.exception("request.failed", path=scope["path"])
-            await error_response(request, failure("internal", "the gateway failed; its log says why"))(
-                scope, receive, watch
-            )
+            failed = _failure_of(error)
+            if answering.status is None:
+                await error_response(request, failed)(scope, receive, answering.send)
+            else:
+                await answering.break_off(failed)
         finally:
+            for release in scope.get(_RELEASES, ()):
+                release()
+            status = 499 if left else answering.status or 500
             route = getattr(scope.get("route"), "path", "unmatched")
             http_requests.labels(route, str(status)).inc()
             http_seconds.labels(route).observe(time.perf_counter() - started)

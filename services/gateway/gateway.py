@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
-from services.gateway.edge import read_body, read_sent
+from services.gateway.edge import BodyLimits, read_body, read_sent
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
@@ -48,6 +48,7 @@ class Gateway:
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers
     accepting_jobs: AcceptingJobs
+    bodies: BodyLimits
     monitor: aiohttp.ClientSession
 
     async def caller(self, request: Request, *scopes: Scope) -> Caller:
@@ -57,10 +58,10 @@ class Gateway:
         return caller
 
     async def body(self, request: Request, kind: type[BodyModel]) -> BodyModel:
-        return parsed(kind, await read_body(request, self.settings.max_body_bytes))
+        return parsed(kind, await read_body(request, self.bodies))
 
     async def sent(self, request: Request) -> Sent:
-        return await read_sent(request, self.settings.max_body_bytes)
+        return await read_sent(request, self.bodies)
 
 
 def gateway_of(request: Request) -> Gateway:

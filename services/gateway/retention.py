@@ -8,7 +8,7 @@ from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.inference.store import KeyStore
 from services.gateway.models.store import ModelStore
 from shared.background import Periodic
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.events import utc_now
 from shared.inferences import InferenceStore
 

@@ -22,11 +22,13 @@ class GatewaySettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_")
 
     port: int = 8000
-    reply_partition: int | None = None  # a StatefulSet ordinal; otherwise derived from the instance
+    reply_partition: int | None = None  # a StatefulSet ordinal; otherwise derived from the instance's configured name
     monitor_url: str = "http://localhost:8001"
     admin_key_file: Path | None = None  # the bootstrap admin key, made known at start
     bootstrap_tenant: str = "default"
     max_body_bytes: int = 3_500_000  # sealed and in base64 it still fits a record of 5 MiB
+    body_timeout_s: float = Field(default=30.0, gt=0)  # 3.5 MB on a line of 1 Mbit/s
+    max_bodies_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
     default_deadline_s: float = 120.0
     max_deadline_s: float = 3600.0
     publish_timeout_s: float = Field(default=5.0, gt=0)  # for the broker's ack; the caller gets a 503 after it
@@ -45,7 +47,7 @@ class GatewaySettings(ServiceSettings):
 
     @property
     def partition(self) -> int:
-        return partition_of(self.instance) if self.reply_partition is None else self.reply_partition
+        return partition_of(self.instance_name) if self.reply_partition is None else self.reply_partition
 
     @property
     def load_limits(self) -> LoadLimits:

@@ -22,8 +22,8 @@ from services.monitor.summary.store import SummaryStore
 from services.monitor.summary.summary import reference_price
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
+from shared.db.failures import RETRYABLE
 from shared.db.listen import Listener
-from shared.db.pool import RETRYABLE
 from shared.errors import TallygateError
 from shared.service.checks import holds
 from shared.service.running import running

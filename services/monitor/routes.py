@@ -95,7 +95,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def on_unavailable(request: Request, error: Exception) -> Response:
-    detail = f"the database cannot be reached: {type(error).__name__}"
+    detail = f"the database cannot do it now: {type(error).__name__}"
     return await on_tallygate_error(request, TallygateError("unavailable", detail, retry_after_s=2.0))
 
 

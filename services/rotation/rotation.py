@@ -16,7 +16,7 @@ from services.rotation.store import RotationStore
 from shared.crypto import KeyRing
 from shared.crypto.places import SealedPlace
 from shared.db import DatabaseSettings, connect_pool
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.errors import ConfigurationError, TallygateError
 
 _TRIES = 15
@@ -156,6 +156,8 @@ async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
     for tried in range(_TRIES):
         try:
             return await work()
+        except asyncpg.UndefinedTableError:  # nobody waits for a migration here
+            raise
         except RETRYABLE as error:
             if tried == _TRIES - 1:
                 raise TallygateError(

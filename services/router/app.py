@@ -47,7 +47,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             Transport(settings.connect_timeout_s, settings.max_answer_bytes, settings.guard.guard())
         )
 
-        retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s)
+        retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s, settings.max_calls)
         gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
         attempts = Attempts(settings.instance, ring, transport, publisher, retries, gate)
         cancellations, conditions = Cancellations(attempts.cancel), Conditions()

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from services.router import reports
 from services.router.gate import Gate
-from services.router.retry import RetryPolicy, after_failure
+from services.router.retry import RetryPolicy, after_failure, at_limit, before_first_call, within_limit
 from services.router.transport import CallFailedError, Transport
 from services.router.work import FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
@@ -33,8 +33,8 @@ from shared.events import (
     utc_now,
 )
 from shared.events.inference import Settlement
-from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.events.topics import ATTEMPTS, MAX_EVENT_BYTES, OUTCOMES, REPLIES, RESULTS, Topic
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError, fits
 from shared.registry import Model
 from shared.registry.secrets import open_secrets
 from shared.selection import Candidate
@@ -55,19 +55,30 @@ class OpenCall(NamedTuple):
     began_at: datetime
 
 
+class Answered(NamedTuple):
+    """What is said of a call that brought a completion."""
+
+    ended: AttemptEnded
+    settled: InferenceSettled
+    reply: ReplyCompleted
+
+
 @dataclass(slots=True, eq=False)
 class Progress:
     """What has happened to one inference so far."""
 
     work: Work
     now: Now
+    open_call: OpenCall | None
     calls: int = 1
     failed: list[FailedCall] = field(default_factory=list)
     # Outcomes that are not published yet: they go with the next start or the settlement, which saves a round trip. If
     # this router dies before that, the monitor closes these attempts as `router_lost`. And the start that they go with,
     # until both are acked.
     unreported: list[AttemptEnded | AttemptStarted] = field(default_factory=list)
-    open_call: OpenCall | None = None
+    last: AttemptEnded | None = None
+    settled: InferenceSettled | None = None
+    limit_reached: bool = False
     cancelled: bool = False
     task: asyncio.Task[Any] | None = None
     settling: asyncio.Task[InferenceSettled] | None = None
@@ -75,6 +86,11 @@ class Progress:
     @property
     def remaining_s(self) -> float:
         return (self.work.request.expires_at - self.now()).total_seconds()
+
+    @property
+    def calls_of_all(self) -> int:
+        """Also of earlier deliveries."""
+        return self.work.request.attempts_made + self.calls
 
     @property
     def error(self) -> Failure:
@@ -116,6 +132,9 @@ class Attempts:
 
     def admit(self, work: Work) -> Work | Refused:
         """The work, beginning with the first candidate that the gate lets in now. `run` or `release` must follow."""
+        used_up = before_first_call(work.request.attempts_made, self._retries)
+        if used_up is not None:
+            return Refused(work.request, "failed", used_up, work.traceparent)
         refusals: dict[str, Failure] = {}
         for place, candidate in enumerate(work.selection.candidates):
             refusal = self._gate.enter(candidate.model)
@@ -133,22 +152,34 @@ class Attempts:
         """From the claim to the reply. `started` is on record and the claim has succeeded."""
         traced = tracing.start(f"{names.PROCESS} inference.requests.v1", SpanKind.CONSUMER, work.traceparent,
                                _work_attributes(work) if tracing.enabled else None)  # fmt: skip
-        progress = Progress(work, self._now, task=asyncio.current_task())
+        progress = Progress(
+            work, self._now, OpenCall(work.first.model, started, self._now()), task=asyncio.current_task()
+        )
         self._running.add(progress)
-        settled: InferenceSettled | None = None
         try:
-            settled = await self._try_candidates(progress, started, traced)
-        except asyncio.CancelledError:
-            settled = await self._cut_short(progress, traced)
+            await self._to_its_end(progress, started, traced)
+        except Exception as error:
+            # Somebody waits for it, and what was claimed is nobody else's while this router lives.
+            logger.exception("inference.crashed", inference_id=str(work.request.inference_id))
+            await self._settle_crashed(progress, error, traced)
         finally:
             self._running.discard(progress)
-            _end(traced, settled)
+            _end(traced, progress.settled)
 
     async def refuse(self, refusal: Refused) -> None:
         """Settle a request that no model is called for, and tell its caller."""
         settled = reports.refused(refusal, self._router_id, self._now())
         reply = reports.reply_failed(settled, refusal.failure)
-        await self._report(refusal.request, refusal.traceparent, settled, reply)
+        try:
+            await self._report(refusal.request, refusal.traceparent, settled, reply)
+        except UnpublishableError as error:  # a refusal fits a record; this is a broker that is set up wrongly
+            logger.error("refusal.unpublishable", inference_id=str(settled.inference_id), reason=str(error))  # noqa: TRY400
+
+    async def _to_its_end(self, progress: Progress, started: AttemptStarted, traced: Traced) -> None:
+        try:
+            await self._try_candidates(progress, started, traced)
+        except asyncio.CancelledError:
+            await self._cut_short(progress, traced)
 
     async def _try_candidates(self, progress: Progress, started: AttemptStarted, traced: Traced) -> InferenceSettled:
         waiting = list(progress.work.selection.candidates)
@@ -158,7 +189,9 @@ class Attempts:
             outcome = await self._call(progress, candidate, started, traced)
             if isinstance(outcome, InferenceSettled):
                 return outcome
-            decision = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
+            wanted = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
+            decision = within_limit(wanted, progress.calls_of_all, bool(waiting), self._retries)
+            progress.limit_reached = decision.limit_reached
             if decision.action == "retry":
                 await asyncio.sleep(decision.delay_s)
                 waiting.insert(0, candidate)
@@ -187,6 +220,7 @@ class Attempts:
         progress.open_call = OpenCall(model, started, began_at)
         try:
             completion = await self._completion(progress, candidate, started)
+            answered = self._answered(progress, candidate, started, completion, began_at)
         except CallFailedError as error:
             return self._failed(progress, _expired_or(error.failure, progress), span)
         except Exception as error:
@@ -196,11 +230,7 @@ class Attempts:
             return self._failed(progress, unforeseen, span)
         else:
             span.set(_completion_attributes(completion))
-            progress.open_call = None
-            self._gate.leave(model, None)
-            return await self._settle(
-                progress, self._settle_completed(progress, candidate, started, completion, began_at, traced)
-            )
+            return await self._settle(progress, self._settle_completed(progress, model, answered, traced))
         finally:
             span.end()
 
@@ -212,12 +242,16 @@ class Attempts:
         ended = reports.attempt_failed(started, told, began_at, self._now())
         if span is not None:
             span.fail(told.error_type)
-        progress.open_call = None
-        self._gate.leave(model, told, called=_has_reached(told))
         progress.failed.append(FailedCall(model, told, ended))
-        progress.unreported.append(ended)
-        _count(ended)
+        self._close(progress, model, ended, told)
         return progress.failed[-1]
+
+    def _close(self, progress: Progress, model: Model, ended: AttemptEnded, failed: Failure | None) -> None:
+        """The open call has its outcome, which goes on record with the next report."""
+        progress.open_call, progress.last = None, ended
+        progress.unreported.append(ended)
+        self._gate.leave(model, failed, called=failed is None or _has_reached(failed))
+        _count(ended)
 
     async def _settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
         """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.
@@ -255,30 +289,85 @@ class Attempts:
         progress.unreported.clear()
         return started
 
-    async def _settle_completed(
+    def _answered(
         self, progress: Progress, candidate: Candidate, started: AttemptStarted, completion: Completion,
-        began_at: datetime, traced: Traced,
-    ) -> InferenceSettled:  # fmt: skip
-        now = self._now()
-        ended = reports.attempt_succeeded(started, candidate.model, completion, began_at, now)
-        _count(ended)
+        began_at: datetime,
+    ) -> Answered:  # fmt: skip
+        """Raises CallFailedError when the answer, translated and sealed, is larger than an event may be."""
+        now, model = self._now(), candidate.model
+        ended = reports.attempt_succeeded(started, model, completion, began_at, now)
         settled = reports.completed(progress.work, ended, now)
-        reply = reports.reply_completed(self._ring, settled, completion.body)
-        await self._report(progress.work.request, traced.traceparent, *progress.unreported, ended, settled, reply)
-        return settled
+        answered = Answered(ended, settled, reports.reply_completed(self._ring, settled, completion.body))
+        if not all(fits(event) for event in answered):
+            size = len(completion.body)
+            detail = (
+                f"{model.server_address} answered with a completion that is too large to be passed on: {size} bytes "
+                f"when translated, and sealed in base64 it exceeds the {MAX_EVENT_BYTES} bytes of an event"
+            )
+            tips = ("Ask for a shorter answer (max_tokens).",)
+            too_large = failure("bad_response", detail, model=model.id, tips=tips)
+            raise CallFailedError(too_large.model_copy(update={"retryable": False}))  # it would be as large again
+        return answered
+
+    async def _settle_completed(
+        self, progress: Progress, model: Model, answered: Answered, traced: Traced
+    ) -> InferenceSettled:
+        self._close(progress, model, answered.ended, None)
+        return await self._report_settled(progress, answered.settled, answered.reply, traced)
 
     async def _settle_failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
         if last.failure.error_type == "expired":
             return await self._settle_as(progress, "expired", last.failure, traced)
-        return await self._settle_as(progress, "failed", progress.error, traced)
+        error = at_limit(progress.error, self._retries) if progress.limit_reached else progress.error
+        return await self._settle_as(progress, "failed", error, traced)
 
     async def _settle_as(
         self, progress: Progress, settlement: Settlement, error: Failure, traced: Traced
     ) -> InferenceSettled:
-        settled = reports.failed(progress.work, settlement, error, progress.failed[-1].ended, self._now())
+        if progress.last is None:
+            raise AssertionError("no call has ended")
+        settled = reports.failed(progress.work, settlement, error, progress.last, self._now())
         reply = reports.reply_failed(settled, error, tuple(progress.failed))
+        return await self._report_settled(progress, settled, reply, traced)
+
+    async def _report_settled(
+        self, progress: Progress, settled: InferenceSettled, reply: Event, traced: Traced
+    ) -> InferenceSettled:
         await self._report(progress.work.request, traced.traceparent, *progress.unreported, settled, reply)
+        progress.settled = settled
         return settled
+
+    async def _settle_crashed(self, progress: Progress, error: Exception, traced: Traced) -> None:
+        """Settled as `internal`. Raises what makes even that impossible."""
+        if progress.settled is not None:
+            return
+        told = failure("internal", f"the router failed: {type(error).__name__}")
+        if progress.open_call is not None:
+            self._failed(progress, told, None)
+        progress.settling = asyncio.create_task(self._settle_by_any_words(progress, told, traced))
+        try:
+            await asyncio.shield(progress.settling)
+        except asyncio.CancelledError:
+            await progress.settling
+
+    async def _settle_by_any_words(self, progress: Progress, told: Failure, traced: Traced) -> InferenceSettled:
+        """When what is known of the calls cannot be published, each gets an outcome that says only this.
+
+        A start that could not be published is left out, with its outcome: the call was not made, and an outcome without
+        a start would be one that the books cannot explain.
+        """
+        try:
+            return await self._settle_as(progress, "failed", told, traced)
+        except Exception:
+            logger.exception("settlement.failed", inference_id=str(progress.work.request.inference_id))
+        unstarted = {event.attempt_id for event in progress.unreported if isinstance(event, AttemptStarted)}
+        progress.unreported = [
+            reports.without_details(event, told)
+            for event in progress.unreported
+            if isinstance(event, AttemptEnded) and event.attempt_id not in unstarted
+        ]
+        progress.failed.clear()
+        return await self._settle_as(progress, "failed", told, traced)
 
     async def _cut_short(self, progress: Progress, traced: Traced) -> InferenceSettled | None:
         """The task was cancelled. For a caller's cancellation the inference is settled as `cancelled`. When the router

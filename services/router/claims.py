@@ -36,7 +36,7 @@ from shared.kafka import (
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
 from shared.kafka.dead_letters.sending import dead_letter
 from shared.kafka.offsets import next_offsets
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.kafka.stopping import Stop, or_stop, terminate
 from shared.telemetry import instruments
 
@@ -182,21 +182,32 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if isinstance(prepared, Work):
             prepared = self._attempts.admit(prepared)
         if isinstance(prepared, Work):
-            started = reports.attempt_started(prepared, prepared.first, 1, self._router_id, self._now())
-            claimed.append(Claimed(prepared, started))
+            self._begin(prepared, claimed, refused)
         else:
             self._slots.release()
             if prepared is not None:
                 refused.append(prepared)
+
+    def _begin(self, work: Work, claimed: list[Claimed], refused: list[Refused]) -> None:
+        """A model with a field that no event can hold ends its own request and no other."""
+        try:
+            started = reports.attempt_started(work, work.first, 1, self._router_id, self._now())
+        except ValueError as error:
+            logger.exception("claim.failed", inference_id=str(work.request.inference_id))
+            self._attempts.release(work)
+            self._slots.release()
+            reason = failure("internal", f"the call could not be put on record: {type(error).__name__}")
+            refused.append(Refused(work.request, "failed", reason, work.traceparent))
+        else:
+            claimed.append(Claimed(work, started))
 
     async def _claim_prepared(
         self, records: list[ConsumerRecord], claimed: list[Claimed], refused: list[Refused]
     ) -> None:
         if not records:
             return
-        await self._publisher.publish_until_acked(
-            *(Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed)
-        )
+        claimed, unpublishable = await self._on_record(claimed)
+        refused = [*refused, *unpublishable]
         # Settlements of refused requests are acked before the commit, too. Committed first, a request whose router died
         # would have no event, and neither Kafka nor the monitor would bring it back. When the commit fails it is
         # delivered again, and of two settlements the first counts.
@@ -212,6 +223,27 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._intake.forget(request)
             await self._hand_back(claimed)
 
+    async def _on_record(self, claimed: list[Claimed]) -> tuple[list[Claimed], list[Refused]]:
+        """Those whose start is acked, and those whose start never can be; no slot is held for these."""
+        try:
+            await self._publisher.publish_until_acked(*map(_start, claimed))
+        except UnpublishableError:
+            pass  # one of them; the others must not end with it
+        else:
+            return claimed, []
+        started: list[Claimed] = []
+        refused: list[Refused] = []
+        for claim in claimed:
+            try:
+                await self._publisher.publish_until_acked(_start(claim))
+            except UnpublishableError as error:
+                self._attempts.release(claim.work)
+                self._slots.release()
+                refused.append(Refused(claim.work.request, "failed", error.failure, claim.work.traceparent))
+            else:
+                started.append(claim)
+        return started, refused
+
     async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
         """None when there is nothing to do: the record is a duplicate, or a dead letter, which is acked by now."""
         try:
@@ -225,8 +257,6 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         asked = self._intake.read(record)
         try:
             return await self._intake.prepare(asked)
-        except UnreadableMessageError:
-            raise
         except Exception as error:
             # A caller waits for this request: an unforeseen error must not stop its partition, and must settle it.
             logger.exception("intake.failed", partition=record.partition, offset=record.offset)
@@ -257,7 +287,10 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             Outgoing(OUTCOMES, reports.attempt_failed(started, told, now, now), work.traceparent)
             for work, started in claimed
         ]
-        await self._publisher.publish_until_acked(*ended)
+        try:
+            await self._publisher.publish_until_acked(*ended)
+        except UnpublishableError as error:  # the monitor closes what has no outcome
+            logger.error("hand_back.unpublishable", reason=str(error))  # noqa: TRY400 - the reason says it all
         for work, _ in claimed:
             self._attempts.release(work)
             self._slots.release()
@@ -273,7 +306,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._slots.release()
         instruments.in_flight.set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("inference.crashed", exc_info=error)
+            logger.error("inference.unsettled", exc_info=error)
 
     def _drop_taken(self) -> None:
         while not self._taken.empty():
@@ -284,3 +317,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._consumer is None:
             raise IllegalStateError("the consumer has not been started")
         return self._consumer
+
+
+def _start(claim: Claimed) -> Outgoing:
+    return Outgoing(ATTEMPTS, claim.started, claim.work.traceparent)

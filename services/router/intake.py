@@ -1,7 +1,7 @@
 """From a record of the request topic to Work, or to Refused with its reason."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import timedelta
 from uuid import UUID
 
 import orjson
@@ -10,9 +10,10 @@ import structlog
 from services.router.cancellations import Cancellations
 from services.router.work import Asked, Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
-from shared.db.pool import RETRYABLE
-from shared.errors import failure
+from shared.db.failures import RETRYABLE
+from shared.errors import TallygateError, failure
 from shared.events import InferenceRequested, Now, utc_now
+from shared.events.bounds import MAX_LIFE_DAYS, instant_of
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
@@ -26,9 +27,16 @@ from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 logger = structlog.get_logger(__name__)
 
+_CLOCKS_DIFFER = timedelta(hours=1)  # of machines, at most
 _REGISTRY_WAIT_S = 2.0
 _BOOKS_WAIT_S = 2.0
 _REMEMBERED = 100_000
+
+_UNREADABLE = "The request cannot be opened"
+_UNREADABLE_TIPS = (
+    "Give every router the key that sealed it (TALLYGATE_KEYS), restart them, then send the request again.",
+    "Give a new key to all services before the first one seals with it: docs/runbooks/rotate-keys.md",
+)
 
 
 class Intake:
@@ -50,13 +58,17 @@ class Intake:
         if not isinstance(request, InferenceRequested):
             raise UnreadableMessageError(f"{type(request).__name__} is not a request")
         if "accepted_at" not in request.model_fields_set:  # upstream services may leave it out
-            published_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            published_at = instant_of(record.timestamp) or utc_now()
             request = request.model_copy(update={"accepted_at": published_at})
+        if request.accepted_at > utc_now() + _CLOCKS_DIFFER:
+            raise UnreadableMessageError("accepted_at lies in the future")
+        if request.expires_at - request.accepted_at > timedelta(days=MAX_LIFE_DAYS):
+            raise UnreadableMessageError(f"deadline_at must be within {MAX_LIFE_DAYS} days of accepted_at")
         traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
         return Asked(request, Source(record.partition, record.offset), traceparent)
 
     async def prepare(self, asked: Asked) -> Work | Refused:
-        """Raises UnreadableMessageError for an input that no router can work on, now or later."""
+        """Refused, and so answered, whatever is wrong with a request that has an id: somebody may wait for it."""
         request, traceparent = asked.request, asked.traceparent
         if request.expires_at <= self._now():
             told = failure("expired", "the deadline had passed when a router took the request")
@@ -64,7 +76,10 @@ class Intake:
         if self._cancellations.cancelled(request.tenant_id, request.inference_id):
             cancelled = failure("cancelled", "the caller cancelled it before a router took it")
             return Refused(request, "cancelled", cancelled, traceparent)
-        body = self._input_of(request)
+        try:
+            body = self._input_of(request)
+        except TallygateError as error:
+            return Refused(request, "failed", error.failure, traceparent)
         models = await self._models(request)
         used_up = over_budget(models.terms, self._conditions.spent(request.tenant_id), self._now())
         if used_up is not None and request.delivery == 1:  # what was begun is finished
@@ -122,22 +137,24 @@ class Intake:
         return models
 
     def _input_of(self, request: InferenceRequested) -> dict[str, object]:
+        """Raises TallygateError."""
         if request.sealed_input is None:
             return _checked(request.input or {})
         context = SealedContext(request.tenant_id, "input", str(request.inference_id))
         try:
             opened = open_sealed(self._ring, context, request.sealed_input)
         except UnreadableSecretError as error:
-            raise UnreadableMessageError(f"sealed_input cannot be opened: {error}") from None
+            detail = f"sealed_input cannot be opened: {error}"
+            raise TallygateError("key_unreadable", detail, title=_UNREADABLE, tips=_UNREADABLE_TIPS) from None
         try:
             return _checked(orjson.loads(opened))
         except orjson.JSONDecodeError:
-            raise UnreadableMessageError("sealed_input does not hold JSON") from None
+            raise TallygateError("invalid_request", "sealed_input does not hold JSON") from None
 
 
 def _checked(body: object) -> dict[str, object]:
     if not isinstance(body, dict) or not isinstance(body.get("messages"), list) or not body["messages"]:
-        raise UnreadableMessageError("the input is not a chat body: it needs messages")
+        raise TallygateError("invalid_request", "the input is not a chat body: it needs messages")
     if not all(isinstance(message, dict) for message in body["messages"]):
-        raise UnreadableMessageError("the input is not a chat body: every message must be an object")
+        raise TallygateError("invalid_request", "the input is not a chat body: every message must be an object")
     return body

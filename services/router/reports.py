@@ -10,16 +10,22 @@ from shared.events import (
     AttemptEnded,
     AttemptStarted,
     AttemptSummary,
+    CandidateConsidered,
     InferenceRequested,
     InferenceSettled,
     ReplyCompleted,
     ReplyFailed,
     new_id,
 )
+from shared.events.bounds import MAX_NAME, MAX_WORDS, cut
 from shared.events.inference import Settlement
 from shared.registry import Model, Price
 from shared.selection import Candidate
 from shared.wire import Completion, Usage
+
+MAX_CANDIDATES_TOLD = 100
+_MAX_FAILED_TOLD = 50
+_MAX_FINISH_REASONS = 1000
 
 
 def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:
@@ -32,11 +38,11 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
         attempt_number=request.attempts_made + call,
         delivery=request.delivery,
         model=model.id,
-        reason=candidate.reason if call == 1 or candidate is not work.first else "tried again",
-        candidates=work.selection.considered if call == 1 else (),
+        reason=cut(candidate.reason, MAX_WORDS) if call == 1 or candidate is not work.first else "tried again",
+        candidates=told(work.selection.considered) if call == 1 else (),
         operation_name=request.operation_name,
         provider_name=model.provider_name,
-        request_model=model.upstream_model,
+        request_model=cut(model.upstream_model, MAX_NAME),
         model_requested=request.request_model,
         server_address=model.server_address,
         router_id=router_id,
@@ -50,6 +56,20 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
     )
 
 
+def told(
+    considered: tuple[CandidateConsidered, ...], most: int = MAX_CANDIDATES_TOLD
+) -> tuple[CandidateConsidered, ...]:
+    """As many as an event should hold, in their order, and how many more there are. Those that were chosen go first:
+    the model that is called is always told."""
+    if len(considered) <= most:
+        return considered
+    places = sorted(range(len(considered)), key=lambda place: not considered[place].chosen)
+    kept, left = sorted(places[:most]), [considered[place] for place in places[most:]]
+    chosen = sum(candidate.chosen for candidate in left)
+    reason = f"… and {len(left)} more: {chosen} candidates, {len(left) - chosen} passed over"
+    return (*(considered[place] for place in kept), CandidateConsidered(model="…", reason=reason, chosen=False))
+
+
 def attempt_succeeded(
     started: AttemptStarted, model: Model, completion: Completion, began_at: datetime, now: datetime
 ) -> AttemptEnded:
@@ -58,7 +78,7 @@ def attempt_succeeded(
         update={
             "outcome": "succeeded",
             "response_model": completion.read.response_model,
-            "finish_reasons": completion.read.finish_reasons,
+            "finish_reasons": completion.read.finish_reasons[:_MAX_FINISH_REASONS],
             **usage._asdict(),
             "cost_usd": _cost_usd(model.price, usage),
         }
@@ -75,6 +95,13 @@ def _cost_usd(price: Price | None, usage: Usage) -> float | None:
 
 def attempt_failed(started: AttemptStarted, failed: Failure, began_at: datetime, now: datetime) -> AttemptEnded:
     return _ended(started, began_at, now).model_copy(update={"error": failed})
+
+
+def without_details(ended: AttemptEnded, error: Failure) -> AttemptEnded:
+    """The outcome of the same attempt as a failure, without anything that an endpoint said."""
+    kept = ("inference_id", "tenant_id", "attempt_id", "attempt_number", "model", "server_address", "provider_name",
+            "started_at", "ended_at", "duration_s", "reported_by")  # fmt: skip
+    return AttemptEnded(outcome="failed", error=error, **{name: getattr(ended, name) for name in kept})
 
 
 def _ended(started: AttemptStarted, began_at: datetime, now: datetime) -> AttemptEnded:
@@ -151,7 +178,7 @@ def reply_failed(settled: InferenceSettled, error: Failure, calls: tuple[FailedC
         tenant_id=settled.tenant_id,
         settlement=settled.settlement,
         error=error,
-        failed_attempts=tuple(_summary(call) for call in calls),
+        failed_attempts=tuple(_summary(call) for call in calls[-_MAX_FAILED_TOLD:]),
         attempts=settled.attempts,
     )
 

@@ -27,6 +27,7 @@ class RouterSettings(ServiceSettings):
     drain_s: float = 20.0  # SIGTERM: calls in flight may finish within this
     connect_timeout_s: float = 5.0
     max_tries: int = 3  # calls of one candidate, the first included
+    max_calls: int = Field(default=8, ge=1)  # of one inference, over all its candidates and deliveries
     retry_base_s: float = 0.2
     retry_max_s: float = 5.0
     breaker_failures: int = 20  # calls of one model that fail in a row before it is paused

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from shared.access.caller import Caller
 from shared.access.keys import ApiKey, hash_key, parse_key
 from shared.access.store import KeyReader
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
 from shared.memory import Memory
 

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from shared.client.answer import Answer
@@ -17,6 +17,8 @@ COMPLETION_TIMEOUT_S = 3700.0
 _TIMEOUT_S = 30.0
 _EVENTS_TIMEOUT_S = 60.0  # the gateway says that it is there more often than that
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+T = TypeVar("T")
 
 
 class Client:
@@ -81,15 +83,20 @@ class Client:
         raise self._refusal(answer, f"GET {path}")
 
     def lines(self, path: str, body: Any, timeout_s: float = _TIMEOUT_S) -> Iterator[Any]:
-        """The JSON values of an answer as they come, a line each. timeout_s: for each of them."""
+        """The JSON values of an answer as they come, a line each. timeout_s: for each of them.
+        Raises ProblemError also for an error that is told in the middle of them."""
         request = self._request("POST", path, body, {"Accept": "application/x-ndjson"})
         with self._streamed(request, timeout_s) as response:
-            yield from map(json.loads, response)
+            for value in map(json.loads, response):
+                alone = isinstance(value, dict) and value.keys() == {"error"}  # a step of a probe has one too
+                yield self._unless_error(value["error"] if alone else None, value)
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
-        """Server-sent events until the stream ends, also when it was broken off: name and data."""
+        """Server-sent events until the stream ends, also when it was broken off: name and data.
+        Raises ProblemError also for an error that is told in the middle of them."""
         with self._streamed(self._request("GET", path, None, None), _EVENTS_TIMEOUT_S) as response:
-            yield from _events(response)
+            for name, data in _events(response):
+                yield self._unless_error(data if name == "error" else None, (name, data))
 
     def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> urllib.request.Request:
         data = None if body is None else json.dumps(body).encode()
@@ -127,6 +134,12 @@ class Client:
     def _refusal(self, answer: Answer, asked: str) -> ProblemError:
         problem = Problem.parse(answer)
         return self._stranger(f"{answer.status} to {asked}") if problem is None else ProblemError(problem)
+
+    def _unless_error(self, error: Any, value: T) -> T:
+        """The gateway could not go on after its answer had begun."""
+        if isinstance(error, dict) and "error_type" in error:
+            raise self._refusal(Answer(int(error.get("status", 500)), {}, json.dumps(error)), "a stream")
+        return value
 
     def _unreachable(self, error: Exception, timeout_s: float) -> Problem:
         reason = getattr(error, "reason", error)

@@ -1,4 +1,4 @@
-"""A pool that raises an error of its own when the database is away.
+"""A pool that raises an error of its own when the database is away, or cannot do it now.
 
 For code whose other work may raise the same OSError or TimeoutError, and must tell the two apart.
 """
@@ -9,7 +9,8 @@ from typing import Any
 
 import asyncpg
 
-from shared.db.pool import RETRYABLE, Pool
+from shared.db.failures import RETRYABLE
+from shared.db.pool import Pool
 
 
 class DatabaseAwayError(ConnectionError):

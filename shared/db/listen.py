@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from shared.background import Periodic
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 
 _RETRY_S = 0.5
 _PROBE_S = 5.0  # a connection that is dead without saying so is noticed after this

@@ -9,6 +9,7 @@ import structlog
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from shared.db.failures import RETRYABLE
 from shared.errors import ConfigurationError
 
 logger = structlog.get_logger(__name__)
@@ -16,12 +17,6 @@ logger = structlog.get_logger(__name__)
 # In quotes: asyncpg's classes are generic only for the type checker.
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-
-# What the database says while it starts, stops, is full or cannot be reached: wait and try again.
-RETRYABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
-             asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.InterfaceError,
-             asyncpg.InternalClientError, asyncpg.InsufficientResourcesError, asyncpg.DeadlockDetectedError,
-             asyncpg.SerializationError)  # fmt: skip
 
 
 class DatabaseSettings(BaseSettings):

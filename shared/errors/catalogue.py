@@ -334,7 +334,11 @@ CATALOGUE: dict[ErrorType, Kind] = {
     "unavailable": Kind(
         "The gateway cannot take requests at the moment",
         503,
-        ("Try again after the time in Retry-After. Operators: GET /readyz tells why.",),
+        (
+            "Try again after the time in Retry-After. Operators: GET /readyz tells why.",
+            "When an inference is named, it may have been accepted, and is being cancelled.",
+            "When it was sent with an Idempotency-Key it goes on: the same request with the same key gets its answer.",
+        ),
         retryable=True,
         fallback=False,
     ),

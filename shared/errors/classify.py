@@ -25,7 +25,7 @@ _BY_STATUS: dict[int, ErrorType] = {
 
 _CONTEXT_LENGTH = re.compile(
     r"maximum context length|context[ _]length|context window|prompt is too long|too many (?:input )?tokens"
-    r"|exceed\w* (?:the )?(?:model'?s? )?context",
+    r"|exceed\w{0,3} (?:the )?(?:model'?s? )?context",
     re.IGNORECASE,
 )
 _FILTERED = re.compile(r"content[ _](?:filter|policy|management)|safety system", re.IGNORECASE)

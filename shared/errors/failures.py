@@ -1,12 +1,18 @@
 """The one value that says what went wrong and what to do about it."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.errors.catalogue import CATALOGUE, ErrorType, Kind
 from shared.errors.redact import redact
+
+_LONGEST_WAIT_S = 1e10
+# A wait that never ends is none that could be told.
+_OF_USE = BeforeValidator(
+    lambda wait_s: None if isinstance(wait_s, float | int) and not wait_s <= _LONGEST_WAIT_S else wait_s
+)
 
 
 class Failure(BaseModel):
@@ -19,14 +25,14 @@ class Failure(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     error_type: ErrorType
-    title: str
-    detail: str
-    tips: tuple[str, ...] = ()
+    title: Annotated[str, Field(max_length=1000)]
+    detail: Annotated[str, Field(max_length=4000)]  # `failure` cuts it long before
+    tips: Annotated[tuple[Annotated[str, Field(max_length=4000)], ...], Field(max_length=100)] = ()
     retryable: bool = False
     fallback: bool = False
-    http_status: int = 500
-    retry_after_s: float | None = None
-    upstream_status: int | None = None
+    http_status: Annotated[int, Field(ge=100, le=999)] = 500
+    retry_after_s: Annotated[Annotated[float, Field(ge=0, le=_LONGEST_WAIT_S)] | None, _OF_USE] = None
+    upstream_status: Annotated[int, Field(ge=0, le=999)] | None = None
 
 
 def failure(

@@ -4,12 +4,14 @@ import re
 
 MAX_DETAIL_CHARS = 600
 
+# Applied to whatever endpoints answer: once an alternative has begun to repeat, it must match, so that no run of
+# characters is gone through again from each of its places.
 _SECRET = re.compile(
     r"""
       \b(?:sk|pk|rk|tg|gsk|csk|hf|xai|nvapi|pplx|gh[opsu]|github_pat|glpat)[-_][A-Za-z0-9_\-*.]{4,}  # usual prefixes
     | \b(?:AIza|AKIA|ASIA|r8_)[A-Za-z0-9_\-]{10,}
-    | \beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-.]+                           # a JSON web token
-    | (?P<bearer>\b(?i:bearer)\s+)[^\s"',;]+
+    | \beyJ[A-Za-z0-9_\-]{8,}+(?:\.[A-Za-z0-9_\-.]+)?                     # a JSON web token, or what may be its half
+    | (?P<bearer>\b(?i:bearer)\s++)[^\s"',;]+
     | (?P<named>(?i:api[-_ ]?key)["']?\s?[:=]\s?["']?)[^\s"',;&]+
     | (?P<url>://)[^/\s]+(?=@)                                            # user:password in a URL
     """,

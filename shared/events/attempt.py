@@ -1,11 +1,25 @@
 """An attempt: one call of one candidate, on record before it is made."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import UUID7, BaseModel, ConfigDict
+from pydantic import UUID7, BaseModel, ConfigDict, Field
 
 from shared.errors import Failure
-from shared.events.envelope import InferenceEvent, Instant
+from shared.events.bounds import (
+    Address,
+    Count,
+    Instant,
+    LargeCount,
+    Name,
+    Partition,
+    Reference,
+    ReplyPartition,
+    Seconds,
+    Turn,
+    Usd,
+    Words,
+)  # fmt: skip
+from shared.events.envelope import InferenceEvent
 
 Outcome = Literal["succeeded", "failed"]
 
@@ -15,8 +29,8 @@ class CandidateConsidered(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    model: str
-    reason: str
+    model: Name
+    reason: Words
     chosen: bool
 
 
@@ -24,31 +38,32 @@ class AttemptStarted(InferenceEvent):
     """A call is about to be made. It is made only after this is acked and the claim has succeeded.
 
     attempt_number: from 1, over all models and deliveries of the inference.
-    candidates: all that the selector considered, in order; only on the first attempt of a delivery.
+    candidates: what the selector considered, in order; only on the first attempt of a delivery. Of more than 100 the
+    last one, whose model is "…", says how many more there are.
     request_partition, request_offset: where the request lies, so that the monitor can read it back and redeliver it.
     """
 
     ce_type: ClassVar[str] = "tallygate.attempt.started.v1"
 
     attempt_id: UUID7
-    attempt_number: int
-    delivery: int
-    model: str
-    reason: str
-    candidates: tuple[CandidateConsidered, ...] = ()
-    operation_name: str = "chat"
-    provider_name: str
-    request_model: str
-    model_requested: str | None = None
-    server_address: str
-    router_id: str
+    attempt_number: Turn
+    delivery: Turn
+    model: Name
+    reason: Words
+    candidates: Annotated[tuple[CandidateConsidered, ...], Field(max_length=50_000)] = ()
+    operation_name: Name = "chat"
+    provider_name: Name
+    request_model: Name
+    model_requested: Reference | None = None
+    server_address: Address
+    router_id: Name
     accepted_at: Instant
     started_at: Instant
     deadline_at: Instant
-    reply_partition: int | None = None
+    reply_partition: ReplyPartition | None = None
     store_result: bool = False
-    request_partition: int
-    request_offset: int
+    request_partition: Partition
+    request_offset: LargeCount
 
 
 class AttemptEnded(InferenceEvent):
@@ -62,20 +77,20 @@ class AttemptEnded(InferenceEvent):
     ce_type: ClassVar[str] = "tallygate.attempt.ended.v1"
 
     attempt_id: UUID7
-    attempt_number: int
-    model: str
-    server_address: str
-    provider_name: str
+    attempt_number: Turn
+    model: Name
+    server_address: Address
+    provider_name: Name
     outcome: Outcome
     error: Failure | None = None
     started_at: Instant
     ended_at: Instant
-    duration_s: float
-    response_model: str | None = None
-    finish_reasons: tuple[str, ...] = ()
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    cost_usd: float | None = None
-    reported_by: str
+    duration_s: Seconds
+    response_model: Name | None = None
+    finish_reasons: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_tokens: Count = 0
+    cache_write_tokens: Count = 0
+    cost_usd: Usd | None = None
+    reported_by: Name

@@ -19,6 +19,9 @@ def decode(topic: Topic, headers: KafkaHeaders, body: bytes | None) -> Event:
         return kind.decoded(body)
     except ValidationError as error:
         raise UnreadableMessageError(f"not a {kind.__name__}: {reason(error)}") from None
+    except Exception as error:  # noqa: BLE001
+        # Nothing that a message holds may stop its reader, also what no validator foresaw.
+        raise UnreadableMessageError(f"not a {kind.__name__}: {type(error).__name__}") from None
 
 
 def reason(error: ValidationError) -> str:
@@ -33,4 +36,4 @@ def _kind_of(topic: Topic, ce_type: str | None) -> type[Event]:
     for kind in topic.events:
         if kind.ce_type == ce_type:
             return kind
-    raise UnreadableMessageError(f"ce_type {ce_type!r} is not an event of {topic.name}")
+    raise UnreadableMessageError(f"ce_type {ce_type and ce_type[:100]!r} is not an event of {topic.name}")

@@ -6,13 +6,12 @@ from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
 import uuid_utils.compat
-from pydantic import UUID7, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import UUID7, BaseModel, ConfigDict, Field
 
 from shared.telemetry.traces import TRACEPARENT
 
 KafkaHeaders = Sequence[tuple[str, bytes | None]]  # Kafka allows a header without a value
 TenantId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Instant = AwareDatetime
 
 _CONSTANT_HEADERS = (("content-type", b"application/json"), ("ce_specversion", b"1.0"))
 CE_ID, CE_TYPE, CE_SOURCE, CE_TIME, CE_SUBJECT = "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject"

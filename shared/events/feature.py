@@ -1,13 +1,14 @@
 """A feature job: code to be generated for a repository. It makes inferences of its own."""
 
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import UUID7, BaseModel, ConfigDict, Field
 
 from shared.errors import Failure
-from shared.events.envelope import Event, Instant, TenantId, utc_now
+from shared.events.bounds import Count, Instant, Name, Patterns, Reference, Sealed, Seconds, Turn, Usd, Words
+from shared.events.envelope import Event, TenantId, utc_now
 from shared.policies import Policy
 
 DEFAULT_FEATURE_DEADLINE_S = 1800.0
@@ -40,12 +41,12 @@ class FeatureRequested(FeatureEvent):
 
     ce_type: ClassVar[str] = "tallygate.feature.requested.v1"
 
-    sealed_input: str
+    sealed_input: Sealed
     generator: str = Field(default="llm", min_length=1, max_length=100)
-    model: str | None = Field(default=None, max_length=256, pattern=r"^[^\x00]*$")
+    model: Reference | None = None
     policy: Policy | None = None
-    allowed_models: tuple[str, ...] | None = None
-    api_key_id: str | None = None
+    allowed_models: Patterns | None = None
+    api_key_id: Name | None = None
     accepted_at: Instant = Field(default_factory=utc_now)
     deadline_at: Instant | None = None
 
@@ -59,9 +60,9 @@ class FeatureStarted(FeatureEvent):
 
     ce_type: ClassVar[str] = "tallygate.feature.started.v1"
 
-    worker_id: str
-    delivery: int = Field(ge=1)
-    generator: str
+    worker_id: Name
+    delivery: Turn
+    generator: Name
     accepted_at: Instant
     started_at: Instant
     deadline_at: Instant
@@ -72,7 +73,7 @@ class FeatureProgressed(FeatureEvent):
 
     ce_type: ClassVar[str] = "tallygate.feature.progressed.v1"
 
-    worker_id: str
+    worker_id: Name
     step: FeatureStep
     message: str = Field(default="", max_length=500)
     progressed_at: Instant
@@ -84,12 +85,12 @@ class FeatureCall(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     inference_id: UUID
-    purpose: str
-    model: str | None = None
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = None
-    error_type: str | None = None
+    purpose: Name
+    model: Name | None = None
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cost_usd: Usd | None = None
+    error_type: Name | None = None
 
 
 class FeatureSettled(FeatureEvent):
@@ -102,15 +103,15 @@ class FeatureSettled(FeatureEvent):
     ce_type: ClassVar[str] = "tallygate.feature.settled.v1"
 
     settlement: FeatureSettlement
-    generator: str
-    sealed_result: str | None = None
+    generator: Name
+    sealed_result: Sealed | None = None
     error: Failure | None = None
-    calls: tuple[FeatureCall, ...] = ()
-    delivery: int = 1
+    calls: Annotated[tuple[FeatureCall, ...], Field(max_length=10_000)] = ()
+    delivery: Turn = 1
     accepted_at: Instant
     settled_at: Instant
-    duration_s: float
-    reported_by: str
+    duration_s: Seconds
+    reported_by: Name
 
 
 class FeatureCancelRequested(FeatureEvent):
@@ -126,8 +127,8 @@ class BrokenGenerator(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    reason: str
+    name: Name
+    reason: Words
 
 
 class FeatureWorkerBeat(Event):
@@ -141,9 +142,9 @@ class FeatureWorkerBeat(Event):
     worker_id: str = Field(min_length=1, max_length=200)
     started_at: Instant
     beat_at: Instant
-    jobs: int = 0
-    generators: tuple[str, ...] = ()
-    broken: tuple[BrokenGenerator, ...] = ()
+    jobs: Count = 0
+    generators: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
+    broken: Annotated[tuple[BrokenGenerator, ...], Field(max_length=1000)] = ()
     stopped: bool = False
 
     @property

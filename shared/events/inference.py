@@ -1,12 +1,26 @@
 """An inference: asked for, and settled."""
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.errors import Failure
-from shared.events.envelope import InferenceEvent, Instant, utc_now
+from shared.events.bounds import (
+    MAX_LIFE_DAYS,
+    Address,
+    Count,
+    Instant,
+    LargeCount,
+    Name,
+    Patterns,
+    Reference,
+    ReplyPartition,
+    Sealed,
+    Seconds,
+    Turn,
+)  # fmt: skip
+from shared.events.envelope import InferenceEvent, utc_now
 from shared.policies import Policy
 
 DEFAULT_DEADLINE_S = 120.0
@@ -28,7 +42,7 @@ class RoutingOptions(BaseModel):
     policy: Policy | None = None
     no_fallback: bool = False
     allow_inactive: bool = False
-    allowed_models: tuple[str, ...] | None = None
+    allowed_models: Patterns | None = None
 
 
 class InferenceRequested(InferenceEvent):
@@ -47,24 +61,31 @@ class InferenceRequested(InferenceEvent):
     ce_type: ClassVar[str] = "tallygate.inference.requested.v1"
 
     operation_name: Literal["chat"] = "chat"
-    request_model: str | None = Field(default=None, max_length=256, pattern=r"^[^\x00]*$")
+    request_model: Reference | None = None
     input: dict[str, Any] | None = None
-    sealed_input: str | None = None
+    sealed_input: Sealed | None = None
     options: RoutingOptions = RoutingOptions()
-    api_key_id: str | None = None
-    registry_version: int = 0
-    reply_partition: int | None = Field(default=None, ge=0)
+    api_key_id: Name | None = None
+    registry_version: LargeCount = 0
+    reply_partition: ReplyPartition | None = None
     store_result: bool = False
     republished: bool = False
     accepted_at: Instant = Field(default_factory=utc_now)
     deadline_at: Instant | None = None
-    delivery: int = Field(default=1, ge=1)
-    attempts_made: int = Field(default=0, ge=0)
+    delivery: Turn = 1
+    attempts_made: Annotated[int, Field(ge=0, lt=1_000_000)] = 0
 
     @model_validator(mode="after")
     def _has_one_input(self) -> Self:
         if (self.input is None) == (self.sealed_input is None):
             raise ValueError("exactly one of input and sealed_input must be given")
+        return self
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        """A deadline before the acceptance is one that has passed, and is told as such."""
+        if self.expires_at - self.accepted_at > timedelta(days=MAX_LIFE_DAYS):
+            raise ValueError(f"deadline_at must be within {MAX_LIFE_DAYS} days of accepted_at")
         return self
 
     @property
@@ -84,17 +105,17 @@ class InferenceSettled(InferenceEvent):
     ce_type: ClassVar[str] = "tallygate.inference.settled.v1"
 
     settlement: Settlement
-    model_requested: str | None = None
-    first_model: str | None = None
-    model_served: str | None = None
-    server_address: str | None = None
-    attempts: int = 0
-    delivery: int = 1
+    model_requested: Reference | None = None
+    first_model: Name | None = None
+    model_served: Name | None = None
+    server_address: Address | None = None
+    attempts: Count = 0
+    delivery: Turn = 1
     error: Failure | None = None
     accepted_at: Instant
     settled_at: Instant
-    duration_s: float
-    reported_by: str
+    duration_s: Seconds
+    reported_by: Name
 
 
 class CancelRequested(InferenceEvent):

@@ -4,7 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from shared.events.envelope import Event, Instant, TenantId
+from shared.events.bounds import Count, Instant, Seconds, Words
+from shared.events.envelope import Event, TenantId
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
@@ -20,10 +21,10 @@ class ModelHealthChanged(Event):
     tenant_id: TenantId
     model: str = Field(min_length=1, max_length=256)
     status: HealthStatus
-    reason: str = ""
-    calls: int = Field(default=0, ge=0)
-    failed: int = Field(default=0, ge=0)
-    p50_s: float | None = Field(default=None, ge=0)
+    reason: Words = ""
+    calls: Count = 0
+    failed: Count = 0
+    p50_s: Seconds | None = None
     changed_at: Instant
 
     @property

@@ -1,10 +1,11 @@
 """What goes back to the process that waits for an inference. Content is sealed for (tenant, "reply", inference_id)."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.errors import ErrorType, Failure
+from shared.events.bounds import Count, Name, Sealed, Words
 from shared.events.envelope import InferenceEvent
 from shared.events.inference import Settlement
 
@@ -14,10 +15,10 @@ class AttemptSummary(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    model: str
+    model: Name
     error_type: ErrorType
-    upstream_status: int | None = None
-    detail: str
+    upstream_status: Count | None = None
+    detail: Words
 
 
 class ReplyCompleted(InferenceEvent):
@@ -25,9 +26,9 @@ class ReplyCompleted(InferenceEvent):
 
     ce_type: ClassVar[str] = "tallygate.reply.completed.v1"
 
-    sealed_body: str
-    model_served: str
-    attempts: int
+    sealed_body: Sealed
+    model_served: Name
+    attempts: Count
 
 
 class ReplyFailed(InferenceEvent):
@@ -37,5 +38,5 @@ class ReplyFailed(InferenceEvent):
 
     settlement: Settlement
     error: Failure
-    failed_attempts: tuple[AttemptSummary, ...] = ()
-    attempts: int = 0
+    failed_attempts: Annotated[tuple[AttemptSummary, ...], Field(max_length=10_000)] = ()
+    attempts: Count = 0

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.events.envelope import Event, Instant
+from shared.events.bounds import Count, Instant
+from shared.events.envelope import Event
 
 
 class RouterHeartbeat(Event):
@@ -18,7 +19,7 @@ class RouterHeartbeat(Event):
     router_id: str = Field(min_length=1, max_length=200)
     started_at: Instant
     beat_at: Instant
-    in_flight: int = 0
+    in_flight: Count = 0
     stopped: bool = False
 
     @property

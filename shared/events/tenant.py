@@ -1,11 +1,9 @@
 """What a tenant has spent, as the books show it."""
 
-from datetime import date
 from typing import ClassVar
 
-from pydantic import Field
-
-from shared.events.envelope import Event, Instant, TenantId
+from shared.events.bounds import Day, Instant, LargeCount, Usd
+from shared.events.envelope import Event, TenantId
 
 
 class TenantSpent(Event):
@@ -17,11 +15,11 @@ class TenantSpent(Event):
     ce_type: ClassVar[str] = "tallygate.tenant.spent.v1"
 
     tenant_id: TenantId
-    day: date
-    usd_day: float = Field(ge=0)
-    usd_month: float = Field(ge=0)
-    tokens_day: int = Field(ge=0)
-    tokens_month: int = Field(ge=0)
+    day: Day
+    usd_day: Usd
+    usd_month: Usd
+    tokens_day: LargeCount
+    tokens_month: LargeCount
     as_of: Instant
 
     @property

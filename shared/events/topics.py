@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.events.attempt import AttemptEnded, AttemptStarted
+from shared.events.bounds import REPLY_PARTITIONS
 from shared.events.envelope import Event
 from shared.events.feature import (
     FeatureCancelRequested,
@@ -60,8 +61,8 @@ OUTCOMES = Topic(
 )  # fmt: skip
 # Read by assignment: a gateway reads the one partition that its requests name.
 REPLIES = Topic(
-    "inference.replies.v1", 64, 10 * _MINUTE_MS, (ReplyCompleted, ReplyFailed), "inference_id (explicit partition)",
-    ("router", "monitor"), ("gateway", "features"),
+    "inference.replies.v1", REPLY_PARTITIONS, 10 * _MINUTE_MS, (ReplyCompleted, ReplyFailed),
+    "inference_id (explicit partition)", ("router", "monitor"), ("gateway", "features"),
 )  # fmt: skip
 RESULTS = Topic(
     "inference.results.v1", 4, _DAY_MS, (ReplyCompleted, ReplyFailed), "inference_id",
@@ -146,5 +147,7 @@ def _config(retention_ms: int, cleanup: str, max_bytes: int) -> tuple[tuple[str,
 
 
 MAX_RECORD_BYTES = 5 * 1024 * 1024
+# Of an event's body; the rest of a record is for its key, headers and the frame of its batch.
+MAX_EVENT_BYTES = MAX_RECORD_BYTES - 8 * 1024
 # A dead letter is the message as it came, and the headers that say why. Producers refuse more than this.
 MAX_DEAD_LETTER_BYTES = MAX_RECORD_BYTES + 64 * 1024

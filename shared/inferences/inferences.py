@@ -14,13 +14,19 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.crypto import KeyRing, SealedContext, open_sealed, seal
+from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import Failure, TallygateError, failure
 from shared.events import CancelRequested, InferenceRequested, Now, ReplyFailed, RoutingOptions, utc_now
 from shared.events.topics import CANCELLATIONS, REQUESTS
 from shared.inferences.pending import Pending, Reply
 from shared.inferences.results import Results
+from shared.inferences.withdrawals import Withdrawals
 from shared.kafka.publisher import Outgoing, Publisher
+
+_UNREADABLE_TIPS = (
+    "Give this service the key that sealed it (TALLYGATE_KEYS), then restart it.",
+    "Give a new key to all services before the first one seals with it: docs/runbooks/rotate-keys.md",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,10 @@ class InferenceFailedError(TallygateError):
         self.replayed = False
 
 
+class NotAcknowledgedError(InferenceFailedError):
+    """The broker did not ack the request in time. It may be on the topic all the same, and be called."""
+
+
 class Inferences:
     """reply_partition: where the replies to this process go.
 
@@ -89,6 +99,11 @@ class Inferences:
         self._reply_partition = reply_partition
         self._grace_s = grace_s
         self._now = now
+        self._withdrawals = Withdrawals(publisher)
+
+    async def stop(self) -> None:
+        """What is to be cancelled still is, if the broker takes it at once."""
+        await self._withdrawals.stop()
 
     def expect(self, inference_id: UUID) -> AbstractContextManager["asyncio.Future[Reply]"]:
         """A future of the reply to what will be published from here."""
@@ -103,9 +118,12 @@ class Inferences:
     ) -> None:
         """republished: another process may have published it already; a router then asks the books before it takes it.
 
-        Raises TallygateError `unavailable` when the broker does not ack; nothing is accepted then, as far as is known.
+        Raises NotAcknowledgedError `unavailable`.
         """
-        await self._publisher.publish(self._requested(order, inference_id, store_result, republished))
+        try:
+            await self._publisher.publish(self._requested(order, inference_id, store_result, republished))
+        except TallygateError as error:
+            raise NotAcknowledgedError(error.failure, inference_id) from error
 
     async def publish_until_acked(self, order: Order, inference_id: UUID, *, store_result: bool = False) -> None:
         """As `publish`, again and again until the order's deadline."""
@@ -124,20 +142,29 @@ class Inferences:
             raise InferenceFailedError(expired, inference_id) from None
 
     def answer(self, reply: Reply) -> Answer:
-        """Opened. Raises InferenceFailedError when there is none, UnreadableSecretError when its key is gone."""
+        """Opened. Raises InferenceFailedError when there is none, or none that can be opened."""
         if isinstance(reply, ReplyFailed):
             attempts = tuple(summary.model_dump() for summary in reply.failed_attempts)
             raise InferenceFailedError(reply.error, reply.inference_id, attempts, reply.attempts)
         context = SealedContext(reply.tenant_id, "reply", str(reply.inference_id))
-        body = open_sealed(self._ring, context, reply.sealed_body)
+        try:
+            body = open_sealed(self._ring, context, reply.sealed_body)
+        except UnreadableSecretError as error:
+            detail = f"the answer cannot be opened: {error}"
+            unreadable = failure("key_unreadable", detail, title="The answer cannot be opened", tips=_UNREADABLE_TIPS)
+            raise InferenceFailedError(unreadable, reply.inference_id, attempts=reply.attempts) from None
         return Answer(reply.inference_id, body, reply.model_served, reply.attempts)
 
     async def cancel(
         self, tenant_id: str, inference_id: UUID, traceparent: str | None, reason: Literal["asked", "disconnected"]
     ) -> None:
         """Raises TallygateError `unavailable` when the broker does not ack."""
-        event = CancelRequested(inference_id=inference_id, tenant_id=tenant_id, reason=reason)
-        await self._publisher.publish(Outgoing(CANCELLATIONS, event, traceparent))
+        await self._publisher.publish(cancellation(tenant_id, inference_id, traceparent, reason))
+
+    def withdraw(self, order: Order, inference_id: UUID) -> None:
+        """Cancel in the background, until that is acked or the order's deadline has passed: nobody waits any more."""
+        unwanted = cancellation(order.tenant_id, inference_id, order.traceparent, "disconnected")
+        self._withdrawals.withdraw(unwanted, order.deadline_at)
 
     def _requested(self, order: Order, inference_id: UUID, store_result: bool, republished: bool) -> Outgoing:
         context = SealedContext(order.tenant_id, "input", str(inference_id))
@@ -156,3 +183,10 @@ class Inferences:
             deadline_at=order.deadline_at,
         )
         return Outgoing(REQUESTS, request, order.traceparent)
+
+
+def cancellation(
+    tenant_id: str, inference_id: UUID, traceparent: str | None, reason: Literal["asked", "disconnected"]
+) -> Outgoing:
+    event = CancelRequested(inference_id=inference_id, tenant_id=tenant_id, reason=reason)
+    return Outgoing(CANCELLATIONS, event, traceparent)

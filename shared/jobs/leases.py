@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from shared.background import Periodic
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.memory import Memory
 
 logger = structlog.get_logger(__name__)

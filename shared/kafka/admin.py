@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from aiokafka.errors import KafkaConnectionError
 
 from shared.errors import ConfigurationError
-from shared.events.topics import WantedTopic, wanted_topics
+from shared.events.topics import REPLIES, WantedTopic, wanted_topics
 from shared.kafka.broker import Admin, Broker
 
 _KNOWN_WITHIN_S = 10.0
@@ -46,6 +46,9 @@ def _problem(wanted: WantedTopic, partitions: dict[str, int]) -> str | None:
         return f"{wanted.name} is missing; create it with: tallygate topics apply"
     if found < wanted.partitions:
         return f"{wanted.name} has {found} partitions, wanted are {wanted.partitions}"
+    if found > wanted.partitions and wanted.name == REPLIES.name:
+        # Readers and requests name its partitions by number, so they are no matter of the broker alone.
+        return f"{wanted.name} has {found} partitions, and exactly {wanted.partitions} can be served; make it anew"
     return None
 
 

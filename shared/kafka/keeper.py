@@ -1,13 +1,14 @@
 """From a topic into the database: decode a batch, store it, commit its offsets."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar, cast
 
 import structlog
 from aiokafka import ConsumerRecord
 
-from shared.db.pool import RETRYABLE
+from shared.db.failures import meaning
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import Event
 from shared.events.topics import Topic
@@ -19,6 +20,7 @@ from shared.kafka.publisher import Publisher
 logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
+_TRACEBACK_EVERY_S = 60.0  # of what holds the events up and nobody foresaw
 
 E = TypeVar("E", bound=Event)
 
@@ -36,7 +38,8 @@ class Keeper(Generic[E]):
 
     Offsets are committed after the transaction: a crash in between has the batch delivered and stored again. In the
     other order it would lose the batch, since Kafka does not deliver again what is committed.
-    An event that cannot be read, or that the database refuses, becomes a dead letter and delays no other event.
+    An event that cannot be read, or of which the values cannot be stored, becomes a dead letter and delays no other.
+    Whatever else goes wrong is waited for: it would go wrong with every event.
     """
 
     def __init__(self, topics: Iterable[Topic], kind: type[E], keep: Keep[E], publisher: Publisher) -> None:
@@ -47,6 +50,7 @@ class Keeper(Generic[E]):
         self._publisher = publisher
         self._consumer: Committer | None = None
         self._started = asyncio.Event()
+        self._traceback_at = -math.inf
 
     def start(self, consumer: Committer) -> None:
         """Batches that arrive earlier wait for this."""
@@ -89,8 +93,7 @@ class Keeper(Generic[E]):
             await self._kept_in_time(heard)
         except Exception as error:
             logger.exception("events.refused", events=len(heard))
-            # One event that the database refuses fails the transaction of the whole batch: one by one, only that
-            # event is set aside.
+            # One event fails the transaction of the whole batch: one by one, only that event is set aside.
             if len(heard) > 1:
                 for single in heard:
                     await self._kept([single])
@@ -98,12 +101,24 @@ class Keeper(Generic[E]):
             await dead_letter(self._publisher, heard[0].record, "internal", f"not kept: {type(error).__name__}")
 
     async def _kept_in_time(self, heard: Sequence[Heard[E]]) -> None:
-        """Waits for the database as long as it takes: nothing is committed yet, so Kafka still holds the events."""
+        """Waits for the database as long as it takes: nothing is committed yet, so Kafka still holds the events.
+
+        Raises what is wrong with the events, or may be wrong with one of several."""
         while heard:
             try:
                 await self._keep(heard)
-            except RETRYABLE as error:
-                logger.warning("events.waiting", reason=type(error).__name__, events=len(heard))
+            except Exception as error:
+                means = meaning(error)
+                if means == "bad" or (means == "unforeseen" and len(heard) > 1):
+                    raise
+                self._log_waiting(error, len(heard), with_traceback=means == "unforeseen")
                 await asyncio.sleep(_RETRY_S)
             else:
                 return
+
+    def _log_waiting(self, error: Exception, events: int, *, with_traceback: bool) -> None:
+        logger.warning("events.waiting", reason=type(error).__name__, events=events)
+        now = asyncio.get_running_loop().time()
+        if with_traceback and now - self._traceback_at >= _TRACEBACK_EVERY_S:
+            self._traceback_at = now
+            logger.error("events.held_up", events=events, exc_info=error)

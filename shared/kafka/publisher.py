@@ -6,13 +6,23 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidRequestError,
+    InvalidTimestampError,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    UnsupportedForMessageFormatError,
+    UnsupportedVersionError,
+)
 from aiokafka.structs import RecordMetadata
 from opentelemetry.trace import SpanKind
 
 from shared.errors import TallygateError
 from shared.events.envelope import Event, InferenceEvent, utc_now
-from shared.events.topics import Topic
+from shared.events.topics import MAX_EVENT_BYTES, Topic
 from shared.kafka.broker import Broker, Producer
 from shared.kafka.dead_letter_limit import DeadLetterLimit
 from shared.telemetry import names
@@ -21,6 +31,26 @@ from shared.telemetry.traces import tracing
 logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+# What the client or the broker will say of the same record for ever. A right that is missing can be given, and a
+# topic that is missing can be made: these are waited for, as is everything else.
+_NEVER = (
+    *_TOO_LARGE, InvalidTopicError, InvalidTimestampError, InvalidRequestError, PolicyViolationError,
+    UnsupportedForMessageFormatError, UnsupportedVersionError,
+)  # fmt: skip
+
+
+class UnpublishableError(TallygateError):
+    """One of the events can never be published as it is: `payload_too_large`, or `internal` for another reason."""
+
+    @classmethod
+    def too_large(cls, event: Event, size: int) -> "UnpublishableError":
+        return cls("payload_too_large", f"{type(event).__name__} has {size} bytes, of {MAX_EVENT_BYTES} at most")
+
+    @classmethod
+    def refused(cls, error: KafkaError) -> "UnpublishableError":
+        too_large = isinstance(error, _TOO_LARGE)
+        return cls("payload_too_large" if too_large else "internal", f"the broker refuses it: {type(error).__name__}")
 
 
 class Outgoing(NamedTuple):
@@ -52,13 +82,17 @@ class Publisher:
             await self._producer.stop()
 
     async def publish(self, *outgoing: Outgoing) -> None:
-        """Returns when every event is acked. Raises TallygateError `unavailable` when one is not, in time."""
+        """Returns when every event is acked. Raises TallygateError `unavailable` when one is not, in time, and
+        UnpublishableError when one never will be; nothing has been sent when it is too large."""
         loop = asyncio.get_running_loop()
+        bodies = [_body(message) for message in outgoing]
         try:
             async with asyncio.timeout(self._timeout_s):
-                futures = [await self._send(message) for message in outgoing]
+                futures = [await self._send(message, body) for message, body in zip(outgoing, bodies, strict=True)]
                 for future in futures:
                     await future
+        except _NEVER as error:
+            raise UnpublishableError.refused(error) from error
         except (KafkaError, TimeoutError) as error:
             self.failing_since = self.failing_since or loop.time()
             raise TallygateError(
@@ -72,11 +106,13 @@ class Publisher:
         A publish that timed out may have reached the topic, so the repetition may put an event there twice. It
         carries the same event id, and readers count it once.
 
-        Raises TallygateError `unavailable` when `until` has passed.
+        Raises TallygateError `unavailable` when `until` has passed, and UnpublishableError at once.
         """
         while True:
             try:
                 await self.publish(*outgoing)
+            except UnpublishableError:
+                raise
             except TallygateError as error:
                 if until is not None and utc_now() >= until:
                     raise
@@ -97,13 +133,13 @@ class Publisher:
         async with asyncio.timeout(self._timeout_s):
             return await (await self._started().send(topic, body, key, partition, headers=list(headers)))
 
-    async def _send(self, outgoing: Outgoing) -> asyncio.Future[RecordMetadata]:
+    async def _send(self, outgoing: Outgoing, body: bytes) -> asyncio.Future[RecordMetadata]:
         topic, event, traceparent, partition = outgoing
         traced = tracing.start(f"{names.SEND} {topic.name}", SpanKind.PRODUCER, traceparent,
                                _attributes(outgoing) if tracing.enabled else None)  # fmt: skip
         future = await self._started().send(
             topic.name,
-            event.encoded(),
+            body,
             event.key,
             partition,
             headers=event.headers(self._source, traced.traceparent),
@@ -116,6 +152,21 @@ class Publisher:
         if self._producer is None:
             raise RuntimeError("the publisher has not been started")
         return self._producer
+
+
+def fits(event: Event) -> bool:
+    return len(event.encoded()) <= MAX_EVENT_BYTES
+
+
+def _body(outgoing: Outgoing) -> bytes:
+    """Raises UnpublishableError."""
+    topic, event, _, partition = outgoing
+    body = event.encoded()
+    if len(body) > MAX_EVENT_BYTES:
+        raise UnpublishableError.too_large(event, len(body))
+    if partition is not None and not 0 <= partition < topic.partitions:
+        raise UnpublishableError("internal", f"{topic.name} has no partition {partition}")
+    return body
 
 
 def _attributes(outgoing: Outgoing) -> dict[str, Any]:

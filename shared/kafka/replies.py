@@ -59,7 +59,13 @@ class ReplyReader:
                 continue
             for records in batches.values():
                 for record in records:
-                    self._on_record(record)
+                    self._hand_over(record)
+
+    def _hand_over(self, record: ConsumerRecord) -> None:
+        try:
+            self._on_record(record)
+        except Exception:  # one reply must not end the reading of all others
+            logger.exception("replies.refused", offset=record.offset)
 
 
 def partition_of(instance: str) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.errors import Failure
 from shared.events import CandidateConsidered, ModelHealthChanged
+from shared.events.bounds import MAX_WORDS, cut
 from shared.policies import Policy
 from shared.registry import Model, TenantModels
 from shared.selection.needs import Needs
@@ -52,7 +53,9 @@ def _account(needs: Needs, order: Iterable[Ranked], models: TenantModels, policy
         else:
             objections[model.id] = obstacle
         considered.append(
-            CandidateConsidered(model=model.id, reason=obstacle.reason if obstacle else reason, chosen=obstacle is None)
+            CandidateConsidered(
+                model=model.id, reason=cut(obstacle.reason if obstacle else reason, MAX_WORDS), chosen=obstacle is None
+            )
         )
     return Selection(tuple(candidates), tuple(considered), objections)
 

@@ -11,7 +11,7 @@ from services.gateway.inference.admission import Admitted
 from services.gateway.inference.completing import CallerLeftError, Completing, Left, Sent
 from services.gateway.inference.idempotency import IDEMPOTENCY_HEADER
 from shared.access import Caller
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
 from shared.inferences import InferenceFailedError
 from tests.histories.database import TENANT

@@ -12,7 +12,7 @@ from uuid import UUID
 from aiokafka import TopicPartition
 from aiokafka.errors import RebalanceInProgressError, UnknownError
 
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
 from shared.events import CancelRequested, InferenceRequested, new_id
 from shared.events.topics import ATTEMPTS, CANCELLATIONS, OUTCOMES, REQUESTS, Topic

@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
-from aiokafka.errors import ConsumerStoppedError, IllegalOperation
+from aiokafka.errors import ConsumerStoppedError, IllegalOperation, UnknownTopicOrPartitionError
 
 from shared.kafka import IllegalStateError, OffsetOutOfRangeError, TopicPartition
+from shared.kafka.admin import connected_admin
+from shared.kafka.partitions import partitions_of
 from tests.kafka.bench import Bench, on_both, places, read
 
 
@@ -177,3 +179,12 @@ async def test_a_reader_that_has_stopped_reads_nothing_more(bench: Bench) -> Non
         await reader.getone()
     with pytest.raises(ConsumerStoppedError):
         await reader.getmany(timeout_ms=10)
+
+
+@on_both
+async def test_the_broker_tells_which_partitions_there_are(bench: Bench) -> None:
+    one, three = await bench.topic(), await bench.topic(3)
+    async with connected_admin(bench.broker) as admin:
+        assert await partitions_of(admin, one.name, three.name) == [*places(one), *places(three)]
+        with pytest.raises(UnknownTopicOrPartitionError):
+            await partitions_of(admin, one.name, "no-such-topic")

@@ -23,6 +23,7 @@ def in_short(letter: DeadLetter) -> dict[str, Any]:
         "source_offset": letter.source_offset,
         "replayed_from": letter.replayed_from,
         "size": letter.size,
+        "left_out": letter.left_out,
     }
 
 
@@ -50,6 +51,7 @@ def shown(body: dict[str, Any]) -> RenderableType:
         ("replayed from", body["replayed_from"]),
         ("key", body["key"]),
         ("size", f"{body['size']} bytes"),
+        *((("left out", body["left_out"]),) if body["left_out"] else ()),
         *((header["name"], header["value"]) for header in body["headers"]),
     )
     made = Fields([(plain(name), cell(value)) for name, value in fields])

@@ -20,7 +20,7 @@ from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import RoutingOptions, new_id, utc_now
-from shared.inferences import Answer, InferenceFailedError, Inferences, Order, Reply
+from shared.inferences import Answer, InferenceFailedError, Inferences, NotAcknowledgedError, Order, Reply
 from shared.registry import Registry, TenantModels, Terms
 from shared.selection import Conditions
 from shared.selection.budgets import over_budget
@@ -77,8 +77,8 @@ class Completing:
     async def complete(self, caller: Caller, sent: Sent, admitted: Admitted) -> Answer:
         """The answer. Limits and the model are checked before anything is published.
 
-        Raises InferenceFailedError for an inference that has an id; CallerLeftError; TallygateError, for example
-        `unavailable` when the broker does not ack.
+        Raises InferenceFailedError for an inference that has an id, NotAcknowledgedError for one that may have been
+        accepted; CallerLeftError; TallygateError.
         """
         with self.let_in(caller, admitted):
             return await self.complete_within(caller, sent, admitted)
@@ -147,13 +147,18 @@ class Completing:
     async def _answer_new(self, order: Order, left: Left | None) -> Answer:
         inference_id = new_id()
         with self.inferences.expect(inference_id) as future:
-            await self._publish(order, inference_id)
+            try:
+                await self._publish(order, inference_id)
+            except NotAcknowledgedError:
+                self.inferences.withdraw(order, inference_id)
+                raise
             return await self._answer(order, inference_id, future, left)
 
     async def _answer_of(self, key: IdempotencyKey, order: Order, left: Left | None) -> Answer:
         """The answer of the inference that the key stands for, whichever gateway publishes it.
 
         Its result is stored: the reply goes to the gateway that published the request, and others read the result.
+        What is not acked is not cancelled: whoever asks again with the key gets its answer.
         """
         claim = await self.once.claim(key)
 
@@ -164,6 +169,8 @@ class Completing:
             with self.inferences.expect_stored(claim.id) as future:
                 await self.once.publish(claim, publish, until=order.deadline_at, done=future)
                 answer = await self._answer(order, claim.id, future, left)
+        except NotAcknowledgedError:
+            raise
         except InferenceFailedError as error:
             error.replayed = not claim.first
             raise
@@ -191,7 +198,7 @@ class Completing:
         try:
             await asyncio.wait((reply, gone), return_when=asyncio.FIRST_COMPLETED)
             if not reply.done():
-                await self.inferences.cancel(order.tenant_id, inference_id, order.traceparent, "disconnected")
+                self.inferences.withdraw(order, inference_id)
                 raise CallerLeftError
             return reply.result()
         finally:

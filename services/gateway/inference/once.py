@@ -21,7 +21,7 @@ from uuid import UUID
 import structlog
 
 from services.gateway.inference.idempotency import IdempotencyKey, KnownKey, other_body
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.events import new_id, utc_now
 
 logger = structlog.get_logger(__name__)

@@ -8,10 +8,10 @@ from shared.background import Periodic
 from shared.events.topics import REQUESTS
 from shared.kafka import KafkaError, TopicPartition
 from shared.kafka.broker import Admin, Broker, Consumer
+from shared.kafka.partitions import partitions_of
 
 _EVERY_S = 1.0
 _TIMEOUT_S = 5.0
-_PARTITIONS = [TopicPartition(REQUESTS.name, number) for number in range(REQUESTS.partitions)]
 
 
 class QueueAge(Periodic):
@@ -39,17 +39,20 @@ class QueueAge(Periodic):
     async def _measure(self, admin: Admin, consumer: Consumer) -> float | None:
         async with asyncio.timeout(_TIMEOUT_S):
             now_s = time.monotonic()
-            ends = await consumer.end_offsets(_PARTITIONS)
+            partitions = await partitions_of(admin, REQUESTS.name)
+            ends = await consumer.end_offsets(partitions)
             self._room.seen(now_s, {tp.partition: end for tp, end in ends.items()})
-            claimed = await self._claimed(admin, consumer)
+            claimed = await self._claimed(admin, consumer, partitions)
             return None if claimed is None else self._room.age_s(now_s, claimed)
 
-    async def _claimed(self, admin: Admin, consumer: Consumer) -> dict[int, int] | None:
-        found = await admin.committed(self._group, _PARTITIONS)
-        if len(found) < len(_PARTITIONS):
+    async def _claimed(
+        self, admin: Admin, consumer: Consumer, partitions: list[TopicPartition]
+    ) -> dict[int, int] | None:
+        found = await admin.committed(self._group, partitions)
+        if len(found) < len(partitions):
             return None  # as while a broker that has just started loads the group
         claimed = {tp.partition: offset for tp, offset in found.items() if offset is not None}
-        never = [tp for tp in _PARTITIONS if tp.partition not in claimed]
+        never = [tp for tp in partitions if tp.partition not in claimed]
         if never:  # routers will begin where the topic begins
             claimed |= {tp.partition: start for tp, start in (await consumer.beginning_offsets(never)).items()}
         return claimed

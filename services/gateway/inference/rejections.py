@@ -6,6 +6,8 @@ import asyncio
 from contextlib import suppress
 from datetime import datetime
 
+import structlog
+
 from services.gateway.inference.admission import Admitted
 from shared.access import Caller
 from shared.background import Background
@@ -13,8 +15,10 @@ from shared.errors import Failure
 from shared.events import InferenceSettled, new_id, utc_now
 from shared.events.topics import OUTCOMES
 from shared.inferences import InferenceFailedError
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.telemetry import instruments
+
+logger = structlog.get_logger(__name__)
 
 _MOST_WAITING = 10_000
 _BATCH = 500
@@ -66,6 +70,10 @@ class Rejections:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < _BATCH:
                 batch.append(self._waiting.get_nowait())
-            await self._publisher.publish_until_acked(*(Outgoing(OUTCOMES, settled) for settled in batch))
+            try:
+                await self._publisher.publish_until_acked(*(Outgoing(OUTCOMES, settled) for settled in batch))
+            except UnpublishableError:
+                logger.exception("rejections.unpublishable", rejections=len(batch))
+                instruments.rejections_unrecorded.inc(len(batch))
             for _ in batch:
                 self._waiting.task_done()

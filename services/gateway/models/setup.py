@@ -25,7 +25,7 @@ from services.gateway.models.trial import Question, Trial, TrialFailedError, ask
 from services.gateway.tenants.changes import changed_by
 from shared.access import Caller
 from shared.crypto import KeyRing, UnreadableSecretError
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
 from shared.errors.failures import setup_tips
 from shared.guard import Guard

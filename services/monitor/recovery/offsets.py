@@ -2,10 +2,10 @@
 
 import asyncio
 
-from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
-from shared.kafka import TopicPartition
+from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS
 from shared.kafka.broker import Broker
 from shared.kafka.offsets import first_unread, records_behind
+from shared.kafka.partitions import partitions_of
 
 _WAIT_S = 5.0
 _ASK_EVERY_S = 0.05
@@ -28,20 +28,18 @@ class Offsets:
 
     async def of_routers(self) -> dict[int, int]:
         """Per partition of the request topic, the first offset that no router has claimed."""
-        unread = await first_unread(self._admin, self._router_group, _partitions(REQUESTS))
+        partitions = await partitions_of(self._admin, REQUESTS.name)
+        unread = await first_unread(self._admin, self._router_group, partitions)
         return {tp.partition: offset for tp, offset in unread.items()}
 
     async def booked_to_the_end(self) -> bool:
         """Waits until everything that is on the topics now is booked. False when that takes longer than _WAIT_S."""
         try:
             async with asyncio.timeout(_WAIT_S):
-                ends = await self._consumer.end_offsets([*_partitions(ATTEMPTS), *_partitions(OUTCOMES)])
+                partitions = await partitions_of(self._admin, ATTEMPTS.name, OUTCOMES.name)
+                ends = await self._consumer.end_offsets(partitions)
                 while await records_behind(self._admin, self._monitor_group, ends):  # noqa: ASYNC110 - nothing signals it
                     await asyncio.sleep(_ASK_EVERY_S)
                 return True
         except TimeoutError:
             return False
-
-
-def _partitions(topic: Topic) -> list[TopicPartition]:
-    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]

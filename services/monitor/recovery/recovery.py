@@ -6,7 +6,7 @@ were read is booked. So an attempt that another router has started since is know
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -18,12 +18,12 @@ from services.monitor.recovery.orphans import LostAttempt, Orphan
 from services.monitor.recovery.requests import RequestReader
 from services.monitor.recovery.store import RecoveryStore
 from shared.background import Periodic
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.events import Event, Now, RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
 from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class Recovery:
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, RouterHeartbeat):
-            self._liveness.heard(event.router_id, event.stopped, asyncio.get_running_loop().time())
+            self._liveness.heard(event, asyncio.get_running_loop().time())
 
     async def _look(self) -> None:
         # Silence counts only when the topic was read to its end: heartbeats that wait there unread would make routers
@@ -97,11 +97,17 @@ class Recovery:
         lost = await self._lost_work()
         await self._close(lost.attempts)
         for orphan in lost.orphans:
-            action = orphans.decide(orphan, committed, self._max_deliveries, self._now())
-            if await self._act(orphan, action):
-                instruments.recovered.labels(action).inc()
-                logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
-                            router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
+            try:
+                await self._recover_one(orphan, committed)
+            except UnpublishableError:  # what one of them holds must not keep the others from their end
+                logger.exception("orphan.unpublishable", inference_id=str(orphan.inference_id))
+
+    async def _recover_one(self, orphan: Orphan, committed: Mapping[int, int]) -> None:
+        action = orphans.decide(orphan, committed, self._max_deliveries, self._now())
+        if await self._act(orphan, action):
+            instruments.recovered.labels(action).inc()
+            logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
+                        router=orphan.router_id, delivery=orphan.delivery)  # fmt: skip
 
     async def _act(self, orphan: Orphan, action: orphans.Action) -> bool:
         """Whether something was done."""
@@ -129,7 +135,11 @@ class Recovery:
         delivery = orphan.delivery + 1
         if not await self._store.intend_redelivery(orphan, delivery, self._now()):
             return False  # it was published before, and waits for a router
-        found = await self._requests.read(orphan)
+        try:
+            found = await self._requests.read(orphan)
+        except TimeoutError:  # the next pass asks again; the others do not wait for it
+            logger.warning("request.not_read", inference_id=str(orphan.inference_id))
+            return False
         if found is None:
             await self._settle(orphan, "give_up")
             return True
@@ -137,7 +147,12 @@ class Recovery:
         again = request.model_copy(
             update={"delivery": delivery, "attempts_made": orphan.attempts_made, "accepted_at": orphan.accepted_at}
         )
-        await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
+        try:
+            await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
+        except UnpublishableError:
+            logger.exception("redelivery.unpublishable", inference_id=str(orphan.inference_id))
+            await self._settle(orphan, "give_up")
+            return True
         await self._store.redelivered(orphan.inference_id, delivery, self._now())
         return True
 

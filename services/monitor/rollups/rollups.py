@@ -13,7 +13,7 @@ import structlog
 from services.monitor.rollups import health
 from services.monitor.rollups.store import RollupStore, Touched, Turn
 from shared.background import Periodic
-from shared.db.pool import RETRYABLE
+from shared.db.failures import RETRYABLE
 from shared.events import Event, ModelHealthChanged, TenantSpent, utc_now
 from shared.events.topics import MODEL_HEALTH, SPENDING
 from shared.kafka import KafkaError

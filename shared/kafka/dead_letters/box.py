@@ -9,10 +9,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from shared.errors import TallygateError
-from shared.events.topics import DLQ_PARTITIONS, Topic
+from shared.events.topics import Topic
 from shared.kafka.admin import connected_admin
 from shared.kafka.broker import Broker, Consumer
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId
+from shared.kafka.partitions import partitions_of
 from shared.kafka.publisher import Publisher
 
 GROUP = "tallygate-dlq"  # its offsets: up to where all dead letters have been replayed
@@ -71,6 +72,9 @@ class DeadLetterBox:
             yield letter, await self._replay(letter)
 
     async def _replay(self, letter: DeadLetter) -> RecordMetadata:
+        if letter.left_out is not None:
+            detail = f"{letter.id} does not hold the whole message, which was too large: {letter.left_out}"
+            raise TallygateError("invalid_request", detail, tips=("Have its sender send it again, and less in it.",))
         source, partition = letter.source.name, letter.source_partition
         if partition is not None and partition >= self._partitions.get(source, 0):
             partition = None
@@ -127,12 +131,14 @@ async def open_dead_letters(broker: Broker) -> AsyncIterator[DeadLetterBox]:
 
 async def count_since(broker: Broker, dlq: str, since_s: float) -> int:
     """How many dead letters have come since then."""
-    consumer = broker.consumer()
+    admin, consumer = broker.admin(), broker.consumer()
     try:
+        await admin.start()
         await consumer.start()
-        partitions = [TopicPartition(dlq, number) for number in range(DLQ_PARTITIONS)]
+        partitions = await partitions_of(admin, dlq)
         firsts = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since_s * 1000)))
         ends = await consumer.end_offsets(partitions)
     finally:
         await consumer.stop()
+        await admin.stop()
     return sum(ends[partition] - first.offset for partition, first in firsts.items() if first is not None)

@@ -7,13 +7,16 @@ from typing import NamedTuple, Self
 from aiokafka import ConsumerRecord
 
 from shared.errors import TallygateError
+from shared.events.bounds import instant_of
 from shared.events.envelope import KafkaHeaders, header
 from shared.events.topics import TOPICS, Topic
 
 _OURS = "dlq_"
 TYPE, REASON, TOPIC, PARTITION, OFFSET = "dlq_error_type", "dlq_reason", "dlq_topic", "dlq_partition", "dlq_offset"
 REPLAYED_FROM = "dlq_replayed_from"
+LEFT_OUT = "dlq_left_out"
 
+_LONG_AGO = datetime.fromtimestamp(0, UTC)  # of a record whose time is none
 _SOURCES = {topic.dlq: topic for topic in TOPICS if topic.has_dlq}
 
 
@@ -40,7 +43,10 @@ class DeadLetterId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """`headers` are those of the message as it first came. What is not known of its source is None."""
+    """`headers` are those of the message as it first came. What is not known of its source is None.
+
+    left_out: what of the message was too large to be carried, with lengths and digests; None when it is all here.
+    """
 
     id: DeadLetterId
     at: datetime
@@ -53,6 +59,7 @@ class DeadLetter:
     headers: KafkaHeaders
     key: bytes | None
     body: bytes | None
+    left_out: str | None = None
 
     @property
     def size(self) -> int:
@@ -67,7 +74,7 @@ class DeadLetter:
         newest_first = record.headers[::-1]  # ours were added last; the message may have brought its own of these names
         return cls(
             id=DeadLetterId(record.topic, record.partition, record.offset),
-            at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            at=instant_of(record.timestamp) or _LONG_AGO,
             error_type=header(newest_first, TYPE),
             reason=header(newest_first, REASON),
             source=_SOURCES[record.topic],  # never what a header says: it is where a replay publishes
@@ -77,6 +84,7 @@ class DeadLetter:
             headers=tuple((name, value) for name, value in record.headers if not name.startswith(_OURS)),
             key=record.key,
             body=record.value,
+            left_out=header(newest_first, LEFT_OUT),
         )
 
 

@@ -1,16 +1,17 @@
 """A message that cannot be read goes to `<topic>.dlq` as it came, with the reason in its headers."""
 
 import asyncio
+import hashlib
 import time
 
 import structlog
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from shared.events.topics import DLQ_SUFFIX
 from shared.kafka.dead_letter_limit import WINDOW_S, DeadLetterLimitError
 from shared.kafka.dead_letters.box import count_since
-from shared.kafka.dead_letters.letter import OFFSET, PARTITION, REASON, TOPIC, TYPE
+from shared.kafka.dead_letters.letter import LEFT_OUT, OFFSET, PARTITION, REASON, TOPIC, TYPE
 from shared.kafka.publisher import Publisher
 from shared.telemetry.instruments import dead_letters
 
@@ -18,6 +19,10 @@ logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
 _MAX_REASON = 1000  # it may quote the message, and the topic has limited room for our headers
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+# Of a message that is too large, what a dead letter carries all the same: bytes.
+_MAX_KEY_KEPT = 1024
+_MAX_HEADERS_KEPT = 16 * 1024
 
 
 async def dead_letter(publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str) -> None:
@@ -49,14 +54,19 @@ async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: 
     if limit.is_reached(now()):
         raise DeadLetterLimitError(record, limit.most)
     headers = [
-        *record.headers,
         (TYPE, error_type.encode()),
         (REASON, reason[:_MAX_REASON].encode()),
         (TOPIC, record.topic.encode()),
         (PARTITION, str(record.partition).encode()),
         (OFFSET, str(record.offset).encode()),
     ]
-    await publisher.send_raw(record.topic + DLQ_SUFFIX, _body(record), record.key, headers)
+    dlq = record.topic + DLQ_SUFFIX
+    try:
+        await publisher.send_raw(dlq, _body(record), record.key, [*record.headers, *headers])
+    except _TOO_LARGE:
+        kept = _headers_kept(record)
+        left_out = (LEFT_OUT, _left_out(record, kept).encode())
+        await publisher.send_raw(dlq, b"", _key_kept(record), [*kept, *headers, left_out])
     limit.count(now())
     dead_letters.labels(record.topic, error_type).inc()
 
@@ -65,3 +75,32 @@ def _body(record: ConsumerRecord) -> bytes | None:
     """The client refuses to send neither key nor body, and such a message must not stop its partition."""
     nothing = record.value is None and record.key is None
     return b"" if nothing else record.value
+
+
+def _headers_kept(record: ConsumerRecord) -> list[tuple[str, bytes | None]]:
+    """The first ones, as many as fit."""
+    kept, size = [], 0
+    for name, value in record.headers:
+        size += len(name.encode("utf-8", "replace")) + len(value or b"")
+        if size > _MAX_HEADERS_KEPT:
+            break
+        kept.append((name, value))
+    return kept
+
+
+def _key_kept(record: ConsumerRecord) -> bytes | None:
+    return record.key if record.key is not None and len(record.key) <= _MAX_KEY_KEPT else None
+
+
+def _left_out(record: ConsumerRecord, kept: list[tuple[str, bytes | None]]) -> str:
+    """What the dead letter does not hold, so that its sender can find it: lengths and digests, no content."""
+    parts = [f"body of {_told(record.value)}"] if record.value else []
+    if record.key is not None and _key_kept(record) is None:
+        parts.append(f"key of {_told(record.key)}")
+    if len(kept) < len(record.headers):
+        parts.append(f"{len(record.headers) - len(kept)} of {len(record.headers)} headers")
+    return "; ".join(parts)
+
+
+def _told(content: bytes) -> str:
+    return f"{len(content)} bytes (sha256 {hashlib.sha256(content).hexdigest()})"

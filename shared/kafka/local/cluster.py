@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
@@ -40,6 +41,11 @@ class LocalCluster:
         """A topic that exists is left as it is."""
         for topic in wanted:
             self._wanted.setdefault(topic.name, topic)
+
+    def extend(self, topic: str, partitions: int) -> None:
+        """An operator adds partitions to a topic, up to as many."""
+        known = self._wanted[topic]
+        self._wanted[topic] = replace(known, partitions=max(partitions, known.partitions))
 
     @property
     def topics(self) -> dict[str, int]:

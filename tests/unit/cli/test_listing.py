@@ -114,7 +114,7 @@ def test_dead_letters_fit() -> None:
     letter_id = "inference.requests.v1.dlq/63/123456789012"
     entry = {"id": letter_id, "at": AT, "error_type": "invalid_request", "reason": REASON, "size": 1234567,
              "source_topic": "inference.requests.v1", "source_partition": 63, "source_offset": 123456789012,
-             "replayed_from": letter_id, "key": "ab" * 16,
+             "left_out": None, "replayed_from": letter_id, "key": "ab" * 16,
              "headers": [{"name": "traceparent", "value": URL}]}  # fmt: skip
     topic = {"topic": "inference.requests.v1", "dlq": "inference.requests.v1.dlq", "count": 1, "entries": [entry]}
 

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -5,10 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.router.cancellations import Cancellations
+from services.router.claims import Claims
 from services.router.intake import Intake, _checked
-from shared.events import new_id
-from shared.events.codec import UnreadableMessageError
-from tests.unit.shared.events.samples import requested
+from services.router.work import Refused
+from shared.crypto import KeyRing, SealedContext, seal
+from shared.crypto.keys import new_key
+from shared.errors import TallygateError
+from shared.events import new_id, utc_now
+from shared.events.topics import REQUESTS
+from tests.unit.shared.events.samples import INFERENCE, requested
+from tests.unit.shared.kafka.records import record
 
 
 @pytest.mark.parametrize(
@@ -21,14 +29,14 @@ def test_a_chat_body_is_taken_as_it_is(body: dict[str, object]) -> None:
 @pytest.mark.parametrize("body", [None, [], "opensesame", 5, {}, {"messages": None}, {"messages": []},
                                   {"messages": {"0": {}}}, {"messages": "opensesame"}])  # fmt: skip
 def test_what_has_no_messages_is_no_chat_body(body: object) -> None:
-    with pytest.raises(UnreadableMessageError, match="it needs messages") as caught:
+    with pytest.raises(TallygateError, match="it needs messages") as caught:
         _checked(body)
     assert "opensesame" not in str(caught.value)
 
 
 @pytest.mark.parametrize("messages", [["opensesame"], [{}, None], [[{}]]])
 def test_a_message_that_is_no_object_is_refused(messages: list[object]) -> None:
-    with pytest.raises(UnreadableMessageError, match="every message must be an object") as caught:
+    with pytest.raises(TallygateError, match="every message must be an object") as caught:
         _checked({"messages": messages})
     assert "opensesame" not in str(caught.value)
 
@@ -38,8 +46,8 @@ def test_a_message_that_is_no_object_is_refused(messages: list[object]) -> None:
         st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10
     )
 )
-def test_any_other_value_is_unreadable(body: object) -> None:
-    with pytest.raises(UnreadableMessageError):
+def test_any_other_value_is_refused(body: object) -> None:
+    with pytest.raises(TallygateError, match="invalid_request"):
         _checked(body)
 
 
@@ -80,3 +88,47 @@ async def test_of_what_may_have_been_published_twice_the_books_are_asked(answer:
     """While they are away it is taken."""
     request = requested().model_copy(update={"republished": True})
     assert await intake(answer).first_time(request) is first
+
+
+RING, OTHER_RING = KeyRing.parse(new_key("ours")), KeyRing.parse(new_key("later"))
+
+
+def sealed(content: bytes, ring: KeyRing = RING, tenant: str = "acme") -> str:
+    return seal(ring, SealedContext(tenant, "input", str(INFERENCE)), content)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error_type"),
+    [
+        ({"sealed_input": sealed(b'{"messages": [{}]}', OTHER_RING)}, "key_unreadable"),
+        ({"sealed_input": sealed(b'{"messages": [{}]}', tenant="globex")}, "key_unreadable"),
+        ({"sealed_input": "bm90IHNlYWxlZA=="}, "key_unreadable"),
+        ({"sealed_input": "not base64"}, "key_unreadable"),
+        ({"sealed_input": ""}, "key_unreadable"),
+        ({"sealed_input": sealed(b"opensesame")}, "invalid_request"),
+        ({"sealed_input": sealed(b"\xff")}, "invalid_request"),
+        ({"sealed_input": sealed(b"")}, "invalid_request"),
+        ({"sealed_input": sealed(b"[]")}, "invalid_request"),
+        ({"sealed_input": sealed(b'{"messages": ["opensesame"]}')}, "invalid_request"),
+        ({"sealed_input": None, "input": {}}, "invalid_request"),
+        ({"sealed_input": None, "input": {"messages": []}}, "invalid_request"),
+    ],
+)
+async def test_an_input_that_cannot_be_worked_on_is_answered_and_is_no_dead_letter(
+    fields: dict[str, object], error_type: str
+) -> None:
+    request = requested(**fields, deadline_at=utc_now() + timedelta(seconds=60))
+    nothing: Any = None  # no publisher: a dead letter would fail
+    books: Any = Books(answer=False)
+    here = Intake(RING, books, nothing, nothing, Cancellations(lambda _: None))
+    claims = Claims("r1", here, nothing, nothing, 1)
+
+    prepared = await claims._prepared(
+        record(REQUESTS.name, request.encoded(), headers=tuple(request.headers("t", None)))
+    )
+
+    assert isinstance(prepared, Refused)
+    assert (prepared.request.inference_id, prepared.settlement) == (INFERENCE, "failed")
+    assert prepared.failure.error_type == error_type
+    assert prepared.failure.tips
+    assert "opensesame" not in prepared.failure.detail

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.retry import Decision, RetryPolicy, after_failure
+from services.router.retry import MAX_CALLS_SETTING, Decision, RetryPolicy, after_failure, at_limit, within_limit
 from shared.errors import CATALOGUE, ErrorType, Failure, failure
 
 POLICY = RetryPolicy(max_tries=3, base_s=0.2, max_s=5.0)
@@ -99,3 +99,25 @@ def test_another_model_is_asked_only_where_that_may_help(
     decision = after_failure(last_failure, tries, remaining_s, policy, jitter)
     if decision.action != "retry":
         assert decision == Decision("fall_back" if last_failure.fallback else "give_up")
+
+
+@given(FAILURES, st.integers(1, 12), st.integers(0, 20), st.booleans(), POLICIES)
+def test_no_call_past_the_limit_of_an_inference(
+    told: Failure, tries: int, calls_made: int, others_wait: bool, policy: RetryPolicy
+) -> None:
+    wanted = after_failure(told, tries, 60.0, policy)
+    decision = within_limit(wanted, calls_made, others_wait, policy)
+    if calls_made < policy.max_calls or (wanted.action == "fall_back" and not others_wait):
+        assert decision == wanted
+    else:
+        assert decision.action == "give_up"
+        assert decision.limit_reached == (wanted.action != "give_up")
+
+
+def test_the_failure_at_the_limit_is_the_last_one_and_names_the_setting() -> None:
+    last = failure("server_error", "h:80 answered 500", upstream_status=500)
+    told = at_limit(last, POLICY)
+    assert (told.error_type, told.upstream_status) == ("server_error", 500)
+    assert told.detail.startswith(last.detail)
+    assert MAX_CALLS_SETTING in told.detail
+    assert any(MAX_CALLS_SETTING in tip for tip in told.tips)

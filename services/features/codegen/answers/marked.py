@@ -39,7 +39,7 @@ MAX_LINES = 40_000  # that are read; what is longer is no answer, and takes more
 _SECTION = re.compile(
     r"[#*\s]*+(summary|integration instructions?|next steps?|estimated impact)[*\s]*+(?::[*\s]*+(.*))?$", re.IGNORECASE
 )
-_BULLET = re.compile(r"\s*+(?:[-*+]|\d{1,3}[.)])\s++")
+_BULLET = re.compile(r"^\s*+(?:[-*+]|\d{1,3}[.)])\s++")
 _BEGINNINGS = frozenset("<`~-d")  # of tags, fences, diffs; most lines have none, and are passed by quickly
 _SECTION_BEGINNINGS = frozenset("sine")
 _ADVICE = ("integration instruction", "next step")  # sections that show what others may write

@@ -20,7 +20,7 @@ _TAG = re.compile(r"\s*+<file\b([^>]*+)>(.*)$", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"\b(path|name|file|filename|title|action)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>}]++))")
 _WRAPPING = "`*\"' \t"
 _NOTE = re.compile(
-    r"(.*?)\s*+[(\[](new|created?|add|added|edit|edited|modify|modified|updated?)(?: file)?[)\]]$", re.IGNORECASE
+    r"(.*?)(?<!\s)\s*+[(\[](new|created?|add|added|edit|edited|modify|modified|updated?)(?: file)?[)\]]$", re.IGNORECASE
 )
 _CREATING = frozenset({"new", "create", "created", "add", "added"})
 _NAMED_FILES = frozenset({"dockerfile", "makefile", "gemfile", "rakefile", "procfile", "license", "jenkinsfile"})

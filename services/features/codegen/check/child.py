@@ -38,8 +38,9 @@ _IMPORTING = frozenset({
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 # Syntax that is newer than this Python may be; then the grammar has the last word.
 _NEWER_NODES = frozenset({"type_alias_statement", "type_parameter"})
-_STRING = r'("(?:[^"\\\n]|\\.)*+")'
-_COMMENT = re.compile(_STRING + r"|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/")
+# What is never closed is kept as well, for the parser to refuse: else every quote in it would be tried again.
+_STRING = r'("(?:[^"\\\n]|\\.)*+"?+)'
+_COMMENT = re.compile(_STRING + r"|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|(\Z))")
 _CLOSING_COMMA = re.compile(_STRING + r"|,(?=\s*+[\]}])")
 _QUOTED = re.compile(r"""["'`](.*)["'`]""", re.DOTALL)
 
@@ -83,7 +84,9 @@ def _exact_errors(reader: str, text: str) -> list[tuple[int, str]]:
 
 def _kept(found: re.Match[str]) -> str:
     """A string as it is; of what is taken out, its lines, so that errors have the right ones."""
-    return found[1] or " " + "\n" * found[0].count("\n")
+    if found[1] is not None or found[found.re.groups] is not None:  # a string, or a comment that is not closed
+        return found[0]
+    return " " + "\n" * found[0].count("\n")
 
 
 def _grammar_report(reader: str, text: str) -> Report:

@@ -155,7 +155,9 @@ def _imported(text: str) -> Iterator[str]:
 
 def _manifests(tree: Tree) -> list[str]:
     requirements = [
-        path for path in tree.texts if re.search(r"(?:^|/)[\w.-]*(requirements|constraints)[\w/.-]*\.(txt|in)$", path)
+        path
+        for path in tree.texts
+        if path.endswith((".txt", ".in")) and ("requirements" in path or "constraints" in path)
     ]
     named = [path for path in tree.named("pyproject.toml", *_TEXT_MANIFESTS) if _is_manifest(path, tree.texts[path])]
     return sorted({*named, *requirements})

@@ -20,7 +20,7 @@ def git_refusal() -> str | None:
 
 def refusal_of(printed: str) -> str | None:
     """printed: by `git --version`."""
-    found = re.search(r"(\d+)\.(\d+)", printed)
+    found = re.search(r"(\d{1,9})\.(\d{1,9})", printed)
     if found is None:
         return "git beside the features worker does not say its version"
     version = int(found[1]), int(found[2])

@@ -16,7 +16,7 @@ from services.features.worker import JobHandle, Worker, WorkerSettings
 from shared.errors import TallygateError
 from shared.events import Event, FeatureCall, FeatureCancelRequested, FeatureRequested, FeatureSettled, new_id, utc_now
 from shared.jobs import LeaseSettings
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError, fits
 from tests.unit.shared.jobs.fakes import FakeTable, Row, until
 
 CALL = FeatureCall(inference_id=new_id(), purpose="plan")
@@ -80,6 +80,8 @@ class FakePublisher(Publisher):
         await asyncio.sleep(0)
         for message in outgoing:
             kind = type(message.event).__name__
+            if not fits(message.event):
+                raise UnpublishableError.too_large(message.event, 0)
             if kind in self.refused:
                 self.refusals += 1
                 raise TallygateError("unavailable", "the broker did not acknowledge")

@@ -10,6 +10,7 @@ from services.features import outcomes
 from shared.db.database import DatabaseAwayError
 from shared.errors import TallygateError, failure
 from shared.events import CancelRequested, FeatureStarted, new_id
+from shared.events.topics import MAX_RECORD_BYTES
 from tests.unit.features.worker.fakes import CALL, Bench
 from tests.unit.shared.jobs.fakes import until
 
@@ -171,3 +172,16 @@ async def test_a_job_whose_account_cannot_be_given_is_settled_all_the_same() -> 
     async with bench.worker():
         settled = await bench.done(feature_id)
     assert (settled.settlement, settled.calls) == ("failed", ())
+
+
+async def test_a_result_that_is_too_large_to_be_published_ends_the_job_as_that() -> None:
+    bench = Bench()
+    feature_id = bench.store.add()
+    bench.jobs.end = outcomes.completed("x" * MAX_RECORD_BYTES, (CALL,))
+    bench.jobs.may_end[feature_id].set()
+    async with bench.worker():
+        settled = await bench.done(feature_id)
+
+    assert (settled.settlement, settled.sealed_result, settled.calls) == ("failed", None, (CALL,))
+    assert settled.error is not None
+    assert settled.error.error_type == "payload_too_large"

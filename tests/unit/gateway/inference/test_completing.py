@@ -1,6 +1,7 @@
 """From what a caller sent to its answer: what is refused, what is published, and what becomes of who leaves."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import TallygateError
 from shared.events import CancelRequested
-from shared.inferences import Answer, InferenceFailedError, Inferences, Pending, Results
+from shared.inferences import Answer, InferenceFailedError, Inferences, NotAcknowledgedError, Pending, Results
 from shared.registry import Registry, TenantModels
 from shared.selection import Conditions
 from tests.unit.gateway.inference.keys import KeyTable
@@ -49,6 +50,7 @@ class Models(Registry):
 class Bench:
     def __init__(self, models: Models | None = None, limits: LoadLimits = LoadLimits()) -> None:  # noqa: B008 - a value
         self.broker, self.pending, self.lately = Broker(), Pending(), Lately()
+        self.keys = KeyTable()
         results = Results(Table(), self.pending)
         self.completing = Completing(
             deadlines=Deadlines(60.0, 60.0),
@@ -57,7 +59,7 @@ class Bench:
             doorkeeper=Doorkeeper(limits, lambda: None),
             rejections=Rejections(self.broker, "g1"),
             inferences=Inferences(self.broker, self.pending, results, RING, 7, 0.0),
-            once=Once(KeyTable(), stale_after_s=6.0),
+            once=Once(self.keys, stale_after_s=6.0),
             lately=self.lately,
         )
 
@@ -72,6 +74,14 @@ class Bench:
             while not self.broker.requests:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         return self.broker.requests[0].inference_id
+
+    async def cancelled(self) -> CancelRequested:
+        async with asyncio.timeout(5):
+            while True:
+                for event in self.broker.events:
+                    if isinstance(event, CancelRequested):
+                        return event
+                await asyncio.sleep(0.01)
 
 
 async def test_the_answer_to_what_was_sent() -> None:
@@ -115,11 +125,47 @@ async def test_a_failure_is_told_as_replayed_too() -> None:
     assert [error.replayed for error in failed] == [False, True]
 
 
-async def test_what_is_not_acked_was_not_accepted() -> None:
+async def test_what_is_not_acked_has_an_id_and_is_cancelled_until_that_is_acked() -> None:
     bench = Bench()
     bench.broker.away = True
-    with pytest.raises(TallygateError, match="unavailable"):
+    with pytest.raises(NotAcknowledgedError, match="unavailable") as caught:
         await bench.chat()
+    assert bench.broker.events == []
+
+    bench.broker.away = False
+    cancelled = await bench.cancelled()
+    assert (cancelled.inference_id, cancelled.tenant_id) == (caught.value.inference_id, "acme")
+
+
+async def test_with_a_key_what_is_not_acked_is_left_for_who_asks_again() -> None:
+    bench = Bench()
+    bench.broker.away = True
+    with pytest.raises(NotAcknowledgedError) as caught:
+        await bench.chat("k")
+    assert not caught.value.replayed
+    bench.broker.away = False
+    await asyncio.sleep(0.6)
+    assert bench.broker.events == []
+
+    bench.broker.away = True
+    for row in bench.keys.rows.values():
+        row.taken_at -= timedelta(minutes=1)
+    with pytest.raises(NotAcknowledgedError) as again:
+        await bench.chat("k")
+    assert again.value.inference_id == caught.value.inference_id
+    assert not again.value.replayed, "asking once more may bring the answer"
+
+
+async def test_a_cancellation_that_is_not_acked_is_not_lost_when_the_caller_has_left() -> None:
+    bench, gone = Bench(), asyncio.Event()
+    call = bench.chat(left=cast(Any, gone.wait))
+    inference_id = await bench.asked()
+    bench.broker.away = True
+    gone.set()
+    with pytest.raises(CallerLeftError):
+        await call
+    bench.broker.away = False
+    assert (await bench.cancelled()).inference_id == inference_id
 
 
 async def test_an_unknown_model_is_looked_up_once_more_before_it_is_refused() -> None:
@@ -155,8 +201,7 @@ async def test_who_leaves_and_wanted_it_so_has_its_inference_cancelled() -> None
     gone.set()
     with pytest.raises(CallerLeftError):
         await call
-    cancelled = bench.broker.events[-1]
-    assert isinstance(cancelled, CancelRequested)
+    cancelled = await bench.cancelled()
     assert (cancelled.inference_id, cancelled.reason) == (inference_id, "disconnected")
 
 

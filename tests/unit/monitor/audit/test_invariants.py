@@ -76,7 +76,7 @@ def test_what_is_booked_and_no_longer_on_the_topics_is_no_violation() -> None:
 
 def test_a_deadline_at_the_end_of_time_is_not_past() -> None:
     forever = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-    assert audit([requested(deadline_at=forever)], Booked({}, {})).balanced
+    assert audit([requested().model_copy(update={"deadline_at": forever})], Booked({}, {})).balanced
 
 
 def test_a_rejected_request_was_never_accepted() -> None:

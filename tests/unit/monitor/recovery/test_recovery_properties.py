@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.monitor.recovery.liveness import SILENCE_LIMIT_S, Liveness
 from services.monitor.recovery.orphans import Orphan, decide
+from tests.unit.monitor.recovery.test_liveness import beat
 from tests.unit.monitor.recovery.test_orphans import NOW, ORPHAN
 
 orphans = st.builds(
@@ -59,7 +60,7 @@ def test_nobody_is_dead_who_was_heard_within_the_limit_or_could_not_be_heard(ste
         now += later_s
         if beats:
             heard_at = now
-            liveness.heard("r1", False, now)
+            liveness.heard(beat("r1"), now)
         if now - looked_at > 5.0:
             listening_since = now
         looked_at = now

@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
 import aiohttp
 import pytest
@@ -94,3 +95,24 @@ def test_what_is_no_json_is_read_as_text(gateway: StubGateway) -> None:
     assert Client(gateway.url).text("/metrics") == "one 1\n"
     with pytest.raises(ProblemError, match="no such path"):
         Client(gateway.url).text("/x")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda client: client.lines("/x", {}), lambda client: client.events("/y")],
+    ids=["lines", "events"],
+)
+def test_an_error_in_the_middle_of_a_stream_is_told_after_what_came_before(
+    gateway: StubGateway, read: Callable[[Client], Iterator[object]]
+) -> None:
+    told = json.dumps(problem("unavailable", "the database is read-only", "Try again.", status=503)).encode()
+    gateway.answers["POST /x"] = (200, b'{"step": "dns", "error": ' + told + b'}\n{"error": ' + told + b"}\n")
+    gateway.answers["GET /y"] = (
+        200,
+        b'event: progress\ndata: {"step": "dns"}\n\nevent: error\ndata: ' + told + b"\n\n",
+    )
+    values = read(Client(gateway.url))
+    next(values)
+    with pytest.raises(ProblemError) as caught:
+        next(values)
+    assert (caught.value.problem.error_type, caught.value.problem.status) == ("unavailable", 503)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.crypto import SealedContext, UnreadableSecretError, open_sealed
+from shared.crypto import SealedContext, open_sealed
 from shared.errors import TallygateError
 from shared.events import CancelRequested, RoutingOptions, utc_now
 from shared.events.reply import AttemptSummary
@@ -68,10 +68,11 @@ async def test_the_answer_of_a_reply_is_opened() -> None:
     )
 
 
-def test_an_answer_of_another_tenant_cannot_be_opened() -> None:
+def test_an_answer_that_cannot_be_opened_is_told_with_its_id() -> None:
     reply = reply_completed(INFERENCE, b"completion", "other").model_copy(update={"tenant_id": "acme"})
-    with pytest.raises(UnreadableSecretError):
+    with pytest.raises(InferenceFailedError, match="cannot be opened") as caught:
         inferences(Broker()).answer(reply)
+    assert (caught.value.failure.error_type, caught.value.inference_id) == ("key_unreadable", INFERENCE)
 
 
 def test_a_failure_names_every_call_that_was_made() -> None:

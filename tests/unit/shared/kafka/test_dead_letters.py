@@ -1,16 +1,20 @@
 """What goes to the dead letters, and what is read there again."""
 
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.errors import MessageSizeTooLargeError
 
 from shared.errors import TallygateError
-from shared.events.topics import REPLIES, REQUESTS
+from shared.events.topics import MAX_DEAD_LETTER_BYTES, REPLIES, REQUESTS
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
+from shared.kafka.dead_letters.box import DeadLetterBox
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources
 from shared.kafka.dead_letters.sending import send_to_dlq
-from shared.kafka.local import LocalBroker
+from shared.kafka.local import LocalBroker, Produce, refused
 from shared.kafka.publisher import Publisher
 from shared.kafka.settings import KafkaSettings
 from tests.unit.shared.kafka.records import record
@@ -27,6 +31,14 @@ class Bench:
     async def send(self, rejected: ConsumerRecord, reason: str = "why") -> None:
         await self._publisher.start()
         await send_to_dlq(self._publisher, rejected, "invalid_request", reason)
+
+    def takes_at_most(self, size: int) -> None:
+        """The broker's own limit, which may be lower than the client's."""
+        self._broker.cluster.faults = lambda asked: (
+            refused(MessageSizeTooLargeError())
+            if isinstance(asked, Produce) and len(asked.value or b"") + len(asked.key or b"") > size
+            else None
+        )
 
     @property
     def sent(self) -> Sequence[ConsumerRecord]:
@@ -135,3 +147,32 @@ def test_a_topic_is_found_by_either_name() -> None:
     with pytest.raises(TallygateError) as refused:
         dead_letter_sources(REPLIES.name)
     assert REQUESTS.name in refused.value.failure.tips[0]
+
+
+@pytest.mark.parametrize("topic_takes", [MAX_DEAD_LETTER_BYTES, 100_000])
+async def test_of_a_message_that_is_too_large_the_dead_letter_says_what_it_does_not_hold(topic_takes: int) -> None:
+    bench = Bench()
+    body, key = b"b" * topic_takes, b"k" * 5000
+    bench.takes_at_most(topic_takes)
+
+    await bench.send(record(REQUESTS.name, body, key, headers=(("mine", b"kept"), ("large", b"x" * 100_000))))
+
+    [sent] = bench.sent
+    letter = DeadLetter.of(sent)
+    assert (letter.body, letter.key, letter.headers) == (b"", None, (("mine", b"kept"),))
+    assert (letter.source_partition, letter.source_offset, letter.reason) == (3, 17, "why")
+    assert letter.left_out is not None
+    for content in (body, key):
+        assert f"{len(content)} bytes (sha256 {hashlib.sha256(content).hexdigest()})" in letter.left_out
+    assert "1 of 2 headers" in letter.left_out
+
+
+async def test_a_dead_letter_that_does_not_hold_the_message_is_not_replayed() -> None:
+    bench = Bench()
+    await bench.send(record(REQUESTS.name, b"b" * MAX_DEAD_LETTER_BYTES))
+    letter = DeadLetter.of(bench.sent[0])
+
+    nothing: Any = None  # neither consumer nor publisher is asked
+    with pytest.raises(TallygateError, match="does not hold the whole message"):
+        async for _ in DeadLetterBox(nothing, nothing, {}).replay([letter]):
+            pass

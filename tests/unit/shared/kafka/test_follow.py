@@ -85,3 +85,41 @@ async def test_replies_are_heard_from_the_moment_that_the_reader_has_started() -
     assert [record.value for record in heard] == [b"after"]
     assert reader.running
     await reader.stop()
+
+
+@virtually
+async def test_an_event_at_which_its_hearer_fails_keeps_no_other_from_being_heard() -> None:
+    broker, heard = LocalBroker(), list[Event]()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, RouterHeartbeat) and event.router_id == "bad":
+            raise OverflowError
+        heard.append(event)
+
+    follower = Follower(broker, HEARTBEATS, hear)
+    await say(broker, "bad")
+    await follower.start()
+    await say(broker, "bad", "r1")
+
+    assert await follower.caught_up()
+    assert routers(heard) == ["r1"]
+    await follower.stop()
+
+
+@virtually
+async def test_a_reply_at_which_its_hearer_fails_does_not_end_the_reading() -> None:
+    broker, heard = LocalBroker(), list[ConsumerRecord]()
+
+    def hear(record: ConsumerRecord) -> None:
+        if record.value == b"bad":
+            raise OverflowError
+        heard.append(record)
+
+    reader = ReplyReader(broker, 7, hear)
+    await reader.start()
+    for value in (b"bad", b"good"):
+        await (await broker.producer().send(REPLIES.name, value, None, 7))
+    await asyncio.sleep(2.0)
+
+    assert [record.value for record in heard] == [b"good"]
+    await reader.stop()

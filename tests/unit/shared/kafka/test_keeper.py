@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Collection, Sequence
 
+import asyncpg
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from structlog.testing import capture_logs
 
 from shared.events import InferenceEvent
 from shared.events.topics import OUTCOMES
@@ -22,12 +24,15 @@ class Bench:
     """A keeper in a group, and a database that refuses the records of some offsets, with all that come in one
     transaction with them."""
 
-    def __init__(self, *, refuses: Collection[int] = (), away: int = 0, most: int = 0) -> None:
+    def __init__(
+        self, *, refuses: Collection[int] = (), error: Exception | None = None, away: int = 0, most: int = 0
+    ) -> None:
         settings = KafkaSettings.model_construct(bootstrap_servers="local", dead_letters_per_minute=most)
         self.broker = LocalBroker(settings=settings)
         self.kept: list[int] = []
         self.committed_before: list[int | None] = []
         self._refuses = refuses
+        self._error = error
         self._away = away
 
     async def run(self, *readable: bool) -> None:
@@ -55,10 +60,10 @@ class Bench:
     async def _keep(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
         self._away -= 1
         if self._away >= 0:
-            raise ConnectionRefusedError
+            raise self._error or ConnectionRefusedError()
         offsets = [message.record.offset for message in heard]
         if not set(offsets).isdisjoint(self._refuses):
-            raise ValueError("refused")
+            raise self._error or ValueError("refused")
         self.kept += offsets
         self.committed_before.append(self.committed)
 
@@ -81,12 +86,58 @@ def test_what_is_refused_or_unreadable_is_a_dead_letter_and_the_others_are_kept(
     assert [letter.value for letter in bench.dead_letters] == [b"garbage", refused.value]
 
 
-def test_a_database_that_is_away_is_waited_for() -> None:
-    bench = Bench(away=3)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        asyncpg.ReadOnlySQLTransactionError("demoted"),
+        asyncpg.DiskFullError("full"),
+        asyncpg.UndefinedColumnError("new code before its migration"),
+        asyncpg.InsufficientPrivilegeError("revoked"),
+        asyncpg.QueryCanceledError("statement timeout"),
+        asyncpg.LockNotAvailableError("lock timeout"),
+        asyncpg.InternalServerError("nobody foresaw"),
+        KeyError("nobody foresaw"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_is_not_wrong_with_the_event_is_waited_for(error: Exception) -> None:
+    bench = Bench(away=8, error=error)
 
-    run_virtually(bench.run(True))
+    run_virtually(bench.run(True, True))
 
-    assert (bench.kept, bench.dead_letters, bench.committed) == ([0], [], 1)
+    assert (bench.kept, bench.dead_letters, bench.committed) == ([0, 1], [], 2)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.UntranslatableCharacterError("\\u0000"),
+        asyncpg.CharacterNotInRepertoireError("bytes"),
+        asyncpg.NumericValueOutOfRangeError("2**63"),
+        asyncpg.NotNullViolationError("null"),
+        asyncpg.DataError("invalid input for query argument"),
+        UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+        TypeError("not JSON"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_is_wrong_with_one_event_is_a_dead_letter_and_the_others_are_kept(error: Exception) -> None:
+    bench = Bench(refuses=(1,), error=error)
+
+    run_virtually(bench.run(True, True, True))
+
+    assert (bench.kept, len(bench.dead_letters), bench.committed) == ([0, 2], 1, 3)
+
+
+def test_what_nobody_foresaw_is_logged_with_its_traceback_once_in_a_while() -> None:
+    bench = Bench(away=58, error=KeyError("x"))
+
+    with capture_logs() as logged:
+        run_virtually(bench.run(True))
+
+    assert [entry["event"] for entry in logged].count("events.waiting") == 58
+    assert [entry["event"] for entry in logged].count("events.held_up") == 1
 
 
 @pytest.mark.parametrize("refused_by", ["decoder", "database"])

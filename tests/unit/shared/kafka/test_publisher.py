@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from aiokafka.errors import InvalidTopicError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from shared.errors import TallygateError
+from shared.errors import TallygateError, failure
 from shared.events import utc_now
 from shared.events.envelope import CE_ID, header
-from shared.events.topics import REPLIES
+from shared.events.topics import MAX_EVENT_BYTES, REPLIES
 from shared.kafka.local import Fault, LocalBroker, Operation, refused
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from tests.support.virtual_time import virtually
 from tests.unit.shared.events.samples import reply_failed
 
@@ -55,3 +56,49 @@ async def test_when_its_time_is_over_the_refusal_is_told() -> None:
         await publisher.publish_until_acked(*TWO, until=utc_now() - timedelta(seconds=1))
 
     assert deaf.asked == len(TWO)
+
+
+@virtually
+@pytest.mark.parametrize("error", [MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError])
+async def test_what_the_broker_will_never_take_is_told_at_once(error: type[KafkaError]) -> None:
+    broker = LocalBroker()
+    broker.cluster.faults = lambda _: refused(error())
+    publisher = Publisher(broker, "test")
+    await publisher.start()
+
+    with pytest.raises(UnpublishableError):
+        await publisher.publish_until_acked(*TWO)
+
+    assert publisher.failing_since is None  # the broker is well
+
+
+@virtually
+async def test_of_events_of_which_one_is_too_large_none_is_sent() -> None:
+    publisher, broker = await publisher_on(Deaf(0))
+    detail = "x" * MAX_EVENT_BYTES
+    too_large = reply_failed(error=failure("server_error", "h:80").model_copy(update={"detail": detail}))
+
+    with pytest.raises(UnpublishableError) as raised:
+        await publisher.publish_until_acked(TWO[0], Outgoing(REPLIES, too_large))
+
+    assert raised.value.failure.error_type == "payload_too_large"
+    assert not broker.cluster.records(REPLIES.name)
+
+
+@virtually
+async def test_an_event_as_large_as_may_be_fits_its_topic() -> None:
+    publisher, broker = await publisher_on(Deaf(0))
+    empty = reply_failed(error=failure("server_error", "h:80").model_copy(update={"detail": ""}))
+    detail = "x" * (MAX_EVENT_BYTES - len(empty.encoded()))
+    largest = empty.model_copy(update={"error": empty.error.model_copy(update={"detail": detail})})
+
+    await publisher.publish(Outgoing(REPLIES, largest, "00-" + "a" * 32 + "-" + "b" * 16 + "-01", 63))
+
+    assert len(broker.cluster.records(REPLIES.name)) == 1
+
+
+@virtually
+async def test_a_partition_that_its_topic_does_not_have_is_told_at_once() -> None:
+    publisher, _ = await publisher_on(Deaf(0))
+    with pytest.raises(UnpublishableError, match="no partition 64"):
+        await publisher.publish_until_acked(Outgoing(REPLIES, reply_failed(), None, 64))

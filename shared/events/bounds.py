@@ -1,0 +1,55 @@
+"""How large the fields of an event may be: whatever comes from outside is refused when it is larger.
+
+What is read can then be worked on: times can be added to, numbers fit the columns of the books, texts can be stored.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+# The record bounds what is read; what is made here must come as far as the check of its size, which says why.
+MAX_SEALED_CHARS = 256 * 1024 * 1024
+MAX_LIFE_DAYS = 7  # from acceptance to the deadline
+REPLY_PARTITIONS = 64
+
+D = TypeVar("D", bound=date)
+
+
+def _in_our_time(value: D) -> D:
+    if not 2000 <= value.year < 2200:
+        raise ValueError("the year must be between 2000 and 2199")
+    return value
+
+
+MAX_NAME, MAX_WORDS = 600, 4000
+_NO_NUL = r"^[^\x00]*$"  # PostgreSQL cannot store it
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+Day = Annotated[date, AfterValidator(_in_our_time)]
+Name = Annotated[str, Field(max_length=MAX_NAME, pattern=_NO_NUL)]  # of models, processes, providers, keys
+Reference = Annotated[str, Field(max_length=256, pattern=_NO_NUL)]  # to a model, as a caller writes it
+Address = Annotated[str, Field(max_length=3000, pattern=_NO_NUL)]
+Words = Annotated[str, Field(max_length=MAX_WORDS, pattern=_NO_NUL)]
+Sealed = Annotated[str, Field(max_length=MAX_SEALED_CHARS, pattern=_NO_NUL)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+LargeCount = Annotated[int, Field(ge=0, lt=2**63)]
+Turn = Annotated[int, Field(ge=1, le=1_000_000)]  # from 1: of deliveries and attempts
+Partition = Annotated[int, Field(ge=0, lt=100_000)]
+ReplyPartition = Annotated[int, Field(ge=0, lt=REPLY_PARTITIONS)]
+Seconds = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
+Usd = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Patterns = Annotated[tuple[Reference, ...], Field(max_length=1000)]  # of model ids
+
+
+def cut(text: str, most: int) -> str:
+    """What others wrote, so that it fits a field of an event."""
+    return text.replace("\x00", "")[:most]
+
+
+def instant_of(timestamp_ms: int) -> datetime | None:
+    """A record's own timestamp, which its producer chose; None when it is of no time of ours."""
+    try:
+        return _in_our_time(datetime.fromtimestamp(timestamp_ms / 1000, UTC))
+    except (ValueError, OverflowError, OSError):
+        return None
