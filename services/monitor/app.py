@@ -12,7 +12,7 @@ from services.monitor.books.handlers import TOPICS, BookingHandler, feature_keep
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
 from services.monitor.recovery.offsets import Offsets
-from services.monitor.recovery.recovery import Recovery
+from services.monitor.recovery.recovery import Recovery, RecoverySettings
 from services.monitor.recovery.requests import RequestReader
 from services.monitor.recovery.store import RecoveryStore
 from services.monitor.rollups.rollups import Rollups
@@ -70,11 +70,16 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
         offsets = await service.start(Offsets(broker, settings.router_group, settings.group))
         requests = await service.start(RequestReader(broker))
-        store, most = RecoveryStore(pool), settings.max_deliveries
-        await service.start(Recovery(settings.instance, store, publisher, offsets, requests, most))
+        await service.start(Recovery(_recovery(settings), RecoveryStore(pool), publisher, offsets, requests))
         await service.start(Rollups(RollupStore(pool), publisher))
         app.state.api = routes.MonitorApi(
             SummaryStore(pool), feature_books, authenticator, lag, reference_price(settings.savings_reference)
         )
         app.state.checks = {"database": holds(lambda: listener.connected, "the database cannot be reached")}
         yield
+
+
+def _recovery(settings: MonitorSettings) -> RecoverySettings:
+    return RecoverySettings(
+        settings.instance, settings.max_deliveries, settings.recovery_lease_s, settings.sweep_after_s
+    )

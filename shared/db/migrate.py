@@ -7,9 +7,13 @@ from pathlib import Path
 
 import asyncpg
 
+from shared.db.pool import ends_when_silent
 from shared.errors import ConfigurationError
 
 _LOCK = 0x7A11  # any number; all migrating processes must use the same one
+
+# Who has said nothing for so long is frozen or gone: others may migrate.
+_SILENCE_S = 30
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -35,7 +39,9 @@ def migrations_of(service: str, folder: Path) -> list[Migration]:
 
 async def migrate(dsn: str, migrations: Sequence[Migration]) -> list[Migration]:
     """Apply what is missing; returns what was applied. Raises ConfigurationError when an applied file was changed."""
-    connection = await asyncpg.connect(dsn)
+    # The lock is the session's, and is held between transactions too.
+    silence = ends_when_silent(_SILENCE_S) | {"idle_session_timeout": f"{_SILENCE_S}s"}
+    connection = await asyncpg.connect(dsn, server_settings=silence)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await connection.execute(_LEDGER)

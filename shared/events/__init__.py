@@ -13,7 +13,14 @@ from shared.events.feature import (
     FeatureStep,
     FeatureWorkerBeat,
 )
-from shared.events.inference import CancelRequested, InferenceRequested, InferenceSettled, RoutingOptions, Settlement
+from shared.events.inference import (
+    CancelRequested,
+    InferenceAccepted,
+    InferenceRequested,
+    InferenceSettled,
+    RoutingOptions,
+    Settlement,
+)
 from shared.events.model import HealthStatus, ModelHealthChanged
 from shared.events.reply import AttemptSummary, ReplyCompleted, ReplyFailed
 from shared.events.router import RouterHeartbeat
@@ -36,6 +43,7 @@ __all__ = [
     "FeatureStep",
     "FeatureWorkerBeat",
     "HealthStatus",
+    "InferenceAccepted",
     "InferenceEvent",
     "InferenceRequested",
     "InferenceSettled",

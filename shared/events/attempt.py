@@ -71,7 +71,7 @@ class AttemptEnded(InferenceEvent):
 
     duration_s: from the start of the call to its end. cost_usd: None when no price is known.
     input_tokens: of the whole prompt. cache_read_tokens, cache_write_tokens: those among them that the endpoint read
-    from its cache, and wrote to it.
+    from its cache, and wrote to it. swept: the monitor closed it because nobody else had, a minute past the deadline.
     """
 
     ce_type: ClassVar[str] = "tallygate.attempt.ended.v1"
@@ -94,3 +94,4 @@ class AttemptEnded(InferenceEvent):
     cache_write_tokens: Count = 0
     cost_usd: Usd | None = None
     reported_by: Name
+    swept: bool = False

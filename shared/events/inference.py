@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import UUID7, BaseModel, ConfigDict, Field, model_validator
 
 from shared.errors import Failure
 from shared.events.bounds import (
@@ -20,10 +20,11 @@ from shared.events.bounds import (
     Seconds,
     Turn,
 )  # fmt: skip
-from shared.events.envelope import InferenceEvent, utc_now
+from shared.events.envelope import InferenceEvent, TenantId, utc_now
 from shared.policies import Policy
 
 DEFAULT_DEADLINE_S = 120.0
+ACCEPTED = "tallygate_accepted"  # header of a request, which holds an InferenceAccepted as JSON
 
 Settlement = Literal["completed", "failed", "rejected", "expired", "cancelled"]
 
@@ -43,6 +44,28 @@ class RoutingOptions(BaseModel):
     no_fallback: bool = False
     allow_inactive: bool = False
     allowed_models: Patterns | None = None
+
+
+class InferenceAccepted(BaseModel):
+    """What the books hold of a request. It travels in a header beside the event, so that they need not read its body,
+    in which the input is. deadline_at: always told here. delivery: as in the event."""
+
+    model_config = ConfigDict(frozen=True)
+
+    inference_id: UUID7
+    tenant_id: TenantId
+    request_model: Reference | None = None
+    reply_partition: ReplyPartition | None = None
+    store_result: bool = False
+    accepted_at: Instant
+    deadline_at: Instant
+    delivery: Turn = 1
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.deadline_at - self.accepted_at > timedelta(days=MAX_LIFE_DAYS):
+            raise ValueError(f"deadline_at must be within {MAX_LIFE_DAYS} days of accepted_at")
+        return self
 
 
 class InferenceRequested(InferenceEvent):
@@ -92,6 +115,18 @@ class InferenceRequested(InferenceEvent):
     def expires_at(self) -> datetime:
         return self.deadline_at or self.accepted_at + timedelta(seconds=DEFAULT_DEADLINE_S)
 
+    @property
+    def accepted(self) -> InferenceAccepted:
+        return InferenceAccepted.model_construct(
+            inference_id=self.inference_id, tenant_id=self.tenant_id, request_model=self.request_model,
+            reply_partition=self.reply_partition, store_result=self.store_result, accepted_at=self.accepted_at,
+            deadline_at=self.expires_at, delivery=self.delivery,
+        )  # fmt: skip
+
+    def headers(self, source: str, traceparent: str | None) -> list[tuple[str, bytes]]:
+        told = self.accepted.model_dump_json(exclude_defaults=True).encode()
+        return [*super().headers(source, traceparent), (ACCEPTED, told)]
+
 
 class InferenceSettled(InferenceEvent):
     """How an inference ended. The first settlement is effective; a later one is kept and marked late.
@@ -99,7 +134,8 @@ class InferenceSettled(InferenceEvent):
     first_model: the candidate that was called first. model_served: the one that answered, when one did.
     server_address: host:port of the endpoint that was called last.
     attempts: calls made over all deliveries. duration_s: from acceptance to settlement.
-    reported_by: "<service>/<instance>" that published it.
+    reported_by: "<service>/<instance>" that published it. swept: the monitor closed it because nobody else had, a
+    minute past its deadline.
     """
 
     ce_type: ClassVar[str] = "tallygate.inference.settled.v1"
@@ -116,6 +152,7 @@ class InferenceSettled(InferenceEvent):
     settled_at: Instant
     duration_s: Seconds
     reported_by: Name
+    swept: bool = False
 
 
 class CancelRequested(InferenceEvent):

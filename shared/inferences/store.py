@@ -28,7 +28,7 @@ DELETE FROM gateway.results WHERE inference_id IN (
 _BEGUN = """
 SELECT EXISTS (
     SELECT FROM monitor.inferences WHERE inference_id = $1 AND tenant_id = $2
-        AND (settlement IS NOT NULL OR (router_id IS NOT NULL AND delivery >= $3)))
+        AND (settlement IS NOT NULL OR delivery > $3 OR (delivery = $3 AND router_id IS NOT NULL)))
 """
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar, cast
 
 import structlog
@@ -10,7 +10,6 @@ from aiokafka import ConsumerRecord
 
 from shared.db.failures import meaning
 from shared.events.codec import UnreadableMessageError, decode
-from shared.events.envelope import Event
 from shared.events.topics import Topic
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
 from shared.kafka.dead_letters.sending import dead_letter
@@ -22,7 +21,7 @@ logger = structlog.get_logger(__name__)
 _RETRY_S = 0.5
 _TRACEBACK_EVERY_S = 60.0  # of what holds the events up and nobody foresaw
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E")
 
 
 class Heard(NamedTuple, Generic[E]):
@@ -30,6 +29,7 @@ class Heard(NamedTuple, Generic[E]):
     event: E
 
 
+Read = Callable[[ConsumerRecord], E | None]
 Keep = Callable[[Sequence[Heard[E]]], Awaitable[None]]
 
 
@@ -42,8 +42,14 @@ class Keeper(Generic[E]):
     Whatever else goes wrong is waited for: it would go wrong with every event.
     """
 
-    def __init__(self, topics: Iterable[Topic], kind: type[E], keep: Keep[E], publisher: Publisher) -> None:
-        self.topics = tuple(topics)
+    def __init__(
+        self, topics: Iterable[Topic], kind: type[E], keep: Keep[E], publisher: Publisher,
+        overheard: Mapping[Topic, Read[E]] | None = None,
+    ) -> None:  # fmt: skip
+        """overheard: topics whose dead letters are their own reader's to make, and how their records are read; None for
+        what cannot be, which is passed over."""
+        self._overheard = {topic.name: read for topic, read in (overheard or {}).items()}
+        self.topics = (*topics, *(overheard or {}))
         self._topic = {topic.name: topic for topic in self.topics}
         self._kind = kind
         self._keep = keep
@@ -76,6 +82,10 @@ class Keeper(Generic[E]):
         """The events to keep; the records whose offsets may be committed; what ended the reading early, if anything."""
         heard: list[Heard[E]] = []
         for number, record in enumerate(records):
+            if (read := self._overheard.get(record.topic)) is not None:
+                if (overheard := read(record)) is not None:
+                    heard.append(Heard(record, overheard))
+                continue
             try:
                 event = decode(self._topic[record.topic], record.headers, record.value)
             except UnreadableMessageError as unreadable:
@@ -98,7 +108,8 @@ class Keeper(Generic[E]):
                 for single in heard:
                     await self._kept([single])
                 return
-            await dead_letter(self._publisher, heard[0].record, "internal", f"not kept: {type(error).__name__}")
+            if heard[0].record.topic not in self._overheard:
+                await dead_letter(self._publisher, heard[0].record, "internal", f"not kept: {type(error).__name__}")
 
     async def _kept_in_time(self, heard: Sequence[Heard[E]]) -> None:
         """Waits for the database as long as it takes: nothing is committed yet, so Kafka still holds the events.

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from services.monitor.books.books import Books
 from shared.registry import Model
 from shared.registry.store import RegistryStore, TenantRows
-from tests.histories.lives import current_life
+from tests.histories.lives import EPOCH, current_life
 from tests.histories.trace import Booked, Trace
 from tests.support.memory.monitor import MonitorTables
 from tests.support.memory.turns import Turn
@@ -22,15 +22,17 @@ class HistoryTables(MonitorTables):
     """Writes down what was booked."""
 
     def __init__(self, trace: Trace) -> None:
-        super().__init__()
+        super().__init__(clock=lambda: EPOCH + timedelta(seconds=asyncio.get_running_loop().time()))
         self._trace = trace
 
     def book(self, books: Books, now: datetime) -> int:
         late = super().book(books, now)
-        started = frozenset(key for key, row in books.attempts.items() if row["on_record"])
+        begun = frozenset(key for key, row in books.attempts.items() if row["on_record"])
         life = current_life()
         by = None if life is None else life.name
-        self._trace.append(Booked(asyncio.get_running_loop().time(), by, started, frozenset(books.words)))
+        self._trace.append(
+            Booked(asyncio.get_running_loop().time(), by, begun | books.inferences.keys(), frozenset(books.words))
+        )
         return late
 
 

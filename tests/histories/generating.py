@@ -103,7 +103,7 @@ def _stop(chance: random.Random, history: History, at_s: float) -> Stop:
 
 
 def _freeze(chance: random.Random, history: History, at_s: float) -> Freeze:
-    return Freeze(_slot(chance, history), at_s, round(chance.choice((2.0, 12.0, chance.uniform(1.0, 25.0))), 1))
+    return Freeze(_slot(chance, history), at_s, round(chance.choice((2.0, 12.0, chance.uniform(1.0, 60.0))), 1))
 
 
 def _expel(chance: random.Random, history: History, at_s: float) -> Expel:

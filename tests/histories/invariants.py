@@ -352,6 +352,8 @@ def _keyed(played: Played, requests: list[Event]) -> Iterator[Violation]:
 
 
 def _booking_key(event: Event) -> UUID:
+    if isinstance(event, InferenceRequested):
+        return event.inference_id
     return event.attempt_id if isinstance(event, AttemptStarted) else event.event_id
 
 

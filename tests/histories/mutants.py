@@ -150,14 +150,14 @@ async def _commit_once(consumer: Any, committed: Any) -> None:
 _lost_work = Recovery._lost_work
 
 
-async def _all_but_one(self: Recovery) -> LostWork:
-    lost = await _lost_work(self)
+async def _all_but_one(self: Recovery, claimed: Any) -> LostWork:
+    lost = await _lost_work(self, claimed)
     return lost._replace(orphans=lost.orphans[1:])
 
 
-async def _no_lost_attempts(self: Recovery) -> LostWork:
+async def _no_lost_attempts(self: Recovery, claimed: Any) -> LostWork:
     """Only those of orphans, as it was once."""
-    lost = await _lost_work(self)
+    lost = await _lost_work(self, claimed)
     orphaned = {orphan.inference_id for orphan in lost.orphans}
     return lost._replace(attempts=[one for one in lost.attempts if one.inference_id in orphaned])
 

@@ -14,7 +14,7 @@ from services.gateway.inference.rejections import Rejections
 from services.monitor.books.handlers import TOPICS, BookingHandler
 from services.monitor.books.lag import Lag
 from services.monitor.recovery.offsets import Offsets
-from services.monitor.recovery.recovery import Recovery
+from services.monitor.recovery.recovery import Recovery, RecoverySettings
 from services.monitor.recovery.requests import RequestReader
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
@@ -126,8 +126,7 @@ async def run_monitor(place: Place) -> None:
     offsets = Offsets(place.broker, ROUTERS, MONITORS)
     requests = RequestReader(place.broker)
     store = MemoryRecoveryStore(place.tables, place.turn)
-    place.life.when_it_ends(lambda: place.tables.release(store))
-    recovery = Recovery(name, store, publisher, offsets, requests, _MAX_DELIVERIES, now)
+    recovery = Recovery(RecoverySettings(name, _MAX_DELIVERIES), store, publisher, offsets, requests, now)
     for part in (offsets, requests, recovery):
         await part.start()
         ends.append(part.stop)

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
+from services.monitor.books.books import Accepted, Booked
 from shared.errors import ErrorType, failure
-from shared.events import InferenceEvent, new_id
-from tests.unit.shared.events.samples import NOW, ended, settled, started
+from shared.events import InferenceEvent, InferenceRequested, new_id
+from tests.unit.shared.events.samples import NOW, ended, requested, settled, started
 
 _ERRORS: tuple[ErrorType, ...] = ("server_error", "handed_back", "router_lost", "cancelled")
 _CANDIDATES = [{"model": "custom:m", "reason": "named by the request", "chosen": True}]
@@ -20,15 +21,16 @@ class Said:
 
     inferences: tuple[UUID, ...]
     routers: tuple[str, ...]
-    batches: tuple[tuple[InferenceEvent, ...], ...]
+    batches: tuple[tuple[Booked, ...], ...]
 
 
 @st.composite
 def said(draw: st.DrawFn) -> Said:
     inferences = tuple(new_id() for _ in range(draw(st.integers(1, 2))))
     routers = tuple(f"{letter}-{new_id()}" for letter in "ab")
-    events: list[InferenceEvent] = []
+    events: list[Booked] = []
     for inference_id in inferences:
+        events += [draw(_request(inference_id)) for _ in range(draw(st.integers(0, 2)))]
         for number in range(draw(st.integers(0, 4))):
             events += draw(_attempt(inference_id, number, routers))
         events += [draw(_settlement(inference_id)) for _ in range(draw(st.integers(0, 2)))]
@@ -36,9 +38,26 @@ def said(draw: st.DrawFn) -> Said:
     return Said(inferences, routers, tuple(draw(_cut(order))))
 
 
+def asked(request: InferenceRequested, offset: int) -> Accepted:
+    """As it is read from partition 3 of the request topic."""
+    return Accepted(request.accepted, 3, offset)
+
+
+@st.composite
+def _request(draw: st.DrawFn, inference_id: UUID) -> Accepted:
+    request = requested(
+        inference_id=inference_id,
+        delivery=draw(st.integers(1, 3)),
+        reply_partition=draw(st.sampled_from((None, 6))),
+        store_result=draw(st.booleans()),
+        request_model=draw(st.sampled_from((None, "custom:m"))),
+    )
+    return asked(request, draw(st.integers(10, 19)))
+
+
 @st.composite
 def _attempt(draw: st.DrawFn, inference_id: UUID, number: int, routers: tuple[str, ...]) -> list[InferenceEvent]:
-    """Its start, and up to two words about its end; each may be missing. Starts of one inference are never at once."""
+    """Its start, and up to two words about its end; each may be missing."""
     at = NOW + timedelta(seconds=number + draw(st.sampled_from((0.0, 0.25, -3.75))))
     ids = {"inference_id": inference_id, "attempt_id": new_id(), "attempt_number": number + 1}
     start = started(
@@ -73,7 +92,7 @@ def _settlement(draw: st.DrawFn, inference_id: UUID) -> InferenceEvent:
 
 
 @st.composite
-def _cut(draw: st.DrawFn, events: list[InferenceEvent]) -> list[tuple[InferenceEvent, ...]]:
+def _cut(draw: st.DrawFn, events: list[Booked]) -> list[tuple[Booked, ...]]:
     batches, left = [], list(events)
     while left:
         size = draw(st.integers(1, len(left)))

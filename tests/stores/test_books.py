@@ -1,20 +1,25 @@
 """What is booked, and what recovery reads of it."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from services.monitor.books.books import fold
+from services.monitor.books.books import Booked, fold
+from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import Orphan
 from shared.errors import failure
-from shared.events import InferenceEvent, new_id
+from shared.events import new_id, utc_now
 from tests.stores.bench import Stores, memory_stores
-from tests.stores.events import Said, said
-from tests.unit.shared.events.samples import NOW, ended, settled, started
+from tests.stores.events import Said, asked, said
+from tests.unit.shared.events.samples import NOW, ended, requested, settled, started
 
+CLAIMED = {3: 1_000_000}  # what the routers have committed
 _SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 
 
-async def book(stores: Stores, *events: InferenceEvent) -> int:
+async def book(stores: Stores, *events: Booked) -> int:
     return await stores.books.book(fold(events), NOW)
 
 
@@ -33,7 +38,7 @@ async def test_who_works_on_an_inference_is_told_by_the_newest_start(stores: Sto
     ids, routers = {"inference_id": new_id()}, [f"r-{new_id()}" for _ in range(2)]
     await book(stores, started(**ids, attempt_id=new_id(), delivery=2, router_id=routers[1]))
     await book(stores, started(**ids, attempt_id=new_id(), delivery=1, router_id=routers[0]))
-    orphans = [await stores.recovery.orphans([router]) for router in routers]
+    orphans = [await stores.recovery.orphans([router], CLAIMED) for router in routers]
     assert [ids["inference_id"] in [orphan.inference_id for orphan in found] for found in orphans] == [False, True]
     assert set(routers) <= set(await stores.recovery.routers_with_open_work())
 
@@ -43,7 +48,7 @@ async def test_an_attempt_is_lost_with_its_router_also_when_somebody_else_has_se
     await book(stores, started(**ids, router_id=router), settled(inference_id=ids["inference_id"]))
     [lost] = await stores.recovery.lost_attempts([router])
     assert (lost.attempt_id, lost.router_id, lost.tenant_id) == (ids["attempt_id"], router, "acme")
-    assert router not in [orphan.router_id for orphan in await stores.recovery.orphans([router])]
+    assert router not in [orphan.router_id for orphan in await stores.recovery.orphans([router], CLAIMED)]
     assert router in await stores.recovery.routers_with_open_work()
     await book(stores, ended(**ids, outcome="failed", error=failure("router_lost", "gone")))
     assert await stores.recovery.lost_attempts([router]) == []
@@ -53,25 +58,92 @@ async def test_what_was_handed_back_is_an_orphan_whether_or_not_its_router_lives
     ids = {"inference_id": new_id(), "attempt_id": new_id()}
     await book(stores, started(**ids, router_id=f"r-{new_id()}"))
     await book(stores, ended(**ids, outcome="failed", error=failure("handed_back", "stopped")))
-    assert ids["inference_id"] in [orphan.inference_id for orphan in await stores.recovery.orphans([])]
+    assert ids["inference_id"] in [orphan.inference_id for orphan in await stores.recovery.orphans([], CLAIMED)]
 
 
 async def test_a_redelivery_is_intended_until_it_is_published(stores: Stores) -> None:
     ids, router = {"inference_id": new_id(), "attempt_id": new_id()}, f"r-{new_id()}"
     await book(stores, started(**ids, router_id=router))
-    [orphan] = [one for one in await stores.recovery.orphans([router]) if one.router_id == router]
-    assert await stores.recovery.intend_redelivery(orphan, 2, NOW)
-    assert await stores.recovery.intend_redelivery(orphan, 2, NOW)
+    [orphan] = [one for one in await stores.recovery.orphans([router], CLAIMED) if one.router_id == router]
+    holder = f"m-{new_id()}"
+    assert await stores.recovery.take_lease(holder, 10.0)
+    assert await stores.recovery.intend_redelivery(orphan, 2, NOW, holder)
+    assert await stores.recovery.intend_redelivery(orphan, 2, NOW, holder)
     await stores.recovery.redelivered(orphan.inference_id, 2, NOW)
-    assert not await stores.recovery.intend_redelivery(orphan, 2, NOW)
-    assert await stores.recovery.intend_redelivery(orphan, 3, NOW)
+    assert not await stores.recovery.intend_redelivery(orphan, 2, NOW, holder)
+    assert await stores.recovery.intend_redelivery(orphan, 3, NOW, holder)
+    await stores.recovery.end_lease(holder)
+    with pytest.raises(LeaseLostError):  # whoever is late writes nothing
+        await stores.recovery.intend_redelivery(orphan, 4, NOW, holder)
 
 
-async def test_one_process_recovers_at_a_time(stores: Stores) -> None:
-    async with stores.recovery.recovery_lock() as mine, stores.other_recovery.recovery_lock() as theirs:
-        assert (mine, theirs) == (True, False)
-    async with stores.other_recovery.recovery_lock() as theirs:
-        assert theirs
+async def test_one_process_recovers_until_it_says_so_or_its_lease_ends(stores: Stores) -> None:
+    mine, theirs = f"m-{new_id()}", f"m-{new_id()}"
+    recovery = stores.recovery
+    assert await recovery.take_lease(mine, 10.0)
+    assert not await stores.other_recovery.take_lease(theirs, 10.0)
+    assert await recovery.renew_lease(mine, 0.05)
+    await asyncio.sleep(0.1)
+    assert not await recovery.renew_lease(mine, 10.0)
+    assert await stores.other_recovery.take_lease(theirs, 10.0)
+    await recovery.end_lease(mine)  # of one that it has no more
+    assert await stores.other_recovery.renew_lease(theirs, 10.0)
+    await stores.other_recovery.end_lease(theirs)
+
+
+async def test_what_was_claimed_and_never_begun_is_an_orphan(stores: Stores) -> None:
+    request = asked(requested(inference_id=new_id(), reply_partition=3, store_result=True), 7)
+    await book(stores, request)
+    found = [await stores.recovery.orphans([], {request.partition: claimed}) for claimed in (7, 8)]
+    mine = [[one for one in orphans if one.inference_id == request.request.inference_id] for orphans in found]
+    assert mine[0] == []
+    [orphan] = mine[1]
+    assert (orphan.router_id, orphan.request_offset, orphan.reply_partition, orphan.store_result) == (None, 7, 3, True)
+
+
+async def test_a_redelivery_that_waits_in_kafka_is_no_orphan_although_its_last_router_is_dead(stores: Stores) -> None:
+    ids, router = {"inference_id": new_id(), "attempt_id": new_id()}, f"r-{new_id()}"
+    await book(stores, started(**ids, router_id=router, request_offset=7))
+    await book(stores, asked(requested(inference_id=ids["inference_id"], delivery=2), 9))
+    claimed = [await stores.recovery.orphans([router], {3: before}) for before in (9, 10)]
+    assert [[one.delivery for one in some if one.inference_id == ids["inference_id"]] for some in claimed] == [[], [2]]
+    assert not await stores.inferences.begun("acme", ids["inference_id"], 2)
+
+
+async def test_nobody_works_on_what_a_living_router_has_handed_back_and_a_dead_one_had(stores: Stores) -> None:
+    """Both began with the same delivery, and which was the later one does not matter."""
+    inference_id, (living, dead) = new_id(), [f"r-{new_id()}" for _ in range(2)]
+    await book(stores, started(inference_id=inference_id, attempt_id=new_id(), router_id=dead))
+    handed_back = {"inference_id": inference_id, "attempt_id": new_id()}
+    await book(stores, started(**handed_back, router_id=living))
+    assert inference_id not in [one.inference_id for one in await stores.recovery.orphans([dead], CLAIMED)]
+    await book(stores, ended(**handed_back, outcome="failed", error=failure("handed_back", "stopped")))
+    assert inference_id in [one.inference_id for one in await stores.recovery.orphans([dead], CLAIMED)]
+    assert inference_id not in [one.inference_id for one in await stores.recovery.orphans([], CLAIMED)]
+
+
+async def test_what_is_open_past_its_deadline_is_overdue_whoever_has_it(stores: Stores) -> None:
+    now = utc_now()
+    past = {"accepted_at": now - timedelta(seconds=9), "deadline_at": now - timedelta(seconds=5)}
+    waits, between, open_call = new_id(), new_id(), {"inference_id": new_id(), "attempt_id": new_id()}
+    failed = {"inference_id": between, "attempt_id": new_id()}
+    await book(stores, asked(requested(inference_id=waits, **past), 1), started(**failed, **past))
+    await book(stores, ended(**failed, outcome="failed", error=failure("server_error", "500")))
+    await book(stores, started(**open_call, **past), settled(inference_id=open_call["inference_id"]))
+    ahead = new_id()  # accepted by a clock that is an hour ahead, and as long ago as it wanted to wait
+    far = {"accepted_at": now + timedelta(hours=1), "deadline_at": now + timedelta(hours=1, seconds=0.1)}
+    await book(stores, asked(requested(inference_id=ahead, **far), 2))
+    later = new_id()
+    await book(stores, asked(requested(inference_id=later, accepted_at=now), 3))
+    known_for_less = await stores.recovery.overdue(1.0, 1000)
+    assert waits not in [one.inference_id for one in known_for_less]
+    await asyncio.sleep(0.25)
+    overdue = [one.inference_id for one in await stores.recovery.overdue(0.1, 1000)]
+    assert {waits, between, ahead} <= set(overdue)
+    assert not {later, open_call["inference_id"]} & set(overdue)
+    attempts = [one.attempt_id for one in await stores.recovery.overdue_attempts(0.1, 1000)]
+    assert open_call["attempt_id"] in attempts
+    assert failed["attempt_id"] not in attempts
 
 
 async def test_a_delivery_is_begun_when_a_router_began_with_it_or_it_is_settled(stores: Stores) -> None:
@@ -108,7 +180,9 @@ async def test_recovery_reads_from_memory_what_it_reads_from_postgresql(sql: Sto
     assert set(working) == set(await sql.recovery.routers_with_open_work()) & set(events.routers)
     for dead in (events.routers[:0], events.routers[:1], events.routers):
         assert await memory.recovery.lost_attempts(dead) == await sql.recovery.lost_attempts(dead)
-        assert await memory.recovery.orphans(dead) == _of(events, await sql.recovery.orphans(dead))
+        for claimed in ({}, {3: 5}, CLAIMED):
+            found = await sql.recovery.orphans(dead, claimed)
+            assert await memory.recovery.orphans(dead, claimed) == _of(events, found)
     for inference_id in events.inferences:
         for delivery in (1, 2, 3):
             begun = await memory.inferences.begun("acme", inference_id, delivery)

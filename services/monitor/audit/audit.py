@@ -7,6 +7,7 @@ from typing import Any
 
 from services.monitor.audit.invariants import Ledger, Report, check
 from services.monitor.audit.store import AuditStore
+from services.monitor.books.requests import accepted
 from shared.db import DatabaseSettings, connect_pool
 from shared.errors import ConfigurationError
 from shared.events.codec import UnreadableMessageError, decode
@@ -26,9 +27,7 @@ async def run_audit(broker: Broker, database: DatabaseSettings, monitor_group: s
     ledger = Ledger()
     async with connected_admin(broker) as admin:
         ends = await _read(broker.consumer(), _partitions(await admin.topics()), ledger)
-        behind = await _catch_up(
-            admin, monitor_group, {tp: end for tp, end in ends.items() if tp.topic != REQUESTS.name}
-        )
+        behind = await _catch_up(admin, monitor_group, ends)
     pool = await connect_pool(database, wait_s=5.0)
     try:
         booked = await AuditStore(pool).booked()
@@ -64,6 +63,10 @@ async def _fold(consumer: Consumer, ends: Offsets, ledger: Ledger) -> None:
 
 
 def _add(ledger: Ledger, topic: Topic, record: Any) -> None:
+    if topic is REQUESTS:
+        if (request := accepted(record)) is not None:
+            ledger.add(request.request)
+        return
     try:
         ledger.add(decode(topic, record.headers, record.value))
     except UnreadableMessageError:

@@ -1,14 +1,24 @@
 """Pure: do the books balance? What is on the topics and what is booked in, violations out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.events import AttemptEnded, AttemptStarted, Event, InferenceEvent, InferenceRequested, InferenceSettled
+from shared.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    InferenceAccepted,
+    InferenceEvent,
+    InferenceRequested,
+    InferenceSettled,
+)
 
 # Past its deadline by this much, an inference or attempt that is still open is not late but lost.
-_LOST_AFTER = timedelta(seconds=60)
+# The monitor settles what is open for a minute, and may take some seconds for it.
+_LOST_AFTER = timedelta(seconds=75)
+_NAMED = 100
 
 
 @dataclass(slots=True)
@@ -41,12 +51,16 @@ class Ledger:
     inferences: dict[UUID, InferenceEntry] = field(default_factory=dict)
     attempts: dict[UUID, AttemptEntry] = field(default_factory=dict)
     late: set[UUID] = field(default_factory=set)  # event ids of second outcomes and settlements
+    swept_attempts: set[UUID] = field(default_factory=set)  # closed by the sweep, as nobody else had said anything
+    swept_inferences: set[UUID] = field(default_factory=set)
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event | InferenceAccepted) -> None:
         match event:
             case InferenceRequested():
+                self.add(event.accepted)
+            case InferenceAccepted():
                 entry = self._inference(event)
-                entry.accepted, entry.deadline_at = True, event.expires_at
+                entry.accepted, entry.deadline_at = True, event.deadline_at
             case AttemptStarted():
                 attempt = self._attempt(event)
                 attempt.started, attempt.deadline_at = True, event.deadline_at
@@ -61,6 +75,8 @@ class Ledger:
         attempt = self._attempt(event)
         if attempt.outcome_event_id is None:
             attempt.outcome, attempt.outcome_event_id = event.outcome, event.event_id
+            if event.swept:
+                self.swept_attempts.add(event.attempt_id)
         elif attempt.outcome_event_id != event.event_id:
             self.late.add(event.event_id)
         # A router that was declared lost may have succeeded: its outcome comes second, and the answer is real.
@@ -72,10 +88,12 @@ class Ledger:
         entry.accepted = entry.accepted or event.settlement != "rejected"
         if entry.settlement_event_id is None:
             entry.settlement, entry.settlement_event_id = event.settlement, event.event_id
+            if event.swept:
+                self.swept_inferences.add(event.inference_id)
         elif entry.settlement_event_id != event.event_id:
             self.late.add(event.event_id)
 
-    def _inference(self, event: InferenceEvent) -> InferenceEntry:
+    def _inference(self, event: InferenceEvent | InferenceAccepted) -> InferenceEntry:
         return self.inferences.setdefault(event.inference_id, InferenceEntry())
 
     def _attempt(self, event: AttemptStarted | AttemptEnded) -> AttemptEntry:
@@ -91,12 +109,25 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
+class Swept:
+    """What the monitor had to close a minute past its deadline. ids: of the first inferences concerned."""
+
+    inferences: int = 0
+    attempts: int = 0
+    ids: Sequence[str] = ()
+
+    def as_json(self) -> dict[str, object]:
+        return {"inferences": self.inferences, "attempts": self.attempts, "ids": list(self.ids)}
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result of an audit: counts by state, and one sentence for each violation."""
 
     inferences: dict[str, int]
     attempts: dict[str, int]
     violations: list[str]
+    swept: Swept = Swept()
 
     @property
     def balanced(self) -> bool:
@@ -107,6 +138,7 @@ class Report:
             "balanced": self.balanced,
             "inferences": self.inferences,
             "attempts": self.attempts,
+            "swept": self.swept.as_json(),
             "violations": self.violations,
         }
 
@@ -127,7 +159,14 @@ def check(ledger: Ledger, booked: Booked, now: datetime, more: Iterable[str] = (
             "late": len(ledger.late),
         },
         violations=[*more, *_attempt_violations(ledger, booked, now), *_inference_violations(ledger, booked, now)],
+        swept=_swept(ledger),
     )
+
+
+def _swept(ledger: Ledger) -> Swept:
+    concerned = ledger.swept_inferences | {ledger.attempts[one].inference_id for one in ledger.swept_attempts}
+    ids = [str(one) for one in sorted(concerned)[:_NAMED]]
+    return Swept(len(ledger.swept_inferences), len(ledger.swept_attempts), ids)
 
 
 def _attempt_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iterator[str]:
@@ -151,8 +190,9 @@ def _inference_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iter
         if entry.settlement == "completed" and not entry.succeeded:
             yield f"{name} is completed without an attempt that succeeded"
         if entry.settlement is None:
-            continue
-        if inference_id not in booked.inferences:
+            if inference_id not in booked.inferences:
+                yield f"{name} is accepted on the topics and not in the books"
+        elif inference_id not in booked.inferences:
             yield f"{name} is settled on the topics and not in the books"
         elif booked.inferences[inference_id] != entry.settlement_event_id:
             yield f"{name} is booked with another settlement than the first one on the topic"

@@ -22,6 +22,12 @@ def show(report: Report, as_json: bool) -> None:
     table.add_row("inferences", *(str(inferences[name]) for name in ("accepted", "settled", "open")), "")
     table.add_row("attempts", *(str(attempts[name]) for name in ("started", "ended", "open", "late")))
     console.print(table)
+    if report.swept.inferences or report.swept.attempts:
+        console.print(
+            f"[yellow]![/yellow] closed by the sweep, a minute past the deadline: {report.swept.inferences} inferences "
+            f"and {report.swept.attempts} attempts. Nobody else had settled them; see tallygate show <inference_id>: "
+            + ", ".join(report.swept.ids[:_SHOWN])
+        )
     for violation in report.violations[:_SHOWN]:
         console.print(f"[red]✗[/red] {violation}")
     if len(report.violations) > _SHOWN:

@@ -7,12 +7,23 @@ booked first counts, and every other one is late. The database applies the same 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.events import AttemptEnded, AttemptStarted, InferenceEvent, InferenceSettled
+from shared.events import AttemptEnded, AttemptStarted, InferenceAccepted, InferenceEvent, InferenceSettled
 
 Row = dict[str, Any]
+
+
+class Accepted(NamedTuple):
+    """A request, and where it lies on the request topic."""
+
+    request: InferenceAccepted
+    partition: int
+    offset: int
+
+
+Booked = InferenceEvent | Accepted
 
 
 @dataclass(slots=True)
@@ -34,10 +45,12 @@ class Books:
         }
 
 
-def fold(events: Iterable[InferenceEvent]) -> Books:
+def fold(events: Iterable[Booked]) -> Books:
     books = Books()
     for event in events:
         match event:
+            case Accepted():
+                _accept(books, event)
             case AttemptStarted():
                 _start(books, event)
             case AttemptEnded():
@@ -47,29 +60,55 @@ def fold(events: Iterable[InferenceEvent]) -> Books:
     return books
 
 
+def _accept(books: Books, event: Accepted) -> None:
+    request = event.request
+    inference = books.inferences.setdefault(request.inference_id, _inference_row(request))
+    inference["model_requested"] = inference["model_requested"] or request.request_model
+    told = {
+        "delivery": request.delivery,
+        "last_attempt": 0,
+        "router_id": None,
+        "deadline_at": request.deadline_at,
+        "reply_partition": request.reply_partition,
+        "store_result": request.store_result,
+        "request_partition": event.partition,
+        "request_offset": event.offset,
+    }
+    _tell(inference, told)
+
+
 def _start(books: Books, event: AttemptStarted) -> None:
     attempt = books.attempts.setdefault(event.attempt_id, _attempt_row(event))
-    attempt.update(reason=event.reason, router_id=event.router_id, on_record=True, started_at=event.started_at)
+    attempt.update(
+        reason=event.reason, router_id=event.router_id, delivery=event.delivery, on_record=True,
+        started_at=event.started_at,
+    )  # fmt: skip
     inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
     if event.candidates and inference["candidates"] is None:
         inference["candidates"] = [candidate.model_dump() for candidate in event.candidates]
-    # The newest start says which router works on the inference now, and where its request is on the topic.
-    if inference["last_start_at"] is None or _newness(inference) <= (event.delivery, event.started_at):
-        inference.update(
-            delivery=event.delivery,
-            last_start_at=event.started_at,
-            router_id=event.router_id,
-            deadline_at=event.deadline_at,
-            model_requested=event.model_requested,
-            reply_partition=event.reply_partition,
-            store_result=event.store_result,
-            request_partition=event.request_partition,
-            request_offset=event.request_offset,
-        )
+    inference["model_requested"] = inference["model_requested"] or event.model_requested
+    told = {
+        "delivery": event.delivery,
+        "last_attempt": event.attempt_number,
+        "router_id": event.router_id,
+        "deadline_at": event.deadline_at,
+        "reply_partition": event.reply_partition,
+        "store_result": event.store_result,
+        "request_partition": event.request_partition,
+        "request_offset": event.request_offset,
+    }
+    _tell(inference, told)
 
 
-def _newness(inference: Row) -> tuple[int, datetime]:
-    return (inference["delivery"], inference["last_start_at"])
+def _tell(inference: Row, told: Row) -> None:
+    """What is told of the newest delivery counts: which router has begun with it, and where its request is. Within one,
+    a start says more than the request, and a later attempt more than an earlier one; clocks decide nothing."""
+    if inference["last_attempt"] is None or _place(told) >= _place(inference):
+        inference.update(told, delivery=max(told["delivery"], inference["delivery"]))
+
+
+def _place(row: Row) -> tuple[int, int, int]:
+    return (row["delivery"], row["last_attempt"], row["request_offset"])
 
 
 def _end(books: Books, event: AttemptEnded) -> None:
@@ -102,7 +141,7 @@ def _settle(books: Books, event: InferenceSettled) -> None:
         settlement=event.settlement,
         settled_at=event.settled_at,
         duration_s=event.duration_s,
-        model_requested=event.model_requested,
+        model_requested=inference["model_requested"] or event.model_requested,
         first_model=event.first_model,
         model_served=event.model_served,
         server_address=event.server_address,
@@ -139,7 +178,7 @@ def _attempt_row(event: AttemptStarted | AttemptEnded) -> Row:
     }
 
 
-def _inference_row(event: AttemptStarted | InferenceSettled) -> Row:
+def _inference_row(event: InferenceAccepted | AttemptStarted | InferenceSettled) -> Row:
     return dict.fromkeys(INFERENCE_COLUMNS) | {
         "inference_id": event.inference_id,
         "tenant_id": event.tenant_id,
@@ -154,14 +193,14 @@ def _told(event: AttemptEnded | InferenceSettled) -> Row | None:
 
 ATTEMPT_COLUMNS = (
     "attempt_id", "inference_id", "tenant_id", "attempt_number", "model", "provider_name", "server_address",
-    "reason", "router_id", "started_at", "on_record", "outcome", "outcome_event_id", "error_type", "error",
+    "reason", "router_id", "delivery", "started_at", "on_record", "outcome", "outcome_event_id", "error_type", "error",
     "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "cost_usd", "reported_by",
 )  # fmt: skip
 
 INFERENCE_COLUMNS = (
     "inference_id", "tenant_id", "accepted_at", "deadline_at", "model_requested", "candidates", "router_id",
-    "last_start_at", "reply_partition", "store_result", "request_partition", "request_offset", "delivery",
+    "last_attempt", "reply_partition", "store_result", "request_partition", "request_offset", "delivery",
     "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
     "server_address", "attempts", "error_type", "error", "reported_by",
 )  # fmt: skip

@@ -1,16 +1,17 @@
-"""What the monitor reads from Kafka and books, in batches: attempts, outcomes and settlements, and feature jobs."""
+"""What the monitor reads from Kafka and books, in batches: of inferences, and of feature jobs."""
 
 import time
 from collections.abc import Sequence
 
 from opentelemetry.trace import SpanKind
 
-from services.monitor.books.books import fold
+from services.monitor.books.books import Booked, fold
 from services.monitor.books.lag import Lag
+from services.monitor.books.requests import accepted
 from services.monitor.books.store import BookStore, FeatureBooks
 from shared.events import FeatureEvent, InferenceEvent, Now, utc_now
 from shared.events.envelope import header
-from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES
+from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES, REQUESTS, Topic
 from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper
 from shared.kafka.offsets import Committer, next_offsets
@@ -18,7 +19,7 @@ from shared.kafka.publisher import Publisher
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import TRACEPARENT, tracing
 
-TOPICS = (ATTEMPTS, OUTCOMES)
+TOPICS = (ATTEMPTS, OUTCOMES, REQUESTS)
 
 
 class BookingHandler:
@@ -26,7 +27,8 @@ class BookingHandler:
         self._store = store
         self._lag = lag
         self._now = now
-        self._keeper = Keeper(TOPICS, InferenceEvent, self._book, publisher)
+        said: tuple[Topic, ...] = (ATTEMPTS, OUTCOMES)
+        self._keeper = Keeper[Booked](said, InferenceEvent, self._book, publisher, {REQUESTS: accepted})
 
     def start(self, consumer: Committer) -> None:
         self._keeper.start(consumer)
@@ -40,7 +42,7 @@ class BookingHandler:
         if tracing.enabled:
             _trace(records, began_ns)
 
-    async def _book(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
+    async def _book(self, heard: Sequence[Heard[Booked]]) -> None:
         late = await self._store.book(fold([message.event for message in heard]), self._now())
         instruments.booked.labels("on_time").inc(len(heard) - late)
         instruments.booked.labels("late").inc(late)

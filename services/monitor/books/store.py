@@ -35,16 +35,19 @@ RETURNING {key} AS id, {word} AS word
 _MERGE_ATTEMPTS = _merge(
     "attempts", "attempt_id", ATTEMPT_COLUMNS, "outcome_event_id", _OUTCOME,
     "reason = coalesce(old.reason, excluded.reason), router_id = coalesce(old.router_id, excluded.router_id), "
+    "delivery = coalesce(old.delivery, excluded.delivery), "
     "started_at = CASE WHEN excluded.on_record THEN excluded.started_at ELSE old.started_at END, "
     "on_record = old.on_record OR excluded.on_record",
 )  # fmt: skip
 
-# The newest start says which router works on the inference now, and where its request is on the topic.
+# Which router works on the inference now, and where its request is: told by the newest delivery, and within one by the
+# newest attempt; a request counts as attempt 0. Times would be of different machines.
 _CURRENT = ("router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
-            "last_start_at")  # fmt: skip
+            "last_attempt")  # fmt: skip
 _NEWER = (
-    "excluded.last_start_at IS NOT NULL AND (old.last_start_at IS NULL "
-    "OR (excluded.delivery, excluded.last_start_at) >= (old.delivery, old.last_start_at))"
+    "excluded.last_attempt IS NOT NULL AND (old.last_attempt IS NULL "
+    "OR (excluded.delivery, excluded.last_attempt, excluded.request_offset) "
+    ">= (old.delivery, old.last_attempt, old.request_offset))"
 )
 _MERGE_INFERENCES = _merge(
     "inferences", "inference_id", INFERENCE_COLUMNS, "settlement_event_id", _SETTLEMENT,

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS
+from services.monitor.books.handlers import TOPICS
+from shared.events.topics import REQUESTS
 from shared.kafka.broker import Broker
 from shared.kafka.offsets import first_unread, records_behind
 from shared.kafka.partitions import partitions_of
@@ -36,7 +37,7 @@ class Offsets:
         """Waits until everything that is on the topics now is booked. False when that takes longer than _WAIT_S."""
         try:
             async with asyncio.timeout(_WAIT_S):
-                partitions = await partitions_of(self._admin, ATTEMPTS.name, OUTCOMES.name)
+                partitions = await partitions_of(self._admin, *(topic.name for topic in TOPICS))
                 ends = await self._consumer.end_offsets(partitions)
                 while await records_behind(self._admin, self._monitor_group, ends):  # noqa: ASYNC110 - nothing signals it
                     await asyncio.sleep(_ASK_EVERY_S)

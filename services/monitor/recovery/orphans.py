@@ -13,7 +13,7 @@ from shared.events.inference import Settlement
 
 @dataclass(frozen=True, slots=True)
 class LostAttempt:
-    """An attempt without an outcome whose router is dead, whatever has become of its inference since."""
+    """An attempt without an outcome whose router is dead or that is overdue, whatever has become of its inference."""
 
     attempt_id: UUID
     inference_id: UUID
@@ -42,11 +42,12 @@ class OrphanAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An inference that is not settled, and that no router works on. router_id: the last one that did."""
+    """An inference that is not settled, and that no router works on, or that is overdue. router_id: the last one that
+    began with its newest delivery, if any has."""
 
     inference_id: UUID
     tenant_id: str
-    router_id: str
+    router_id: str | None
     delivery: int
     accepted_at: datetime
     deadline_at: datetime
@@ -62,7 +63,9 @@ class Orphan:
         return max((attempt.attempt_number for attempt in self.attempts), default=0)
 
 
-Action = Literal["leave", "redeliver", "expire", "give_up"]
+# sweep: nobody has settled it, and it is past its deadline by more than anybody may need.
+Action = Literal["leave", "redeliver", "expire", "give_up", "sweep"]
+SWEPT = "closed by the sweep"
 
 
 def decide(orphan: Orphan, committed: Mapping[int, int], max_deliveries: int, now: datetime) -> Action:
@@ -85,6 +88,20 @@ def closed(attempt: LostAttempt, monitor_id: str, now: datetime) -> AttemptEnded
     detail = (
         f"router {attempt.router_id} fell silent during the call; whether {attempt.server_address} answered is unknown"
     )
+    return _ended(attempt, failure("router_lost", detail, model=attempt.model), monitor_id, now)
+
+
+def swept(attempt: LostAttempt, monitor_id: str, now: datetime) -> AttemptEnded:
+    """The outcome of an attempt that is open long after the deadline of its inference, whatever its router does."""
+    detail = (
+        f"{SWEPT}: router {attempt.router_id} began this call and did not say how it ended; "
+        f"whether {attempt.server_address} answered is unknown"
+    )
+    ended = _ended(attempt, failure("expired", detail, model=attempt.model), monitor_id, now)
+    return ended.model_copy(update={"swept": True})
+
+
+def _ended(attempt: LostAttempt, error: Failure, monitor_id: str, now: datetime) -> AttemptEnded:
     return AttemptEnded(
         inference_id=attempt.inference_id,
         tenant_id=attempt.tenant_id,
@@ -94,7 +111,7 @@ def closed(attempt: LostAttempt, monitor_id: str, now: datetime) -> AttemptEnded
         server_address=attempt.server_address,
         provider_name=attempt.provider_name,
         outcome="failed",
-        error=failure("router_lost", detail, model=attempt.model),
+        error=error,
         started_at=attempt.started_at,
         ended_at=now,
         duration_s=max(0.0, (now - attempt.started_at).total_seconds()),
@@ -107,7 +124,7 @@ def settled(orphan: Orphan, action: Action, monitor_id: str, now: datetime) -> I
     return InferenceSettled(
         inference_id=orphan.inference_id,
         tenant_id=orphan.tenant_id,
-        settlement="expired" if action == "expire" else "failed",
+        settlement="failed" if action == "give_up" else "expired",
         model_requested=orphan.model_requested,
         first_model=orphan.attempts[0].model if orphan.attempts else None,
         server_address=last.server_address if last else None,
@@ -118,14 +135,17 @@ def settled(orphan: Orphan, action: Action, monitor_id: str, now: datetime) -> I
         settled_at=now,
         duration_s=max(0.0, (now - orphan.accepted_at).total_seconds()),
         reported_by=f"monitor/{monitor_id}",
+        swept=action == "sweep",
     )
 
 
 def why_settled(orphan: Orphan, action: Action) -> Failure:
+    by = "which no router had begun" if orphan.router_id is None else f"which router {orphan.router_id} had begun last"
+    if action == "sweep":
+        return failure("expired", f"{SWEPT}: the deadline of this request, {by}, had passed and nobody had settled it")
     if action == "expire":
-        return failure("expired", f"the deadline passed after router {orphan.router_id} was lost")
-    detail = f"{orphan.delivery} routers were lost with this request, the last one was {orphan.router_id}"
-    return failure("router_lost", detail)
+        return failure("expired", f"the deadline of this request, {by}, passed, and no router works on it")
+    return failure("router_lost", f"this request, {by}, was handed out {orphan.delivery} times, and was lost each time")
 
 
 def reply(orphan: Orphan, word: InferenceSettled) -> ReplyFailed:
@@ -137,16 +157,17 @@ def reply(orphan: Orphan, word: InferenceSettled) -> ReplyFailed:
         tenant_id=orphan.tenant_id,
         settlement=settlement,
         error=word.error,
-        failed_attempts=tuple(_summary(attempt) for attempt in orphan.attempts if attempt.outcome != "succeeded"),
+        failed_attempts=tuple(_summary(attempt, word) for attempt in orphan.attempts if attempt.outcome != "succeeded"),
         attempts=orphan.attempts_made,
     )
 
 
-def _summary(attempt: OrphanAttempt) -> AttemptSummary:
+def _summary(attempt: OrphanAttempt, word: InferenceSettled) -> AttemptSummary:
     error = attempt.error or {}
+    unknown = "nobody said how this call ended" if word.swept else "the router of this call was lost"
     return AttemptSummary(
         model=attempt.model,
-        error_type=error.get("error_type", "router_lost"),
+        error_type=error.get("error_type", "expired" if word.swept else "router_lost"),
         upstream_status=error.get("upstream_status"),
-        detail=error.get("detail", "the router of this call was lost"),
+        detail=error.get("detail", unknown),
     )

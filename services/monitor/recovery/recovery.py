@@ -1,17 +1,22 @@
 """Recover lost work: close the open attempts of dead routers, and redeliver what they had claimed (decision 0008).
+Settle what is open long after its deadline (decision 0023).
 
-One monitor at a time does this (an advisory lock): two would redeliver the same requests. A pass acts only on what is
-certain: the heartbeats were read to their end, and everything that was on the topics when the router group's offsets
-were read is booked. So an attempt that another router has started since is known, and nothing is redelivered twice.
+One monitor at a time does this (a lease): two would redeliver the same requests. A pass acts only on what is certain:
+everything that was on the topics when the router group's offsets were read is booked, and where it matters who lives,
+the heartbeats were read to their end. So an attempt that another router has started since is known, and nothing is
+redelivered twice.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import structlog
 
 from services.monitor.recovery import orphans
+from services.monitor.recovery.each import each
+from services.monitor.recovery.lease import Lease, LeaseLostError
 from services.monitor.recovery.liveness import Liveness
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import LostAttempt, Orphan
@@ -19,6 +24,7 @@ from services.monitor.recovery.requests import RequestReader
 from services.monitor.recovery.store import RecoveryStore
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
+from shared.errors import TallygateError
 from shared.events import Event, Now, RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
 from shared.kafka import KafkaError
@@ -29,30 +35,53 @@ from shared.telemetry import instruments
 logger = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 1.0
+_AT_ONCE = 64  # of what is closed, settled and redelivered
+_MOST_OVERDUE = 1000  # of one look; the next one goes on
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverySettings:
+    """monitor_id: of one life of a process. lease_s: how long a monitor that falls silent keeps the others from it.
+    grace_s: how long after its deadline an inference may stay open."""
+
+    monitor_id: str
+    max_deliveries: int = 5
+    lease_s: float = 15.0
+    grace_s: float = 60.0
 
 
 class LostWork(NamedTuple):
-    """attempts: open ones of dead routers. orphans: unsettled inferences of dead routers, and what was handed back."""
+    """attempts: open ones of dead routers. orphans: unsettled inferences that were claimed and that nobody works on."""
 
     attempts: Sequence[LostAttempt]
     orphans: Sequence[Orphan]
 
 
+class Overdue(NamedTuple):
+    """What is open longer than anybody may need."""
+
+    attempts: Sequence[LostAttempt]
+    inferences: Sequence[Orphan]
+
+
 class Recovery:
     def __init__(
-        self, monitor_id: str, store: RecoveryStore, publisher: Publisher, offsets: Offsets, requests: RequestReader,
-        max_deliveries: int, now: Now = utc_now,
+        self, settings: RecoverySettings, store: RecoveryStore, publisher: Publisher, offsets: Offsets,
+        requests: RequestReader, now: Now = utc_now,
     ) -> None:  # fmt: skip
-        self._monitor_id = monitor_id
+        self._settings = settings
         self._store = store
         self._publisher = publisher
         self._heartbeats = Follower(publisher.broker, HEARTBEATS, self._heard)
         self._liveness = Liveness()
         self._offsets = offsets
         self._requests = requests
-        self._max_deliveries = max_deliveries
+        self._lease = Lease(store, settings.monitor_id, settings.lease_s)
         self._now = now
-        self._looking = Periodic("recovery", self._look, _LOOK_EVERY_S, (*RETRYABLE, KafkaError))
+        retried = (*RETRYABLE, KafkaError, LeaseLostError)
+        self._looking = Periodic("recovery", self._look, _LOOK_EVERY_S, retried)
 
     async def start(self) -> None:
         await self._heartbeats.start()
@@ -67,43 +96,78 @@ class Recovery:
             self._liveness.heard(event, asyncio.get_running_loop().time())
 
     async def _look(self) -> None:
-        # Silence counts only when the topic was read to its end: heartbeats that wait there unread would make routers
-        # look dead, and calls that they are making would be made again.
-        if not await self._heartbeats.caught_up():
+        if not (any(await self._overdue()) or await self._is_lost_work()):
             return
-        self._liveness.looked(asyncio.get_running_loop().time())
-        if not any(await self._lost_work()):
-            return
-        async with self._store.recovery_lock() as mine:
+        async with self._lease.turn() as mine:
             if mine:
                 await self._recover()
 
-    async def _lost_work(self) -> LostWork:
+    async def _is_lost_work(self) -> bool:
+        # Silence counts only when the topic was read to its end: heartbeats that wait there unread would make routers
+        # look dead, and calls that they are making would be made again.
+        if not await self._heartbeats.caught_up():
+            return False
+        self._liveness.looked(asyncio.get_running_loop().time())
+        return any(await self._lost_work(await self._offsets.of_routers()))
+
+    async def _lost_work(self, claimed: Mapping[int, int]) -> LostWork:
         routers = await self._store.routers_with_open_work()
         dead = sorted(self._liveness.dead(routers, asyncio.get_running_loop().time()))
-        return LostWork(await self._store.lost_attempts(dead) if dead else (), await self._store.orphans(dead))
+        attempts = await self._store.lost_attempts(dead) if dead else ()
+        return LostWork(attempts, await self._store.orphans(dead, claimed))
+
+    async def _overdue(self) -> Overdue:
+        grace_s = self._settings.grace_s
+        attempts = await self._store.overdue_attempts(grace_s, _MOST_OVERDUE)
+        return Overdue(attempts, await self._store.overdue(grace_s, _MOST_OVERDUE))
 
     async def _recover(self) -> None:
         # The offsets are read before the wait. A claim that they show had its AttemptStarted acked before its commit,
         # so that lies before the ends that are waited for, and is booked by then. Offsets read later could show a claim
         # whose attempt is not booked yet, and a request that another router works on would be redelivered.
-        committed = await self._offsets.of_routers()
+        claimed = await self._offsets.of_routers()
         if not await self._offsets.booked_to_the_end():
             return
+        await self._sweep(await self._overdue())
         # Heartbeats and lost work are read again, now that the books are complete: a router that was frozen and goes on
         # may have claimed meanwhile, and by what was heard of it before, these calls would be made a second time.
         if not await self._heartbeats.caught_up():
             return
-        lost = await self._lost_work()
-        await self._close(lost.attempts)
-        for orphan in lost.orphans:
-            try:
-                await self._recover_one(orphan, committed)
-            except UnpublishableError:  # what one of them holds must not keep the others from their end
-                logger.exception("orphan.unpublishable", inference_id=str(orphan.inference_id))
+        lost = await self._lost_work(claimed)
+        await self._each(lost.attempts, self._close)
+        await self._each(lost.orphans, lambda orphan: self._recover_one(orphan, claimed))
 
-    async def _recover_one(self, orphan: Orphan, committed: Mapping[int, int]) -> None:
-        action = orphans.decide(orphan, committed, self._max_deliveries, self._now())
+    async def _each(self, items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
+        """Several at a time, in their order. What is wrong with one of them must not keep the others from their end."""
+
+        async def guarded(item: T) -> None:
+            try:
+                await work(item)
+            except UnpublishableError:
+                logger.exception("recovery.unpublishable", item=type(item).__name__)
+            except (*RETRYABLE, KafkaError, TallygateError, LeaseLostError):
+                raise  # the database, the broker or the lease: it would go wrong with every one of them
+            except Exception:
+                logger.exception("recovery.failed", item=type(item).__name__)
+
+        await each(items, guarded, _AT_ONCE)
+
+    async def _sweep(self, overdue: Overdue) -> None:
+        """Nothing stays open, whoever has it and for whatever reason. Should a router speak later, its word is late."""
+        await self._each(overdue.attempts, self._sweep_attempt)
+        await self._each(overdue.inferences, lambda one: self._settle(one, "sweep"))
+        for one in overdue.inferences:
+            instruments.recovered.labels("sweep").inc()
+            logger.warning("inference.swept", inference_id=str(one.inference_id), router=one.router_id)
+
+    async def _sweep_attempt(self, attempt: LostAttempt) -> None:
+        await self._say(Outgoing(OUTCOMES, orphans.swept(attempt, self._settings.monitor_id, self._now())))
+
+    async def _close(self, attempt: LostAttempt) -> None:
+        await self._say(Outgoing(OUTCOMES, orphans.closed(attempt, self._settings.monitor_id, self._now())))
+
+    async def _recover_one(self, orphan: Orphan, claimed: Mapping[int, int]) -> None:
+        action = orphans.decide(orphan, claimed, self._settings.max_deliveries, self._now())
         if await self._act(orphan, action):
             instruments.recovered.labels(action).inc()
             logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),
@@ -120,20 +184,15 @@ class Recovery:
                 await self._settle(orphan, action)
                 return True
 
-    async def _close(self, attempts: Sequence[LostAttempt]) -> None:
-        words = [orphans.closed(attempt, self._monitor_id, self._now()) for attempt in attempts]
-        if words:
-            await self._publisher.publish(*(Outgoing(OUTCOMES, word) for word in words))
-
     async def _redeliver(self, orphan: Orphan) -> bool:
         """Whether the request was redelivered or settled.
 
-        The intention is a row, written before the publish and marked after the ack. Until a router takes the request,
-        the books show the orphan unchanged, so without the mark each pass would publish it again. A row without a mark,
+        The intention is a row, written before the publish and marked after the ack. Until the request is booked, the
+        books show the orphan unchanged, so without the mark each pass would publish it again. A row without a mark,
         left by a monitor that died before the ack, is published again by the next pass.
         """
         delivery = orphan.delivery + 1
-        if not await self._store.intend_redelivery(orphan, delivery, self._now()):
+        if not await self._store.intend_redelivery(orphan, delivery, self._now(), self._lease.holder):
             return False  # it was published before, and waits for a router
         try:
             found = await self._requests.read(orphan)
@@ -144,11 +203,17 @@ class Recovery:
             await self._settle(orphan, "give_up")
             return True
         request, traceparent = found
+        # republished: a monitor that was frozen right before its publish, and wakes up, puts it on the topic twice.
         again = request.model_copy(
-            update={"delivery": delivery, "attempts_made": orphan.attempts_made, "accepted_at": orphan.accepted_at}
+            update={
+                "delivery": delivery,
+                "attempts_made": orphan.attempts_made,
+                "accepted_at": orphan.accepted_at,
+                "republished": True,
+            }
         )
         try:
-            await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
+            await self._say(Outgoing(REQUESTS, again, traceparent))
         except UnpublishableError:
             logger.exception("redelivery.unpublishable", inference_id=str(orphan.inference_id))
             await self._settle(orphan, "give_up")
@@ -157,12 +222,17 @@ class Recovery:
         return True
 
     async def _settle(self, orphan: Orphan, action: orphans.Action) -> None:
-        now = self._now()
-        word = orphans.settled(orphan, action, self._monitor_id, now)
+        word = orphans.settled(orphan, action, self._settings.monitor_id, self._now())
         answer = orphans.reply(orphan, word)
         outgoing = [Outgoing(OUTCOMES, word)]
         if orphan.reply_partition is not None:
             outgoing.append(Outgoing(REPLIES, answer, None, orphan.reply_partition))
         if orphan.store_result:
             outgoing.append(Outgoing(RESULTS, answer))
+        await self._say(*outgoing)
+
+    async def _say(self, *outgoing: Outgoing) -> None:
+        """Raises LeaseLostError, and says nothing, when this monitor was frozen since it decided: another one may have
+        decided otherwise."""
+        await self._lease.keep()
         await self._publisher.publish(*outgoing)

@@ -10,7 +10,7 @@ from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REQUESTS
 from shared.kafka import OffsetOutOfRangeError, TopicPartition
-from shared.kafka.broker import Broker
+from shared.kafka.broker import Broker, Consumer
 from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 logger = structlog.get_logger(__name__)
@@ -18,25 +18,41 @@ logger = structlog.get_logger(__name__)
 _READ_S = 5.0
 
 
+_READERS = 8
+
+
 class RequestReader:
-    def __init__(self, broker: Broker) -> None:
-        self._consumer = broker.consumer(reset="none")
+    """Several may be read at once: a consumer reads one of them at a time, and a partition that hangs holds up one."""
+
+    def __init__(self, broker: Broker, readers: int = _READERS) -> None:
+        self._consumers = [broker.consumer(reset="none") for _ in range(readers)]
+        self._free: asyncio.Queue[Consumer] = asyncio.Queue()
 
     async def start(self) -> None:
-        await self._consumer.start()
+        for consumer in self._consumers:
+            await consumer.start()
+            self._free.put_nowait(consumer)
 
     async def stop(self) -> None:
-        await self._consumer.stop()
+        for consumer in self._consumers:
+            await consumer.stop()
 
     async def read(self, orphan: Orphan) -> tuple[InferenceRequested, str | None] | None:
         """The request of an inference and its traceparent; None when it is not there any more.
         Raises KafkaError, TimeoutError."""
+        consumer = await self._free.get()
+        try:
+            return await self._read(consumer, orphan)
+        finally:
+            self._free.put_nowait(consumer)
+
+    async def _read(self, consumer: Consumer, orphan: Orphan) -> tuple[InferenceRequested, str | None] | None:
         partition = TopicPartition(REQUESTS.name, orphan.request_partition)
-        self._consumer.assign([partition])
-        self._consumer.seek(partition, orphan.request_offset)
+        consumer.assign([partition])
+        consumer.seek(partition, orphan.request_offset)
         try:
             async with asyncio.timeout(_READ_S):
-                record = await self._consumer.getone(partition)
+                record = await consumer.getone(partition)
             request = decode(REQUESTS, record.headers, record.value)
         except (OffsetOutOfRangeError, UnreadableMessageError) as error:
             logger.warning("request.gone", inference_id=str(orphan.inference_id), reason=type(error).__name__)

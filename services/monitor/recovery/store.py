@@ -1,41 +1,91 @@
-"""All SQL of the recovery: unsettled work of routers that are gone, and what was decided about it."""
+"""All SQL of the recovery: who may recover, unsettled work that nobody finishes, and what was decided about it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
 from shared.db.pool import Pool
 
-_RECOVERY_LOCK = 0x0A11  # any number; all monitors must use the same one
+_TAKE_LEASE = """
+INSERT INTO monitor.leases AS held (name, holder, until)
+VALUES ('recovery', $1, clock_timestamp() + $2 * interval '1 second')
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE held.until < clock_timestamp()
+RETURNING true
+"""
+_RENEW_LEASE = """
+UPDATE monitor.leases SET until = clock_timestamp() + $2 * interval '1 second'
+WHERE name = 'recovery' AND holder = $1 AND until > clock_timestamp() RETURNING true
+"""
+_END_LEASE = "DELETE FROM monitor.leases WHERE name = 'recovery' AND holder = $1"
 
-# An inference that is settled may have one, too: when its router died before the claim, or it was on the topic twice.
+# Also of inferences that are settled: their router died before the claim, or they were on the topic twice.
 _OPEN_WORK = """
-SELECT router_id FROM monitor.inferences WHERE settlement IS NULL AND router_id IS NOT NULL
-UNION SELECT router_id FROM monitor.attempts WHERE outcome IS NULL AND router_id IS NOT NULL
+SELECT i.router_id FROM monitor.inferences i WHERE i.settlement IS NULL AND i.router_id IS NOT NULL
+UNION SELECT a.router_id FROM monitor.inferences i JOIN monitor.attempts a USING (inference_id)
+      WHERE i.settlement IS NULL AND a.router_id IS NOT NULL
+UNION SELECT a.router_id FROM monitor.attempts a WHERE a.outcome IS NULL AND a.router_id IS NOT NULL
 """
 
-_LOST_ATTEMPTS = """
-SELECT attempt_id, inference_id, tenant_id, router_id, attempt_number, model, provider_name, server_address, started_at
-FROM monitor.attempts WHERE outcome IS NULL AND router_id = ANY($1) ORDER BY attempt_id
+_ATTEMPT = """
+SELECT a.attempt_id, a.inference_id, a.tenant_id, a.router_id, a.attempt_number, a.model, a.provider_name,
+       a.server_address, a.started_at
+FROM monitor.attempts a
 """
 
-_ORPHANS = """
-SELECT i.*, a.attempts AS made FROM monitor.inferences i
+_LOST_ATTEMPTS = _ATTEMPT + "WHERE a.outcome IS NULL AND a.router_id = ANY($1) ORDER BY a.attempt_id"
+
+_INFERENCE = """
+SELECT i.*, made.attempts AS made FROM monitor.inferences i
 CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.attempt_number, t.started_at), '[]'::jsonb) AS attempts,
-           (array_agg(t.error_type ORDER BY t.attempt_number DESC, t.started_at DESC))[1] AS last_error,
-           bool_or(t.outcome IS NULL) AS any_open
-    FROM monitor.attempts t WHERE t.inference_id = i.inference_id) a
-WHERE i.settlement IS NULL AND i.router_id IS NOT NULL
-  AND (i.router_id = ANY($1) OR (a.last_error = 'handed_back' AND NOT a.any_open))
-ORDER BY i.inference_id
+    SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.attempt_number, t.started_at), '[]'::jsonb) AS attempts
+    FROM monitor.attempts t WHERE t.inference_id = i.inference_id) made
 """
 
+# Claimed ($2, $3: what the routers have committed, by partition), and nobody works on it: each router that began with
+# its newest delivery is dead ($1), or has handed its last attempt back. A router that has the inference and tells of no
+# attempt yet works on it, too.
+_ORPHANS = (
+    _INFERENCE  # noqa: S608 - only constants are joined
+    + """
+JOIN unnest($2::int[], $3::bigint[]) AS claimed (partition, before)
+    ON claimed.partition = i.request_partition AND i.request_offset < claimed.before
+WHERE i.settlement IS NULL
+  AND (i.router_id IS NULL OR i.router_id = ANY($1) OR EXISTS (
+       SELECT FROM monitor.attempts t WHERE t.inference_id = i.inference_id AND t.router_id = i.router_id
+           AND coalesce(t.delivery, i.delivery) = i.delivery))
+  AND NOT EXISTS (
+       SELECT FROM monitor.attempts t WHERE t.inference_id = i.inference_id
+           AND coalesce(t.delivery, i.delivery) = i.delivery AND t.router_id <> ALL($1)
+           AND t.error_type IS DISTINCT FROM 'handed_back'
+           AND NOT EXISTS (
+               SELECT FROM monitor.attempts later WHERE later.inference_id = t.inference_id
+                   AND coalesce(later.delivery, i.delivery) = i.delivery
+                   AND later.router_id = t.router_id AND later.attempt_number > t.attempt_number))
+ORDER BY i.deadline_at, i.inference_id
+"""
+)
+
+# A while ($1 seconds) past its deadline, and known for as long. Of the deadline by the clock of who accepted it, and
+# the time that was asked for, counted from when it was booked, the earlier one counts: that clock may be wrong.
+_IS_OVERDUE = """
+i.booked_at + $1 * interval '1 second' < clock_timestamp()
+AND least(i.deadline_at, i.booked_at + (i.deadline_at - i.accepted_at)) + $1 * interval '1 second' < clock_timestamp()
+"""
+_OVERDUE_ATTEMPTS = (
+    f"{_ATTEMPT} JOIN monitor.inferences i USING (inference_id) "
+    f"WHERE a.outcome IS NULL AND {_IS_OVERDUE} ORDER BY a.attempt_id LIMIT $2"
+)
+_OVERDUE = f"{_INFERENCE} WHERE i.settlement IS NULL AND {_IS_OVERDUE} ORDER BY i.deadline_at, i.inference_id LIMIT $2"
+
+# Fenced: nothing is written, and no row comes, when the lease is not the caller's any more.
 _INTEND = """
-INSERT INTO monitor.redeliveries AS old (inference_id, delivery, reason, decided_at) VALUES ($1, $2, $3, $4)
+WITH mine AS (
+    SELECT FROM monitor.leases WHERE name = 'recovery' AND holder = $5 AND until > clock_timestamp() FOR SHARE)
+INSERT INTO monitor.redeliveries AS old (inference_id, delivery, reason, decided_at)
+SELECT $1, $2, $3, $4 FROM mine
 ON CONFLICT (inference_id, delivery) DO UPDATE SET decided_at = old.decided_at
 RETURNING published_at
 """
@@ -45,11 +95,16 @@ class RecoveryStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    @asynccontextmanager
-    async def recovery_lock(self) -> AsyncIterator[bool]:
-        """True for one monitor at a time; held until the block ends or the connection does."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            yield bool(await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _RECOVERY_LOCK))
+    async def take_lease(self, holder: str, lease_s: float) -> bool:
+        """Whether the lease is this holder's now: nobody had it, or it had ended."""
+        return bool(await self._pool.fetchval(_TAKE_LEASE, holder, lease_s))
+
+    async def renew_lease(self, holder: str, lease_s: float) -> bool:
+        """Whether it still was this holder's, and is so for lease_s more."""
+        return bool(await self._pool.fetchval(_RENEW_LEASE, holder, lease_s))
+
+    async def end_lease(self, holder: str) -> None:
+        await self._pool.execute(_END_LEASE, holder)
 
     async def routers_with_open_work(self) -> list[str]:
         return [row[0] for row in await self._pool.fetch(_OPEN_WORK)]
@@ -57,15 +112,30 @@ class RecoveryStore:
     async def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
         return [LostAttempt(*row) for row in await self._pool.fetch(_LOST_ATTEMPTS, list(dead_routers))]
 
-    async def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
-        """Unsettled inferences that nobody works on: their router is dead, or their last call was handed back."""
-        rows = await self._pool.fetch(_ORPHANS, list(dead_routers))
+    async def orphans(self, dead_routers: Sequence[str], claimed: Mapping[int, int]) -> list[Orphan]:
+        """Unsettled inferences that were claimed and that nobody works on, the nearest deadline first.
+
+        claimed: per partition of the request topic, the first offset that no router has claimed."""
+        rows = await self._pool.fetch(_ORPHANS, list(dead_routers), list(claimed), list(claimed.values()))
         return [_orphan(dict(row)) for row in rows]
 
-    async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime) -> bool:
-        """Writes that this delivery is to be published. False when it was published already."""
-        published = await self._pool.fetchval(_INTEND, orphan.inference_id, delivery, orphan.router_id, now)
-        return published is None
+    async def overdue_attempts(self, grace_s: float, most: int) -> list[LostAttempt]:
+        """Open ones whose inference is past its deadline by grace_s, settled or not."""
+        return [LostAttempt(*row) for row in await self._pool.fetch(_OVERDUE_ATTEMPTS, grace_s, most)]
+
+    async def overdue(self, grace_s: float, most: int) -> list[Orphan]:
+        """Unsettled inferences that are past their deadline by grace_s, whoever has them."""
+        return [_orphan(dict(row)) for row in await self._pool.fetch(_OVERDUE, grace_s, most)]
+
+    async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime, holder: str) -> bool:
+        """Writes that this delivery is to be published. False when it was published already.
+
+        Raises LeaseLostError when `holder` has the lease no more; then nothing is written."""
+        reason = orphan.router_id or "no router had begun"
+        row = await self._pool.fetchrow(_INTEND, orphan.inference_id, delivery, reason, now, holder)
+        if row is None:
+            raise LeaseLostError(holder)
+        return row["published_at"] is None
 
     async def redelivered(self, inference_id: UUID, delivery: int, now: datetime) -> None:
         await self._pool.execute(

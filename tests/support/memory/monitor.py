@@ -1,18 +1,19 @@
 """The tables of the monitor: books, late words, and what recovery has decided."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.monitor.audit.invariants import Booked
 from services.monitor.books.books import Books, Row
 from services.monitor.books.store import BookStore
+from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
 from services.monitor.recovery.store import RecoveryStore
-from shared.events import AttemptEnded, InferenceEvent
+from shared.events import AttemptEnded, InferenceEvent, Now, utc_now
 from tests.support.memory.turns import Turn, at_once
 
 _OUTCOME = (
@@ -25,7 +26,7 @@ _SETTLEMENT = (
 )  # fmt: skip
 _CURRENT = (
     "router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
-    "last_start_at",
+    "last_attempt",
 )  # fmt: skip
 
 
@@ -52,27 +53,66 @@ class MonitorTables:
     late_words: dict[UUID, LateWord] = field(default_factory=dict)
     touched_minutes: list[tuple[str, datetime]] = field(default_factory=list)
     redeliveries: dict[tuple[UUID, int], Redelivery] = field(default_factory=dict)
-    lock_of: object | None = None  # the store that holds the recovery lock
+    lease: tuple[str, datetime] | None = None  # who may recover, and until when
+    booked_at: dict[UUID, datetime] = field(default_factory=dict)  # of inferences
+    clock: Now = utc_now  # the database's own
 
     def book(self, books: Books, now: datetime) -> int:
         late = dict(books.late)
         late |= _late_words(_merge(self.attempts, books.attempts, _merged_attempt), "outcome_event_id", books)
         late |= _late_words(_merge(self.inferences, books.inferences, _merged_inference), "settlement_event_id", books)
+        for inference_id in books.inferences:
+            self.booked_at.setdefault(inference_id, self.clock())
         self.touched_minutes += books.touched_minutes
         for event in late.values():
             self.late_words.setdefault(event.event_id, _late_word(event, now))
         return len(late)
 
-    def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
-        open_work = [row for row in self.inferences.values() if row["settlement"] is None and row["router_id"]]
+    def orphans(self, dead_routers: Sequence[str], claimed: Mapping[int, int]) -> list[Orphan]:
+        open_work = [row for row in self.inferences.values() if row["settlement"] is None and _is_claimed(row, claimed)]
         found = [(row, self.made(row["inference_id"])) for row in open_work]
-        orphaned = [_orphan(row, made) for row, made in found if row["router_id"] in dead_routers or _handed_back(made)]
-        return sorted(orphaned, key=lambda orphan: orphan.inference_id)
+        return _by_deadline(_orphan(row, made) for row, made in found if not _is_worked_on(row, made, dead_routers))
 
     def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
+        return self._open_attempts(lambda row: row["router_id"] in dead_routers)
+
+    def overdue(self, grace_s: float) -> list[Orphan]:
+        rows = [row for row in self.inferences.values() if row["settlement"] is None and self._is_overdue(row, grace_s)]
+        return _by_deadline(_orphan(row, self.made(row["inference_id"])) for row in rows)
+
+    def overdue_attempts(self, grace_s: float) -> list[LostAttempt]:
+        return self._open_attempts(lambda row: self._is_overdue(self.inferences[row["inference_id"]], grace_s))
+
+    def _open_attempts(self, wanted: Callable[[Row], bool]) -> list[LostAttempt]:
         rows = [self.attempts[attempt_id] for attempt_id in sorted(self.attempts)]
-        lost = [row for row in rows if row["outcome"] is None and row["router_id"] in dead_routers]
-        return [LostAttempt(**{field.name: row[field.name] for field in fields(LostAttempt)}) for row in lost]
+        found = [row for row in rows if row["outcome"] is None and wanted(row)]
+        return [LostAttempt(**{field.name: row[field.name] for field in fields(LostAttempt)}) for row in found]
+
+    def _is_overdue(self, inference: Row, grace_s: float) -> bool:
+        grace, booked_at = timedelta(seconds=grace_s), self.booked_at[inference["inference_id"]]
+        if inference["deadline_at"] is None or booked_at + grace >= self.clock():
+            return False
+        due_at = min(inference["deadline_at"], booked_at + (inference["deadline_at"] - inference["accepted_at"]))
+        return bool(due_at + grace < self.clock())
+
+    def take_lease(self, holder: str, lease_s: float) -> bool:
+        if self.lease is not None and self.lease[1] >= self.clock():
+            return False
+        self.lease = (holder, self.clock() + timedelta(seconds=lease_s))
+        return True
+
+    def renew_lease(self, holder: str, lease_s: float) -> bool:
+        if not self.has_lease(holder):
+            return False
+        self.lease = (holder, self.clock() + timedelta(seconds=lease_s))
+        return True
+
+    def has_lease(self, holder: str) -> bool:
+        return self.lease is not None and self.lease[0] == holder and self.lease[1] > self.clock()
+
+    def end_lease(self, holder: str) -> None:
+        if self.lease is not None and self.lease[0] == holder:
+            self.lease = None
 
     def made(self, inference_id: UUID) -> list[Row]:
         """The attempts of one inference, in their order."""
@@ -83,12 +123,9 @@ class MonitorTables:
         row = self.inferences.get(inference_id)
         if row is None or row["tenant_id"] != tenant_id:
             return False
-        return row["settlement"] is not None or (row["router_id"] is not None and row["delivery"] >= delivery)
-
-    def release(self, holder: object) -> None:
-        """The connection that held the recovery lock is gone."""
-        if self.lock_of is holder:
-            self.lock_of = None
+        if row["settlement"] is not None or row["delivery"] > delivery:
+            return True
+        return row["delivery"] == delivery and row["router_id"] is not None
 
     def booked(self) -> Booked:
         return Booked(
@@ -111,40 +148,45 @@ class MemoryRecoveryStore(RecoveryStore):
         self._tables = tables
         self._turn = turn
 
-    @asynccontextmanager
-    async def recovery_lock(self) -> AsyncIterator[bool]:
-        mine = await self._turn("lock", self._lock)
-        try:
-            yield mine
-        finally:
-            self._tables.release(self)
+    async def take_lease(self, holder: str, lease_s: float) -> bool:
+        return await self._turn("take_lease", lambda: self._tables.take_lease(holder, lease_s))
 
-    def _lock(self) -> bool:
-        if self._tables.lock_of is not None:
-            return False
-        self._tables.lock_of = self
-        return True
+    async def renew_lease(self, holder: str, lease_s: float) -> bool:
+        return await self._turn("renew_lease", lambda: self._tables.renew_lease(holder, lease_s))
+
+    async def end_lease(self, holder: str) -> None:
+        await self._turn("end_lease", lambda: self._tables.end_lease(holder))
 
     async def routers_with_open_work(self) -> list[str]:
         return await self._turn("routers_with_open_work", self._routers_with_open_work)
 
     def _routers_with_open_work(self) -> list[str]:
-        rows = [row for row in self._tables.inferences.values() if row["settlement"] is None]
-        rows += [row for row in self._tables.attempts.values() if row["outcome"] is None]
+        unsettled = {key: row for key, row in self._tables.inferences.items() if row["settlement"] is None}
+        attempts = self._tables.attempts.values()
+        rows = list(unsettled.values())
+        rows += [row for row in attempts if row["outcome"] is None or row["inference_id"] in unsettled]
         return sorted({row["router_id"] for row in rows if row["router_id"]})
 
     async def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
         return await self._turn("lost_attempts", lambda: self._tables.lost_attempts(dead_routers))
 
-    async def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
-        return await self._turn("orphans", lambda: self._tables.orphans(dead_routers))
+    async def orphans(self, dead_routers: Sequence[str], claimed: Mapping[int, int]) -> list[Orphan]:
+        return await self._turn("orphans", lambda: self._tables.orphans(dead_routers, claimed))
 
-    async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime) -> bool:
-        return await self._turn("intend_redelivery", lambda: self._intend(orphan, delivery, now))
+    async def overdue_attempts(self, grace_s: float, most: int) -> list[LostAttempt]:
+        return await self._turn("overdue_attempts", lambda: self._tables.overdue_attempts(grace_s)[:most])
 
-    def _intend(self, orphan: Orphan, delivery: int, now: datetime) -> bool:
+    async def overdue(self, grace_s: float, most: int) -> list[Orphan]:
+        return await self._turn("overdue", lambda: self._tables.overdue(grace_s)[:most])
+
+    async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime, holder: str) -> bool:
+        return await self._turn("intend_redelivery", lambda: self._intend(orphan, delivery, now, holder))
+
+    def _intend(self, orphan: Orphan, delivery: int, now: datetime, holder: str) -> bool:
+        if not self._tables.has_lease(holder):
+            raise LeaseLostError(holder)
         key = (orphan.inference_id, delivery)
-        kept = self._tables.redeliveries.setdefault(key, Redelivery(orphan.router_id, now))
+        kept = self._tables.redeliveries.setdefault(key, Redelivery(orphan.router_id or "no router had begun", now))
         return kept.published_at is None
 
     async def redelivered(self, inference_id: UUID, delivery: int, now: datetime) -> None:
@@ -171,6 +213,7 @@ def _merged_attempt(old: Row, new: Row) -> Row:
     return old | _first_word(old, new, "outcome_event_id", _OUTCOME) | {
         "reason": _known(old, new, "reason"),
         "router_id": _known(old, new, "router_id"),
+        "delivery": _known(old, new, "delivery"),
         "started_at": started_at,
         "on_record": old["on_record"] or new["on_record"],
     }  # fmt: skip
@@ -195,10 +238,11 @@ def _known(old: Row, new: Row, column: str) -> Any:
 
 
 def _is_newer(new: Row, old: Row) -> bool:
-    """Whether the newest start is in the new row."""
-    if new["last_start_at"] is None or old["last_start_at"] is None:
-        return new["last_start_at"] is not None
-    return bool((new["delivery"], new["last_start_at"]) >= (old["delivery"], old["last_start_at"]))
+    """Whether what is told of the newest delivery is in the new row."""
+    if new["last_attempt"] is None or old["last_attempt"] is None:
+        return new["last_attempt"] is not None
+    names = ("delivery", "last_attempt", "request_offset")
+    return [new[name] for name in names] >= [old[name] for name in names]
 
 
 def _late_words(merged: Iterable[tuple[Row, Row]], event_id: str, books: Books) -> dict[UUID, InferenceEvent]:
@@ -212,9 +256,28 @@ def _late_word(event: InferenceEvent, now: datetime) -> LateWord:
     return LateWord(event.event_id, event.inference_id, attempt_id, event.ce_type, body, now)
 
 
-def _handed_back(made: Sequence[Row]) -> bool:
-    """Nobody works on it: its last call was handed back, and none is open."""
-    return bool(made) and made[-1]["error_type"] == "handed_back" and all(row["outcome"] for row in made)
+def _is_claimed(row: Row, claimed: Mapping[int, int]) -> bool:
+    return row["request_partition"] is not None and row["request_offset"] < claimed.get(row["request_partition"], 0)
+
+
+def _is_worked_on(row: Row, made: Sequence[Row], dead_routers: Sequence[str]) -> bool:
+    """By a living router that has begun with the newest delivery, and did not hand its last attempt back."""
+    by_router: dict[str, list[Row]] = defaultdict(list)
+    for attempt in made:
+        if attempt["router_id"] is not None and attempt["delivery"] in (None, row["delivery"]):
+            by_router[attempt["router_id"]].append(attempt)
+    if row["router_id"] is not None:
+        by_router.setdefault(row["router_id"], [])
+    return any(router not in dead_routers and not _is_handed_back(mine) for router, mine in by_router.items())
+
+
+def _is_handed_back(made: Sequence[Row]) -> bool:
+    last = [attempt for attempt in made if attempt["attempt_number"] == made[-1]["attempt_number"]]
+    return bool(last) and all(attempt["error_type"] == "handed_back" for attempt in last)
+
+
+def _by_deadline(orphans: Iterable[Orphan]) -> list[Orphan]:
+    return sorted(orphans, key=lambda orphan: (orphan.deadline_at, orphan.inference_id))
 
 
 def _orphan(row: Row, made: Sequence[Row]) -> Orphan:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.monitor.audit.invariants import Booked, Ledger, Report, check
+from shared.errors import failure
 from shared.events import Event, new_id
 from tests.unit.shared.events.samples import ATTEMPT, INFERENCE, NOW, ended, requested, settled, started
 
@@ -12,7 +13,7 @@ ALL = (REQUESTED, STARTED, ENDED, SETTLED)
 BOOKED = Booked({ATTEMPT: ENDED.event_id}, {INFERENCE: SETTLED.event_id})
 OPEN = Booked({ATTEMPT: None}, {INFERENCE: None})
 SOON = NOW + timedelta(seconds=5)
-LONG_AFTER = NOW + timedelta(seconds=120 + 61)
+LONG_AFTER = NOW + timedelta(seconds=120 + 76)
 ATTEMPT_NAME = f"attempt {ATTEMPT} of inference {INFERENCE} (custom:m)"
 
 
@@ -28,6 +29,7 @@ def test_books_that_balance() -> None:
         "balanced": True,
         "inferences": {"accepted": 1, "settled": 1, "open": 0},
         "attempts": {"started": 1, "ended": 1, "open": 0, "late": 0},
+        "swept": {"inferences": 0, "attempts": 0, "ids": []},
         "violations": [],
     }
 
@@ -57,13 +59,13 @@ def test_what_runs_is_open_and_no_violation() -> None:
 
 
 def test_what_waits_for_a_router_is_open_and_no_violation() -> None:
-    report = audit([REQUESTED], Booked({}, {}), SOON)
+    report = audit([REQUESTED], OPEN, SOON)
     assert report.balanced
     assert report.inferences == {"accepted": 1, "settled": 0, "open": 1}
 
 
 def test_what_is_over_its_deadline_by_a_little_is_not_yet_lost() -> None:
-    assert audit([REQUESTED, STARTED], OPEN, NOW + timedelta(seconds=120 + 60)).balanced
+    assert audit([REQUESTED, STARTED], OPEN, NOW + timedelta(seconds=120 + 75)).balanced
 
 
 def test_what_was_booked_while_the_topics_were_read_is_no_violation() -> None:
@@ -76,7 +78,7 @@ def test_what_is_booked_and_no_longer_on_the_topics_is_no_violation() -> None:
 
 def test_a_deadline_at_the_end_of_time_is_not_past() -> None:
     forever = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-    assert audit([requested().model_copy(update={"deadline_at": forever})], Booked({}, {})).balanced
+    assert audit([requested().model_copy(update={"deadline_at": forever})], OPEN).balanced
 
 
 def test_a_rejected_request_was_never_accepted() -> None:
@@ -87,9 +89,24 @@ def test_a_rejected_request_was_never_accepted() -> None:
 
 
 def test_an_accepted_inference_that_is_never_settled() -> None:
-    assert audit([REQUESTED], Booked({}, {})).violations == [
+    assert audit([REQUESTED], OPEN).violations == [
         f"inference {INFERENCE} was accepted and is not settled, long after its deadline"
     ]
+
+
+def test_an_accepted_inference_that_is_not_in_the_books() -> None:
+    assert audit([REQUESTED], Booked({}, {}), SOON).violations == [
+        f"inference {INFERENCE} is accepted on the topics and not in the books"
+    ]
+
+
+def test_what_the_sweep_had_to_close_is_told_unless_somebody_else_had_spoken_first() -> None:
+    closed = ended(outcome="failed", error=failure("expired", "closed by the sweep"), swept=True)
+    expired = settled(settlement="expired", swept=True)
+    swept = audit([REQUESTED, STARTED, closed, expired])
+    assert swept.as_json()["swept"] == {"inferences": 1, "attempts": 1, "ids": [str(INFERENCE)]}
+    late = audit([*ALL, ended(event_id=new_id(), swept=True), settled(event_id=new_id(), swept=True)])
+    assert late.as_json()["swept"] == {"inferences": 0, "attempts": 0, "ids": []}
 
 
 def test_an_attempt_that_is_never_closed() -> None:

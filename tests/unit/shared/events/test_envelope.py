@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from shared.events import InferenceRequested, new_id
 from shared.events.envelope import header
+from shared.events.inference import ACCEPTED
 from tests.unit.shared.events.samples import INFERENCE, requested
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -22,6 +23,7 @@ def test_the_headers_are_cloudevents_in_binary_mode() -> None:
         "ce_type": b"tallygate.inference.requested.v1",
         "ce_source": b"tallygate/gateway/g1",
         "ce_subject": str(INFERENCE).encode(),
+        ACCEPTED: event.accepted.model_dump_json(exclude_defaults=True).encode(),
     }
 
 

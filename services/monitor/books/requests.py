@@ -1,0 +1,44 @@
+"""What the books read of a record of the request topic: that an inference was accepted, and where its request lies.
+
+Our own services tell it in a header. An upstream service that publishes by itself does not, and then the body is read.
+"""
+
+from pydantic import ValidationError
+
+from services.monitor.books.books import Accepted
+from shared.events import InferenceAccepted, InferenceRequested
+from shared.events.bounds import instant_of
+from shared.events.codec import UnreadableMessageError, decode
+from shared.events.envelope import CE_TYPE, header
+from shared.events.inference import ACCEPTED
+from shared.events.topics import REQUESTS
+from shared.kafka import ConsumerRecord
+
+
+def accepted(record: ConsumerRecord) -> Accepted | None:
+    """None for what is no request: its router makes a dead letter of it."""
+    request = _told(record) or _read(record)
+    return None if request is None else Accepted(request, record.partition, record.offset)
+
+
+def _told(record: ConsumerRecord) -> InferenceAccepted | None:
+    told = header(record.headers, ACCEPTED)
+    if told is None or header(record.headers, CE_TYPE) != InferenceRequested.ce_type:
+        return None
+    try:
+        request = InferenceAccepted.model_validate_json(told)
+    except ValidationError:
+        return None
+    return request if request.inference_id.bytes == record.key else None
+
+
+def _read(record: ConsumerRecord) -> InferenceAccepted | None:
+    try:
+        request = decode(REQUESTS, record.headers, record.value)
+        if not isinstance(request, InferenceRequested):
+            return None
+        if "accepted_at" not in request.model_fields_set and (at := instant_of(record.timestamp)) is not None:
+            request = request.model_copy(update={"accepted_at": at})  # as routers take it
+        return InferenceAccepted.model_validate(request.accepted.model_dump())
+    except (UnreadableMessageError, ValidationError):
+        return None
