@@ -48,6 +48,7 @@ ONCE = "a delivery is handed out once, unless somebody was disturbed meanwhile"
 ALIVE = "who never fell silent is not declared lost"
 COMPLETE = "recovery acts on books that are complete"
 SETTLED = "nothing is open a minute after its deadline"
+SWEPT = "the sweep has nothing to close, unless somebody was disturbed who recovers"
 AUDIT = "the audit finds that the books balance"
 ANSWERED = "who waits is told how its inference ended, a moment after its deadline at the latest"
 ONE_KEY = "one Idempotency-Key is one inference, which is on the topic when the key is marked so"
@@ -144,9 +145,11 @@ class _Reading:
                 self._said_of[event.inference_id].append((self._at, event))
             case AttemptEnded():
                 yield from self._closed(event, entry)
+                yield from self._swept(event)
                 self._said_of[event.inference_id].append((self._at, event))
             case InferenceSettled():
                 yield from self._of_recovery(event, entry)
+                yield from self._swept(event)
                 self._caused[event.inference_id].append(event)
                 self._said_of[event.inference_id].append((self._at, event))
 
@@ -177,6 +180,10 @@ class _Reading:
         silent_s = entry.at_s - self._beats.get(router, float("-inf"))
         if router not in self._fell_silent and silent_s <= _SILENCE_S:
             yield Violation(ALIVE, f"{entry.by} declares {router} lost, which spoke {silent_s:.1f} s ago")
+
+    def _swept(self, event: AttemptEnded | InferenceSettled) -> Iterator[Violation]:
+        if event.swept and self._undisturbed:
+            yield Violation(SWEPT, f"{_short(event)} had to be closed, as nobody else had")
 
     def _of_recovery(self, event: InferenceEvent, entry: Published) -> Iterator[Violation]:
         """What a monitor says of an inference comes after everything is booked that lay there when its pass began."""

@@ -17,13 +17,13 @@ from services.monitor.books import books
 from services.monitor.recovery import orphans
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import Orphan
-from services.monitor.recovery.recovery import LostWork, Recovery
+from services.monitor.recovery.recovery import LostWork, Overdue, Recovery
 from services.router import reports
 from services.router.attempts import Attempts, OpenCall
 from services.router.claims import Claims
 from shared.errors import failure
 from shared.events import new_id
-from shared.events.topics import ATTEMPTS, REQUESTS
+from shared.events.topics import ATTEMPTS
 from shared.inferences import InferenceFailedError, Inferences, Order
 from shared.kafka import keeper, offsets
 from shared.kafka.follow import Follower
@@ -38,9 +38,9 @@ from tests.histories.invariants import (
     COMPLETE,
     FIRST_WORD,
     LEFT_TO_KAFKA,
-    ONCE,
     ONE_KEY,
     SETTLED,
+    SWEPT,
 )
 from tests.support.memory import monitor as memory
 
@@ -162,29 +162,23 @@ async def _no_lost_attempts(self: Recovery, claimed: Any) -> LostWork:
     return lost._replace(attempts=[one for one in lost.attempts if one.inference_id in orphaned])
 
 
+async def _drop_it(self: Any, work: Any, _started: Any) -> None:
+    self.release(work)
+
+
+async def _nothing(_self: object) -> Overdue:
+    return Overdue((), ())
+
+
+def _on_the_topic(row: Any, _claimed: object) -> bool:
+    return row["request_partition"] is not None
+
+
 _decide = orphans.decide
 
 
 def _as_if_claimed(orphan: Orphan, _committed: object, max_deliveries: int, now: Any) -> orphans.Action:
     return _decide(orphan, {orphan.request_partition: orphan.request_offset + 1}, max_deliveries, now)
-
-
-async def _without_intention(self: Any, orphan: Orphan) -> bool:
-    found = await self._requests.read(orphan)
-    if found is None:
-        await self._settle(orphan, "give_up")
-        return True
-    request, traceparent = found
-    again = request.model_copy(
-        update={
-            "delivery": orphan.delivery + 1,
-            "attempts_made": orphan.attempts_made,
-            "accepted_at": orphan.accepted_at,
-        }
-    )
-    await self._publisher.publish(Outgoing(REQUESTS, again, traceparent))
-    await self._store.redelivered(orphan.inference_id, orphan.delivery + 1, self._now())
-    return True
 
 
 _publish = Completing._publish
@@ -226,7 +220,7 @@ MUTANTS = (
     ),
     Mutant(
         "drop a hand-back", "attempts whose claim failed get no outcome",
-        ((Claims, "_hand_back", _forget_it),), 10, SETTLED,
+        ((Claims, "_hand_back", _forget_it),), 384, SWEPT,
     ),
     Mutant(
         "further call before its ack", "a retry or fallback is called while its start is on its way",
@@ -250,19 +244,23 @@ MUTANTS = (
     ),
     Mutant(
         "forget an orphan", "one orphan of each look is left out",
-        ((Recovery, "_lost_work", _all_but_one),), 12, SETTLED,
+        ((Recovery, "_lost_work", _all_but_one),), 1, SWEPT,
     ),
     Mutant(
         "forget the attempts of the settled", "open attempts of dead routers are closed only while nobody has settled",
-        ((Recovery, "_lost_work", _no_lost_attempts),), 391, SETTLED,
+        ((Recovery, "_lost_work", _no_lost_attempts),), 751, SWEPT,
     ),
     Mutant(
         "redeliver the unclaimed", "recovery hands out what Kafka will deliver again",
-        ((orphans, "decide", _as_if_claimed),), 24, LEFT_TO_KAFKA,
+        ((orphans, "decide", _as_if_claimed), (memory, "_is_claimed", _on_the_topic)), 10, LEFT_TO_KAFKA,
     ),
     Mutant(
-        "redeliver without intention", "a redelivery is published and then written down",
-        ((Recovery, "_redeliver", _without_intention),), 752, ONCE,
+        "drop what is claimed", "a living router forgets an inference that it has claimed",
+        ((Attempts, "run", _drop_it),), 1, SWEPT,
+    ),
+    Mutant(
+        "drop it and do not sweep", "as before, and nothing is closed a minute past its deadline",
+        ((Attempts, "run", _drop_it), (Recovery, "_overdue", _nothing)), 1, SETTLED,
     ),
     Mutant(
         "take over under a new id", "who publishes in a dead one's place gives the request an id of its own",

@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.histories.generating import make
+from tests.histories.invariants import SWEPT, violations
 from tests.histories.mutants import MUTANTS, Mutant, in_force
+from tests.histories.playing import play
 from tests.histories.trying import broken_by
 
 
@@ -17,3 +20,10 @@ def test_every_mutant_is_caught(mutant: Mutant) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_without_the_mutant_the_same_history_holds(mutant: Mutant) -> None:
     assert (broken := broken_by(mutant.seed)) is None, f"\n{broken}"
+
+
+def test_what_a_living_router_drops_is_settled_and_answered_by_the_sweep() -> None:
+    dropped = next(mutant for mutant in MUTANTS if mutant.name == "drop what is claimed")
+    with in_force(dropped):
+        found = violations(play(make(dropped.seed)))
+    assert {violation.invariant for violation in found} == {SWEPT}
