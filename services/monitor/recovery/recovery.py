@@ -78,6 +78,7 @@ class Recovery:
         self._liveness = Liveness()
         self._offsets = offsets
         self._requests = requests
+        self._hanging: set[int] = set()  # partitions of which a request was not read in time, in the pass of now
         self._lease = Lease(store, settings.monitor_id, settings.lease_s)
         self._now = now
         retried = (*RETRYABLE, KafkaError, LeaseLostError)
@@ -134,6 +135,7 @@ class Recovery:
         if not await self._heartbeats.caught_up():
             return
         lost = await self._lost_work(claimed)
+        self._hanging.clear()
         await self._each(lost.attempts, self._close)
         await self._each(lost.orphans, lambda orphan: self._recover_one(orphan, claimed))
 
@@ -192,11 +194,14 @@ class Recovery:
         left by a monitor that died before the ack, is published again by the next pass.
         """
         delivery = orphan.delivery + 1
+        if orphan.request_partition in self._hanging:
+            return False
         if not await self._store.intend_redelivery(orphan, delivery, self._now(), self._lease.holder):
             return False  # it was published before, and waits for a router
         try:
             found = await self._requests.read(orphan)
         except TimeoutError:  # the next pass asks again; the others do not wait for it
+            self._hanging.add(orphan.request_partition)
             logger.warning("request.not_read", inference_id=str(orphan.inference_id))
             return False
         if found is None:
