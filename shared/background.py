@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 
@@ -21,19 +22,36 @@ async def end_task(task: "asyncio.Task[None] | None") -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
+_started: "WeakSet[Background]" = WeakSet()  # and not stopped, of the whole process
+
+
+def dead_tasks() -> list[str]:
+    """Names of those that should run and do not: an error that nobody caught has ended them."""
+    loop = asyncio.get_running_loop()
+    return sorted(one.name for one in _started if one.dead_in(loop))
+
+
 class Background:
     """One task: `run`, until it ends by itself or is stopped."""
 
     def __init__(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._name = name
+        self.name = name
         self._run = run
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=self._name)
+        self._task = asyncio.create_task(self._run(), name=self.name)
+        _started.add(self)
 
     async def stop(self) -> None:
+        _started.discard(self)
         await end_task(self._task)
+
+    def dead_in(self, loop: asyncio.AbstractEventLoop) -> bool:
+        task = self._task
+        if task is None or not task.done() or task.get_loop() is not loop:
+            return False
+        return task.cancelled() or task.exception() is not None
 
     @property
     def running(self) -> bool:
@@ -93,11 +111,11 @@ class Periodic(Background):
         try:
             await self._work()
         except TallygateError as error:
-            logger.warning("work.waiting", work=self._name, reason=error.failure.detail)
+            logger.warning("work.waiting", work=self.name, reason=error.failure.detail)
         except self._retried as error:
-            logger.warning("work.waiting", work=self._name, reason=type(error).__name__)
+            logger.warning("work.waiting", work=self.name, reason=type(error).__name__)
         except Exception:
-            logger.exception("work.failed", work=self._name)
+            logger.exception("work.failed", work=self.name)
         else:
             return True
         return False

@@ -1,7 +1,6 @@
 """The monitor's API: what is in the books, for the tenant of the API key."""
 
 import asyncio
-from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
@@ -17,6 +16,7 @@ from services.monitor.summary.summary import BookRows, parse_window, summarize
 from services.monitor.summary.timeline import timeline
 from shared.access import Authenticator
 from shared.errors import TallygateError, render
+from shared.events import utc_now
 from shared.registry import Price, canonical_reference
 
 _ERRORS_SHOWN = 20
@@ -36,7 +36,7 @@ class MonitorApi:
     async def monitoring(self, request: Request) -> Response:
         caller = await self._authenticator.caller(request.headers)
         caller.require("monitor")
-        now = datetime.now(UTC)
+        now = utc_now()
         window = parse_window(request.query_params.get("window", "1h"))
         model = canonical_reference(request.query_params.get("model"))
         span = Span(caller.tenant_id, now - window, now, model)

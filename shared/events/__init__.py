@@ -1,7 +1,8 @@
 """The contracts between services: events, the topics that carry them, and how they are written down."""
 
+from shared.clock import utc_now
 from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered
-from shared.events.envelope import Event, InferenceEvent, Now, new_id, utc_now
+from shared.events.envelope import Event, InferenceEvent, Now, new_id
 from shared.events.feature import (
     FeatureCall,
     FeatureCancelRequested,

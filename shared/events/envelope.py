@@ -1,13 +1,14 @@
 """What all events share: frozen, past tense, JSON in the body and CloudEvents 1.0 attributes in the headers."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
 import uuid_utils.compat
 from pydantic import UUID7, BaseModel, ConfigDict, Field
 
+from shared.clock import utc_now
 from shared.telemetry.traces import TRACEPARENT
 
 KafkaHeaders = Sequence[tuple[str, bytes | None]]  # Kafka allows a header without a value
@@ -20,10 +21,6 @@ CE_ID, CE_TYPE, CE_SOURCE, CE_TIME, CE_SUBJECT = "ce_id", "ce_type", "ce_source"
 def new_id() -> UUID:
     """A UUIDv7: unique, and ordered by time of creation."""
     return uuid_utils.compat.uuid7()
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 Now = Callable[[], datetime]  # a wall clock, which may be behind, ahead of, or set anew against others

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from pydantic import UUID7, BaseModel, ConfigDict, Field
 
+from shared.clock import utc_now
 from shared.errors import Failure
 from shared.events.bounds import Count, Instant, Name, Patterns, Reference, Sealed, Seconds, Turn, Usd, Words
-from shared.events.envelope import Event, TenantId, utc_now
+from shared.events.envelope import Event, TenantId
 from shared.policies import Policy
 
 DEFAULT_FEATURE_DEADLINE_S = 1800.0

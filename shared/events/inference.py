@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import UUID7, BaseModel, ConfigDict, Field, model_validator
 
+from shared.clock import utc_now
 from shared.errors import Failure
 from shared.events.bounds import (
     MAX_LIFE_DAYS,
@@ -20,7 +21,7 @@ from shared.events.bounds import (
     Seconds,
     Turn,
 )  # fmt: skip
-from shared.events.envelope import InferenceEvent, TenantId, utc_now
+from shared.events.envelope import InferenceEvent, TenantId
 from shared.policies import Policy
 
 DEFAULT_DEADLINE_S = 120.0

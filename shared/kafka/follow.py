@@ -8,7 +8,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.background import end_task
+from shared.background import Background
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import Event
 from shared.events.topics import Topic
@@ -38,7 +38,7 @@ class Follower:
         self._known: list[TopicPartition] = []  # that the broker has
         self._asked_at = -math.inf
         self._consumer: Consumer | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._following: Background | None = None
 
     async def start(self) -> None:
         """Returns when everything that was on the topic has been read."""
@@ -50,10 +50,12 @@ class Follower:
         for partition, end in (await consumer.end_offsets(self._partitions)).items():
             while await consumer.position(partition) < end:
                 await self._read(consumer)
-        self._task = asyncio.create_task(self._run(consumer), name=f"follow {self._topic.name}")
+        self._following = Background(f"follow {self._topic.name}", lambda: self._run(consumer))
+        await self._following.start()
 
     async def stop(self) -> None:
-        await end_task(self._task)
+        if self._following is not None:
+            await self._following.stop()
         if self._consumer is not None:
             await self._consumer.stop()
         await self._admin.stop()
@@ -84,6 +86,9 @@ class Follower:
                 await self._read(consumer)
             except KafkaError as error:
                 logger.warning("follow.failed", topic=self._topic.name, reason=type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
+            except Exception:  # who stops following would go on with what it knows by now, and nobody would notice
+                logger.exception("follow.failed", topic=self._topic.name)
                 await asyncio.sleep(_RETRY_S)
 
     async def _ask(self) -> None:

@@ -20,8 +20,9 @@ from aiokafka.errors import (
 from aiokafka.structs import RecordMetadata
 from opentelemetry.trace import SpanKind
 
+from shared.clock import utc_now
 from shared.errors import TallygateError
-from shared.events.envelope import Event, InferenceEvent, utc_now
+from shared.events.envelope import Event, InferenceEvent
 from shared.events.topics import MAX_EVENT_BYTES, Topic
 from shared.kafka.broker import Broker, Producer
 from shared.kafka.dead_letter_limit import DeadLetterLimit

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from shared.db import connect_pool
+from shared.db.clock import DatabaseClock
 from shared.db.pool import Pool
 from shared.kafka.broker import Broker, Consumer, Subscription
 from shared.kafka.publisher import Publisher
@@ -58,5 +59,6 @@ async def running(name: str, settings: ServiceSettings) -> AsyncIterator[Service
         broker = RealBroker(settings.kafka)
         publisher = Publisher(broker, f"tallygate/{name}/{settings.instance}")
         service = Service(pool, broker, publisher, stack)
+        await service.start(DatabaseClock(pool))
         await service.start(publisher)
         yield service

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from shared.background import dead_tasks
 from shared.telemetry.instruments import metrics_endpoint
 
 # Returns None when all is well, otherwise one sentence that says what is wrong.
@@ -23,13 +24,17 @@ def health_routes(service: str) -> list[Route]:
 
 
 async def _alive(_: Request) -> Response:
-    return _json({"status": "alive"}, 200)
+    """Whoever restarts what is not alive must not do so for a task that has died alone: it is named, and not ready."""
+    dead = dead_tasks()
+    return _json({"status": "alive"} | ({"dead_tasks": dead} if dead else {}), 200)
 
 
 def _ready(service: str) -> Callable[[Request], Awaitable[Response]]:
     async def readyz(request: Request) -> Response:
         checks: Checks = request.app.state.checks
         reasons = {name: reason for name, check in checks.items() if (reason := await check()) is not None}
+        if dead := dead_tasks():
+            reasons["tasks"] = f"ended by an error, which the log tells; restart the service: {', '.join(dead)}"
         state = {"service": service, "status": "not ready" if reasons else "ready", "reasons": reasons}
         notes: Notes | None = getattr(request.app.state, "notes", None)
         if notes is not None:

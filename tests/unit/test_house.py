@@ -24,8 +24,8 @@ TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+(({'|'.join(SCHEMAS)})\.\w+)
 EVENTS = {event for topic in TOPICS for event in topic.events}
 TOPICS_OF = {event.__name__: {topic.name for topic in TOPICS if event in topic.events} for event in EVENTS}
 
-# The driver's home: the migrations' own table and the probe of a connection that listens.
-DRIVER = {"shared/db/migrate.py", "shared/db/listen.py", "shared/db/pool.py"}
+# The driver's home: the migrations' own table, the probe of a connection that listens, the time.
+DRIVER = {"shared/db/migrate.py", "shared/db/listen.py", "shared/db/pool.py", "shared/db/clock.py"}
 
 # Who reads tables of a schema that is not its own, and why.
 READERS = {

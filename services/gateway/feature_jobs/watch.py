@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.errors import Failure, failure
-from shared.events import Event, FeatureWorkerBeat
+from shared.events import Event, FeatureWorkerBeat, utc_now
 
 _SILENT_S = 10.0
 _PACKAGE = "tallygate-generator-"
@@ -51,7 +51,7 @@ class FeatureWorkers:
             if event.stopped:
                 self._beats.pop(event.worker_id, None)
             else:
-                age_s = max(0.0, time.time() - event.beat_at.timestamp())
+                age_s = max(0.0, (utc_now() - event.beat_at).total_seconds())
                 self._beats[event.worker_id] = (event, time.monotonic() - age_s)
 
     def alive(self) -> list[FeatureWorkerBeat]:

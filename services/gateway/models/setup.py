@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -28,6 +28,7 @@ from shared.crypto import KeyRing, UnreadableSecretError
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
 from shared.errors.failures import setup_tips
+from shared.events import utc_now
 from shared.guard import Guard
 from shared.inferences import InferenceFailedError
 from shared.registry import Model, Registry, Terms
@@ -71,7 +72,7 @@ class Setups:
         tenant_id = question.caller.tenant_id
         target = target_of(body, body.config.get("model") or body.model_id)
         refuse_other_keys(question.caller, question.model)
-        if await self.store.has_model(tenant_id, body.model_id, datetime.now(UTC)):
+        if await self.store.has_model(tenant_id, body.model_id, utc_now()):
             raise IdTakenError
         with self._let_in(question):
             with self.probe_limit.place():
@@ -80,12 +81,12 @@ class Setups:
                 raise TrialFailedError(TallygateError.of(probed.failure), probed.steps)
             whole, filled_in = completed(body, target, probed)
             model = stored_model(self.ring, tenant_id, whole)
-            until = datetime.now(UTC) + self._draft_time
+            until = utc_now() + self._draft_time
             async with _draft(self.store, tenant_id, model, until):
                 trial = await self._answered(question, model, probed)
                 fields = sorted(body.model_fields_set)
                 change = changed_by(question.caller, "model.added", question.model, fields=fields)
-                if not await self.store.keep_draft(model.model_id, until, body.is_active, change, datetime.now(UTC)):
+                if not await self.store.keep_draft(model.model_id, until, body.is_active, change, utc_now()):
                     raise TrialFailedError(_removed_meanwhile(model.model_id), trial.steps)
         return SetUp(trial, filled_in)
 
@@ -168,7 +169,7 @@ def completed(body: ModelSetup, target: Target, probed: Probed) -> tuple[CustomM
 @asynccontextmanager
 async def _draft(store: ModelStore, tenant_id: str, model: StoredModel, until: datetime) -> AsyncIterator[None]:
     """Within it the draft exists. It is removed when the block raises."""
-    if not await store.add_draft(tenant_id, model, datetime.now(UTC), until):
+    if not await store.add_draft(tenant_id, model, utc_now(), until):
         raise IdTakenError
     try:
         yield
