@@ -128,8 +128,10 @@ def _away(chance: random.Random, _history: History, at_s: float) -> Away:
 
 
 def _clock(chance: random.Random, history: History, at_s: float) -> Clock:
-    ahead_s, rate = round(chance.uniform(-10.0, 10.0), 1), chance.choice((1.0, 1.0, 0.8, 1.2))
-    return Clock(_slot(chance, history), chance.choice((0.0, at_s)), ahead_s, rate)
+    slot, rate = _slot(chance, history), chance.choice((1.0, 1.0, 0.8, 1.2))
+    # A gateway's clock is told to callers, in their deadlines. Of the others' nothing may depend.
+    most_s = 10.0 if slot.startswith("gateway") else chance.choice((10.0, 3600.0))
+    return Clock(slot, chance.choice((0.0, at_s)), round(chance.uniform(-most_s, most_s), 1), rate)
 
 
 def _again(chance: random.Random, history: History, at_s: float) -> Again:

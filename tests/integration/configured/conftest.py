@@ -1,5 +1,5 @@
 """The one stack that is configured otherwise than the one that all other tests share: its provider models would show
-in everybody's lists, and its features workers lose their jobs soon."""
+in everybody's lists, its features workers lose their jobs soon, and its two monitors their turn to recover."""
 
 import json
 from collections.abc import AsyncIterator
@@ -36,6 +36,8 @@ async def configured_stack(
         "TALLYGATE_FEATURES_MAX_JOBS": str(JOBS_AT_ONCE),
         "TALLYGATE_FEATURES_MAX_DELIVERIES": str(MAX_DELIVERIES),
         "TALLYGATE_FEATURES_LEASE_S": str(_LEASE_S),
+        "TALLYGATE_MONITORS": "2",
+        "TALLYGATE_MONITOR_RECOVERY_LEASE_S": str(_LEASE_S),
     }
     async with own_stack(tmp_path_factory.mktemp("configured"), settings, model_server, otlp) as live:
         yield live
