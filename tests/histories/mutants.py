@@ -254,11 +254,11 @@ MUTANTS = (
     ),
     Mutant(
         "forget the attempts of the settled", "open attempts of dead routers are closed only while nobody has settled",
-        ((Recovery, "_lost_work", _no_lost_attempts),), 391, SETTLED,
+        ((Recovery, "_lost_work", _no_lost_attempts),), 253, SETTLED,
     ),
     Mutant(
         "redeliver the unclaimed", "recovery hands out what Kafka will deliver again",
-        ((orphans, "decide", _as_if_claimed),), 24, LEFT_TO_KAFKA,
+        ((orphans, "decide", _as_if_claimed),), 509, LEFT_TO_KAFKA,
     ),
     Mutant(
         "redeliver without intention", "a redelivery is published and then written down",
