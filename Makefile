@@ -62,6 +62,7 @@ check: setup ## format, lint, types, layers, and the generated documents
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m services asyncapi --check docs/asyncapi.json
+	$(BIN)/python -m services documents --check docs
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: setup ## format and mend what can be mended

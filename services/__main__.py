@@ -87,6 +87,22 @@ def migrate() -> None:
     typer.echo("the database is up to date")
 
 
+@app.command(hidden=True)
+def documents(
+    docs: Annotated[Path, typer.Argument(help="The folder of the pages.")] = Path("docs"),
+    check: Annotated[bool, typer.Option(help="Only compare; exit status 1 when a page differs.")] = False,
+) -> None:
+    """Write the pages of docs/ that are made from the code: limits.md, and the tables of settings.md."""
+    from services.documents import differing, pages
+
+    if check:
+        for page in (different := differing(docs)):
+            typer.echo(f"{page} differs from the code; renew it with: tallygate documents", err=True)
+        raise typer.Exit(1 if different else 0)
+    for page, text in pages(docs):
+        page.write_text(text)
+
+
 @app.command()
 def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

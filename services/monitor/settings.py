@@ -1,8 +1,12 @@
 """Settings of the monitor, from the environment."""
 
+from typing import Annotated
+
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.service.settings import ServiceSettings
+from shared.settings import Beyond, GroupName, Port
 
 
 class MonitorSettings(ServiceSettings):
@@ -10,11 +14,26 @@ class MonitorSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_MONITOR_")
 
-    port: int = 8001
-    group: str = "monitor"
-    features_group: str = "monitor-features"
-    router_group: str = "router"
-    batch: int = 500
-    max_deliveries: int = 5  # routers that may be lost with one inference before it is settled as failed
-    # Savings are what the tokens of custom models would have cost here, by genai-prices; empty: not computed.
-    savings_reference: str = "openai:gpt-4o"
+    port: Port = Field(default=8001, description="the port to listen on")
+    group: GroupName = Field(
+        default="monitor", description="the consumer group. `tallygate audit` looks at the group `monitor`"
+    )
+    features_group: GroupName = Field(
+        default="monitor-features", description="the consumer group for what features workers say"
+    )
+    router_group: GroupName = Field(
+        default="router", description="the group of the routers, whose offsets tell what was claimed"
+    )
+    batch: Annotated[int, Beyond(words="the rest is booked in the next transaction")] = Field(
+        default=500, ge=1, le=10_000, description="events booked in one transaction, at most"
+    )
+    max_deliveries: Annotated[int, Beyond("router_lost")] = Field(
+        default=5, ge=1, le=100,
+        description="routers that may be lost with one inference before it is settled as failed",
+    )  # fmt: skip
+    # Savings are what the tokens of custom models would have cost here.
+    savings_reference: str = Field(
+        default="openai:gpt-4o", max_length=300, pattern=r"^([^\x00-\x20:]+:[^\x00-\x20]+)?$",
+        description="`<provider>:<model>` of genai-prices: what the tokens of custom models would have cost there. "
+        "Empty: no savings",
+    )  # fmt: skip

@@ -1,16 +1,17 @@
 """One pool a process."""
 
 import asyncio
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
 import structlog
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings
+from pydantic import Field, SecretStr, model_validator
 
 from shared.db.failures import RETRYABLE
 from shared.errors import ConfigurationError
+from shared.settings import Beyond, Settings
 
 logger = structlog.get_logger(__name__)
 
@@ -19,20 +20,45 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 
-class DatabaseSettings(BaseSettings):
+_FORM = "postgresql://host:5432/tallygate, with user:password@ before the host"
+
+
+class DatabaseSettings(Settings):
     """`DATABASE_URL` in the form postgresql://user:password@host:port/database."""
 
-    database_url: SecretStr = SecretStr("")
-    database_pool_size: int = 8
-    database_timeout_s: float = 10.0
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="`postgresql://user:password@host:port/database`; TLS as asyncpg reads it from the URL "
+        "(`?sslmode=...`)",
+    )
+    database_pool_size: Annotated[int, Beyond(words="statements wait for a connection")] = Field(
+        default=8, ge=1, le=1000,
+        description="connections of one process, besides one that listens. For a router the default is 2",
+    )  # fmt: skip
+    database_timeout_s: Annotated[float, Beyond("unavailable")] = Field(
+        default=10.0, gt=0, le=3600, description="for one statement, and for making a connection"
+    )
+
+    @model_validator(mode="after")
+    def _is_a_url(self) -> Self:
+        dsn = self.database_url.get_secret_value()
+        if dsn and not _is_postgresql(dsn):
+            raise ConfigurationError(f"DATABASE_URL is not of the form {_FORM} (its value is not shown)")
+        return self
 
     def dsn(self) -> str:
         dsn = self.database_url.get_secret_value()
         if not dsn:
-            raise ConfigurationError(
-                "DATABASE_URL is not set; for example postgresql://user:password@host:5432/tallygate"
-            )
+            raise ConfigurationError(f"DATABASE_URL is not set; for example {_FORM}")
         return dsn
+
+
+def _is_postgresql(dsn: str) -> bool:
+    try:
+        scheme, port = urlsplit(dsn).scheme, urlsplit(dsn).port
+    except ValueError:  # the port is no number, or the host no address
+        return False
+    return scheme in ("postgresql", "postgres") and port != 0
 
 
 async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> Pool:
@@ -48,6 +74,8 @@ async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> P
                 timeout=settings.database_timeout_s,
                 init=_init_connection,
             )
+        except asyncpg.ClientConfigurationError as error:
+            raise ConfigurationError(f"DATABASE_URL cannot be used: {error}") from None
         except RETRYABLE as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise ConfigurationError(f"no connection to DATABASE_URL within {wait_s:.0f} s: {error}") from error
