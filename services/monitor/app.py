@@ -24,8 +24,9 @@ from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db.failures import RETRYABLE
 from shared.db.listen import Listener
+from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
-from shared.service.checks import holds
+from shared.service.checks import holds, is_kept
 from shared.service.running import running
 from shared.telemetry.health import health_routes
 
@@ -53,20 +54,19 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         listener = await service.start(Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed}))
 
         lag = Lag()
-        booking = BookingHandler(BookStore(pool), publisher, lag)
+        read_offsets = ReadOffsets(pool, "monitor")
+        booking = BookingHandler(BookStore(pool), publisher, read_offsets, lag)
         words = broker.subscribe(
             TOPICS, settings.group, booking.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=settings.batch
         )
-        consumer = await service.join(words)
-        booking.start(consumer)
-        lag.start(consumer)
+        lag.start(await service.keep(booking.keeper, words))
         feature_books = FeatureBooks(pool)
-        keeper = feature_keeper(feature_books, publisher)
+        keeper = feature_keeper(feature_books, publisher, read_offsets)
         jobs = broker.subscribe(
             keeper.topics, settings.features_group, keeper.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S,
             batch=settings.batch,
         )  # fmt: skip
-        keeper.start(await service.join(jobs))
+        await service.keep(keeper, jobs)
 
         offsets = await service.start(Offsets(broker, settings.router_group, settings.group))
         requests = await service.start(RequestReader(broker))
@@ -76,5 +76,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.api = routes.MonitorApi(
             SummaryStore(pool), feature_books, authenticator, lag, reference_price(settings.savings_reference)
         )
-        app.state.checks = {"database": holds(lambda: listener.connected, "the database cannot be reached")}
+        app.state.checks = {
+            "database": holds(lambda: listener.connected, "the database cannot be reached"),
+            "books": is_kept(booking.keeper),
+            "feature books": is_kept(keeper),
+        }
         yield

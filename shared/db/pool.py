@@ -9,7 +9,7 @@ import orjson
 import structlog
 from pydantic import Field, SecretStr, model_validator
 
-from shared.db.failures import RETRYABLE
+from shared.db.failures import RETRYABLE, described, meaning
 from shared.errors import ConfigurationError
 from shared.settings import Beyond, Settings
 
@@ -62,7 +62,7 @@ def _is_postgresql(dsn: str) -> bool:
 
 
 async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> Pool:
-    """A pool, waiting up to `wait_s` for a database that is still starting."""
+    """A pool, waiting up to `wait_s` for a database that is still starting. Raises ConfigurationError."""
     deadline = asyncio.get_running_loop().time() + wait_s
     while True:
         try:
@@ -77,8 +77,12 @@ async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> P
         except asyncpg.ClientConfigurationError as error:
             raise ConfigurationError(f"DATABASE_URL cannot be used: {error}") from None
         except RETRYABLE as error:
+            if meaning(error) == "stop":
+                raise ConfigurationError(f"the database refuses DATABASE_URL: {described(error)}") from error
             if asyncio.get_running_loop().time() > deadline:
-                raise ConfigurationError(f"no connection to DATABASE_URL within {wait_s:.0f} s: {error}") from error
+                raise ConfigurationError(
+                    f"no connection to DATABASE_URL within {wait_s:.0f} s: {described(error)}"
+                ) from error
             logger.warning("database.waiting", reason=str(error))
             await asyncio.sleep(0.5)
 

@@ -36,6 +36,7 @@ from tests.histories.database import TENANT, HistoryRegistryStore, HistoryTables
 from tests.histories.lives import Life
 from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore, MemoryKeyStore
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore
+from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.memory.turns import Turn
 from tests.support.scripted_transport import Script, ScriptedTransport
 
@@ -118,11 +119,15 @@ async def run_monitor(place: Place) -> None:
     publisher = Publisher(place.broker, f"tallygate/monitor/{name}")
     await publisher.start()
     ends.append(publisher.stop)
-    booking = BookingHandler(MemoryBookStore(place.tables, place.turn), publisher, Lag(now), now)
+    read_offsets = MemoryReadOffsets(place.tables.read, place.turn)
+    booking = BookingHandler(MemoryBookStore(place.tables, place.turn), publisher, read_offsets, Lag(now), now)
     events = place.broker.subscribe(TOPICS, MONITORS, booking.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=_BATCH)
     consumer = await events.start()
     ends.append(events.stop)
-    booking.start(consumer)
+    booking.keeper.start(consumer)
+    watch = booking.keeper.watch()
+    await watch.start()
+    ends.append(watch.stop)
     offsets = Offsets(place.broker, ROUTERS, MONITORS)
     requests = RequestReader(place.broker)
     store = MemoryRecoveryStore(place.tables, place.turn)
@@ -145,13 +150,16 @@ async def run_gateway(place: Place, known: tuple[Model, ...]) -> None:
     for part in (publisher, results, ReplyReader(place.broker, partition, pending.on_reply)):
         await part.start()
         ends.append(part.stop)
-    keeper = result_keeper(stored, publisher)
+    keeper = result_keeper(stored, publisher, MemoryReadOffsets(place.gateway_tables.read, place.turn))
     kept = place.broker.subscribe(
         keeper.topics, "gateway-results", keeper.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=_BATCH
     )
     consumer = await kept.start()
     ends.append(kept.stop)
     keeper.start(consumer)
+    watch = keeper.watch()
+    await watch.start()
+    ends.append(watch.stop)
     place.completing = Completing(
         deadlines=Deadlines(60.0, 60.0),
         registry=registry,

@@ -12,8 +12,8 @@ from shared.events import FeatureEvent, InferenceEvent, Now, utc_now
 from shared.events.envelope import header
 from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES
 from shared.kafka import ConsumerRecord
-from shared.kafka.keeper import Heard, Keeper
-from shared.kafka.offsets import Committer, next_offsets
+from shared.kafka.keeper import Heard, Keeper, KeptOffsets
+from shared.kafka.offsets import next_offsets
 from shared.kafka.publisher import Publisher
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import TRACEPARENT, tracing
@@ -22,19 +22,18 @@ TOPICS = (ATTEMPTS, OUTCOMES)
 
 
 class BookingHandler:
-    def __init__(self, store: BookStore, publisher: Publisher, lag: Lag, now: Now = utc_now) -> None:
+    def __init__(
+        self, store: BookStore, publisher: Publisher, offsets: KeptOffsets, lag: Lag, now: Now = utc_now
+    ) -> None:
         self._store = store
         self._lag = lag
         self._now = now
-        self._keeper = Keeper(TOPICS, InferenceEvent, self._book, publisher)
-
-    def start(self, consumer: Committer) -> None:
-        self._keeper.start(consumer)
+        self.keeper = Keeper(TOPICS, InferenceEvent, self._book, publisher, offsets)
 
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
         """Raises DeadLetterLimitError, as the keeper does."""
         began_ns, began = time.time_ns(), time.perf_counter()
-        await self._keeper.on_batch(records)
+        await self.keeper.on_batch(records)
         instruments.book_seconds.observe(time.perf_counter() - began)
         self._lag.booked(next_offsets(records), max(record.timestamp for record in records) / 1000)
         if tracing.enabled:
@@ -46,11 +45,11 @@ class BookingHandler:
         instruments.booked.labels("late").inc(late)
 
 
-def feature_keeper(books: FeatureBooks, publisher: Publisher) -> Keeper[FeatureEvent]:
+def feature_keeper(books: FeatureBooks, publisher: Publisher, offsets: KeptOffsets) -> Keeper[FeatureEvent]:
     async def keep(heard: Sequence[Heard[FeatureEvent]]) -> None:
         await books.book([message.event for message in heard])
 
-    return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher)
+    return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher, offsets)
 
 
 def _trace(records: Sequence[ConsumerRecord], began_ns: int) -> None:

@@ -12,6 +12,7 @@ from services.monitor.books.books import Books, Row
 from services.monitor.books.store import BookStore
 from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
 from services.monitor.recovery.store import RecoveryStore
+from shared.db.store import Place
 from shared.events import AttemptEnded, InferenceEvent
 from tests.support.memory.turns import Turn, at_once
 
@@ -52,6 +53,7 @@ class MonitorTables:
     late_words: dict[UUID, LateWord] = field(default_factory=dict)
     touched_minutes: list[tuple[str, datetime]] = field(default_factory=list)
     redeliveries: dict[tuple[UUID, int], Redelivery] = field(default_factory=dict)
+    read: dict[Place, int] = field(default_factory=dict)
     lock_of: object | None = None  # the store that holds the recovery lock
 
     def book(self, books: Books, now: datetime) -> int:
