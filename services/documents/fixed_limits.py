@@ -9,12 +9,12 @@ from services.features.codegen.source import ReadLimits
 from services.gateway.conversations import codebase
 from services.gateway.inference import idempotency, rejections
 from services.gateway.models import probe
-from services.monitor.recovery import liveness
 from services.monitor.summary import summary
-from services.router import cancellations, claims, intake, reports, transport
+from services.router import cancellations, claims, heartbeat, intake, pulse, reports, transport
 from shared.access import authenticator
 from shared.errors.redact import MAX_DETAIL_CHARS
 from shared.events import bounds, topics
+from shared.events.router import SILENCE_LIMIT_S
 from shared.inferences import withdrawals
 from shared.registry.providers import MAX_UPSTREAM_NAME
 from shared.settings import Beyond
@@ -69,7 +69,13 @@ FIXED = {
     "Routers and monitors": [
         Fixed("requests that a router claims together", claims._MAX_BATCH, "",
               Beyond(words="the next claim takes them")),
-        Fixed("a router's silence", liveness.SILENCE_LIMIT_S, "s",
+        Fixed("records that a router has read and not claimed", claims._MAX_TAKEN_BYTES, "bytes",
+              Beyond(words="it reads on when they are claimed")),
+        Fixed("a router's heartbeats without an ack", pulse.SILENT_AFTER_S, "s",
+              Beyond(words="it claims nothing and begins no call")),
+        Fixed("a router's loop that does nothing", heartbeat.STUCK_AFTER_S, "s",
+              Beyond(words="its heartbeats end, and it is taken for dead")),
+        Fixed("a router's silence", SILENCE_LIMIT_S, "s",
               Beyond(words="it is taken for dead, and its work is handed out again")),
     ],
     "Memories": [

@@ -65,17 +65,33 @@ class Intake:
         if request.expires_at - request.accepted_at > timedelta(days=MAX_LIFE_DAYS):
             raise UnreadableMessageError(f"deadline_at must be within {MAX_LIFE_DAYS} days of accepted_at")
         traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
-        return Asked(request, Source(record.partition, record.offset), traceparent)
+        return Asked(request, Source(record.partition, record.offset, len(record.value or b"")), traceparent)
+
+    async def prepared(self, asked: Asked) -> Work | Refused:
+        """As `prepare`, whatever happens: a caller waits for this request, and other requests wait behind it."""
+        try:
+            return await self.prepare(asked)
+        except Exception as error:
+            logger.exception("intake.failed", partition=asked.source.partition, offset=asked.source.offset)
+            refusal = failure("internal", f"the request could not be prepared: {type(error).__name__}")
+            return Refused(asked.request, "failed", refusal, asked.traceparent)
+
+    def over(self, asked: Asked) -> Refused | None:
+        """When nobody wants an answer any more."""
+        request = asked.request
+        if request.expires_at <= self._now():
+            told = failure("expired", "the deadline had passed before a router could begin with it")
+            return Refused(request, "expired", told, asked.traceparent)
+        if self._cancellations.cancelled(request.tenant_id, request.inference_id):
+            cancelled = failure("cancelled", "the caller cancelled it before a router began with it")
+            return Refused(request, "cancelled", cancelled, asked.traceparent)
+        return None
 
     async def prepare(self, asked: Asked) -> Work | Refused:
         """Refused, and so answered, whatever is wrong with a request that has an id: somebody may wait for it."""
         request, traceparent = asked.request, asked.traceparent
-        if request.expires_at <= self._now():
-            told = failure("expired", "the deadline had passed when a router took the request")
-            return Refused(request, "expired", told, traceparent)
-        if self._cancellations.cancelled(request.tenant_id, request.inference_id):
-            cancelled = failure("cancelled", "the caller cancelled it before a router took it")
-            return Refused(request, "cancelled", cancelled, traceparent)
+        if (over := self.over(asked)) is not None:
+            return over
         try:
             body = self._input_of(request)
         except TallygateError as error:

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.router.room import RoomLimits
 from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
 from shared.guard import GuardSettings
@@ -30,9 +31,21 @@ class RouterSettings(ServiceSettings):
     group: GroupName = Field(
         default="router", description="the consumer group; routers of one group share the requests"
     )
-    max_in_flight: Annotated[int, Beyond(words="requests wait on the topic, for this router or another")] = Field(
-        default=2000, ge=1, le=100_000,
-        description="at this many inferences the router takes no more, so that others can",
+    max_in_flight: Annotated[int, Beyond(words="requests wait in the router, by turn of their tenants")] = Field(
+        default=2000, ge=1, le=100_000, description="inferences that the router works on at a time"
+    )
+    # What two gateways let in.
+    max_waiting: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=8000, ge=1, le=1_000_000, description="inferences that wait in the router for one of these places"
+    )
+    # Opened and decoded they take about three times as much.
+    max_held_bytes: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=1024**3, ge=16 * 1024**2, le=1024**5,
+        description="bytes of all requests that the router works on or that wait in it, and of the answers to them",
+    )  # fmt: skip
+    tenant_share: Annotated[float, Beyond(words="its requests wait, and then are refused")] = Field(
+        default=0.8, gt=0, lt=1,
+        description="of these three, what one tenant gets while nobody else wants any; the rest is for who comes next",
     )  # fmt: skip
     drain_s: Annotated[float, Beyond("handed_back", words="another router makes the call")] = Field(
         default=20.0, ge=0, le=3600, description="after SIGTERM, calls in flight may finish within this"
@@ -70,3 +83,6 @@ class RouterSettings(ServiceSettings):
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)
+
+    def room(self) -> RoomLimits:
+        return RoomLimits(self.max_in_flight, self.max_waiting, self.max_held_bytes, self.tenant_share)

@@ -1,6 +1,6 @@
 """The contracts between services: events, the topics that carry them, and how they are written down."""
 
-from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered
+from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered, InferenceHeld
 from shared.events.envelope import Event, InferenceEvent, Now, new_id, utc_now
 from shared.events.feature import (
     FeatureCall,
@@ -37,6 +37,7 @@ __all__ = [
     "FeatureWorkerBeat",
     "HealthStatus",
     "InferenceEvent",
+    "InferenceHeld",
     "InferenceRequested",
     "InferenceSettled",
     "ModelHealthChanged",

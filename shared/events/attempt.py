@@ -66,6 +66,29 @@ class AttemptStarted(InferenceEvent):
     request_offset: LargeCount
 
 
+class InferenceHeld(InferenceEvent):
+    """A router has claimed an inference, or is about to, and calls no model for it yet: it waits there for its turn.
+
+    Acked before the claim, as an AttemptStarted is. held_at: of the router's clock.
+    handed_back: the router has let go of it and will not call for it; `held_at` is then that of the claim that it lets
+    go of, a moment later, so that it says nothing about a later claim by somebody else.
+    """
+
+    ce_type: ClassVar[str] = "tallygate.inference.held.v1"
+
+    delivery: Turn
+    model_requested: Reference | None = None
+    router_id: Name
+    accepted_at: Instant
+    held_at: Instant
+    deadline_at: Instant
+    reply_partition: ReplyPartition | None = None
+    store_result: bool = False
+    request_partition: Partition
+    request_offset: LargeCount
+    handed_back: bool = False
+
+
 class AttemptEnded(InferenceEvent):
     """How one call ended. `error` is set when the outcome is `failed`; no prompt and no answer is in here.
 

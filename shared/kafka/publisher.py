@@ -51,7 +51,7 @@ class Publisher:
     def __init__(self, broker: Broker, source: str) -> None:
         self.broker = broker
         self._timeout_s = broker.settings.publish_timeout_s
-        self._source = source
+        self.source = source
         self._producer: Producer | None = None
         self.dead_letter_limit = DeadLetterLimit(broker.settings.dead_letters_per_minute)
         self.failing_since: float | None = None  # loop time of the first failure since the last ack
@@ -127,7 +127,7 @@ class Publisher:
             body,
             event.key,
             partition,
-            headers=event.headers(self._source, traced.traceparent),
+            headers=event.headers(self.source, traced.traceparent),
         )
         if tracing.enabled:
             future.add_done_callback(lambda _: traced.end())

@@ -15,6 +15,7 @@ attempts = Counter(names.METRIC_ATTEMPTS, "Model calls ended.", ("model", "outco
 attempt_seconds = Histogram(names.METRIC_ATTEMPT_SECONDS, "Duration of model calls.", ("model",), buckets=_SECONDS)
 settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this process.", ("settlement", "error_type"))
 in_flight = Gauge(names.METRIC_IN_FLIGHT, "Claimed inferences that this router is working on.")
+in_line = Gauge(names.METRIC_IN_LINE, "Claimed inferences that wait in this router for their tenant's turn.")
 claims = Counter(names.METRIC_CLAIMS, "Requests claimed, or handed back because the claim failed.", ("result",))
 booked = Counter(names.METRIC_BOOKED, "Events written to the books.", ("kind",))
 recovered = Counter(names.METRIC_RECOVERED, "Inferences taken back from lost or stopped routers.", ("action",))

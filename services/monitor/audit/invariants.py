@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.events import AttemptEnded, AttemptStarted, Event, InferenceEvent, InferenceRequested, InferenceSettled
+from shared.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    InferenceEvent,
+    InferenceHeld,
+    InferenceRequested,
+    InferenceSettled,
+)
 
 # Past its deadline by this much, an inference or attempt that is still open is not late but lost.
 _LOST_AFTER = timedelta(seconds=60)
@@ -50,12 +58,17 @@ class Ledger:
             case AttemptStarted():
                 attempt = self._attempt(event)
                 attempt.started, attempt.deadline_at = True, event.deadline_at
-                entry = self._inference(event)
-                entry.accepted, entry.deadline_at = True, entry.deadline_at or event.deadline_at
+                self._claimed(event)
+            case InferenceHeld():
+                self._claimed(event)
             case AttemptEnded():
                 self._end(event)
             case InferenceSettled():
                 self._settle(event)
+
+    def _claimed(self, event: AttemptStarted | InferenceHeld) -> None:
+        entry = self._inference(event)
+        entry.accepted, entry.deadline_at = True, entry.deadline_at or event.deadline_at
 
     def _end(self, event: AttemptEnded) -> None:
         attempt = self._attempt(event)

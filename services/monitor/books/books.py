@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.events import AttemptEnded, AttemptStarted, InferenceEvent, InferenceSettled
+from shared.events import AttemptEnded, AttemptStarted, InferenceEvent, InferenceHeld, InferenceSettled
 
 Row = dict[str, Any]
 
@@ -40,6 +40,8 @@ def fold(events: Iterable[InferenceEvent]) -> Books:
         match event:
             case AttemptStarted():
                 _start(books, event)
+            case InferenceHeld():
+                _hold(books, event)
             case AttemptEnded():
                 _end(books, event)
             case InferenceSettled():
@@ -53,12 +55,27 @@ def _start(books: Books, event: AttemptStarted) -> None:
     inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
     if event.candidates and inference["candidates"] is None:
         inference["candidates"] = [candidate.model_dump() for candidate in event.candidates]
-    # The newest start says which router works on the inference now, and where its request is on the topic.
-    if inference["last_start_at"] is None or _newness(inference) <= (event.delivery, event.started_at):
+    _claim(inference, event, event.started_at, event.router_id)
+
+
+def _hold(books: Books, event: InferenceHeld) -> None:
+    inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
+    hold = {"delivery": event.delivery, "held_at": event.held_at.isoformat(), "handed_back": event.handed_back}
+    holds = inference["held_by"] = inference["held_by"] or {}
+    if event.router_id not in holds or _age(holds[event.router_id]) <= _age(hold):
+        holds[event.router_id] = hold
+    # Nobody has it then: no router beats under this name, so recovery takes it for one that is gone.
+    holder = f"{event.router_id} (handed back)" if event.handed_back else event.router_id
+    _claim(inference, event, event.held_at, holder)
+
+
+def _claim(inference: Row, event: AttemptStarted | InferenceHeld, at: datetime, router_id: str) -> None:
+    """The newest start or hold says which router has the inference now, and where its request is on the topic."""
+    if inference["last_start_at"] is None or _newness(inference) <= (event.delivery, at):
         inference.update(
             delivery=event.delivery,
-            last_start_at=event.started_at,
-            router_id=event.router_id,
+            last_start_at=at,
+            router_id=router_id,
             deadline_at=event.deadline_at,
             model_requested=event.model_requested,
             reply_partition=event.reply_partition,
@@ -66,6 +83,10 @@ def _start(books: Books, event: AttemptStarted) -> None:
             request_partition=event.request_partition,
             request_offset=event.request_offset,
         )
+
+
+def _age(hold: Row) -> tuple[int, str]:
+    return hold["delivery"], hold["held_at"]
 
 
 def _newness(inference: Row) -> tuple[int, datetime]:
@@ -139,7 +160,7 @@ def _attempt_row(event: AttemptStarted | AttemptEnded) -> Row:
     }
 
 
-def _inference_row(event: AttemptStarted | InferenceSettled) -> Row:
+def _inference_row(event: AttemptStarted | InferenceHeld | InferenceSettled) -> Row:
     return dict.fromkeys(INFERENCE_COLUMNS) | {
         "inference_id": event.inference_id,
         "tenant_id": event.tenant_id,
@@ -161,7 +182,7 @@ ATTEMPT_COLUMNS = (
 
 INFERENCE_COLUMNS = (
     "inference_id", "tenant_id", "accepted_at", "deadline_at", "model_requested", "candidates", "router_id",
-    "last_start_at", "reply_partition", "store_result", "request_partition", "request_offset", "delivery",
+    "last_start_at", "held_by", "reply_partition", "store_result", "request_partition", "request_offset", "delivery",
     "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
     "server_address", "attempts", "error_type", "error", "reported_by",
 )  # fmt: skip

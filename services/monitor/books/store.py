@@ -39,7 +39,7 @@ _MERGE_ATTEMPTS = _merge(
     "on_record = old.on_record OR excluded.on_record",
 )  # fmt: skip
 
-# The newest start says which router works on the inference now, and where its request is on the topic.
+# The newest start or hold says which router has the inference now, and where its request is on the topic.
 _CURRENT = ("router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
             "last_start_at")  # fmt: skip
 _NEWER = (
@@ -49,6 +49,8 @@ _NEWER = (
 _MERGE_INFERENCES = _merge(
     "inferences", "inference_id", INFERENCE_COLUMNS, "settlement_event_id", _SETTLEMENT,
     ", ".join(f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE old.{name} END" for name in _CURRENT)
+    # Of one router the last word counts: its words lie on one partition, in their order.
+    + ", held_by = coalesce(old.held_by || excluded.held_by, old.held_by, excluded.held_by)"
     + ", model_requested = coalesce(old.model_requested, excluded.model_requested)"
     + ", candidates = coalesce(old.candidates, excluded.candidates)"
     + ", delivery = greatest(old.delivery, excluded.delivery)",

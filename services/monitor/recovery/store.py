@@ -14,6 +14,7 @@ _RECOVERY_LOCK = 0x0A11  # any number; all monitors must use the same one
 # An inference that is settled may have one, too: when its router died before the claim, or it was on the topic twice.
 _OPEN_WORK = """
 SELECT router_id FROM monitor.inferences WHERE settlement IS NULL AND router_id IS NOT NULL
+UNION SELECT jsonb_object_keys(held_by) FROM monitor.inferences WHERE settlement IS NULL AND held_by IS NOT NULL
 UNION SELECT router_id FROM monitor.attempts WHERE outcome IS NULL AND router_id IS NOT NULL
 """
 
@@ -22,15 +23,19 @@ SELECT attempt_id, inference_id, tenant_id, router_id, attempt_number, model, pr
 FROM monitor.attempts WHERE outcome IS NULL AND router_id = ANY($1) ORDER BY attempt_id
 """
 
+# What a living router calls for, or holds, is no orphan, whoever claimed last: that may be one whose claim has failed,
+# or whose clock is ahead.
 _ORPHANS = """
 SELECT i.*, a.attempts AS made FROM monitor.inferences i
 CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.attempt_number, t.started_at), '[]'::jsonb) AS attempts,
-           (array_agg(t.error_type ORDER BY t.attempt_number DESC, t.started_at DESC))[1] AS last_error,
-           bool_or(t.outcome IS NULL) AS any_open
+           coalesce(bool_or(t.outcome IS NULL AND NOT t.router_id = ANY($1)), false) AS called
     FROM monitor.attempts t WHERE t.inference_id = i.inference_id) a
-WHERE i.settlement IS NULL AND i.router_id IS NOT NULL
-  AND (i.router_id = ANY($1) OR (a.last_error = 'handed_back' AND NOT a.any_open))
+WHERE i.settlement IS NULL AND i.router_id = ANY($1) AND NOT a.called
+  AND NOT EXISTS (
+    SELECT FROM jsonb_each(i.held_by) AS hold (router_id, said)
+    WHERE NOT hold.router_id = ANY($1) AND NOT (said ->> 'handed_back')::bool
+      AND (said ->> 'delivery')::int = i.delivery)
 ORDER BY i.inference_id
 """
 
@@ -58,7 +63,7 @@ class RecoveryStore:
         return [LostAttempt(*row) for row in await self._pool.fetch(_LOST_ATTEMPTS, list(dead_routers))]
 
     async def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
-        """Unsettled inferences that nobody works on: their router is dead, or their last call was handed back."""
+        """Unsettled inferences that nobody works on: the router that had them last is dead, or handed them back."""
         rows = await self._pool.fetch(_ORPHANS, list(dead_routers))
         return [_orphan(dict(row)) for row in rows]
 

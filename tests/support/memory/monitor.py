@@ -68,7 +68,13 @@ class MonitorTables:
     def orphans(self, dead_routers: Sequence[str]) -> list[Orphan]:
         open_work = [row for row in self.inferences.values() if row["settlement"] is None and row["router_id"]]
         found = [(row, self.made(row["inference_id"])) for row in open_work]
-        orphaned = [_orphan(row, made) for row, made in found if row["router_id"] in dead_routers or _handed_back(made)]
+        orphaned = [
+            _orphan(row, made)
+            for row, made in found
+            if row["router_id"] in dead_routers
+            and not _is_called(made, dead_routers)
+            and not _is_held(row, dead_routers)
+        ]
         return sorted(orphaned, key=lambda orphan: orphan.inference_id)
 
     def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
@@ -133,7 +139,8 @@ class MemoryRecoveryStore(RecoveryStore):
     def _routers_with_open_work(self) -> list[str]:
         rows = [row for row in self._tables.inferences.values() if row["settlement"] is None]
         rows += [row for row in self._tables.attempts.values() if row["outcome"] is None]
-        return sorted({row["router_id"] for row in rows if row["router_id"]})
+        held_by = [name for row in rows if row.get("held_by") for name in row["held_by"]]
+        return sorted({row["router_id"] for row in rows if row["router_id"]} | set(held_by))
 
     async def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
         return await self._turn("lost_attempts", lambda: self._tables.lost_attempts(dead_routers))
@@ -182,6 +189,7 @@ def _merged_inference(old: Row, new: Row) -> Row:
     current = new if _is_newer(new, old) else old
     return old | _first_word(old, new, "settlement_event_id", _SETTLEMENT) | {
         **{name: current[name] for name in _CURRENT},
+        "held_by": (old["held_by"] or {}) | (new["held_by"] or {}) or None,
         "model_requested": _known(old, new, "model_requested"),
         "candidates": _known(old, new, "candidates"),
         "delivery": max(old["delivery"], new["delivery"]),
@@ -214,9 +222,17 @@ def _late_word(event: InferenceEvent, now: datetime) -> LateWord:
     return LateWord(event.event_id, event.inference_id, attempt_id, event.ce_type, body, now)
 
 
-def _handed_back(made: Sequence[Row]) -> bool:
-    """Nobody works on it: its last call was handed back, and none is open."""
-    return bool(made) and made[-1]["error_type"] == "handed_back" and all(row["outcome"] for row in made)
+def _is_called(made: Sequence[Row], dead_routers: Sequence[str]) -> bool:
+    """A living router is calling a model for it."""
+    return any(row["outcome"] is None and row["router_id"] and row["router_id"] not in dead_routers for row in made)
+
+
+def _is_held(row: Row, dead_routers: Sequence[str]) -> bool:
+    """It waits for its turn in a living router."""
+    return any(
+        router not in dead_routers and not hold["handed_back"] and hold["delivery"] == row["delivery"]
+        for router, hold in (row["held_by"] or {}).items()
+    )
 
 
 def _orphan(row: Row, made: Sequence[Row]) -> Orphan:

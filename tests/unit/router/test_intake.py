@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.cancellations import Cancellations
-from services.router.claims import Claims
 from services.router.intake import Intake, _checked
 from services.router.work import Refused
 from shared.crypto import KeyRing, SealedContext, seal
@@ -118,14 +117,12 @@ async def test_an_input_that_cannot_be_worked_on_is_answered_and_is_no_dead_lett
     fields: dict[str, object], error_type: str
 ) -> None:
     request = requested(**fields, deadline_at=utc_now() + timedelta(seconds=60))
-    nothing: Any = None  # no publisher: a dead letter would fail
+    nothing: Any = None
     books: Any = Books(answer=False)
-    here = Intake(RING, books, nothing, nothing, Cancellations(lambda _: None))
-    claims = Claims("r1", here, nothing, nothing, 1)
+    here = Intake(RING, books, nothing, nothing, Cancellations())
+    asked = here.read(record(REQUESTS.name, request.encoded(), headers=tuple(request.headers("t", None))))
 
-    prepared = await claims._prepared(
-        record(REQUESTS.name, request.encoded(), headers=tuple(request.headers("t", None)))
-    )
+    prepared = await here.prepared(asked)
 
     assert isinstance(prepared, Refused)
     assert (prepared.request.inference_id, prepared.settlement) == (INFERENCE, "failed")
