@@ -12,34 +12,63 @@ from deploy.local.home import Home
 from deploy.local.ports import free_ports
 from deploy.local.postgres import DATABASE, database_url, postgres_program
 from deploy.local.postgres_places import places, remove_data
+from deploy.local.programs import Program
 from deploy.local.readiness import create_database, database_not_ready
 
 _READY_WITHIN_S = 60.0
 
 
-@contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
-    """Its DATABASE_URL."""
-    home = Home(folder)
-    [port] = free_ports(1, set())
-    program = postgres_program(home, port, "TALLYGATE_TESTS=1")
-    process = subprocess.Popen(program.command, cwd="/", stderr=subprocess.DEVNULL, **places(home).run_as())
-    try:
+class Postgres:
+    """A server that can be stopped and started. url: the DATABASE_URL of its owner, who may do everything."""
+
+    def __init__(self, home: Home) -> None:
+        [port] = free_ports(1, set())
+        self._home = home
+        self._program: Program = postgres_program(home, port, "TALLYGATE_TESTS=1")
+        self._process: subprocess.Popen[bytes] | None = None
         password = home.postgres_password.read_text()
-        server, url = database_url(port, password, "postgres"), database_url(port, password)
-        _wait_until_ready(server)
-        create_database(server, DATABASE)
-        subprocess.run([sys.executable, "-m", "services", "migrate"], env={"DATABASE_URL": url}, check=True)
-        yield url
+        self.port = port
+        self.server_url, self.url = database_url(port, password, "postgres"), database_url(port, password)
+
+    def start(self) -> None:
+        run_as = places(self._home).run_as()
+        self._process = subprocess.Popen(self._program.command, cwd="/", stderr=subprocess.DEVNULL, **run_as)
+        self._wait_until_ready()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """By default "fast": TERM would wait for every client to leave by itself."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+
+    def place(self, folder: Path) -> None:
+        """Gives the folder to the user of the server."""
+        places(self._home).give(folder)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while (reason := database_not_ready(self.server_url)) is not None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(reason)
+            time.sleep(0.05)
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[Postgres]:
+    home = Home(folder)
+    server = Postgres(home)
+    try:
+        server.start()
+        create_database(server.server_url, DATABASE)
+        subprocess.run([sys.executable, "-m", "services", "migrate"], env={"DATABASE_URL": server.url}, check=True)
+        yield server
     finally:
-        process.send_signal(signal.SIGINT)  # "fast": TERM would wait for every client to leave by itself
-        process.wait()
+        server.stop()
         remove_data(home)
 
 
-def _wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + _READY_WITHIN_S
-    while (reason := database_not_ready(url)) is not None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(reason)
-        time.sleep(0.05)
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[str]:
+    """Its DATABASE_URL."""
+    with running_server(folder) as server:
+        yield server.url
