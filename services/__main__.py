@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,8 @@ from services.cli.problem import report_problem
 from services.features import sealed_places as of_features
 from services.gateway import sealed_places as of_gateway
 from shared.client import ProblemError
+from shared.db.migrate import Migration, migrations_of, require_migrated
 from shared.db.migrate import migrate as apply_migrations
-from shared.db.migrate import migrations_of
 from shared.errors import TallygateError
 from shared.service.connections import bounded_protocol
 from shared.service.settings import ServiceSettings
@@ -80,8 +81,8 @@ def features() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""
-    migrations = [step for service in _MIGRATED for step in migrations_of(service, _here() / service / "migrations")]
-    applied = asyncio.run(apply_migrations(database_settings().dsn(), migrations))
+    tell = partial(typer.echo, err=True)
+    applied = asyncio.run(apply_migrations(database_settings().dsn(), _migrations(), tell))
     for step in applied:
         typer.echo(f"applied {step.service}/{step.name}")
     typer.echo("the database is up to date")
@@ -188,6 +189,7 @@ def _serve(service: str, asgi: ASGIApp, settings: ServiceSettings) -> None:
     settings.database.dsn()
     settings.kafka.connection()
     configure_logs(service, settings.log_level)
+    asyncio.run(require_migrated(settings.database, _migrations()))
     _collect_garbage_rarely()
     uvicorn.run(
         asgi,
@@ -208,6 +210,10 @@ def _collect_garbage_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def _migrations() -> list[Migration]:
+    return [step for service in _MIGRATED for step in migrations_of(service, _here() / service / "migrations")]
 
 
 def _here() -> Path:

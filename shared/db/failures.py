@@ -158,3 +158,5 @@ RETRYABLE: tuple[type[Exception], ...] = (
 UNSTORABLE = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)  # what a caller sent cannot be stored
 UnknownReferenceError = asyncpg.ForeignKeyViolationError  # a row names one that does not exist, or is named by one
 NotMigratedError = asyncpg.UndefinedTableError
+NotPermittedError = asyncpg.InsufficientPrivilegeError
+BlockedError = asyncpg.LockNotAvailableError  # within the time that it may wait for a lock
