@@ -56,7 +56,7 @@ class AttemptStarted(InferenceEvent):
     request_model: Name
     model_requested: Reference | None = None
     server_address: Address
-    router_id: Name
+    router_id: Annotated[Name, Field(min_length=1)]  # whose heartbeats tell whether it lives
     accepted_at: Instant
     started_at: Instant
     deadline_at: Instant

@@ -1,8 +1,9 @@
 """The real readers of every topic, on the broker in memory and with stores in memory."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from services.router.gate import Gate
 from services.router.intake import Intake
 from services.router.retry import RetryPolicy
 from shared.crypto import KeyRing
-from shared.events import Event, FeatureRequested, InferenceEvent
+from shared.events import Event, FeatureRequested, InferenceEvent, Now, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.topics import (
     ATTEMPTS,
@@ -83,6 +84,12 @@ def _inferences(events: Iterable[Event]) -> set[UUID]:
     return {event.inference_id for event in events if isinstance(event, InferenceEvent)}
 
 
+def _virtual_now() -> Now:
+    """Deadlines pass with the time of the loop."""
+    began, loop = utc_now(), asyncio.get_running_loop()
+    return lambda: began + timedelta(seconds=loop.time())
+
+
 async def _publisher(broker: LocalBroker) -> Publisher:
     publisher = Publisher(broker, "bench")
     await publisher.start()
@@ -117,24 +124,30 @@ async def router(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[Is
 @asynccontextmanager
 async def monitor(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[IsDone]:
     """Books, and recovery of what is in them: of no router a heartbeat is heard, so everything open is lost work."""
-    tables, publisher = MonitorTables(), await _publisher(broker)
-    booking = BookingHandler(MemoryBookStore(tables), publisher, Lag())
+    tables, publisher, now = MonitorTables(), await _publisher(broker), _virtual_now()
+    booking = BookingHandler(MemoryBookStore(tables), publisher, Lag(now), now)
     events = broker.subscribe(
         (ATTEMPTS, OUTCOMES), "monitor", booking.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=500
     )
     booking.start(await events.start())
     offsets, requests = Offsets(broker, "router", "monitor"), RequestReader(broker)
-    recovery = Recovery("m", MemoryRecoveryStore(tables), publisher, offsets, requests, 5)
+    recovery = Recovery("m", MemoryRecoveryStore(tables), publisher, offsets, requests, 5, now)
     for part in (offsets, requests, recovery):
         await part.start()
     requested = broker.cluster.partitions(REQUESTS.name)
     broker.cluster.group("router").commit(None, -1, dict.fromkeys(requested, _CLAIMED))
 
+    def is_open(row: Mapping[str, Any]) -> bool:
+        """A request that no router has claimed is Kafka's to deliver, so recovery leaves it alone."""
+        place = row["request_partition"], row["request_offset"]
+        claimed = row["router_id"] is not None and place[0] < len(requested) and place[1] < _CLAIMED
+        return row["settlement"] is None and claimed
+
     def nothing_is_open() -> bool:
         """Also of hostile events that are good as far as anybody can see."""
         [inference_id] = _inferences([good])
         ended = all(row["outcome"] is not None for row in tables.attempts.values())
-        settled = all(row["settlement"] is not None or row["router_id"] is None for row in tables.inferences.values())
+        settled = not any(map(is_open, tables.inferences.values()))
         is_booked = inference_id in tables.inferences or bool(tables.made(inference_id))
         return is_booked and ended and settled
 

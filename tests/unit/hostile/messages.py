@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from shared.events import Event
+from shared.events import Event, new_id
 from shared.events.topics import Topic
 
 _GOLDEN = Path(__file__).parents[2] / "contract" / "golden"
@@ -62,14 +62,14 @@ def ce_type_of(kind: type[Event]) -> tuple[str, bytes]:
 def sweep(kind: type[Event], good: dict[str, Any]) -> list[Message]:
     """Each field once with each hostile value, and each body that is none."""
     places = sorted(good.keys() | kind.model_fields.keys())
-    bodies = [_encoded(good | {place: value}) for place in places for value in _SMALL]
+    bodies = [_encoded(good | _new_ids(good) | {place: value}) for place in places for value in _SMALL]
     return [Message(b"key", body, (ce_type_of(kind),), 0) for body in (*bodies, *_BODIES)]
 
 
 @st.composite
 def messages(draw: st.DrawFn, topic: Topic, kind: type[Event], good: dict[str, Any]) -> Message:
     """Nearly always wrong in one place, sometimes in several; now and then it is good by chance."""
-    fields = dict(good)
+    fields = good | _new_ids(good)
     places = sorted(fields.keys() | kind.model_fields.keys())
     for place in draw(st.lists(st.sampled_from(places), min_size=0, max_size=3, unique=True)):
         fields[place] = draw(VALUES)
@@ -83,6 +83,11 @@ def messages(draw: st.DrawFn, topic: Topic, kind: type[Event], good: dict[str, A
         headers=draw(_headers(topic, kind)),
         timestamp_ms=draw(st.sampled_from([0, -1, -(10**15), 10**15, 2**63 - 1, 1_795_435_200_000])),
     )
+
+
+def _new_ids(fields: dict[str, Any]) -> dict[str, str]:
+    """Of two with one id, the second is a duplicate, at which nobody would look."""
+    return {name: str(new_id()) for name in ("event_id", "inference_id", "attempt_id", "feature_id") if name in fields}
 
 
 def _encoded(fields: dict[str, Any]) -> bytes:
