@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from shared.errors import Failure, failure
 
 _RETRY_AFTER_S = 2.0
+_LINE_ALONE = 0.5  # floods pile up in line, and nobody is thrown out of it: more is left there for who comes next
 
 
 @dataclass(frozen=True, slots=True)
 class RoomLimits:
     """Of one router. slots: inferences in work. places: inferences that wait for a slot. held_bytes: of both, as their
-    requests came and their answers are read. alone: the share of each that one tenant gets when nobody else wants any.
+    requests came and their answers are read. alone: the share of slots and bytes that one tenant gets when nobody else
+    wants any; of the line it gets half at most.
     """
 
     slots: int = 2000
@@ -65,7 +67,7 @@ class Room:
     def __init__(self, limits: RoomLimits) -> None:
         self._limits = limits
         self._slots = Shares(limits.slots, limits.alone)
-        self._places = Shares(limits.places, limits.alone)
+        self._places = Shares(limits.places, min(limits.alone, _LINE_ALONE))
         self._bytes = Shares(limits.held_bytes, limits.alone)
         self._lines: OrderedDict[str, OrderedDict[Seat, None]] = OrderedDict()  # who was served last comes last
 

@@ -45,7 +45,8 @@ class RouterSettings(ServiceSettings):
     )  # fmt: skip
     tenant_share: Annotated[float, Beyond(words="its requests wait, and then are refused")] = Field(
         default=0.8, gt=0, lt=1,
-        description="of these three, what one tenant gets while nobody else wants any; the rest is for who comes next",
+        description="of work and bytes, what one tenant gets while nobody else wants any; the rest is for others. "
+        "Of the places to wait it gets half at most",
     )  # fmt: skip
     drain_s: Annotated[float, Beyond("handed_back", words="another router makes the call")] = Field(
         default=20.0, ge=0, le=3600, description="after SIGTERM, calls in flight may finish within this"

@@ -178,7 +178,7 @@ async def test_a_line_that_is_full_refuses_its_tenant_and_no_other() -> None:
     await asyncio.sleep(0.5)
 
     refused = router.settled(flood)
-    assert len(refused) == 300 - 4 - 16
+    assert len(refused) == 300 - 4 - 10
     assert {(event.settlement, event.error and event.error.error_type) for event in refused} == {
         ("rejected", "too_many_requests")
     }
