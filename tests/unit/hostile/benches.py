@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.intake import Intake
 from services.router.retry import RetryPolicy
+from services.router.room import RoomLimits
 from shared.crypto import KeyRing
 from shared.events import Event, FeatureRequested, InferenceEvent, Now, utc_now
 from shared.events.codec import UnreadableMessageError, decode
@@ -57,8 +59,10 @@ from tests.histories.database import HistoryRegistryStore
 from tests.histories.processes import models
 from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore, MonitorTables
+from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.memory.turns import at_once
 from tests.support.scripted_transport import Answer, ScriptedTransport
+from tests.unit.router.values import beating
 
 IsDone = Callable[[], bool]  # the good event has had its effect, and each hostile one its end
 Bench = Callable[[LocalBroker, Topic, Event], AbstractAsyncContextManager[IsDone]]
@@ -102,10 +106,11 @@ async def router(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[Is
     publisher = await _publisher(broker)
     registry = Registry(HistoryRegistryStore(models("a"), at_once), {})
     transport, gate = ScriptedTransport(lambda _: Answer(0.01)), Gate(BreakerPolicy())
-    attempts = Attempts("r", _RING, transport, publisher, RetryPolicy(2, 0.2, 2.0), gate)
+    attempts = Attempts("r", _RING, transport, publisher, RetryPolicy(2, 0.2, 2.0), gate, beating())
     store = MemoryInferenceStore(GatewayTables(), MonitorTables())
-    intake = Intake(_RING, store, registry, Conditions(), Cancellations(attempts.cancel))
-    claims = Claims("r", intake, attempts, publisher, 10, stop=lambda: setattr(broker, "stopped", True))
+    intake = Intake(_RING, store, registry, Conditions(), Cancellations())
+    stop = partial(setattr, broker, "stopped", True)
+    claims = Claims("r", intake, attempts, publisher, RoomLimits(slots=10), beating(), stop)
     requests = broker.subscribe((REQUESTS,), "router", claims.take, graceful_timeout_s=_GRACEFUL_S, listener=claims)
     claims.start(await requests.start())
 
@@ -125,11 +130,11 @@ async def router(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[Is
 async def monitor(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[IsDone]:
     """Books, and recovery of what is in them: of no router a heartbeat is heard, so everything open is lost work."""
     tables, publisher, now = MonitorTables(), await _publisher(broker), _virtual_now()
-    booking = BookingHandler(MemoryBookStore(tables), publisher, Lag(now), now)
+    booking = BookingHandler(MemoryBookStore(tables), publisher, MemoryReadOffsets(), Lag(now), now)
     events = broker.subscribe(
         (ATTEMPTS, OUTCOMES), "monitor", booking.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=500
     )
-    booking.start(await events.start())
+    booking.keeper.start(await events.start())
     offsets, requests = Offsets(broker, "router", "monitor"), RequestReader(broker)
     recovery = Recovery("m", MemoryRecoveryStore(tables), publisher, offsets, requests, 5, now)
     for part in (offsets, requests, recovery):
@@ -199,16 +204,16 @@ class _Store:
 
 
 def _results(kept: list[Event], publisher: Publisher) -> Keeper[Any]:
-    return of_gateway.result_keeper(cast("MemoryInferenceStore", _Store(kept)), publisher)
+    return of_gateway.result_keeper(cast("MemoryInferenceStore", _Store(kept)), publisher, MemoryReadOffsets())
 
 
 def _features(kept: list[Event], publisher: Publisher) -> Keeper[Any]:
-    return of_gateway.feature_keeper(cast("FeatureStore", _Store(kept)), publisher)
+    return of_gateway.feature_keeper(cast("FeatureStore", _Store(kept)), publisher, MemoryReadOffsets())
 
 
 def _jobs(kept: list[Event], publisher: Publisher) -> Keeper[Any]:
     store = _Store(kept)
-    return RequestHandler(cast("FeaturesStore", store), publisher, cast("Worker", store))._keeper
+    return RequestHandler(cast("FeaturesStore", store), publisher, MemoryReadOffsets(), cast("Worker", store)).keeper
 
 
 def _heard_by(listener: Callable[[], Callable[[Event], None]]) -> Bench:
@@ -261,7 +266,7 @@ BENCHES: dict[Topic, Bench] = {
     FEATURE_PROGRESS: _kept_by(_features),
     FEATURE_OUTCOMES: _kept_by(_features),
     FEATURE_REQUESTS: _kept_by(_jobs),
-    CANCELLATIONS: _heard_by(lambda: Cancellations(lambda _: None).heard),
+    CANCELLATIONS: _heard_by(lambda: Cancellations().heard),
     MODEL_HEALTH: _heard_by(lambda: Conditions().heard),
     SPENDING: _heard_by(lambda: Conditions().heard),
     FEATURE_WORKERS: _heard_by(lambda: FeatureWorkers().heard),
