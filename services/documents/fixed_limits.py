@@ -16,6 +16,7 @@ from shared.errors.redact import MAX_DETAIL_CHARS
 from shared.events import bounds, topics
 from shared.events.router import SILENCE_LIMIT_S
 from shared.inferences import withdrawals
+from shared.kafka import records
 from shared.registry.providers import MAX_UPSTREAM_NAME
 from shared.settings import Beyond
 
@@ -38,6 +39,8 @@ FIXED = {
               Beyond(words="the broker refuses it; what would make one ends as the next row says")),
         Fixed("the body of one event", topics.MAX_EVENT_BYTES, "bytes",
               Beyond("payload_too_large", words="`bad_response` (502) for an endpoint's answer, in a reply that fits")),
+        Fixed("the compressed records of one batch, inflated", records.MAX_INFLATED_BYTES, "bytes",
+              Beyond(words="one dead letter for the batch, which names the place of its last record")),
         Fixed("a dead letter", topics.MAX_DEAD_LETTER_BYTES, "bytes",
               Beyond(words="it carries digest, length and headers instead of the message")),
         Fixed("from an inference's acceptance to its deadline", bounds.MAX_LIFE_DAYS, "days",

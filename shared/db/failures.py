@@ -157,6 +157,7 @@ RETRYABLE: tuple[type[Exception], ...] = (
 # For `except`, where one is expected.
 UNSTORABLE = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)  # what a caller sent cannot be stored
 UnknownReferenceError = asyncpg.ForeignKeyViolationError  # a row names one that does not exist, or is named by one
+BadAddressError = asyncpg.exceptions.ClientConfigurationError  # DATABASE_URL is none
 NotMigratedError = asyncpg.UndefinedTableError
 NotPermittedError = asyncpg.InsufficientPrivilegeError
 BlockedError = asyncpg.LockNotAvailableError  # within the time that it may wait for a lock

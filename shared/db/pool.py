@@ -9,7 +9,7 @@ import orjson
 import structlog
 from pydantic import Field, SecretStr, model_validator
 
-from shared.db.failures import RETRYABLE, described, meaning
+from shared.db.failures import RETRYABLE, BadAddressError, described, meaning
 from shared.errors import ConfigurationError
 from shared.settings import Beyond, Settings
 
@@ -74,7 +74,7 @@ async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> P
                 timeout=settings.database_timeout_s,
                 init=_init_connection,
             )
-        except asyncpg.ClientConfigurationError as error:
+        except BadAddressError as error:
             raise ConfigurationError(f"DATABASE_URL cannot be used: {error}") from None
         except RETRYABLE as error:
             if meaning(error) == "stop":
