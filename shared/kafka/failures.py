@@ -143,7 +143,10 @@ MOVED = _BY_MEANING["moved"]
 _MISSING = "create it with: tallygate topics apply"
 _RIGHTS = "give KAFKA_SASL_USERNAME the right: kafka-acls --add"
 _LOGIN = "correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM or KAFKA_SECURITY_PROTOCOL"
+_LIMIT = "raise max.message.bytes of the topic: kafka-configs --alter --entity-type topics"
 _ADVICE = {
+    errors.MessageSizeTooLargeError: _LIMIT,
+    errors.RecordListTooLargeError: _LIMIT,
     errors.UnknownTopicOrPartitionError: _MISSING,
     errors.TopicAuthorizationFailedError: _RIGHTS,
     errors.GroupAuthorizationFailedError: _RIGHTS,

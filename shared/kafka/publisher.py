@@ -1,7 +1,7 @@
 """Publish events: acked by all in-sync replicas, within a time limit, each with a `send` span."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from shared.telemetry.traces import tracing
 logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
+_ALWAYS_FITS_BYTES = 16 * 1024  # nearly every event; a topic that has no room for these is to be mended
 
 
 class UnpublishableError(TallygateError):
@@ -75,9 +76,9 @@ class Publisher:
                 futures = [await self._send(message, body) for message, body in zip(outgoing, bodies, strict=True)]
                 for future in futures:
                     await future
-        except BAD_RECORD as error:
-            raise UnpublishableError.refused(error) from error
         except RETRYABLE as error:
+            if isinstance(error, BAD_RECORD) and not _is_of_the_topic(error, bodies):
+                raise UnpublishableError.refused(error) from error
             self.failing_since = self.failing_since or loop.time()
             self.failing_because = described(error)
             raise TallygateError(
@@ -152,6 +153,11 @@ def _body(outgoing: Outgoing) -> bytes:
     if partition is not None and not 0 <= partition < topic.partitions:
         raise UnpublishableError("internal", f"{topic.name} has no partition {partition}")
     return body
+
+
+def _is_of_the_topic(error: Exception, bodies: Sequence[bytes]) -> bool:
+    """Not the event is too large, but the topic's limit too small, or the batch that the client made of many events."""
+    return isinstance(error, TOO_LARGE) and max(map(len, bodies)) <= _ALWAYS_FITS_BYTES
 
 
 def _attributes(outgoing: Outgoing) -> dict[str, Any]:

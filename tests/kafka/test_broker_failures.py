@@ -198,7 +198,7 @@ async def test_a_limit_of_the_broker_below_ours_refuses_what_is_too_large_and_no
             limit = ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": "3000"})
             await client.alter_configs([limit])
     event = settled(inference_id=new_id())
-    too_large = event.model_copy(update={"server_address": "x" * 5000})
+    too_large = event.model_copy(update={"server_address": "x" * 20_000})
 
     with pytest.raises(UnpublishableError):
         await bench.publisher.publish_until_acked(Outgoing(OUTCOMES, too_large))

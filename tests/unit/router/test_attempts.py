@@ -150,10 +150,10 @@ async def test_an_answer_that_is_too_large_when_sealed_is_a_failed_call_and_anot
 
 @virtually
 async def test_what_the_broker_will_never_take_ends_in_a_settlement_and_not_in_trying_for_ever() -> None:
-    router = Router(lambda _: answers(1000))
+    router = Router(lambda _: answers(50_000))
     router.broker.cluster.faults = lambda asked: (
         refused(MessageSizeTooLargeError())
-        if isinstance(asked, Produce) and asked.partition.topic == REPLIES.name and len(asked.value or b"") > 1000
+        if isinstance(asked, Produce) and asked.partition.topic == REPLIES.name and len(asked.value or b"") > 40_000
         else None
     )
 
