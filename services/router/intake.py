@@ -1,7 +1,7 @@
 """From a record of the request topic to Work, or to Refused with its reason."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
@@ -60,10 +60,7 @@ class Intake:
         if "accepted_at" not in request.model_fields_set:  # upstream services may leave it out
             published_at = instant_of(record.timestamp) or utc_now()
             request = request.model_copy(update={"accepted_at": published_at})
-        if request.accepted_at > utc_now() + _CLOCKS_DIFFER:
-            raise UnreadableMessageError("accepted_at lies in the future")
-        if request.expires_at - request.accepted_at > timedelta(days=MAX_LIFE_DAYS):
-            raise UnreadableMessageError(f"deadline_at must be within {MAX_LIFE_DAYS} days of accepted_at")
+        request = _within_our_time(request, utc_now())
         traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
         return Asked(request, Source(record.partition, record.offset, len(record.value or b"")), traceparent)
 
@@ -166,6 +163,14 @@ class Intake:
             return _checked(orjson.loads(opened))
         except orjson.JSONDecodeError:
             raise TallygateError("invalid_request", "sealed_input does not hold JSON") from None
+
+
+def _within_our_time(request: InferenceRequested, now: datetime) -> InferenceRequested:
+    """As if its publisher's clock were right: the audit counts whatever can be read as accepted, so it needs an end."""
+    if request.accepted_at > now + _CLOCKS_DIFFER:
+        request = request.model_copy(update={"accepted_at": now})
+    latest = request.accepted_at + timedelta(days=MAX_LIFE_DAYS)
+    return request.model_copy(update={"deadline_at": latest}) if request.expires_at > latest else request
 
 
 def _checked(body: object) -> dict[str, object]:
