@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.db.reads import ReadSettings
 from shared.service.settings import ServiceSettings
 from shared.settings import Beyond, GroupName, Port
 
@@ -31,9 +32,18 @@ class MonitorSettings(ServiceSettings):
         default=5, ge=1, le=100,
         description="routers that may be lost with one inference before it is settled as failed",
     )  # fmt: skip
+    # Topics keep attempts and outcomes for 30 days, so that an audit finds in the books what it finds there.
+    retention_days: int = Field(
+        default=30, ge=1, le=3650,
+        description="UTC days for which rows and sums by minute are kept; older days are dropped",
+    )  # fmt: skip
+    sums_retention_days: int = Field(
+        default=400, ge=1, le=3650, description="days for which sums by hour and day are kept, and what was spent"
+    )
     # Savings are what the tokens of custom models would have cost here.
     savings_reference: str = Field(
         default="openai:gpt-4o", max_length=300, pattern=r"^([^\x00-\x20:]+:[^\x00-\x20]+)?$",
         description="`<provider>:<model>` of genai-prices: what the tokens of custom models would have cost there. "
         "Empty: no savings",
     )  # fmt: skip
+    reads: ReadSettings = Field(default_factory=ReadSettings)

@@ -6,13 +6,22 @@ booked first counts, and every other one is late. The database applies the same 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from shared.events import AttemptEnded, AttemptStarted, InferenceEvent, InferenceHeld, InferenceSettled
+from shared.events import (
+    AttemptEnded,
+    AttemptStarted,
+    InferenceEvent,
+    InferenceHeld,
+    InferenceRequested,
+    InferenceSettled,
+)
 
 Row = dict[str, Any]
+
+ALL_KEPT = datetime(2000, 1, 1, tzinfo=UTC)  # no event is older
 
 
 @dataclass(slots=True)
@@ -26,17 +35,20 @@ class Books:
 
     @property
     def touched_minutes(self) -> set[tuple[str, datetime]]:
-        """(tenant_id, minute) of each call that ended in this batch: their sums are to be computed anew."""
-        return {
-            (row["tenant_id"], row["ended_at"].replace(second=0, microsecond=0))
-            for row in self.attempts.values()
-            if row["ended_at"] is not None
-        }
+        """(tenant_id, minute) of each call that ended in this batch, and of each inference that was settled: their sums
+        are to be computed anew."""
+        words = [(row["tenant_id"], row["ended_at"]) for row in self.attempts.values()]
+        words += [(row["tenant_id"], row["settled_at"]) for row in self.inferences.values()]
+        return {(tenant_id, at.replace(second=0, microsecond=0)) for tenant_id, at in words if at is not None}
 
 
-def fold(events: Iterable[InferenceEvent]) -> Books:
+def fold(events: Iterable[InferenceEvent], kept_from: datetime = ALL_KEPT) -> Books:
+    """kept_from: of what is older, the rows were dropped; whatever is still said of it is a late word."""
     books = Books()
     for event in events:
+        if is_closed(event, kept_from):
+            books.late[event.event_id] = event
+            continue
         match event:
             case AttemptStarted():
                 _start(books, event)
@@ -47,6 +59,17 @@ def fold(events: Iterable[InferenceEvent]) -> Books:
             case InferenceSettled():
                 _settle(books, event)
     return books
+
+
+def is_closed(event: InferenceEvent, kept_from: datetime) -> bool:
+    """Whether it is about a day that the books have dropped. Merged into them it would be a row of its own, as if
+    nothing had been known before, and be counted a second time."""
+    match event:
+        case AttemptEnded():
+            return event.started_at < kept_from
+        case AttemptStarted() | InferenceHeld() | InferenceRequested() | InferenceSettled():
+            return event.accepted_at < kept_from
+    return False
 
 
 def _start(books: Books, event: AttemptStarted) -> None:

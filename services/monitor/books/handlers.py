@@ -1,11 +1,12 @@
 """What the monitor reads from Kafka and books, in batches: attempts, outcomes and settlements, and feature jobs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from opentelemetry.trace import SpanKind
 
-from services.monitor.books.books import fold
+from services.monitor.books.books import ALL_KEPT, fold
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
 from shared.events import FeatureEvent, InferenceEvent, Now, utc_now
@@ -23,11 +24,14 @@ TOPICS = (ATTEMPTS, OUTCOMES)
 
 class BookingHandler:
     def __init__(
-        self, store: BookStore, publisher: Publisher, offsets: KeptOffsets, lag: Lag, now: Now = utc_now
-    ) -> None:
+        self, store: BookStore, publisher: Publisher, offsets: KeptOffsets, lag: Lag, now: Now = utc_now,
+        kept_from: Callable[[], datetime] = lambda: ALL_KEPT,
+    ) -> None:  # fmt: skip
+        """kept_from: the days before were dropped from the books."""
         self._store = store
         self._lag = lag
         self._now = now
+        self._kept_from = kept_from
         self.keeper = Keeper(TOPICS, InferenceEvent, self._book, publisher, offsets)
 
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
@@ -40,7 +44,7 @@ class BookingHandler:
             _trace(records, began_ns)
 
     async def _book(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
-        late = await self._store.book(fold([message.event for message in heard]), self._now())
+        late = await self._store.book(fold([message.event for message in heard], self._kept_from()), self._now())
         instruments.booked.labels("on_time").inc(len(heard) - late)
         instruments.booked.labels("late").inc(late)
 
