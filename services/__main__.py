@@ -27,6 +27,8 @@ from shared.telemetry.logs import configure_logs
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 serve = typer.Typer(no_args_is_help=True, help="Run a service, until SIGTERM.")
 app.add_typer(serve, name="serve")
+books = typer.Typer(no_args_is_help=True, help="Size of the books, and how long they are kept.")
+app.add_typer(books, name="books")
 commands.mount(app)
 
 SEALED_PLACES = (*of_gateway.SEALED_PLACES, *of_features.SEALED_PLACES)
@@ -117,6 +119,35 @@ def audit(
     show(report, as_json)
     if not report.balanced:
         raise typer.Exit(1)
+
+
+@books.command("size")
+def books_size(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Bytes and rows by table and day. It reads DATABASE_URL, or the local run's."""
+    from services.monitor.retention.report import show_size
+
+    show_size(database_settings(), as_json)
+
+
+@books.command("prune")
+def books_prune(
+    days: Annotated[int | None, typer.Option(min=1, help="Default: TALLYGATE_MONITOR_RETENTION_DAYS.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Drop the rows of days that are older. Sums by hour and day stay, and what is open.
+
+    The monitors do this by themselves. It can be stopped at any moment and run again.
+    """
+    from services.monitor.retention.report import show_pruned
+    from services.monitor.settings import MonitorSettings
+
+    kept = days or MonitorSettings().retention_days
+    if not yes:
+        typer.confirm(f"Drop all rows that are older than {kept} days?", abort=True)
+    show_pruned(database_settings(), kept, as_json)
 
 
 @sealing_keys.app.command("status")

@@ -5,6 +5,7 @@ A day is dropped in three steps, so that nobody's death and no monitor that is s
 word; then, one look later and when everything before it is summed up, its tables are dropped.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -75,14 +76,14 @@ async def make_days(store: RetentionStore, now: datetime) -> None:
             await store.make_day(table, day)
 
 
-async def prune(store: RetentionStore, seen: Callable[[str], None] = lambda _: None) -> None:
-    """Drops what is older than what the books say that they keep, unless it is still to be summed up.
+async def prune(store: RetentionStore, seen: Callable[[str], None] = lambda _: None) -> bool:
+    """Drops what is older than what the books say that they keep. False: some of it is still to be summed up.
 
     seen: is called with the name of each partition that was dropped or pruned."""
     kept_from = await store.kept_from()
     if not await store.is_summed_up(kept_from):
         logger.warning("retention.waits", reason="what is to be dropped is not summed up yet")
-        return
+        return False
     await store.drop_from(kept_from)
     for table in TABLES:
         partitions = await store.partitions(table)
@@ -93,8 +94,14 @@ async def prune(store: RetentionStore, seen: Callable[[str], None] = lambda _: N
         for partition in partitions:
             if partition.day is None and (gone := await store.delete_older(table, partition.name, kept_from)):
                 seen(f"{partition.name}: {gone} rows")
+    return True
 
 
-def catch_up_s(now: datetime, kept_from: datetime, days: int) -> float:
-    """How long to wait until every monitor knows that so many days are kept; 0 when they know it."""
-    return 2 * HEARD_WITHIN_S if kept_from < keep_from(now, days) else 0.0
+async def prune_now(store: RetentionStore, days: int, seen: Callable[[str], None]) -> bool:
+    """As `prune`, for so many days, once every monitor knows that no more are kept."""
+    at = keep_from(utc_now(), days)
+    if await store.kept_from() < at:
+        await store.keep_from(at)
+        seen("the monitors are told")
+        await asyncio.sleep(2 * HEARD_WITHIN_S)
+    return await prune(store, seen)
