@@ -33,11 +33,11 @@ class MonitorSettings(ServiceSettings):
         description="routers that may be lost with one inference before it is settled as failed",
     )  # fmt: skip
     # Topics keep attempts and outcomes for 30 days, so that an audit finds in the books what it finds there.
-    retention_days: int = Field(
+    retention_days: Annotated[int, Beyond(words="what is still said of such a day is a late word")] = Field(
         default=30, ge=1, le=3650,
         description="UTC days for which rows and sums by minute are kept; older days are dropped",
     )  # fmt: skip
-    sums_retention_days: int = Field(
+    sums_retention_days: Annotated[int, Beyond(words="they are deleted")] = Field(
         default=400, ge=1, le=3650, description="days for which sums by hour and day are kept, and what was spent"
     )
     # Savings are what the tokens of custom models would have cost here.

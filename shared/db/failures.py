@@ -155,6 +155,7 @@ RETRYABLE: tuple[type[Exception], ...] = (
 )  # fmt: skip
 
 # For `except`, where one is expected.
+TIMED_OUT = (TimeoutError, asyncpg.QueryCanceledError)  # a statement took longer than it may
 UNSTORABLE = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)  # what a caller sent cannot be stored
 UnknownReferenceError = asyncpg.ForeignKeyViolationError  # a row names one that does not exist, or is named by one
 BadAddressError = asyncpg.exceptions.ClientConfigurationError  # DATABASE_URL is none

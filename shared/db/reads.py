@@ -8,25 +8,37 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated
 
-import asyncpg
 from pydantic import Field
-from pydantic_settings import BaseSettings
+from pydantic_settings import SettingsConfigDict
 
+from shared.db.failures import TIMED_OUT
 from shared.db.pool import Connection, DatabaseSettings, Pool, connect_pool
 from shared.errors import TallygateError
+from shared.settings import Beyond, Settings
 
 _NARROWER = ("Ask for a shorter span, or for one model.", "Operators: TALLYGATE_READ_TIMEOUT_S says how long.")
 
 
-class ReadSettings(BaseSettings, env_prefix="TALLYGATE_READ_"):
-    """`TALLYGATE_READ_*`, of each process that answers people."""
+class ReadSettings(Settings):
+    """`TALLYGATE_READ_*`: what people may read of a database at a time."""
 
-    # Of these, one tenant may have half at a time, so that one that asks for much leaves room for the others.
-    pool_size: int = Field(default=4, ge=2)
-    per_tenant: int = Field(default=2, ge=1)
-    timeout_s: float = Field(default=5.0, gt=0)  # for one answer, and as long again for its turn
-    waiting: int = Field(default=100, ge=1)  # of one tenant; more are refused at once
+    model_config = SettingsConfigDict(env_prefix="TALLYGATE_READ_")
+
+    # One tenant may have half of the connections at a time, so that one that asks for much leaves room for another.
+    pool_size: Annotated[int, Beyond(words="reads wait, tenant after tenant")] = Field(
+        default=4, ge=2, le=100, description="connections of one process for what people read, besides all others"
+    )
+    per_tenant: Annotated[int, Beyond(words="the tenant's further reads wait for their turn")] = Field(
+        default=2, ge=1, le=100, description="reads of one tenant at a time"
+    )
+    timeout_s: Annotated[float, Beyond("unavailable")] = Field(
+        default=5.0, gt=0, le=600, description="for one answer; and as long again for its turn"
+    )
+    waiting: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=100, ge=1, le=100_000, description="reads of one tenant that wait for their turn"
+    )
 
 
 class Turns:
@@ -113,7 +125,7 @@ class Reads:
             ):
                 await connection.execute(f"SET LOCAL statement_timeout = {self._timeout_s * 1000:.0f}")
                 yield connection
-        except (TimeoutError, asyncpg.QueryCanceledError):
+        except TIMED_OUT:
             raise TallygateError(
                 "unavailable", f"to read this took longer than {self._timeout_s:g} s", retry_after_s=5.0, tips=_NARROWER
             ) from None
