@@ -6,10 +6,10 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit chaos histories check format lock bench clean
+.PHONY: help setup demo demo-llm run stop test test-unit chaos chaos-long histories check format lock bench clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## install the locked dependencies into .venv (instant when nothing changed)
 
@@ -49,8 +49,11 @@ test-unit: setup ## run the tests that need no broker and no database
 
 SEEDS ?= 1 2 3
 
-chaos: setup ## prove that nothing is lost: 20 faults under load, once for each of SEEDS="1 2 3"
+chaos: setup ## prove that nothing is lost: 24 faults under load, once for each of SEEDS="1 2 3"
 	@for seed in $(SEEDS); do $(BIN)/python -m tests.chaos --seed $$seed || exit 1; done
+
+chaos-long: setup ## the same for 30 minutes, a fault every 15 seconds, and memory over time
+	@$(BIN)/python -m tests.chaos --minutes 30 --fault-every 15
 
 histories: SEEDS = 1-20000
 histories: setup ## search for what breaks the promise: thousands of histories in simulated time, SEEDS="1-20000"
@@ -62,6 +65,7 @@ check: setup ## format, lint, types, layers, and the generated documents
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m services asyncapi --check docs/asyncapi.json
+	$(BIN)/python -m services documents --check docs
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: setup ## format and mend what can be mended

@@ -11,6 +11,7 @@ import typer
 
 from benchmarks import books as books_bench
 from benchmarks import memory as memory_bench
+from benchmarks.history import run as history_bench
 from benchmarks.measure import Options
 from benchmarks.run import run
 from deploy.local.failure import LocalRunError
@@ -45,6 +46,12 @@ def memory(calls: Annotated[int, typer.Option(min=1, max=2000)] = 2000) -> None:
 def books(events: Annotated[int, typer.Option(min=3000, max=3_000_000)] = 100_000) -> None:
     """How many events a second one monitor books."""
     _exit(books_bench.run(events))
+
+
+@app.command()
+def history(inferences: Annotated[int, typer.Option(min=10_000, max=20_000_000)] = 1_000_000) -> None:
+    """A month in the books: how long a summary takes, what is booked meanwhile, size on disk, dropping a day."""
+    _exit(history_bench.run(inferences))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,8 @@ from services.cli.problem import report_problem
 from services.features import sealed_places as of_features
 from services.gateway import sealed_places as of_gateway
 from shared.client import ProblemError
+from shared.db.migrate import Migration, migrations_of, require_migrated
 from shared.db.migrate import migrate as apply_migrations
-from shared.db.migrate import migrations_of
 from shared.errors import TallygateError
 from shared.service.connections import bounded_protocol
 from shared.service.settings import ServiceSettings
@@ -26,6 +27,8 @@ from shared.telemetry.logs import configure_logs
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 serve = typer.Typer(no_args_is_help=True, help="Run a service, until SIGTERM.")
 app.add_typer(serve, name="serve")
+books = typer.Typer(no_args_is_help=True, help="Size of the books, and how long they are kept.")
+app.add_typer(books, name="books")
 commands.mount(app)
 
 SEALED_PLACES = (*of_gateway.SEALED_PLACES, *of_features.SEALED_PLACES)
@@ -80,11 +83,27 @@ def features() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""
-    migrations = [step for service in _MIGRATED for step in migrations_of(service, _here() / service / "migrations")]
-    applied = asyncio.run(apply_migrations(database_settings().dsn(), migrations))
+    tell = partial(typer.echo, err=True)
+    applied = asyncio.run(apply_migrations(database_settings().dsn(), _migrations(), tell))
     for step in applied:
         typer.echo(f"applied {step.service}/{step.name}")
     typer.echo("the database is up to date")
+
+
+@app.command(hidden=True)
+def documents(
+    docs: Annotated[Path, typer.Argument(help="The folder of the pages.")] = Path("docs"),
+    check: Annotated[bool, typer.Option(help="Only compare; exit status 1 when a page differs.")] = False,
+) -> None:
+    """Write the pages of docs/ that are made from the code: limits.md, and the tables of settings.md."""
+    from services.documents import differing, pages
+
+    if check:
+        for page in (different := differing(docs)):
+            typer.echo(f"{page} differs from the code; renew it with: tallygate documents", err=True)
+        raise typer.Exit(1 if different else 0)
+    for page, text in pages(docs):
+        page.write_text(text)
 
 
 @app.command()
@@ -100,6 +119,35 @@ def audit(
     show(report, as_json)
     if not report.balanced:
         raise typer.Exit(1)
+
+
+@books.command("size")
+def books_size(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Bytes and rows by table and day. It reads DATABASE_URL, or the local run's."""
+    from services.monitor.retention.report import show_size
+
+    show_size(database_settings(), as_json)
+
+
+@books.command("prune")
+def books_prune(
+    days: Annotated[int | None, typer.Option(min=1, help="Default: TALLYGATE_MONITOR_RETENTION_DAYS.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Drop the rows of days that are older. Sums by hour and day stay, and what is open.
+
+    The monitors do this by themselves. It can be stopped at any moment and run again.
+    """
+    from services.monitor.retention.report import show_pruned
+    from services.monitor.settings import MonitorSettings
+
+    kept = days or MonitorSettings().retention_days
+    if not yes:
+        typer.confirm(f"Drop all rows that are older than {kept} days?", abort=True)
+    show_pruned(database_settings(), kept, as_json)
 
 
 @sealing_keys.app.command("status")
@@ -172,6 +220,7 @@ def _serve(service: str, asgi: ASGIApp, settings: ServiceSettings) -> None:
     settings.database.dsn()
     settings.kafka.connection()
     configure_logs(service, settings.log_level)
+    asyncio.run(require_migrated(settings.database, _migrations()))
     _collect_garbage_rarely()
     uvicorn.run(
         asgi,
@@ -192,6 +241,10 @@ def _collect_garbage_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def _migrations() -> list[Migration]:
+    return [step for service in _MIGRATED for step in migrations_of(service, _here() / service / "migrations")]
 
 
 def _here() -> Path:

@@ -1,9 +1,10 @@
 """Tasks that run beside the rest of a process, from its start to its stop."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 import structlog
@@ -124,3 +125,49 @@ class Periodic(Background):
         with suppress(TimeoutError):
             async with asyncio.timeout(self._every_s):
                 await self._woken.wait()
+
+
+class Part(Protocol):
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class OwnThread:
+    """Parts that run in a thread and an event loop of their own, whatever the loop that starts them is busy with.
+
+    They are started in their order and stopped backwards. What they share with the other loop must bear that.
+    """
+
+    def __init__(self, name: str, *parts: Part) -> None:
+        self._parts = parts
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    async def start(self) -> None:
+        self._thread.start()
+        try:
+            for part in self._parts:
+                await self._there(part.start())
+        except BaseException:
+            await self._end()
+            raise
+
+    async def stop(self) -> None:
+        try:
+            for part in reversed(self._parts):
+                await self._there(part.stop())
+        finally:
+            await self._end()
+
+    async def _there(self, work: Coroutine[Any, Any, None]) -> None:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()

@@ -85,14 +85,15 @@ def monitor_port(settings: LocalSettings, index: int) -> int:
     return settings.monitor_port + MONITOR_PORTS_APART * index
 
 
-def service_program(name: str, port: int) -> Program:
+def service_program(name: str, port: int, more: Mapping[str, str] | None = None) -> Program:
+    """more: of its environment, for this program alone."""
     service = name.partition("-")[0]
     return Program(
         name=name,
         command=[sys.executable, "-m", "services", "serve", service],
         priority=SERVICES[service].priority,
         ready_url=f"http://127.0.0.1:{port}/readyz",
-        environment={SERVICES[service].port_setting: str(port), "PYTHONUNBUFFERED": "1"},
+        environment={SERVICES[service].port_setting: str(port), "PYTHONUNBUFFERED": "1", **(more or {})},
         is_service=True,
     )
 

@@ -9,6 +9,7 @@ from deploy.local.failure import LocalRunError
 
 BrokerKind = Literal["kafka", "tansu"]
 
+_MOST_OF_A_KIND = 100  # processes on one machine
 _FEATURES_APART = 10  # the ports between are for more routers
 
 
@@ -41,9 +42,9 @@ def read_settings(environment: Mapping[str, str]) -> LocalSettings:
         console_port=_number(environment, "TALLYGATE_CONSOLE_PORT", 8002),
         router_port=router_port,
         features_port=_number(environment, "TALLYGATE_FEATURES_PORT", router_port + _FEATURES_APART),
-        routers=_number(environment, "TALLYGATE_ROUTERS", 1),
-        monitors=_number(environment, "TALLYGATE_MONITORS", 1),
-        features_workers=_number(environment, "TALLYGATE_FEATURES_WORKERS", 1),
+        routers=_number(environment, "TALLYGATE_ROUTERS", 1, _MOST_OF_A_KIND),
+        monitors=_number(environment, "TALLYGATE_MONITORS", 1, _MOST_OF_A_KIND),
+        features_workers=_number(environment, "TALLYGATE_FEATURES_WORKERS", 1, _MOST_OF_A_KIND),
         kafka_advertised_port=_optional_port(environment, "TALLYGATE_KAFKA_ADVERTISED_PORT"),
     )
 
@@ -58,8 +59,8 @@ def _optional_port(environment: Mapping[str, str], name: str) -> int | None:
     return _number(environment, name, 0) if environment.get(name) else None
 
 
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, most: int = 65535) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise LocalRunError(f"{name} must be a whole number from 1 to 65535, not {text!r}")
+    if not text.isdecimal() or not 0 < int(text[:6]) <= most:
+        raise LocalRunError(f"{name} must be a whole number from 1 to {most}, not {text[:80]!r}")
     return int(text)

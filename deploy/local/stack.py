@@ -46,11 +46,20 @@ class Running:
 
 
 class Stack:
-    def __init__(self, home: Path, environment: Mapping[str, str], services: Sequence[str] = DEFAULT_SERVICES) -> None:
+    """by_program: of the environment, what a single service gets besides; by its name, as `router-0`."""
+
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str],
+        services: Sequence[str] = DEFAULT_SERVICES,
+        by_program: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.home = Home(home.absolute())
         self.settings: LocalSettings = read_settings(environment)
         self._user = dict(environment)
         self._services = tuple(services)
+        self._by_program = by_program or {}
         self._supervisor = Supervisor(self.home)
         self._programs: list[Program] = []
         self._checks: dict[str, Check] = {}
@@ -139,7 +148,7 @@ class Stack:
         index = next(i for i in range(len(taken) + 1) if router_name(i) not in taken)
         name, port = router_name(index), self.settings.router_port + index
         check_ports({name: port})
-        program = service_program(name, port)
+        program = service_program(name, port, self._by_program.get(name))
         self._programs.append(program)
         self._checks |= _service_checks([program])
         self._supervisor.add_program(name, self._programs)
@@ -156,7 +165,7 @@ class Stack:
         infrastructure = prepare_infrastructure(self.home, self.settings, self._user)
         given = self._service_environment(infrastructure)
         ports = service_ports(self._services, self.settings)
-        services = [service_program(name, port) for name, port in ports.items()]
+        services = [service_program(name, port, self._by_program.get(name)) for name, port in ports.items()]
         self._programs = [*infrastructure.programs, *services]
         self._checks = {**infrastructure.checks, **_service_checks(services)}
         self._supervisor.start(self._programs, {**self._user, **given})

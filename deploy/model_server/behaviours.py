@@ -10,7 +10,8 @@ that it does not hold is answered like `fault-404-model`. In short:
   `-429-quota`, `-500`, `-503`, `-529`: refusals
 - `fault-redirect`, `-slow-headers-<ms>`, `-slow-body-<ms>`, `-hang`, `-reset`, `-half-body`:
   trouble on the wire
-- `fault-not-json`, `-no-choices`, `-empty`, `-broken-stream`, `-error-in-stream`, `-huge-<mb>`: bad answers
+- `fault-not-json`, `-no-choices`, `-empty`, `-broken-stream`, `-error-in-stream`, `-huge-<mb>`,
+  `-long-error-<kb>`: bad answers
 """
 
 import re
@@ -75,6 +76,7 @@ BEHAVIOURS = (
     BehaviourRow("fault-broken-stream", "the first half of a stream, then the connection closes"),
     BehaviourRow("fault-error-in-stream", "the first half of a stream, then an error event; else 500"),
     BehaviourRow("fault-huge-<mb>", "200 with a body of so many MiB"),
+    BehaviourRow("fault-long-error-<kb>", "500 with a message of so many KiB that begins as a token does"),
 )
 
 # What callers bring about by other means than the model name.

@@ -72,6 +72,13 @@ def huge(call: Call) -> Plan:
     )
 
 
+def long_error(call: Call) -> Plan:
+    """What looks like the start of a token is what redacting patterns look at longest."""
+    begin = "eyJ"
+    message = begin + "a" * (call.number * 1024 - len(begin))
+    return error_plan(call, replace(call.error("fault-500"), message=message, anthropic_message=message))
+
+
 def _filled(before: bytes, after: bytes, length: int) -> Iterator[bytes]:
     yield before
     missing = length - len(before) - len(after)

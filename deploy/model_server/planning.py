@@ -78,6 +78,7 @@ _PLANS: dict[str, Callable[[Call], Plan]] = {
     "fault-broken-stream": faults.broken_stream,
     "fault-error-in-stream": faults.error_in_stream,
     "fault-huge": faults.huge,
+    "fault-long-error": faults.long_error,
     INVALID_REQUEST.name: _invalid_request,
     REDIRECT_FOLLOWED.name: _demo,
 }

@@ -18,6 +18,7 @@ from services.features.settings import FeaturesSettings
 from services.features.store import FeaturesStore
 from services.features.worker import Worker, WorkerSettings
 from shared.db.database import Database
+from shared.db.store import ReadOffsets
 from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
 from shared.inferences import Inferences, InferenceStore, Pending, Results
 from shared.jobs import LeaseSettings
@@ -25,7 +26,7 @@ from shared.kafka.follow import Follower
 from shared.kafka.replies import ReplyReader
 from shared.registry.providers import provider_models
 from shared.registry.store import RegistryStore
-from shared.service.checks import holds, is_acked, is_read
+from shared.service.checks import holds, is_acked, is_kept, is_read
 from shared.service.running import running
 from shared.telemetry.health import health_routes
 
@@ -64,14 +65,15 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await service.start(Beat(settings.instance, publisher, catalogue, lambda: worker.leases.in_hand))
         await service.start(Retention(store, settings.retention_s))
         await service.start(worker)
-        handler = RequestHandler(store, publisher, worker)
+        handler = RequestHandler(store, publisher, ReadOffsets(service.pool, "features"), worker)
         requests = broker.subscribe(
             (FEATURE_REQUESTS,), settings.group, handler.on_feature_requested, graceful_timeout_s=_GRACEFUL_TIMEOUT_S
         )
-        handler.start(await service.join(requests))
+        await service.keep(handler.keeper, requests)
         app.state.checks = {
             "kafka": is_acked(publisher),
             "replies": is_read(reader),
+            "requests": is_kept(handler.keeper),
             "jobs": holds(lambda: worker.leases.running, "jobs are not being taken"),
             "generators": holds(lambda: bool(catalogue.usable), "no generator can be used"),
         }

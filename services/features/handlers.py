@@ -8,24 +8,20 @@ from shared.events import FeatureRequested
 from shared.events.envelope import header
 from shared.events.topics import FEATURE_REQUESTS
 from shared.kafka import ConsumerRecord
-from shared.kafka.keeper import Heard, Keeper
-from shared.kafka.offsets import Committer
+from shared.kafka.keeper import Heard, Keeper, KeptOffsets
 from shared.kafka.publisher import Publisher
 from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 
 class RequestHandler:
-    def __init__(self, store: FeaturesStore, publisher: Publisher, worker: Worker) -> None:
+    def __init__(self, store: FeaturesStore, publisher: Publisher, offsets: KeptOffsets, worker: Worker) -> None:
         self._store = store
         self._worker = worker
-        self._keeper = Keeper((FEATURE_REQUESTS,), FeatureRequested, self._keep, publisher)
-
-    def start(self, consumer: Committer) -> None:
-        self._keeper.start(consumer)
+        self.keeper = Keeper((FEATURE_REQUESTS,), FeatureRequested, self._keep, publisher, offsets)
 
     async def on_feature_requested(self, record: ConsumerRecord) -> None:
         """Raises DeadLetterLimitError, as the keeper does."""
-        await self._keeper.on_batch([record])
+        await self.keeper.on_batch([record])
 
     async def _keep(self, heard: Sequence[Heard[FeatureRequested]]) -> None:
         for record, request in heard:

@@ -1,12 +1,11 @@
 """Wiring of the gateway."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
-import asyncpg
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
@@ -34,8 +33,9 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
-from shared.db.failures import RETRYABLE
+from shared.db.failures import RETRYABLE, UNSTORABLE
 from shared.db.listen import Listener
+from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
 from shared.inferences import Inferences, InferenceStore, Pending, Results
@@ -67,7 +67,8 @@ def make_app(settings: GatewaySettings) -> FastAPI:
     app.add_exception_handler(HTTPException, edge.on_http_exception)
     for unavailable in RETRYABLE:
         app.add_exception_handler(unavailable, edge.on_database_unavailable)
-    app.add_exception_handler(asyncpg.DataError, edge.on_unstorable)
+    for unstorable in UNSTORABLE:
+        app.add_exception_handler(unstorable, edge.on_unstorable)
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.extend(health_routes("gateway"))
@@ -90,7 +91,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with running("gateway", settings.model_copy(update={"kafka": kafka})) as service:
         ring, pool, publisher, broker = settings.sealing.key_ring(), service.pool, service.publisher, service.broker
         tenants, models, features = TenantStore(pool), ModelStore(pool), FeatureStore(pool)
-        keys, stored = KeyStore(pool), InferenceStore(pool)
+        keys, stored, offsets = KeyStore(pool), InferenceStore(pool), ReadOffsets(pool, "gateway")
         await _admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
 
         registry = await service.start(Registry(RegistryStore(pool), provider_models(settings.provider)))
@@ -105,8 +106,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         }
         await service.start(Listener(settings.database.dsn(), channels))
         replies = await service.start(ReplyReader(broker, settings.partition, pending.on_reply))
-        await _keep(service, _RESULTS_GROUP, result_keeper(stored, publisher))
-        await _keep(service, _FEATURES_GROUP, feature_keeper(features, publisher))
+        kept_results = result_keeper(stored, publisher, offsets)
+        kept_features = feature_keeper(features, publisher, offsets)
+        await _keep(service, _RESULTS_GROUP, kept_results)
+        await _keep(service, _FEATURES_GROUP, kept_features)
         retained_s = settings.result_retention_s, settings.feature_retention_s
         await service.start(Retention(keys, stored, models, features, *retained_s))
         queue_age = await service.start(QueueAge(broker, settings.router_group))
@@ -172,7 +175,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             "database": is_current(registry),
             "load": doorkeeper.check,
         }
+        app.state.notes = lambda: _notes({"results": kept_results, "feature jobs": kept_features})
         yield
+
+
+def _notes(keepers: Mapping[str, Keeper[Any]]) -> dict[str, str]:
+    """What waits to be stored, without making the gateway unready: requests are answered all the same."""
+    held_up = {name: keeper.held_up for name, keeper in keepers.items()}
+    return {name: f"events wait to be stored: {reason}" for name, reason in held_up.items() if reason is not None}
 
 
 async def _keep(service: Service, group: str, keeper: Keeper[Any]) -> None:
@@ -180,7 +190,7 @@ async def _keep(service: Service, group: str, keeper: Keeper[Any]) -> None:
     events = service.broker.subscribe(
         keeper.topics, group, keeper.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=_KEPT_BATCH
     )
-    keeper.start(await service.join(events))
+    await service.keep(keeper, events)
 
 
 async def _admit_bootstrap_key(store: TenantStore, key: ApiKey | None, tenant_id: str) -> None:

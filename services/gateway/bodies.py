@@ -1,13 +1,20 @@
 """JSON bodies: bytes in, values out, or which field is wrong and how; never what was sent."""
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.errors import TallygateError
 
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
+
+# The most that TALLYGATE_MAX_BODY_BYTES can be: what is sealed and in base64 must fit a record.
+MOST_BODY_BYTES = 3_800_000
+
+# No larger than the body that it is in.
+BodyText = Annotated[str, StringConstraints(max_length=MOST_BODY_BYTES)]
+JsonObject = Annotated[dict[str, Any], Field(max_length=10_000)]
 
 
 class StrictBody(BaseModel):

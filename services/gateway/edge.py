@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.bodies import InvalidBodyError
 from services.gateway.inference.completing import CallerLeftError, Sent
-from shared.db.failures import RETRYABLE
+from shared.db.failures import RETRYABLE, described
 from shared.errors import Failure, TallygateError, failure, render
 from shared.inferences import Answer, InferenceFailedError
 from shared.telemetry import names
@@ -151,7 +151,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def on_database_unavailable(request: Request, error: Exception) -> Response:
-    logger.warning("database.unavailable", reason=type(error).__name__)
+    logger.warning("database.unavailable", reason=described(error))
     return error_response(request, _database_unavailable(error))
 
 
@@ -161,7 +161,10 @@ def _database_unavailable(error: Exception) -> Failure:
 
 async def on_unstorable(request: Request, _: Exception) -> Response:
     """The database refuses a value of the request itself, such as a NUL character in a path."""
-    refusal = failure("invalid_request", "a value of the request holds a character that cannot be stored")
+    refusal = failure(
+        "invalid_request",
+        "a value of the request is too large to be stored, or holds a character that cannot be",
+    )
     return error_response(request, refusal)
 
 

@@ -8,23 +8,23 @@ from shared.events.topics import FEATURE_OUTCOMES, FEATURE_PROGRESS, RESULTS
 from shared.inferences import InferenceStore
 from shared.inferences.store import StoredResult
 from shared.kafka import ConsumerRecord
-from shared.kafka.keeper import Heard, Keeper
+from shared.kafka.keeper import Heard, Keeper, KeptOffsets
 from shared.kafka.publisher import Publisher
 
 
-def result_keeper(store: InferenceStore, publisher: Publisher) -> Keeper[InferenceEvent]:
+def result_keeper(store: InferenceStore, publisher: Publisher, offsets: KeptOffsets) -> Keeper[InferenceEvent]:
     async def keep(heard: Sequence[Heard[InferenceEvent]]) -> None:
         await store.add_results([_stored(record, event) for record, event in heard], utc_now())
 
-    return Keeper((RESULTS,), InferenceEvent, keep, publisher)
+    return Keeper((RESULTS,), InferenceEvent, keep, publisher, offsets)
 
 
 def _stored(record: ConsumerRecord, event: InferenceEvent) -> StoredResult:
     return StoredResult(event.inference_id, event.tenant_id, event.ce_type, record.value)
 
 
-def feature_keeper(store: FeatureStore, publisher: Publisher) -> Keeper[FeatureEvent]:
+def feature_keeper(store: FeatureStore, publisher: Publisher, offsets: KeptOffsets) -> Keeper[FeatureEvent]:
     async def keep(heard: Sequence[Heard[FeatureEvent]]) -> None:
         await store.keep([message.event for message in heard])
 
-    return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher)
+    return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher, offsets)

@@ -1,19 +1,26 @@
 """Settings of the gateway, from the environment."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.gateway.bodies import MOST_BODY_BYTES
 from services.gateway.inference.limits import LoadLimits
 from shared.access import ApiKey
 from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
 from shared.errors import ConfigurationError
+from shared.events.bounds import MAX_LIFE_DAYS, REPLY_PARTITIONS
+from shared.events.envelope import TenantId
 from shared.guard import GuardSettings
 from shared.kafka.replies import partition_of
 from shared.registry import ProviderSettings
 from shared.service.settings import ServiceSettings
+from shared.settings import Beyond, GroupName, Port
+
+_YEAR_S = 366 * 86_400
 
 
 class GatewaySettings(ServiceSettings):
@@ -21,25 +28,75 @@ class GatewaySettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_")
 
-    port: int = 8000
-    reply_partition: int | None = None  # a StatefulSet ordinal; otherwise derived from the instance's configured name
-    monitor_url: str = "http://localhost:8001"
-    admin_key_file: Path | None = None  # the bootstrap admin key, made known at start
-    bootstrap_tenant: str = "default"
-    max_body_bytes: int = 3_500_000  # sealed and in base64 it still fits a record of 5 MiB
-    body_timeout_s: float = Field(default=30.0, gt=0)  # 3.5 MB on a line of 1 Mbit/s
-    max_bodies_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
-    default_deadline_s: float = 120.0
-    max_deadline_s: float = 3600.0
-    publish_timeout_s: float = Field(default=5.0, gt=0)  # for the broker's ack; the caller gets a 503 after it
-    result_retention_s: float = Field(default=86_400.0, gt=0)  # how long an Idempotency-Key gives the same answer
-    feature_retention_s: float = Field(default=30 * 86_400.0, gt=0)  # how long the result of a feature job is kept
-    tenant_rate_per_s: float = Field(default=0.0, ge=0)
-    tenant_burst: int = Field(default=0, ge=0)
-    tenant_max_in_flight: int = Field(default=0, ge=0)
-    max_in_flight: int = Field(default=4000, ge=0)
-    max_queue_age_s: float = Field(default=30.0, ge=0)
-    router_group: str = "router"  # the routers' own setting: whose claims the queue's age is measured by
+    port: Port = Field(default=8000, description="the port to listen on")
+    reply_partition: int | None = Field(
+        default=None, ge=0, lt=REPLY_PARTITIONS,
+        description="which of the 64 partitions of `inference.replies.v1` to read, as a StatefulSet's ordinal. None: "
+        "from the instance's configured name. Two gateways on one partition are both right, but read more",
+    )  # fmt: skip
+    monitor_url: str = Field(
+        default="http://localhost:8001", max_length=2000, pattern=r"^https?://[^\s/@?#]+[^\s@?#]*$",
+        description="where the monitor is",
+    )  # fmt: skip
+    admin_key_file: Path | None = Field(
+        default=None,
+        description="a file with one API key that is made known at start, with all scopes, so that there is a key to "
+        "make keys with",
+    )
+    bootstrap_tenant: TenantId = Field(default="default", description="the tenant of that key")
+    max_body_bytes: Annotated[int, Beyond("payload_too_large")] = Field(
+        default=3_500_000, ge=1000, le=MOST_BODY_BYTES,
+        description="a larger request is refused. Sealed and in base64 it must fit a record of 5 MiB",
+    )  # fmt: skip
+    body_timeout_s: Annotated[float, Beyond("invalid_request", 408, "the connection is closed")] = Field(
+        default=30.0, gt=0, le=3600,  # 3.5 MB on a line of 1 Mbit/s
+        description="a body that takes longer to come is refused",
+    )  # fmt: skip
+    max_bodies_bytes: Annotated[int, Beyond("unavailable")] = Field(
+        default=512 * 1024 * 1024, ge=4_000_000, le=2**40,
+        description="bytes of all bodies that one gateway reads or has in work",
+    )  # fmt: skip
+    default_deadline_s: float = Field(
+        default=120.0, gt=0, le=MAX_LIFE_DAYS * 86_400, description="for requests that name none"
+    )
+    max_deadline_s: Annotated[float, Beyond(words="the request gets this deadline")] = Field(
+        default=3600.0, gt=0, le=MAX_LIFE_DAYS * 86_400, description="a request that asks for more gets this"
+    )
+    publish_timeout_s: Annotated[float, Beyond("unavailable", words="the answer names the inference's id")] = Field(
+        default=5.0, gt=0, le=300,
+        description="the broker's ack is awaited for this long; the caller is then answered 503 with the inference's "
+        "id, and the inference is cancelled unless it has an `Idempotency-Key`",
+    )  # fmt: skip
+    result_retention_s: Annotated[float, Beyond(words="the key stands for a new inference")] = Field(
+        default=86_400.0, gt=0, le=_YEAR_S, description="for this long an `Idempotency-Key` gives the same answer"
+    )
+    feature_retention_s: Annotated[float, Beyond(words="it is deleted")] = Field(
+        default=30 * 86_400.0, gt=0, le=_YEAR_S, description="for this long the result of a feature job is kept"
+    )
+    tenant_rate_per_s: Annotated[float, Beyond("too_many_requests")] = Field(
+        default=1000.0, ge=0, le=1_000_000,
+        description="requests a second that a tenant may send to one gateway. 0: no limit",
+    )  # fmt: skip
+    tenant_burst: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=0, ge=0, le=1_000_000, description="how many of them may come at once. 0: those of one second"
+    )
+    tenant_max_in_flight: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=2000, ge=0, le=1_000_000,
+        description="requests of a tenant that one gateway has in work. 0: no limit",
+    )  # fmt: skip
+    max_in_flight: Annotated[int, Beyond("unavailable")] = Field(
+        default=4000, ge=0, le=1_000_000,
+        description="requests of all tenants that one gateway has in work. 0: no limit",
+    )  # fmt: skip
+    max_queue_age_s: Annotated[float, Beyond("unavailable")] = Field(
+        default=30.0, ge=0, le=86_400,
+        description="when a request has waited longer than this for a router, new ones are refused until it is "
+        "claimed. 0: no limit",
+    )  # fmt: skip
+    # The routers' own setting: whose claims the queue's age is measured by.
+    router_group: GroupName = Field(
+        default="router", description="the routers' group, whose claims tell how long requests wait"
+    )
 
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)

@@ -15,6 +15,8 @@ from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.recovery import Recovery, RecoverySettings
 from services.monitor.recovery.requests import RequestReader
 from services.monitor.recovery.store import RecoveryStore
+from services.monitor.retention.retention import KeptFrom, Retention
+from services.monitor.retention.store import RetentionStore
 from services.monitor.rollups.rollups import Rollups
 from services.monitor.rollups.store import RollupStore
 from services.monitor.settings import MonitorSettings
@@ -24,8 +26,10 @@ from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db.failures import RETRYABLE
 from shared.db.listen import Listener
+from shared.db.reads import connect_reads
+from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
-from shared.service.checks import holds
+from shared.service.checks import holds, is_kept
 from shared.service.running import running
 from shared.telemetry.health import health_routes
 
@@ -52,30 +56,39 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         authenticator = Authenticator(KeyReader(pool))
         listener = await service.start(Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed}))
 
+        reading, reads = await connect_reads(settings.database, settings.reads)
+        service.at_stop(reading.close)
+        retained = RetentionStore(pool)
+        kept = await service.start(KeptFrom(retained))
+        await service.start(Retention(retained, settings.retention_days, settings.sums_retention_days))
+
         lag = Lag()
-        booking = BookingHandler(BookStore(pool), publisher, lag)
+        read_offsets = ReadOffsets(pool, "monitor")
+        booking = BookingHandler(BookStore(pool), publisher, read_offsets, lag, kept_from=lambda: kept.at)
         words = broker.subscribe(
             TOPICS, settings.group, booking.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=settings.batch
         )
-        consumer = await service.join(words)
-        booking.start(consumer)
-        lag.start(consumer)
-        feature_books = FeatureBooks(pool)
-        keeper = feature_keeper(feature_books, publisher)
+        lag.start(await service.keep(booking.keeper, words))
+        feature_books = FeatureBooks(pool, reads)
+        keeper = feature_keeper(feature_books, publisher, read_offsets)
         jobs = broker.subscribe(
             keeper.topics, settings.features_group, keeper.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S,
             batch=settings.batch,
         )  # fmt: skip
-        keeper.start(await service.join(jobs))
+        await service.keep(keeper, jobs)
 
         offsets = await service.start(Offsets(broker, settings.router_group, settings.group))
         requests = await service.start(RequestReader(broker))
         await service.start(Recovery(_recovery(settings), RecoveryStore(pool), publisher, offsets, requests))
         await service.start(Rollups(RollupStore(pool), publisher))
         app.state.api = routes.MonitorApi(
-            SummaryStore(pool), feature_books, authenticator, lag, reference_price(settings.savings_reference)
+            SummaryStore(reads), feature_books, authenticator, lag, reference_price(settings.savings_reference)
         )
-        app.state.checks = {"database": holds(lambda: listener.connected, "the database cannot be reached")}
+        app.state.checks = {
+            "database": holds(lambda: listener.connected, "the database cannot be reached"),
+            "books": is_kept(booking.keeper),
+            "feature books": is_kept(keeper),
+        }
         yield
 
 

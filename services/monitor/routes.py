@@ -1,6 +1,5 @@
 """The monitor's API: what is in the books, for the tenant of the API key."""
 
-import asyncio
 from uuid import UUID
 
 import orjson
@@ -12,7 +11,7 @@ from starlette.routing import Route
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
 from services.monitor.summary.store import Span, SummaryStore
-from services.monitor.summary.summary import BookRows, parse_window, summarize
+from services.monitor.summary.summary import parse_window, summarize
 from services.monitor.summary.timeline import timeline
 from shared.access import Authenticator
 from shared.errors import TallygateError, render
@@ -40,14 +39,8 @@ class MonitorApi:
         window = parse_window(request.query_params.get("window", "1h"))
         model = canonical_reference(request.query_params.get("model"))
         span = Span(caller.tenant_id, now - window, now, model)
-        requests, attempts, performance, errors, features = await asyncio.gather(
-            self._store.requests(span),
-            self._store.attempts(span, self._reference.steps if self._reference else ()),
-            self._store.performance(span),
-            self._store.errors(span, _ERRORS_SHOWN),
-            self._features.summary(caller.tenant_id, span.since, span.until),
-        )
-        rows = BookRows(requests, attempts, performance, errors)
+        rows = await self._store.summary(span, _ERRORS_SHOWN)
+        features = await self._features.summary(caller.tenant_id, span.since, span.until)
         summary = summarize(rows, now, await self._lag.seconds(), self._reference)
         return _json(summary | {"features": features})
 
@@ -55,15 +48,15 @@ class MonitorApi:
         caller = await self._authenticator.caller(request.headers)
         caller.require("inference")
         inference_id = _parsed(request.path_params["inference_id"])
-        row = await self._store.inference(caller.tenant_id, inference_id)
-        if row is None:
+        found = await self._store.inference(caller.tenant_id, inference_id)
+        if found is None:
             raise TallygateError(
                 "invalid_request",
                 f"the books know no inference {inference_id}",
                 http_status=404,
                 tips=("It may still wait for a router, belong to another tenant, or be older than the books.",),
             )
-        return _json(timeline(row, await self._store.attempts_of(caller.tenant_id, inference_id)))
+        return _json(timeline(*found))
 
 
 def make_routes() -> list[Route]:

@@ -1,9 +1,13 @@
 """Settings of the monitor, from the environment."""
 
+from typing import Annotated
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.db.reads import ReadSettings
 from shared.service.settings import ServiceSettings
+from shared.settings import Beyond, GroupName, Port
 
 
 class MonitorSettings(ServiceSettings):
@@ -11,13 +15,43 @@ class MonitorSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_MONITOR_")
 
-    port: int = 8001
-    group: str = "monitor"
-    features_group: str = "monitor-features"
-    router_group: str = "router"
-    batch: int = 500
-    recovery_lease_s: float = Field(default=15.0, gt=0)  # so long others wait for a monitor that stands still
-    sweep_after_s: float = Field(default=60.0, gt=0)  # past its deadline, what is open is settled by the monitor
-    max_deliveries: int = 5  # routers that may be lost with one inference before it is settled as failed
-    # Savings are what the tokens of custom models would have cost here, by genai-prices; empty: not computed.
-    savings_reference: str = "openai:gpt-4o"
+    port: Port = Field(default=8001, description="the port to listen on")
+    group: GroupName = Field(
+        default="monitor", description="the consumer group. `tallygate audit` looks at the group `monitor`"
+    )
+    features_group: GroupName = Field(
+        default="monitor-features", description="the consumer group for what features workers say"
+    )
+    router_group: GroupName = Field(
+        default="router", description="the group of the routers, whose offsets tell what was claimed"
+    )
+    batch: Annotated[int, Beyond(words="the rest is booked in the next transaction")] = Field(
+        default=500, ge=1, le=10_000, description="events booked in one transaction, at most"
+    )
+    max_deliveries: Annotated[int, Beyond("router_lost")] = Field(
+        default=5, ge=1, le=100,
+        description="routers that may be lost with one inference before it is settled as failed",
+    )  # fmt: skip
+    recovery_lease_s: Annotated[float, Beyond(words="another monitor recovers")] = Field(
+        default=15.0, ge=0.5, le=3600,
+        description="a monitor that stands still while it recovers keeps the others from it for so long",
+    )  # fmt: skip
+    sweep_after_s: Annotated[float, Beyond("expired")] = Field(
+        default=60.0, ge=1, le=86_400,
+        description="what is open so long past its deadline is settled by the monitor, whoever has it",
+    )  # fmt: skip
+    # Topics keep attempts and outcomes for 30 days, so that an audit finds in the books what it finds there.
+    retention_days: Annotated[int, Beyond(words="what is still said of such a day is a late word")] = Field(
+        default=30, ge=1, le=3650,
+        description="UTC days for which rows and sums by minute are kept; older days are dropped",
+    )  # fmt: skip
+    sums_retention_days: Annotated[int, Beyond(words="they are deleted")] = Field(
+        default=400, ge=1, le=3650, description="days for which sums by hour and day are kept, and what was spent"
+    )
+    # Savings are what the tokens of custom models would have cost here.
+    savings_reference: str = Field(
+        default="openai:gpt-4o", max_length=300, pattern=r"^([^\x00-\x20:]+:[^\x00-\x20]+)?$",
+        description="`<provider>:<model>` of genai-prices: what the tokens of custom models would have cost there. "
+        "Empty: no savings",
+    )  # fmt: skip
+    reads: ReadSettings = Field(default_factory=ReadSettings)

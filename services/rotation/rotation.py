@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-import asyncpg
-
 from services.rotation.resealing import Key, Opened, SealedRow, Unreadable, holds_secret, key_id_of, look, resealed
 from services.rotation.store import RotationStore
 from shared.crypto import KeyRing
 from shared.crypto.places import SealedPlace
 from shared.db import DatabaseSettings, connect_pool
-from shared.db.failures import RETRYABLE
+from shared.db.failures import RETRYABLE, NotMigratedError
 from shared.errors import ConfigurationError, TallygateError
 
 _TRIES = 15
@@ -84,7 +82,7 @@ async def _opened_store(database: DatabaseSettings) -> AsyncIterator[RotationSto
     pool = await connect_pool(database, wait_s=_CONNECT_S)
     try:
         yield RotationStore(pool)
-    except asyncpg.UndefinedTableError as error:
+    except NotMigratedError as error:
         raise ConfigurationError(f"the database has an older schema ({error}); run: tallygate migrate") from error
     finally:
         await pool.close()
@@ -156,7 +154,7 @@ async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
     for tried in range(_TRIES):
         try:
             return await work()
-        except asyncpg.UndefinedTableError:  # nobody waits for a migration here
+        except NotMigratedError:  # nobody waits for a migration here
             raise
         except RETRYABLE as error:
             if tried == _TRIES - 1:

@@ -1,5 +1,6 @@
 """Wiring of the router."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,12 +14,15 @@ from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
+from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy
 from services.router.settings import RouterSettings
 from services.router.transport import Transport
+from shared.background import OwnThread
 from shared.db.listen import Listener
 from shared.events.topics import REQUESTS
 from shared.inferences import InferenceStore
+from shared.kafka.publisher import Publisher
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
@@ -49,24 +53,31 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
         retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s, settings.max_calls)
         gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
-        attempts = Attempts(settings.instance, ring, transport, publisher, retries, gate)
-        cancellations, conditions = Cancellations(attempts.cancel), Conditions()
+        pulse = Pulse()
+        attempts = Attempts(settings.instance, ring, transport, publisher, retries, gate, pulse)
+        cancellations, conditions = Cancellations(), Conditions()
+        cancellations.call(attempts.cancel)
         for follower in (cancellations.follower(broker), *conditions.followers(broker)):
             await service.start(follower)
         intake = Intake(ring, InferenceStore(service.pool), registry, conditions, cancellations)
-        claims = Claims(settings.instance, intake, attempts, publisher, settings.max_in_flight)
+        claims = Claims(settings.instance, intake, attempts, publisher, settings.room(), pulse)
+        cancellations.call(claims.waiting.cancel)
         requests = broker.subscribe(
             (REQUESTS,), settings.group, claims.take, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, listener=claims,
         )  # fmt: skip
         # Stopping runs backwards: claim no more, leave the group, let the calls finish, publish the last heartbeat.
         # That comes last because the monitor redelivers at once what a stopped router left open: published earlier, it
         # would have calls repeated that are still being made here.
-        await service.start(Heartbeat(settings.instance, publisher, lambda: claims.in_flight))
+        beats = Publisher(broker, publisher.source)
+        heartbeat = Heartbeat(settings.instance, beats, pulse, lambda: claims.in_flight, claims.waiting.lost,
+                              asyncio.get_running_loop().call_soon_threadsafe)  # fmt: skip
+        await service.start(OwnThread("heartbeat", beats, heartbeat))
         service.at_stop(partial(claims.drain, settings.drain_s))
         claims.start(await service.join(requests))
         service.at_stop(claims.stop_taking)
         app.state.checks = {
             "kafka": is_acked(publisher),
+            "heartbeats": holds(lambda: pulse.beating, "this router's heartbeats are not acked, so it calls no model"),
             "claims": holds(lambda: claims.running, "requests are not being claimed"),
             "registry": is_current(registry),
         }

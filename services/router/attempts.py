@@ -7,7 +7,7 @@ not on record, the books would know nothing when this router dies, although the 
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
@@ -15,16 +15,18 @@ from opentelemetry.trace import SpanKind
 
 from services.router import reports
 from services.router.gate import Gate
+from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy, after_failure, at_limit, before_first_call, within_limit
-from services.router.transport import CallFailedError, Transport
-from services.router.work import FailedCall, Refused, Work
+from services.router.transport import CallFailedError, Hold, Transport
+from services.router.work import Begun, FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
-from shared.errors import ErrorType, Failure, failure
+from shared.errors import Failure, failure
 from shared.events import (
     AttemptEnded,
     AttemptStarted,
     CancelRequested,
     Event,
+    InferenceHeld,
     InferenceRequested,
     InferenceSettled,
     Now,
@@ -44,7 +46,14 @@ from shared.wire import Completion
 
 logger = structlog.get_logger(__name__)
 
+# Between two stamps: handing back is told for the moment after the claim that it ends.
+_APART = timedelta(microseconds=2)
+_SET_BACK = timedelta(seconds=10)  # a clock that was set back by more is believed
 _TIMER_SLACK_S = 0.05  # a timer may fire a moment before the clock shows its time
+
+
+class LostError(Exception):
+    """This router was silent for so long that the inference may be another router's by now. It calls no model more."""
 
 
 class OpenCall(NamedTuple):
@@ -65,10 +74,13 @@ class Answered(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Progress:
-    """What has happened to one inference so far."""
+    """What has happened to one inference so far. life: of this router, in which it was claimed."""
 
     work: Work
     now: Now
+    life: int
+    hold: Hold
+    newest: AttemptStarted
     open_call: OpenCall | None
     calls: int = 1
     failed: list[FailedCall] = field(default_factory=list)
@@ -81,7 +93,7 @@ class Progress:
     limit_reached: bool = False
     cancelled: bool = False
     task: asyncio.Task[Any] | None = None
-    settling: asyncio.Task[InferenceSettled] | None = None
+    settling: asyncio.Task[InferenceSettled | None] | None = None  # or handing back
 
     @property
     def remaining_s(self) -> float:
@@ -108,6 +120,7 @@ class Attempts:
         publisher: Publisher,
         retries: RetryPolicy,
         gate: Gate,
+        pulse: Pulse,
         now: Now = utc_now,
     ) -> None:
         self._router_id = router_id
@@ -116,7 +129,9 @@ class Attempts:
         self._publisher = publisher
         self._retries = retries
         self._gate = gate
+        self._pulse = pulse
         self._now = now
+        self._stamped_at = now()
         self._running: set[Progress] = set()
 
     def cancel(self, event: CancelRequested) -> None:
@@ -144,20 +159,46 @@ class Attempts:
         first = next(iter(refusals.values()))
         return Refused(work.request, "failed", first, work.traceparent)
 
+    def stamp(self) -> datetime:
+        """When a claim is made, or a call is begun: later than all before, also when the clock is set back a little.
+        The books go by this order, and of two claims by this router the later one must be the newer one."""
+        now, next_at = self._now(), self._stamped_at + _APART
+        self._stamped_at = next_at if now < next_at < now + _SET_BACK else now
+        return self._stamped_at
+
+    def begin(self, work: Work) -> Begun | Refused:
+        """The work with the start of its first call, which is not on record yet. `run` or `release` must follow.
+
+        A model with a field that no event can hold ends its own request and no other.
+        """
+        admitted = self.admit(work)
+        if isinstance(admitted, Refused):
+            return admitted
+        try:
+            return Begun(admitted, reports.attempt_started(admitted, admitted.first, 1, self._router_id, self.stamp()))
+        except ValueError as error:
+            logger.exception("claim.failed", inference_id=str(work.request.inference_id))
+            self.release(admitted)
+            reason = failure("internal", f"the call could not be put on record: {type(error).__name__}")
+            return Refused(work.request, "failed", reason, work.traceparent)
+
     def release(self, work: Work) -> None:
         """Leaves the gate again: the call of the first candidate will not be made here."""
         self._gate.leave(work.first.model, None, called=False)
 
-    async def run(self, work: Work, started: AttemptStarted) -> None:
-        """From the claim to the reply. `started` is on record and the claim has succeeded."""
+    async def run(self, begun: Begun, life: int, hold: Hold, *, on_record: bool = True) -> None:
+        """From the claim, which has succeeded, to the reply. on_record: whether the start is; otherwise it is put there
+        first. life: of this router's pulse, when it was claimed. hold: asked before more of an answer is kept."""
+        work, started = begun.work, begun.started
         traced = tracing.start(f"{names.PROCESS} inference.requests.v1", SpanKind.CONSUMER, work.traceparent,
                                _work_attributes(work) if tracing.enabled else None)  # fmt: skip
         progress = Progress(
-            work, self._now, OpenCall(work.first.model, started, self._now()), task=asyncio.current_task()
-        )
+            work, self._now, life, hold, started, OpenCall(work.first.model, started, self._now()),
+            unreported=[] if on_record else [started], task=asyncio.current_task(),
+        )  # fmt: skip
         self._running.add(progress)
         try:
-            await self._to_its_end(progress, started, traced)
+            await self._run(progress, started, traced)
         except Exception as error:
             # Somebody waits for it, and what was claimed is nobody else's while this router lives.
             logger.exception("inference.crashed", inference_id=str(work.request.inference_id))
@@ -175,11 +216,16 @@ class Attempts:
         except UnpublishableError as error:  # a refusal fits a record; this is a broker that is set up wrongly
             logger.error("refusal.unpublishable", inference_id=str(settled.inference_id), reason=str(error))  # noqa: TRY400
 
-    async def _to_its_end(self, progress: Progress, started: AttemptStarted, traced: Traced) -> None:
+    async def _run(self, progress: Progress, started: AttemptStarted, traced: Traced) -> None:
         try:
+            if progress.unreported:
+                await self._put_on_record(progress, traced)
             await self._try_candidates(progress, started, traced)
         except asyncio.CancelledError:
             await self._cut_short(progress, traced)
+        except LostError:
+            detail = f"router {self._router_id} was silent for too long before it could call"
+            await _to_its_end(progress, self._hand_back(progress, failure("handed_back", detail), traced))
 
     async def _try_candidates(self, progress: Progress, started: AttemptStarted, traced: Traced) -> InferenceSettled:
         waiting = list(progress.work.selection.candidates)
@@ -221,6 +267,8 @@ class Attempts:
         try:
             completion = await self._completion(progress, candidate, started)
             answered = self._answered(progress, candidate, started, completion, began_at)
+        except LostError:
+            raise
         except CallFailedError as error:
             return self._failed(progress, _expired_or(error.failure, progress), span)
         except Exception as error:
@@ -251,7 +299,7 @@ class Attempts:
         progress.open_call, progress.last = None, ended
         progress.unreported.append(ended)
         self._gate.leave(model, failed, called=failed is None or _has_reached(failed))
-        _count(ended)
+        _count(model, ended)
 
     async def _settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
         """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.
@@ -260,8 +308,9 @@ class Attempts:
         call unacked. The monitor would then redeliver the inference: called and paid for again, although its caller may
         have the reply.
         """
-        progress.settling = asyncio.create_task(settlement)
-        return await asyncio.shield(progress.settling)
+        task = asyncio.create_task(settlement)
+        progress.settling = task
+        return await asyncio.shield(task)
 
     async def _completion(self, progress: Progress, candidate: Candidate, started: AttemptStarted) -> Completion:
         model = candidate.model
@@ -271,23 +320,40 @@ class Attempts:
             raise CallFailedError(
                 failure("key_unreadable", f"the secret of {model.id} cannot be opened: {error}", model=model.id)
             ) from None
+        await self._be_sure_of(progress)
         timeout_s = max(0.001, min(model.timeout_s, progress.remaining_s))
-        return await self._transport.complete(model, secrets, progress.work.body, str(started.attempt_id), timeout_s)
+        return await self._transport.complete(
+            model, secrets, progress.work.body, str(started.attempt_id), timeout_s, progress.hold
+        )
+
+    async def _be_sure_of(self, progress: Progress) -> None:
+        """Returns when this router is known to live and the inference is still its own; nothing may be awaited between
+        this and a call. Raises LostError, and CallFailedError at the deadline."""
+        if not await self._pulse.until_beating(progress.remaining_s):
+            raise CallFailedError(failure("expired", "the deadline passed while this router's heartbeats got no ack"))
+        if self._pulse.life != progress.life:
+            raise LostError
 
     async def _start_next(self, progress: Progress, candidate: Candidate, traced: Traced) -> AttemptStarted:
         """Puts the outcome of the last call and the start of the next one on record together. The call may be made only
         when this returns: both are acked then.
         """
+        if self._pulse.life != progress.life:
+            self._gate.leave(candidate.model, None, called=False)
+            raise LostError
         progress.calls += 1
         now = self._now()
-        started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
+        started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, self.stamp())
         # Open and unreported before it is published: when this task is cancelled meanwhile, the start may be on record
         # already or not, and `_cut_short` must publish it once more, before its outcome.
-        progress.open_call = OpenCall(candidate.model, started, now)
+        progress.newest, progress.open_call = started, OpenCall(candidate.model, started, now)
         progress.unreported.append(started)
+        await self._put_on_record(progress, traced)
+        return started
+
+    async def _put_on_record(self, progress: Progress, traced: Traced) -> None:
         await self._report(progress.work.request, traced.traceparent, *progress.unreported)
         progress.unreported.clear()
-        return started
 
     def _answered(
         self, progress: Progress, candidate: Candidate, started: AttemptStarted, completion: Completion,
@@ -344,11 +410,7 @@ class Attempts:
         told = failure("internal", f"the router failed: {type(error).__name__}")
         if progress.open_call is not None:
             self._failed(progress, told, None)
-        progress.settling = asyncio.create_task(self._settle_by_any_words(progress, told, traced))
-        try:
-            await asyncio.shield(progress.settling)
-        except asyncio.CancelledError:
-            await progress.settling
+        await _to_its_end(progress, self._settle_by_any_words(progress, told, traced))
 
     async def _settle_by_any_words(self, progress: Progress, told: Failure, traced: Traced) -> InferenceSettled:
         """When what is known of the calls cannot be published, each gets an outcome that says only this.
@@ -375,15 +437,21 @@ class Attempts:
         """
         if progress.settling is not None:
             return await progress.settling
-        error_type: ErrorType = "cancelled" if progress.cancelled else "handed_back"
-        detail = "the caller cancelled it" if progress.cancelled else f"router {self._router_id} was stopped"
-        refusal = failure(error_type, detail)
+        if not progress.cancelled:
+            stopped = failure("handed_back", f"router {self._router_id} was stopped")
+            await self._hand_back(progress, stopped, traced)
+            return None
+        refusal = failure("cancelled", "the caller cancelled it")
         if progress.open_call is not None:
             self._failed(progress, refusal, None)
-        if not progress.cancelled:
-            await self._report(progress.work.request, traced.traceparent, *progress.unreported)
-            return None
         return await self._settle_as(progress, "cancelled", refusal, traced)
+
+    async def _hand_back(self, progress: Progress, told: Failure, traced: Traced) -> None:
+        """The inference ends here without a settlement, and the monitor hands it to another router."""
+        if progress.open_call is not None:
+            self._failed(progress, told, None)
+        let_go = reports.handed_back(progress.newest)
+        await self._report(progress.work.request, traced.traceparent, *progress.unreported, let_go)
 
     async def _report(self, request: InferenceRequested, traceparent: str | None, *events: Event) -> None:
         """Publishes the events together, and again until all are acked; their ids make repetitions harmless.
@@ -403,6 +471,15 @@ class Attempts:
                 instruments.settlements.labels(event.settlement, error_type).inc()
 
 
+async def _to_its_end(progress: Progress, ending: Coroutine[Any, Any, InferenceSettled | None]) -> None:
+    """Also when the task is cancelled meanwhile."""
+    progress.settling = asyncio.create_task(ending)
+    try:
+        await asyncio.shield(progress.settling)
+    except asyncio.CancelledError:
+        await progress.settling
+
+
 def _end(traced: Traced, settled: InferenceSettled | None) -> None:
     if settled is not None:
         traced.set({names.SETTLEMENT: settled.settlement})
@@ -414,7 +491,7 @@ def _end(traced: Traced, settled: InferenceSettled | None) -> None:
 def _destinations(event: Event, request: InferenceRequested) -> list[tuple[Topic, int | None]]:
     """Topics and partitions of an event. A reply goes to the waiting process, the stored results, both or neither."""
     match event:
-        case AttemptStarted():
+        case AttemptStarted() | InferenceHeld():
             return [(ATTEMPTS, None)]
         case ReplyCompleted() | ReplyFailed():
             waiting = [] if request.reply_partition is None else [(REPLIES, request.reply_partition)]
@@ -438,10 +515,11 @@ def _expired_or(call_failure: Failure, progress: Progress) -> Failure:
     return failure("expired", f"the deadline passed while {call_failure.detail}")
 
 
-def _count(ended: AttemptEnded) -> None:
+def _count(model: Model, ended: AttemptEnded) -> None:
     error_type = ended.error.error_type if ended.error else ""
-    instruments.attempts.labels(ended.model, ended.outcome, error_type).inc()
-    instruments.attempt_seconds.labels(ended.model).observe(ended.duration_s)
+    name = "custom" if model.is_custom else model.id  # tenants name as many as they like
+    instruments.attempts.labels(name, ended.outcome, error_type).inc()
+    instruments.attempt_seconds.labels(name).observe(ended.duration_s)
 
 
 def _work_attributes(work: Work) -> dict[str, object]:

@@ -15,11 +15,14 @@ _REMEMBERED_S = 3600.0
 
 
 class Cancellations:
-    """`on_cancel` is called for each as it comes; `cancelled` is for requests that are taken after it came."""
+    """`call` names what is called for each as it comes; `cancelled` is for requests that are taken after it came."""
 
-    def __init__(self, on_cancel: Callable[[CancelRequested], None]) -> None:
-        self._on_cancel = on_cancel
+    def __init__(self) -> None:
+        self._called: list[Callable[[CancelRequested], None]] = []
         self._known: Memory[tuple[str, UUID], None] = Memory(_REMEMBERED, _REMEMBERED_S)
+
+    def call(self, on_cancel: Callable[[CancelRequested], None]) -> None:
+        self._called.append(on_cancel)
 
     def follower(self, broker: Broker) -> Follower:
         return Follower(broker, CANCELLATIONS, self.heard)
@@ -27,7 +30,8 @@ class Cancellations:
     def heard(self, event: Event) -> None:
         if isinstance(event, CancelRequested):
             self._known.put((event.tenant_id, event.inference_id), None, asyncio.get_running_loop().time())
-            self._on_cancel(event)
+            for on_cancel in self._called:
+                on_cancel(event)
 
     def cancelled(self, tenant_id: str, inference_id: UUID) -> bool:
         return (tenant_id, inference_id) in self._known

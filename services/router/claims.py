@@ -1,18 +1,23 @@
 """Claim, then call (decision 0001).
 
-Records that have arrived are gathered; an `AttemptStarted` is published for each; when the broker has acked these, the
-offsets are committed; only when that commit has succeeded do the calls run. What another order would break:
+Records that have arrived are gathered; an `AttemptStarted` is published for each, or an `InferenceHeld` for one whose
+tenant has its share of the slots: claims are commits of offsets, which have an order, so it is claimed like the others
+and waits for its turn here (decision 0018). When the broker has acked these, the offsets are committed; only when that
+commit has succeeded do the calls run. What another order would break:
 
 - A commit before the ack: a router that dies in between leaves a request that Kafka does not deliver again and that no
   event tells of. Nobody would ever settle it.
 - A call before the commit: the commit is the fence. When the group has moved on it fails, since another router has the
   partition and reads the same request; a call made before it would be made, and paid for, twice.
 
-When the commit fails, no call is made, and the attempts end as `handed_back`.
+When the commit fails, no call is made, and the attempts end as `handed_back`. Nothing is claimed while this router does
+not know that it is heard (decision 0019).
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -20,10 +25,14 @@ import structlog
 from services.router import reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
-from services.router.work import Refused, Work
-from shared.errors import failure
-from shared.events import AttemptStarted, Now, utc_now
+from services.router.pulse import Pulse
+from services.router.room import Room, RoomLimits, Seat
+from services.router.waiting import Waiting
+from services.router.work import Asked, Begun, Declined, Kept, Refused, Source, Work
+from shared.errors import Failure, failure
+from shared.events import InferenceHeld, Now, utc_now
 from shared.events.codec import UnreadableMessageError
+from shared.events.inference import Settlement
 from shared.events.topics import ATTEMPTS, OUTCOMES
 from shared.kafka import (
     CommitFailedError,
@@ -43,6 +52,7 @@ from shared.telemetry import instruments
 logger = structlog.get_logger(__name__)
 
 _MAX_BATCH = 256
+_MAX_TAKEN_BYTES = 64 * 1024**2  # of records that are not claimed yet
 _RETRY_S = 0.5
 
 
@@ -60,24 +70,61 @@ class Taken(NamedTuple):
     epoch: int
 
 
+class _Inbox(asyncio.Queue[Taken]):
+    """What is taken and not claimed: as many records as one claim takes, and so many bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(_MAX_BATCH)
+        self._bytes = 0
+
+    def full(self) -> bool:
+        return super().full() or self._bytes >= _MAX_TAKEN_BYTES
+
+    def _put(self, item: Taken) -> None:
+        self._bytes += len(item.record.value or b"")
+        super()._put(item)
+
+    def _get(self) -> Taken:
+        item = super()._get()
+        self._bytes -= len(item.record.value or b"")
+        return item
+
+
 class Claimed(NamedTuple):
-    work: Work
-    started: AttemptStarted
+    begun: Begun
+    seat: Seat
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is claimed together: calls that begin, requests that wait, and those that no model is called for."""
+
+    claimed: list[Claimed] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    declined: list[Declined] = field(default_factory=list)
+
+    @property
+    def held(self) -> list[tuple[InferenceHeld, str | None]]:
+        """What is on record of those without a call, and below which span."""
+        kept = [(kept.held, kept.asked.traceparent) for kept in self.kept]
+        return kept + [(declined.held, declined.refused.traceparent) for declined in self.declined]
 
 
 class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
-        self, router_id: str, intake: Intake, attempts: Attempts, publisher: Publisher, max_in_flight: int,
-        stop: Stop = terminate, now: Now = utc_now,
+        self, router_id: str, intake: Intake, attempts: Attempts, publisher: Publisher, limits: RoomLimits,
+        pulse: Pulse, stop: Stop = terminate, now: Now = utc_now,
     ) -> None:  # fmt: skip
         self._router_id = router_id
         self._intake = intake
         self._attempts = attempts
         self._publisher = publisher
+        self._pulse = pulse
         self._stop = stop  # this process, when a claim fails as nobody foresaw
         self._now = now
-        self._slots = asyncio.Semaphore(max_in_flight)
-        self._taken: asyncio.Queue[Taken] = asyncio.Queue()  # bounded by the slots
+        self._room = Room(limits)
+        self.waiting = Waiting(intake, attempts, publisher, self._room, pulse, now)
+        self._inbox = _Inbox()
         self._claiming = asyncio.Lock()
         self._epoch = 0
         self._stopping = False
@@ -93,22 +140,20 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def in_flight(self) -> int:
-        return len(self._tasks)
+        return self._room.in_slots
 
     @property
     def running(self) -> bool:
         return self._loop_task is not None and not self._loop_task.done()
 
     async def take(self, record: ConsumerRecord) -> None:
-        """Blocks while `max_in_flight` is reached, so that other routers can take what this one cannot work on."""
+        """Blocks while no more is claimed than has come. What there is no room for is claimed, and refused."""
         await self._ready.wait()  # records may be delivered before `start` is called
         if self._stopping or await self._is_stale(record):
             return
-        # The epoch is read before the wait for a slot: the partition may be revoked meanwhile, and claimed by another
+        # The epoch is read before the wait: the partition may be revoked meanwhile, and claimed by another
         # router. Should it come back here, the commit would succeed, and only the old epoch tells.
-        taken = Taken(record, self._epoch)
-        await self._slots.acquire()
-        self._taken.put_nowait(taken)
+        await self._inbox.put(Taken(record, self._epoch))
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """Drops what was taken and not claimed: Kafka delivers it again, to this router or another one."""
@@ -128,6 +173,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             if self._loop_task is not None:
                 self._loop_task.cancel()
             self._drop_taken()
+        await self.waiting.hand_back()
 
     async def drain(self, drain_s: float) -> None:
         """Let calls finish for drain_s, then hand the rest back."""
@@ -153,115 +199,98 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _run(self) -> None:
         while True:
-            batch = [await self._taken.get()]
+            taken = [await self._inbox.get()]
+            await self._pulse.until_beating()
             async with self._claiming:
-                while not self._taken.empty() and len(batch) < _MAX_BATCH:
-                    batch.append(self._taken.get_nowait())
-                await self._claim([taken.record for taken in batch if self._is_current(taken)])
-
-    def _is_current(self, taken: Taken) -> bool:
-        current = taken.epoch == self._epoch
-        if not current:
-            self._slots.release()
-        return current
+                while not self._inbox.empty() and len(taken) < _MAX_BATCH:
+                    taken.append(self._inbox.get_nowait())
+                await self._claim([one.record for one in taken if one.epoch == self._epoch])
 
     async def _claim(self, records: list[ConsumerRecord]) -> None:
-        claimed: list[Claimed] = []
-        refused: list[Refused] = []
+        life, batch = self._pulse.life, Batch()
         try:
             for record in records:
-                await self._sort(record, claimed, refused)
+                await self._sort(record, batch)
         except DeadLetterLimitError as error:
             # The records before it are claimed as usual. This one and the rest are not committed, so they come again.
-            await self._claim_prepared(records[: records.index(error.record)], claimed, refused)
+            await self._claim_prepared(records[: records.index(error.record)], batch, life)
             raise
-        await self._claim_prepared(records, claimed, refused)
+        await self._claim_prepared(records, batch, life)
 
-    async def _sort(self, record: ConsumerRecord, claimed: list[Claimed], refused: list[Refused]) -> None:
-        prepared = await self._prepared(record)
-        if isinstance(prepared, Work):
-            prepared = self._attempts.admit(prepared)
-        if isinstance(prepared, Work):
-            self._begin(prepared, claimed, refused)
+    async def _sort(self, record: ConsumerRecord, batch: Batch) -> None:
+        asked = await self._asked(record)
+        if asked is None:
+            return
+        request = asked.request
+        seat = self._room.enter(request.tenant_id, asked.source.size)
+        if isinstance(seat, Failure):
+            settlement: Settlement = "rejected" if request.delivery == 1 else "failed"
+            self._decline(batch, Refused(request, settlement, seat, asked.traceparent), asked.source)
+        elif seat.in_slot:
+            await self._begin(asked, seat, batch)
         else:
-            self._slots.release()
-            if prepared is not None:
-                refused.append(prepared)
+            held = reports.held(request, asked.source, self._router_id, self._attempts.stamp())
+            batch.kept.append(Kept(asked, held, seat))
 
-    def _begin(self, work: Work, claimed: list[Claimed], refused: list[Refused]) -> None:
-        """A model with a field that no event can hold ends its own request and no other."""
-        try:
-            started = reports.attempt_started(work, work.first, 1, self._router_id, self._now())
-        except ValueError as error:
-            logger.exception("claim.failed", inference_id=str(work.request.inference_id))
-            self._attempts.release(work)
-            self._slots.release()
-            reason = failure("internal", f"the call could not be put on record: {type(error).__name__}")
-            refused.append(Refused(work.request, "failed", reason, work.traceparent))
+    async def _begin(self, asked: Asked, seat: Seat, batch: Batch) -> None:
+        prepared = await self._intake.prepared(asked)
+        begun = self._attempts.begin(prepared) if isinstance(prepared, Work) else prepared
+        if isinstance(begun, Begun):
+            batch.claimed.append(Claimed(begun, seat))
         else:
-            claimed.append(Claimed(work, started))
+            self.waiting.leave(seat)
+            self._decline(batch, begun, asked.source)
 
-    async def _claim_prepared(
-        self, records: list[ConsumerRecord], claimed: list[Claimed], refused: list[Refused]
-    ) -> None:
+    def _decline(self, batch: Batch, refused: Refused, source: Source) -> None:
+        """Settled after the claim, not before: should that fail, another router gets the request, and would call a
+        model for what is settled."""
+        held = reports.held(refused.request, source, self._router_id, self._attempts.stamp())
+        batch.declined.append(Declined(refused, held))
+
+    async def _claim_prepared(self, records: list[ConsumerRecord], batch: Batch, life: int) -> None:
         if not records:
             return
-        claimed, unpublishable = await self._on_record(claimed)
-        refused = [*refused, *unpublishable]
-        # Settlements of refused requests are acked before the commit, too. Committed first, a request whose router died
-        # would have no event, and neither Kafka nor the monitor would bring it back. When the commit fails it is
-        # delivered again, and of two settlements the first counts.
-        await asyncio.gather(*(self._attempts.refuse(refusal) for refusal in refused))
+        await self._put_on_record(batch)
         if await self._committed(records):
-            instruments.claims.labels("claimed").inc(len(claimed))
-            for work, started in claimed:
-                self._spawn(self._attempts.run(work, started))
+            instruments.claims.labels("claimed").inc(len(batch.claimed) + len(batch.kept))
+            for begun, seat in batch.claimed:
+                self._spawn(self._attempts.run(begun, life, partial(self._room.hold_answer, seat)), seat)
+            for kept in batch.kept:
+                self.waiting.keep(kept)
+                self._spawn(self.waiting.run(kept, life), kept.seat)
+            for declined in batch.declined:
+                self._spawn(self._attempts.refuse(declined.refused))
         else:
-            instruments.claims.labels("handed_back").inc(len(claimed))
-            # Delivered again, maybe to this router, they must not be dropped as duplicates.
-            for request in (*(work.request for work, _ in claimed), *(refusal.request for refusal in refused)):
-                self._intake.forget(request)
-            await self._hand_back(claimed)
+            instruments.claims.labels("handed_back").inc(len(batch.claimed) + len(batch.kept))
+            await self._hand_back(batch)
 
-    async def _on_record(self, claimed: list[Claimed]) -> tuple[list[Claimed], list[Refused]]:
-        """Those whose start is acked, and those whose start never can be; no slot is held for these."""
+    async def _put_on_record(self, batch: Batch) -> None:
+        """Those whose start never can be are declined from here on, and have no seat."""
         try:
-            await self._publisher.publish_until_acked(*map(_start, claimed))
+            await self._publisher.publish_until_acked(*_holds(batch), *map(_start, batch.claimed))
         except UnpublishableError:
             pass  # one of them; the others must not end with it
         else:
-            return claimed, []
-        started: list[Claimed] = []
-        refused: list[Refused] = []
-        for claim in claimed:
+            return
+        for claim in list(batch.claimed):
             try:
                 await self._publisher.publish_until_acked(_start(claim))
             except UnpublishableError as error:
-                self._attempts.release(claim.work)
-                self._slots.release()
-                refused.append(Refused(claim.work.request, "failed", error.failure, claim.work.traceparent))
-            else:
-                started.append(claim)
-        return started, refused
+                batch.claimed.remove(claim)
+                work = claim.begun.work
+                self._attempts.release(work)
+                self.waiting.leave(claim.seat)
+                self._decline(batch, Refused(work.request, "failed", error.failure, work.traceparent), work.source)
+        await self._publisher.publish_until_acked(*_holds(batch))
 
-    async def _prepared(self, record: ConsumerRecord) -> Work | Refused | None:
+    async def _asked(self, record: ConsumerRecord) -> Asked | None:
         """None when there is nothing to do: the record is a duplicate, or a dead letter, which is acked by now."""
         try:
-            prepared = await self._read_and_prepared(record)
+            asked = self._intake.read(record)
         except UnreadableMessageError as error:
             await dead_letter(self._publisher, record, "invalid_request", str(error))
             return None
-        return prepared if await self._intake.first_time(prepared.request) else None
-
-    async def _read_and_prepared(self, record: ConsumerRecord) -> Work | Refused:
-        asked = self._intake.read(record)
-        try:
-            return await self._intake.prepare(asked)
-        except Exception as error:
-            # A caller waits for this request: an unforeseen error must not stop its partition, and must settle it.
-            logger.exception("intake.failed", partition=record.partition, offset=record.offset)
-            refusal = failure("internal", f"the request could not be prepared: {type(error).__name__}")
-            return Refused(asked.request, "failed", refusal, asked.traceparent)
+        return asked if await self._intake.first_time(asked.request) else None
 
     async def _committed(self, records: list[ConsumerRecord]) -> bool:
         offsets = next_offsets(records)
@@ -280,38 +309,45 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             else:
                 return True
 
-    async def _hand_back(self, claimed: list[Claimed]) -> None:
-        now = self._now()
-        told = failure("handed_back", f"router {self._router_id} lost its partitions before the call was made")
-        ended = [
-            Outgoing(OUTCOMES, reports.attempt_failed(started, told, now, now), work.traceparent)
-            for work, started in claimed
-        ]
+    async def _hand_back(self, batch: Batch) -> None:
+        """Kafka delivers all of it again, maybe to this router. When the commit was made after all, and only its answer
+        lost, nobody else has them: then the monitor hands them out."""
+        requests = [begun.work.request for begun, _ in batch.claimed] + [kept.asked.request for kept in batch.kept]
+        for request in (*requests, *(declined.refused.request for declined in batch.declined)):
+            self._intake.forget(request)  # they must not be dropped as duplicates
+        words = [word for claim in batch.claimed for word in self._handed_back(claim.begun)]
+        words += [Outgoing(ATTEMPTS, reports.handed_back(held), traceparent) for held, traceparent in batch.held]
         try:
-            await self._publisher.publish_until_acked(*ended)
+            await self._publisher.publish_until_acked(*words)
         except UnpublishableError as error:  # the monitor closes what has no outcome
             logger.error("hand_back.unpublishable", reason=str(error))  # noqa: TRY400 - the reason says it all
-        for work, _ in claimed:
-            self._attempts.release(work)
-            self._slots.release()
+        for claim in batch.claimed:
+            self._attempts.release(claim.begun.work)
+        for seat in (*(claim.seat for claim in batch.claimed), *(kept.seat for kept in batch.kept)):
+            self.waiting.leave(seat)
 
-    def _spawn(self, call: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(call)
+    def _handed_back(self, begun: Begun) -> Iterator[Outgoing]:
+        now, traceparent = self._now(), begun.work.traceparent
+        told = failure("handed_back", f"router {self._router_id} lost its partitions before the call was made")
+        yield Outgoing(OUTCOMES, reports.attempt_failed(begun.started, told, now, now), traceparent)
+        yield Outgoing(ATTEMPTS, reports.handed_back(begun.started), traceparent)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], seat: Seat | None = None) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        instruments.in_flight.set(len(self._tasks))
-        task.add_done_callback(self._finished)
+        self.waiting.show()
+        task.add_done_callback(partial(self._finished, seat))
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, seat: Seat | None, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._slots.release()
-        instruments.in_flight.set(len(self._tasks))
+        if seat is not None:
+            self.waiting.leave(seat)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("inference.unsettled", exc_info=error)
 
     def _drop_taken(self) -> None:
-        while not self._taken.empty():
-            self._taken.get_nowait()
-            self._slots.release()
+        while not self._inbox.empty():
+            self._inbox.get_nowait()
 
     def _started(self) -> Consumer:
         if self._consumer is None:
@@ -320,4 +356,8 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 def _start(claim: Claimed) -> Outgoing:
-    return Outgoing(ATTEMPTS, claim.started, claim.work.traceparent)
+    return Outgoing(ATTEMPTS, claim.begun.started, claim.begun.work.traceparent)
+
+
+def _holds(batch: Batch) -> list[Outgoing]:
+    return [Outgoing(ATTEMPTS, held, traceparent) for held, traceparent in batch.held]

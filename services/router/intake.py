@@ -1,7 +1,7 @@
 """From a record of the request topic to Work, or to Refused with its reason."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
@@ -60,22 +60,35 @@ class Intake:
         if "accepted_at" not in request.model_fields_set:  # upstream services may leave it out
             published_at = instant_of(record.timestamp) or utc_now()
             request = request.model_copy(update={"accepted_at": published_at})
-        if request.accepted_at > utc_now() + _CLOCKS_DIFFER:
-            raise UnreadableMessageError("accepted_at lies in the future")
-        if request.expires_at - request.accepted_at > timedelta(days=MAX_LIFE_DAYS):
-            raise UnreadableMessageError(f"deadline_at must be within {MAX_LIFE_DAYS} days of accepted_at")
+        request = _within_our_time(request, utc_now())
         traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
-        return Asked(request, Source(record.partition, record.offset), traceparent)
+        return Asked(request, Source(record.partition, record.offset, len(record.value or b"")), traceparent)
+
+    async def prepared(self, asked: Asked) -> Work | Refused:
+        """As `prepare`, whatever happens: a caller waits for this request, and other requests wait behind it."""
+        try:
+            return await self.prepare(asked)
+        except Exception as error:
+            logger.exception("intake.failed", partition=asked.source.partition, offset=asked.source.offset)
+            refusal = failure("internal", f"the request could not be prepared: {type(error).__name__}")
+            return Refused(asked.request, "failed", refusal, asked.traceparent)
+
+    def over(self, asked: Asked) -> Refused | None:
+        """When nobody wants an answer any more."""
+        request = asked.request
+        if request.expires_at <= self._now():
+            told = failure("expired", "the deadline had passed before a router could begin with it")
+            return Refused(request, "expired", told, asked.traceparent)
+        if self._cancellations.cancelled(request.tenant_id, request.inference_id):
+            cancelled = failure("cancelled", "the caller cancelled it before a router began with it")
+            return Refused(request, "cancelled", cancelled, asked.traceparent)
+        return None
 
     async def prepare(self, asked: Asked) -> Work | Refused:
         """Refused, and so answered, whatever is wrong with a request that has an id: somebody may wait for it."""
         request, traceparent = asked.request, asked.traceparent
-        if request.expires_at <= self._now():
-            told = failure("expired", "the deadline had passed when a router took the request")
-            return Refused(request, "expired", told, traceparent)
-        if self._cancellations.cancelled(request.tenant_id, request.inference_id):
-            cancelled = failure("cancelled", "the caller cancelled it before a router took it")
-            return Refused(request, "cancelled", cancelled, traceparent)
+        if (over := self.over(asked)) is not None:
+            return over
         try:
             body = self._input_of(request)
         except TallygateError as error:
@@ -150,6 +163,14 @@ class Intake:
             return _checked(orjson.loads(opened))
         except orjson.JSONDecodeError:
             raise TallygateError("invalid_request", "sealed_input does not hold JSON") from None
+
+
+def _within_our_time(request: InferenceRequested, now: datetime) -> InferenceRequested:
+    """As if its publisher's clock were right: the audit counts whatever can be read as accepted, so it needs an end."""
+    if request.accepted_at > now + _CLOCKS_DIFFER:
+        request = request.model_copy(update={"accepted_at": now})
+    latest = request.accepted_at + timedelta(days=MAX_LIFE_DAYS)
+    return request.model_copy(update={"deadline_at": latest}) if request.expires_at > latest else request
 
 
 def _checked(body: object) -> dict[str, object]:

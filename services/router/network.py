@@ -26,7 +26,7 @@ def network_error(error: BaseException, timeout_s: float) -> tuple[ErrorType, st
             return "endpoint_forbidden", f"may not be called: {forbidden}"
         case aiohttp.ClientConnectorDNSError():
             return "endpoint_unreachable", "cannot be resolved: the host name is unknown"
-        case aiohttp.ClientSSLError() | ssl.SSLError():
+        case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
             return "tls_failed", f"did not complete the TLS handshake: {_reason(error)}"
         case aiohttp.ConnectionTimeoutError():
             return "connect_timeout", "did not accept a connection in time"
@@ -36,10 +36,10 @@ def network_error(error: BaseException, timeout_s: float) -> tuple[ErrorType, st
             return "endpoint_unreachable", f"cannot be reached: {_reason(error)}"
         case aiohttp.ClientPayloadError():
             return "stream_broken", "broke off in the middle of its answer"
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
+        case aiohttp.ClientConnectionError() | aiohttp.UploadAbortedError() | OSError():
             # The endpoint may have read the request. "endpoint_unreachable" would say that nothing was sent.
             return "stream_broken", f"closed the connection before it answered: {_reason(error)}"
-        case aiohttp.InvalidURL():
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return "endpoint_not_found", "is not a valid address"
         case _:
             return "bad_response", f"answered with something that is not HTTP: {type(error).__name__}"

@@ -1,9 +1,9 @@
 """Pure: the events that a router reports, made from what happened."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.router.work import FailedCall, Refused, Work
+from services.router.work import FailedCall, Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, seal
 from shared.errors import Failure
 from shared.events import (
@@ -11,6 +11,7 @@ from shared.events import (
     AttemptStarted,
     AttemptSummary,
     CandidateConsidered,
+    InferenceHeld,
     InferenceRequested,
     InferenceSettled,
     ReplyCompleted,
@@ -26,6 +27,7 @@ from shared.wire import Completion, Usage
 MAX_CANDIDATES_TOLD = 100
 _MAX_FAILED_TOLD = 50
 _MAX_FINISH_REASONS = 1000
+_A_MOMENT = timedelta(microseconds=1)
 
 
 def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str, now: datetime) -> AttemptStarted:
@@ -54,6 +56,31 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
         request_partition=work.source.partition,
         request_offset=work.source.offset,
     )
+
+
+def held(request: InferenceRequested, source: Source, router_id: str, now: datetime) -> InferenceHeld:
+    return InferenceHeld(
+        inference_id=request.inference_id,
+        tenant_id=request.tenant_id,
+        delivery=request.delivery,
+        model_requested=request.request_model,
+        router_id=router_id,
+        accepted_at=request.accepted_at,
+        held_at=now,
+        deadline_at=request.expires_at,
+        reply_partition=request.reply_partition,
+        store_result=request.store_result,
+        request_partition=source.partition,
+        request_offset=source.offset,
+    )
+
+
+def handed_back(claim: AttemptStarted | InferenceHeld) -> InferenceHeld:
+    """This router lets go of what it had claimed so."""
+    kept = set(InferenceHeld.model_fields) - {"event_id", "held_at", "handed_back"}
+    at = claim.started_at if isinstance(claim, AttemptStarted) else claim.held_at
+    fields = {name: getattr(claim, name) for name in kept}
+    return InferenceHeld(**fields, held_at=at + _A_MOMENT, handed_back=True)
 
 
 def told(

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,10 @@ _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0
 # The router bounds what is in flight; a limit here would only add an invisible queue.
 _CONNECTOR: dict[str, Any] = {"limit": 0, "ttl_dns_cache": 30, "keepalive_timeout": 60}
+
+
+# The size of the answer so far; returns why it may not be kept.
+Hold = Callable[[int], Failure | None]
 
 
 class CallFailedError(Exception):
@@ -53,22 +57,24 @@ class Transport:
                 await session.close()
 
     async def complete(
-        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, timeout_s: float
-    ) -> Completion:
+        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, timeout_s: float,
+        hold: Hold,
+    ) -> Completion:  # fmt: skip
         """The completion. Raises CallFailedError; lets CancelledError through.
 
-        body: OpenAI's chat body. timeout_s: for the whole answer.
+        body: OpenAI's chat body. timeout_s: for the whole answer. hold: asked before more of it is kept.
         request_id: sent as x-request-id, so that the endpoint's records can be compared with ours.
         """
         dialect = dialect_of(model.wire_format)
         headers = {**secrets.headers, **dialect.headers(secrets.api_key), "x-request-id": request_id}
         with _failures_of(model, secrets, timeout_s):
             sent = dialect.request(model.upstream_model, model.config, body)
-            return dialect.completion(await self._post(model, secrets, sent, headers, timeout_s))
+            return dialect.completion(await self._post(model, secrets, sent, headers, timeout_s, hold))
 
     async def _post(
-        self, model: Model, secrets: ModelSecrets, sent: bytes, headers: Mapping[str, str], timeout_s: float
-    ) -> bytes:
+        self, model: Model, secrets: ModelSecrets, sent: bytes, headers: Mapping[str, str], timeout_s: float,
+        hold: Hold,
+    ) -> bytes:  # fmt: skip
         """The body of a 200."""
         session = self._guarded if model.is_custom else self._plain
         if session is None:
@@ -79,14 +85,16 @@ class Transport:
         ) as response:
             if response.status != 200:
                 raise CallFailedError(await _refusal(response, model, secrets))
-            return await self._read(response, model)
+            return await self._read(response, model, hold)
 
-    async def _read(self, response: aiohttp.ClientResponse, model: Model) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, model: Model, hold: Hold) -> bytes:
         chunks, size = [], 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > self._max_answer_bytes:
                 raise _failed("bad_response", model, f"answered with more than {self._max_answer_bytes} bytes")
+            if (too_many := hold(size)) is not None:  # not tried again: the next call would be paid for, too
+                raise CallFailedError(too_many.model_copy(update={"retryable": False}))
             chunks.append(chunk)
         return b"".join(chunks)
 

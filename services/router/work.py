@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.router.room import Seat
 from shared.errors import Failure
-from shared.events import AttemptEnded, InferenceRequested
+from shared.events import AttemptEnded, AttemptStarted, InferenceHeld, InferenceRequested
 from shared.events.inference import Settlement
 from shared.registry import Model
 from shared.selection import Candidate, Selection
@@ -13,10 +14,11 @@ from shared.selection import Candidate, Selection
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The place of the request on its topic."""
+    """The place of the request on its topic, and how many bytes its record has."""
 
     partition: int
     offset: int
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,14 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """Work whose first call may begin when `started` is on record."""
+
+    work: Work
+    started: AttemptStarted
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A request that no model is called for."""
 
@@ -63,6 +73,23 @@ class Refused:
     settlement: Settlement
     failure: Failure
     traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A request that is claimed when `held` is on record, and waits for its turn in the line."""
+
+    asked: Asked
+    held: InferenceHeld
+    seat: Seat
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A request that is claimed when `held` is on record, and then settled as refused."""
+
+    refused: Refused
+    held: InferenceHeld
 
 
 @dataclass(frozen=True, slots=True)

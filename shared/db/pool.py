@@ -2,16 +2,17 @@
 
 import asyncio
 import math
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
 import structlog
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic import Field, SecretStr, model_validator
 
-from shared.db.failures import RETRYABLE
+from shared.db.failures import RETRYABLE, BadAddressError, described, meaning
 from shared.errors import ConfigurationError
+from shared.settings import Beyond, Settings
 
 logger = structlog.get_logger(__name__)
 
@@ -22,22 +23,41 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 
-class DatabaseSettings(BaseSettings):
+_FORM = "postgresql://host:5432/tallygate, with user:password@ before the host"
+
+
+class DatabaseSettings(Settings):
     """`DATABASE_URL` in the form postgresql://user:password@host:port/database."""
 
-    database_url: SecretStr = SecretStr("")
-    database_pool_size: int = Field(default=8, gt=0)
-    database_timeout_s: float = Field(default=10.0, gt=0)
-    # After this the server ends a session that holds a transaction open and says nothing: of a process that was frozen,
-    # or was cut off from the network. Its locks end with it.
-    database_silence_s: float = Field(default=15.0, gt=0)
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="`postgresql://user:password@host:port/database`; TLS as asyncpg reads it from the URL "
+        "(`?sslmode=...`)",
+    )
+    database_pool_size: Annotated[int, Beyond(words="statements wait for a connection")] = Field(
+        default=8, ge=1, le=1000,
+        description="connections of one process, besides one that listens. For a router the default is 2",
+    )  # fmt: skip
+    database_timeout_s: Annotated[float, Beyond("unavailable")] = Field(
+        default=10.0, gt=0, le=3600, description="for one statement, and for making a connection"
+    )
+    database_silence_s: Annotated[float, Beyond(words="the server ends the session, and its locks with it")] = Field(
+        default=15.0, ge=0.1, le=3600,
+        description="a session may stand still in a transaction for so long, and its client may take or answer "
+        "nothing. A pooler in between must let the parameters of such sessions through",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _is_a_url(self) -> Self:
+        dsn = self.database_url.get_secret_value()
+        if dsn and not _is_postgresql(dsn):
+            raise ConfigurationError(f"DATABASE_URL is not of the form {_FORM} (its value is not shown)")
+        return self
 
     def dsn(self) -> str:
         dsn = self.database_url.get_secret_value()
         if not dsn:
-            raise ConfigurationError(
-                "DATABASE_URL is not set; for example postgresql://user:password@host:5432/tallygate"
-            )
+            raise ConfigurationError(f"DATABASE_URL is not set; for example {_FORM}")
         return dsn
 
     def session(self) -> dict[str, str]:
@@ -66,8 +86,16 @@ def _ms(seconds: float) -> str:
     return str(max(1, round(seconds * 1000)))
 
 
+def _is_postgresql(dsn: str) -> bool:
+    try:
+        scheme, port = urlsplit(dsn).scheme, urlsplit(dsn).port
+    except ValueError:  # the port is no number, or the host no address
+        return False
+    return scheme in ("postgresql", "postgres") and port != 0
+
+
 async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> Pool:
-    """A pool, waiting up to `wait_s` for a database that is still starting."""
+    """A pool, waiting up to `wait_s` for a database that is still starting. Raises ConfigurationError."""
     deadline = asyncio.get_running_loop().time() + wait_s
     while True:
         try:
@@ -80,9 +108,15 @@ async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> P
                 server_settings=settings.session(),
                 init=_init_connection,
             )
+        except BadAddressError as error:
+            raise ConfigurationError(f"DATABASE_URL cannot be used: {error}") from None
         except RETRYABLE as error:
+            if meaning(error) == "stop":
+                raise ConfigurationError(f"the database refuses DATABASE_URL: {described(error)}") from error
             if asyncio.get_running_loop().time() > deadline:
-                raise ConfigurationError(f"no connection to DATABASE_URL within {wait_s:.0f} s: {error}") from error
+                raise ConfigurationError(
+                    f"no connection to DATABASE_URL within {wait_s:.0f} s: {described(error)}"
+                ) from error
             logger.warning("database.waiting", reason=str(error))
             await asyncio.sleep(0.5)
 

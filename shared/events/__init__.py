@@ -1,7 +1,7 @@
 """The contracts between services: events, the topics that carry them, and how they are written down."""
 
 from shared.clock import utc_now
-from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered
+from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered, InferenceHeld
 from shared.events.envelope import Event, InferenceEvent, Now, new_id
 from shared.events.feature import (
     FeatureCall,
@@ -46,6 +46,7 @@ __all__ = [
     "HealthStatus",
     "InferenceAccepted",
     "InferenceEvent",
+    "InferenceHeld",
     "InferenceRequested",
     "InferenceSettled",
     "ModelHealthChanged",

@@ -56,7 +56,7 @@ class AttemptStarted(InferenceEvent):
     request_model: Name
     model_requested: Reference | None = None
     server_address: Address
-    router_id: Name
+    router_id: Annotated[Name, Field(min_length=1)]  # whose heartbeats tell whether it lives
     accepted_at: Instant
     started_at: Instant
     deadline_at: Instant
@@ -64,6 +64,29 @@ class AttemptStarted(InferenceEvent):
     store_result: bool = False
     request_partition: Partition
     request_offset: LargeCount
+
+
+class InferenceHeld(InferenceEvent):
+    """A router has claimed an inference, or is about to, and calls no model for it yet: it waits there for its turn.
+
+    Acked before the claim, as an AttemptStarted is. held_at: of the router's clock.
+    handed_back: the router has let go of it and will not call for it; `held_at` is then that of the claim that it lets
+    go of, a moment later, so that it says nothing about a later claim by somebody else.
+    """
+
+    ce_type: ClassVar[str] = "tallygate.inference.held.v1"
+
+    delivery: Turn
+    model_requested: Reference | None = None
+    router_id: Name
+    accepted_at: Instant
+    held_at: Instant
+    deadline_at: Instant
+    reply_partition: ReplyPartition | None = None
+    store_result: bool = False
+    request_partition: Partition
+    request_offset: LargeCount
+    handed_back: bool = False
 
 
 class AttemptEnded(InferenceEvent):

@@ -6,7 +6,7 @@ What is read can then be worked on: times can be added to, numbers fit the colum
 from datetime import UTC, date, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
 
 # The record bounds what is read; what is made here must come as far as the check of its size, which says why.
 MAX_SEALED_CHARS = 256 * 1024 * 1024
@@ -25,8 +25,10 @@ def _in_our_time(value: D) -> D:
 MAX_NAME, MAX_WORDS = 600, 4000
 _NO_NUL = r"^[^\x00]*$"  # PostgreSQL cannot store it
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
-Day = Annotated[date, AfterValidator(_in_our_time)]
+_OUR_TIME: dict[str, JsonValue] = {"formatMinimum": "2000-01-01", "formatMaximum": "2199-12-31"}
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_our_time), Field(json_schema_extra=_OUR_TIME)]
+Day = Annotated[date, AfterValidator(_in_our_time), Field(json_schema_extra=_OUR_TIME)]
 Name = Annotated[str, Field(max_length=MAX_NAME, pattern=_NO_NUL)]  # of models, processes, providers, keys
 Reference = Annotated[str, Field(max_length=256, pattern=_NO_NUL)]  # to a model, as a caller writes it
 Address = Annotated[str, Field(max_length=3000, pattern=_NO_NUL)]

@@ -5,6 +5,8 @@ from pydantic import ValidationError
 from shared.events.envelope import CE_TYPE, Event, KafkaHeaders, header
 from shared.events.topics import Topic
 
+UNDECODABLE = "tallygate_undecodable"  # a header of a record that the broker's client could not decode: why not
+
 
 class UnreadableMessageError(Exception):
     """A message that cannot be read; the text says why and holds none of its content."""
@@ -12,6 +14,8 @@ class UnreadableMessageError(Exception):
 
 def decode(topic: Topic, headers: KafkaHeaders, body: bytes | None) -> Event:
     """The event in a message of the topic. Raises UnreadableMessageError."""
+    if (undecodable := header(headers, UNDECODABLE)) is not None:
+        raise UnreadableMessageError(f"the message cannot be decoded: {undecodable[:200]}")
     kind = _kind_of(topic, header(headers, CE_TYPE))
     if body is None:
         raise UnreadableMessageError("the message has no body")

@@ -7,6 +7,9 @@ from pydantic import Field
 from shared.events.bounds import Count, Instant
 from shared.events.envelope import Event
 
+# A router that is silent for longer is taken for lost: the monitor hands out again what it had claimed.
+SILENCE_LIMIT_S = 10.0
+
 
 class RouterHeartbeat(Event):
     """Published every few seconds by each router. The monitor recovers the work of one that has fallen silent.

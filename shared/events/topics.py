@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.events.attempt import AttemptEnded, AttemptStarted
+from shared.events.attempt import AttemptEnded, AttemptStarted, InferenceHeld
 from shared.events.bounds import REPLY_PARTITIONS
 from shared.events.envelope import Event
 from shared.events.feature import (
@@ -52,7 +52,7 @@ REQUESTS = Topic(
     ("gateway", "features", "upstream services", "monitor"), ("router", "monitor"), has_dlq=True,
 )  # fmt: skip
 ATTEMPTS = Topic(
-    "inference.attempts.v1", 8, 30 * _DAY_MS, (AttemptStarted,), "inference_id",
+    "inference.attempts.v1", 8, 30 * _DAY_MS, (AttemptStarted, InferenceHeld), "inference_id",
     ("router",), ("monitor",), has_dlq=True,
 )  # fmt: skip
 OUTCOMES = Topic(

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from shared.background import Background
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import Event
 from shared.events.topics import Topic
 from shared.kafka.broker import Broker, Consumer
+from shared.kafka.failures import RETRYABLE, described
 from shared.kafka.partitions import partitions_of
 
 logger = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Follower:
                 ends = await self._consumer.end_offsets(self._partitions)
                 while any([await self._consumer.position(tp) < end for tp, end in ends.items()]):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
-        except (KafkaError, TimeoutError):
+        except RETRYABLE:
             return False
         return True
 
@@ -84,8 +84,8 @@ class Follower:
                 if self._partitions != self._known:
                     await self._assign(consumer)
                 await self._read(consumer)
-            except KafkaError as error:
-                logger.warning("follow.failed", topic=self._topic.name, reason=type(error).__name__)
+            except RETRYABLE as error:
+                logger.warning("follow.failed", topic=self._topic.name, reason=described(error))
                 await asyncio.sleep(_RETRY_S)
             except Exception:  # who stops following would go on with what it knows by now, and nobody would notice
                 logger.exception("follow.failed", topic=self._topic.name)

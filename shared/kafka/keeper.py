@@ -1,25 +1,31 @@
-"""From a topic into the database: decode a batch, store it, commit its offsets."""
+"""From a topic into the database: decode a batch, store it, note how far it was read, commit its offsets."""
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError
 
-from shared.db.failures import meaning
+from shared.background import Periodic
+from shared.db.failures import RETRYABLE, described, meaning
+from shared.db.store import Place, WentBackError
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.topics import Topic
+from shared.kafka.broker import Consumer
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
 from shared.kafka.dead_letters.sending import dead_letter
-from shared.kafka.offsets import Committer, commit_if_ours, next_offsets
+from shared.kafka.failures import RETRYABLE as BROKER_RETRYABLE
+from shared.kafka.offsets import commit_if_ours, next_offsets, read_ranges
 from shared.kafka.publisher import Publisher
 
 logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
-_TRACEBACK_EVERY_S = 60.0  # of what holds the events up and nobody foresaw
+_TELL_EVERY_S = 60.0  # at full length, what holds the events up
+_LOOK_EVERY_S = 5.0  # whether the database has gone back
 
 E = TypeVar("E")
 
@@ -33,6 +39,14 @@ Read = Callable[[ConsumerRecord], E | None]
 Keep = Callable[[Sequence[Heard[E]]], Awaitable[None]]
 
 
+class KeptOffsets(Protocol):
+    """What is used of `shared.db.store.ReadOffsets`."""
+
+    async def advance(self, read: Mapping[Place, range]) -> None: ...
+
+    async def kept(self, topics: Iterable[str]) -> dict[Place, int]: ...
+
+
 class Keeper(Generic[E]):
     """`keep` stores events in one transaction, and storing an event twice changes nothing.
 
@@ -40,28 +54,36 @@ class Keeper(Generic[E]):
     other order it would lose the batch, since Kafka does not deliver again what is committed.
     An event that cannot be read, or of which the values cannot be stored, becomes a dead letter and delays no other.
     Whatever else goes wrong is waited for: it would go wrong with every event.
+    What Kafka takes for read and the database does not have, because it was restored to an older state, is read again.
     """
 
     def __init__(
-        self, topics: Iterable[Topic], kind: type[E], keep: Keep[E], publisher: Publisher,
+        self, topics: Iterable[Topic], kind: type[E], keep: Keep[E], publisher: Publisher, offsets: KeptOffsets,
         overheard: Mapping[Topic, Read[E]] | None = None,
     ) -> None:  # fmt: skip
         """overheard: topics whose dead letters are their own reader's to make, and how their records are read; None for
         what cannot be, which is passed over."""
         self._overheard = {topic.name: read for topic, read in (overheard or {}).items()}
         self.topics = (*topics, *(overheard or {}))
+        self.held_up: str | None = None  # why nothing is kept, when somebody must mend something first
         self._topic = {topic.name: topic for topic in self.topics}
         self._kind = kind
         self._keep = keep
         self._publisher = publisher
-        self._consumer: Committer | None = None
+        self._offsets = offsets
+        self._consumer: Consumer | None = None
         self._started = asyncio.Event()
-        self._traceback_at = -math.inf
+        self._told_at = -math.inf
+        self._went_back_to: dict[Place, int] = {}  # until the first batch from there
 
-    def start(self, consumer: Committer) -> None:
+    def start(self, consumer: Consumer) -> None:
         """Batches that arrive earlier wait for this."""
         self._consumer = consumer
         self._started.set()
+
+    def watch(self) -> Periodic:
+        """To be started after this: looks whether the database has gone back while no events come."""
+        return Periodic("read offsets", self._look_back, _LOOK_EVERY_S, (*RETRYABLE, *BROKER_RETRYABLE))
 
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
         """Raises DeadLetterLimitError; by then all records before the one too many are kept and committed."""
@@ -71,8 +93,19 @@ class Keeper(Generic[E]):
             await self._kept(heard)
         except DeadLetterLimitError as error:
             records, limit_reached = records[: records.index(error.record)], error
+        except WentBackError as error:
+            await self._read_again(error)
+            return
         # Only here: every record of `records` is in the database now, or acked as a dead letter.
-        await commit_if_ours(cast("Committer", self._consumer), next_offsets(records))
+        ranges = self._ranges(records)
+        try:
+            await self._patiently(lambda: self._offsets.advance(ranges))
+        except WentBackError as error:
+            await self._read_again(error)
+            return
+        for place in ranges:
+            self._went_back_to.pop(place, None)
+        await commit_if_ours(self._member(), next_offsets(records))
         if limit_reached is not None:
             raise limit_reached
 
@@ -99,37 +132,94 @@ class Keeper(Generic[E]):
         return heard, records, None
 
     async def _kept(self, heard: Sequence[Heard[E]]) -> None:
+        if not heard:
+            return
         try:
-            await self._kept_in_time(heard)
-        except Exception as error:
+            await self._patiently(lambda: self._keep(heard), several=len(heard) > 1)
+        except Exception:
             logger.exception("events.refused", events=len(heard))
-            # One event fails the transaction of the whole batch: one by one, only that event is set aside.
-            if len(heard) > 1:
-                for single in heard:
-                    await self._kept([single])
+            if len(heard) == 1:
+                await self._set_aside(heard[0])
                 return
-            if heard[0].record.topic not in self._overheard:
-                await dead_letter(self._publisher, heard[0].record, "internal", f"not kept: {type(error).__name__}")
+            # One event fails the transaction of the whole batch: one by one, only that event is set aside.
+            for single in heard:
+                await self._kept([single])
 
-    async def _kept_in_time(self, heard: Sequence[Heard[E]]) -> None:
+    async def _set_aside(self, message: Heard[E]) -> None:
+        """To the dead letters, when it is refused by a database that takes another write just before: the same words
+        are said of values that are too large and of a server that can write nothing any more."""
+        place = (message.record.topic, message.record.partition)
+        await self._patiently(lambda: self._offsets.advance({place: range(0)}))  # writes the row, and changes nothing
+        try:
+            await self._patiently(lambda: self._keep([message]))
+        except Exception as error:  # noqa: BLE001 - it is on record, with its event
+            if message.record.topic in self._overheard:
+                return
+            await dead_letter(self._publisher, message.record, "internal", f"not kept: {type(error).__name__}")
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]], *, several: bool = False) -> None:
         """Waits for the database as long as it takes: nothing is committed yet, so Kafka still holds the events.
 
-        Raises what is wrong with the events, or may be wrong with one of several."""
-        while heard:
+        Raises what is wrong with the event, or, of several, may be wrong with one of them; and WentBackError."""
+        while True:
             try:
-                await self._keep(heard)
+                await work()
+            except WentBackError:
+                raise
             except Exception as error:
                 means = meaning(error)
-                if means == "bad" or (means == "unforeseen" and len(heard) > 1):
+                if means == "bad" or (means == "unforeseen" and several):
                     raise
-                self._log_waiting(error, len(heard), with_traceback=means == "unforeseen")
+                self.held_up = described(error) if means != "wait" else None
+                self._log_waiting(error, with_traceback=means == "unforeseen")
                 await asyncio.sleep(_RETRY_S)
             else:
+                self.held_up = None
                 return
 
-    def _log_waiting(self, error: Exception, events: int, *, with_traceback: bool) -> None:
-        logger.warning("events.waiting", reason=type(error).__name__, events=events)
+    def _log_waiting(self, error: Exception, *, with_traceback: bool) -> None:
+        topics = [topic.name for topic in self.topics]
+        logger.warning("events.waiting", topics=topics, reason=type(error).__name__)
         now = asyncio.get_running_loop().time()
-        if with_traceback and now - self._traceback_at >= _TRACEBACK_EVERY_S:
-            self._traceback_at = now
-            logger.error("events.held_up", events=events, exc_info=error)
+        if self.held_up is not None and now - self._told_at >= _TELL_EVERY_S:
+            self._told_at = now
+            logger.error(
+                "events.held_up", topics=topics, reason=self.held_up, exc_info=error if with_traceback else None
+            )
+
+    # A database that has gone back
+
+    async def _look_back(self) -> None:
+        """What is committed is in the database, unless that is not the one of then."""
+        member = self._member()
+        committed = {place: await member.committed(place) or 0 for place in sorted(member.assignment())}
+        kept = await self._offsets.kept(topic.name for topic in self.topics)  # after the committed ones: never behind
+        behind = {place: kept.get(place, 0) for place, offset in committed.items() if kept.get(place, 0) < offset}
+        if behind:
+            await self._go_back(behind)
+
+    async def _read_again(self, error: WentBackError) -> None:
+        """Instead of the batch in hand. The next one of these partitions is what follows, whatever its offset: the
+        topic may hold nothing in between. Only here: a batch that is on its way from before would pass for that."""
+        await self._go_back(error.kept)
+        self._went_back_to.update(error.kept)
+
+    async def _go_back(self, kept: Mapping[Place, int]) -> None:
+        """Reads again from there. The group's offsets go back too: they tell others how far the books are."""
+        places = {TopicPartition(*place): offset for place, offset in kept.items()}
+        logger.error("events.read_again", reason=str(WentBackError(kept)))
+        await commit_if_ours(self._member(), places)
+        for place, offset in places.items():
+            try:
+                self._member().seek(place, offset)
+            except IllegalStateError:  # it is another member's now, which begins where the group stands
+                continue
+
+    def _ranges(self, records: Sequence[ConsumerRecord]) -> dict[Place, range]:
+        return {
+            place: range(min(self._went_back_to.get(place, offsets.start), offsets.start), offsets.stop)
+            for place, offsets in read_ranges(records).items()
+        }
+
+    def _member(self) -> Consumer:
+        return cast("Consumer", self._consumer)

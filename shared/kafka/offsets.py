@@ -6,9 +6,9 @@ from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.kafka.broker import Admin
+from shared.kafka.failures import MOVED, RETRYABLE, described
 
 logger = structlog.get_logger(__name__)
 
@@ -32,6 +32,17 @@ def next_offsets(records: Iterable[ConsumerRecord]) -> Offsets:
     return offsets
 
 
+def read_ranges(records: Iterable[ConsumerRecord]) -> dict[tuple[str, int], range]:
+    """Per topic and partition, from the first of these records to the last."""
+    ranges: dict[tuple[str, int], range] = {}
+    for record in records:
+        known = ranges.get((record.topic, record.partition), range(record.offset, record.offset))
+        ranges[record.topic, record.partition] = range(
+            min(known.start, record.offset), max(known.stop, record.offset + 1)
+        )
+    return ranges
+
+
 async def commit_if_ours(consumer: Committer, offsets: Offsets) -> None:
     """For work that may be done twice: when the group has moved on, the batch is delivered again, here or elsewhere.
 
@@ -41,11 +52,11 @@ async def commit_if_ours(consumer: Committer, offsets: Offsets) -> None:
     while offsets:
         try:
             await consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError) as error:
+        except MOVED as error:
             logger.warning("offsets.not_committed", reason=type(error).__name__)
             return
-        except KafkaError as error:
-            logger.warning("offsets.waiting", reason=type(error).__name__)
+        except RETRYABLE as error:
+            logger.warning("offsets.waiting", reason=described(error))
             await asyncio.sleep(_RETRY_S)
         else:
             return

@@ -1,22 +1,11 @@
 """Publish events: acked by all in-sync replicas, within a time limit, each with a `send` span."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from aiokafka.errors import (
-    InvalidRequestError,
-    InvalidTimestampError,
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    PolicyViolationError,
-    RecordListTooLargeError,
-    UnsupportedForMessageFormatError,
-    UnsupportedVersionError,
-)
 from aiokafka.structs import RecordMetadata
 from opentelemetry.trace import SpanKind
 
@@ -26,19 +15,14 @@ from shared.events.envelope import Event, InferenceEvent
 from shared.events.topics import MAX_EVENT_BYTES, Topic
 from shared.kafka.broker import Broker, Producer
 from shared.kafka.dead_letter_limit import DeadLetterLimit
+from shared.kafka.failures import BAD_RECORD, RETRYABLE, TOO_LARGE, described
 from shared.telemetry import names
 from shared.telemetry.traces import tracing
 
 logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-# What the client or the broker will say of the same record for ever. A right that is missing can be given, and a
-# topic that is missing can be made: these are waited for, as is everything else.
-_NEVER = (
-    *_TOO_LARGE, InvalidTopicError, InvalidTimestampError, InvalidRequestError, PolicyViolationError,
-    UnsupportedForMessageFormatError, UnsupportedVersionError,
-)  # fmt: skip
+_ALWAYS_FITS_BYTES = 16 * 1024  # nearly every event; a topic that has no room for these is to be mended
 
 
 class UnpublishableError(TallygateError):
@@ -49,8 +33,8 @@ class UnpublishableError(TallygateError):
         return cls("payload_too_large", f"{type(event).__name__} has {size} bytes, of {MAX_EVENT_BYTES} at most")
 
     @classmethod
-    def refused(cls, error: KafkaError) -> "UnpublishableError":
-        too_large = isinstance(error, _TOO_LARGE)
+    def refused(cls, error: Exception) -> "UnpublishableError":
+        too_large = isinstance(error, TOO_LARGE)
         return cls("payload_too_large" if too_large else "internal", f"the broker refuses it: {type(error).__name__}")
 
 
@@ -69,10 +53,11 @@ class Publisher:
     def __init__(self, broker: Broker, source: str) -> None:
         self.broker = broker
         self._timeout_s = broker.settings.publish_timeout_s
-        self._source = source
+        self.source = source
         self._producer: Producer | None = None
         self.dead_letter_limit = DeadLetterLimit(broker.settings.dead_letters_per_minute)
         self.failing_since: float | None = None  # loop time of the first failure since the last ack
+        self.failing_because = ""  # the last failure, with what mends it
 
     async def start(self) -> None:
         self._producer = self.broker.producer()
@@ -92,12 +77,13 @@ class Publisher:
                 futures = [await self._send(message, body) for message, body in zip(outgoing, bodies, strict=True)]
                 for future in futures:
                     await future
-        except _NEVER as error:
-            raise UnpublishableError.refused(error) from error
-        except (KafkaError, TimeoutError) as error:
+        except RETRYABLE as error:
+            if isinstance(error, BAD_RECORD) and not _is_of_the_topic(error, bodies):
+                raise UnpublishableError.refused(error) from error
             self.failing_since = self.failing_since or loop.time()
+            self.failing_because = described(error)
             raise TallygateError(
-                "unavailable", f"the broker did not acknowledge: {type(error).__name__}", retry_after_s=2.0
+                "unavailable", f"the broker did not acknowledge: {self.failing_because}", retry_after_s=2.0
             ) from error
         self.failing_since = None
 
@@ -143,7 +129,7 @@ class Publisher:
             body,
             event.key,
             partition,
-            headers=event.headers(self._source, traced.traceparent),
+            headers=event.headers(self.source, traced.traceparent),
         )
         if tracing.enabled:
             future.add_done_callback(lambda _: traced.end())
@@ -168,6 +154,11 @@ def _body(outgoing: Outgoing) -> bytes:
     if partition is not None and not 0 <= partition < topic.partitions:
         raise UnpublishableError("internal", f"{topic.name} has no partition {partition}")
     return body
+
+
+def _is_of_the_topic(error: Exception, bodies: Sequence[bytes]) -> bool:
+    """Not the event is too large, but the topic's limit too small, or the batch that the client made of many events."""
+    return isinstance(error, TOO_LARGE) and max(map(len, bodies)) <= _ALWAYS_FITS_BYTES
 
 
 def _attributes(outgoing: Outgoing) -> dict[str, Any]:

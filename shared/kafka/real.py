@@ -10,8 +10,11 @@ from aiokafka.errors import TopicAlreadyExistsError
 from shared.errors import ConfigurationError
 from shared.events.topics import MAX_DEAD_LETTER_BYTES, Topic, WantedTopic
 from shared.kafka.broker import Admin, Consumer, Handler, Producer, Reset, Subscription
+from shared.kafka.records import read_sturdily
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.stopping import Stop, terminate
+
+read_sturdily()
 
 # One produce request is in flight per broker, one batch per partition in it: small batches would throttle.
 _MAX_BATCH_BYTES = 1024 * 1024

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from shared.background import end_task
 from shared.events.topics import REPLIES
 from shared.kafka.broker import Broker, Consumer
+from shared.kafka.failures import RETRYABLE, described
 
 logger = structlog.get_logger(__name__)
 
@@ -53,8 +53,8 @@ class ReplyReader:
         while True:
             try:
                 batches = await consumer.getmany(timeout_ms=1000, max_records=_MAX_RECORDS)
-            except KafkaError as error:
-                logger.warning("replies.read_failed", reason=str(error))
+            except RETRYABLE as error:
+                logger.warning("replies.read_failed", reason=described(error))
                 await asyncio.sleep(_RETRY_S)
                 continue
             for records in batches.values():

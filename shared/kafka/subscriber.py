@@ -10,7 +10,7 @@ from typing import Any, cast
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaMessage
+from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from shared.events.topics import Topic
 from shared.kafka.broker import Consumer, Handler
@@ -24,6 +24,7 @@ _SESSION_TIMEOUT_MS = 10_000  # a member that is killed holds its partitions for
 _REBALANCE_TIMEOUT_MS = 6_000
 _MAX_POLL_INTERVAL_MS = 20 * 60_000  # a router may hold back this long before the group expels it
 _BATCH_WAIT_MS = 50
+METADATA_MAX_AGE_MS = 30_000  # partitions that are added to a topic are read after this
 
 
 class GroupSubscription:
@@ -55,6 +56,7 @@ def _broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBroker:
         graceful_timeout=graceful_timeout_s,
         apply_types=False,  # handlers take the record; nothing is injected, so no thread hop per message
         enable_idempotence=False,
+        metadata_max_age_ms=METADATA_MAX_AGE_MS,
         logger=None,
     )
 
@@ -72,6 +74,7 @@ def _subscriber(
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
         no_reply=True,
+        parser=_parsed,
         decoder=_raw,
         batch=batch is not None,
         max_records=batch,
@@ -83,6 +86,12 @@ def _subscriber(
         rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
         max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
     )
+
+
+async def _parsed(records: Any) -> KafkaMessage:
+    """Without a look into the records: FastStream's own parser decodes every header as UTF-8, and drops a record, or
+    the batch that it came with, when one has another value or none."""
+    return KafkaMessage(body=b"", raw_message=records, consumer=FAKE_CONSUMER)
 
 
 async def _raw(message: KafkaMessage) -> ConsumerRecord | tuple[ConsumerRecord, ...]:

@@ -53,7 +53,7 @@ HeaderName = Annotated[
     AfterValidator(_not_of_the_transport),
 ]
 HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$", max_length=4096)]
-Config = Annotated[dict[str, Any], AfterValidator(_storable)]
+Config = Annotated[dict[str, Any], Field(max_length=1000), AfterValidator(_storable)]
 SecretField = Literal["api_key", "headers"]
 SECRET_FIELDS: tuple[SecretField, ...] = get_args(SecretField)
 

@@ -13,6 +13,7 @@ Task = Literal["chat"]
 
 CUSTOM_PREFIX = "custom:"
 DEFAULT_TIMEOUT_S = 60.0
+MOST_USD = 1e9  # what a million tokens may cost: the cost of a call still fits an event
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -35,10 +36,10 @@ class Price(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input_per_mtok_usd: float = Field(ge=0, allow_inf_nan=False)
-    output_per_mtok_usd: float = Field(ge=0, allow_inf_nan=False)
+    input_per_mtok_usd: float = Field(ge=0, le=MOST_USD, allow_inf_nan=False)
+    output_per_mtok_usd: float = Field(ge=0, le=MOST_USD, allow_inf_nan=False)
     cached_input_per_mtok_usd: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, exclude_if=lambda rate: rate is None
+        default=None, ge=0, le=MOST_USD, allow_inf_nan=False, exclude_if=lambda rate: rate is None
     )
 
     @property
@@ -68,7 +69,7 @@ class Capabilities(BaseModel):
     streaming: bool | None = None
     tools: bool | None = None
     vision: bool | None = None
-    tasks: tuple[Task, ...] = ("chat",)
+    tasks: tuple[Task, ...] = Field(default=("chat",), max_length=20)
 
 
 class Model(BaseModel):

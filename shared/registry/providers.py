@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.registry.models import (
     CUSTOM_PREFIX,
@@ -16,7 +16,10 @@ from shared.registry.models import (
 )
 from shared.registry.presets import KNOWN_PROVIDERS
 from shared.registry.prices import model_facts
+from shared.settings import Settings
 from shared.wire import WireFormat, base_url
+
+MAX_UPSTREAM_NAME = 150  # with the provider's name before it, it is an id of at most 256 characters
 
 
 class Provider(BaseModel):
@@ -27,18 +30,20 @@ class Provider(BaseModel):
     key_required: only those can use it who have a key, unless the deployment has one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)
     wire_format: WireFormat = "openai"
-    base_url: str = Field(pattern=r"^https?://[^\s@?#]+$")
+    base_url: str = Field(pattern=r"^https?://[^\s@?#]+$", max_length=2000)
     api_key: SecretStr | None = None
     key_required: bool = False
-    models: tuple[str, ...] = Field(min_length=1)
+    models: tuple[Annotated[str, Field(min_length=1, max_length=MAX_UPSTREAM_NAME)], ...] = Field(
+        min_length=1, max_length=10_000
+    )
     prices: dict[str, Price] = {}
-    context_windows: dict[str, int] = {}
+    context_windows: dict[str, Annotated[int, Field(ge=1, lt=2**31)]] = {}
     capabilities: dict[str, Capabilities] = {}
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    timeout_s: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=3600)
 
     @model_validator(mode="before")
     @classmethod
@@ -68,13 +73,17 @@ class Provider(BaseModel):
         return self
 
 
-class ProviderSettings(BaseSettings):
+class ProviderSettings(Settings):
     """For example [{"name": "openai", "api_key": "...", "models": ["gpt-5-mini"]}]"""
 
-    # The error of a wrong setting must not show its value, which holds keys.
-    model_config = SettingsConfigDict(env_prefix="TALLYGATE_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="TALLYGATE_")
 
-    providers: tuple[Provider, ...] = ()
+    providers: tuple[Provider, ...] = Field(
+        default=(),
+        max_length=1000,
+        repr=False,  # it holds keys
+        description="the deployment's provider models, as a JSON list in the order of fallback (below)",
+    )
 
     @field_validator("providers")
     @classmethod

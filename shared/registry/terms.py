@@ -27,8 +27,10 @@ def at_least(minimum: Number) -> Callable[[Number], Number]:
     return checked
 
 
-RatePerS = Annotated[float, AfterValidator(at_least(MIN_RATE_PER_S)), Field(json_schema_extra={"minimum": 0.001})]
-Places = Annotated[int, AfterValidator(at_least(1)), Field(le=10**15, json_schema_extra={"minimum": 1})]
+RatePerS = Annotated[
+    float, Field(le=1e15, json_schema_extra={"minimum": MIN_RATE_PER_S}), AfterValidator(at_least(MIN_RATE_PER_S))
+]
+Places = Annotated[int, Field(le=10**15, json_schema_extra={"minimum": 1}), AfterValidator(at_least(1))]
 
 
 class Terms(BaseModel):

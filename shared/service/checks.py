@@ -1,7 +1,9 @@
 """Checks for `/readyz`, each with the one sentence that it says when something is wrong."""
 
 from collections.abc import Callable
+from typing import Any
 
+from shared.kafka.keeper import Keeper
 from shared.kafka.publisher import Publisher
 from shared.kafka.replies import ReplyReader
 from shared.registry import Registry
@@ -16,7 +18,19 @@ def holds(condition: Callable[[], bool], otherwise: str) -> Check:
 
 
 def is_acked(publisher: Publisher) -> Check:
-    return holds(lambda: publisher.failing_since is None, "the broker does not acknowledge what is published")
+    async def check() -> str | None:
+        if publisher.failing_since is None:
+            return None
+        return f"the broker does not acknowledge what is published: {publisher.failing_because}"
+
+    return check
+
+
+def is_kept(keeper: Keeper[Any]) -> Check:
+    async def check() -> str | None:
+        return None if keeper.held_up is None else f"events wait to be stored: {keeper.held_up}"
+
+    return check
 
 
 def is_read(replies: ReplyReader) -> Check:

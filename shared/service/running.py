@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from shared.db import connect_pool
 from shared.db.clock import DatabaseClock
 from shared.db.pool import Pool
 from shared.kafka.broker import Broker, Consumer, Subscription
+from shared.kafka.keeper import Keeper
 from shared.kafka.publisher import Publisher
 from shared.kafka.real import RealBroker
 from shared.service.settings import ServiceSettings
@@ -42,6 +43,13 @@ class Service:
         """The member of the group, which leaves it before all stops that started earlier."""
         consumer = await subscription.start()
         self.at_stop(subscription.stop)
+        return consumer
+
+    async def keep(self, keeper: Keeper[Any], subscription: Subscription) -> Consumer:
+        """`join`, for a subscription whose records the keeper is given."""
+        consumer = await self.join(subscription)
+        keeper.start(consumer)
+        await self.start(keeper.watch())
         return consumer
 
     def at_stop(self, stop: Callable[[], Awaitable[object]]) -> None:

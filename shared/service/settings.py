@@ -3,13 +3,18 @@
 import os
 import secrets
 import socket
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.db import DatabaseSettings
 from shared.kafka.settings import KafkaSettings
+from shared.settings import Beyond, Port, Settings
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda level: level.upper() if isinstance(level, str) else level),
+]
 
 
 def _host_and_pid() -> str:
@@ -20,22 +25,32 @@ def _of_this_life(name: str) -> str:
     return f"{name}-{secrets.token_hex(4)}"
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(Settings):
     """Each service gives an `env_prefix` and its port; Kafka and database settings are read by their own classes."""
 
-    host: str = "0.0.0.0"
-    port: int
-    log_level: str = Field(default="INFO", validation_alias="TALLYGATE_LOG_LEVEL")
+    host: str = Field(default="0.0.0.0", min_length=1, max_length=253, description="the address to listen on")
+    port: Port
+    log_level: LogLevel = Field(
+        default="INFO", validation_alias="TALLYGATE_LOG_LEVEL", description="the same variable for every service"
+    )
     # The configured name and a random part. A name that is used again, after a restart or by a second process, must not
     # be taken for the process that had it before: its work would pass as in hand, or the work of the new one as lost.
     # An identity has at most 200 characters in events.
     instance: Annotated[str, Field(min_length=1, max_length=150), AfterValidator(_of_this_life)] = Field(
-        default_factory=_host_and_pid
+        default_factory=_host_and_pid,
+        description="the name of this process in events and traces (at most 150 characters), by default made of host "
+        "and pid; a random part is added at each start",
     )
 
-    max_connections: int = Field(default=10_000, gt=0, validation_alias="TALLYGATE_MAX_CONNECTIONS")
+    max_connections: Annotated[int, Beyond(words="the connection is closed at once")] = Field(
+        default=10_000, ge=1, le=1_000_000, validation_alias="TALLYGATE_MAX_CONNECTIONS",
+        description="HTTP connections of one process. The same variable for every service",
+    )  # fmt: skip
     # Who opens a connection has something to ask; ten seconds are enough for the slowest line.
-    header_timeout_s: float = Field(default=10.0, gt=0, validation_alias="TALLYGATE_HEADER_TIMEOUT_S")
+    header_timeout_s: Annotated[float, Beyond(words="the connection is closed")] = Field(
+        default=10.0, gt=0, le=3600, validation_alias="TALLYGATE_HEADER_TIMEOUT_S",
+        description="for the head of a request on a connection. The same variable for every service",
+    )  # fmt: skip
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)

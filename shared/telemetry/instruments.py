@@ -1,6 +1,13 @@
-"""Prometheus instruments, with the sentence that says what each one counts."""
+"""Prometheus instruments, with the sentence that says what each one counts.
 
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+No label has values without bound: none takes words of tenants, endpoints or callers, and of each instrument there are
+MAX_SERIES at most.
+"""
+
+from typing import Any, Self
+
+import prometheus_client
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,12 +16,35 @@ from shared.telemetry import names
 # Model calls last from milliseconds to minutes.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
+# Of one instrument. What comes after them is counted under OTHER, in every label.
+MAX_SERIES = 1000
+OTHER = "other"
+
+
+class Counter(prometheus_client.Counter):
+    def labels(self, *labelvalues: object, **_: object) -> Self:
+        return super().labels(*_bounded(self, labelvalues))
+
+
+class Histogram(prometheus_client.Histogram):
+    def labels(self, *labelvalues: object, **_: object) -> Self:
+        return super().labels(*_bounded(self, labelvalues))
+
+
+def _bounded(instrument: Any, values: tuple[object, ...]) -> tuple[object, ...]:
+    series = instrument._metrics
+    if values in series or len(series) < MAX_SERIES - 1:
+        return values
+    return (OTHER,) * len(values)
+
+
 http_requests = Counter(names.METRIC_HTTP_REQUESTS, "HTTP requests answered.", ("route", "status"))
 http_seconds = Histogram(names.METRIC_HTTP_SECONDS, "Time to answer HTTP requests.", ("route",), buckets=_SECONDS)
 attempts = Counter(names.METRIC_ATTEMPTS, "Model calls ended.", ("model", "outcome", "error_type"))
 attempt_seconds = Histogram(names.METRIC_ATTEMPT_SECONDS, "Duration of model calls.", ("model",), buckets=_SECONDS)
 settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this process.", ("settlement", "error_type"))
 in_flight = Gauge(names.METRIC_IN_FLIGHT, "Claimed inferences that this router is working on.")
+in_line = Gauge(names.METRIC_IN_LINE, "Claimed inferences that wait in this router for their tenant's turn.")
 claims = Counter(names.METRIC_CLAIMS, "Requests claimed, or handed back because the claim failed.", ("result",))
 booked = Counter(names.METRIC_BOOKED, "Events written to the books.", ("kind",))
 recovered = Counter(names.METRIC_RECOVERED, "Inferences taken back from lost or stopped routers.", ("action",))

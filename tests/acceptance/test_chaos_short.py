@@ -1,4 +1,6 @@
-"""The short form of `make chaos`: every service, the broker and the database die once, and the books balance."""
+"""The short form of `make chaos`: every service, the broker and the database die once, and the books balance.
+
+Beside a hostile tenant, and with odd events from upstream."""
 
 import json
 import subprocess

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import aiohttp
 
 from shared.client import Answer, Problem
 from shared.client.async_client import AsyncClient
-from shared.client.requests import CHAT, chat_body
+from shared.client.requests import CHAT
 from tests.chaos.evidence import Note
-from tests.chaos.mix import Ask, ask
+from tests.chaos.mix import Ask
 
-PATIENCE_S = 90.0  # a caller gives up after this; a zombie, its redelivery and a restart of the broker fit in
-DEADLINE_S = 60.0
+PATIENCE_S = 120.0  # a caller gives up after this; a zombie, its redelivery and a slow restart of the broker fit in
 _ANSWER_WITHIN_S = 75.0
 _AGAIN_AFTER_S = 0.5
 _LONGEST_PAUSE_S = 2.0
@@ -21,41 +22,57 @@ _TROUBLES_KEPT = 8
 _LATER = ("unavailable", "too_many_requests")  # of the gateway, which has not taken the request
 
 
-class Callers:
-    """`requests` are spread evenly over `seconds`; what an outage held up is caught up with after it."""
+class Asking(NamedTuple):
+    """What a tenant asks: requests 0, 1, 2 ... spread over `seconds`, `burst` of them at the same moment.
 
-    def __init__(
-        self, session: aiohttp.ClientSession, url: str, key: str, seed: int, requests: int, seconds: float
-    ) -> None:
+    What an outage held up is caught up with after it.
+    """
+
+    asker: str
+    ask: Callable[[int], Ask]
+    requests: int
+    callers: int
+    seconds: float
+    burst: int = 1
+
+    def at_s(self, number: int) -> float:
+        return number // self.burst * self.burst * self.seconds / self.requests
+
+
+class Callers:
+    """Of one tenant."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: str, asking: Asking) -> None:
         self.notes: list[Note] = []
         self.in_flight = 0
         self._client = AsyncClient(session, url, key)
-        self._seed = seed
-        self._pause_s = seconds / requests
-        self._numbers: Iterator[int] = iter(range(requests))
+        self._asking = asking
+        self._numbers: Iterator[int] = iter(range(asking.requests))
 
-    async def run(self, callers: int) -> None:
+    async def run(self) -> None:
         started = asyncio.get_running_loop().time()
-        await asyncio.gather(*(self._caller(started) for _ in range(callers)))
+        await asyncio.gather(*(self._caller(started) for _ in range(self._asking.callers)))
 
     def counts(self) -> str:
         statuses = Counter(note.status for note in self.notes)
         lost = sum(note.lost for note in self.notes)
         refused = sum(note.refused for note in self.notes)
-        return (f"answered {statuses[200]}, errors {len(self.notes) - statuses[200]}, "
+        return (f"{self._asking.asker}: answered {statuses[200]}, errors {len(self.notes) - statuses[200]}, "
                 f"waiting {self.in_flight}, connections lost {lost}, refused {refused}")  # fmt: skip
 
     async def _caller(self, started: float) -> None:
         for number in self._numbers:
-            await asyncio.sleep(max(0.0, started + number * self._pause_s - asyncio.get_running_loop().time()))
+            at = started + self._asking.at_s(number)
+            await asyncio.sleep(max(0.0, at - asyncio.get_running_loop().time()))
             self.in_flight += 1
-            self.notes.append(await self._answered(ask(self._seed, number)))
+            self.notes.append(await self._answered(self._asking.ask(number)))
             self.in_flight -= 1
 
     async def _answered(self, question: Ask) -> Note:
-        note = Note(question.number, question.key)
-        gives_up_at = asyncio.get_running_loop().time() + PATIENCE_S
-        while not note.resolved and asyncio.get_running_loop().time() < gives_up_at:
+        now = asyncio.get_running_loop().time
+        note = Note(question.number, question.key, asker=self._asking.asker, model=question.model)
+        note.asked_at, began = datetime.now(UTC), now()
+        while not note.resolved and now() < began + PATIENCE_S:
             try:
                 pause_s = await self._ask(question, note)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -64,13 +81,13 @@ class Callers:
                 pause_s = _AGAIN_AFTER_S
             if not note.resolved:
                 await asyncio.sleep(pause_s)
+        note.took_s = now() - began
         return note
 
     async def _ask(self, question: Ask, note: Note) -> float:
         """Returns how long to wait before asking again, should that be needed."""
-        headers = {"idempotency-key": question.key, "x-tallygate-deadline-s": str(DEADLINE_S)}
-        body = chat_body(question.model, question.text)
-        answer = await self._client.send("POST", CHAT, body, headers=headers, timeout_s=_ANSWER_WITHIN_S)
+        headers = {"idempotency-key": question.key, "x-tallygate-deadline-s": str(question.deadline_s)}
+        answer = await self._client.send("POST", CHAT, question.body(), headers=headers, timeout_s=_ANSWER_WITHIN_S)
         write_down(note, question, answer)
         return min(_LONGEST_PAUSE_S, float(answer.headers.get("retry-after", _AGAIN_AFTER_S)))
 
@@ -85,7 +102,7 @@ def write_down(note: Note, question: Ask, answer: Answer) -> None:
     if answer.inference_id is not None:
         note.ids.add(answer.inference_id)
     note.status, note.code = answer.status, code
-    note.answers_question = answer.status != 200 or question.text in answer.text
+    note.answers_question = answer.status != 200 or not question.echoed or question.text in answer.text
 
 
 def error_code(answer: Answer) -> str:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from tests.chaos.faults import Planned
+
+HONEST, HOSTILE = "honest", "hostile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +15,9 @@ class Struck:
     """A fault as it was carried out.
 
     It took effect between began_at and hit_at; ended_at: the freeze or cut was over, the router there or gone.
-    pid: of the target before; problem: why it could not be done as planned.
+    pid, born_at: of the target before; problem: why it could not be done as planned; left_out: why it cannot be done on
+    this machine. effect: what was seen of it. relieved: whether a monitor that was frozen with the recovery lock had
+    lost it before it went on; None: no such fault.
     """
 
     planned: Planned
@@ -21,7 +25,11 @@ class Struck:
     hit_at: datetime
     ended_at: datetime
     pid: int = 0
+    born_at: datetime | None = None
     problem: str | None = None
+    left_out: str | None = None
+    effect: str = ""
+    relieved: bool | None = None
 
 
 @dataclass(slots=True)
@@ -29,6 +37,7 @@ class Note:
     """What one caller knows of its request. status: of the answer, None when it gave up waiting for one.
 
     ids: every inference id it was told. settlement: what a later look by id said, when there was no answer.
+    model: as it was asked for. took_s: until the answer, with all repetitions.
     """
 
     number: int
@@ -41,6 +50,10 @@ class Note:
     lost: int = 0
     refused: int = 0
     troubles: list[str] = field(default_factory=list)
+    asker: str = HONEST
+    model: str = ""
+    asked_at: datetime | None = None
+    took_s: float = 0.0
 
     @property
     def resolved(self) -> bool:
@@ -76,11 +89,53 @@ class BookedInference:
     on_record_at: datetime | None
 
 
+class RouterLife(NamedTuple):
+    """One process of a router. first_beat_at: when the broker took its first heartbeat, by the broker's clock."""
+
+    router_id: str
+    first_beat_at: datetime
+
+
+class Place(NamedTuple):
+    """Of a record on the broker."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A record that was published past the gateway.
+
+    place: None when it was not acked, and so may be on the topic or not. ends: how it must end, as a dead letter or as
+    a settled inference.
+    """
+
+    name: str
+    ends: Literal["dead letter", "settled"]
+    place: Place | None
+    inference_id: str | None = None
+
+
+class Sample(NamedTuple):
+    """What a process held. at_s: from the start of the load; rss_mb: in MiB."""
+
+    program: str
+    pid: int
+    at_s: float
+    rss_mb: float
+
+
 @dataclass(frozen=True)
 class Evidence:
     """audit: as `tallygate audit --json` says it. not_ready: what did not come back by itself, and why.
 
     logged: what services wrote as an error, which is what nobody foresaw; a broker that is away is a warning.
+    dead_letters: where the records lie that are dead letters now.
     """
 
     struck: Sequence[Struck]
@@ -89,5 +144,9 @@ class Evidence:
     attempts: Sequence[BookedAttempt]
     inferences: Sequence[BookedInference]
     audit: dict[str, Any]
+    lives: Sequence[RouterLife] = ()
+    sent: Sequence[Sent] = ()
+    dead_letters: Sequence[Place] = ()
+    memory: Sequence[Sample] = ()
     not_ready: Sequence[str] = ()
     logged: Sequence[str] = ()

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["kill", "term", "freeze", "cut", "add", "remove"]
+Kind = Literal[
+    "kill", "term", "freeze", "cut", "add", "remove", "read_only", "freeze_holder", "full", "clock", "odd_events"
+]  # fmt: skip
 
 ADDED_ROUTER = 2  # index of the router that comes and goes; routers 0 and 1 are always there
+UPSTREAM = "upstream"  # target of odd events: nothing of ours is touched
 _WORDS: dict[Kind, str] = {
     "kill": "kill -9 {target}",
     "term": "SIGTERM {target}",
@@ -13,19 +16,25 @@ _WORDS: dict[Kind, str] = {
     "cut": "cut {target} off the broker for {hold_s:.1f} s",
     "add": "add {target}",
     "remove": "remove {target}",
+    "read_only": "{target} is read-only for {hold_s:.1f} s",
+    "freeze_holder": "kill -9 {target}, then SIGSTOP the monitor with the recovery lock for {hold_s:.1f} s",
+    "full": "the log directory of {target} is full for {hold_s:.1f} s",
+    "clock": "the clock of {target} is moved by {shift} for {hold_s:.1f} s",
+    "odd_events": "odd events from upstream",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """hold_s: how long a freeze or a cut lasts."""
+    """hold_s: how long what is not over at once lasts. shift: of a clock, as libfaketime writes it."""
 
     kind: Kind
     target: str
     hold_s: float = 0.0
+    shift: str = ""
 
     def __str__(self) -> str:
-        return _WORDS[self.kind].format(target=self.target, hold_s=self.hold_s)
+        return _WORDS[self.kind].format(target=self.target, hold_s=self.hold_s, shift=self.shift)
 
     @property
     def on_router(self) -> bool:
@@ -38,7 +47,12 @@ class Fault:
     @property
     def may_repeat_calls(self) -> bool:
         """Nobody can know of a router that died, stood still or was out of reach whether its calls were answered."""
-        return self.on_router and self.kind in ("kill", "freeze", "cut")
+        return self.on_router and self.kind in ("kill", "freeze", "cut", "freeze_holder")
+
+
+def configured_name(router: str) -> str:
+    """What a router is called in each of its lives (TALLYGATE_ROUTER_INSTANCE); its identity has a random part too."""
+    return f"chaos-{router}"
 
 
 @dataclass(frozen=True, slots=True)

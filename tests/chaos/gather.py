@@ -9,7 +9,7 @@ import aiohttp
 import asyncpg
 
 from deploy.local.failure import LocalRunError
-from tests.chaos.evidence import BookedAttempt, BookedInference, Call, Note
+from tests.chaos.evidence import HONEST, BookedAttempt, BookedInference, Call, Note
 from tests.chaos.on_record import settled_on_record_at
 from tests.chaos.system import System
 
@@ -73,8 +73,9 @@ async def look_up(system: System, notes: list[Note]) -> None:
     """Callers that were told an id and no answer ask by that id."""
     for note in notes:
         for inference_id in note.ids if note.status is None else ():
+            tenant = system.honest if note.asker == HONEST else system.hostile
             try:
-                answer = await system.tenant.get(f"/api/inferences/{inference_id}")
+                answer = await tenant.get(f"/api/inferences/{inference_id}")
             except (aiohttp.ClientError, TimeoutError) as error:
                 note.troubles.append(repr(error))
             else:

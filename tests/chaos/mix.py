@@ -1,7 +1,9 @@
-"""Pure: what is asked. Request n of a seed is always the same one."""
+"""Pure: what the honest tenant asks. Request n of a seed is always the same one."""
 
 import random
 from typing import NamedTuple
+
+from shared.client.requests import chat_body
 
 
 class ChaosModel(NamedTuple):
@@ -11,10 +13,12 @@ class ChaosModel(NamedTuple):
     behaviour: str
     share: int
     timeout_s: float = 30.0
+    provider: str = "openai-compatible"
 
 
+QUICK = "demo"  # answers at once: what it takes is all ours
 MODELS = (
-    ChaosModel("demo", "demo", 45),
+    ChaosModel(QUICK, "demo", 45),
     *(ChaosModel(f"after-{ms}", f"demo-delay-{ms}", 9) for ms in (200, 500, 1000, 2000, 3000)),
     ChaosModel("refuses-the-key", "fault-401", 2),
     ChaosModel("fails", "fault-500", 2),
@@ -25,16 +29,49 @@ MODELS = (
 )
 
 
+class Filler(NamedTuple):
+    """So many times the same character, which follow the text."""
+
+    character: str = "x"
+    times: int = 0
+
+    def __str__(self) -> str:
+        return self.character * self.times
+
+
+NOTHING = Filler()
+
+
 class Ask(NamedTuple):
-    """key: sent as Idempotency-Key, the same one with every repetition."""
+    """key: sent as Idempotency-Key, the same one with every repetition. echoed: the answer repeats the text.
+
+    tool: the model may call a tool, with the text as its argument.
+    """
 
     number: int
     model: str
     text: str
     key: str
+    deadline_s: float = 60.0
+    filler: Filler = NOTHING
+    echoed: bool = True
+    tool: bool = False
+
+    def body(self) -> dict[str, object]:
+        more = {"tools": [_TOOL]} if self.tool else {}
+        return chat_body(self.model, f"{self.text} {self.filler}", **more)
 
 
 def ask(seed: int, number: int) -> Ask:
     chance = random.Random(f"ask/{seed}/{number}")
     chosen = chance.choices(MODELS, [model.share for model in MODELS])[0]
     return Ask(number, f"custom:{chosen.model_id}", f"chaos {seed} question {number}", f"chaos-{seed}-{number}")
+
+
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "note",
+        "parameters": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+    },
+}

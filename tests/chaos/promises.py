@@ -3,20 +3,25 @@
 from collections.abc import Callable
 
 from tests.chaos import promises_of_books as books
+from tests.chaos import promises_of_services as services
 from tests.chaos import promises_to_callers as callers
-from tests.chaos.evidence import Evidence
+from tests.chaos.evidence import HONEST, Evidence
 from tests.chaos.promise import Promise
 
 
 def judged(evidence: Evidence, requests: int) -> list[Promise]:
-    asked = Promise("as many requests as ordered", f"{len(evidence.notes)} of {requests}",
-                    [f"{len(evidence.notes)} requests"] * (len(evidence.notes) < requests))  # fmt: skip
+    """requests: that the honest tenant was to ask."""
+    made = sum(note.asker == HONEST for note in evidence.notes)
+    asked = Promise("as many requests as ordered", f"{made} of {requests}", [f"{made} requests"] * (made < requests))
     return [asked, *(promise(evidence) for promise in PROMISES)]
 
 
 def faults_done(evidence: Evidence) -> Promise:
+    """What this machine has no means for is told, and not held against anybody."""
     wrong = [f"{one.planned.fault}: {one.problem}" for one in evidence.struck if one.problem]
-    return Promise("every fault carried out as planned", f"{len(evidence.struck)} faults", wrong)
+    left_out = sum(one.left_out is not None for one in evidence.struck)
+    text = f"{len(evidence.struck) - left_out} faults" + f", {left_out} left out" * bool(left_out)
+    return Promise("every fault carried out as planned", text, wrong)
 
 
 def all_back(evidence: Evidence) -> Promise:
@@ -42,5 +47,10 @@ PROMISES: tuple[Callable[[Evidence], Promise], ...] = (
     callers.one_inference_a_key,
     callers.answers_agree,
     callers.nothing_unforeseen,
+    services.honest_tenant_served,
+    services.odd_events_ended,
+    services.holder_relieved,
+    services.nothing_swept,
+    services.memory_flat,
     nothing_logged,
 )

@@ -2,25 +2,28 @@
 
 from collections import Counter
 
-from tests.chaos.evidence import Evidence, Note
+from tests.chaos.evidence import HONEST, Evidence, Note
 from tests.chaos.promise import Promise, by_kind, some
 
 
 def everyone_answered(evidence: Evidence) -> Promise:
-    notes = evidence.notes
-    wrong = [f"request {one.number}: {'; '.join(one.troubles[-3:])}" for one in notes if not one.resolved]
-    statuses = Counter(one.status for one in notes if one.status is not None)
-    by_id = sum(one.status is None and one.settlement is not None for one in notes)
+    """A hostile tenant may be refused for as long as it asks, but what was taken of it has an end, too."""
+    owed = [one for one in evidence.notes if one.asker == HONEST or one.ids]
+    wrong = [f"request {one.number}: {'; '.join(one.troubles[-3:])}" for one in owed if not one.resolved]
+    statuses = Counter(one.status for one in evidence.notes if one.status is not None)
+    by_id = sum(one.status is None and one.settlement is not None for one in owed)
+    refused = len(evidence.notes) - len(owed)
     text = ", ".join(f"{n} of {status}" for status, n in statuses.most_common())
-    return Promise("every caller has an answer or an id that gives one", f"{text}; {by_id} by id", wrong)
+    return Promise("every caller has an answer or an id that gives one",
+                   f"{text}; {by_id} by id; {refused} never taken", wrong)  # fmt: skip
 
 
 def one_inference_a_key(evidence: Evidence) -> Promise:
     """Also what no caller was told of: a repetition that was taken for a new request."""
     several = [f"request {one.number} was told {sorted(one.ids)}" for one in evidence.notes if len(one.ids) > 1]
-    told_ids = set().union(*(one.ids for one in evidence.notes))
+    known_ids = set().union(*(one.ids for one in evidence.notes), (one.inference_id for one in evidence.sent))
     taken = [one.inference_id for one in evidence.inferences if one.settlement != "rejected"]
-    untold = [known for known in taken if known not in told_ids]
+    untold = [taken_id for taken_id in taken if taken_id not in known_ids]
     wrong = several + [f"{len(untold)} inferences that no caller was told of: {some(untold)}"] * bool(untold)
     again = sum(bool(one.lost or one.refused) for one in evidence.notes)
     return Promise("one key, one inference", f"{again} callers had to repeat", wrong)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos.evidence import Evidence
+from tests.chaos.memory import growths
 from tests.chaos.promise import Promise
 
 
@@ -19,11 +20,14 @@ def write_report(path: Path, seed: int, evidence: Evidence, promises: Sequence[P
                 "at_s": one.planned.at_s,
                 "fault": str(one.planned.fault),
                 "began_at": one.began_at,
+                "effect": one.effect,
                 "problem": one.problem,
+                "left_out": one.left_out,
             }
             for one in evidence.struck
         ],
         "requests": len(evidence.notes),
+        "memory": [growth._asdict() for growth in growths(evidence.memory)],
     }
     path.write_text(json.dumps(report, indent=2, default=str) + "\n")
 

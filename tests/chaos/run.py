@@ -5,91 +5,111 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.chaos import gather, schedule, tables
-from tests.chaos.callers import Callers
-from tests.chaos.evidence import Evidence, Struck
+from tests.chaos import gather, memory, on_record, schedule, tables
+from tests.chaos.evidence import HONEST, Evidence, Sample, Struck
 from tests.chaos.faults import Planned
+from tests.chaos.load import Amount, Load
 from tests.chaos.logs import logged_errors
 from tests.chaos.strike import Striker
 from tests.chaos.system import System
+from tests.chaos.upstream import Upstream
 
 _TELL_EVERY_S = 10.0
 _LOAD_ENDS_WITHIN_S = 180.0  # after the schedule: every caller has given up by then
 
 
 class Order(NamedTuple):
+    """minutes: how long the load lasts, 0 for as long as the faults do; then every_s is from one fault to the next."""
+
     seed: int
     faults: int
     requests: int
     callers: int
-    short: bool
+    hostile: int
+    short: bool = False
+    minutes: float = 0.0
+    every_s: float = 0.0
 
     @property
     def planned(self) -> list[Planned]:
+        if self.minutes:
+            pace = schedule.FULL._replace(every_s=self.every_s)
+            return schedule.schedule_within(self.seed, self.minutes * 60, pace)
         return schedule.schedule(self.seed, self.faults, schedule.SHORT if self.short else schedule.FULL)
 
+    @property
+    def seconds(self) -> float:
+        return self.minutes * 60 if self.minutes else schedule.load_s(self.planned)
+
     def command(self) -> str:
-        short = " --short" if self.short else ""
-        return (f"python -m tests.chaos --seed {self.seed} --faults {self.faults} --requests {self.requests} "
-                f"--callers {self.callers}{short}")  # fmt: skip
+        asked = f"--requests {self.requests} --callers {self.callers} --hostile {self.hostile}"
+        length = (
+            f"--minutes {self.minutes:g} --fault-every {self.every_s:g}" if self.minutes else f"--faults {self.faults}"
+        )
+        return f"python -m tests.chaos --seed {self.seed} {length} {asked}{' --short' * self.short}"
 
 
 async def carry_out(order: Order, system: System) -> Evidence:
-    planned = order.planned
-    seconds = schedule.load_s(planned)
-    callers = Callers(
-        system.session, system.gateway_url, str(system.tenant.key), order.seed, order.requests, seconds
-    )  # fmt: skip
+    upstream = Upstream(system.bootstrap_servers, HONEST)
+    load = Load(system, upstream, Amount(order.seed, order.requests, order.callers, order.hostile, order.seconds))
+    samples: list[Sample] = []
     started = time.monotonic()
-    telling = asyncio.create_task(_tell(started, callers))
-    loading = asyncio.create_task(callers.run(order.callers))
+    beside = [asyncio.create_task(_tell(started, load)), asyncio.create_task(memory.watch(system.stack, samples))]
+    loading = asyncio.create_task(load.run())
     try:
-        struck = await _strike_all(started, planned, Striker(system.stack, system.line), callers)
-        await asyncio.wait_for(loading, _LOAD_ENDS_WITHIN_S)
+        struck = await _strike_all(started, order.planned, Striker(system, upstream), load)
+        ends_at = started + order.seconds + _LOAD_ENDS_WITHIN_S
+        ended, _ = await asyncio.wait([loading], timeout=ends_at - time.monotonic())
+        for done in ended:  # else it is judged by what was asked until now
+            done.result()
     finally:
-        telling.cancel()
-        loading.cancel()
-        await asyncio.gather(telling, loading, return_exceptions=True)
-    return await _gathered(started, system, callers, struck)
+        for task in (*beside, loading):
+            task.cancel()
+        await asyncio.gather(*beside, loading, return_exceptions=True)
+    _say(started, f"load ended; {load.counts()}")
+    return await _gathered(started, system, load, upstream, struck, samples)
 
 
-async def _strike_all(
-    started: float, planned: Sequence[Planned], striker: Striker, callers: Callers
-) -> list[Struck]:  # fmt: skip
+async def _strike_all(started: float, planned: Sequence[Planned], striker: Striker, load: Load) -> list[Struck]:
     struck = []
     for plan in planned:
         await asyncio.sleep(max(0.0, started + plan.at_s - time.monotonic()))
-        _say(started, f"[bold]{plan.fault}[/bold]; {callers.counts()}")
+        _say(started, f"[bold]{plan.fault}[/bold]; {load.counts()}")
         struck.append(await striker.strike(plan))
         if struck[-1].problem:
             _say(started, f"[red]{struck[-1].problem}[/red]")
     return struck
 
 
-async def _gathered(started: float, system: System, callers: Callers, struck: list[Struck]) -> Evidence:
-    _say(started, f"load ended; {callers.counts()}")
+async def _gathered(
+    started: float, system: System, load: Load, upstream: Upstream, struck: list[Struck], samples: list[Sample]
+) -> Evidence:
     not_ready = await gather.not_ready(system)
     _say(started, "waiting until nothing is open")
     audit = await gather.quiet_audit(system)
     _say(started, "gathering the evidence")
-    await gather.look_up(system, callers.notes)
+    await gather.look_up(system, load.notes)
     attempts, inferences = await gather.booked(system)
     return Evidence(
         struck=struck,
-        notes=callers.notes,
+        notes=load.notes,
         calls=await gather.calls(system),
         attempts=attempts,
         inferences=inferences,
         audit=audit,
+        lives=await on_record.router_lives(system.bootstrap_servers),
+        sent=upstream.sent,
+        dead_letters=await on_record.dead_letter_places(system.bootstrap_servers),
+        memory=samples,
         not_ready=not_ready,
         logged=logged_errors(system.stack.home.logs),
     )
 
 
-async def _tell(started: float, callers: Callers) -> None:
+async def _tell(started: float, load: Load) -> None:
     while True:
         await asyncio.sleep(_TELL_EVERY_S)
-        _say(started, callers.counts())
+        _say(started, load.counts())
 
 
 def _say(started: float, words: str) -> None:

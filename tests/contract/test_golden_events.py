@@ -91,6 +91,9 @@ REQUIRED: dict[str, set[str]] = {
         "attempt_id", "attempt_number", "model", "server_address", "provider_name", "outcome", "started_at",
         "ended_at", "duration_s", "reported_by",
     },
+    "tallygate.inference.held.v1": {
+        "delivery", "router_id", "accepted_at", "held_at", "deadline_at", "request_partition", "request_offset",
+    },
     "tallygate.reply.completed.v1": {"sealed_body", "model_served", "attempts"},
     "tallygate.reply.failed.v1": {"settlement", "error"},
     "tallygate.cancellation.requested.v1": set(),

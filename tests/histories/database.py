@@ -27,12 +27,11 @@ class HistoryTables(MonitorTables):
 
     def book(self, books: Books, now: datetime) -> int:
         late = super().book(books, now)
-        begun = frozenset(key for key, row in books.attempts.items() if row["on_record"])
+        started = frozenset(key for key, row in books.attempts.items() if row["on_record"])
+        claimed = frozenset(key for key, row in books.inferences.items() if row["last_start_at"] is not None)
         life = current_life()
         by = None if life is None else life.name
-        self._trace.append(
-            Booked(asyncio.get_running_loop().time(), by, begun | books.inferences.keys(), frozenset(books.words))
-        )
+        self._trace.append(Booked(asyncio.get_running_loop().time(), by, started | claimed, frozenset(books.words)))
         return late
 
 

@@ -17,6 +17,7 @@ from shared.events import (
     AttemptStarted,
     Event,
     InferenceEvent,
+    InferenceHeld,
     InferenceRequested,
     InferenceSettled,
     RouterHeartbeat,
@@ -47,6 +48,7 @@ LEFT_TO_KAFKA = "what Kafka delivers again is not handed out by recovery"
 ONCE = "a delivery is handed out once, unless somebody was disturbed meanwhile"
 ALIVE = "who never fell silent is not declared lost"
 COMPLETE = "recovery acts on books that are complete"
+OVER = "no call begins for a delivery after the next one is handed out"
 SETTLED = "nothing is open a minute after its deadline"
 SWEPT = "the sweep has nothing to close, unless somebody was disturbed who recovers"
 AUDIT = "the audit finds that the books balance"
@@ -84,7 +86,8 @@ class _Reading:
         self._acked: dict[UUID, set[str | None]] = defaultdict(set)  # by event
         self._starts: dict[UUID, AttemptStarted] = {}
         self._started_at: dict[UUID, int] = {}  # place in the trace
-        self._caused: dict[UUID, list[Event]] = defaultdict(list)  # by inference: starts and settlements
+        self._held_at: dict[tuple[UUID, str, int], int] = {}  # inference, router, delivery
+        self._caused: dict[UUID, list[Event]] = defaultdict(list)  # by inference: starts, holds and settlements
         self._letters: set[tuple[str, int, int]] = set()
         self._claims: dict[tuple[str | None, int], list[tuple[int, int]]] = defaultdict(list)
         self._committed: dict[str, dict[TopicPartition, int]] = defaultdict(dict)
@@ -143,6 +146,8 @@ class _Reading:
                 self._started_at.setdefault(event.attempt_id, self._at)
                 self._caused[event.inference_id].append(event)
                 self._said_of[event.inference_id].append((self._at, event))
+            case InferenceHeld():
+                self._held(event)
             case AttemptEnded():
                 yield from self._closed(event, entry)
                 yield from self._swept(event)
@@ -152,6 +157,12 @@ class _Reading:
                 yield from self._swept(event)
                 self._caused[event.inference_id].append(event)
                 self._said_of[event.inference_id].append((self._at, event))
+
+    def _held(self, event: InferenceHeld) -> None:
+        self._said_of[event.inference_id].append((self._at, event))
+        if not event.handed_back:
+            self._caused[event.inference_id].append(event)
+            self._held_at.setdefault((event.inference_id, event.router_id, event.delivery), self._at)
 
     def _beat(self, event: RouterHeartbeat, at_s: float) -> None:
         if event.stopped or at_s - self._beats.get(event.router_id, at_s) > _SILENCE_S:
@@ -219,11 +230,12 @@ class _Reading:
             yield Violation(CLAIMED, f"{entry.by} commits past {name}, of which nothing is acked")
 
     def _accounts_for(self, event: Event, request: InferenceRequested, by: str | None) -> bool:
-        if isinstance(event, AttemptStarted) and event.delivery < request.delivery:
+        if isinstance(event, AttemptStarted | InferenceHeld) and event.delivery < request.delivery:
             return False
         acked = self._acked.get(event.event_id, set())
         # Somebody else's word is on the topic, whether he heard of it or not: then this is a known duplicate.
-        teller = event.router_id if isinstance(event, AttemptStarted) else getattr(event, "reported_by", "")
+        told_by = getattr(event, "reported_by", "")
+        teller = event.router_id if isinstance(event, AttemptStarted | InferenceHeld) else told_by
         return bool(acked) or by is None or by not in teller
 
     def _books_first(self, entry: Committed, place: TopicPartition, offset: int) -> Iterator[Violation]:
@@ -239,9 +251,12 @@ class _Reading:
         if start is None:
             yield Violation(CALLED, f"{name} is not on record")
             return
+        if self._requests[start.inference_id, start.delivery + 1]:
+            yield Violation(OVER, f"{name} is made for delivery {start.delivery}, and the next one is handed out")
         if entry.by not in self._acked[start.event_id]:
             yield Violation(CALLED, f"{name} is on record, but that was not acked")
-        since = self._started_at[entry.attempt_id] if start.candidates else 0
+        started_at = self._started_at[entry.attempt_id] if start.candidates else 0
+        since = min(started_at, self._held_at.get((start.inference_id, start.router_id, start.delivery), started_at))
         claims = self._claims[entry.by, start.request_partition]
         if not any(at > since and offset > start.request_offset for at, offset in claims):
             yield Violation(CALLED, f"{name} is made without a claim")
@@ -359,9 +374,13 @@ def _keyed(played: Played, requests: list[Event]) -> Iterator[Violation]:
 
 
 def _booking_key(event: Event) -> UUID:
-    if isinstance(event, InferenceRequested):
-        return event.inference_id
-    return event.attempt_id if isinstance(event, AttemptStarted) else event.event_id
+    match event:
+        case AttemptStarted():
+            return event.attempt_id
+        case InferenceHeld() | InferenceRequested():
+            return event.inference_id
+        case _:
+            return event.event_id
 
 
 def _short(event: InferenceEvent) -> str:

@@ -7,6 +7,7 @@ A mutant replaces a method of the code under test while it is in force. `seed` i
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 from uuid import UUID
@@ -18,12 +19,11 @@ from services.monitor.recovery import orphans
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import Orphan
 from services.monitor.recovery.recovery import LostWork, Overdue, Recovery
-from services.router import reports
+from services.router import claims, reports
 from services.router.attempts import Attempts, OpenCall
 from services.router.claims import Claims
 from shared.errors import failure
 from shared.events import new_id
-from shared.events.topics import ATTEMPTS
 from shared.inferences import InferenceFailedError, Inferences, Order
 from shared.kafka import keeper, offsets
 from shared.kafka.follow import Follower
@@ -39,6 +39,7 @@ from tests.histories.invariants import (
     FIRST_WORD,
     LEFT_TO_KAFKA,
     ONE_KEY,
+    OVER,
     SETTLED,
     SWEPT,
 )
@@ -65,25 +66,28 @@ def in_force(mutant: Mutant) -> Iterator[None]:
         yield
 
 
-async def _commit_first(self: Any, records: Any, claimed: Any, refused: Any) -> None:
-    if not records:
-        return
-    if await self._committed(records):
-        starts = (Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed)
-        await self._publisher.publish_until_acked(*starts)
-        await asyncio.gather(*(self._attempts.refuse(one) for one in refused))
-        for work, started in claimed:
-            self._spawn(self._attempts.run(work, started))
+def _begin_all(self: Any, batch: Any, life: int) -> None:
+    for begun, seat in batch.claimed:
+        self._spawn(self._attempts.run(begun, life, partial(self._room.hold_answer, seat)), seat)
+    for kept in batch.kept:
+        self.waiting.keep(kept)
+        self._spawn(self.waiting.run(kept, life), kept.seat)
+    for declined in batch.declined:
+        self._spawn(self._attempts.refuse(declined.refused))
 
 
-async def _call_first(self: Any, records: Any, claimed: Any, refused: Any) -> None:
+async def _commit_first(self: Any, records: Any, batch: Any, life: int) -> None:
+    if not records or not await self._committed(records):
+        return
+    await self._put_on_record(batch)
+    _begin_all(self, batch, life)
+
+
+async def _call_first(self: Any, records: Any, batch: Any, life: int) -> None:
     if not records:
         return
-    starts = (Outgoing(ATTEMPTS, started, work.traceparent) for work, started in claimed)
-    await self._publisher.publish_until_acked(*starts)
-    await asyncio.gather(*(self._attempts.refuse(one) for one in refused))
-    for work, started in claimed:
-        self._spawn(self._attempts.run(work, started))
+    await self._put_on_record(batch)
+    _begin_all(self, batch, life)
     await self._committed(records)
 
 
@@ -95,17 +99,26 @@ async def _unfenced(self: Claims, records: Any) -> bool:
     return True
 
 
-async def _forget_it(self: Any, claimed: Any) -> None:
-    for work, _ in claimed:
-        self._attempts.release(work)
-        self._slots.release()
+async def _forget_it(self: Any, batch: Any) -> None:
+    for claim in batch.claimed:
+        self._attempts.release(claim.begun.work)
+    for claim in (*batch.claimed, *batch.kept):
+        self.waiting.leave(claim.seat)
+
+
+def _nothing_held(_batch: object) -> list[Outgoing]:
+    return []
+
+
+async def _sure(self: Any, progress: Any) -> None:
+    pass
 
 
 async def _start_unacked(self: Any, progress: Any, candidate: Any, traced: Any) -> Any:
     progress.calls += 1
     now = self._now()
     started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
-    progress.open_call = OpenCall(candidate.model, started, now)
+    progress.newest, progress.open_call = started, OpenCall(candidate.model, started, now)
     told = self._report(progress.work.request, traced.traceparent, *progress.unreported, started)
     self._kept = asyncio.create_task(told)
     progress.unreported = []
@@ -116,7 +129,7 @@ async def _start_apart(self: Any, progress: Any, candidate: Any, traced: Any) ->
     progress.calls += 1
     now = self._now()
     started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
-    progress.open_call = OpenCall(candidate.model, started, now)
+    progress.newest, progress.open_call = started, OpenCall(candidate.model, started, now)
     await self._report(progress.work.request, traced.traceparent, *progress.unreported, started)
     progress.unreported.clear()
     return started
@@ -211,6 +224,10 @@ MUTANTS = (
         ((Claims, "_claim_prepared", _commit_first),), 1, CLAIMED,
     ),
     Mutant(
+        "wait without a record", "what waits for its turn is claimed, and nothing on the topic says so",
+        ((claims, "_holds", _nothing_held),), 2, CLAIMED,
+    ),
+    Mutant(
         "call before the commit", "calls are made before the claim has succeeded",
         ((Claims, "_claim_prepared", _call_first),), 1, CALLED,
     ),
@@ -225,6 +242,10 @@ MUTANTS = (
     Mutant(
         "further call before its ack", "a retry or fallback is called while its start is on its way",
         ((Attempts, "_start_next", _start_unacked),), 1, CALLED,
+    ),
+    Mutant(
+        "call after a silence", "a router that was silent for long calls for what it had claimed before",
+        ((Attempts, "_be_sure_of", _sure),), 91, OVER,
     ),
     Mutant(
         "end without a start", "a call that is cut short while its start is on its way gets only its outcome on record",

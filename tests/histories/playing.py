@@ -21,13 +21,13 @@ _LIMIT_S = 3600.0
 _EPOCH_MS = 1_795_435_200_000
 
 
-def play(history: History) -> Played:
+def play(history: History, world: type[World] = World) -> Played:
     loop = HistoryLoop(_LIMIT_S)
     asyncio.set_event_loop(loop)
     trace: Trace = []
     try:
         with _seeded(history.seed, loop), _errors_into(trace, loop):
-            played = loop.run_until_complete(_play(history, trace))
+            played = loop.run_until_complete(_play(history, trace, world))
             _leave_behind(loop)
             return played
     finally:
@@ -35,8 +35,8 @@ def play(history: History) -> Played:
         loop.close()
 
 
-async def _play(history: History, trace: Trace) -> Played:
-    return await World(history, trace).play()
+async def _play(history: History, trace: Trace, world: type[World]) -> Played:
+    return await world(history, trace).play()
 
 
 def _leave_behind(loop: asyncio.AbstractEventLoop) -> None:

@@ -23,7 +23,9 @@ from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
+from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy
+from services.router.room import RoomLimits
 from shared.crypto import KeyRing
 from shared.events.topics import REQUESTS
 from shared.inferences import Inferences, Pending, Results
@@ -36,6 +38,7 @@ from tests.histories.database import TENANT, HistoryRegistryStore, HistoryTables
 from tests.histories.lives import Life
 from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore, MemoryKeyStore
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore
+from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.memory.turns import Turn
 from tests.support.scripted_transport import Script, ScriptedTransport
 
@@ -45,7 +48,7 @@ GRACE_S = 2.0  # of a gateway, past a deadline
 
 _GRACEFUL_S = 5.0
 _DRAIN_S = 4.0
-_MAX_IN_FLIGHT = 3
+_ROOM = RoomLimits(slots=3, places=5, held_bytes=100_000)  # so that some wait, and some are refused
 _BATCH = 500
 _MAX_DELIVERIES = 5
 _RING = KeyRing.parse("k1:" + "A" * 43 + "=")
@@ -91,14 +94,17 @@ async def run_router(place: Place, script: Script, known: tuple[Model, ...]) -> 
     await publisher.start()
     ends.append(publisher.stop)
     retries, gate = RetryPolicy(2, 0.2, 2.0), Gate(BreakerPolicy())
-    attempts = Attempts(name, _RING, ScriptedTransport(script), publisher, retries, gate, now)
-    cancellations = Cancellations(attempts.cancel)
+    pulse = Pulse(asyncio.get_running_loop().time)
+    attempts = Attempts(name, _RING, ScriptedTransport(script), publisher, retries, gate, pulse, now)
+    cancellations = Cancellations()
+    cancellations.call(attempts.cancel)
     follower = cancellations.follower(place.broker)
     await follower.start()
     ends.append(follower.stop)
     intake = Intake(_RING, place.inference_store(), registry, Conditions(), cancellations, now)
-    claims = Claims(name, intake, attempts, publisher, _MAX_IN_FLIGHT, place.stop.set, now)
-    heartbeat = Heartbeat(name, publisher, lambda: claims.in_flight, now)
+    claims = Claims(name, intake, attempts, publisher, _ROOM, pulse, place.stop.set, now)
+    cancellations.call(claims.waiting.cancel)
+    heartbeat = Heartbeat(name, publisher, pulse, lambda: claims.in_flight, claims.waiting.lost, now=now)
     await heartbeat.start()
     requests = place.broker.subscribe(
         (REQUESTS,), ROUTERS, claims.take, graceful_timeout_s=_GRACEFUL_S, listener=claims
@@ -118,11 +124,15 @@ async def run_monitor(place: Place) -> None:
     publisher = Publisher(place.broker, f"tallygate/monitor/{name}")
     await publisher.start()
     ends.append(publisher.stop)
-    booking = BookingHandler(MemoryBookStore(place.tables, place.turn), publisher, Lag(now), now)
+    read_offsets = MemoryReadOffsets(place.tables.read, place.turn)
+    booking = BookingHandler(MemoryBookStore(place.tables, place.turn), publisher, read_offsets, Lag(now), now)
     events = place.broker.subscribe(TOPICS, MONITORS, booking.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=_BATCH)
     consumer = await events.start()
     ends.append(events.stop)
-    booking.start(consumer)
+    booking.keeper.start(consumer)
+    watch = booking.keeper.watch()
+    await watch.start()
+    ends.append(watch.stop)
     offsets = Offsets(place.broker, ROUTERS, MONITORS)
     requests = RequestReader(place.broker)
     store = MemoryRecoveryStore(place.tables, place.turn)
@@ -144,13 +154,16 @@ async def run_gateway(place: Place, known: tuple[Model, ...]) -> None:
     for part in (publisher, results, ReplyReader(place.broker, partition, pending.on_reply)):
         await part.start()
         ends.append(part.stop)
-    keeper = result_keeper(stored, publisher)
+    keeper = result_keeper(stored, publisher, MemoryReadOffsets(place.gateway_tables.read, place.turn))
     kept = place.broker.subscribe(
         keeper.topics, "gateway-results", keeper.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=_BATCH
     )
     consumer = await kept.start()
     ends.append(kept.stop)
     keeper.start(consumer)
+    watch = keeper.watch()
+    await watch.start()
+    ends.append(watch.stop)
     place.completing = Completing(
         deadlines=Deadlines(60.0, 60.0),
         registry=registry,

@@ -47,7 +47,8 @@ class ReadOffsets(NamedTuple):
 
 
 class Booked(NamedTuple):
-    """One transaction. started: attempts whose start it holds, and inferences. words: of outcomes and settlements."""
+    """One transaction. started: attempts whose start it holds, and inferences of which it says who has them. words: ids
+    of outcomes and settlements."""
 
     at_s: float
     by: str | None

@@ -33,19 +33,20 @@ _SOON_S = 5.0  # a turn of two seconds, and room for a busy machine
 
 _TENANT = "SELECT tenant_id FROM gateway.api_keys WHERE key_id = $1"
 _SUMS = """
-SELECT coalesce(sum(calls), 0) AS calls, coalesce(sum(failed), 0) AS failed, coalesce(sum(usd), 0) AS usd,
-       coalesce(sum(input_tokens + output_tokens), 0) AS tokens
-FROM monitor.model_minutes WHERE tenant_id = $1
+SELECT coalesce(sum(calls), 0) AS calls, coalesce(sum(calls) FILTER (WHERE outcome = 'failed'), 0) AS failed,
+       coalesce(sum(usd), 0) AS usd, coalesce(sum(input_tokens + output_tokens), 0) AS tokens
+FROM monitor.calls_by_minute WHERE tenant_id = $1
 """
 _BOOKED = """
 SELECT count(*) AS calls, count(*) FILTER (WHERE outcome = 'failed') AS failed, coalesce(sum(cost_usd), 0) AS usd,
        coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0) AS tokens
 FROM monitor.attempts WHERE tenant_id = $1 AND outcome IS NOT NULL
 """
+_HISTOGRAMS = "SELECT latency::text FROM monitor.calls_by_minute WHERE tenant_id = $1 AND latency IS NOT NULL"
 _LONG_AGO = """
 WITH earlier AS (UPDATE monitor.attempts SET ended_at = ended_at - interval '10 minutes' WHERE tenant_id = $1),
-     gone AS (DELETE FROM monitor.model_minutes WHERE tenant_id = $1 RETURNING tenant_id, minute)
-INSERT INTO monitor.touched_minutes (tenant_id, minute) SELECT tenant_id, minute - interval '10 minutes' FROM gone
+     gone AS (DELETE FROM monitor.calls_by_minute WHERE tenant_id = $1 RETURNING tenant_id, at)
+INSERT INTO monitor.touched_minutes (tenant_id, minute) SELECT tenant_id, at - interval '10 minutes' FROM gone
 """
 
 
@@ -209,7 +210,7 @@ async def test_a_monitor_that_is_killed_leaves_no_gap(stack: Live, tenant: Api) 
         sums = await books.summed_up(300)
 
         attempts = await books.rows("SELECT * FROM monitor.attempts WHERE tenant_id = $1")
-        minutes = await books.rows("SELECT latency::text FROM monitor.model_minutes WHERE tenant_id = $1")
+        minutes = await books.rows(_HISTOGRAMS)
         assert sums == pytest.approx(await books.one(_BOOKED))
         assert _summed(minutes) == Counter(bisect_right(BOUNDS, one["duration_s"]) for one in attempts)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.monitor.books.books import Accepted, Booked
 from shared.errors import ErrorType, failure
 from shared.events import InferenceEvent, InferenceRequested, new_id
-from tests.unit.shared.events.samples import NOW, ended, requested, settled, started
+from tests.unit.shared.events.samples import NOW, ended, handed_back, held, requested, settled, started
 
 _ERRORS: tuple[ErrorType, ...] = ("server_error", "handed_back", "router_lost", "cancelled")
 _CANDIDATES = [{"model": "custom:m", "reason": "named by the request", "chosen": True}]
@@ -33,6 +33,7 @@ def said(draw: st.DrawFn) -> Said:
         events += [draw(_request(inference_id)) for _ in range(draw(st.integers(0, 2)))]
         for number in range(draw(st.integers(0, 4))):
             events += draw(_attempt(inference_id, number, routers))
+        events += draw(_hold(inference_id, routers))
         events += [draw(_settlement(inference_id)) for _ in range(draw(st.integers(0, 2)))]
     order = draw(st.permutations(events + draw(st.lists(st.sampled_from(events), max_size=4)) if events else events))
     return Said(inferences, routers, tuple(draw(_cut(order))))
@@ -57,7 +58,7 @@ def _request(draw: st.DrawFn, inference_id: UUID) -> Accepted:
 
 @st.composite
 def _attempt(draw: st.DrawFn, inference_id: UUID, number: int, routers: tuple[str, ...]) -> list[InferenceEvent]:
-    """Its start, and up to two words about its end; each may be missing."""
+    """Its start, and up to two words about its end; each may be missing. Starts of one inference are never at once."""
     at = NOW + timedelta(seconds=number + draw(st.sampled_from((0.0, 0.25, -3.75))))
     ids = {"inference_id": inference_id, "attempt_id": new_id(), "attempt_number": number + 1}
     start = started(
@@ -79,6 +80,20 @@ def _attempt(draw: st.DrawFn, inference_id: UUID, number: int, routers: tuple[st
         for _ in range(draw(st.integers(0, 2)))
     ]
     return [*([start] if draw(st.integers(0, 5)) else []), *ends]
+
+
+@st.composite
+def _hold(draw: st.DrawFn, inference_id: UUID, routers: tuple[str, ...]) -> list[InferenceEvent]:
+    """A claim without a call and that it was handed back; each may be missing."""
+    at = NOW + timedelta(seconds=draw(st.sampled_from((0.125, 2.125))))
+    hold = held(
+        inference_id=inference_id,
+        router_id=draw(st.sampled_from(routers)),
+        held_at=at,
+        delivery=draw(st.integers(1, 3)),
+        event_id=new_id(),
+    )
+    return draw(st.sampled_from(([], [hold], [hold, handed_back(hold)])))
 
 
 @st.composite

@@ -1,7 +1,9 @@
 """What is booked, and what recovery reads of it."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +15,7 @@ from shared.errors import failure
 from shared.events import new_id, utc_now
 from tests.stores.bench import Stores, memory_stores
 from tests.stores.events import Said, asked, said
-from tests.unit.shared.events.samples import NOW, ended, requested, settled, started
+from tests.unit.shared.events.samples import NOW, ended, handed_back, held, requested, settled, started
 
 CLAIMED = {3: 1_000_000}  # what the routers have committed
 _SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -21,6 +23,10 @@ _SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], 
 
 async def book(stores: Stores, *events: Booked) -> int:
     return await stores.books.book(fold(events), NOW)
+
+
+async def orphaned(stores: Stores, dead: Sequence[str]) -> list[UUID]:
+    return [orphan.inference_id for orphan in await stores.recovery.orphans(dead, CLAIMED)]
 
 
 async def test_of_two_words_in_two_batches_the_first_counts_and_the_other_is_kept(stores: Stores) -> None:
@@ -37,10 +43,12 @@ async def test_of_two_words_in_two_batches_the_first_counts_and_the_other_is_kep
 async def test_who_works_on_an_inference_is_told_by_the_newest_start(stores: Stores) -> None:
     ids, routers = {"inference_id": new_id()}, [f"r-{new_id()}" for _ in range(2)]
     await book(stores, started(**ids, attempt_id=new_id(), delivery=2, router_id=routers[1]))
-    await book(stores, started(**ids, attempt_id=new_id(), delivery=1, router_id=routers[0]))
+    older = ids | {"attempt_id": new_id()}
+    await book(stores, started(**older, delivery=1, router_id=routers[0]))
+    await book(stores, ended(**older, outcome="failed", error=failure("router_lost", "gone")))
     orphans = [await stores.recovery.orphans([router], CLAIMED) for router in routers]
     assert [ids["inference_id"] in [orphan.inference_id for orphan in found] for found in orphans] == [False, True]
-    assert set(routers) <= set(await stores.recovery.routers_with_open_work())
+    assert routers[1] in await stores.recovery.routers_with_open_work()
 
 
 async def test_an_attempt_is_lost_with_its_router_also_when_somebody_else_has_settled(stores: Stores) -> None:
@@ -54,11 +62,56 @@ async def test_an_attempt_is_lost_with_its_router_also_when_somebody_else_has_se
     assert await stores.recovery.lost_attempts([router]) == []
 
 
-async def test_what_was_handed_back_is_an_orphan_whether_or_not_its_router_lives(stores: Stores) -> None:
-    ids = {"inference_id": new_id(), "attempt_id": new_id()}
-    await book(stores, started(**ids, router_id=f"r-{new_id()}"))
-    await book(stores, ended(**ids, outcome="failed", error=failure("handed_back", "stopped")))
-    assert ids["inference_id"] in [orphan.inference_id for orphan in await stores.recovery.orphans([], CLAIMED)]
+async def test_what_waits_in_a_router_is_an_orphan_when_that_is_gone_or_has_handed_it_back(stores: Stores) -> None:
+    ids, router = {"inference_id": new_id()}, f"r-{new_id()}"
+    waits = held(**ids, router_id=router)
+    await book(stores, waits)
+    [orphan] = [one for one in await stores.recovery.orphans([router], CLAIMED) if one.router_id == router]
+    assert (orphan.inference_id, orphan.attempts, orphan.request_offset) == (ids["inference_id"], [], 42)
+    await book(stores, handed_back(waits))
+    nobody = f"{router} (handed back)"
+    assert nobody in await stores.recovery.routers_with_open_work()
+    assert ids["inference_id"] in await orphaned(stores, [nobody])
+
+
+async def test_handing_back_says_nothing_of_a_later_claim(stores: Stores) -> None:
+    ids, routers = {"inference_id": new_id()}, [f"r-{new_id()}" for _ in range(2)]
+    waits = held(**ids, router_id=routers[0])
+    claims_later = held(**ids, router_id=routers[1], held_at=waits.held_at + timedelta(seconds=1), event_id=new_id())
+    await book(stores, waits)
+    await book(stores, claims_later)
+    await book(stores, handed_back(waits))
+    assert ids["inference_id"] in [
+        orphan.inference_id for orphan in await stores.recovery.orphans([routers[1]], CLAIMED)
+    ]
+
+
+async def test_a_claim_that_failed_takes_nothing_from_the_router_where_it_waits(stores: Stores) -> None:
+    ids, routers = {"inference_id": new_id()}, [f"r-{new_id()}" for _ in range(2)]
+    waits = held(**ids, router_id=routers[0])
+    later = held(**ids, router_id=routers[1], held_at=waits.held_at + timedelta(seconds=3), event_id=new_id())
+    await book(stores, waits)
+    await book(stores, later, handed_back(later))
+    nobody = f"{routers[1]} (handed back)"
+    assert {routers[0], nobody} <= set(await stores.recovery.routers_with_open_work())
+    assert ids["inference_id"] not in [
+        orphan.inference_id for orphan in await stores.recovery.orphans([nobody], CLAIMED)
+    ]
+    dead = [nobody, routers[0]]
+    assert ids["inference_id"] in await orphaned(stores, dead)
+
+
+async def test_what_a_living_router_calls_for_is_no_orphan_whoever_claimed_last_by_its_clock(stores: Stores) -> None:
+    ids, routers = {"inference_id": new_id()}, [f"r-{new_id()}" for _ in range(2)]
+    calls = started(**ids, attempt_id=new_id(), router_id=routers[0])
+    ahead = held(**ids, router_id=routers[1], held_at=calls.started_at + timedelta(seconds=9))
+    await book(stores, calls, ahead, handed_back(ahead))
+    nobody = f"{routers[1]} (handed back)"
+    assert ids["inference_id"] not in [
+        orphan.inference_id for orphan in await stores.recovery.orphans([nobody], CLAIMED)
+    ]
+    dead = [nobody, routers[0]]
+    assert ids["inference_id"] in await orphaned(stores, dead)
 
 
 async def test_a_redelivery_is_intended_until_it_is_published(stores: Stores) -> None:
@@ -108,18 +161,6 @@ async def test_a_redelivery_that_waits_in_kafka_is_no_orphan_although_its_last_r
     claimed = [await stores.recovery.orphans([router], {3: before}) for before in (9, 10)]
     assert [[one.delivery for one in some if one.inference_id == ids["inference_id"]] for some in claimed] == [[], [2]]
     assert not await stores.inferences.begun("acme", ids["inference_id"], 2)
-
-
-async def test_nobody_works_on_what_a_living_router_has_handed_back_and_a_dead_one_had(stores: Stores) -> None:
-    """Both began with the same delivery, and which was the later one does not matter."""
-    inference_id, (living, dead) = new_id(), [f"r-{new_id()}" for _ in range(2)]
-    await book(stores, started(inference_id=inference_id, attempt_id=new_id(), router_id=dead))
-    handed_back = {"inference_id": inference_id, "attempt_id": new_id()}
-    await book(stores, started(**handed_back, router_id=living))
-    assert inference_id not in [one.inference_id for one in await stores.recovery.orphans([dead], CLAIMED)]
-    await book(stores, ended(**handed_back, outcome="failed", error=failure("handed_back", "stopped")))
-    assert inference_id in [one.inference_id for one in await stores.recovery.orphans([dead], CLAIMED)]
-    assert inference_id not in [one.inference_id for one in await stores.recovery.orphans([], CLAIMED)]
 
 
 async def test_what_is_open_past_its_deadline_is_overdue_whoever_has_it(stores: Stores) -> None:
@@ -177,8 +218,10 @@ async def test_recovery_reads_from_memory_what_it_reads_from_postgresql(sql: Sto
         await book(memory, *batch)
         await book(sql, *batch)
     working = await memory.recovery.routers_with_open_work()
-    assert set(working) == set(await sql.recovery.routers_with_open_work()) & set(events.routers)
-    for dead in (events.routers[:0], events.routers[:1], events.routers):
+    nobody = tuple(f"{router} (handed back)" for router in events.routers)
+    known = {*events.routers, *nobody}
+    assert set(working) == set(await sql.recovery.routers_with_open_work()) & known
+    for dead in ((), events.routers[:1], events.routers, (*nobody, events.routers[0]), (*nobody, *events.routers)):
         assert await memory.recovery.lost_attempts(dead) == await sql.recovery.lost_attempts(dead)
         for claimed in ({}, {3: 5}, CLAIMED):
             found = await sql.recovery.orphans(dead, claimed)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from services.router.transport import CallFailedError, Transport
+from services.router.transport import CallFailedError, Hold, Transport
 from shared.errors import ErrorType, failure
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
@@ -51,8 +51,9 @@ class ScriptedTransport(Transport):
         pass
 
     async def complete(
-        self, model: Model, _secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, timeout_s: float
-    ) -> Completion:
+        self, model: Model, _secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, timeout_s: float,
+        _hold: Hold,
+    ) -> Completion:  # fmt: skip
         now = asyncio.get_running_loop().time
         call = Call(request_id, model.id, body, now())
         answer = self._script(call)

@@ -79,6 +79,35 @@ def test_no_service_reads_or_writes_the_tables_of_another() -> None:
     assert not broken, "\n".join(sorted(broken))
 
 
+# Where drivers' errors are named: their tables, and what hands names on to those who expect one of them.
+_ERROR_TABLES = {
+    "shared/db/failures.py", "shared/kafka/failures.py", "shared/kafka/__init__.py", "deploy/local/readiness.py",
+}  # fmt: skip
+# Whoever makes or answers in the place of a driver must raise its errors; and who asks the client for one thing.
+_SPEAK_FOR_A_DRIVER = {
+    "shared/kafka/keeper.py", "shared/kafka/admin.py", "shared/kafka/partitions.py", "shared/kafka/real.py",
+}  # fmt: skip
+
+
+def test_drivers_errors_are_named_in_their_tables_only() -> None:
+    """Whoever catches one by its class decides again, and otherwise, what it means."""
+    broken = []
+    for path in (*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py"), *ROOT.glob("deploy/**/*.py")):
+        file = path.relative_to(ROOT).as_posix()
+        if file in _ERROR_TABLES | _SPEAK_FOR_A_DRIVER or file.startswith("shared/kafka/local/"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            imported = isinstance(node, ast.ImportFrom) and node.module in {"aiokafka.errors", "asyncpg.exceptions"}
+            named = (
+                isinstance(node, ast.Attribute)
+                and ast.unparse(node).startswith("asyncpg.")
+                and (node.attr.endswith("Error") or node.attr == "exceptions")
+            )
+            if imported or named:
+                broken.append(f"{file}: {ast.unparse(node)}")
+    assert not broken, "\n".join(broken)
+
+
 def pages() -> Iterator[tuple[str, int, str]]:
     """Every line that people read: documents, and code with its comments."""
     code = [

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from services.gateway.bodies import StrictBody
+from services.gateway.bodies import BodyText, StrictBody
 from shared.registry.definition import (
     Text,
 )
@@ -14,14 +14,14 @@ SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:
 
 class CodebaseFile(StrictBody):
     path: Text
-    content: str = ""
+    content: BodyText = ""
 
 
 class CodebaseChatBody(StrictBody):
     """POST /api/codebase/chat. `files` are paths, or paths with their content."""
 
     sessionId: SessionId | None = None  # noqa: N815 - names of the wire format
-    message: Annotated[str, StringConstraints(min_length=1)]
+    message: Annotated[BodyText, StringConstraints(min_length=1)]
     repo: Text | None = None
     files: list[CodebaseFile | Text] = Field(default=[], max_length=200)
     currentFile: CodebaseFile | Text | None = None  # noqa: N815

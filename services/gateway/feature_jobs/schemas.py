@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from services.gateway.bodies import StrictBody
+from services.gateway.bodies import BodyText, StrictBody
 from shared.policies import Policy
 from shared.registry.definition import (
     NAME_PATTERN,
@@ -14,7 +14,7 @@ from shared.registry.definition import (
 
 class FeatureFile(StrictBody):
     path: Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=500)]
-    content: str = ""
+    content: BodyText = ""
 
 
 class FeatureConstraints(StrictBody):
@@ -34,7 +34,7 @@ class FeatureBody(StrictBody):
 
     repo: Text | None = None
     ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)] | None = None
-    archive: str | None = None
+    archive: BodyText | None = None
     files: list[FeatureFile] = Field(default=[], max_length=5000)
     featureRequest: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]  # noqa: N815
     model: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=256)] | None = None

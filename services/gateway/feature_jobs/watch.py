@@ -47,12 +47,15 @@ class FeatureWorkers:
         self._beats: dict[str, tuple[FeatureWorkerBeat, float]] = {}
 
     def heard(self, event: Event) -> None:
+        """Who is silent is forgotten: every start of a worker is another one."""
         if isinstance(event, FeatureWorkerBeat):
+            now = time.monotonic()
+            self._beats = {name: last for name, last in self._beats.items() if now - last[1] <= _SILENT_S}
             if event.stopped:
                 self._beats.pop(event.worker_id, None)
             else:
                 age_s = max(0.0, (utc_now() - event.beat_at).total_seconds())
-                self._beats[event.worker_id] = (event, time.monotonic() - age_s)
+                self._beats[event.worker_id] = (event, now - age_s)
 
     def alive(self) -> list[FeatureWorkerBeat]:
         now = time.monotonic()

@@ -1,20 +1,26 @@
 """The chat body. Fields that are not known are let through to the model."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.gateway.bodies import BodyText, JsonObject
 from shared.policies import Policy
 
-JsonObject = dict[str, Any]
+# What the numbers mean, and which of them are allowed, is for the model to say.
+Number = Annotated[float, Field(ge=-1e15, le=1e15)]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**64)]
+Tokens = Annotated[int, Field(ge=1, lt=2**31)]
+Word = Annotated[str, StringConstraints(max_length=1000)]
+Objects = Annotated[list[JsonObject], Field(max_length=10_000)]
 
 
 class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[JsonObject] | None = None
-    name: str | None = None
+    content: BodyText | Objects | None = None
+    name: Word | None = None
 
 
 class ChatBody(BaseModel):
@@ -25,41 +31,41 @@ class ChatBody(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
-    messages: list[ChatMessage] = Field(min_length=1)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=10_000)
     model: Annotated[str, StringConstraints(max_length=256)] | None = None
     audio: JsonObject | None = None
-    frequency_penalty: float | None = None
-    function_call: str | JsonObject | None = None
-    functions: list[JsonObject] | None = None
-    logit_bias: dict[str, float] | None = None
+    frequency_penalty: Number | None = None
+    function_call: Word | JsonObject | None = None
+    functions: Objects | None = None
+    logit_bias: Annotated[dict[Word, Number], Field(max_length=10_000)] | None = None
     logprobs: bool | None = None
-    max_completion_tokens: int | None = Field(default=None, ge=1)
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: Tokens | None = None
+    max_tokens: Tokens | None = None
     metadata: JsonObject | None = None
-    modalities: list[str] | None = None
+    modalities: Annotated[list[Word], Field(max_length=100)] | None = None
     n: int | None = Field(default=None, ge=1, le=128)
     parallel_tool_calls: bool | None = None
     prediction: JsonObject | None = None
-    presence_penalty: float | None = None
-    prompt_cache_key: str | None = None
-    reasoning_effort: str | None = None
+    presence_penalty: Number | None = None
+    prompt_cache_key: Word | None = None
+    reasoning_effort: Word | None = None
     response_format: JsonObject | None = None
-    safety_identifier: str | None = None
-    seed: int | None = None
-    service_tier: str | None = None
-    stop: str | list[str] | None = None
+    safety_identifier: Word | None = None
+    seed: Whole | None = None
+    service_tier: Word | None = None
+    stop: BodyText | Annotated[list[BodyText], Field(max_length=100)] | None = None
     store: bool | None = None
     stream: bool | None = None
     stream_options: JsonObject | None = None
-    temperature: float | None = None
-    tool_choice: str | JsonObject | None = None
-    tools: list[JsonObject] | None = None
-    top_logprobs: int | None = Field(default=None, ge=0)
-    top_p: float | None = None
-    user: str | None = None
-    verbosity: str | None = None
+    temperature: Number | None = None
+    tool_choice: Word | JsonObject | None = None
+    tools: Objects | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=1000)
+    top_p: Number | None = None
+    user: Word | None = None
+    verbosity: Word | None = None
     web_search_options: JsonObject | None = None
-    deadline_s: float | None = Field(default=None, gt=0)
+    deadline_s: float | None = Field(default=None, gt=0, le=1e308)  # more than is granted is cut
     policy: Policy | None = None
     no_fallback: bool | None = None
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.gateway.bodies import StrictBody
 from shared.registry.definition import (
@@ -16,12 +16,14 @@ from shared.registry.definition import (
     Text,
 )
 
+Headers = Annotated[dict[HeaderName, HeaderValue], Field(max_length=100)]
+
 
 class _ModelBody(ModelFields):
     """What create, change and setup have in common. api_key and headers: None is none."""
 
     api_key: Secret | None = None
-    headers: dict[HeaderName, HeaderValue] | None = None
+    headers: Headers | None = None
 
 
 class CustomModelCreate(_ModelBody):
@@ -45,7 +47,7 @@ class ModelProbe(StrictBody):
     endpoint_url: EndpointUrl
     provider: Protocol | None = None
     api_key: Secret | None = None
-    headers: dict[HeaderName, HeaderValue] | None = None
+    headers: Headers | None = None
     model: Text | None = None
 
 

@@ -13,6 +13,7 @@ from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.tenants.changes import Change, changed_by
 from services.gateway.tenants.schemas import ChangesQuery, PlanPath, PlanTerms, TenantTerms
 from shared.access import Caller
+from shared.db.failures import UnknownReferenceError
 from shared.errors import TallygateError
 from shared.registry import Terms
 
@@ -48,7 +49,7 @@ async def change_tenant(request: Request, tenant_id: str) -> Response:
 
     try:
         await gateway.tenants.change_terms(tenant_id, sent, change)
-    except asyncpg.ForeignKeyViolationError:
+    except UnknownReferenceError:
         raise _no_plan(str(body.plan), 400) from None
     await gateway.registry.refresh(tenant_id)
     return json_response(_shown(gateway, await _row(gateway, caller, tenant_id)))
@@ -83,7 +84,7 @@ async def remove_plan(request: Request, plan_id: str) -> Response:
     caller = await gateway.caller(request, "admin")
     try:
         removed = await gateway.tenants.remove_plan(plan_id, changed_by(caller, "plan.removed", plan_id))
-    except asyncpg.ForeignKeyViolationError:
+    except UnknownReferenceError:
         raise TallygateError(
             "invalid_request",
             f"tenants still have the plan {plan_id!r}",

@@ -24,7 +24,7 @@ _MOST = 10**15
 
 class KeyCreate(StrictBody):
     tenant: TenantId
-    scopes: list[Scope] = Field(default=[scope for scope in SCOPES if scope != "admin"], min_length=1)
+    scopes: list[Scope] = Field(default=[scope for scope in SCOPES if scope != "admin"], min_length=1, max_length=20)
     name: Text = ""
     allowed_models: list[ModelPattern] | None = Field(default=None, max_length=100)
 
@@ -41,8 +41,8 @@ class PlanTerms(StrictBody):
     policy: Policy | None = None
     provider_allow: list[ModelPattern] | None = Field(default=None, max_length=100)
     provider_deny: list[ModelPattern] | None = Field(default=None, max_length=100)
-    usd_per_day: float | None = Field(default=None, ge=0)
-    usd_per_month: float | None = Field(default=None, ge=0)
+    usd_per_day: float | None = Field(default=None, ge=0, le=_MOST)
+    usd_per_month: float | None = Field(default=None, ge=0, le=_MOST)
     tokens_per_day: int | None = Field(default=None, ge=0, le=_MOST)
     tokens_per_month: int | None = Field(default=None, ge=0, le=_MOST)
     rate_per_s: RatePerS | None = None

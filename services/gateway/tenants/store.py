@@ -117,7 +117,7 @@ class TenantStore:
     ) -> None:
         """Only what was sent is changed; None takes a term away. `change`: what to put on record, given the new row.
 
-        Raises asyncpg.ForeignKeyViolationError for an unknown plan.
+        Raises UnknownReferenceError for an unknown plan.
         """
         terms = {name: value for name, value in sent.items() if name != "plan"}
         async with self._pool.acquire() as connection, connection.transaction():
@@ -135,7 +135,7 @@ class TenantStore:
             await _changed(connection, change, [row["tenant_id"] for row in rows])
 
     async def remove_plan(self, plan_id: str, change: Change) -> bool:
-        """Raises asyncpg.ForeignKeyViolationError while tenants have it."""
+        """Raises UnknownReferenceError while tenants have it."""
         async with self._pool.acquire() as connection, connection.transaction():
             status = await connection.execute("DELETE FROM gateway.plans WHERE plan_id = $1", plan_id)
             if status == "DELETE 1":

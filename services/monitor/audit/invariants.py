@@ -11,6 +11,7 @@ from shared.events import (
     Event,
     InferenceAccepted,
     InferenceEvent,
+    InferenceHeld,
     InferenceRequested,
     InferenceSettled,
 )
@@ -64,12 +65,17 @@ class Ledger:
             case AttemptStarted():
                 attempt = self._attempt(event)
                 attempt.started, attempt.deadline_at = True, event.deadline_at
-                entry = self._inference(event)
-                entry.accepted, entry.deadline_at = True, entry.deadline_at or event.deadline_at
+                self._claimed(event)
+            case InferenceHeld():
+                self._claimed(event)
             case AttemptEnded():
                 self._end(event)
             case InferenceSettled():
                 self._settle(event)
+
+    def _claimed(self, event: AttemptStarted | InferenceHeld) -> None:
+        entry = self._inference(event)
+        entry.accepted, entry.deadline_at = True, entry.deadline_at or event.deadline_at
 
     def _end(self, event: AttemptEnded) -> None:
         attempt = self._attempt(event)

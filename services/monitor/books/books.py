@@ -6,13 +6,23 @@ booked first counts, and every other one is late. The database applies the same 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.events import AttemptEnded, AttemptStarted, InferenceAccepted, InferenceEvent, InferenceSettled
+from shared.events import (
+    AttemptEnded,
+    AttemptStarted,
+    InferenceAccepted,
+    InferenceEvent,
+    InferenceHeld,
+    InferenceRequested,
+    InferenceSettled,
+)
 
 Row = dict[str, Any]
+
+ALL_KEPT = datetime(2000, 1, 1, tzinfo=UTC)  # no event is older
 
 
 class Accepted(NamedTuple):
@@ -37,22 +47,29 @@ class Books:
 
     @property
     def touched_minutes(self) -> set[tuple[str, datetime]]:
-        """(tenant_id, minute) of each call that ended in this batch: their sums are to be computed anew."""
-        return {
-            (row["tenant_id"], row["ended_at"].replace(second=0, microsecond=0))
-            for row in self.attempts.values()
-            if row["ended_at"] is not None
-        }
+        """(tenant_id, minute) of each call that ended in this batch, and of each inference that was settled: their sums
+        are to be computed anew."""
+        words = [(row["tenant_id"], row["ended_at"]) for row in self.attempts.values()]
+        words += [(row["tenant_id"], row["settled_at"]) for row in self.inferences.values()]
+        return {(tenant_id, at.replace(second=0, microsecond=0)) for tenant_id, at in words if at is not None}
 
 
-def fold(events: Iterable[Booked]) -> Books:
+def fold(events: Iterable[Booked], kept_from: datetime = ALL_KEPT) -> Books:
+    """kept_from: of what is older, the rows were dropped; whatever is still said of it is a late word."""
     books = Books()
     for event in events:
-        match event:
-            case Accepted():
+        if isinstance(event, Accepted):
+            if event.request.accepted_at >= kept_from:
                 _accept(books, event)
+            continue
+        if is_closed(event, kept_from):
+            books.late[event.event_id] = event
+            continue
+        match event:
             case AttemptStarted():
                 _start(books, event)
+            case InferenceHeld():
+                _hold(books, event)
             case AttemptEnded():
                 _end(books, event)
             case InferenceSettled():
@@ -60,13 +77,25 @@ def fold(events: Iterable[Booked]) -> Books:
     return books
 
 
+def is_closed(event: InferenceEvent, kept_from: datetime) -> bool:
+    """Whether it is about a day that the books have dropped. Merged into them it would be a row of its own, as if
+    nothing had been known before, and be counted a second time."""
+    match event:
+        case AttemptEnded():
+            return event.started_at < kept_from
+        case AttemptStarted() | InferenceHeld() | InferenceRequested() | InferenceSettled():
+            return event.accepted_at < kept_from
+    return False
+
+
 def _accept(books: Books, event: Accepted) -> None:
+    """Of its delivery it says the least: what routers say of the same one is newer, whatever their clocks say."""
     request = event.request
     inference = books.inferences.setdefault(request.inference_id, _inference_row(request))
     inference["model_requested"] = inference["model_requested"] or request.request_model
     told = {
         "delivery": request.delivery,
-        "last_attempt": 0,
+        "last_start_at": ALL_KEPT,
         "router_id": None,
         "deadline_at": request.deadline_at,
         "reply_partition": request.reply_partition,
@@ -79,18 +108,31 @@ def _accept(books: Books, event: Accepted) -> None:
 
 def _start(books: Books, event: AttemptStarted) -> None:
     attempt = books.attempts.setdefault(event.attempt_id, _attempt_row(event))
-    attempt.update(
-        reason=event.reason, router_id=event.router_id, delivery=event.delivery, on_record=True,
-        started_at=event.started_at,
-    )  # fmt: skip
+    attempt.update(reason=event.reason, router_id=event.router_id, on_record=True, started_at=event.started_at)
     inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
     if event.candidates and inference["candidates"] is None:
         inference["candidates"] = [candidate.model_dump() for candidate in event.candidates]
+    _claim(inference, event, event.started_at, event.router_id)
+
+
+def _hold(books: Books, event: InferenceHeld) -> None:
+    inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
+    hold = {"delivery": event.delivery, "held_at": event.held_at.isoformat(), "handed_back": event.handed_back}
+    holds = inference["held_by"] = inference["held_by"] or {}
+    if event.router_id not in holds or _age(holds[event.router_id]) <= _age(hold):
+        holds[event.router_id] = hold
+    # Nobody has it then: no router beats under this name, so recovery takes it for one that is gone.
+    holder = f"{event.router_id} (handed back)" if event.handed_back else event.router_id
+    _claim(inference, event, event.held_at, holder)
+
+
+def _claim(inference: Row, event: AttemptStarted | InferenceHeld, at: datetime, router_id: str) -> None:
+    """The newest start or hold says which router has the inference now, and where its request is on the topic."""
     inference["model_requested"] = inference["model_requested"] or event.model_requested
     told = {
         "delivery": event.delivery,
-        "last_attempt": event.attempt_number,
-        "router_id": event.router_id,
+        "last_start_at": at,
+        "router_id": router_id,
         "deadline_at": event.deadline_at,
         "reply_partition": event.reply_partition,
         "store_result": event.store_result,
@@ -101,14 +143,16 @@ def _start(books: Books, event: AttemptStarted) -> None:
 
 
 def _tell(inference: Row, told: Row) -> None:
-    """What is told of the newest delivery counts: which router has begun with it, and where its request is. Within one,
-    a start says more than the request, and a later attempt more than an earlier one; clocks decide nothing."""
-    if inference["last_attempt"] is None or _place(told) >= _place(inference):
+    if inference["last_start_at"] is None or _newness(told) >= _newness(inference):
         inference.update(told, delivery=max(told["delivery"], inference["delivery"]))
 
 
-def _place(row: Row) -> tuple[int, int, int]:
-    return (row["delivery"], row["last_attempt"], row["request_offset"])
+def _age(hold: Row) -> tuple[int, str]:
+    return hold["delivery"], hold["held_at"]
+
+
+def _newness(row: Row) -> tuple[int, datetime, int]:
+    return (row["delivery"], row["last_start_at"], row["request_offset"])
 
 
 def _end(books: Books, event: AttemptEnded) -> None:
@@ -178,7 +222,7 @@ def _attempt_row(event: AttemptStarted | AttemptEnded) -> Row:
     }
 
 
-def _inference_row(event: InferenceAccepted | AttemptStarted | InferenceSettled) -> Row:
+def _inference_row(event: InferenceAccepted | AttemptStarted | InferenceHeld | InferenceSettled) -> Row:
     return dict.fromkeys(INFERENCE_COLUMNS) | {
         "inference_id": event.inference_id,
         "tenant_id": event.tenant_id,
@@ -193,14 +237,14 @@ def _told(event: AttemptEnded | InferenceSettled) -> Row | None:
 
 ATTEMPT_COLUMNS = (
     "attempt_id", "inference_id", "tenant_id", "attempt_number", "model", "provider_name", "server_address",
-    "reason", "router_id", "delivery", "started_at", "on_record", "outcome", "outcome_event_id", "error_type", "error",
+    "reason", "router_id", "started_at", "on_record", "outcome", "outcome_event_id", "error_type", "error",
     "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "cost_usd", "reported_by",
 )  # fmt: skip
 
 INFERENCE_COLUMNS = (
     "inference_id", "tenant_id", "accepted_at", "deadline_at", "model_requested", "candidates", "router_id",
-    "last_attempt", "reply_partition", "store_result", "request_partition", "request_offset", "delivery",
+    "last_start_at", "held_by", "reply_partition", "store_result", "request_partition", "request_offset", "delivery",
     "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
     "server_address", "attempts", "error_type", "error", "reported_by",
 )  # fmt: skip

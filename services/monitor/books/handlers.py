@@ -1,11 +1,12 @@
-"""What the monitor reads from Kafka and books, in batches: of inferences, and of feature jobs."""
+"""What the monitor reads from Kafka and books, in batches: attempts, outcomes and settlements, and feature jobs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from opentelemetry.trace import SpanKind
 
-from services.monitor.books.books import Booked, fold
+from services.monitor.books.books import ALL_KEPT, Booked, fold
 from services.monitor.books.lag import Lag
 from services.monitor.books.requests import accepted
 from services.monitor.books.store import BookStore, FeatureBooks
@@ -13,8 +14,8 @@ from shared.events import FeatureEvent, InferenceEvent, Now, utc_now
 from shared.events.envelope import header
 from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES, REQUESTS, Topic
 from shared.kafka import ConsumerRecord
-from shared.kafka.keeper import Heard, Keeper
-from shared.kafka.offsets import Committer, next_offsets
+from shared.kafka.keeper import Heard, Keeper, KeptOffsets
+from shared.kafka.offsets import next_offsets
 from shared.kafka.publisher import Publisher
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import TRACEPARENT, tracing
@@ -23,36 +24,38 @@ TOPICS = (ATTEMPTS, OUTCOMES, REQUESTS)
 
 
 class BookingHandler:
-    def __init__(self, store: BookStore, publisher: Publisher, lag: Lag, now: Now = utc_now) -> None:
+    def __init__(
+        self, store: BookStore, publisher: Publisher, offsets: KeptOffsets, lag: Lag, now: Now = utc_now,
+        kept_from: Callable[[], datetime] = lambda: ALL_KEPT,
+    ) -> None:  # fmt: skip
+        """kept_from: the days before were dropped from the books."""
         self._store = store
         self._lag = lag
         self._now = now
+        self._kept_from = kept_from
         said: tuple[Topic, ...] = (ATTEMPTS, OUTCOMES)
-        self._keeper = Keeper[Booked](said, InferenceEvent, self._book, publisher, {REQUESTS: accepted})
-
-    def start(self, consumer: Committer) -> None:
-        self._keeper.start(consumer)
+        self.keeper = Keeper[Booked](said, InferenceEvent, self._book, publisher, offsets, {REQUESTS: accepted})
 
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
         """Raises DeadLetterLimitError, as the keeper does."""
         began_ns, began = time.time_ns(), time.perf_counter()
-        await self._keeper.on_batch(records)
+        await self.keeper.on_batch(records)
         instruments.book_seconds.observe(time.perf_counter() - began)
         self._lag.booked(next_offsets(records), max(record.timestamp for record in records) / 1000)
         if tracing.enabled:
             _trace(records, began_ns)
 
     async def _book(self, heard: Sequence[Heard[Booked]]) -> None:
-        late = await self._store.book(fold([message.event for message in heard]), self._now())
+        late = await self._store.book(fold([message.event for message in heard], self._kept_from()), self._now())
         instruments.booked.labels("on_time").inc(len(heard) - late)
         instruments.booked.labels("late").inc(late)
 
 
-def feature_keeper(books: FeatureBooks, publisher: Publisher) -> Keeper[FeatureEvent]:
+def feature_keeper(books: FeatureBooks, publisher: Publisher, offsets: KeptOffsets) -> Keeper[FeatureEvent]:
     async def keep(heard: Sequence[Heard[FeatureEvent]]) -> None:
         await books.book([message.event for message in heard])
 
-    return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher)
+    return Keeper((FEATURE_PROGRESS, FEATURE_OUTCOMES), FeatureEvent, keep, publisher, offsets)
 
 
 def _trace(records: Sequence[ConsumerRecord], began_ns: int) -> None:

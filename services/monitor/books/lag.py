@@ -18,7 +18,8 @@ class Lag:
 
     def booked(self, offsets: dict[TopicPartition, int], published_s: float) -> None:
         self._booked.update(offsets)
-        self._newest_s = max(self._newest_s, published_s)
+        # A producer chooses the times of its records: one in the future would hide for ever that the books are behind.
+        self._newest_s = max(self._newest_s, min(published_s, self._now().timestamp()))
 
     async def seconds(self) -> float:
         """Age of the newest booked event while others wait, otherwise 0."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books, Row
 from shared.db.pool import Connection, Pool
+from shared.db.reads import Reads
 from shared.events import AttemptEnded, FeatureEvent, FeatureSettled, FeatureStarted, InferenceEvent
 
 # Columns that the first outcome (or settlement) fills, all of them together.
@@ -17,41 +18,43 @@ _SETTLEMENT = ("settlement", "settlement_event_id", "settled_at", "duration_s", 
                "server_address", "attempts", "error_type", "error", "reported_by")  # fmt: skip
 
 
-def _merge(table: str, key: str, columns: tuple[str, ...], word: str, word_columns: tuple[str, ...], rest: str) -> str:
-    """Rows come as one JSON array, so a batch is one statement whatever its size; sorted, so that two monitors
-    lock in the same order."""
-    names = ", ".join(columns)
+def _merge(
+    table: str, key: tuple[str, ...], columns: tuple[str, ...], word: str, word_columns: tuple[str, ...], rest: str
+) -> str:
+    """Rows come as one JSON array, so a batch is one statement whatever its size; sorted, so that two monitors lock in
+    the same order. key: of days' partitions, too, and so it begins with the id of the inference."""
+    names, keys = ", ".join(columns), ", ".join(key)
     first = ", ".join(
         f"{name} = CASE WHEN old.{word} IS NULL THEN excluded.{name} ELSE old.{name} END" for name in word_columns
     )
     return f"""
 INSERT INTO monitor.{table} AS old ({names})
-SELECT {names} FROM jsonb_populate_recordset(NULL::monitor.{table}, $1::jsonb) ORDER BY {key}
-ON CONFLICT ({key}) DO UPDATE SET {first}, {rest}
-RETURNING {key} AS id, {word} AS word
+SELECT {names} FROM jsonb_populate_recordset(NULL::monitor.{table}, $1::jsonb) ORDER BY {keys}
+ON CONFLICT ({keys}) DO UPDATE SET {first}, {rest}
+RETURNING {key[-1]} AS id, {word} AS word
 """  # noqa: S608 - only constants are joined
 
 
 _MERGE_ATTEMPTS = _merge(
-    "attempts", "attempt_id", ATTEMPT_COLUMNS, "outcome_event_id", _OUTCOME,
+    "attempts", ("inference_id", "attempt_id"), ATTEMPT_COLUMNS, "outcome_event_id", _OUTCOME,
     "reason = coalesce(old.reason, excluded.reason), router_id = coalesce(old.router_id, excluded.router_id), "
-    "delivery = coalesce(old.delivery, excluded.delivery), "
     "started_at = CASE WHEN excluded.on_record THEN excluded.started_at ELSE old.started_at END, "
     "on_record = old.on_record OR excluded.on_record",
 )  # fmt: skip
 
-# Which router works on the inference now, and where its request is: told by the newest delivery, and within one by the
-# newest attempt; a request counts as attempt 0. Times would be of different machines.
+# The newest start or hold says which router has the inference now, and where its request is on the topic.
 _CURRENT = ("router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
-            "last_attempt")  # fmt: skip
+            "last_start_at")  # fmt: skip
 _NEWER = (
-    "excluded.last_attempt IS NOT NULL AND (old.last_attempt IS NULL "
-    "OR (excluded.delivery, excluded.last_attempt, excluded.request_offset) "
-    ">= (old.delivery, old.last_attempt, old.request_offset))"
+    "excluded.last_start_at IS NOT NULL AND (old.last_start_at IS NULL "
+    "OR (excluded.delivery, excluded.last_start_at, excluded.request_offset) "
+    ">= (old.delivery, old.last_start_at, old.request_offset))"
 )
 _MERGE_INFERENCES = _merge(
-    "inferences", "inference_id", INFERENCE_COLUMNS, "settlement_event_id", _SETTLEMENT,
+    "inferences", ("inference_id",), INFERENCE_COLUMNS, "settlement_event_id", _SETTLEMENT,
     ", ".join(f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE old.{name} END" for name in _CURRENT)
+    # Of one router the last word counts: its words lie on one partition, in their order.
+    + ", held_by = coalesce(old.held_by || excluded.held_by, old.held_by, excluded.held_by)"
     + ", model_requested = coalesce(old.model_requested, excluded.model_requested)"
     + ", candidates = coalesce(old.candidates, excluded.candidates)"
     + ", delivery = greatest(old.delivery, excluded.delivery)",
@@ -132,10 +135,13 @@ ON CONFLICT (feature_id) DO UPDATE SET
         AND known.settlement_event_id <> excluded.settlement_event_id)::int
 """
 
+# Two ranges of indexes: what was settled since, and what is open.
 _SUMMARY = """
 SELECT settlement, error_type, count(*) AS n FROM monitor.features
-WHERE tenant_id = $1 AND coalesce(settled_at, accepted_at) >= $2 AND coalesce(settled_at, accepted_at) < $3
-GROUP BY 1, 2
+WHERE tenant_id = $1 AND settled_at >= $2 AND settled_at < $3 GROUP BY 1, 2
+UNION ALL
+SELECT NULL, NULL, count(*) FROM monitor.features
+WHERE tenant_id = $1 AND accepted_at >= $2 AND accepted_at < $3 AND settlement IS NULL
 """
 
 
@@ -148,8 +154,9 @@ class FeatureCounts(NamedTuple):
 
 
 class FeatureBooks:
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, reads: Reads) -> None:
         self._pool = pool
+        self._reads = reads
 
     async def book(self, events: Sequence[FeatureEvent]) -> None:
         """In one transaction; an event that comes twice changes nothing."""
@@ -160,7 +167,9 @@ class FeatureBooks:
     async def summary(self, tenant_id: str, since: datetime, until: datetime) -> dict[str, Any]:
         by_settlement: dict[str, int] = {}
         by_error: dict[str, int] = {}
-        for row in await self._pool.fetch(_SUMMARY, tenant_id, since, until):
+        async with self._reads.snapshot(tenant_id) as connection:
+            rows = await connection.fetch(_SUMMARY, tenant_id, since, until)
+        for row in rows:
             settlement = row["settlement"] or "open"
             by_settlement[settlement] = by_settlement.get(settlement, 0) + row["n"]
             if row["error_type"]:

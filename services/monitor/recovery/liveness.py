@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.events import RouterHeartbeat
+from shared.events.router import SILENCE_LIMIT_S
 
-SILENCE_LIMIT_S = 10.0
 _BLIND_AFTER_S = 5.0  # after a longer gap between two looks, silence proves nothing: heartbeats of the gap may be lost
 _FORGET_AFTER_S = 60.0  # who was silent for so long is as dead as who was never heard
 

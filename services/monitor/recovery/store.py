@@ -23,10 +23,9 @@ _END_LEASE = "DELETE FROM monitor.leases WHERE name = 'recovery' AND holder = $1
 
 # Also of inferences that are settled: their router died before the claim, or they were on the topic twice.
 _OPEN_WORK = """
-SELECT i.router_id FROM monitor.inferences i WHERE i.settlement IS NULL AND i.router_id IS NOT NULL
-UNION SELECT a.router_id FROM monitor.inferences i JOIN monitor.attempts a USING (inference_id)
-      WHERE i.settlement IS NULL AND a.router_id IS NOT NULL
-UNION SELECT a.router_id FROM monitor.attempts a WHERE a.outcome IS NULL AND a.router_id IS NOT NULL
+SELECT router_id FROM monitor.inferences WHERE settlement IS NULL AND router_id IS NOT NULL
+UNION SELECT jsonb_object_keys(held_by) FROM monitor.inferences WHERE settlement IS NULL AND held_by IS NOT NULL
+UNION SELECT router_id FROM monitor.attempts WHERE outcome IS NULL AND router_id IS NOT NULL
 """
 
 _ATTEMPT = """
@@ -40,30 +39,24 @@ _LOST_ATTEMPTS = _ATTEMPT + "WHERE a.outcome IS NULL AND a.router_id = ANY($1) O
 _INFERENCE = """
 SELECT i.*, made.attempts AS made FROM monitor.inferences i
 CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.attempt_number, t.started_at), '[]'::jsonb) AS attempts
+    SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.attempt_number, t.started_at), '[]'::jsonb) AS attempts,
+           coalesce(bool_or(t.outcome IS NULL AND NOT t.router_id = ANY($1)), false) AS called
     FROM monitor.attempts t WHERE t.inference_id = i.inference_id) made
 """
 
-# Claimed ($2, $3: what the routers have committed, by partition), and nobody works on it: each router that began with
-# its newest delivery is dead ($1), or has handed its last attempt back. A router that has the inference and tells of no
-# attempt yet works on it, too.
+# Claimed ($2, $3: what the routers have committed, by partition), and nobody works on it: no router has begun with its
+# newest delivery, or the one that had it last is dead ($1) or has handed it back. What a living router calls for, or
+# holds, is no orphan, whoever claimed last: that may be one whose claim has failed.
 _ORPHANS = (
-    _INFERENCE  # noqa: S608 - only constants are joined
+    _INFERENCE
     + """
 JOIN unnest($2::int[], $3::bigint[]) AS claimed (partition, before)
     ON claimed.partition = i.request_partition AND i.request_offset < claimed.before
-WHERE i.settlement IS NULL
-  AND (i.router_id IS NULL OR i.router_id = ANY($1) OR EXISTS (
-       SELECT FROM monitor.attempts t WHERE t.inference_id = i.inference_id AND t.router_id = i.router_id
-           AND coalesce(t.delivery, i.delivery) = i.delivery))
+WHERE i.settlement IS NULL AND (i.router_id IS NULL OR i.router_id = ANY($1)) AND NOT made.called
   AND NOT EXISTS (
-       SELECT FROM monitor.attempts t WHERE t.inference_id = i.inference_id
-           AND coalesce(t.delivery, i.delivery) = i.delivery AND t.router_id <> ALL($1)
-           AND t.error_type IS DISTINCT FROM 'handed_back'
-           AND NOT EXISTS (
-               SELECT FROM monitor.attempts later WHERE later.inference_id = t.inference_id
-                   AND coalesce(later.delivery, i.delivery) = i.delivery
-                   AND later.router_id = t.router_id AND later.attempt_number > t.attempt_number))
+    SELECT FROM jsonb_each(i.held_by) AS hold (router_id, said)
+    WHERE NOT hold.router_id = ANY($1) AND NOT (said ->> 'handed_back')::bool
+      AND (said ->> 'delivery')::int = i.delivery)
 ORDER BY i.deadline_at, i.inference_id
 """
 )
@@ -78,7 +71,10 @@ _OVERDUE_ATTEMPTS = (
     f"{_ATTEMPT} JOIN monitor.inferences i USING (inference_id) "
     f"WHERE a.outcome IS NULL AND {_IS_OVERDUE} ORDER BY a.attempt_id LIMIT $2"
 )
-_OVERDUE = f"{_INFERENCE} WHERE i.settlement IS NULL AND {_IS_OVERDUE} ORDER BY i.deadline_at, i.inference_id LIMIT $2"
+_OVERDUE = (
+    f"{_INFERENCE} WHERE i.settlement IS NULL AND {_IS_OVERDUE.replace('$1', '$2')} "
+    "ORDER BY i.deadline_at, i.inference_id LIMIT $3"
+)
 
 # Fenced: nothing is written, and no row comes, when the lease is not the caller's any more.
 _INTEND = """
@@ -125,7 +121,7 @@ class RecoveryStore:
 
     async def overdue(self, grace_s: float, most: int) -> list[Orphan]:
         """Unsettled inferences that are past their deadline by grace_s, whoever has them."""
-        return [_orphan(dict(row)) for row in await self._pool.fetch(_OVERDUE, grace_s, most)]
+        return [_orphan(dict(row)) for row in await self._pool.fetch(_OVERDUE, [], grace_s, most)]
 
     async def intend_redelivery(self, orphan: Orphan, delivery: int, now: datetime, holder: str) -> bool:
         """Writes that this delivery is to be published. False when it was published already.

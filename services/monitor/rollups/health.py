@@ -95,13 +95,16 @@ class Recent:
 
 
 def gather(minutes: Iterable[Mapping[str, Any]]) -> dict[str, Recent]:
-    """Rows of monitor.model_minutes, summed by "<tenant_id>/<model>", the subject of the event about them."""
+    """Calls of some minutes by model, and by error type or (of those that succeeded) by bucket of their duration;
+    summed by "<tenant_id>/<model>", the subject of the event about them."""
     found: dict[str, Recent] = {}
     for row in minutes:
         tenant_id, model = row["tenant_id"], row["model"]
         recent = found.setdefault(f"{tenant_id}/{model}", Recent(tenant_id, model))
-        recent.errors.update(row["errors"])
-        recent.latency.update({int(number): n for number, n in row["latency"].items()})
+        if row["bucket"] is None:
+            recent.errors[row["error_type"]] += row["calls"]
+        else:
+            recent.latency[row["bucket"]] += row["calls"]
     return found
 
 

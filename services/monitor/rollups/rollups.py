@@ -1,5 +1,7 @@
 """Every two seconds: sum up the minutes that bookings have touched, and say what was spent and how the models are.
 
+Hours and days are summed up when they are over, from their minutes and hours, and again when these are touched later.
+
 A booking leaves its touches in its own transaction. They are taken away in the transaction that has summed them up
 and published what tenants spent, so whoever dies, the next turn of any monitor does it again; doing it twice changes
 nothing. Health needs no touches: it is what the minutes show, held against what was said last.
@@ -11,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from services.monitor.rollups import health
+from services.monitor.rollups.steps import STEPS, Step, beginning
 from services.monitor.rollups.store import RollupStore, Touched, Turn
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
@@ -24,6 +27,8 @@ logger = structlog.get_logger(__name__)
 
 _EVERY_S = 2.0
 _MOST_TOUCHES = 5000  # of one turn, so that it ends
+_MOST_STEPS = 24  # hours or days of one turn
+_OVER: tuple[Step, ...] = ("hour", "day")
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
@@ -53,6 +58,7 @@ class Rollups:
         while more:
             more = await self._sum_up()
             await self._say_how_models_are()
+            more = await self._sum_up_what_is_over(utc_now()) or more
 
     async def _sum_up(self) -> bool:
         """One turn. Returns whether there is more to do at once."""
@@ -64,6 +70,13 @@ class Rollups:
                 await turn.sum_up_minutes(touched)
                 await self._say_what_was_spent(turn, await turn.sum_up_days(_days(touched)), utc_now())
         return taken == _MOST_TOUCHES
+
+    async def _sum_up_what_is_over(self, now: datetime) -> bool:
+        async with self._store.turn() as turn:
+            if turn is None:
+                return False
+            over = [await turn.sum_up(step, now - STEPS[step] - _CLOCKS_DIFFER, _MOST_STEPS) for step in _OVER]
+        return _MOST_STEPS in over
 
     async def _say_what_was_spent(self, turn: Turn, tenants: Collection[str], now: datetime) -> None:
         """Published before the transaction ends: without an ack it is rolled back, and the touches are still there."""
@@ -81,7 +94,7 @@ class Rollups:
         async with self._store.turn() as turn:
             if turn is None:
                 return
-            recent = health.gather(await turn.minutes(_minute(now - health.WINDOW), now + _CLOCKS_DIFFER))
+            recent = health.gather(await turn.minutes(beginning(now - health.WINDOW, "minute"), now + _CLOCKS_DIFFER))
             words = health.news(recent, self._said, now)
             self._said = {key: last for key, last in self._said.items() if key in recent or last.status != "healthy"}
             await turn.keep_history(words)
@@ -93,7 +106,3 @@ class Rollups:
 
 def _days(touched: Collection[Touched]) -> set[tuple[str, date]]:
     return {(touch.tenant_id, touch.minute.astimezone(UTC).date()) for touch in touched}
-
-
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)

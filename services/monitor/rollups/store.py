@@ -1,4 +1,4 @@
-"""The SQL of the rollups: sums of the books by minute and day, computed anew, never counted up."""
+"""The SQL of the rollups: sums of the books by minute, hour and day, and what is read from them."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from services.monitor.rollups.latency import BOUNDS
+from services.monitor.rollups.steps import STEPS, Step
+from services.monitor.rollups.sums.store import KINDS, delete, insert_minutes, insert_sums
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
 
@@ -23,45 +25,49 @@ SET LOCAL work_mem = '32MB'
 _TAKE = """
 DELETE FROM monitor.touched_minutes
 WHERE touch <= (SELECT max(touch) FROM (SELECT touch FROM monitor.touched_minutes ORDER BY touch LIMIT $1) AS oldest)
-RETURNING tenant_id, minute
+RETURNING tenant_id, minute, minute >= (SELECT gone_before FROM monitor.retention) AS is_kept
 """
 
-# The calls of each touched minute, found by index; LATERAL with a GROUP BY keeps it a loop over the minutes.
-# Prices and token counts come from tenants and their endpoints: no figure of theirs may make a sum impossible.
-_MINUTES = """
-INSERT INTO monitor.model_minutes (tenant_id, minute, model, calls, failed, errors, latency, usd, input_tokens,
-                                   output_tokens)
-SELECT touched.tenant_id, touched.minute, cell.model, sum(n),
-       coalesce(sum(n) FILTER (WHERE outcome = 'failed'), 0),
-       coalesce(jsonb_object_agg(error_type, n) FILTER (WHERE error_type IS NOT NULL), '{}'),
-       coalesce(jsonb_object_agg(bucket, n) FILTER (WHERE bucket IS NOT NULL), '{}'),
-       coalesce(sum(usd), 0), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0)
-FROM unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, minute)
-CROSS JOIN LATERAL (
-    SELECT model, outcome, CASE WHEN outcome = 'failed' THEN attempt.error_type END AS error_type,
-           CASE WHEN outcome = 'succeeded' THEN width_bucket(duration_s, $3::float8[]) END AS bucket,
-           count(*) AS n, sum(least(greatest(cost_usd, 0), 1e9)) AS usd,
-           sum(greatest(attempt.input_tokens, 0)) AS input_tokens,
-           sum(greatest(attempt.output_tokens, 0)) AS output_tokens
-    FROM monitor.attempts AS attempt
-    WHERE tenant_id = touched.tenant_id AND ended_at >= touched.minute
-      AND ended_at < touched.minute + interval '1 minute'
-    GROUP BY 1, 2, 3, 4) AS cell
-GROUP BY 1, 2, 3
-ON CONFLICT (tenant_id, minute, model) DO UPDATE SET
-    calls = excluded.calls, failed = excluded.failed, errors = excluded.errors, latency = excluded.latency,
-    usd = excluded.usd, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens
+_LOWER: dict[Step, Step] = {"hour": "minute", "day": "hour"}
+
+_TOUCH = """
+INSERT INTO monitor.touched_{step}s (tenant_id, at)
+SELECT DISTINCT tenant_id, date_trunc('{step}', touched.at, 'UTC')
+FROM unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
+ON CONFLICT DO NOTHING
 """
 
+# Those that are over. While one runs, its shorter steps are read instead, and it is summed up once.
+_TAKE_OVER = """
+WITH gone AS (
+    DELETE FROM monitor.touched_{step}s
+    WHERE at IN (SELECT DISTINCT at FROM monitor.touched_{step}s WHERE at <= $1 ORDER BY at LIMIT $2)
+    RETURNING tenant_id, at)
+SELECT at, array_agg(tenant_id) AS tenants FROM gone
+WHERE at >= (SELECT gone_before FROM monitor.retention) GROUP BY at
+"""
+
+# Hours that are touched are read by their minutes.
 _DAYS = """
 INSERT INTO monitor.spend_days AS old (tenant_id, day, usd, tokens)
 SELECT touched.tenant_id, touched.day, spent.usd, spent.tokens
 FROM unnest($1::text[], $2::date[]) AS touched (tenant_id, day)
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(usd), 0) AS usd, coalesce(sum(input_tokens + output_tokens), 0) AS tokens
-    FROM monitor.model_minutes
-    WHERE tenant_id = touched.tenant_id AND minute >= touched.day::timestamp AT TIME ZONE 'UTC'
-      AND minute < (touched.day + 1)::timestamp AT TIME ZONE 'UTC') AS spent
+    FROM (
+        SELECT usd, input_tokens, output_tokens FROM monitor.calls_by_hour AS sums
+        WHERE at = ANY(ARRAY(SELECT touched.day::timestamp AT TIME ZONE 'UTC' + n * interval '1 hour'
+                             FROM generate_series(0, 23) AS n
+                       EXCEPT SELECT at FROM monitor.touched_hours WHERE tenant_id = touched.tenant_id))
+          AND tenant_id = touched.tenant_id
+        UNION ALL
+        SELECT usd, input_tokens, output_tokens
+        FROM monitor.touched_hours AS hour
+        CROSS JOIN generate_series(0, 59) AS n
+        JOIN monitor.calls_by_minute AS sums
+            ON sums.at = hour.at + n * interval '1 minute' AND sums.tenant_id = hour.tenant_id
+        WHERE hour.tenant_id = touched.tenant_id AND hour.at >= touched.day::timestamp AT TIME ZONE 'UTC'
+          AND hour.at < (touched.day + 1)::timestamp AT TIME ZONE 'UTC') AS parts) AS spent
 ON CONFLICT (tenant_id, day) DO UPDATE SET usd = excluded.usd, tokens = excluded.tokens
 WHERE (old.usd, old.tokens) IS DISTINCT FROM (excluded.usd, excluded.tokens)
 RETURNING tenant_id
@@ -77,7 +83,12 @@ GROUP BY 1
 """
 
 _RECENT = """
-SELECT tenant_id, model, errors, latency FROM monitor.model_minutes WHERE minute >= $1 AND minute <= $2
+SELECT tenant_id, model, error_type, sum(calls)::bigint AS calls, NULL::int AS bucket FROM monitor.calls_by_minute
+WHERE at >= $1 AND at <= $2 AND error_type <> '' GROUP BY 1, 2, 3
+UNION ALL
+SELECT tenant_id, model, '', sum(count::bigint)::bigint, bucket::int
+FROM monitor.calls_by_minute, jsonb_each_text(latency) AS l (bucket, count)
+WHERE at >= $1 AND at <= $2 GROUP BY 1, 2, bucket
 """
 
 _CHANGED = """
@@ -90,7 +101,7 @@ ON CONFLICT DO NOTHING
 
 
 class Touched(NamedTuple):
-    """A minute of a tenant in which a booked call ended."""
+    """A minute of a tenant in which a booked call ended, or an inference was settled."""
 
     tenant_id: str
     minute: datetime
@@ -103,17 +114,36 @@ class Turn:
         self._connection = connection
 
     async def take_touched(self, most: int) -> tuple[int, set[Touched]]:
-        """Deletes at most `most` touches. Returns how many, and of which minutes. They are back if the turn fails."""
+        """Deletes at most `most` touches. Returns how many, and of which minutes; without those whose rows were dropped
+        since, as their sums would be those of nothing. They are back if the turn fails."""
         rows = await self._connection.fetch(_TAKE, most)
-        return len(rows), {Touched(*row) for row in rows}
+        return len(rows), {Touched(row["tenant_id"], row["minute"]) for row in rows if row["is_kept"]}
 
     async def sum_up_minutes(self, touched: Collection[Touched]) -> None:
         """The statement begins after the touches were read, so it sees every call that was booked with them."""
-        tenants, minutes = [touch.tenant_id for touch in touched], [touch.minute for touch in touched]
-        await self._connection.execute(_MINUTES, tenants, minutes, list(BOUNDS), timeout=_TIMEOUT_S)
+        tenants, since = [touch.tenant_id for touch in touched], [touch.minute for touch in touched]
+        until = [at + STEPS["minute"] for at in since]
+        for kind in KINDS:
+            await self._connection.execute(delete(kind, "minute"), tenants, since, timeout=_TIMEOUT_S)
+            await self._connection.execute(insert_minutes(kind), tenants, since, until, BOUNDS, timeout=_TIMEOUT_S)
+        await self._connection.execute(_TOUCH.format(step="hour"), tenants, since)
+
+    async def sum_up(self, step: Step, begun_before: datetime, most: int) -> int:
+        """Hours or days that were touched and are over, of all tenants. Returns how many."""
+        over = await self._connection.fetch(_TAKE_OVER.format(step=step), begun_before, most)
+        for at, tenants in over:
+            for kind in KINDS:
+                times = [at] * len(tenants)
+                await self._connection.execute(delete(kind, step), tenants, times, timeout=_TIMEOUT_S)
+                await self._connection.execute(
+                    insert_sums(kind, step, _LOWER[step]), at, at + STEPS[step], tenants, timeout=_TIMEOUT_S
+                )
+            if step == "hour":
+                await self._connection.execute(_TOUCH.format(step="day"), tenants, [at] * len(tenants))
+        return len(over)
 
     async def sum_up_days(self, days: Collection[tuple[str, date]]) -> set[str]:
-        """Sums of days, from those of minutes. Returns the tenants whose sums have changed."""
+        """What was spent in these days. Returns the tenants whose sums have changed."""
         tenants, numbers = [tenant for tenant, _ in days], [day for _, day in days]
         rows = await self._connection.fetch(_DAYS, tenants, numbers, timeout=_TIMEOUT_S)
         return {row[0] for row in rows}
@@ -123,6 +153,7 @@ class Turn:
         return [dict(row) for row in await self._connection.fetch(_SPENT, list(tenants), day)]
 
     async def minutes(self, since: datetime, until: datetime) -> list[Row]:
+        """Calls that failed, by error type, and those that succeeded, by bucket of their duration."""
         rows = await self._connection.fetch(_RECENT, since, until, timeout=_TIMEOUT_S)
         return [dict(row) for row in rows]
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from services.monitor.rollups.health import ModelCalls, judge
+from services.monitor.rollups.latency import Histogram, percentile
 from shared.errors import TallygateError
 from shared.registry import Price
 from shared.registry.models import CUSTOM_PREFIX
@@ -25,11 +26,18 @@ _MAX_WINDOW_S = 90 * 86400
 
 
 class BookRows(NamedTuple):
-    """What was read from the books for one summary."""
+    """What was read from the books for one summary.
+
+    requests: counts by model, endpoint, settlement and error type. latency: of those that were completed, by bucket of
+    their duration; duration_s: of all of them together. attempts: sums of calls that have ended, by model, outcome,
+    error type and step of the price. open_attempts: calls that have not. errors: the last ones.
+    """
 
     requests: Sequence[Row]
+    latency: Histogram
+    duration_s: float
     attempts: Sequence[Row]
-    performance: Row
+    open_attempts: int
     errors: Sequence[Row]
 
 
@@ -57,8 +65,8 @@ def summarize(rows: BookRows, now: datetime, lag_s: float, reference: Price | No
     health = judge(_calls_by_model(rows.attempts), lag_s)
     return {
         "requests": _requests(rows.requests),
-        "attempts": _attempts(rows.attempts),
-        "performance": _performance(rows.performance),
+        "attempts": _attempts(rows.attempts, rows.open_attempts),
+        "performance": _performance(rows.latency, rows.duration_s),
         "costs": _costs(rows.attempts, reference),
         "health": {"status": health.status, "issues": list(health.issues)},
         "errors": [_error(row) for row in rows.errors],
@@ -101,26 +109,32 @@ def _requests(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _attempts(rows: Iterable[Row]) -> dict[str, Any]:
-    by_outcome: Counter[str | None] = Counter()
+def _attempts(rows: Iterable[Row], open_attempts: int) -> dict[str, Any]:
+    by_outcome: Counter[str] = Counter()
     by_error: Counter[str] = Counter()
     for row in rows:
         by_outcome[row["outcome"]] += row["n"]
         if row["error_type"]:
             by_error[row["error_type"]] += row["n"]
     return {
-        "total": by_outcome.total(),
+        "total": by_outcome.total() + open_attempts,
         "succeeded": by_outcome["succeeded"],
         "failed": by_outcome["failed"],
-        "open": by_outcome[None],
+        "open": open_attempts,
         "by_error_type": dict(by_error),
     }
 
 
-def _performance(row: Row) -> dict[str, float]:
-    p50, p95, p99 = row["percentiles"]
-    values = {"average_s": row["average_s"], "p50_s": p50, "p95_s": p95, "p99_s": p99}
-    return {name: round(float(value), 6) for name, value in values.items()}
+def _performance(latency: Histogram, duration_s: float) -> dict[str, float]:
+    """Percentiles are the middle of a bucket: at most 4.4 % off. The average is exact."""
+    completed = sum(latency.values())
+    values = {
+        "average_s": duration_s / completed if completed else 0.0,
+        "p50_s": percentile(latency, 0.5) or 0.0,
+        "p95_s": percentile(latency, 0.95) or 0.0,
+        "p99_s": percentile(latency, 0.99) or 0.0,
+    }
+    return {name: round(value, 6) for name, value in values.items()}
 
 
 def _costs(rows: Iterable[Row], reference: Price | None) -> dict[str, float]:

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from shared.errors import TallygateError
@@ -13,6 +12,7 @@ from shared.events.topics import Topic
 from shared.kafka.admin import connected_admin
 from shared.kafka.broker import Broker, Consumer
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId
+from shared.kafka.failures import RETRYABLE, KafkaError, described
 from shared.kafka.partitions import partitions_of
 from shared.kafka.publisher import Publisher
 
@@ -80,8 +80,8 @@ class DeadLetterBox:
             partition = None
         try:
             return await self._publisher.send_raw(source, letter.body, letter.key, letter.replay_headers, partition)
-        except (KafkaError, TimeoutError) as error:
-            detail = f"{letter.id} was not acknowledged: {type(error).__name__}"
+        except RETRYABLE as error:
+            detail = f"{letter.id} was not acknowledged: {described(error)}"
             raise TallygateError("unavailable", detail) from error
 
     async def _new(self, dlq: str) -> dict[TopicPartition, tuple[int, int]]:
@@ -124,7 +124,7 @@ async def open_dead_letters(broker: Broker) -> AsyncIterator[DeadLetterBox]:
         await consumer.start()
         yield DeadLetterBox(consumer, publisher, partitions)
     except KafkaError as error:
-        raise TallygateError("unavailable", f"the broker did not answer: {type(error).__name__}") from error
+        raise TallygateError("unavailable", f"the broker did not answer: {described(error)}") from error
     finally:
         await asyncio.gather(consumer.stop(), publisher.stop())
 

@@ -6,12 +6,12 @@ import time
 
 import structlog
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from shared.events.topics import DLQ_SUFFIX
 from shared.kafka.dead_letter_limit import WINDOW_S, DeadLetterLimitError
 from shared.kafka.dead_letters.box import count_since
 from shared.kafka.dead_letters.letter import LEFT_OUT, OFFSET, PARTITION, REASON, TOPIC, TYPE
+from shared.kafka.failures import RETRYABLE, TOO_LARGE, described
 from shared.kafka.publisher import Publisher
 from shared.telemetry.instruments import dead_letters
 
@@ -19,7 +19,6 @@ logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
 _MAX_REASON = 1000  # it may quote the message, and the topic has limited room for our headers
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 # Of a message that is too large, what a dead letter carries all the same: bytes.
 _MAX_KEY_KEPT = 1024
 _MAX_HEADERS_KEPT = 16 * 1024
@@ -33,8 +32,8 @@ async def dead_letter(publisher: Publisher, record: ConsumerRecord, error_type: 
     while True:
         try:
             await send_to_dlq(publisher, record, error_type, reason)
-        except (KafkaError, TimeoutError) as error:
-            logger.warning("dead_letter.waiting", reason=type(error).__name__)
+        except RETRYABLE as error:
+            logger.warning("dead_letter.waiting", reason=described(error))
             await asyncio.sleep(_RETRY_S)
         else:
             return
@@ -63,7 +62,7 @@ async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: 
     dlq = record.topic + DLQ_SUFFIX
     try:
         await publisher.send_raw(dlq, _body(record), record.key, [*record.headers, *headers])
-    except _TOO_LARGE:
+    except TOO_LARGE:
         kept = _headers_kept(record)
         left_out = (LEFT_OUT, _left_out(record, kept).encode())
         await publisher.send_raw(dlq, b"", _key_kept(record), [*kept, *headers, left_out])

@@ -58,6 +58,7 @@ class LocalConsumer:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._check_assigned(partition)
         self._positions[partition] = offset
+        self._arrived.set()  # for whoever waits for records: some may be there now
 
     async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
         await self._seek("seek_to_beginning", partitions, self._begin)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.gateway.inference.idempotency import IdempotencyKey, KnownKey
 from services.gateway.inference.store import KeyStore
+from shared.db.store import Place
 from shared.inferences import InferenceStore
 from shared.inferences.store import StoredResult
 from tests.support.memory.monitor import MonitorTables
@@ -27,6 +28,7 @@ class KeyRow:
 class GatewayTables:
     keys: dict[Sent, KeyRow] = field(default_factory=dict)
     results: dict[UUID, tuple[StoredResult, datetime]] = field(default_factory=dict)
+    read: dict[Place, int] = field(default_factory=dict)
 
 
 class MemoryKeyStore(KeyStore):

@@ -1,6 +1,5 @@
 """The tables of the monitor: books, late words, and what recovery has decided."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from services.monitor.books.store import BookStore
 from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
 from services.monitor.recovery.store import RecoveryStore
+from shared.db.store import Place
 from shared.events import AttemptEnded, InferenceEvent, Now, utc_now
 from tests.support.memory.turns import Turn, at_once
 
@@ -26,7 +26,7 @@ _SETTLEMENT = (
 )  # fmt: skip
 _CURRENT = (
     "router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
-    "last_attempt",
+    "last_start_at",
 )  # fmt: skip
 
 
@@ -53,6 +53,7 @@ class MonitorTables:
     late_words: dict[UUID, LateWord] = field(default_factory=dict)
     touched_minutes: list[tuple[str, datetime]] = field(default_factory=list)
     redeliveries: dict[tuple[UUID, int], Redelivery] = field(default_factory=dict)
+    read: dict[Place, int] = field(default_factory=dict)
     lease: tuple[str, datetime] | None = None  # who may recover, and until when
     booked_at: dict[UUID, datetime] = field(default_factory=dict)  # of inferences
     clock: Now = utc_now  # the database's own
@@ -164,8 +165,9 @@ class MemoryRecoveryStore(RecoveryStore):
         unsettled = {key: row for key, row in self._tables.inferences.items() if row["settlement"] is None}
         attempts = self._tables.attempts.values()
         rows = list(unsettled.values())
-        rows += [row for row in attempts if row["outcome"] is None or row["inference_id"] in unsettled]
-        return sorted({row["router_id"] for row in rows if row["router_id"]})
+        rows += [row for row in attempts if row["outcome"] is None]
+        held_by = [name for row in rows if row.get("held_by") for name in row["held_by"]]
+        return sorted({row["router_id"] for row in rows if row["router_id"]} | set(held_by))
 
     async def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
         return await self._turn("lost_attempts", lambda: self._tables.lost_attempts(dead_routers))
@@ -213,7 +215,6 @@ def _merged_attempt(old: Row, new: Row) -> Row:
     return old | _first_word(old, new, "outcome_event_id", _OUTCOME) | {
         "reason": _known(old, new, "reason"),
         "router_id": _known(old, new, "router_id"),
-        "delivery": _known(old, new, "delivery"),
         "started_at": started_at,
         "on_record": old["on_record"] or new["on_record"],
     }  # fmt: skip
@@ -223,6 +224,7 @@ def _merged_inference(old: Row, new: Row) -> Row:
     current = new if _is_newer(new, old) else old
     return old | _first_word(old, new, "settlement_event_id", _SETTLEMENT) | {
         **{name: current[name] for name in _CURRENT},
+        "held_by": (old["held_by"] or {}) | (new["held_by"] or {}) or None,
         "model_requested": _known(old, new, "model_requested"),
         "candidates": _known(old, new, "candidates"),
         "delivery": max(old["delivery"], new["delivery"]),
@@ -239,9 +241,9 @@ def _known(old: Row, new: Row, column: str) -> Any:
 
 def _is_newer(new: Row, old: Row) -> bool:
     """Whether what is told of the newest delivery is in the new row."""
-    if new["last_attempt"] is None or old["last_attempt"] is None:
-        return new["last_attempt"] is not None
-    names = ("delivery", "last_attempt", "request_offset")
+    if new["last_start_at"] is None or old["last_start_at"] is None:
+        return new["last_start_at"] is not None
+    names = ("delivery", "last_start_at", "request_offset")
     return [new[name] for name in names] >= [old[name] for name in names]
 
 
@@ -261,19 +263,22 @@ def _is_claimed(row: Row, claimed: Mapping[int, int]) -> bool:
 
 
 def _is_worked_on(row: Row, made: Sequence[Row], dead_routers: Sequence[str]) -> bool:
-    """By a living router that has begun with the newest delivery, and did not hand its last attempt back."""
-    by_router: dict[str, list[Row]] = defaultdict(list)
-    for attempt in made:
-        if attempt["router_id"] is not None and attempt["delivery"] in (None, row["delivery"]):
-            by_router[attempt["router_id"]].append(attempt)
-    if row["router_id"] is not None:
-        by_router.setdefault(row["router_id"], [])
-    return any(router not in dead_routers and not _is_handed_back(mine) for router, mine in by_router.items())
+    if row["router_id"] is not None and row["router_id"] not in dead_routers:
+        return True
+    return _is_called(made, dead_routers) or _is_held(row, dead_routers)
 
 
-def _is_handed_back(made: Sequence[Row]) -> bool:
-    last = [attempt for attempt in made if attempt["attempt_number"] == made[-1]["attempt_number"]]
-    return bool(last) and all(attempt["error_type"] == "handed_back" for attempt in last)
+def _is_called(made: Sequence[Row], dead_routers: Sequence[str]) -> bool:
+    """A living router is calling a model for it."""
+    return any(row["outcome"] is None and row["router_id"] and row["router_id"] not in dead_routers for row in made)
+
+
+def _is_held(row: Row, dead_routers: Sequence[str]) -> bool:
+    """It waits for its turn in a living router."""
+    return any(
+        router not in dead_routers and not hold["handed_back"] and hold["delivery"] == row["delivery"]
+        for router, hold in (row["held_by"] or {}).items()
+    )
 
 
 def _by_deadline(orphans: Iterable[Orphan]) -> list[Orphan]:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from shared.client import Answer
-from tests.chaos.callers import write_down
+from tests.chaos.callers import Asking, write_down
 from tests.chaos.evidence import Note
 from tests.chaos.mix import ask
 
@@ -44,3 +44,10 @@ def test_a_503_of_an_inference_is_its_answer() -> None:
 
 def test_what_is_no_error_object_is_told_as_it_is() -> None:
     assert told(500, None, "<html>").code == "not an error object: <html>"
+
+
+def test_requests_are_spread_over_the_time_or_come_in_bursts() -> None:
+    even = Asking("tenant", lambda number: ask(1, number), requests=100, callers=1, seconds=50.0)
+    assert [even.at_s(number) for number in (0, 1, 99)] == [0.0, 0.5, 49.5]
+    bursts = even._replace(burst=20)
+    assert [bursts.at_s(number) for number in (0, 19, 20, 99)] == [0.0, 0.0, 10.0, 40.0]

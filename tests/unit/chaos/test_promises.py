@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.evidence import BookedInference, Call, Evidence, Note
+from tests.chaos.evidence import HOSTILE, BookedInference, Call, Evidence, Note, Place, Sample, Sent
 from tests.chaos.promises import PROMISES, judged
-from tests.unit.chaos.values import at, attempt, evidence, struck
+from tests.unit.chaos.values import at, attempt, evidence, note, struck
 
+ODD = Place("inference.requests.v1", 11, 7)
 GOOD = evidence(attempt(1, 1, 0), attempt(2, 2, 0), attempt(3, 3, 1))
 
 
@@ -51,6 +52,17 @@ def test_good_books_keep_every_promise() -> None:
          "what callers were told agrees with the books"),
         ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-3"}, 500, "internal")]},
          "no error that nobody foresaw"),
+        ({"notes": [*GOOD.notes[:2], note(2, {"inference-3"}, 200, took_s=9.0)]},
+         "an honest tenant is served beside a hostile one"),
+        ({"sent": [Sent("odd", "dead letter", ODD)]}, "events from upstream end as they must"),
+        ({"dead_letters": [ODD]}, "events from upstream end as they must"),
+        ({"sent": [Sent("good", "settled", ODD, "inference-9")]}, "events from upstream end as they must"),
+        ({"struck": [replace(struck("clock", "monitor-1", 1), relieved=False)]},
+         "a frozen monitor loses the recovery lock"),
+        ({"audit": GOOD.audit | {"swept": {"inferences": 1, "attempts": 0, "ids": ["inference-3"]}}},
+         "nothing is swept without a death"),
+        ({"memory": [Sample("router-0", 1, float(second), 100.0 + second) for second in range(400)]},
+         "memory stays flat"),
     ],
 )  # fmt: skip
 def test_one_violation_breaks_its_promise_and_no_other(change: dict[str, Any], name: str) -> None:
@@ -85,3 +97,42 @@ def test_a_repetition_that_nothing_explains_breaks_two_promises_when_a_router_ca
     assert broken(seen) == ["calls repeated ≤ in flight on lost routers"]
     joined = replace(seen, struck=[struck("add", "router-2", 1, 3)])
     assert broken(joined)[1:] == ["routers that come and go repeat no call"]
+
+
+def test_what_this_machine_has_no_means_for_is_nobodys_fault() -> None:
+    seen = replace(GOOD, struck=[replace(struck("full", "kafka", 1), left_out="needs root")])
+    assert broken(seen) == []
+    assert (
+        "1 left out"
+        in {promise.name: promise.counts for promise in judged(seen, 3)}["every fault carried out as planned"]
+    )
+
+
+def test_a_hostile_tenant_may_be_refused_for_ever_but_what_was_taken_of_it_has_an_end() -> None:
+    refused = note(9, set(), asker=HOSTILE)
+    assert broken(replace(GOOD, notes=[*GOOD.notes, refused])) == []
+    notes = [*GOOD.notes[:2], note(2, {"inference-3"}, asker=HOSTILE), note(3, {"inference-1"}, 200)]
+    assert broken(replace(GOOD, notes=notes)) == ["every caller has an answer or an id that gives one"]
+
+
+def test_an_event_from_upstream_has_no_caller() -> None:
+    upstream = BookedInference("inference-9", "completed", at(2))
+    sent = Sent("good", "settled", ODD, "inference-9")
+    assert (
+        broken(
+            replace(GOOD, inferences=[*GOOD.inferences, upstream], sent=[sent], audit=counted(accepted=4, settled=4))
+        )
+        == []
+    )
+
+
+def test_a_dead_letter_of_an_odd_event_may_be_there_twice() -> None:
+    sent = Sent("odd", "dead letter", ODD)
+    assert broken(replace(GOOD, sent=[sent], dead_letters=[ODD, ODD])) == []
+
+
+def test_what_a_dead_router_held_may_be_swept() -> None:
+    lost = attempt(4, 3, 0.5, outcome="failed", error_type="router_lost")
+    seen = replace(GOOD, attempts=[*GOOD.attempts, lost], struck=[struck("kill", "router-0", 1)])
+    swept = {"swept": {"inferences": 1, "attempts": 1, "ids": ["inference-3"]}}
+    assert "nothing is swept without a death" not in broken(replace(seen, audit=GOOD.audit | swept))

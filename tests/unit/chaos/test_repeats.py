@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
-from tests.chaos.evidence import BookedInference, Call
-from tests.chaos.repeats import during_membership, in_flight, pid_of, repeats, unexplained
+from tests.chaos.evidence import BookedInference, Call, RouterLife
+from tests.chaos.repeats import during_membership, in_flight, pid_of, repeats, router_ids_of, unexplained
 from tests.unit.chaos.values import at, attempt, evidence, struck
 
 LOST = {"outcome": "failed", "error_type": "router_lost"}
@@ -61,3 +63,21 @@ def test_a_repetition_while_a_router_came_is_counted_for_it() -> None:
 def test_a_router_names_its_process() -> None:
     assert pid_of("my-host-9-4711-beef") == 4711
     assert pid_of("") == 0
+
+
+LIVES = [
+    RouterLife("chaos-router-0-aaaa", at(0)),
+    RouterLife("chaos-router-0-bbbb", at(20)),
+    RouterLife("chaos-router-1-cccc", at(20)),
+    RouterLife("chaos-router-0-dddd", at(40)),
+]
+
+
+def test_of_several_lives_under_one_name_the_one_is_meant_that_was_struck() -> None:
+    killed = replace(struck("kill", "router-0", 30), born_at=at(18))
+    assert router_ids_of(killed, LIVES) == {"chaos-router-0-bbbb"}
+
+
+def test_a_router_that_was_killed_before_it_was_heard_is_not_taken_for_the_next_one() -> None:
+    killed = replace(struck("kill", "router-0", 38), born_at=at(37))
+    assert router_ids_of(killed, LIVES) == set()

@@ -16,7 +16,7 @@ from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
 from shared.db import DatabaseSettings
 from shared.kafka.settings import KafkaSettings
-from tests.unit.deploy.environment_names import environment_names
+from shared.settings import environment_names
 
 Service = dict[str, Any]
 

@@ -13,7 +13,7 @@ from services.router.gate import Gate
 from services.router.reports import MAX_CANDIDATES_TOLD
 from services.router.retry import MAX_CALLS_SETTING, RetryPolicy
 from services.router.transport import CallFailedError, Transport
-from services.router.work import Refused, Work
+from services.router.work import Begun, Refused, Work
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
 from shared.errors import failure
@@ -23,9 +23,10 @@ from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, Topic
 from shared.kafka.local import LocalBroker, Produce, refused
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model
+from shared.telemetry import instruments
 from shared.wire import Completion, CompletionRead
 from tests.support.virtual_time import virtually
-from tests.unit.router.values import model, work
+from tests.unit.router.values import beating, holds_all, model, work
 
 COMPLETION = Completion(b'{"choices":[]}', CompletionRead())
 Say = Callable[[Model], Completion]
@@ -50,7 +51,7 @@ class Router:
         self.publisher = Publisher(self.broker, "test")
         self.attempts = Attempts(
             "r1", KeyRing.parse(new_key("k1")), cast("Transport", self.endpoints), self.publisher,
-            RetryPolicy(3, 0.2, 5.0, max_calls), Gate(BreakerPolicy(20, 5.0, 60.0)),
+            RetryPolicy(3, 0.2, 5.0, max_calls), Gate(BreakerPolicy(20, 5.0, 60.0)), beating(),
         )  # fmt: skip
 
     async def run(self, job: Work) -> InferenceSettled:
@@ -61,7 +62,7 @@ class Router:
         else:
             started = reports.attempt_started(admitted, admitted.first, 1, "r1", utc_now())
             await self.publisher.publish_until_acked(Outgoing(ATTEMPTS, started))
-            await self.attempts.run(admitted, started)
+            await self.attempts.run(Begun(admitted, started), 0, holds_all)
         return next(event for event in self.events(OUTCOMES) if isinstance(event, InferenceSettled))
 
     def events(self, topic: Topic) -> list[Event]:
@@ -149,10 +150,10 @@ async def test_an_answer_that_is_too_large_when_sealed_is_a_failed_call_and_anot
 
 @virtually
 async def test_what_the_broker_will_never_take_ends_in_a_settlement_and_not_in_trying_for_ever() -> None:
-    router = Router(lambda _: answers(1000))
+    router = Router(lambda _: answers(50_000))
     router.broker.cluster.faults = lambda asked: (
         refused(MessageSizeTooLargeError())
-        if isinstance(asked, Produce) and asked.partition.topic == REPLIES.name and len(asked.value or b"") > 1000
+        if isinstance(asked, Produce) and asked.partition.topic == REPLIES.name and len(asked.value or b"") > 40_000
         else None
     )
 
@@ -189,3 +190,10 @@ async def test_what_a_model_and_its_endpoint_are_called_is_cut_to_what_an_event_
 
     assert settled.settlement == "completed"
     assert len(router.events(ATTEMPTS)) == len([e for e in router.events(OUTCOMES) if isinstance(e, AttemptEnded)]) == 1
+
+
+@virtually
+async def test_a_metric_names_no_model_of_a_tenant() -> None:
+    await Router(refuses).run(job(3))
+    assert not [values for values in instruments.attempts._metrics if values[0].startswith("custom:")]
+    assert ("custom", "failed", "authentication_failed") in instruments.attempts._metrics

@@ -7,7 +7,8 @@ CANCEL = CancelRequested(inference_id=INFERENCE, tenant_id="acme")
 
 async def test_a_cancellation_is_passed_on_and_remembered_for_its_own_tenant() -> None:
     heard: list[CancelRequested] = []
-    cancellations = Cancellations(heard.append)
+    cancellations = Cancellations()
+    cancellations.call(heard.append)
     assert not cancellations.cancelled("acme", INFERENCE)
 
     cancellations.heard(CANCEL)
@@ -19,5 +20,7 @@ async def test_a_cancellation_is_passed_on_and_remembered_for_its_own_tenant() -
 
 async def test_other_events_are_passed_over() -> None:
     heard: list[CancelRequested] = []
-    Cancellations(heard.append).heard(requested())
+    cancellations = Cancellations()
+    cancellations.call(heard.append)
+    cancellations.heard(requested())
     assert heard == []

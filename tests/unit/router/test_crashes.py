@@ -15,8 +15,9 @@ from services.router.breaker import BreakerPolicy
 from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.retry import RetryPolicy
+from services.router.room import RoomLimits, Seat
 from services.router.transport import CallFailedError
-from services.router.work import Work
+from services.router.work import Begun, Work
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
 from shared.errors import failure
@@ -24,7 +25,7 @@ from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled,
 from shared.kafka.publisher import Outgoing
 from shared.wire import Completion
 from shared.wire.completions import CompletionRead
-from tests.unit.router.values import model, work
+from tests.unit.router.values import beating, holds_all, model, work
 
 COMPLETION = Completion(b"{}", CompletionRead(text="hi", response_model="m"))
 
@@ -68,7 +69,7 @@ class Run:
         endpoint: Any = Endpoint(*answers)
         publisher: Any = self.acked
         ring = KeyRing.parse(new_key("k"))
-        self.attempts = Attempts("r1", ring, endpoint, publisher, RetryPolicy(3, 0.0, 0.0), self.gate)
+        self.attempts = Attempts("r1", ring, endpoint, publisher, RetryPolicy(3, 0.0, 0.0), self.gate, beating())
         self.first = reports.attempt_started(self.work, self.work.first, 1, "r1", utc_now())
 
     async def to_its_end(self) -> None:
@@ -77,12 +78,14 @@ class Run:
 
     async def _run(self) -> None:
         nothing: Any = None
-        claims = Claims("r1", nothing, self.attempts, nothing, 1)
-        await claims._slots.acquire()
+        claims = Claims("r1", nothing, self.attempts, nothing, RoomLimits(slots=1), beating())
+        seat = claims._room.enter("acme", 0)
+        assert isinstance(seat, Seat)
         self.attempts.admit(self.work)
-        claims._spawn(self.attempts.run(self.work, self.first))
+        claims._spawn(self.attempts.run(Begun(self.work, self.first), 0, holds_all), seat)
         async with asyncio.timeout(5):
-            await claims._slots.acquire()
+            await asyncio.gather(*claims._tasks, return_exceptions=True)
+        await asyncio.sleep(0)
         assert claims.in_flight == 0
         assert self.gate.enter(self.work.first.model) is None, "the model's place is not free"
 

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.cancellations import Cancellations
-from services.router.claims import Claims
 from services.router.intake import Intake, _checked
 from services.router.work import Refused
 from shared.crypto import KeyRing, SealedContext, seal
 from shared.crypto.keys import new_key
 from shared.errors import TallygateError
 from shared.events import new_id, utc_now
+from shared.events.bounds import MAX_LIFE_DAYS
 from shared.events.topics import REQUESTS
 from tests.unit.shared.events.samples import INFERENCE, requested
 from tests.unit.shared.kafka.records import record
@@ -118,17 +118,37 @@ async def test_an_input_that_cannot_be_worked_on_is_answered_and_is_no_dead_lett
     fields: dict[str, object], error_type: str
 ) -> None:
     request = requested(**fields, deadline_at=utc_now() + timedelta(seconds=60))
-    nothing: Any = None  # no publisher: a dead letter would fail
+    nothing: Any = None
     books: Any = Books(answer=False)
-    here = Intake(RING, books, nothing, nothing, Cancellations(lambda _: None))
-    claims = Claims("r1", here, nothing, nothing, 1)
+    here = Intake(RING, books, nothing, nothing, Cancellations())
+    asked = here.read(record(REQUESTS.name, request.encoded(), headers=tuple(request.headers("t", None))))
 
-    prepared = await claims._prepared(
-        record(REQUESTS.name, request.encoded(), headers=tuple(request.headers("t", None)))
-    )
+    prepared = await here.prepared(asked)
 
     assert isinstance(prepared, Refused)
     assert (prepared.request.inference_id, prepared.settlement) == (INFERENCE, "failed")
     assert prepared.failure.error_type == error_type
     assert prepared.failure.tips
     assert "opensesame" not in prepared.failure.detail
+
+
+@pytest.mark.parametrize(
+    ("accepted_at", "lasts"),
+    [
+        (utc_now() + timedelta(days=1), timedelta(days=1, minutes=1)),
+        (utc_now() + timedelta(days=9), timedelta(days=6)),
+        (None, timedelta(minutes=1)),  # accepted when it was published, which the record says was years ago
+    ],
+)
+def test_whatever_the_clock_of_its_publisher_says_a_request_that_can_be_read_is_taken_and_ends_within_days(
+    accepted_at: datetime | None, lasts: timedelta
+) -> None:
+    """The audit counts it as accepted, and so it must have an end of its own."""
+    request = requested(accepted_at=accepted_at or utc_now(), deadline_at=(accepted_at or utc_now()) + lasts)
+    left_out = {"accepted_at"} if accepted_at is None else set()
+    body = request.model_dump_json(exclude=left_out).encode()
+
+    read = intake().read(record(REQUESTS.name, body, headers=tuple(request.headers("t", None)))).request
+
+    assert read.accepted_at <= utc_now()
+    assert read.expires_at - read.accepted_at <= timedelta(days=MAX_LIFE_DAYS)

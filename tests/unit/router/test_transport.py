@@ -3,17 +3,19 @@
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import orjson
 import pytest
 
-from services.router.transport import CallFailedError, Transport
+from services.router.room import Room, RoomLimits, Seat
+from services.router.transport import CallFailedError, Hold, Transport
 from shared.errors import Failure
 from shared.guard import Guard
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
 from shared.wire import Completion
-from tests.unit.router.values import model
+from tests.unit.router.values import holds_all, model
 from tests.unit.shared.guard.fakes import PUBLIC, FakeDns, dns, loopback_server
 
 BODY = orjson.dumps({"model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}}]})
@@ -32,8 +34,8 @@ async def running_transport(guard: Guard) -> AsyncIterator[Transport]:
         await transport.stop()
 
 
-async def call(transport: Transport, called: Model) -> Completion:
-    return await transport.complete(called, ModelSecrets("opensesame", {}), REQUEST, "r-1", 10.0)
+async def call(transport: Transport, called: Model, hold: Hold = holds_all) -> Completion:
+    return await transport.complete(called, ModelSecrets("opensesame", {}), REQUEST, "r-1", 10.0, hold)
 
 
 async def failure_of(guard: Guard, called: Model) -> Failure:
@@ -107,7 +109,7 @@ async def test_what_cannot_be_said_in_the_endpoints_format_is_an_invalid_request
         claude = model(wire_format="anthropic", endpoint_url=f"http://127.0.0.1:{server.port}/v1")
         asked = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "http://h/cat.png"}]}]}
         with pytest.raises(CallFailedError) as caught:
-            await transport.complete(claude, ModelSecrets("opensesame", {}), asked, "r-1", 10.0)
+            await transport.complete(claude, ModelSecrets("opensesame", {}), asked, "r-1", 10.0, holds_all)
         assert server.heads == []
     call_failure = caught.value.failure
     assert (call_failure.error_type, call_failure.retryable, call_failure.fallback, call_failure.http_status) == (
@@ -126,3 +128,15 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
         call_failure = await failure_of(Guard(), model(endpoint_url="http://10.0.0.1:8000/v1"))
         assert proxy.connections == 0
     assert call_failure.error_type == "endpoint_forbidden"
+
+
+async def test_an_answer_is_read_while_there_is_room_for_it_and_is_not_asked_for_again_when_there_is_none() -> None:
+    room = Room(RoomLimits(held_bytes=len(BODY) - 1))
+    seat = room.enter("acme", 0)
+    assert isinstance(seat, Seat)
+    async with loopback_server(COMPLETION) as server, running_transport(Guard(LOOPBACK)) as transport:
+        called = model(endpoint_url=f"http://127.0.0.1:{server.port}/v1")
+        with pytest.raises(CallFailedError) as caught:
+            await call(transport, called, partial(room.hold_answer, seat))
+    assert (caught.value.failure.error_type, caught.value.failure.retryable) == ("too_many_requests", False)
+    assert any("TALLYGATE_ROUTER_MAX_HELD_BYTES" in tip for tip in caught.value.failure.tips)

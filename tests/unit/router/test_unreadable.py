@@ -8,11 +8,13 @@ from structlog.testing import capture_logs
 
 from services.router.claims import Claims
 from services.router.intake import Intake
+from services.router.room import RoomLimits
 from shared.events.topics import REQUESTS
 from shared.kafka.local import LocalBroker
 from shared.kafka.publisher import Publisher
 from shared.kafka.settings import KafkaSettings
 from tests.support.virtual_time import run_virtually
+from tests.unit.router.values import beating
 
 _RECORDS, _MOST = 10, 3
 _SETTINGS = KafkaSettings.model_construct(bootstrap_servers="local", dead_letters_per_minute=_MOST)
@@ -26,7 +28,7 @@ async def router_until_it_stops(broker: LocalBroker, *garbage: bytes) -> list[st
     for value in garbage:
         await publisher.send_raw(REQUESTS.name, value, b"key", [], 0)
     intake = Intake(_NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
-    claims = Claims("router", intake, _NOTHING, publisher, max_in_flight=100, stop=stopped.set)
+    claims = Claims("router", intake, _NOTHING, publisher, RoomLimits(), beating(), stopped.set)
     requests = broker.subscribe((REQUESTS,), "router", claims.take, graceful_timeout_s=1.0, listener=claims)
     with capture_logs() as logs:
         claims.start(await requests.start())

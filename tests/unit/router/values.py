@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from services.router.pulse import Pulse
 from services.router.work import Source, Work
 from shared.registry import Model
 from shared.selection import select
@@ -20,4 +21,15 @@ def work(*models: Model, reference: str | None = None, **request: Any) -> Work:
     )
 
 
-__all__ = ["model", "needs", "tenant", "work"]
+def beating() -> Pulse:
+    """Of a router whose heartbeats are acked."""
+    pulse = Pulse(lambda: 0.0)
+    pulse.acked(0.0)
+    return pulse
+
+
+def holds_all(_size: int) -> None:
+    """However large an answer is, there is room for it."""
+
+
+__all__ = ["beating", "holds_all", "model", "needs", "tenant", "work"]

@@ -128,10 +128,18 @@ def test_what_is_no_word_on_a_call_is_not_booked() -> None:
     assert fold([requested()]) == Books()
 
 
-def test_the_minutes_in_which_calls_ended_are_touched_once() -> None:
+def test_the_minutes_in_which_calls_ended_and_inferences_were_settled_are_touched_once() -> None:
+    minute = timedelta(minutes=1)
     events = [ended(attempt_id=new_id(), ended_at=NOW + timedelta(seconds=s)) for s in (0, 59.999, 60)]
-    minutes = {("acme", NOW), ("acme", NOW + timedelta(minutes=1))}
-    assert fold([*events, started(), settled()]).touched_minutes == minutes
+    touched = {("acme", NOW), ("acme", NOW + minute), ("acme", NOW + 2 * minute)}
+    assert fold([*events, started(), settled(settled_at=NOW + 2 * minute)]).touched_minutes == touched
+
+
+def test_what_is_said_of_a_day_that_was_dropped_is_a_late_word() -> None:
+    start, end, settlement = started(), ended(), settled()
+    books = fold([start, end, settlement], NOW + timedelta(days=1))
+    assert books == Books(late={event.event_id: event for event in (start, end, settlement)})
+    assert fold([start, end, settlement], NOW).late == {}
 
 
 def test_every_row_has_every_column() -> None:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.monitor.recovery.liveness import SILENCE_LIMIT_S, Liveness
+from services.monitor.recovery.liveness import Liveness
 from shared.events import RouterHeartbeat
+from shared.events.router import SILENCE_LIMIT_S
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 

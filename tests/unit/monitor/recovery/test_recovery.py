@@ -8,7 +8,7 @@ from unittest import mock
 from uuid import UUID
 
 from aiokafka import TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import PolicyViolationError
 
 from services.monitor.books.books import Accepted, fold
 from services.monitor.recovery import orphans
@@ -107,7 +107,7 @@ async def test_what_the_broker_refuses_for_ever_is_settled_and_keeps_no_other_fr
     await world.orphans(some)
     bad = some[0].inference_id
     world.faults = lambda one: (
-        refused(MessageSizeTooLargeError())
+        refused(PolicyViolationError())
         if isinstance(one, Produce) and one.partition.topic == REQUESTS.name and one.key == bad.bytes
         else None
     )

@@ -6,8 +6,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.recovery.liveness import SILENCE_LIMIT_S, Liveness
+from services.monitor.recovery.liveness import Liveness
 from services.monitor.recovery.orphans import Orphan, decide
+from shared.events.router import SILENCE_LIMIT_S
 from tests.unit.monitor.recovery.test_liveness import beat
 from tests.unit.monitor.recovery.test_orphans import NOW, ORPHAN
 

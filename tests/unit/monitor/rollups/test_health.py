@@ -139,14 +139,18 @@ def test_of_a_model_that_nobody_ever_called_there_is_nothing_to_tell(found: dict
 
 
 def test_minutes_are_summed_for_each_tenant_and_model() -> None:
-    def minute(tenant: str, model: str, errors: dict[str, int], latency: dict[str, int]) -> dict[str, Any]:
-        return {"tenant_id": tenant, "model": model, "errors": errors, "latency": latency}
+    def minute(tenant: str, calls: int, error_type: str = "", bucket: int | None = None) -> dict[str, Any]:
+        return {
+            "tenant_id": tenant, "model": "custom:m", "calls": calls, "error_type": error_type, "bucket": bucket,
+        }  # fmt: skip
 
     found = gather(
         [
-            minute("a", "custom:m", {"rate_limited": 1}, {"7": 2}),
-            minute("a", "custom:m", {"rate_limited": 2, "overloaded": 1}, {"7": 1, "12": 4}),
-            minute("b", "custom:m", {}, {"3": 1}),
+            minute("a", 3, "rate_limited"),
+            minute("a", 1, "overloaded"),
+            minute("a", 3, bucket=7),
+            minute("a", 4, bucket=12),
+            minute("b", 1, bucket=3),
         ]
     )
     assert found == {

@@ -1,3 +1,5 @@
+from bisect import bisect_right
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -7,12 +9,12 @@ from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.monitor.rollups.latency import BOUNDS
 from services.monitor.summary.summary import BookRows, parse_window, reference_price, summarize
 from shared.errors import TallygateError
 from shared.registry import Price
 from tests.unit.shared.events.samples import ATTEMPT, INFERENCE, NOW
 
-NO_CALLS = {"average_s": 0, "percentiles": [0, 0, 0]}
 REFERENCE = Price(input_per_mtok_usd=1, output_per_mtok_usd=4)
 
 
@@ -30,12 +32,15 @@ def attempt(outcome: str | None = "succeeded", n: int = 1, **more: object) -> di
 def summary(
     requests: list[dict[str, Any]] | None = None,
     attempts: list[dict[str, Any]] | None = None,
-    performance: dict[str, Any] | None = None,
+    latency: dict[int, int] | None = None,
+    duration_s: float = 0.0,
     errors: list[dict[str, Any]] | None = None,
     reference: Price | None = REFERENCE,
     lag_s: float = 0.0,
 ) -> dict[str, Any]:
-    rows = BookRows(requests or [], attempts or [], performance or NO_CALLS, errors or [])
+    ended = [row for row in attempts or [] if row["outcome"] is not None]
+    open_attempts = sum(row["n"] for row in attempts or [] if row["outcome"] is None)
+    rows = BookRows(requests or [], latency or {}, duration_s, ended, open_attempts, errors or [])
     return summarize(rows, NOW, lag_s, reference)
 
 
@@ -122,9 +127,13 @@ def test_attempts_are_counted_by_outcome_and_error() -> None:
     }  # fmt: skip
 
 
-def test_durations_are_told_as_they_were_read() -> None:
-    answer = summary(performance={"average_s": 0.1234567, "percentiles": [0.1, 0.2, 0.3]})["performance"]
-    assert answer == {"average_s": 0.123457, "p50_s": 0.1, "p95_s": 0.2, "p99_s": 0.3}
+def test_durations_are_told_from_sums_within_the_width_of_a_bucket() -> None:
+    durations = sorted(0.05 * 1.07**n for n in range(100))
+    latency = Counter(bisect_right(BOUNDS, duration) for duration in durations)
+    answer = summary(latency=dict(latency), duration_s=sum(durations))["performance"]
+    assert answer["average_s"] == pytest.approx(sum(durations) / 100, abs=1e-6)
+    for name, rank in (("p50_s", 49), ("p95_s", 94), ("p99_s", 98)):
+        assert answer[name] == pytest.approx(durations[rank], rel=0.045)
 
 
 def test_savings_are_what_the_reference_would_have_cost_less_what_was_paid() -> None:

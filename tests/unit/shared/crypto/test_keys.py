@@ -49,12 +49,19 @@ def test_without_a_key_nothing_starts_and_the_command_to_make_one_is_told(text: 
 
 
 @pytest.mark.parametrize("encoded", ["", "AAAA", "not base64!", "é", base64.b64encode(b"x" * 33).decode()])
-def test_a_key_of_another_form_or_length_is_named_but_not_shown(encoded: str) -> None:
+def test_a_key_of_another_form_or_length_is_refused_by_its_place_and_not_shown(encoded: str) -> None:
     with pytest.raises(ConfigurationError, match=NEW_KEY_COMMAND) as caught:
         KeyRing.parse(f"{NEW},k2:{encoded}")
     detail = caught.value.failure.detail
-    assert "'k2'" in detail
+    assert "entry 2" in detail
     assert not encoded or encoded not in detail
+
+
+@pytest.mark.parametrize("text", [NEW.partition(":")[2], f"{NEW.partition(':')[2]}:new"], ids=["no id", "turned round"])
+def test_a_key_that_stands_where_its_id_belongs_is_not_shown(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="entry 1") as caught:
+        KeyRing.parse(text)
+    assert NEW.partition(":")[2] not in caught.value.failure.detail
 
 
 @pytest.mark.parametrize(

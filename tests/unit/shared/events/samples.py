@@ -4,7 +4,15 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from shared.errors import failure
-from shared.events import AttemptEnded, AttemptStarted, InferenceRequested, InferenceSettled, ReplyFailed
+from shared.events import (
+    AttemptEnded,
+    AttemptStarted,
+    InferenceHeld,
+    InferenceRequested,
+    InferenceSettled,
+    ReplyFailed,
+    new_id,
+)
 
 INFERENCE = UUID("019a0000-0000-7000-8000-000000000001")
 ATTEMPT = UUID("019a0000-0000-7000-8000-000000000002")
@@ -36,6 +44,26 @@ def started(**more: object) -> AttemptStarted:
         "request_offset": 42,
     }
     return AttemptStarted.model_validate(fields | more)
+
+
+def held(**more: object) -> InferenceHeld:
+    fields: dict[str, object] = {
+        "inference_id": INFERENCE,
+        "tenant_id": "acme",
+        "delivery": 1,
+        "router_id": "r1",
+        "accepted_at": NOW,
+        "held_at": NOW + timedelta(seconds=1),
+        "deadline_at": NOW + timedelta(seconds=120),
+        "request_partition": 3,
+        "request_offset": 42,
+    }
+    return InferenceHeld.model_validate(fields | more)
+
+
+def handed_back(hold: InferenceHeld) -> InferenceHeld:
+    at = hold.held_at + timedelta(microseconds=1)
+    return hold.model_copy(update={"event_id": new_id(), "held_at": at, "handed_back": True})
 
 
 def ended(**more: object) -> AttemptEnded:

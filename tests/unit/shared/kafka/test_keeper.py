@@ -14,6 +14,7 @@ from shared.kafka.keeper import Heard, Keeper
 from shared.kafka.local import LocalBroker
 from shared.kafka.publisher import Publisher
 from shared.kafka.settings import KafkaSettings
+from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.virtual_time import run_virtually
 from tests.unit.shared.events.samples import settled
 
@@ -34,6 +35,7 @@ class Bench:
         self._refuses = refuses
         self._error = error
         self._away = away
+        self.offsets = MemoryReadOffsets()
 
     async def run(self, *readable: bool) -> None:
         """The keeper is given as many records, until it has done with them or has stopped."""
@@ -43,10 +45,13 @@ class Bench:
             event = settled()
             body, headers = (event.encoded(), event.headers("test", None)) if is_readable else (b"garbage", [])
             await publisher.send_raw(OUTCOMES.name, body, None, headers, PLACE.partition)
-        keeper = Keeper((OUTCOMES,), InferenceEvent, self._keep, publisher)
+        keeper = Keeper((OUTCOMES,), InferenceEvent, self._keep, publisher, self.offsets)
         events = self.broker.subscribe(keeper.topics, "group", keeper.on_batch, graceful_timeout_s=1.0, batch=100)
         keeper.start(await events.start())
+        watch = keeper.watch()
+        await watch.start()
         await asyncio.sleep(30.0)
+        await watch.stop()
         await events.stop()
 
     @property
@@ -156,3 +161,70 @@ def test_what_came_before_a_restart_counts_towards_the_limit() -> None:
     run_virtually(bench.run(False))
 
     assert (len(bench.dead_letters), bench.committed) == (1, 1)
+
+
+class WriteNothing(Bench):
+    """The server can write nothing until it has been asked eight times for something else, and says of each event that
+    it is too large. PostgreSQL does so when it has no transaction numbers left."""
+
+    async def _keep(self, heard: Sequence[Heard[InferenceEvent]]) -> None:
+        if self.offsets.away > 0:
+            raise asyncpg.ProgramLimitExceededError("no new transaction IDs")
+        await super()._keep(heard)
+
+
+def test_an_event_that_the_server_refuses_while_it_can_write_nothing_is_waited_for() -> None:
+    bench = WriteNothing()
+    bench.offsets.away = 8
+
+    run_virtually(bench.run(True))
+
+    assert (bench.kept, bench.dead_letters, bench.committed) == ([0], [], 1)
+
+
+def test_what_the_database_does_not_have_any_more_is_read_again() -> None:
+    """It was restored to an older state while nothing came; the group had committed everything."""
+    bench = Bench()
+    run_virtually(bench.run(True, True, True))
+    bench.offsets.rows[PLACE] = 1
+
+    run_virtually(bench.run())
+
+    assert bench.kept == [0, 1, 2, 1, 2]
+    assert (bench.committed, bench.offsets.rows[PLACE]) == (3, 3)
+
+
+def test_what_comes_next_shows_that_the_database_has_gone_back_and_nothing_is_left_out() -> None:
+    """Events go on coming: the first of them finds out, before its own offset could hide what is missing."""
+    bench = Bench()
+    run_virtually(bench.run(True, True))
+    bench.offsets.rows[PLACE] = 0
+
+    run_virtually(bench.run(True))
+
+    assert set(bench.kept) == {0, 1, 2}
+    assert bench.kept[-3:] == [0, 1, 2]
+    assert bench.committed == 3
+
+
+def test_what_retention_has_taken_is_not_read_again_for_ever() -> None:
+    bench = Bench()
+    run_virtually(bench.run(True, True, True))
+    bench.broker.cluster.log(PLACE).drop_before(2)
+    bench.offsets.rows[PLACE] = 0
+
+    with capture_logs() as logged:
+        run_virtually(bench.run(True))
+
+    assert bench.kept[-2:] == [2, 3]
+    assert [entry["event"] for entry in logged].count("events.read_again") <= 2
+
+
+def test_an_offset_never_moves_back() -> None:
+    """A member that has lost the partition, and has not noticed, writes what it has read."""
+    offsets = MemoryReadOffsets()
+    run_virtually(offsets.advance({PLACE: range(9)}))
+
+    run_virtually(offsets.advance({PLACE: range(3, 5)}))
+
+    assert offsets.rows[PLACE] == 9

@@ -6,7 +6,7 @@ import pytest
 from aiokafka.errors import InvalidTopicError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from shared.errors import TallygateError, failure
-from shared.events import utc_now
+from shared.events import ReplyFailed, utc_now
 from shared.events.envelope import CE_ID, header
 from shared.events.topics import MAX_EVENT_BYTES, REPLIES
 from shared.kafka.local import Fault, LocalBroker, Operation, refused
@@ -15,6 +15,11 @@ from tests.support.virtual_time import virtually
 from tests.unit.shared.events.samples import reply_failed
 
 TWO = (Outgoing(REPLIES, reply_failed()), Outgoing(REPLIES, reply_failed()))
+
+
+def large_reply(chars: int) -> ReplyFailed:
+    told = failure("server_error", "h:80").model_copy(update={"detail": "x" * chars})
+    return reply_failed(error=told)
 
 
 class Deaf:
@@ -67,9 +72,24 @@ async def test_what_the_broker_will_never_take_is_told_at_once(error: type[Kafka
     await publisher.start()
 
     with pytest.raises(UnpublishableError):
-        await publisher.publish_until_acked(*TWO)
+        await publisher.publish_until_acked(TWO[0], Outgoing(REPLIES, large_reply(20_000)))
 
     assert publisher.failing_since is None  # the broker is well
+
+
+@virtually
+async def test_a_topic_that_has_no_room_for_small_events_is_waited_for_and_told() -> None:
+    """So is a batch that is too large as a whole: nothing is wrong with any event in it."""
+    broker, refusals = LocalBroker(), iter(range(3))
+    broker.cluster.faults = lambda _: refused(MessageSizeTooLargeError()) if next(refusals, None) is not None else None
+    publisher = Publisher(broker, "test")
+    await publisher.start()
+
+    with pytest.raises(TallygateError, match=r"raise max\.message\.bytes of the topic"):
+        await publisher.publish(TWO[0])
+    await publisher.publish_until_acked(*TWO)
+
+    assert len(broker.cluster.records(REPLIES.name)) >= len(TWO)
 
 
 @virtually

@@ -1,7 +1,7 @@
 import orjson
 import pytest
-from pydantic import ValidationError
 
+from shared.errors import ConfigurationError
 from shared.registry import Price, ProviderSettings
 from shared.registry.providers import provider_models, with_own_keys
 from tests.unit.shared.registry.test_models import model
@@ -65,7 +65,7 @@ def test_a_wrong_setting_is_refused_without_showing_the_keys(
     monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
 ) -> None:
     monkeypatch.setenv("TALLYGATE_PROVIDERS", orjson.dumps([OPENAI | wrong]).decode())
-    with pytest.raises(ValidationError, match=next(iter(wrong))) as caught:
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))) as caught:
         ProviderSettings()
     assert "opensesame" not in str(caught.value)
 
@@ -74,7 +74,7 @@ def test_a_provider_without_a_required_field_is_refused_without_showing_the_keys
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TALLYGATE_PROVIDERS", '[{"name": "ours", "api_key": "opensesame", "models": ["m"]}]')
-    with pytest.raises(ValidationError, match="base_url") as caught:
+    with pytest.raises(ConfigurationError, match="base_url") as caught:
         ProviderSettings()
     assert "opensesame" not in str(caught.value)
 
@@ -92,7 +92,7 @@ def test_a_mistake_that_would_pass_silently_is_told_without_showing_the_keys(
     monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, object]], mistake: str
 ) -> None:
     monkeypatch.setenv("TALLYGATE_PROVIDERS", orjson.dumps(entries).decode())
-    with pytest.raises(ValidationError, match=mistake) as caught:
+    with pytest.raises(ConfigurationError, match=mistake) as caught:
         ProviderSettings()
     assert "opensesame" not in str(caught.value)
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from pydantic import ValidationError
 
 from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
+from shared.errors import ConfigurationError
 from shared.service.settings import ServiceSettings
 
 SERVICES: list[tuple[Callable[[], ServiceSettings], str]] = [
@@ -38,5 +38,5 @@ def test_every_life_of_a_name_reads_the_same_reply_partition(monkeypatch: pytest
 
 def test_an_identity_fits_into_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TALLYGATE_ROUTER_INSTANCE", "r" * 151)
-    with pytest.raises(ValidationError, match="150"):
+    with pytest.raises(ConfigurationError, match="150"):
         RouterSettings()

@@ -1,0 +1,1 @@
+"""`python -m benchmarks history`: what it costs to have many inferences in the books."""

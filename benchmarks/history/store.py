@@ -1,0 +1,94 @@
+"""The SQL that fills books with a history, as if it had been booked over thirty days."""
+
+from datetime import date, timedelta
+
+from services.monitor.retention.days import midnight
+from services.monitor.retention.store import TABLES, RetentionStore
+from shared.db.pool import Pool
+
+TENANTS = 6  # the first of them has half of all inferences
+_MODELS = 5  # of each tenant
+_TIMEOUT_S = 600.0
+
+# Each fifth to twentieth inference has a failed call: retried, passed to another model, or its end.
+# One in thirty fails, one in twenty is served by another model after a first call that failed. Eight busy hours a day.
+_DAY = """
+CREATE TEMP TABLE day AS
+SELECT overlay(overlay(md5(random()::text) PLACING lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
+                       FROM 1) PLACING '7' FROM 13)::uuid AS inference_id,
+       'tenant-' || (CASE WHEN tenant < 0.5 THEN 0 ELSE 1 + floor(random() * ({tenants} - 1)) END)::int AS tenant_id,
+       'custom:model-' || (floor(random() * {models}))::int AS model, at,
+       0.05 * exp(3 * random() * random()) AS duration_s,
+       luck < 0.03 AS is_failed, luck BETWEEN 0.03 AND 0.08 AS is_fallback,
+       (ARRAY['server_error', 'rate_limited', 'read_timeout', 'overloaded'])[1 + floor(random() * 4)::int] AS error_type
+FROM (SELECT $1::timestamptz + random() * least(interval '8 hours', now() - $1::timestamptz) AS at, random() AS luck,
+             random() AS tenant
+      FROM generate_series(1, $2::int)) AS accepted
+"""
+
+_INFERENCES = """
+INSERT INTO monitor.inferences (inference_id, tenant_id, accepted_at, deadline_at, model_requested, candidates,
+    router_id, last_start_at, request_partition, request_offset, delivery, settlement, settlement_event_id, settled_at,
+    duration_s, first_model, model_served, server_address, attempts, error_type, error, reported_by)
+SELECT inference_id, tenant_id, at, at + interval '2 minutes', model,
+       jsonb_build_array(jsonb_build_object('model', model, 'reason', 'named by the request', 'chosen', true)),
+       'router-host-1-0a1b2c3d', at, 3, 42, 1, CASE WHEN is_failed THEN 'failed' ELSE 'completed' END,
+       gen_random_uuid(), at + duration_s * interval '1 second', duration_s,
+       CASE WHEN is_fallback THEN model || '-first' ELSE model END, CASE WHEN NOT is_failed THEN model END,
+       'models.example.com:443', 1 + is_fallback::int, CASE WHEN is_failed THEN error_type END,
+       CASE WHEN is_failed THEN {error} END, 'router/router-host-1-0a1b2c3d'
+FROM day
+"""
+
+_ATTEMPTS = """
+INSERT INTO monitor.attempts (attempt_id, inference_id, tenant_id, attempt_number, model, provider_name, server_address,
+    reason, router_id, started_at, on_record, outcome, outcome_event_id, error_type, error, ended_at, duration_s,
+    response_model, finish_reasons, input_tokens, output_tokens, cost_usd, reported_by)
+SELECT gen_random_uuid(), inference_id, tenant_id, number, CASE WHEN number = 1 AND is_fallback THEN model || '-first'
+       ELSE model END, 'custom', 'models.example.com:443', 'named by the request', 'router-host-1-0a1b2c3d', at, true,
+       CASE WHEN failed THEN 'failed' ELSE 'succeeded' END, gen_random_uuid(), CASE WHEN failed THEN error_type END,
+       CASE WHEN failed THEN {error} END, at + duration_s * interval '1 second', duration_s,
+       CASE WHEN NOT failed THEN 'model' END, CASE WHEN NOT failed THEN ARRAY['stop'] END,
+       CASE WHEN NOT failed THEN (random() * 4000)::int END, CASE WHEN NOT failed THEN (random() * 800)::int END,
+       CASE WHEN NOT failed THEN random() / 100 END, 'router/router-host-1-0a1b2c3d'
+FROM (SELECT *, is_failed OR (is_fallback AND number = 1) AS failed
+      FROM day CROSS JOIN LATERAL generate_series(1, 1 + is_fallback::int) AS number) AS called
+"""
+
+_ERROR = """jsonb_build_object('error_type', error_type, 'title', 'The endpoint failed internally', 'http_status', 502,
+    'detail', 'HTTP 500 from models.example.com: the server had an error while it processed your request',
+    'tips', jsonb_build_array('Look at the logs of the server at the endpoint; try again later.'), 'retryable', true)"""
+
+_TOUCH = """
+INSERT INTO monitor.touched_minutes (tenant_id, minute)
+SELECT tenant_id, date_trunc('minute', ended_at, 'UTC') FROM monitor.attempts WHERE ended_at >= $1 AND ended_at < $2
+UNION SELECT tenant_id, date_trunc('minute', settled_at, 'UTC') FROM monitor.inferences
+WHERE settled_at >= $1 AND settled_at < $2
+"""
+
+
+async def make_past_days(pool: Pool, first: date, today: date) -> None:
+    """In place of the tables that hold everything before the migration, a partition for each day."""
+    store = RetentionStore(pool)
+    for table in TABLES:
+        await pool.execute(f"DROP TABLE IF EXISTS monitor.{table.name}_past")
+        made = {partition.day for partition in await store.partitions(table)}
+        for ahead in range((today - first).days + 2):
+            if (day := first + timedelta(days=ahead)) not in made:
+                await store.make_day(table, day)
+
+
+async def fill_day(pool: Pool, day: date, inferences: int) -> None:
+    """Rows of one day, up to now, whose minutes are touched."""
+    since = midnight(day)
+    async with pool.acquire() as connection, connection.transaction():
+        made = _DAY.format(tenants=TENANTS, models=_MODELS)
+        await connection.execute(made, since, inferences, timeout=_TIMEOUT_S)
+        for statement in (_INFERENCES, _ATTEMPTS):
+            await connection.execute(statement.format(error=_ERROR), timeout=_TIMEOUT_S)
+        await connection.execute(_TOUCH, since, since + timedelta(days=1, minutes=10), timeout=_TIMEOUT_S)
+        await connection.execute("DROP TABLE day")
+
+
+async def analyze(pool: Pool) -> None:
+    await pool.execute("VACUUM (ANALYZE)", timeout=_TIMEOUT_S)

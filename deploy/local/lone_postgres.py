@@ -1,0 +1,75 @@
+"""The embedded PostgreSQL alone, with this version's schema: for benchmarks and tests."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.home import Home
+from deploy.local.ports import free_ports
+from deploy.local.postgres import DATABASE, database_url, postgres_program
+from deploy.local.postgres_places import places, remove_data
+from deploy.local.programs import Program
+from deploy.local.readiness import create_database, database_not_ready
+
+_READY_WITHIN_S = 60.0
+
+
+class Postgres:
+    """A server that can be stopped and started. url: the DATABASE_URL of its owner, who may do everything."""
+
+    def __init__(self, home: Home, mark: str) -> None:
+        """mark: NAME=value, by which its processes are known."""
+        [port] = free_ports(1, set())
+        self._home = home
+        self._program: Program = postgres_program(home, port, mark)
+        self._process: subprocess.Popen[bytes] | None = None
+        password = home.postgres_password.read_text()
+        self.port = port
+        self.server_url, self.url = database_url(port, password, "postgres"), database_url(port, password)
+
+    def start(self) -> None:
+        run_as = places(self._home).run_as()
+        self._process = subprocess.Popen(self._program.command, cwd="/", stderr=subprocess.DEVNULL, **run_as)
+        self._wait_until_ready()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """By default "fast": TERM would wait for every client to leave by itself."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+
+    def place(self, folder: Path) -> None:
+        """Gives the folder to the user of the server."""
+        places(self._home).give(folder)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while (reason := database_not_ready(self.server_url)) is not None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(reason)
+            time.sleep(0.05)
+
+
+@contextmanager
+def running_server(folder: Path, mark: str) -> Iterator[Postgres]:
+    home = Home(folder)
+    server = Postgres(home, mark)
+    try:
+        server.start()
+        create_database(server.server_url, DATABASE)
+        subprocess.run([sys.executable, "-m", "services", "migrate"], env={"DATABASE_URL": server.url}, check=True)
+        yield server
+    finally:
+        server.stop()
+        remove_data(home)
+
+
+@contextmanager
+def running_postgres(folder: Path, mark: str) -> Iterator[str]:
+    """Its DATABASE_URL."""
+    with running_server(folder, mark) as server:
+        yield server.url

@@ -1,0 +1,12 @@
+"""Pages of docs/ that are made from the code of all services, so that they cannot drift from it.
+
+`tallygate documents` writes them, `make check` compares them. It stands above the services, beside their `__main__`.
+
+Hears: no topic.
+Says: no event.
+Owns: no table; docs/limits.md and the tables of docs/settings.md.
+"""
+
+from services.documents.pages import differing, pages
+
+__all__ = ["differing", "pages"]

@@ -1,0 +1,1 @@
+"""The statements that sum the books up, and that read the sums."""

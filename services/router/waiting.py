@@ -1,0 +1,144 @@
+"""Requests that are claimed and wait for their turn: each in the line of its tenant, until a slot is free for it.
+
+Until then they are opened by nobody and no model is chosen for them: what is true when their turn comes counts.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from services.router import reports
+from services.router.attempts import Attempts
+from services.router.intake import Intake
+from services.router.pulse import Pulse
+from services.router.room import Room, Seat
+from services.router.work import Asked, Kept, Refused
+from shared.errors import TallygateError
+from shared.events import CancelRequested, InferenceRequested, Now, utc_now
+from shared.events.topics import ATTEMPTS
+from shared.kafka.publisher import Outgoing, Publisher
+from shared.telemetry import instruments
+
+logger = structlog.get_logger(__name__)
+
+_LEAST_S = 0.01  # between two looks at a wall clock that says that it is not yet time
+
+
+Inference = tuple[str, UUID]  # tenant and id
+Turn = Refused | Literal["mine", "handed_back"]
+
+
+class _Waiter(NamedTuple):
+    kept: Kept
+    woken: asyncio.Event
+
+
+class Waiting:
+    def __init__(
+        self, intake: Intake, attempts: Attempts, publisher: Publisher, room: Room, pulse: Pulse, now: Now = utc_now
+    ) -> None:
+        self._intake = intake
+        self._attempts = attempts
+        self._publisher = publisher
+        self._room = room
+        self._pulse = pulse
+        self._now = now
+        self._kept: dict[Seat, _Waiter] = {}
+        self._seats: dict[Inference, list[Seat]] = {}  # two, when it was handed out again meanwhile
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def keep(self, kept: Kept) -> None:
+        """It is claimed, and waits. `run` must follow."""
+        self._kept[kept.seat] = _Waiter(kept, asyncio.Event())
+        self._seats.setdefault(_inference(kept.asked.request), []).append(kept.seat)
+
+    async def run(self, kept: Kept, life: int) -> None:
+        """From `keep` to the settlement. life: of this router's pulse, at the claim."""
+        try:
+            turn = await self._turn(kept)
+        finally:
+            self._forget(kept)
+        if turn == "mine" and await self._pulse.until_beating(self._remaining_s(kept.asked)):
+            turn = "mine" if self._pulse.life == life else await self._hand_back([kept])
+        if turn == "handed_back":
+            return
+        prepared = turn if isinstance(turn, Refused) else await self._intake.prepared(kept.asked)
+        begun = prepared if isinstance(prepared, Refused) else self._attempts.begin(prepared)
+        if isinstance(begun, Refused):
+            await self._attempts.refuse(begun)
+        else:
+            hold = partial(self._room.hold_answer, kept.seat)
+            await self._attempts.run(begun, life, hold, on_record=False)
+
+    def leave(self, seat: Seat) -> None:
+        """The seat is free. Whose turn it is now begins."""
+        self._room.leave(seat)
+        while (following := self._room.next()) is not None:
+            self._wake(following)
+        self.show()
+
+    def show(self) -> None:
+        instruments.in_flight.set(self._room.in_slots)
+        instruments.in_line.set(self._room.in_line)
+
+    def cancel(self, event: CancelRequested) -> None:
+        for seat in self._seats.get((event.tenant_id, event.inference_id), ()):
+            self._wake(seat)
+
+    async def hand_back(self) -> None:
+        """All that wait; other routers get them at once."""
+        waiters, self._kept = self._kept, {}
+        for waiter in waiters.values():
+            waiter.woken.set()
+        await self._hand_back([waiter.kept for waiter in waiters.values()])
+
+    def lost(self) -> None:
+        """This router was silent for so long that what waits here may have been given to another one."""
+        task = asyncio.create_task(self.hand_back())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _turn(self, kept: Kept) -> Turn:
+        """What ends the wait: its turn, a reason why it is over before that, or `hand_back`."""
+        while (waiter := self._kept.get(kept.seat)) is not None:
+            if kept.seat.in_slot:
+                return "mine"
+            if (over := self._intake.over(kept.asked)) is not None:
+                return over
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(_LEAST_S, self._remaining_s(kept.asked))):
+                    await waiter.woken.wait()
+        return "handed_back"
+
+    def _forget(self, kept: Kept) -> None:
+        self._kept.pop(kept.seat, None)
+        key = _inference(kept.asked.request)
+        self._seats[key].remove(kept.seat)
+        if not self._seats[key]:
+            del self._seats[key]
+
+    def _wake(self, seat: Seat) -> None:
+        if (waiter := self._kept.get(seat)) is not None:
+            waiter.woken.set()
+
+    def _remaining_s(self, asked: Asked) -> float:
+        return (asked.request.expires_at - self._now()).total_seconds()
+
+    async def _hand_back(self, kept: Sequence[Kept]) -> Literal["handed_back"]:
+        words = [Outgoing(ATTEMPTS, reports.handed_back(one.held), one.asked.traceparent) for one in kept]
+        try:
+            if words:
+                await self._publisher.publish(*words)
+        except TallygateError as error:
+            # The monitor recovers them when this router is gone, and settles those that are past their deadlines.
+            logger.warning("hand_back.not_acked", reason=error.failure.detail, requests=len(words))
+        return "handed_back"
+
+
+def _inference(request: InferenceRequested) -> Inference:
+    return request.tenant_id, request.inference_id

@@ -1,0 +1,26 @@
+"""The topics as a run needs them: more request partitions than we make, and the broker's own time on some records."""
+
+from collections.abc import Sequence
+
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from shared.events.topics import HEARTBEATS, OUTCOMES, REQUESTS, wanted_topics
+from tests.chaos.upstream_records import REQUEST_PARTITIONS
+
+_STAMP = {"message.timestamp.type": "LogAppendTime"}
+_STAMPED: Sequence[str] = (OUTCOMES.name, HEARTBEATS.name)
+
+
+async def prepare(bootstrap_servers: str) -> None:
+    # What is not named goes back to the broker's default.
+    configs = {one.name: dict(one.config) | _STAMP for one in wanted_topics() if one.name in _STAMPED}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_partitions({REQUESTS.name: NewPartitions(REQUEST_PARTITIONS)})
+        await admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name, config) for name, config in configs.items()]
+        )
+    finally:
+        await admin.close()

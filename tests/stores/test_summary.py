@@ -1,0 +1,252 @@
+"""What is read from sums is what the books hold, whatever was summed up when."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Literal
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from services.monitor.books.books import fold
+from services.monitor.books.store import BookStore
+from services.monitor.rollups.latency import BOUNDS
+from services.monitor.rollups.steps import TOKEN_STEPS, beginning
+from services.monitor.rollups.store import RollupStore
+from services.monitor.summary.store import Span, SummaryStore
+from services.monitor.summary.summary import BookRows
+from services.monitor.summary.timeline import timeline
+from shared.db.pool import Pool
+from shared.db.reads import Reads, ReadSettings
+from shared.errors import TallygateError, failure
+from shared.events import InferenceEvent, new_id
+from tests.support.memory.monitor import MonitorTables
+from tests.unit.shared.events.samples import ended, settled, started
+
+pytestmark = pytest.mark.real_postgres
+_SHARED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=25,
+    phases=(Phase.generate,),
+)  # the database and its sums are shared by the examples, which have tenants of their own
+
+NOW = datetime(2026, 11, 23, 12, 34, 56, 789, UTC)
+_MODELS = ("custom:a", "custom:b", "openai:c")
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+_EVER = timedelta(days=4000)
+
+Do = Literal["book", "minutes", "hours and days"]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Batches of events of one tenant, with what the monitor sums up before each."""
+
+    batches: tuple[tuple[InferenceEvent, ...], ...]
+    sums: tuple[Do, ...]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def summaries(pool: Pool) -> AsyncIterator[SummaryStore]:
+    yield SummaryStore(Reads(pool, ReadSettings()))
+
+
+@st.composite
+def inference(draw: st.DrawFn) -> list[InferenceEvent]:
+    ids = {"inference_id": new_id(), "tenant_id": "acme"}
+    at = NOW - draw(
+        st.one_of(st.timedeltas(timedelta(0), timedelta(hours=2)), st.timedeltas(timedelta(0), timedelta(days=3)))
+    )
+    events: list[InferenceEvent] = []
+    models = draw(st.lists(st.sampled_from(_MODELS), max_size=3))
+    for number, model in enumerate(models, 1):
+        call = ids | {"attempt_id": new_id(), "attempt_number": number, "model": model, "started_at": at}
+        events.append(started(**call))
+        error = failure(draw(st.sampled_from(("server_error", "rate_limited"))), "why") if draw(st.booleans()) else None
+        if draw(st.integers(0, 5)):
+            events.append(
+                ended(
+                    **call,
+                    outcome="failed" if error else "succeeded",
+                    error=error,
+                    event_id=new_id(),
+                    ended_at=min(NOW, at + timedelta(seconds=draw(st.integers(0, 90)))),
+                    duration_s=draw(st.floats(0, 90)),
+                    input_tokens=draw(st.sampled_from((None, 5, 200_000, 200_001))),
+                    cost_usd=0.25,
+                )
+            )
+    if draw(st.integers(0, 5)):
+        word = draw(st.sampled_from(("completed", "failed", "rejected")))
+        events.append(
+            settled(
+                **ids,
+                settlement=word,
+                error=None if word == "completed" else failure("no_model_available", "why"),
+                attempts=len(models),
+                first_model=models[0] if models else None,
+                event_id=new_id(),
+                model_served=models[-1] if models and word == "completed" else None,
+                model_requested=None,
+                settled_at=min(NOW, at + timedelta(seconds=100)),
+                duration_s=draw(st.floats(0, 90)),
+            )
+        )
+    return events
+
+
+@st.composite
+def life(draw: st.DrawFn) -> Life:
+    events = [event for events in draw(st.lists(inference(), max_size=8)) for event in events]
+    ordered = draw(st.permutations(events)) if events else []
+    cuts = sorted(draw(st.lists(st.integers(0, len(ordered)), max_size=3)))
+    edges = [0, *cuts, len(ordered)]
+    batches = tuple(tuple(ordered[a:b]) for a, b in pairwise(edges))
+    sums: tuple[Do, ...] = ("book", "minutes", "hours and days")
+    return Life(batches, tuple(draw(st.sampled_from(sums)) for _ in batches))
+
+
+@_SHARED
+@given(life(), st.sampled_from(("", *_MODELS)), st.timedeltas(timedelta(minutes=1), timedelta(days=5)))
+async def test_any_window_tells_what_the_books_hold(
+    pool: Pool, summaries: SummaryStore, lived: Life, model: str, window: timedelta
+) -> None:
+    tenant, tables = f"tenant-{new_id()}", MonitorTables()
+    span = Span(tenant, NOW - window, NOW, model or None)
+    for batch, sums in zip(lived.batches, lived.sums, strict=True):
+        await sum_up(pool, sums)
+        books = fold([event.model_copy(update={"tenant_id": tenant}) for event in batch])
+        await BookStore(pool).book(books, NOW)
+        tables.book(books, NOW)
+    assert comparable(await summaries.summary(span, 5)) == comparable(counted(tables, span, 5))
+
+
+async def sum_up(pool: Pool, what: Do) -> None:
+    if what == "book":
+        return
+    async with RollupStore(pool).turn() as turn:
+        assert turn is not None
+        _, touched = await turn.take_touched(5000)
+        await turn.sum_up_minutes(touched)
+        if what == "hours and days":
+            for step in ("hour", "day"):
+                await turn.sum_up(step, NOW, 1000)
+
+
+def counted(tables: MonitorTables, span: Span, most: int) -> BookRows:
+    """The same, of rows one by one."""
+    since = span.since if span.until - span.since <= timedelta(hours=1) else beginning(span.since, "minute")
+    calls = [row for row in tables.attempts.values() if span.model in (None, row["model"])]
+    called: dict[UUID, set[str]] = {}
+    for row in tables.attempts.values():
+        called.setdefault(row["inference_id"], set()).add(row["model"])
+    requests: Counter[tuple[Any, ...]] = Counter()
+    fallbacks: Counter[tuple[Any, ...]] = Counter()
+    latency: Counter[int] = Counter()
+    duration_s = 0.0
+    errors: list[dict[str, Any]] = []
+    for row in tables.inferences.values():
+        if row["settled_at"] is None or row["settled_at"] < since:
+            continue
+        model = row["model_served"] or row["first_model"] or "auto"
+        if span.model not in (None, model, *called.get(row["inference_id"], ())):
+            continue
+        key = (model, row["server_address"] or "", row["settlement"], row["error_type"] or "")
+        requests[key] += 1
+        completed = row["settlement"] == "completed"
+        fallbacks[key] += completed and row["model_served"] != row["first_model"]
+        if completed:
+            latency[bisect_right(BOUNDS, row["duration_s"])] += 1
+            duration_s += row["duration_s"]
+        elif not row["attempts"] and span.model is None and row["settled_at"] >= span.since:
+            errors.append({"at": row["settled_at"], "inference_id": row["inference_id"]})
+    over = [row for row in calls if row["ended_at"] is not None and row["ended_at"] >= since]
+    errors += [
+        {"at": row["ended_at"], "inference_id": row["inference_id"]}
+        for row in over
+        if row["outcome"] == "failed" and row["ended_at"] >= span.since
+    ]
+    errors.sort(key=lambda error: error["at"], reverse=True)
+    names = ("model", "server_address", "settlement", "error_type")
+    return BookRows(
+        [dict(zip(names, key, strict=True)) | {"n": n, "fallbacks": fallbacks[key]} for key, n in requests.items()],
+        latency,
+        duration_s,
+        [_call(row) for row in over],
+        sum(row["outcome"] is None and row["started_at"] >= span.since for row in calls),
+        errors[:most],
+    )
+
+
+def _call(row: dict[str, Any]) -> dict[str, Any]:
+    tokens = {name: row[name] or 0 for name in _TOKENS}
+    named = {name: row[name] for name in ("model", "outcome", "error_type", "cost_usd")}
+    return named | tokens | {"prompt_from": max(step for step in TOKEN_STEPS if step <= tokens["input_tokens"]), "n": 1}
+
+
+def comparable(rows: BookRows) -> list[Any]:
+    calls: dict[tuple[Any, ...], Counter[str]] = {}
+    for row in rows.attempts:
+        key = (row["model"], row["outcome"], row["error_type"], row["prompt_from"])
+        calls.setdefault(key, Counter()).update({name: row[name] for name in ("n", "cost_usd", *_TOKENS)})
+    requests: dict[tuple[Any, ...], tuple[int, int]] = {
+        (row["model"], row["server_address"], row["settlement"], row["error_type"]): (row["n"], row["fallbacks"])
+        for row in rows.requests
+    }
+    times = [error["at"] for error in rows.errors]
+    return [calls, requests, dict(rows.latency), pytest.approx(rows.duration_s), rows.open_attempts, times]
+
+
+async def test_calls_are_summed_up_by_the_steps_of_a_price_with_what_was_cached(
+    pool: Pool, summaries: SummaryStore
+) -> None:
+    tenant = f"tenant-{new_id()}"
+    calls = [(200_000, 1, 0, 0), (100_000, 2, 90_000, 5_000), (200_001, 3, 200_000, 1), (900_000, 4, 0, 0), (None,) * 4]
+    events: list[InferenceEvent] = []
+    for call in calls:
+        told = {name: value for name, value in zip(_TOKENS, call, strict=True) if value is not None}
+        events.append(ended(inference_id=new_id(), attempt_id=new_id(), tenant_id=tenant, ended_at=NOW, **told))
+    await BookStore(pool).book(fold(events), NOW)
+    rows = (await summaries.summary(Span(tenant, NOW - _EVER, NOW, None), 5)).attempts
+    found = [(row["prompt_from"], row["n"], *(row[name] for name in _TOKENS)) for row in rows]
+    assert sorted(found) == [
+        (0, 2, 100_000, 2, 90_000, 5_000),
+        (128_000, 1, 200_000, 1, 0, 0),
+        (200_001, 1, 200_001, 3, 200_000, 1),
+        (272_001, 1, 900_000, 4, 0, 0),
+    ]
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_timeline_shows_what_was_cached(pool: Pool, summaries: SummaryStore, late: bool) -> None:
+    ids = {"inference_id": new_id(), "attempt_id": new_id(), "tenant_id": f"tenant-{new_id()}"}
+    start = started(**ids)
+    end = ended(**ids, input_tokens=30, output_tokens=4, cache_read_tokens=20, cache_write_tokens=5)
+    for event in (end, start) if late else (start, end):
+        await BookStore(pool).book(fold([event]), NOW)
+    found = await summaries.inference(str(ids["tenant_id"]), start.inference_id)
+    assert found is not None
+    assert [timeline(*found)["attempts"][0][name] for name in _TOKENS] == [30, 4, 20, 5]
+
+
+async def test_a_read_that_takes_too_long_is_ended_by_the_server_and_says_what_to_do(pool: Pool) -> None:
+    reads = Reads(pool, ReadSettings(timeout_s=0.2))
+    with pytest.raises(TallygateError, match=r"longer than 0\.2 s") as refused:
+        async with reads.snapshot("acme") as connection:
+            await connection.execute("SELECT pg_sleep(30)")
+    assert refused.value.failure.http_status == 503
+    async with reads.snapshot("acme") as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_reader_sees_the_books_as_they_were_when_it_began_and_cannot_write(pool: Pool) -> None:
+    async with Reads(pool, ReadSettings()).snapshot("acme") as connection:
+        assert await connection.fetchval("SHOW transaction_read_only") == "on"
+        assert await connection.fetchval("SHOW transaction_isolation") == "repeatable read"
