@@ -20,6 +20,8 @@ from shared.client import ProblemError
 from shared.db.migrate import Migration, migrations_of, require_migrated
 from shared.db.migrate import migrate as apply_migrations
 from shared.errors import TallygateError
+from shared.kafka.admin import require_topics
+from shared.kafka.real import RealBroker
 from shared.service.connections import bounded_protocol
 from shared.service.settings import ServiceSettings
 from shared.telemetry.logs import configure_logs
@@ -220,7 +222,7 @@ def _serve(service: str, asgi: ASGIApp, settings: ServiceSettings) -> None:
     settings.database.dsn()
     settings.kafka.connection()
     configure_logs(service, settings.log_level)
-    asyncio.run(require_migrated(settings.database, _migrations()))
+    asyncio.run(_require_what_it_stands_on(service, settings))
     _collect_garbage_rarely()
     uvicorn.run(
         asgi,
@@ -241,6 +243,12 @@ def _collect_garbage_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+async def _require_what_it_stands_on(service: str, settings: ServiceSettings) -> None:
+    """Raises ConfigurationError, which names the command to run."""
+    await require_migrated(settings.database, _migrations())
+    await require_topics(RealBroker(settings.kafka), service)
 
 
 def _migrations() -> list[Migration]:

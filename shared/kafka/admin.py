@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from aiokafka.errors import KafkaConnectionError
 
 from shared.errors import ConfigurationError
-from shared.events.topics import REPLIES, WantedTopic, wanted_topics
+from shared.events.topics import REPLIES, TOPICS, WantedTopic, wanted_topics
 from shared.kafka.broker import Admin, Broker
 
 _KNOWN_WITHIN_S = 10.0
@@ -29,6 +29,18 @@ async def check_topics(broker: Broker) -> list[str]:
     async with connected_admin(broker) as admin:
         partitions = await admin.topics()
     return [problem for wanted in wanted_topics() if (problem := _problem(wanted, partitions)) is not None]
+
+
+async def require_topics(broker: Broker, service: str) -> None:
+    """Raises ConfigurationError when the broker lacks a topic that this service reads or writes, or may not show it:
+    a reader of such a topic would wait for it without a word."""
+    ours = [topic for topic in TOPICS if service in (*topic.read_by, *topic.written_by)]
+    wanted = {topic.name for topic in ours}
+    wanted |= {topic.dlq for topic in ours if topic.has_dlq and service in topic.read_by}
+    async with connected_admin(broker) as admin:
+        missing = sorted(wanted - (await admin.topics()).keys())
+    if missing:
+        raise ConfigurationError(f"the broker lacks {', '.join(missing)}; run: tallygate topics apply")
 
 
 async def _wait_until_known(admin: Admin, created: list[WantedTopic]) -> None:

@@ -7,10 +7,11 @@ import pytest
 
 from services.gateway.inference.queue_age import QueueAge
 from services.monitor.recovery.offsets import Offsets
+from shared.errors import ConfigurationError
 from shared.events import Event, RouterHeartbeat, utc_now
 from shared.events.topics import ATTEMPTS, HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, Topic, wanted_topics
 from shared.kafka import TopicPartition
-from shared.kafka.admin import check_topics
+from shared.kafka.admin import check_topics, require_topics
 from shared.kafka.dead_letters.box import count_since
 from shared.kafka.follow import Follower
 from shared.kafka.local import LocalBroker, LocalCluster
@@ -119,3 +120,17 @@ def test_the_check_refuses_what_cannot_be_served(topic: Topic, count: int, refus
         assert [topic.name in problem for problem in problems] == [True] * refused
 
     checked()
+
+
+@virtually
+async def test_a_service_that_starts_names_the_topics_that_it_lacks() -> None:
+    """Those of others are no matter of its own, and it may have no right to see them."""
+    broker = LocalBroker(LocalCluster([wanted for wanted in wanted_topics() if wanted.name.startswith("feature.")]))
+    with pytest.raises(ConfigurationError) as raised:
+        await require_topics(broker, "features")
+    told = raised.value.failure.detail
+    assert told.endswith("run: tallygate topics apply")
+    assert "inference.requests.v1" in told
+    assert "inference.attempts.v1" not in told
+    assert "feature.requests.v1" not in told
+    await require_topics(LocalBroker(), "features")
