@@ -15,10 +15,12 @@ from shared.access import authenticator
 from shared.errors.redact import MAX_DETAIL_CHARS
 from shared.events import bounds, topics
 from shared.events.router import SILENCE_LIMIT_S
+from shared.guard import framing
 from shared.inferences import withdrawals
 from shared.kafka import records
 from shared.registry.providers import MAX_UPSTREAM_NAME
 from shared.settings import Beyond
+from shared.wire import completions
 
 
 class Fixed(NamedTuple):
@@ -64,6 +66,12 @@ FIXED = {
     "Endpoints": [
         Fixed("bytes of an error's body that are read", transport._ERROR_BYTES, "bytes",
               Beyond(words="the rest is not read; the connection is closed")),
+        Fixed("interim answers (1xx) before an answer", framing.MAX_INTERIM_ANSWERS, "", Beyond("bad_response")),
+        Fixed("what an endpoint sends around its answer, beyond the answer's own length", framing.MAX_FRAMING_BYTES,
+              "bytes", Beyond("stream_broken")),
+        Fixed("choices of an answer, or blocks of its content", completions.MAX_CHOICES, "", Beyond("bad_response")),
+        Fixed("objects, lists and members of an answer's JSON", completions.MAX_VALUES, "",
+              Beyond("bad_response", words="so that reading one costs an event loop 50 ms of CPU at most")),
         Fixed("for an error's body", transport._ERROR_BODY_S, "s",
               Beyond(words="the call is classified by its status alone")),
         Fixed("models of an endpoint that a probe lists", probe._MAX_MODELS, "", Beyond(words="the rest is left out")),

@@ -12,6 +12,7 @@ from services.router.network import network_failure
 from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import classify
 from shared.guard import Guard
+from shared.guard.framing import bounded
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
 from shared.wire import Completion, NotACompletionError, UntranslatableError, dialect_of
@@ -49,7 +50,7 @@ class Transport:
 
     async def start(self) -> None:
         self._guarded = _session(self._guard.connector(**_CONNECTOR))
-        self._plain = _session(aiohttp.TCPConnector(**_CONNECTOR))
+        self._plain = _session(bounded(aiohttp.TCPConnector(**_CONNECTOR)))
 
     async def stop(self) -> None:
         for session in (self._guarded, self._plain):

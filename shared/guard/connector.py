@@ -9,6 +9,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
+from shared.guard.framing import bounded
 from shared.guard.ranges import ForbiddenAddressError
 from shared.guard.resolve import Resolve
 
@@ -48,6 +49,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             socket_factory=lambda address_info: _checked_socket(refusal, address_info),
             **options,
         )
+        bounded(self)
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout

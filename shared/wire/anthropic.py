@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from shared.wire.completions import (
+    MAX_CHOICES,
     Completion,
     NotACompletionError,
     Usage,
@@ -70,6 +71,8 @@ class AnthropicDialect:
         blocks = object_or_empty(parsed).get("content")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             raise NotACompletionError("the JSON has no content")
+        if len(blocks) > MAX_CHOICES:
+            raise NotACompletionError(f"the JSON has more than {MAX_CHOICES} blocks of content")
         usage = _usage(object_or_empty(parsed.get("usage")))
         try:
             body = _openai_completion(parsed, blocks, usage)

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import orjson
 
 _FINISH_REASON_CHARS = 40
+MAX_VALUES = 300_000  # an answer of the largest size with the twenty likeliest tokens at each place has as many
+MAX_CHOICES = 1000  # of an answer, or blocks of its content; OpenAI makes 128 at most
 
 
 class NotACompletionError(Exception):
@@ -69,6 +71,9 @@ def usage_of(input_tokens: Any, output_tokens: Any, cache_read_tokens: Any, cach
 
 def parsed_answer(answer: bytes) -> Any:
     """The JSON of a 200. Raises NotACompletionError."""
+    # Reading takes longer by the number of values than by their length, and holds up every other call meanwhile.
+    if answer.count(b"{") + answer.count(b"[") + answer.count(b'":') > MAX_VALUES:
+        raise NotACompletionError(f"the JSON has more than {MAX_VALUES} objects, lists and members")
     try:
         return orjson.loads(answer)
     except orjson.JSONDecodeError:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.wire.completions import (
+    MAX_CHOICES,
     Completion,
     NotACompletionError,
     object_or_empty,
@@ -40,6 +41,8 @@ class OpenAIDialect:
         choices = object_or_empty(parsed).get("choices")
         if not isinstance(choices, list) or not choices:
             raise NotACompletionError("the JSON has no choices")
+        if len(choices) > MAX_CHOICES:
+            raise NotACompletionError(f"the JSON has more than {MAX_CHOICES} choices")
         if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
             raise NotACompletionError("a choice has no message")
         return Completion(answer, read_completion(parsed))
