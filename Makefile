@@ -6,7 +6,8 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit chaos chaos-long histories check format lock bench clean
+.PHONY: help setup demo demo-llm run stop test test-unit chaos chaos-long histories check format lock sbom advisories \
+	bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +67,7 @@ check: setup ## format, lint, types, layers, and the generated documents
 	$(BIN)/lint-imports
 	$(BIN)/python -m services asyncapi --check docs/asyncapi.json
 	$(BIN)/python -m services documents --check docs
+	$(BIN)/python -m deploy.supply.sbom --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: setup ## format and mend what can be mended
@@ -74,6 +76,14 @@ format: setup ## format and mend what can be mended
 
 lock: ## pin all dependencies anew (needs uv)
 	uv pip compile --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile --python-platform linux --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock pyproject.toml -o deploy/docker/requirements.lock
+	$(BIN)/python -m deploy.supply.sbom
+
+sbom: setup ## write the bill of materials of the image (deploy/docker/sbom.cdx.json)
+	@$(BIN)/python -m deploy.supply.sbom
+
+advisories: setup ## ask whether advisories are known of the image's packages (needs the network)
+	@$(BIN)/python -m deploy.supply.advisories
 
 bench: setup ## measure latency, throughput and CPU, side by side with a direct call
 	@$(BIN)/python -m benchmarks
