@@ -41,7 +41,9 @@ Partition = Annotated[int, Field(ge=0, lt=100_000)]
 ReplyPartition = Annotated[int, Field(ge=0, lt=REPLY_PARTITIONS)]
 Seconds = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 Usd = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Patterns = Annotated[tuple[Reference, ...], Field(max_length=1000)]  # of model ids
+# Of model ids. Each is held against every model of a tenant, so there are few, with few places that may be anything.
+FEW_STARS = r"^[^*\x00]*(\*[^*\x00]*){0,16}$"
+Patterns = Annotated[tuple[Annotated[str, Field(max_length=256, pattern=FEW_STARS)], ...], Field(max_length=100)]
 
 
 def cut(text: str, most: int) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from services.gateway.bodies import StrictBody
 from shared.access import SCOPES, Scope
+from shared.events.bounds import FEW_STARS
 from shared.events.envelope import TenantId
 from shared.policies import Policy
 from shared.registry.definition import (
@@ -16,7 +17,11 @@ from shared.registry.definition import (
 )
 from shared.registry.terms import Places, RatePerS
 
-ModelPattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$", max_length=256)]
+ModelPattern = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$", max_length=256),
+    StringConstraints(pattern=FEW_STARS),
+]
 PlanId = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 
 _MOST = 10**15
