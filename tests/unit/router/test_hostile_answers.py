@@ -18,7 +18,7 @@ from shared.wire import WireFormat
 from shared.wire.anthropic import AnthropicDialect
 from shared.wire.completions import MAX_CHOICES, MAX_VALUES, NotACompletionError
 from shared.wire.openai import OpenAIDialect
-from tests.unit.router.values import model
+from tests.unit.router.values import holds_all, model
 
 _BYTES = 3_400_000
 _MOST_S = 0.25  # of CPU; the worst that was measured is 0.05
@@ -91,7 +91,7 @@ async def called(wire_format: WireFormat, port: int) -> str:
     await transport.start()
     asked = model(endpoint_url=f"http://127.0.0.1:{port}/v1", wire_format=wire_format)
     try:
-        await transport.complete(asked, ModelSecrets(None, {}), {"messages": []}, "r-1", 20.0)
+        await transport.complete(asked, ModelSecrets(None, {}), {"messages": []}, "r-1", 20.0, holds_all)
     except CallFailedError as error:
         return error.failure.error_type
     finally:
