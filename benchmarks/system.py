@@ -75,10 +75,12 @@ def _api(running: Running, model_server: str) -> Api:
 
 
 def _environment() -> dict[str, str]:
-    """One router, free ports and every default: figures of different machines are to be comparable."""
+    """One router, free ports, and every default except the rate of a tenant, since all callers are of one: figures of
+    different machines are to be comparable."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_CHOSEN_HERE)}
     names = ("", "_MONITOR", "_CONSOLE", "_ROUTER", "_FEATURES")
-    return kept | {f"TALLYGATE{name}_PORT": str(port) for name, port in zip(names, free_ports(5), strict=True)}
+    ports = {f"TALLYGATE{name}_PORT": str(port) for name, port in zip(names, free_ports(5), strict=True)}
+    return kept | ports | {"TALLYGATE_TENANT_RATE_PER_S": "0"}
 
 
 def _removed(local: Stack) -> None:

@@ -22,7 +22,7 @@ from shared.db.migrate import migrate as apply_migrations
 from shared.errors import TallygateError
 from shared.kafka.admin import require_topics
 from shared.kafka.real import RealBroker
-from shared.service.connections import bounded_protocol
+from shared.service.connections import server_options
 from shared.service.settings import ServiceSettings
 from shared.telemetry.logs import configure_logs
 
@@ -35,8 +35,6 @@ commands.mount(app)
 
 SEALED_PLACES = (*of_gateway.SEALED_PLACES, *of_features.SEALED_PLACES)
 _MIGRATED = ("gateway", "monitor", "features")
-_KEEP_ALIVE_S = 75  # longer than clients keep idle connections, so that none is closed under a request
-_GRACEFUL_HTTP_S = 30  # requests in hand are answered before the service stops
 
 
 @serve.command()
@@ -229,12 +227,7 @@ def _serve(service: str, asgi: ASGIApp, settings: ServiceSettings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=bounded_protocol(settings.max_connections, settings.header_timeout_s),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_GRACEFUL_HTTP_S,
+        **server_options(settings.connection_limits),
     )
 
 

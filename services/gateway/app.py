@@ -23,6 +23,7 @@ from services.gateway.inference.lately import Lately
 from services.gateway.inference.once import Once
 from services.gateway.inference.queue_age import QueueAge
 from services.gateway.inference.rejections import Rejections
+from services.gateway.inference.shares import Shares
 from services.gateway.inference.store import KeyStore
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
@@ -38,7 +39,7 @@ from shared.db.listen import Listener
 from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
-from shared.inferences import Inferences, InferenceStore, Pending, Results
+from shared.inferences import Inferences, InferenceStore, Pending, Results, Withdrawals
 from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
@@ -90,8 +91,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     kafka = settings.kafka.model_copy(update={"publish_timeout_s": settings.publish_timeout_s})
     async with running("gateway", settings.model_copy(update={"kafka": kafka})) as service:
         ring, pool, publisher, broker = settings.sealing.key_ring(), service.pool, service.publisher, service.broker
-        tenants, models, features = TenantStore(pool), ModelStore(pool), FeatureStore(pool)
-        keys, stored, offsets = KeyStore(pool), InferenceStore(pool), ReadOffsets(pool, "gateway")
+        quotas, features = settings.quotas, FeatureStore(pool)
+        tenants, models = TenantStore(pool, quotas.keys), ModelStore(pool, quotas.models)
+        keys, stored = KeyStore(pool, quotas.sent_keys), InferenceStore(pool)
+        offsets = ReadOffsets(pool, "gateway")
         await _admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
 
         registry = await service.start(Registry(RegistryStore(pool), provider_models(settings.provider)))
@@ -123,6 +126,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         guard, lately = settings.guard.guard(), Lately()
         inferences = Inferences(publisher, pending, results, ring, settings.partition, _REPLY_GRACE_S)
         service.at_stop(inferences.stop)
+        withdrawals = Withdrawals(publisher)
+        service.at_stop(withdrawals.stop)
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
         completing = Completing(
             deadlines=Deadlines(settings.default_deadline_s, settings.max_deadline_s),
@@ -134,7 +139,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             once=Once(keys, stale_after_s=settings.publish_timeout_s + _STALE_AFTER_S),
             lately=lately,
         )
-        probe_limit = ProbeLimit(doorkeeper, registry)
+        probe_limit = ProbeLimit(tenant_share=settings.tenant_share)
         app.state.gateway = Gateway(
             settings=settings,
             ring=ring,
@@ -152,7 +157,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             setups=Setups(
                 completing=completing, store=models, registry=registry, probe_limit=probe_limit, guard=guard, ring=ring
             ),
-            conversations=ConversationStore(pool),
+            conversations=ConversationStore(pool, quotas),
             features=features,
             feature_watch=feature_watch,
             feature_workers=feature_workers,
@@ -165,9 +170,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 workers=feature_workers,
                 publisher=publisher,
                 once=Once(keys, stale_after_s=0.0),
+                withdrawals=withdrawals,
+                most_open=quotas.open_jobs,
             ),
             monitor=monitor,
-            bodies=edge.BodyLimits(settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s),
+            bodies=edge.BodyLimits(
+                most=settings.max_body_bytes,
+                held=Shares(settings.max_bodies_bytes, settings.tenant_share),
+                timeout_s=settings.body_timeout_s,
+            ),
         )
         app.state.checks = {
             "kafka": is_acked(publisher),

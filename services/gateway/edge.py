@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +18,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.bodies import InvalidBodyError
-from services.gateway.inference.completing import CallerLeftError, Sent
+from services.gateway.inference.completing import CallerLeftError, IdName, Sent
+from services.gateway.inference.limits import SHARE_TIPS
+from services.gateway.inference.shares import Shares
 from shared.db.failures import RETRYABLE, described
 from shared.errors import Failure, TallygateError, failure, render
 from shared.inferences import Answer, InferenceFailedError
@@ -32,6 +35,8 @@ MODEL_HEADER = "x-tallygate-model"
 ATTEMPTS_HEADER = "x-tallygate-attempts"
 REPLAYED_HEADER = "idempotency-replayed"
 _BODY_UNREAD = {408, 413}
+_BODIES_TIPS = ("Try again after the time in Retry-After; an operator can raise TALLYGATE_MAX_BODIES_BYTES.",)
+_NAMED = "tallygate.named"  # in a request's scope: ids under which something may have been published for it
 _RELEASES = "tallygate.releases"  # in a request's scope: what is called when it has been answered
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
 
@@ -40,55 +45,65 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     return Response(orjson.dumps(body, default=str), status, headers, "application/json")
 
 
-@dataclass
+@dataclass(frozen=True)
 class BodyLimits:
-    """most: bytes of one body. most_held: of all that are read or in work. timeout_s: for a body to come."""
+    """most: bytes of one body. held: of all in work, which tenants share. timeout_s: of one to come."""
 
     most: int
-    most_held: int
+    held: Shares
     timeout_s: float
-    held: int = 0
 
-    def hold(self, request: Request, size: int) -> None:
+    def hold(self, request: Request, tenant_id: str, size: int) -> None:
         """Until the request is answered. Raises TallygateError."""
-        if self.held + size > self.most_held:
-            detail = f"the bodies in work hold {self.most_held} bytes, which is the limit (TALLYGATE_MAX_BODIES_BYTES)"
-            raise TallygateError("unavailable", detail, retry_after_s=1.0)
-        self.held += size
-        request.scope.setdefault(_RELEASES, []).append(partial(self._release, size))
+        match self.held.take(tenant_id, size):
+            case "full":
+                detail = f"bodies in work hold {self.held.held} bytes; the limit is {self.held.most}"
+                raise TallygateError("unavailable", detail, retry_after_s=1.0, tips=_BODIES_TIPS)
+            case "over_share":
+                detail = f"your bodies in work hold {self.held.held_by(tenant_id)} of {self.held.most} bytes"
+                raise TallygateError("too_many_requests", detail, retry_after_s=1.0, tips=(*SHARE_TIPS, *_BODIES_TIPS))
+            case None:
+                when_answered(request, partial(self.held.give_back, tenant_id, size))
 
-    def _release(self, size: int) -> None:
-        self.held -= size
+
+def when_answered(request: Request, release: Callable[[], None]) -> None:
+    """Has it called once, when the request has been answered or has failed."""
+    request.scope.setdefault(_RELEASES, []).append(release)
 
 
-async def read_sent(request: Request, limits: BodyLimits) -> Sent:
+async def read_sent(request: Request, tenant_id: str, limits: BodyLimits) -> Sent:
     """What the request contributes to a completion or a job. Raises as `read_body`."""
-    body = await read_body(request, limits)
+    body = await read_body(request, tenant_id, limits)
     left = partial(caller_left, request) if asks_to_cancel(request) else None
-    return Sent(request.headers, request.url.path, body, traceparent(request), left)
+    return Sent(request.headers, request.url.path, body, traceparent(request), left, partial(_named, request))
 
 
-async def read_body(request: Request, limits: BodyLimits) -> bytes:
+def _named(request: Request, name: IdName, value: UUID) -> None:
+    request.scope.setdefault(_NAMED, {})[name] = value
+
+
+async def read_body(request: Request, tenant_id: str, limits: BodyLimits) -> bytes:
     """The body. Raises `payload_too_large` as soon as it is known to be over the limit, `unavailable` when all bodies
-    together are, and `invalid_request` (408) when it does not come in time."""
+    together are, `too_many_requests` when the tenant's are, `invalid_request` (408) when it does not come in time."""
     if int(request.headers.get("content-length", "0")) > limits.most:
         raise _too_large(limits.most)
     try:
         async with asyncio.timeout(limits.timeout_s):
-            return await _whole_body(request, limits)
+            return await _whole_body(request, tenant_id, limits)
     except TimeoutError:
         detail = f"the body did not come within {limits.timeout_s:g} s"
         tips = ("Send it at once; an operator can raise TALLYGATE_BODY_TIMEOUT_S.",)
         raise TallygateError("invalid_request", detail, http_status=408, tips=tips) from None
 
 
-async def _whole_body(request: Request, limits: BodyLimits) -> bytes:
+async def _whole_body(request: Request, tenant_id: str, limits: BodyLimits) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limits.most:
             raise _too_large(limits.most)
-        limits.hold(request, len(chunk))
+        if chunk:  # the last one may be empty
+            limits.hold(request, tenant_id, len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -105,9 +120,13 @@ def asks_to_cancel(request: Request) -> bool:
 
 def error_response(request: Request, refusal: Failure, error: Exception | None = None, **members: Any) -> Response:
     """On /v1 the OpenAI error object, elsewhere problem+json; the same members in both, and `members` in the latter."""
-    inference_id: str | None = None
+    named: dict[IdName, UUID] = request.scope.get(_NAMED, {})
+    known_id = named.get("inference_id")
+    inference_id = None if known_id is None else str(known_id)
     attempts: tuple[dict[str, Any], ...] = ()
     headers = render.headers(refusal)
+    if known_id is not None:
+        headers[INFERENCE_HEADER] = str(known_id)
     if refusal.http_status in _BODY_UNREAD:
         headers["connection"] = "close"  # the rest of the body is not waited for
     if isinstance(error, InferenceFailedError):
@@ -120,6 +139,8 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
         body = render.openai_error(refusal, inference_id=inference_id, attempts=attempts, param=param)
         return json_response(body, refusal.http_status, headers)
     body = render.problem(refusal, inference_id=inference_id, attempts=attempts, param=param) | members
+    if (feature_id := named.get("feature_id")) is not None:
+        body["feature_id"] = str(feature_id)
     if request.url.path.startswith("/api/codebase"):
         body["success"] = False
     return Response(orjson.dumps(body), refusal.http_status, headers, "application/problem+json")

@@ -1,13 +1,14 @@
 """The gateway's parts, held together for its routes."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from starlette.requests import Request
 
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
-from services.gateway.edge import BodyLimits, read_body, read_sent
+from services.gateway.edge import BodyLimits, read_body, read_sent, when_answered
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
@@ -57,11 +58,21 @@ class Gateway:
         caller.require(*scopes)
         return caller
 
-    async def body(self, request: Request, kind: type[BodyModel]) -> BodyModel:
-        return parsed(kind, await read_body(request, self.bodies))
+    def admit(self, request: Request, caller: Caller) -> None:
+        """Of what is no inference: within the tenant's limits until it is answered. Admins are always let in: they must
+        be able to act when tenants send too much. Raises TallygateError."""
+        if not caller.is_admin:
+            self.completing.enter(caller)
+            when_answered(request, partial(self.completing.leave, caller))
 
-    async def sent(self, request: Request) -> Sent:
-        return await read_sent(request, self.bodies)
+    async def body(self, request: Request, caller: Caller, kind: type[BodyModel]) -> BodyModel:
+        """Of what is no inference. Raises TallygateError as `admit`, and for a body that is not valid."""
+        self.admit(request, caller)
+        return parsed(kind, await read_body(request, caller.tenant_id, self.bodies))
+
+    async def sent(self, request: Request, caller: Caller) -> Sent:
+        """For a caller that has been let in."""
+        return await read_sent(request, caller.tenant_id, self.bodies)
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.gateway.bodies import MOST_BODY_BYTES
 from services.gateway.inference.limits import LoadLimits
+from services.gateway.quotas import Quotas
 from shared.access import ApiKey
 from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
@@ -54,7 +55,7 @@ class GatewaySettings(ServiceSettings):
     )  # fmt: skip
     max_bodies_bytes: Annotated[int, Beyond("unavailable")] = Field(
         default=512 * 1024 * 1024, ge=4_000_000, le=2**40,
-        description="bytes of all bodies that one gateway reads or has in work",
+        description="bytes of all bodies that one gateway reads or has in work, which tenants share",
     )  # fmt: skip
     default_deadline_s: float = Field(
         default=120.0, gt=0, le=MAX_LIFE_DAYS * 86_400, description="for requests that name none"
@@ -74,24 +75,53 @@ class GatewaySettings(ServiceSettings):
         default=30 * 86_400.0, gt=0, le=_YEAR_S, description="for this long the result of a feature job is kept"
     )
     tenant_rate_per_s: Annotated[float, Beyond("too_many_requests")] = Field(
-        default=1000.0, ge=0, le=1_000_000,
+        default=500.0, ge=0, le=1_000_000,  # about half of what one gateway takes in on one core
         description="requests a second that a tenant may send to one gateway. 0: no limit",
     )  # fmt: skip
     tenant_burst: Annotated[int, Beyond("too_many_requests")] = Field(
-        default=0, ge=0, le=1_000_000, description="how many of them may come at once. 0: those of one second"
+        default=1000, ge=0, le=1_000_000, description="how many of them may come at once. 0: those of one second"
     )
+    # Less than 1, so that one tenant cannot take all.
+    tenant_share: Annotated[float, Beyond("too_many_requests")] = Field(
+        default=0.5, gt=0, le=1,
+        description="of `TALLYGATE_MAX_IN_FLIGHT`, of the bytes of bodies and of probes, that a tenant may hold while "
+        "no other holds any; several share, and always leave some (decisions/0020). 1: where there is one tenant only",
+    )  # fmt: skip
     tenant_max_in_flight: Annotated[int, Beyond("too_many_requests")] = Field(
         default=2000, ge=0, le=1_000_000,
-        description="requests of a tenant that one gateway has in work. 0: no limit",
+        description="requests of a tenant that one gateway has in work, within its share. 0: what the share leaves",
     )  # fmt: skip
     max_in_flight: Annotated[int, Beyond("unavailable")] = Field(
         default=4000, ge=0, le=1_000_000,
-        description="requests of all tenants that one gateway has in work. 0: no limit",
+        description="requests of all tenants that one gateway has in work. 0: no limit, and no share",
     )  # fmt: skip
     max_queue_age_s: Annotated[float, Beyond("unavailable")] = Field(
         default=30.0, ge=0, le=86_400,
-        description="when a request has waited longer than this for a router, new ones are refused until it is "
-        "claimed. 0: no limit",
+        description="when a request has waited longer than this for a router, new ones of who holds an even part of "
+        "what is in work, or more, are refused until it is claimed; from twice this on those of all. 0: no limit",
+    )  # fmt: skip
+    max_models_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=200, gt=0, le=1_000_000,
+        description="custom models of a tenant, those that are being set up included. What is there already goes on "
+        "working, with this quota and the following",
+    )  # fmt: skip
+    max_keys_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=200, gt=0, le=1_000_000,
+        description="API keys of a tenant that are not revoked. Keys of providers: one for each provider that there is",
+    )  # fmt: skip
+    max_sessions_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=1000, gt=0, le=1_000_000,
+        description="sessions of codebase chat whose history is kept. A refusal names the oldest",
+    )  # fmt: skip
+    max_session_messages: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=1000, gt=1, le=1_000_000, description="messages of one session, which has at most 16 MB (413)"
+    )
+    max_open_jobs_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=100, gt=0, le=1_000_000, description="feature jobs of a tenant that have not ended"
+    )
+    max_idempotency_keys_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=1_000_000, gt=0, le=10**9,
+        description="keys of a tenant that are remembered, counted once a minute. Known ones go on working",
     )  # fmt: skip
     # The routers' own setting: whose claims the queue's age is measured by.
     router_group: GroupName = Field(
@@ -114,6 +144,18 @@ class GatewaySettings(ServiceSettings):
             tenant_max_in_flight=self.tenant_max_in_flight,
             max_in_flight=self.max_in_flight,
             max_queue_age_s=self.max_queue_age_s,
+            tenant_share=self.tenant_share,
+        )
+
+    @property
+    def quotas(self) -> Quotas:
+        return Quotas(
+            models=self.max_models_per_tenant,
+            keys=self.max_keys_per_tenant,
+            sessions=self.max_sessions_per_tenant,
+            session_messages=self.max_session_messages,
+            open_jobs=self.max_open_jobs_per_tenant,
+            sent_keys=self.max_idempotency_keys_per_tenant,
         )
 
     def bootstrap_key(self) -> ApiKey | None:

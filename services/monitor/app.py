@@ -24,7 +24,7 @@ from services.monitor.summary.store import SummaryStore
 from services.monitor.summary.summary import reference_price
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
-from shared.db.failures import RETRYABLE
+from shared.db.failures import RETRYABLE, UNSTORABLE
 from shared.db.listen import Listener
 from shared.db.reads import connect_reads
 from shared.db.store import ReadOffsets
@@ -38,7 +38,8 @@ _GRACEFUL_TIMEOUT_S = 30.0  # a batch in hand is booked and committed
 
 def make_app(settings: MonitorSettings) -> Starlette:
     handlers: dict[Any, Any] = {TallygateError: routes.on_tallygate_error, HTTPException: routes.on_http_exception}
-    handlers |= dict.fromkeys(RETRYABLE, routes.on_unavailable) | {Exception: routes.on_anything_else}
+    handlers |= dict.fromkeys(RETRYABLE, routes.on_unavailable)
+    handlers |= dict.fromkeys(UNSTORABLE, routes.on_unstorable) | {Exception: routes.on_anything_else}
     app = Starlette(
         routes=[*routes.make_routes(), *health_routes("monitor")],
         lifespan=_lifespan,

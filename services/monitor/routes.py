@@ -92,6 +92,11 @@ async def on_unavailable(request: Request, error: Exception) -> Response:
     return await on_tallygate_error(request, TallygateError("unavailable", detail, retry_after_s=2.0))
 
 
+async def on_unstorable(request: Request, _: Exception) -> Response:
+    detail = "a value of the request holds a character that cannot be stored"
+    return await on_tallygate_error(request, TallygateError("invalid_request", detail))
+
+
 async def on_anything_else(request: Request, _: Exception) -> Response:
     return await on_tallygate_error(request, TallygateError("internal", "the monitor failed; its log says why"))
 

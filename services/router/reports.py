@@ -41,7 +41,7 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
         delivery=request.delivery,
         model=model.id,
         reason=cut(candidate.reason, MAX_WORDS) if call == 1 or candidate is not work.first else "tried again",
-        candidates=told(work.selection.considered) if call == 1 else (),
+        candidates=told(work.selection.considered, work.selection.unseen) if call == 1 else (),
         operation_name=request.operation_name,
         provider_name=model.provider_name,
         request_model=cut(model.upstream_model, MAX_NAME),
@@ -84,16 +84,17 @@ def handed_back(claim: AttemptStarted | InferenceHeld) -> InferenceHeld:
 
 
 def told(
-    considered: tuple[CandidateConsidered, ...], most: int = MAX_CANDIDATES_TOLD
+    considered: tuple[CandidateConsidered, ...], unseen: int = 0, most: int = MAX_CANDIDATES_TOLD
 ) -> tuple[CandidateConsidered, ...]:
     """As many as an event should hold, in their order, and how many more there are. Those that were chosen go first:
     the model that is called is always told."""
-    if len(considered) <= most:
+    if len(considered) <= most and not unseen:
         return considered
     places = sorted(range(len(considered)), key=lambda place: not considered[place].chosen)
     kept, left = sorted(places[:most]), [considered[place] for place in places[most:]]
     chosen = sum(candidate.chosen for candidate in left)
-    reason = f"… and {len(left)} more: {chosen} candidates, {len(left) - chosen} passed over"
+    reason = f"… and {len(left) + unseen} more: {chosen} candidates, {len(left) - chosen} passed over"
+    reason += f", {unseen} not looked at" if unseen else ""
     return (*(considered[place] for place in kept), CandidateConsidered(model="…", reason=reason, chosen=False))
 
 

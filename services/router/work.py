@@ -54,7 +54,9 @@ class Work:
             else entry
             for entry in self.selection.considered
         )
-        return replace(self, selection=Selection(self.selection.candidates[place:], considered))
+        return replace(
+            self, selection=Selection(self.selection.candidates[place:], considered, unseen=self.selection.unseen)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -336,7 +336,7 @@ CATALOGUE: dict[ErrorType, Kind] = {
         503,
         (
             "Try again after the time in Retry-After. Operators: GET /readyz tells why.",
-            "When an inference is named, it may have been accepted, and is being cancelled.",
+            "When an inference or a job is named, it may have been accepted, and is being cancelled.",
             "When it was sent with an Idempotency-Key it goes on: the same request with the same key gets its answer.",
         ),
         retryable=True,

@@ -9,6 +9,7 @@ from shared.errors.catalogue import CATALOGUE, ErrorType, Kind
 from shared.errors.redact import redact
 
 _LONGEST_WAIT_S = 1e10
+_MAX_TIP_CHARS = 1000  # a tip may name what the caller sent
 # A wait that never ends is none that could be told.
 _OF_USE = BeforeValidator(
     lambda wait_s: None if isinstance(wait_s, float | int) and not wait_s <= _LONGEST_WAIT_S else wait_s
@@ -53,7 +54,7 @@ def failure(
         error_type=error_type,
         title=title or kind.title,
         detail=redact(detail, secrets),
-        tips=tips if tips is not None else worded_tips(kind, model, host),
+        tips=tuple(tip[:_MAX_TIP_CHARS] for tip in (worded_tips(kind, model, host) if tips is None else tips)),
         retryable=kind.retryable,
         fallback=kind.fallback,
         http_status=http_status or kind.http_status,

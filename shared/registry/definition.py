@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, get_args
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -18,6 +19,12 @@ WIRE_FORMATS: dict[Protocol, WireFormat] = {"openai-compatible": "openai", "anth
 PROTOCOLS: dict[str, Protocol] = {wire: protocol for protocol, wire in WIRE_FORMATS.items()}
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+# A router keeps all models of all tenants in memory.
+_MAX_CONFIG_BYTES, _MAX_CONFIG_DEPTH = 32_768, 20
+_MAX_HEADERS, _MAX_HEADERS_BYTES = 30, 16_384
+_MAX_MODEL_CHARS = 500
+_MAX_USD_PER_MTOK = 1_000_000
+
 _RESERVED_IDS = {"monitoring", AUTO}  # a path, and a word with a meaning
 
 
@@ -35,11 +42,39 @@ def _not_of_the_transport(name: str) -> str:
 
 def _storable(config: dict[str, Any]) -> dict[str, Any]:
     model = config.get("model")
-    if model is not None and not (isinstance(model, str) and model):
-        raise PydanticCustomError("config", "config.model must be the model's name at the endpoint")
+    if model is not None and not (isinstance(model, str) and 0 < len(model) <= _MAX_MODEL_CHARS):
+        raise PydanticCustomError(
+            "config",
+            "config.model must be the model's name at the endpoint, of at most {most} characters",
+            {"most": _MAX_MODEL_CHARS},
+        )
+    if depth(config) > _MAX_CONFIG_DEPTH or len(orjson.dumps(config)) > _MAX_CONFIG_BYTES:
+        raise PydanticCustomError(
+            "config",
+            "config must have at most {most} bytes as JSON, and {deep} levels",
+            {"most": _MAX_CONFIG_BYTES, "deep": _MAX_CONFIG_DEPTH},
+        )
     if "\x00" in repr_text(config):
         raise PydanticCustomError("config", "config must not contain NUL characters")
     return config
+
+
+def _few(headers: dict[str, str]) -> dict[str, str]:
+    size = sum(len(name) + len(value) for name, value in headers.items())
+    if size > _MAX_HEADERS_BYTES:
+        raise PydanticCustomError(
+            "headers", "all headers together may have at most {most} bytes", {"most": _MAX_HEADERS_BYTES}
+        )
+    return headers
+
+
+def _of_this_world(price: Price) -> Price:
+    rates = (price.input_per_mtok_usd, price.output_per_mtok_usd, price.cached_input_per_mtok_usd or 0.0)
+    if max(rates) > _MAX_USD_PER_MTOK:
+        raise PydanticCustomError(
+            "price", "a price must be at most {most} USD per million tokens", {"most": _MAX_USD_PER_MTOK}
+        )
+    return price
 
 
 # PostgreSQL cannot store NUL in text.
@@ -54,6 +89,7 @@ HeaderName = Annotated[
 ]
 HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$", max_length=4096)]
 Config = Annotated[dict[str, Any], Field(max_length=1000), AfterValidator(_storable)]
+Headers = Annotated[dict[HeaderName, HeaderValue], Field(max_length=_MAX_HEADERS), AfterValidator(_few)]
 SecretField = Literal["api_key", "headers"]
 SECRET_FIELDS: tuple[SecretField, ...] = get_args(SecretField)
 
@@ -69,7 +105,7 @@ class ModelFields(BaseModel):
     capabilities: Capabilities = Capabilities()
     context_window: int | None = Field(default=None, ge=1, le=2**31 - 1)
     max_concurrency: int | None = Field(default=None, ge=1, le=100_000)
-    price: Price | None = None
+    price: Annotated[Price, AfterValidator(_of_this_world)] | None = None
     timeout_s: float | None = Field(default=None, gt=0, le=3600)
     weight: int | None = Field(default=None, ge=0, le=1_000_000)
     is_active: bool = True
@@ -100,6 +136,13 @@ def _same_server(before: str, after: str) -> bool:
         return check_url(before) == check_url(after)
     except TallygateError:
         return False
+
+
+def depth(value: object) -> int:
+    """Of a JSON value: how many objects and lists lie within each other."""
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max((depth(item) for item in (value.values() if isinstance(value, dict) else value)), default=0)
 
 
 def repr_text(value: object) -> str:

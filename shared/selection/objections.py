@@ -1,6 +1,7 @@
 """Pure: why a model cannot serve a request. The first objection that applies is reported."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from shared.errors import ErrorType, Failure, failure
@@ -25,6 +26,7 @@ UNKNOWN = Objection(
 )
 
 # Types that models cause too are worded for what they mean here: the caller's own request.
+_TOLD = 100  # models, with what stands against each: a text of more would be cut
 _OWN_STATUS: Mapping[ErrorType, int] = {"permission_denied": 403, "model_not_found": 404}
 _OWN_TITLE: Mapping[ErrorType, str] = {"permission_denied": "Your API key may not use this model"}
 
@@ -66,7 +68,7 @@ def standing_objection(
 
 def why_none(objections: Mapping[str, Objection], reference: str | None) -> Failure:
     """What to tell a caller whom no model can serve: of the model that was named, or on what all models agree."""
-    passed = "; ".join(f"{model}: {objection.reason}" for model, objection in objections.items())
+    passed = "; ".join(f"{model}: {objection.reason}" for model, objection in islice(objections.items(), _TOLD))
     detail = passed or "no model is registered and no provider is configured"
     named = objections.get(reference or "")
     decisive = named or _agreed(objections.values())

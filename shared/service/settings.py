@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.db import DatabaseSettings
 from shared.kafka.settings import KafkaSettings
+from shared.service.connections import ConnectionLimits
 from shared.settings import Beyond, Port, Settings
 
 LogLevel = Annotated[
@@ -51,9 +52,24 @@ class ServiceSettings(Settings):
         default=10.0, gt=0, le=3600, validation_alias="TALLYGATE_HEADER_TIMEOUT_S",
         description="for the head of a request on a connection. The same variable for every service",
     )  # fmt: skip
+    max_header_bytes: Annotated[int, Beyond(words="431, and the connection is closed")] = Field(
+        default=64 * 1024, ge=1024, le=2**20, validation_alias="TALLYGATE_MAX_HEADER_BYTES",
+        description="of the head of one request, and of its trailers. The same variable for every service",
+    )  # fmt: skip
+    # The least that a client may take of its answer in this time is what fills the buffer of its connection, 64 KB.
+    stall_timeout_s: Annotated[float, Beyond(words="the connection is closed")] = Field(
+        default=30.0, gt=0, le=3600, validation_alias="TALLYGATE_STALL_TIMEOUT_S",
+        description="for a client that takes nothing of its answer. The same variable for every service",
+    )  # fmt: skip
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        return ConnectionLimits(
+            self.max_connections, self.header_timeout_s, self.stall_timeout_s, self.max_header_bytes
+        )
 
     @property
     def instance_name(self) -> str:

@@ -179,7 +179,7 @@ async def test_a_draft_that_nobody_finished_is_forgotten(
     pool = await connect_pool(DatabaseSettings(database_url=SecretStr(stack.environment["DATABASE_URL"])))
     try:
         # 0: the gateway's own sweep was first
-        assert await ModelStore(pool).forget_drafts(datetime.now(UTC)) in {0, 1}
+        assert await ModelStore(pool, 200).forget_drafts(datetime.now(UTC)) in {0, 1}
     finally:
         await pool.close()
 

@@ -69,7 +69,7 @@ def sql_stores(pool: Pool) -> Stores:
         )
 
     return Stores(
-        BookStore(pool), RecoveryStore(pool), RecoveryStore(pool), KeyStore(pool), InferenceStore(pool), books_of
+        BookStore(pool), RecoveryStore(pool), RecoveryStore(pool), KeyStore(pool, 1000), InferenceStore(pool), books_of
     )
 
 

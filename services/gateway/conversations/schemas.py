@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from services.gateway.bodies import BodyText, StrictBody
+from shared.events.bounds import Reference
 from shared.registry.definition import (
     Text,
 )
@@ -25,7 +26,7 @@ class CodebaseChatBody(StrictBody):
     repo: Text | None = None
     files: list[CodebaseFile | Text] = Field(default=[], max_length=200)
     currentFile: CodebaseFile | Text | None = None  # noqa: N815
-    model: Annotated[str, StringConstraints(max_length=256)] | None = None
+    model: Reference | None = None
 
 
 class SessionQuery(StrictBody):

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from services.gateway.bodies import BodyText, StrictBody
+from shared.events.bounds import Reference
 from shared.policies import Policy
 from shared.registry.definition import (
     NAME_PATTERN,
@@ -37,7 +38,7 @@ class FeatureBody(StrictBody):
     archive: BodyText | None = None
     files: list[FeatureFile] = Field(default=[], max_length=5000)
     featureRequest: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]  # noqa: N815
-    model: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=256)] | None = None
+    model: Reference | None = None
     policy: Policy | None = None
     generator: Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)] = "llm"
     constraints: FeatureConstraints = FeatureConstraints()

@@ -54,9 +54,20 @@ SELECT feature_id, tenant_id, generator, model, state, step, delivery, progress,
 _STATES = {"completed": "completed", "failed": "failed", "expired": "failed", "cancelled": "cancelled"}
 
 
+# What is older has passed the longest deadline, and ends without anybody's doing.
+_OPEN = """
+SELECT count(*) FROM gateway.features
+WHERE tenant_id = $1 AND settled_at IS NULL AND accepted_at > $2::timestamptz - interval '2 days'
+"""
+
+
 class FeatureStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    async def open_jobs(self, tenant_id: str, now: datetime) -> int:
+        """How many have not ended."""
+        return int(await self._pool.fetchval(_OPEN, tenant_id, now))
 
     async def accept(
         self, feature_id: UUID, tenant_id: str, generator: str, model: str | None, accepted_at: datetime

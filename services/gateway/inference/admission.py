@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 import orjson
@@ -13,7 +14,7 @@ from shared.errors import TallygateError
 from shared.events import RoutingOptions
 from shared.policies import POLICIES
 from shared.registry import Model, TenantModels, canonical_reference
-from shared.selection.objections import UNKNOWN, standing_objection, why_none
+from shared.selection.objections import UNKNOWN, Objection, standing_objection, why_none
 
 DEADLINE_HEADER = "x-tallygate-deadline-s"
 NO_FALLBACK_HEADER = "x-tallygate-no-fallback"
@@ -75,11 +76,12 @@ def known_model(
     """
     model_id = canonical_reference(reference)
     if model_id is None:
-        objections = {model.id: standing_objection(model, models.terms, allowed) for model in models.all}
-        standing = {name: why_not for name, why_not in objections.items() if why_not is not None}
-        if len(standing) == len(objections):
-            raise TallygateError.of(why_none(standing, None))
-        return None
+        standing: dict[str, Objection] = {}
+        for each in models.all:
+            if (objection := standing_objection(each, models.terms, allowed)) is None:
+                return None
+            standing[each.id] = objection
+        raise TallygateError.of(why_none(standing, None))
     model = models.get(model_id)
     if model is None:
         raise unknown_model(models, model_id, allowed)
@@ -109,9 +111,9 @@ def _has_stand_in(models: TenantModels, allowed: Sequence[str] | None, options: 
 
 
 def _usable_ids(models: TenantModels, allowed: Sequence[str] | None) -> str:
-    usable = [model.id for model in models.all if standing_objection(model, models.terms, allowed) is None]
-    if usable:
-        return f"You can use: {', '.join(usable[:10])}"
+    usable = (model.id for model in models.all if standing_objection(model, models.terms, allowed) is None)
+    if some := list(islice(usable, 10)):
+        return f"You can use: {', '.join(some)}"
     if models.all:
         return "You can use none at the moment; for each, why: tallygate models list"
     return "Register a model first: tallygate models add"

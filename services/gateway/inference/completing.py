@@ -1,4 +1,4 @@
-"""A completion from the request to the answer: check limits and model, publish, await the reply.
+"""A completion from the request to the answer: let in, check the model, publish, await the reply.
 
 Every completion that is asked for over HTTP takes this way: chat, codebase chat, tests and setups of models.
 """
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, known_model
@@ -28,6 +28,7 @@ from shared.selection.budgets import over_budget
 _PLAIN = RoutingOptions()
 
 Left = Callable[[], Awaitable[None]]
+IdName = Literal["inference_id", "feature_id"]
 
 
 class CallerLeftError(Exception):
@@ -40,7 +41,8 @@ class Sent:
 
     headers: looked up by lower-case names. route: the path; an Idempotency-Key belongs to one route. body: as it was
     sent; with the same Idempotency-Key, the same body gets the same answer. left: returns when the caller is gone; None
-    when the inference is to go on without it.
+    when the inference is to go on without it. named: called with the id under which something may be published for the
+    request: whatever goes wrong from then on, the caller is told the id.
     """
 
     headers: Mapping[str, str]
@@ -48,6 +50,7 @@ class Sent:
     body: bytes
     traceparent: str | None
     left: Left | None = None
+    named: Callable[[IdName, UUID], None] = lambda _, __: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ class Completing:
     lately: Lately
 
     async def chat(self, caller: Caller, sent: Sent) -> Answer:
-        """The answer to an OpenAI chat body. Raises as `complete`, and InvalidBodyError."""
+        """The answer to an OpenAI chat body, as `complete`. Raises InvalidBodyError too."""
         return await self.complete(caller, sent, self.admit(sent))
 
     def admit(self, sent: Sent) -> Admitted:
@@ -75,44 +78,42 @@ class Completing:
         return Admitted(body, model, now, now + timedelta(seconds=self.deadlines.default_s), options)
 
     async def complete(self, caller: Caller, sent: Sent, admitted: Admitted) -> Answer:
-        """The answer. Limits and the model are checked before anything is published.
+        """The answer to a caller that has been let in. The model is checked before anything is published.
 
         Raises InferenceFailedError for an inference that has an id, NotAcknowledgedError for one that may have been
         accepted; CallerLeftError; TallygateError.
         """
-        with self.let_in(caller, admitted):
-            return await self.complete_within(caller, sent, admitted)
+        key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
+        order = await self._order(caller, sent, admitted)
+        return await (self._answer_new(order, sent) if key is None else self._answer_of(key, order, sent))
+
+    # Whether a tenant may send anything. This is asked before a body is read: who is refused costs no more than a head.
 
     @contextmanager
-    def let_in(self, caller: Caller, admitted: Admitted) -> Iterator[None]:
+    def let_in(self, caller: Caller) -> Iterator[None]:
         """Raises InferenceFailedError when the tenant may not send anything now; the rejection is on record."""
-        if (refusal := self._refusal(caller)) is not None:
-            raise self.rejections.rejected(caller, admitted, refusal)
+        refusal = self.over_budget(caller) or self._refusal(caller)
+        if refusal is not None:
+            raise self.rejections.rejected(caller, refusal)
         try:
             yield
         finally:
-            self.doorkeeper.leave(caller.tenant_id)
+            self.leave(caller)
 
-    async def complete_within(self, caller: Caller, sent: Sent, admitted: Admitted) -> Answer:
-        """As `complete`, within a `let_in` of the caller."""
-        key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
-        order = await self._order(caller, sent, admitted)
-        return await (self._answer_new(order, sent.left) if key is None else self._answer_of(key, order, sent.left))
-
-    # Whether a tenant may send anything
-
-    def may_begin(self, caller: Caller) -> None:
-        """For jobs, which are not in flight here. Raises TallygateError when the tenant may not send anything now."""
+    def enter(self, caller: Caller) -> None:
+        """For what is no inference; `leave` must follow. Raises TallygateError as `let_in`, and spends no budget."""
         if (refusal := self._refusal(caller)) is not None:
             raise TallygateError.of(refusal)
+
+    def leave(self, caller: Caller) -> None:
         self.doorkeeper.leave(caller.tenant_id)
 
     def over_budget(self, caller: Caller) -> Failure | None:
         return over_budget(self._terms(caller), self.conditions.spent(caller.tenant_id), utc_now())
 
     def _refusal(self, caller: Caller) -> Failure | None:
-        """Why the tenant may not send anything now. None: it may, and `doorkeeper.leave` must follow."""
-        return self.over_budget(caller) or self.doorkeeper.enter(caller.tenant_id, self._terms(caller))
+        """Why the tenant may not send anything now. None: it may, and `leave` must follow."""
+        return self.doorkeeper.enter(caller.tenant_id, self._terms(caller))
 
     def _terms(self, caller: Caller) -> Terms:
         return self.registry.of(caller.tenant_id).terms
@@ -144,23 +145,25 @@ class Completing:
             known_model(models, admitted.model, caller.allowed_models, admitted.options)
         return models
 
-    async def _answer_new(self, order: Order, left: Left | None) -> Answer:
+    async def _answer_new(self, order: Order, sent: Sent) -> Answer:
         inference_id = new_id()
+        sent.named("inference_id", inference_id)
         with self.inferences.expect(inference_id) as future:
             try:
                 await self._publish(order, inference_id)
             except NotAcknowledgedError:
                 self.inferences.withdraw(order, inference_id)
                 raise
-            return await self._answer(order, inference_id, future, left)
+            return await self._answer(order, inference_id, future, sent.left)
 
-    async def _answer_of(self, key: IdempotencyKey, order: Order, left: Left | None) -> Answer:
+    async def _answer_of(self, key: IdempotencyKey, order: Order, sent: Sent) -> Answer:
         """The answer of the inference that the key stands for, whichever gateway publishes it.
 
         Its result is stored: the reply goes to the gateway that published the request, and others read the result.
         What is not acked is not cancelled: whoever asks again with the key gets its answer.
         """
         claim = await self.once.claim(key)
+        sent.named("inference_id", claim.id)
 
         async def publish(republished: bool) -> None:
             await self._publish(order, claim.id, store_result=True, republished=republished)
@@ -168,7 +171,7 @@ class Completing:
         try:
             with self.inferences.expect_stored(claim.id) as future:
                 await self.once.publish(claim, publish, until=order.deadline_at, done=future)
-                answer = await self._answer(order, claim.id, future, left)
+                answer = await self._answer(order, claim.id, future, sent.left)
         except NotAcknowledgedError:
             raise
         except InferenceFailedError as error:

@@ -32,18 +32,24 @@ class Doorkeeper:
 
     @property
     def shedding(self) -> str | None:
-        """Why all requests are refused at the moment; None when they are not."""
+        """Why all requests are refused at the moment; None when only some are, or none."""
         return shedding(self._limits, self._queue_age_s())
 
     async def check(self) -> str | None:
-        """For `/readyz`: a gateway that sheds load is not ready."""
+        """For `/readyz`: a gateway that refuses everybody is not ready; one that refuses who sends most of it is."""
         return self.shedding
 
     def enter(self, tenant_id: str, terms: Terms) -> Failure | None:
         """None: the request is let in, and `leave` must follow. Otherwise why it is refused."""
         now_s = time.monotonic()
         kept, limits = self._buckets.get(tenant_id), of_tenant(self._limits, terms)
-        load = Load(self._in_flight, self._tenants[tenant_id], kept and kept.bucket, self._queue_age_s())
+        load = Load(
+            in_flight=self._in_flight,
+            tenant_in_flight=self._tenants[tenant_id],
+            bucket=kept and kept.bucket,
+            queue_age_s=self._queue_age_s(),
+            tenants=len(self._tenants.keys() | {tenant_id}),
+        )
         decision = decide(limits, load, now_s)
         if not isinstance(decision, Granted):
             return decision.failure

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import structlog
 
-from services.gateway.inference.admission import Admitted
 from shared.access import Caller
 from shared.background import Background
 from shared.errors import Failure
@@ -42,9 +41,12 @@ class Rejections:
                 await self._waiting.join()
         await self._recording.stop()
 
-    def rejected(self, caller: Caller, admitted: Admitted, refusal: Failure) -> InferenceFailedError:
-        """The error for the caller. The rejection is published later, under the inference id that the error carries."""
-        settled = self._settled(caller, admitted, refusal, utc_now())
+    def rejected(self, caller: Caller, refusal: Failure) -> InferenceFailedError:
+        """The error for the caller. The rejection is published later, under the inference id that the error carries.
+
+        Which model it was for is not known: what was refused is not read.
+        """
+        settled = self._settled(caller, refusal, utc_now())
         instruments.settlements.labels("rejected", refusal.error_type).inc()
         try:
             self._waiting.put_nowait(settled)
@@ -52,16 +54,15 @@ class Rejections:
             instruments.rejections_unrecorded.inc()
         return InferenceFailedError(refusal, settled.inference_id)
 
-    def _settled(self, caller: Caller, admitted: Admitted, refusal: Failure, now: datetime) -> InferenceSettled:
+    def _settled(self, caller: Caller, refusal: Failure, now: datetime) -> InferenceSettled:
         return InferenceSettled(
             inference_id=new_id(),
             tenant_id=caller.tenant_id,
             settlement="rejected",
-            model_requested=admitted.model,
             error=refusal,
-            accepted_at=admitted.accepted_at,
+            accepted_at=now,
             settled_at=now,
-            duration_s=max(0.0, (now - admitted.accepted_at).total_seconds()),
+            duration_s=0.0,
             reported_by=self._reported_by,
         )
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.gateway.bodies import BodyText, JsonObject
+from shared.events.bounds import Reference
 from shared.policies import Policy
 
 # What the numbers mean, and which of them are allowed, is for the model to say.
@@ -32,7 +33,7 @@ class ChatBody(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
     messages: list[ChatMessage] = Field(min_length=1, max_length=10_000)
-    model: Annotated[str, StringConstraints(max_length=256)] | None = None
+    model: Reference | None = None
     audio: JsonObject | None = None
     frequency_penalty: Number | None = None
     function_call: Word | JsonObject | None = None

@@ -2,21 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from services.gateway.bodies import StrictBody
 from shared.registry.definition import (
     EndpointUrl,
-    HeaderName,
-    HeaderValue,
+    Headers,
     ModelFields,
     ModelId,
     Protocol,
     Secret,
     Text,
 )
-
-Headers = Annotated[dict[HeaderName, HeaderValue], Field(max_length=100)]
 
 
 class _ModelBody(ModelFields):

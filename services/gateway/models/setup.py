@@ -6,7 +6,7 @@ deletes the draft (`draft_until`).
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -58,7 +58,7 @@ class SetUp(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setups:
-    """Sets models up, and tries those that are there."""
+    """Sets models up, and tries those that are there, for callers that have been let in."""
 
     completing: Completing
     store: ModelStore
@@ -74,33 +74,27 @@ class Setups:
         refuse_other_keys(question.caller, question.model)
         if await self.store.has_model(tenant_id, body.model_id, utc_now()):
             raise IdTakenError
-        with self._let_in(question):
-            with self.probe_limit.place():
-                probed = await probe(self.guard, target)
-            if probed.failure is not None:
-                raise TrialFailedError(TallygateError.of(probed.failure), probed.steps)
-            whole, filled_in = completed(body, target, probed)
-            model = stored_model(self.ring, tenant_id, whole)
-            until = utc_now() + self._draft_time
-            async with _draft(self.store, tenant_id, model, until):
-                trial = await self._answered(question, model, probed)
-                fields = sorted(body.model_fields_set)
-                change = changed_by(question.caller, "model.added", question.model, fields=fields)
-                if not await self.store.keep_draft(model.model_id, until, body.is_active, change, utc_now()):
-                    raise TrialFailedError(_removed_meanwhile(model.model_id), trial.steps)
+        with self.probe_limit.place(tenant_id):
+            probed = await probe(self.guard, target)
+        if probed.failure is not None:
+            raise TrialFailedError(TallygateError.of(probed.failure), probed.steps)
+        whole, filled_in = completed(body, target, probed)
+        model = stored_model(self.ring, tenant_id, whole)
+        until = utc_now() + self._draft_time
+        async with _draft(self.store, tenant_id, model, until):
+            trial = await self._answered(question, model, probed)
+            fields = sorted(body.model_fields_set)
+            change = changed_by(question.caller, "model.added", question.model, fields=fields)
+            if not await self.store.keep_draft(model.model_id, until, body.is_active, change, utc_now()):
+                raise TrialFailedError(_removed_meanwhile(model.model_id), trial.steps)
         return SetUp(trial, filled_in)
 
     async def try_stored(self, question: Question, row: asyncpg.Record) -> Trial:
         """The trial of a stored model. Raises TrialFailedError."""
         refuse_other_keys(question.caller, question.model)
-        with self._let_in(question):
-            with self.probe_limit.place():
-                steps = await self._probe_stored(question.caller.tenant_id, row)
-            return await ask(self.completing, question, steps)
-
-    def _let_in(self, question: Question) -> AbstractContextManager[None]:
-        """A trial and its probe count as one request. Raises TallygateError when it is refused."""
-        return self.completing.let_in(question.caller, question.admitted(self.completing))
+        with self.probe_limit.place(question.caller.tenant_id):
+            steps = await self._probe_stored(question.caller.tenant_id, row)
+        return await ask(self.completing, question, steps)
 
     @property
     def _draft_time(self) -> timedelta:

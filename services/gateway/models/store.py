@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from services.gateway.quotas import over_quota
 from services.gateway.tenants.changes import Change
-from services.gateway.tenants.store import record_change
+from services.gateway.tenants.store import HOLD_TENANT, record_change
 from shared.db.pool import Connection, Pool
 from shared.registry.store import tell_registries
 from shared.wire import WireFormat
@@ -56,8 +57,11 @@ class StoredModel(NamedTuple):
 
 
 class ModelStore:
-    def __init__(self, pool: Pool) -> None:
+    """most: models of one tenant, those that are being set up included."""
+
+    def __init__(self, pool: Pool, most: int) -> None:
         self._pool = pool
+        self._most = most
 
     async def models(self, tenant_id: str) -> list[asyncpg.Record]:
         return await self._pool.fetch(
@@ -74,8 +78,9 @@ class ModelStore:
         )  # fmt: skip
 
     async def add_model(self, model: StoredModel, change: Change, now: datetime) -> bool:
-        """False when the tenant has a model of this id already."""
+        """False when the tenant has a model of this id already. Raises TallygateError when it has too many."""
         async with self._pool.acquire() as connection, connection.transaction():
+            await self._room(connection, change.tenant_id)
             status = await connection.execute(_NEW_MODEL, change.tenant_id, *model, now)
             return status == "INSERT 0 1" and await _registry_changed(connection, change)
 
@@ -107,17 +112,29 @@ class ModelStore:
         return taken is True
 
     async def add_draft(self, tenant_id: str, model: StoredModel, now: datetime, until: datetime) -> bool:
-        """Not active, whatever `model` says. False when the id is taken; a draft that is past its time is replaced."""
+        """Not active, whatever `model` says. False when the id is taken; a draft that is past its time is replaced.
+
+        Raises TallygateError when the tenant has too many.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "DELETE FROM gateway.custom_models WHERE tenant_id = $1 AND model_id = $2 AND draft_until < $3",
                 tenant_id, model.model_id, now,
             )  # fmt: skip
+            await self._room(connection, tenant_id)
             row = (tenant_id, *model._replace(is_active=False), now, until)
             made = await connection.execute(_NEW_DRAFT, *row) == "INSERT 0 1"
             if made:
                 await tell_registries(connection, [tenant_id])
             return made
+
+    async def _room(self, connection: Connection, tenant_id: str) -> None:
+        """Raises TallygateError when there is none for one more. Nobody else adds one until the transaction ends."""
+        await connection.execute(HOLD_TENANT, tenant_id)
+        has = await connection.fetchval("SELECT count(*) FROM gateway.custom_models WHERE tenant_id = $1", tenant_id)
+        if has >= self._most:
+            tip = "Remove one that is not needed: tallygate models remove <model>"
+            raise over_quota("models", has, self._most, "TALLYGATE_MAX_MODELS_PER_TENANT", tip)
 
     async def keep_draft(self, model_id: str, until: datetime, is_active: bool, change: Change, now: datetime) -> bool:
         """The draft that was made with `until` becomes a model. False when it is not there any more."""

@@ -63,7 +63,7 @@ async def ask(completing: Completing, question: Question, steps: tuple[Step, ...
     admitted = question.admitted(completing)
     started = time.monotonic()
     try:
-        answer = await completing.complete_within(question.caller, question.sent, admitted)
+        answer = await completing.complete(question.caller, question.sent, admitted)
     except TallygateError as error:
         step = failed_step("answer", error.failure, time.monotonic() - started)
         raise TrialFailedError(error, (*steps, step)) from None

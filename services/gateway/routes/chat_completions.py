@@ -14,5 +14,6 @@ router = APIRouter(tags=["inference"])
 async def chat_completions(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    answer = await gateway.completing.chat(caller, await gateway.sent(request))
+    with gateway.completing.let_in(caller):
+        answer = await gateway.completing.chat(caller, await gateway.sent(request, caller))
     return Response(answer.body, 200, inference_headers(answer), "application/json")

@@ -12,7 +12,9 @@ from services.gateway.conversations.store import StoredMessage
 from services.gateway.edge import inference_headers, json_response
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.inference.admission import Admitted
+from services.gateway.inference.completing import Sent
 from services.gateway.routes.documented import AUTHENTICATED, takes
+from shared.access import Caller
 from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import TallygateError
 from shared.inferences import Answer
@@ -27,8 +29,13 @@ _SHOWN_MESSAGES = 1000
 async def ask(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    sent = await gateway.sent(request)
+    with gateway.completing.let_in(caller):
+        return await _answered(gateway, caller, await gateway.sent(request, caller))
+
+
+async def _answered(gateway: Gateway, caller: Caller, sent: Sent) -> Response:
     asked = parsed(CodebaseChatBody, sent.body)
+    await gateway.conversations.check_room(caller.tenant_id, asked.sessionId)
     history = await _history(gateway, caller.tenant_id, asked.sessionId, HISTORY_MESSAGES) if asked.sessionId else []
     admitted = _admitted(gateway, asked, [Turn(stored.role, text) for stored, text in history])
     answer = await gateway.completing.complete(caller, sent, admitted)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
 from services.gateway.bodies import parsed, validated
-from services.gateway.edge import json_response, traceparent
+from services.gateway.edge import json_response, traceparent, when_answered
 from services.gateway.feature_jobs.jobs import check_body, shown
 from services.gateway.feature_jobs.schemas import FeatureBody, FeaturesQuery
 from services.gateway.gateway import Gateway, gateway_of
@@ -38,7 +39,9 @@ async def generate_feature(request: Request) -> Response:
     """202 with the job's id; with `wait`, its result, or its error with the status of its type."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    sent = await gateway.sent(request)
+    gateway.completing.enter(caller)
+    when_answered(request, partial(gateway.completing.leave, caller))
+    sent = await gateway.sent(request, caller)
     body = parsed(FeatureBody, sent.body)
     check_body(body)
     feature_id = await gateway.accepting_jobs.accept(caller, sent, body)
@@ -95,6 +98,7 @@ async def feature_events(request: Request, feature_id: str) -> Response:
     """Server-sent events: `progress` for every step, from the first; then `settled` with the state and any error."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
+    gateway.admit(request, caller)
     row = await _row(gateway, caller, feature_id)
     events = _events(gateway, caller, row["feature_id"])
     return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})

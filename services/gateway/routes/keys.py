@@ -23,7 +23,7 @@ _TRIES = 5
 async def create_key(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
-    body = await gateway.body(request, KeyCreate)
+    body = await gateway.body(request, caller, KeyCreate)
     now = datetime.now(UTC)
     key = await stored_key(gateway.tenants, caller, body, now)
     shown = {

@@ -68,7 +68,8 @@ async def explain_selection(request: Request) -> Response:
     """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    admitted = gateway.completing.admit(await gateway.sent(request))
+    gateway.admit(request, caller)
+    admitted = gateway.completing.admit(await gateway.sent(request, caller))
     models = await gateway.registry.refresh(caller.tenant_id)
     options = admitted.options.model_copy(update={"allowed_models": caller.allowed_models})
     needs = needs_of(admitted.model, orjson.loads(admitted.body), options)
@@ -96,6 +97,7 @@ async def explain_selection(request: Request) -> Response:
             for considered in selection.considered
             if not considered.chosen
         ],
+        "not_looked_at": selection.unseen,
     }
     return json_response(body)
 
@@ -104,7 +106,7 @@ async def explain_selection(request: Request) -> Response:
 async def register_model(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    body = await gateway.body(request, CustomModelCreate)
+    body = await gateway.body(request, caller, CustomModelCreate)
     model = stored_model(gateway.ring, caller.tenant_id, body)
     await gateway.guard.check(model.endpoint_url)
     change = changed_by(caller, "model.added", CUSTOM_PREFIX + body.model_id, fields=sorted(body.model_fields_set))
@@ -135,7 +137,7 @@ async def custom_model(request: Request, model_id: str) -> Response:
 async def change_model(request: Request, model_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    body = await gateway.body(request, CustomModelChange)
+    body = await gateway.body(request, caller, CustomModelChange)
     name = model_name_of(model_id)
     fields = sorted(body.model_fields_set)
     while True:  # until no other request has changed the model in between

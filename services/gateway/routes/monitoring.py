@@ -14,6 +14,6 @@ PATH = "/api/models/custom/monitoring"
 @router.get(PATH, openapi_extra=AUTHENTICATED)
 async def monitoring(request: Request) -> Response:
     gateway = gateway_of(request)
-    await gateway.caller(request, "monitor")
+    gateway.admit(request, await gateway.caller(request, "monitor"))
     answer = await ask_monitor(gateway.monitor, request, PATH)
     return Response(answer.body, answer.status, media_type=answer.content_type)

@@ -39,7 +39,7 @@ async def list_providers(request: Request) -> Response:
 async def set_provider_key(request: Request, name: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    body = await gateway.body(request, ProviderKey)
+    body = await gateway.body(request, caller, ProviderKey)
     _must_exist(gateway, name)
     sealed = seal(gateway.ring, provider_key_context(caller.tenant_id, name), body.api_key.encode())
     change = changed_by(caller, "provider_key.set", name)

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from services.gateway.bodies import parsed
 from services.gateway.edge import error_response, inference_headers, json_response
 from services.gateway.gateway import gateway_of
+from services.gateway.inference.completing import Sent
 from services.gateway.models.custom_models import model_name_of
 from services.gateway.models.probe import Probed, Target, probe
 from services.gateway.models.probe_steps import Step
@@ -20,6 +21,7 @@ from services.gateway.models.setup import IdTakenError, target_of
 from services.gateway.models.trial import Question, TrialFailedError
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from services.gateway.routes.models import already_there, not_found, shown_model
+from shared.access import Caller
 from shared.guard import Guard
 from shared.registry.definition import PROTOCOLS
 from shared.registry.models import CUSTOM_PREFIX
@@ -45,10 +47,10 @@ async def probe_endpoint(request: Request) -> Response:
     """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    body = await gateway.body(request, ModelProbe)
+    body = await gateway.body(request, caller, ModelProbe)
     target = target_of(body, body.model)
     with ExitStack() as place:
-        place.enter_context(gateway.probe_limit.let_in(caller.tenant_id))
+        place.enter_context(gateway.probe_limit.place(caller.tenant_id))
         if _LINES not in request.headers.get("accept", ""):
             return json_response(_probed(await probe(gateway.guard, target)))
         return StreamingResponse(_live_lines(gateway.guard, target, place.pop_all()), media_type=_LINES)
@@ -62,8 +64,12 @@ async def set_model_up(request: Request) -> Response:
     """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    sent = await gateway.sent(request)
-    body = parsed(ModelSetup, sent.body)
+    with gateway.completing.let_in(caller):
+        return await _set_up(request, caller, await gateway.sent(request, caller))
+
+
+async def _set_up(request: Request, caller: Caller, sent: Sent) -> Response:
+    gateway, body = gateway_of(request), parsed(ModelSetup, sent.body)
     question = Question(caller, sent, CUSTOM_PREFIX + body.model_id, ModelTest().message)
     try:
         trial, filled_in = await gateway.setups.set_up(question, body)
@@ -81,8 +87,12 @@ async def test_model(request: Request, model_id: str) -> Response:
     """One real completion by this model alone, active or not, on record like every other."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    sent = await gateway.sent(request)
-    test = parsed(ModelTest, sent.body)
+    with gateway.completing.let_in(caller):
+        return await _tested(request, caller, await gateway.sent(request, caller), model_id)
+
+
+async def _tested(request: Request, caller: Caller, sent: Sent, model_id: str) -> Response:
+    gateway, test = gateway_of(request), parsed(ModelTest, sent.body)
     row = await gateway.custom_models.model(caller.tenant_id, model_name_of(model_id))
     if row is None:
         raise not_found(model_id)

@@ -40,7 +40,7 @@ async def show_tenant(request: Request, tenant_id: str) -> Response:
 async def change_tenant(request: Request, tenant_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
-    body = await gateway.body(request, TenantTerms)
+    body = await gateway.body(request, caller, TenantTerms)
     await _row(gateway, caller, tenant_id)
     sent = body.model_dump(exclude_unset=True)
 
@@ -72,7 +72,7 @@ async def put_plan(request: Request, plan_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
     validated(PlanPath, {"plan_id": plan_id})
-    terms = (await gateway.body(request, PlanTerms)).model_dump(exclude_none=True)
+    terms = (await gateway.body(request, caller, PlanTerms)).model_dump(exclude_none=True)
     change = changed_by(caller, "plan.changed", plan_id, terms=terms)
     await gateway.tenants.put_plan(plan_id, terms, change, datetime.now(UTC))
     return json_response({"plan": plan_id, "terms": terms})

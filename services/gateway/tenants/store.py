@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.gateway.quotas import over_quota
 from services.gateway.tenants.changes import Change
 from shared.access.store import KEYS_CHANNEL
 from shared.db.pool import Connection, Pool
@@ -20,6 +21,11 @@ INSERT INTO gateway.api_keys (key_id, tenant_id, key_sha256, scopes, name, allow
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (key_id) DO NOTHING
 """
+
+# Until the transaction ends, nobody else adds to what the tenant has of something that is counted.
+HOLD_TENANT = "SELECT FROM gateway.tenants WHERE tenant_id = $1 FOR NO KEY UPDATE"
+
+_ACTIVE_KEYS = "SELECT count(*) FROM gateway.api_keys WHERE tenant_id = $1 AND revoked_at IS NULL"
 
 _TENANTS = """
 SELECT t.tenant_id, t.plan_id, t.terms AS own_terms, coalesce(p.terms, '{}') || t.terms AS terms, t.created_at,
@@ -73,17 +79,32 @@ class NewKey(NamedTuple):
 
 
 class TenantStore:
-    def __init__(self, pool: Pool) -> None:
+    """most_keys: of one tenant, that are not revoked."""
+
+    def __init__(self, pool: Pool, most_keys: int) -> None:
         self._pool = pool
+        self._most_keys = most_keys
 
     async def add_key(self, key: NewKey, change: Change | None, now: datetime) -> bool:
-        """Makes the tenant when it is new. False when the key is there already."""
+        """Makes the tenant when it is new. False when the key is there already.
+
+        Raises TallygateError when the tenant has too many. The key that was configured, without a change, is let in.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_NEW_TENANT, key.tenant_id, now)
+            if change is not None:
+                await self._room(connection, key.tenant_id)
             made = await connection.execute(_NEW_KEY, *key, now) == "INSERT 0 1"
             if made and change is not None:
                 await record_change(connection, change)
             return made
+
+    async def _room(self, connection: Connection, tenant_id: str) -> None:
+        await connection.execute(HOLD_TENANT, tenant_id)
+        has = await connection.fetchval(_ACTIVE_KEYS, tenant_id)
+        if has >= self._most_keys:
+            tip = "Revoke one that is not used: tallygate keys revoke <key id>"
+            raise over_quota("keys", has, self._most_keys, "TALLYGATE_MAX_KEYS_PER_TENANT", tip)
 
     async def keys(self, tenant_id: str | None) -> list[asyncpg.Record]:
         return await self._pool.fetch(

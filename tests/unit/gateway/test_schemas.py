@@ -100,8 +100,23 @@ def test_headers_of_the_transport_are_refused_by_name(name: str) -> None:
         assert caught.value.failure.http_status == 400
 
 
-def test_a_config_may_be_as_deep_as_a_body() -> None:
-    assert validated(CustomModelCreate, MODEL | {"config": {"a": deep(200)}})
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"config": {"a": "x" * 33_000}},
+        {"config": {"model": "x" * 501}},
+        {"config": {"a": deep(30)}},
+        {"headers": {f"x-{number}": "x" for number in range(31)}},
+        {"headers": {f"x-{number}": "x" * 4000 for number in range(5)}},
+        {"price": {"input_per_mtok_usd": 1e7, "output_per_mtok_usd": 0}},
+        {"capabilities": {"tasks": ["chat"] * 21}},
+    ],
+)
+def test_what_a_model_has_is_bounded(sent: dict[str, Any]) -> None:
+    """A router keeps all models of all tenants in memory."""
+    with pytest.raises(InvalidBodyError, match="at most"):
+        validated(CustomModelCreate, MODEL | sent)
+    assert validated(CustomModelCreate, MODEL | {"config": {"a": deep(15), "b": "x" * 30_000}})
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,11 @@ class Bench:
     def chat(self, key: str | None = None, left: Left | None = None) -> "asyncio.Task[Answer]":
         headers = {} if key is None else {"idempotency-key": key}
         sent = Sent(headers, "/v1/chat/completions", BODY, None, left)
-        return asyncio.create_task(self.completing.chat(CALLER, sent))
+        return asyncio.create_task(self._answer(sent))
+
+    async def _answer(self, sent: Sent) -> Answer:
+        with self.completing.let_in(CALLER):
+            return await self.completing.chat(CALLER, sent)
 
     async def asked(self) -> UUID:
         """The id of the first inference that was asked for."""
@@ -191,7 +195,7 @@ async def test_who_is_over_a_limit_is_refused_under_an_id_of_its_own() -> None:
 
     bench.pending.resolve(reply_completed(inference_id, b"completion"))
     await first
-    bench.completing.may_begin(CALLER)  # the place is free again
+    bench.completing.enter(CALLER)  # the place is free again
 
 
 async def test_who_leaves_and_wanted_it_so_has_its_inference_cancelled() -> None:

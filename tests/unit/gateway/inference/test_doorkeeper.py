@@ -28,13 +28,18 @@ def test_tenants_have_a_bucket_each() -> None:
 
 
 def test_an_old_queue_is_told() -> None:
-    ages = [5.0, 0.0]
+    ages = [5.0, 1.5, 0.0]
     door = Doorkeeper(LoadLimits(max_queue_age_s=1), lambda: ages[0])
 
     assert "5 s" in (door.shedding or "")
     assert door.enter("a", Terms()) is not None
     ages.pop(0)
     assert door.shedding is None
+    assert door.enter("a", Terms()) is None
+    assert (refusal := door.enter("a", Terms())) is not None
+    assert refusal.error_type == "unavailable"
+    assert door.enter("b", Terms()) is None
+    ages.pop(0)
     assert door.enter("a", Terms()) is None
 
 

@@ -1,12 +1,10 @@
 import asyncio
 
-from services.gateway.inference.admission import Admitted
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import failure
 from shared.events import InferenceSettled
 from shared.telemetry import instruments
-from tests.unit.shared.events.samples import NOW
 from tests.unit.shared.inferences.fakes import Broker
 
 CALLER = Caller("acme", "k1", frozenset({"inference"}))
@@ -17,23 +15,19 @@ def count() -> float:
     return next(iter(instruments.rejections_unrecorded.collect())).samples[0].value
 
 
-def admitted() -> Admitted:
-    return Admitted(b"{}", "custom:m", NOW, NOW)
-
-
 async def test_a_rejection_is_on_record_under_the_id_that_is_told() -> None:
     broker = Broker()
     rejected = Rejections(broker, "g1")
     await rejected.start()
 
-    error = rejected.rejected(CALLER, admitted(), TOLD)
+    error = rejected.rejected(CALLER, TOLD)
     await rejected.stop()
 
     [settled] = broker.events
     assert isinstance(settled, InferenceSettled)
     assert settled.inference_id == error.inference_id
     assert (settled.settlement, settled.error, settled.attempts) == ("rejected", TOLD, 0)
-    assert (settled.tenant_id, settled.model_requested, settled.reported_by) == ("acme", "custom:m", "gateway/g1")
+    assert (settled.tenant_id, settled.model_requested, settled.reported_by) == ("acme", None, "gateway/g1")
     assert error.failure is TOLD
 
 
@@ -44,7 +38,7 @@ async def test_while_the_broker_is_away_only_so_many_are_kept() -> None:
     before = count()
 
     for _ in range(10_003):
-        rejected.rejected(CALLER, admitted(), TOLD)
+        rejected.rejected(CALLER, TOLD)
 
     assert count() - before == 3
     broker.away = False

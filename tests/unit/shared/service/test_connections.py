@@ -8,14 +8,14 @@ import pytest
 import uvicorn
 from starlette.responses import Response
 
-from shared.service.connections import bounded_protocol
+from shared.service.connections import ConnectionLimits, bounded_protocol
 
 HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
 @asynccontextmanager
 async def served(most: int = 10, header_timeout_s: float = 0.2) -> AsyncIterator[int]:
-    protocol = bounded_protocol(most, header_timeout_s)
+    protocol = bounded_protocol(ConnectionLimits(most, header_timeout_s, stall_s=0.3, max_head_bytes=4096))
     config = uvicorn.Config(Response("ok"), port=0, http=protocol, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve())

@@ -1,0 +1,80 @@
+"""Whatever is sent to the monitor is answered with what it has, or a typed error; never with a 500."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+from starlette.applications import Starlette
+
+from services.monitor.app import make_app
+from services.monitor.books.lag import Lag
+from services.monitor.books.store import FeatureBooks
+from services.monitor.routes import MonitorApi
+from services.monitor.settings import MonitorSettings
+from services.monitor.summary.store import _FRESH, _OPEN, _REQUESTS, SummaryStore
+from shared.access import Caller
+from shared.db.pool import Connection, Pool
+from shared.db.reads import Reads
+from shared.errors.catalogue import CATALOGUE
+from tests.support.gateway_app import NOW, KnownKey, MemoryPool, told
+
+MONITORING, INFERENCE = "/api/models/custom/monitoring", "/api/inferences/"
+IDS = ["%00", "x", "..", "%FF", "a" * 5000, "0" * 32, "{00000000-0000-0000-0000-000000000000}", "%F0%9F%92%A9" * 16]
+WINDOWS = [
+    "",
+    "0s",
+    "-1h",
+    "999999999999d",
+    "9999999d",
+    "1h1h",
+    "nan",
+    "1e3s",
+    "%00",
+    "h",
+    "1",
+    "1w",
+    "٣h",
+    "x" * 100_000,
+]
+MODELS = ["%00", "a%00b", "%FF%FE", "x" * 100_000, "custom:", ":", "auto"]
+
+
+class MemoryReads(Reads):
+    def __init__(self, pool: MemoryPool) -> None:
+        self._memory = pool
+
+    @asynccontextmanager
+    async def snapshot(self, _tenant_id: str) -> AsyncIterator[Connection]:
+        yield cast(Connection, self._memory)
+
+
+def monitor() -> Starlette:
+    fresh: dict[str, object] = {"minutes": [], "hours": [], "days": [], "gone_before": NOW}
+    requests = {"requests": [], "latency": {}, "duration_s": 0}
+    pool = MemoryPool({_FRESH: [fresh], _REQUESTS: [requests], _OPEN: 0, "SELECT": []})
+    sql = cast(Pool, pool)
+    app = make_app(MonitorSettings())
+    keys = KnownKey(Caller("acme", "k", frozenset({"monitor", "inference"})))
+    reads = MemoryReads(pool)
+    app.state.api = MonitorApi(SummaryStore(reads), FeatureBooks(sql, reads), keys, Lag(), None)
+    return app
+
+
+@pytest.mark.parametrize(
+    "target",
+    [INFERENCE + known for known in IDS]
+    + [f"{MONITORING}?window={window}" for window in WINDOWS]
+    + [f"{MONITORING}?model={model}" for model in MODELS]
+    + [f"{MONITORING}?window=1h&window=%00", f"{MONITORING}?{'a=1&' * 1000}", f"{MONITORING}/%00", "/%00"],
+    ids=lambda target: target[:60].encode("unicode_escape").decode(),
+)
+async def test_what_is_sent_is_answered(target: str) -> None:
+    answer = await told(monitor(), "GET", target.encode().decode("latin-1"))
+    assert answer.status == 200 or (400 <= answer.status < 500 and answer.error_type in CATALOGUE), answer
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X"])
+async def test_other_methods_are_refused(method: str) -> None:
+    answer = await told(monitor(), method, MONITORING, b"x" * 1000)
+    assert (answer.status, answer.error_type) == (405, "endpoint_not_found")
