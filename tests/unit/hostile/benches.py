@@ -240,10 +240,13 @@ def _heard_by(listener: Callable[[], Callable[[Event], None]]) -> Bench:
 async def heartbeats(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[IsDone]:
     nothing: Any = None
     store = MemoryRecoveryStore(MonitorTables())
-    recovery = Recovery(RecoverySettings("m"), store, await _publisher(broker), nothing, nothing)
+    offsets = Offsets(broker, "router", "monitor")
+    await offsets.start()
+    recovery = Recovery(RecoverySettings("m"), store, await _publisher(broker), offsets, nothing)
     await recovery.start()
     yield lambda: any(life.router_id == good.subject for life in recovery._liveness.last_beats)
     await recovery.stop()
+    await offsets.stop()
 
 
 @asynccontextmanager
