@@ -175,8 +175,8 @@ async def _no_lost_attempts(self: Recovery, claimed: Any) -> LostWork:
     return lost._replace(attempts=[one for one in lost.attempts if one.inference_id in orphaned])
 
 
-async def _drop_it(self: Any, work: Any, _started: Any) -> None:
-    self.release(work)
+async def _drop_it(self: Any, begun: Any, *_more: Any, **_how: Any) -> None:
+    self.release(begun.work)
 
 
 async def _nothing(_self: object) -> Overdue:
