@@ -258,7 +258,9 @@ async def disk_full(bench: Bench) -> AsyncIterator[None]:
         pytest.skip("only root may mount the small file system that is filled here")
     await bench.admin.execute(f"CREATE TABLESPACE small LOCATION '{bench.small / 'data'}'")
     await bench.admin.execute("TRUNCATE monitor.attempts")
-    await bench.admin.execute("ALTER TABLE monitor.attempts SET TABLESPACE small")
+    leaves = "SELECT relid::regclass::text FROM pg_partition_tree('monitor.attempts') WHERE isleaf"
+    for days in await bench.admin.fetch(leaves):
+        await bench.admin.execute(f"ALTER TABLE {days[0]} SET TABLESPACE small")
     filler = bench.small / "filler"
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
