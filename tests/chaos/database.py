@@ -1,25 +1,22 @@
-"""The database as an operator or a failover may leave it, and who holds the recovery lock in it."""
+"""The database as an operator or a failover may leave it, and who has the lease of recovery in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
-import psutil
+
+from tests.chaos.repeats import pid_of
 
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _TURN_WITHIN_S = 20.0
 _ASK_EVERY_S = 0.01
-_RECOVERY_LOCK = 0x0A11  # services/monitor/recovery/store.py
-# Who recovers is held up here between taking the lock and its first redelivery, for as long as it takes to freeze it.
+# Who recovers is held up here between taking the lease and its first redelivery, for as long as it takes to freeze it.
 _HOLD_UP = "LOCK TABLE monitor.redeliveries IN SHARE ROW EXCLUSIVE MODE"
 _END_THE_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-_HOLDER = """
-SELECT activity.client_port FROM pg_locks JOIN pg_stat_activity activity USING (pid)
-WHERE locktype = 'advisory' AND objid = $1 AND granted
-"""
+_HOLDER = "SELECT holder FROM monitor.leases WHERE name = 'recovery' AND until > clock_timestamp()"
 
 
 @asynccontextmanager
@@ -43,16 +40,17 @@ async def recovery_held_up(url: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-async def lock_holder(url: str, pids: Iterable[int], within_s: float = 0.0) -> int | None:
-    """Which of these processes has the recovery lock; None when it is none of them for all that time."""
+async def lease_holder(url: str, within_s: float = 0.0) -> int | None:
+    """The pid of the monitor that has the lease of recovery; None when nobody has it for all that time."""
     connection = await asyncpg.connect(url, timeout=5)
     deadline = asyncio.get_running_loop().time() + within_s
     try:
         while True:
-            port = await connection.fetchval(_HOLDER, _RECOVERY_LOCK)
-            found = None if port is None else next((pid for pid in pids if port in _ports_of(pid)), None)
-            if found is not None or asyncio.get_running_loop().time() >= deadline:
-                return found
+            holder = await connection.fetchval(_HOLDER)
+            if holder is not None:
+                return pid_of(holder.partition("#")[0])  # what follows tells the turns of a monitor apart
+            if asyncio.get_running_loop().time() >= deadline:
+                return None
             await asyncio.sleep(_ASK_EVERY_S)
     finally:
         await connection.close()
@@ -78,10 +76,3 @@ async def _turned(url: str, setting: str, wanted: str) -> bool:
         finally:
             await connection.close()
     return False
-
-
-def _ports_of(pid: int) -> set[int]:
-    try:
-        return {one.laddr.port for one in psutil.Process(pid).net_connections("tcp")}
-    except psutil.Error:
-        return set()

@@ -16,8 +16,8 @@ class Struck:
 
     It took effect between began_at and hit_at; ended_at: the freeze or cut was over, the router there or gone.
     pid, born_at: of the target before; problem: why it could not be done as planned; left_out: why it cannot be done on
-    this machine. effect: what was seen of it. relieved: whether a monitor that was frozen with the recovery lock had
-    lost it before it went on; None: no such fault.
+    this machine. effect: what was seen of it. relieved: whether a monitor that was frozen with the lease of recovery
+    had lost it before it went on; None: no such fault.
     """
 
     planned: Planned

@@ -17,7 +17,7 @@ _WORDS: dict[Kind, str] = {
     "add": "add {target}",
     "remove": "remove {target}",
     "read_only": "{target} is read-only for {hold_s:.1f} s",
-    "freeze_holder": "kill -9 {target}, then SIGSTOP the monitor with the recovery lock for {hold_s:.1f} s",
+    "freeze_holder": "kill -9 {target}, then SIGSTOP the monitor with the lease of recovery for {hold_s:.1f} s",
     "full": "the log directory of {target} is full for {hold_s:.1f} s",
     "clock": "the clock of {target} is moved by {shift} for {hold_s:.1f} s",
     "odd_events": "odd events from upstream",

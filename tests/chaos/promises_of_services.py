@@ -47,7 +47,7 @@ def nothing_swept(evidence: Evidence) -> Promise:
 def holder_relieved(evidence: Evidence) -> Promise:
     frozen = [one for one in evidence.struck if one.relieved is not None]
     wrong = [f"{one.planned.fault}: {one.effect}" for one in frozen if not one.relieved]
-    return Promise("a frozen monitor loses the recovery lock", f"{len(frozen)} frozen", wrong)
+    return Promise("a frozen monitor loses the lease of recovery", f"{len(frozen)} frozen", wrong)
 
 
 def memory_flat(evidence: Evidence) -> Promise:

@@ -21,7 +21,7 @@ from tests.chaos.system import MONITOR_NAMES, System
 from tests.chaos.upstream import Upstream
 
 _RUNS_WITHIN_S = 25.0  # an earlier fault may still keep it down
-_LOCKED_WITHIN_S = 45.0  # a dead router is missed after 10 s, once the monitor has heard for as long
+_LEASED_WITHIN_S = 45.0  # a dead router is missed after 10 s, once the monitor has heard for as long
 _WRONG = (LocalRunError, xmlrpc.client.Fault, OSError, TimeoutError, KafkaError, asyncpg.PostgresError)
 
 
@@ -95,13 +95,13 @@ class Striker:
         with ExitStack() as freezing:
             async with database.recovery_held_up(url):
                 os.kill(pid, signal.SIGKILL)
-                holder = await database.lock_holder(url, monitors, _LOCKED_WITHIN_S)
-                if holder is None:
-                    raise LocalRunError(f"no monitor took the recovery lock within {_LOCKED_WITHIN_S:g} s")
+                holder = await database.lease_holder(url, _LEASED_WITHIN_S)
+                if holder not in monitors:
+                    raise LocalRunError(f"no monitor took the lease of recovery within {_LEASED_WITHIN_S:g} s")
                 freezing.enter_context(_stopped(holder))
             yield seen
-            seen.relieved = await database.lock_holder(url, [holder]) is None
-            seen.effect = f"{monitors[holder]} {'lost' if seen.relieved else 'kept'} the lock"
+            seen.relieved = await database.lease_holder(url) != holder
+            seen.effect = f"{monitors[holder]} {'lost' if seen.relieved else 'kept'} the lease"
 
     @asynccontextmanager
     async def _cut(self, pid: int) -> AsyncGenerator[Seen]:

@@ -58,7 +58,7 @@ def test_good_books_keep_every_promise() -> None:
         ({"dead_letters": [ODD]}, "events from upstream end as they must"),
         ({"sent": [Sent("good", "settled", ODD, "inference-9")]}, "events from upstream end as they must"),
         ({"struck": [replace(struck("clock", "monitor-1", 1), relieved=False)]},
-         "a frozen monitor loses the recovery lock"),
+         "a frozen monitor loses the lease of recovery"),
         ({"audit": GOOD.audit | {"swept": {"inferences": 1, "attempts": 0, "ids": ["inference-3"]}}},
          "nothing is swept without a death"),
         ({"memory": [Sample("router-0", 1, float(second), 100.0 + second) for second in range(400)]},
