@@ -87,6 +87,7 @@ class BookedInference:
     inference_id: str
     settlement: str | None
     on_record_at: datetime | None
+    accepted_at: datetime | None = None
 
 
 class RouterLife(NamedTuple):

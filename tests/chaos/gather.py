@@ -14,7 +14,7 @@ from tests.chaos.on_record import settled_on_record_at
 from tests.chaos.system import System
 
 READY_S = 60.0
-QUIET_S = 90.0
+QUIET_S = 150.0  # what nobody settles is swept a minute after its deadline, which is a minute after it was asked
 _AUDIT_S = 120.0
 _OPEN = """
 SELECT (SELECT count(*) FROM monitor.inferences WHERE settlement IS NULL)
@@ -24,7 +24,7 @@ _ATTEMPTS = """
 SELECT attempt_id::text, inference_id::text, attempt_number, coalesce(router_id, '') AS router_id, started_at,
        on_record, outcome, error_type FROM monitor.attempts
 """
-_INFERENCES = "SELECT inference_id::text, settlement FROM monitor.inferences"
+_INFERENCES = "SELECT inference_id::text, settlement, accepted_at FROM monitor.inferences"
 
 
 async def not_ready(system: System) -> list[str]:
@@ -58,7 +58,10 @@ async def booked(system: System) -> tuple[list[BookedAttempt], list[BookedInfere
         attempts = [BookedAttempt(**row) for row in await connection.fetch(_ATTEMPTS)]
         on_record = await settled_on_record_at(system.bootstrap_servers)
         rows = await connection.fetch(_INFERENCES)
-        return attempts, [BookedInference(known, settlement, on_record.get(known)) for known, settlement in rows]
+        return attempts, [
+            BookedInference(known, settlement, on_record.get(known), accepted_at)
+            for known, settlement, accepted_at in rows
+        ]
     finally:
         await connection.close()
 

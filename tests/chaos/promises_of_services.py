@@ -1,11 +1,13 @@
 """Pure: what the services owe each other and their operator."""
 
 from collections import Counter
+from datetime import timedelta
 
 from tests.chaos import fairness, memory, repeats
 from tests.chaos.evidence import HOSTILE, Evidence
 from tests.chaos.promise import Promise, some
 
+_LASTS = timedelta(seconds=60)  # an inference, from its acceptance to its deadline
 _SERVICES = ("gateway", "router", "monitor")
 
 
@@ -36,12 +38,24 @@ def odd_events_ended(evidence: Evidence) -> Promise:
 
 
 def nothing_swept(evidence: Evidence) -> Promise:
-    """The monitor's last resort, for what is open long after its deadline, has work only where something died."""
+    """The monitor's last resort, for what is open long after its deadline, has work only where something died: a
+    router, or what was on the way to one."""
     swept = evidence.audit.get("swept", {"inferences": 0, "attempts": 0, "ids": []})
-    held = set().union(*repeats.in_flight(evidence).values())
-    wrong = [f"inference {one} was swept, and no router died with it" for one in swept["ids"] if one not in held]
+    held = set().union(*repeats.in_flight(evidence).values(), _on_the_way(evidence))
+    wrong = [f"inference {one} was swept, and nothing died with it" for one in swept["ids"] if one not in held]
     text = f"{swept['inferences']} inferences, {swept['attempts']} attempts"
     return Promise("nothing is swept without a death", text, wrong)
+
+
+def _on_the_way(evidence: Evidence) -> set[str]:
+    """What may have been in the hands of a gateway, the broker or the database when that was struck."""
+    windows = [(one.began_at - _LASTS, one.ended_at) for one in evidence.struck
+               if one.planned.fault.target in ("gateway", "kafka", "postgres")]  # fmt: skip
+    return {
+        one.inference_id
+        for one in evidence.inferences
+        if one.accepted_at is not None and any(begin <= one.accepted_at <= end for begin, end in windows)
+    }
 
 
 def holder_relieved(evidence: Evidence) -> Promise:

@@ -136,3 +136,12 @@ def test_what_a_dead_router_held_may_be_swept() -> None:
     seen = replace(GOOD, attempts=[*GOOD.attempts, lost], struck=[struck("kill", "router-0", 1)])
     swept = {"swept": {"inferences": 1, "attempts": 1, "ids": ["inference-3"]}}
     assert "nothing is swept without a death" not in broken(replace(seen, audit=GOOD.audit | swept))
+
+
+def test_what_was_on_its_way_through_a_broker_that_died_may_be_swept() -> None:
+    swept = GOOD.audit | {"swept": {"inferences": 1, "attempts": 0, "ids": ["inference-3"]}}
+    asked = replace(GOOD.inferences[2], accepted_at=at(5))
+    seen = replace(GOOD, audit=swept, inferences=[*GOOD.inferences[:2], asked])
+    assert broken(seen) == ["nothing is swept without a death"]
+    assert broken(replace(seen, struck=[struck("kill", "kafka", 10)])) == []
+    assert broken(replace(seen, struck=[struck("kill", "kafka", 1, 2)])) == ["nothing is swept without a death"]
