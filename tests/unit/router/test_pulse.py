@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.heartbeat import BEAT_EVERY_S, STUCK_AFTER_S, Heartbeat
+from services.router.heartbeat import BEAT_EVERY_S, Heartbeat
 from services.router.pulse import SILENT_AFTER_S, Pulse
 from services.router.room import RoomLimits
 from shared.background import OwnThread
@@ -133,9 +133,11 @@ async def test_a_loop_that_does_nothing_any_more_is_given_up() -> None:
     heard = len(broker.cluster.records(HEARTBEATS.name))
     assert heard > 60.0 / BEAT_EVERY_S - 3
     answers = False
-    await asyncio.sleep(100.0)
+    await asyncio.sleep(60.0)
     records = broker.cluster.records(HEARTBEATS.name)
-    assert len(records) - heard <= STUCK_AFTER_S / BEAT_EVERY_S + 1
+    assert heard < len(records)
+    await asyncio.sleep(60.0)
+    assert len(broker.cluster.records(HEARTBEATS.name)) == len(records), "a minute later nobody hears of it"
     last = decode(HEARTBEATS, records[-1].headers, records[-1].value)
     assert isinstance(last, RouterHeartbeat)
     assert last.in_flight == 7
