@@ -112,10 +112,11 @@ def audit(
 ) -> None:
     """Check from the topics and the database that the books balance; exit status 1 when they do not."""
     from services.monitor.audit.audit import run_audit
-    from services.monitor.audit.report import show
+    from services.monitor.audit.report import progress, show
     from services.monitor.settings import MonitorSettings
 
-    report = asyncio.run(run_audit(broker(), database_settings(), MonitorSettings().group))
+    with progress() as seen:
+        report = asyncio.run(run_audit(broker(), database_settings(), MonitorSettings().group, seen))
     show(report, as_json)
     if not report.balanced:
         raise typer.Exit(1)

@@ -4,6 +4,6 @@ Hears: HTTP requests; inference.requests.v1, inference.attempts.v1, inference.ou
 feature.progress.v1, feature.outcomes.v1.
 Says: ModelHealthChanged, TenantSpent; for what a router has lost or nobody finishes AttemptEnded, InferenceSettled,
 ReplyFailed, and InferenceRequested once more.
-Owns: the schema `monitor`: attempts, inferences, late words, redeliveries, the lease of recovery, rollups, and feature
-jobs as they were settled.
+Owns: the schema `monitor`: attempts, inferences, late words and feature jobs as they were settled, in days;
+redeliveries, the lease of recovery, and the sums of all these.
 """

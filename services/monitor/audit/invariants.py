@@ -1,8 +1,10 @@
 """Pure: do the books balance? What is on the topics and what is booked in, violations out."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.events import (
@@ -19,7 +21,8 @@ from shared.events import (
 # Past its deadline by this much, an inference or attempt that is still open is not late but lost.
 # The monitor settles what is open for a minute, and may take some seconds for it.
 _LOST_AFTER = timedelta(seconds=75)
-_NAMED = 100
+MOST_EXAMPLES = 20  # of one kind of violation that are named
+_NAMED = 100  # inferences that the sweep closed
 
 
 @dataclass(slots=True)
@@ -122,6 +125,15 @@ class Swept:
     attempts: int = 0
     ids: Sequence[str] = ()
 
+    def with_those_of(self, ledger: Ledger) -> "Swept":
+        """ledger: of other inferences."""
+        concerned = ledger.swept_inferences | {ledger.attempts[one].inference_id for one in ledger.swept_attempts}
+        return Swept(
+            self.inferences + len(ledger.swept_inferences),
+            self.attempts + len(ledger.swept_attempts),
+            tuple(sorted([*self.ids, *map(str, concerned)])[:_NAMED]),
+        )
+
     def as_json(self) -> dict[str, object]:
         return {"inferences": self.inferences, "attempts": self.attempts, "ids": list(self.ids)}
 
@@ -149,59 +161,107 @@ class Report:
         }
 
 
+class Violation(NamedTuple):
+    """what: in the same words for each that it holds of."""
+
+    subject: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.what}"
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sum of several ledgers that have no inference in common. It holds no more than examples."""
+
+    inferences: Counter[str] = field(default_factory=Counter)
+    attempts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)  # the first violations, by what they are
+    violations: Counter[str] = field(default_factory=Counter)
+    swept: Swept = field(default_factory=Swept)
+
+    def add(self, ledger: Ledger, booked: Booked, now: datetime) -> None:
+        """What is booked and not on the topics is no violation: it was booked after they were read, or their retention
+        has passed."""
+        accepted = [entry for entry in ledger.inferences.values() if entry.accepted]
+        started = [entry for entry in ledger.attempts.values() if entry.started]
+        self.inferences["accepted"] += len(accepted)
+        self.inferences["settled"] += sum(entry.settlement is not None for entry in accepted)
+        self.attempts["started"] += len(started)
+        self.attempts["ended"] += sum(entry.outcome is not None for entry in started)
+        self.attempts["late"] += len(ledger.late)
+        self.swept = self.swept.with_those_of(ledger)
+        for found in (_attempt_violations(ledger, booked, now), _inference_violations(ledger, booked, now)):
+            for violation in found:
+                self._add(violation)
+
+    def _add(self, violation: Violation) -> None:
+        self.violations[violation.what] += 1
+        examples = self.examples.setdefault(violation.what, [])
+        if len(examples) < MOST_EXAMPLES:
+            examples.append(str(violation))
+
+    def report(self, more: Iterable[str] = ()) -> Report:
+        """more: violations that were found while reading."""
+        inferences, attempts = self.inferences, self.attempts
+        return Report(
+            inferences={
+                "accepted": inferences["accepted"],
+                "settled": inferences["settled"],
+                "open": inferences["accepted"] - inferences["settled"],
+            },
+            attempts={
+                "started": attempts["started"],
+                "ended": attempts["ended"],
+                "open": attempts["started"] - attempts["ended"],
+                "late": attempts["late"],
+            },
+            violations=[*more, *self._sentences()],
+            swept=self.swept,
+        )
+
+    def _sentences(self) -> Iterator[str]:
+        for what, examples in self.examples.items():
+            yield from examples
+            if (others := self.violations[what] - len(examples)) > 0:
+                yield f"and {others} more of which the same holds: {what}"
+
+
 def check(ledger: Ledger, booked: Booked, now: datetime, more: Iterable[str] = ()) -> Report:
-    """`more`: violations that were found while reading. What is booked and not on the topics is no violation:
-    it was booked after they were read, or their retention has passed."""
-    accepted = [entry for entry in ledger.inferences.values() if entry.accepted]
-    settled = sum(entry.settlement is not None for entry in accepted)
-    started = [entry for entry in ledger.attempts.values() if entry.started]
-    ended = sum(entry.outcome is not None for entry in started)
-    return Report(
-        inferences={"accepted": len(accepted), "settled": settled, "open": len(accepted) - settled},
-        attempts={
-            "started": len(started),
-            "ended": ended,
-            "open": len(started) - ended,
-            "late": len(ledger.late),
-        },
-        violations=[*more, *_attempt_violations(ledger, booked, now), *_inference_violations(ledger, booked, now)],
-        swept=_swept(ledger),
-    )
+    """Of one ledger that holds everything."""
+    tally = Tally()
+    tally.add(ledger, booked, now)
+    return tally.report(more)
 
 
-def _swept(ledger: Ledger) -> Swept:
-    concerned = ledger.swept_inferences | {ledger.attempts[one].inference_id for one in ledger.swept_attempts}
-    ids = [str(one) for one in sorted(concerned)[:_NAMED]]
-    return Swept(len(ledger.swept_inferences), len(ledger.swept_attempts), ids)
-
-
-def _attempt_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iterator[str]:
+def _attempt_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iterator[Violation]:
     for attempt_id, entry in ledger.attempts.items():
         name = f"attempt {attempt_id} of inference {entry.inference_id} ({entry.model})"
         if not entry.started:
-            yield f"{name} has an outcome but was never put on record as started"
+            yield Violation(name, "has an outcome but was never put on record as started")
         if entry.outcome is None and _lost(entry.deadline_at, now):
-            yield f"{name} was started and has no outcome, long after its deadline"
+            yield Violation(name, "was started and has no outcome, long after its deadline")
         if attempt_id not in booked.attempts:
-            yield f"{name} is on the topics and not in the books"
+            yield Violation(name, "is on the topics and not in the books")
         elif entry.outcome is not None and booked.attempts[attempt_id] != entry.outcome_event_id:
-            yield f"{name} is booked with another outcome than the first one on the topic"
+            yield Violation(name, "is booked with another outcome than the first one on the topic")
 
 
-def _inference_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iterator[str]:
+def _inference_violations(ledger: Ledger, booked: Booked, now: datetime) -> Iterator[Violation]:
     for inference_id, entry in ledger.inferences.items():
         name = f"inference {inference_id}"
         if entry.settlement is None and _lost(entry.deadline_at, now):
-            yield f"{name} was accepted and is not settled, long after its deadline"
+            yield Violation(name, "was accepted and is not settled, long after its deadline")
         if entry.settlement == "completed" and not entry.succeeded:
-            yield f"{name} is completed without an attempt that succeeded"
+            yield Violation(name, "is completed without an attempt that succeeded")
         if entry.settlement is None:
             if inference_id not in booked.inferences:
-                yield f"{name} is accepted on the topics and not in the books"
+                yield Violation(name, "is accepted on the topics and not in the books")
         elif inference_id not in booked.inferences:
-            yield f"{name} is settled on the topics and not in the books"
+            yield Violation(name, "is settled on the topics and not in the books")
         elif booked.inferences[inference_id] != entry.settlement_event_id:
-            yield f"{name} is booked with another settlement than the first one on the topic"
+            yield Violation(name, "is booked with another settlement than the first one on the topic")
 
 
 def _lost(deadline_at: datetime | None, now: datetime) -> bool:

@@ -1,13 +1,22 @@
 """Print an audit: for people, or as JSON."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
 
 from services.monitor.audit.invariants import Report
 
-_SHOWN = 50
+_SHOWN = 20  # inferences that were swept; all that are named with --json
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Told on standard error where that is a terminal."""
+    with Console(stderr=True).status("reading the topics") as status:
+        yield status.update
 
 
 def show(report: Report, as_json: bool) -> None:
@@ -28,9 +37,7 @@ def show(report: Report, as_json: bool) -> None:
             f"and {report.swept.attempts} attempts. Nobody else had settled them; see tallygate show <inference_id>: "
             + ", ".join(report.swept.ids[:_SHOWN])
         )
-    for violation in report.violations[:_SHOWN]:
+    for violation in report.violations:
         console.print(f"[red]✗[/red] {violation}")
-    if len(report.violations) > _SHOWN:
-        console.print(f"and {len(report.violations) - _SHOWN} more; all of them with --json")
     verdict = "[green]The books balance.[/green]" if report.balanced else "[red]The books do not balance.[/red]"
     console.print(verdict)

@@ -13,10 +13,10 @@ from uuid import UUID
 from shared.events import (
     AttemptEnded,
     AttemptStarted,
+    Event,
     InferenceAccepted,
     InferenceEvent,
     InferenceHeld,
-    InferenceRequested,
     InferenceSettled,
 )
 
@@ -59,7 +59,7 @@ def fold(events: Iterable[Booked], kept_from: datetime = ALL_KEPT) -> Books:
     books = Books()
     for event in events:
         if isinstance(event, Accepted):
-            if event.request.accepted_at >= kept_from:
+            if not is_closed(event.request, kept_from):
                 _accept(books, event)
             continue
         if is_closed(event, kept_from):
@@ -77,13 +77,13 @@ def fold(events: Iterable[Booked], kept_from: datetime = ALL_KEPT) -> Books:
     return books
 
 
-def is_closed(event: InferenceEvent, kept_from: datetime) -> bool:
+def is_closed(event: Event | InferenceAccepted, kept_from: datetime) -> bool:
     """Whether it is about a day that the books have dropped. Merged into them it would be a row of its own, as if
     nothing had been known before, and be counted a second time."""
     match event:
         case AttemptEnded():
             return event.started_at < kept_from
-        case AttemptStarted() | InferenceHeld() | InferenceRequested() | InferenceSettled():
+        case AttemptStarted() | InferenceHeld() | InferenceAccepted() | InferenceSettled():
             return event.accepted_at < kept_from
     return False
 
