@@ -36,6 +36,7 @@ from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db.failures import RETRYABLE, UNSTORABLE
 from shared.db.listen import Listener
+from shared.db.reads import connect_reads
 from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
@@ -91,8 +92,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     kafka = settings.kafka.model_copy(update={"publish_timeout_s": settings.publish_timeout_s})
     async with running("gateway", settings.model_copy(update={"kafka": kafka})) as service:
         ring, pool, publisher, broker = settings.sealing.key_ring(), service.pool, service.publisher, service.broker
-        quotas, features = settings.quotas, FeatureStore(pool)
-        tenants, models = TenantStore(pool, quotas.keys), ModelStore(pool, quotas.models)
+        reading, reads = await connect_reads(settings.database, settings.reads)
+        service.at_stop(reading.close)
+        quotas, features = settings.quotas, FeatureStore(pool, reads)
+        tenants, models = TenantStore(pool, reads, quotas.keys), ModelStore(pool, reads, quotas.models)
         keys, stored = KeyStore(pool, quotas.sent_keys), InferenceStore(pool)
         offsets = ReadOffsets(pool, "gateway")
         await _admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)

@@ -12,6 +12,7 @@ from services.gateway.quotas import Quotas
 from shared.access import ApiKey
 from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
+from shared.db.reads import ReadSettings
 from shared.errors import ConfigurationError
 from shared.events.bounds import MAX_LIFE_DAYS, REPLY_PARTITIONS
 from shared.events.envelope import TenantId
@@ -131,6 +132,7 @@ class GatewaySettings(ServiceSettings):
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)
+    reads: ReadSettings = Field(default_factory=ReadSettings)
 
     @property
     def partition(self) -> int:

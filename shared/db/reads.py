@@ -8,8 +8,9 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
+import asyncpg
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -18,6 +19,7 @@ from shared.db.pool import Connection, DatabaseSettings, Pool, connect_pool
 from shared.errors import TallygateError
 from shared.settings import Beyond, Settings
 
+_ALL_TENANTS = "*"  # no tenant has this name
 _NARROWER = ("Ask for a shorter span, or for one model.", "Operators: TALLYGATE_READ_TIMEOUT_S says how long.")
 
 
@@ -131,6 +133,11 @@ class Reads:
             ) from None
         finally:
             self._turns.give(tenant_id)
+
+    async def fetch(self, tenant_id: str | None, statement: str, *values: Any) -> list[asyncpg.Record]:
+        """One statement. tenant_id: None for what concerns all of them, which waits as a tenant of its own does."""
+        async with self.snapshot(tenant_id or _ALL_TENANTS) as connection:
+            return await connection.fetch(statement, *values)
 
     async def _turn(self, tenant_id: str) -> None:
         try:

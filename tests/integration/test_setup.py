@@ -17,6 +17,7 @@ from deploy.local.ports import free_ports
 from services.gateway.models.store import ModelStore
 from shared.client import Answer
 from shared.db import DatabaseSettings, connect_pool
+from shared.db.reads import Reads, ReadSettings
 from tests.support.live import Api, Live
 
 SETUP, PROBE, MODELS = "/api/models/setup", "/api/models/probe", "/api/models/custom"
@@ -179,7 +180,7 @@ async def test_a_draft_that_nobody_finished_is_forgotten(
     pool = await connect_pool(DatabaseSettings(database_url=SecretStr(stack.environment["DATABASE_URL"])))
     try:
         # 0: the gateway's own sweep was first
-        assert await ModelStore(pool, 200).forget_drafts(datetime.now(UTC)) in {0, 1}
+        assert await ModelStore(pool, Reads(pool, ReadSettings()), 200).forget_drafts(datetime.now(UTC)) in {0, 1}
     finally:
         await pool.close()
 

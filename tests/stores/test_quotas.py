@@ -16,6 +16,7 @@ from services.gateway.quotas import Quotas
 from services.gateway.tenants.changes import Change
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.db.pool import Pool
+from shared.db.reads import Reads, ReadSettings
 from shared.errors import TallygateError
 from shared.events import new_id, utc_now
 
@@ -38,12 +39,16 @@ def change(tenant_id: str) -> Change:
     return Change(tenant_id, "k", "x", "x", {})
 
 
+def _reads(pool: Pool) -> Reads:
+    return Reads(pool, ReadSettings())
+
+
 def refused(answers: Sequence[object]) -> list[TallygateError]:
     return [answer for answer in answers if isinstance(answer, TallygateError)]
 
 
 async def test_of_many_who_register_models_at_once_only_so_many_succeed(pool: Pool) -> None:
-    tenant_id, store = await new_tenant(pool), ModelStore(pool, 3)
+    tenant_id, store = await new_tenant(pool), ModelStore(pool, _reads(pool), 3)
     until = utc_now() + timedelta(minutes=1)
     assert await store.add_model(MODEL, change(tenant_id), utc_now())
     adding = [store.add_model(MODEL._replace(model_id=f"m{n}"), change(tenant_id), utc_now()) for n in range(4)]
@@ -57,11 +62,12 @@ async def test_of_many_who_register_models_at_once_only_so_many_succeed(pool: Po
     known = await store.model(tenant_id, "m")
     assert known is not None
     changed = MODEL._replace(description="changed")
-    assert await ModelStore(pool, 1).change_model(known, changed, change(tenant_id), utc_now()), "what is there goes on"
+    smaller = ModelStore(pool, _reads(pool), 1)
+    assert await smaller.change_model(known, changed, change(tenant_id), utc_now()), "what is there goes on"
 
 
 async def test_keys_that_are_not_revoked_are_counted(pool: Pool) -> None:
-    tenant_id, store = await new_tenant(pool), TenantStore(pool, 2)
+    tenant_id, store = await new_tenant(pool), TenantStore(pool, _reads(pool), 2)
 
     def key(number: int) -> NewKey:
         return NewKey(f"{tenant_id}-{number}", tenant_id, b"", ("inference",), "")
@@ -118,7 +124,7 @@ async def test_idempotency_keys_are_counted_and_known_ones_are_found(pool: Pool)
 
 
 async def test_open_jobs_are_counted(pool: Pool) -> None:
-    tenant_id, store, now = await new_tenant(pool), FeatureStore(pool), utc_now()
+    tenant_id, store, now = await new_tenant(pool), FeatureStore(pool, _reads(pool)), utc_now()
     for number in range(3):
         await store.accept(new_id(), tenant_id, "llm", None, now - timedelta(days=number))
     assert await store.open_jobs(tenant_id, now) == 2, "what is days past its deadline is none"

@@ -41,7 +41,8 @@ from shared.access import SCOPES, Authenticator, Caller
 from shared.access.store import KeyReader
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
-from shared.db.pool import Pool
+from shared.db.pool import Connection, Pool
+from shared.db.reads import Reads
 from shared.errors import TallygateError
 from shared.events import Event
 from shared.guard import Guard
@@ -120,6 +121,15 @@ class MemoryPool:
         return next((found for part, found in self.answers.items() if part in statement), 0)
 
 
+class MemoryReads(Reads):
+    def __init__(self, pool: MemoryPool) -> None:
+        self._memory = pool
+
+    @asynccontextmanager
+    async def snapshot(self, _tenant_id: str) -> AsyncIterator[Connection]:
+        yield cast(Connection, self._memory)
+
+
 def _storable(value: Any) -> None:
     """Raises what asyncpg raises for a value that cannot be sent or stored."""
     if isinstance(value, dict):
@@ -178,7 +188,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
     ring = KeyRing.parse(new_key())
     given = GatewaySettings(provider=ProviderSettings(providers=(known,)), **settings)
     broker, pool = Broker(), MemoryPool(_rows())
-    sql = cast(Pool, pool)
+    sql, reads = cast(Pool, pool), MemoryReads(pool)
     quotas, share = given.quotas, given.tenant_share
     keys, pending, conditions, guard = KeyStore(sql, quotas.sent_keys), Pending(), Conditions(), Guard(resolve=_unknown)
     registry = _Registry(TenantModels(1, {"custom:m": _model()}))
@@ -193,7 +203,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         once=Once(keys, stale_after_s=6.0),
         lately=(lately := Lately()),
     )
-    models, features, workers = ModelStore(sql, quotas.models), FeatureStore(sql), FeatureWorkers()
+    models, features, workers = ModelStore(sql, reads, quotas.models), FeatureStore(sql, reads), FeatureWorkers()
     probes = ProbeLimit(tenant_share=share)
     gateway = Gateway(
         settings=given,
@@ -206,7 +216,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         inferences=inferences,
         lately=lately,
         completing=completing,
-        tenants=TenantStore(sql, quotas.keys),
+        tenants=TenantStore(sql, reads, quotas.keys),
         custom_models=models,
         probe_limit=probes,
         setups=Setups(

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from shared.db.pool import Connection, Pool
+from shared.db.reads import Reads
 from shared.events import FeatureEvent, FeatureProgressed, FeatureSettled, FeatureStarted
 
 FEATURES_CHANNEL = "tallygate_features"  # NOTIFY with the feature id
@@ -62,8 +63,10 @@ WHERE tenant_id = $1 AND settled_at IS NULL AND accepted_at > $2::timestamptz - 
 
 
 class FeatureStore:
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, reads: Reads) -> None:
+        """reads: for lists, which may be long."""
         self._pool = pool
+        self._reads = reads
 
     async def open_jobs(self, tenant_id: str, now: datetime) -> int:
         """How many have not ended."""
@@ -88,8 +91,8 @@ class FeatureStore:
 
     async def features(self, tenant_id: str, limit: int) -> list[asyncpg.Record]:
         """Newest first, without their results."""
-        return await self._pool.fetch(
-            f"{_WITHOUT_RESULT} WHERE tenant_id = $1 ORDER BY accepted_at DESC LIMIT $2", tenant_id, limit
+        return await self._reads.fetch(
+            tenant_id, f"{_WITHOUT_RESULT} WHERE tenant_id = $1 ORDER BY accepted_at DESC LIMIT $2", tenant_id, limit
         )
 
     async def keep(self, events: Sequence[FeatureEvent]) -> None:

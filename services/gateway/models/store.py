@@ -9,6 +9,7 @@ from services.gateway.quotas import over_quota
 from services.gateway.tenants.changes import Change
 from services.gateway.tenants.store import HOLD_TENANT, record_change
 from shared.db.pool import Connection, Pool
+from shared.db.reads import Reads
 from shared.registry.store import tell_registries
 from shared.wire import WireFormat
 
@@ -57,14 +58,16 @@ class StoredModel(NamedTuple):
 
 
 class ModelStore:
-    """most: models of one tenant, those that are being set up included."""
+    """reads: for lists, which may be long. most: models of one tenant, those that are being set up included."""
 
-    def __init__(self, pool: Pool, most: int) -> None:
+    def __init__(self, pool: Pool, reads: Reads, most: int) -> None:
         self._pool = pool
+        self._reads = reads
         self._most = most
 
     async def models(self, tenant_id: str) -> list[asyncpg.Record]:
-        return await self._pool.fetch(
+        return await self._reads.fetch(
+            tenant_id,
             f"SELECT {_COLUMNS} FROM gateway.custom_models "  # noqa: S608
             "WHERE tenant_id = $1 AND draft_until IS NULL ORDER BY created_at, model_id",
             tenant_id,

@@ -11,6 +11,7 @@ from services.gateway.quotas import over_quota
 from services.gateway.tenants.changes import Change
 from shared.access.store import KEYS_CHANNEL
 from shared.db.pool import Connection, Pool
+from shared.db.reads import Reads
 from shared.events import new_id, utc_now
 from shared.registry.store import tell_registries
 
@@ -79,10 +80,11 @@ class NewKey(NamedTuple):
 
 
 class TenantStore:
-    """most_keys: of one tenant, that are not revoked."""
+    """reads: for lists, which may be long. most_keys: of one tenant, that are not revoked."""
 
-    def __init__(self, pool: Pool, most_keys: int) -> None:
+    def __init__(self, pool: Pool, reads: Reads, most_keys: int) -> None:
         self._pool = pool
+        self._reads = reads
         self._most_keys = most_keys
 
     async def add_key(self, key: NewKey, change: Change | None, now: datetime) -> bool:
@@ -107,7 +109,8 @@ class TenantStore:
             raise over_quota("keys", has, self._most_keys, "TALLYGATE_MAX_KEYS_PER_TENANT", tip)
 
     async def keys(self, tenant_id: str | None) -> list[asyncpg.Record]:
-        return await self._pool.fetch(
+        return await self._reads.fetch(
+            tenant_id,
             "SELECT key_id, tenant_id, scopes, name, allowed_models, created_at, revoked_at FROM gateway.api_keys "
             "WHERE $1::text IS NULL OR tenant_id = $1 ORDER BY created_at",
             tenant_id,
@@ -128,7 +131,7 @@ class TenantStore:
             return tenant_id is not None
 
     async def tenants(self) -> list[asyncpg.Record]:
-        return await self._pool.fetch(_TENANTS, None)
+        return await self._reads.fetch(None, _TENANTS, None)
 
     async def tenant(self, tenant_id: str) -> asyncpg.Record | None:
         return await self._pool.fetchrow(_TENANTS, tenant_id)
@@ -185,7 +188,7 @@ class TenantStore:
 
     async def changes(self, tenant_id: str | None, before: UUID | None, limit: int) -> list[asyncpg.Record]:
         """Newest first, those that are older than the change `before`."""
-        return await self._pool.fetch(_CHANGES, tenant_id, before, limit)
+        return await self._reads.fetch(tenant_id, _CHANGES, tenant_id, before, limit)
 
 
 async def record_change(connection: Connection, change: Change) -> None:

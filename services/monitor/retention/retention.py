@@ -98,7 +98,9 @@ async def prune(store: RetentionStore, seen: Callable[[str], None] = lambda _: N
 
 
 async def prune_now(store: RetentionStore, days: int, seen: Callable[[str], None]) -> bool:
-    """As `prune`, for so many days, once every monitor knows that no more are kept."""
+    """As `prune`, for so many days, once every monitor knows that no more are kept. The days to come are made, too: by
+    who runs this the tables may be changed."""
+    await make_days(store, utc_now())
     at = keep_from(utc_now(), days)
     if await store.kept_from() < at:
         await store.keep_from(at)

@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from services.gateway.feature_jobs.store import FeatureStore
 from services.monitor.routes import make_routes
+from shared.db.reads import Reads, ReadSettings
 from shared.events import new_id
 from tests.integration.configured.conftest import BRING, HOUSE
 from tests.support import planted
@@ -152,7 +153,7 @@ async def feature_job(stack: Live, tenant: str) -> str:
     """One that no worker has begun."""
     feature_id = new_id()
     async with asyncpg.create_pool(stack.environment["DATABASE_URL"], min_size=1, max_size=1) as pool:
-        await FeatureStore(pool).accept(feature_id, tenant, "llm", None, datetime.now(UTC))
+        await FeatureStore(pool, Reads(pool, ReadSettings())).accept(feature_id, tenant, "llm", None, datetime.now(UTC))
     return str(feature_id)
 
 

@@ -1,7 +1,5 @@
 """Whatever is sent to the monitor is answered with what it has, or a typed error; never with a 500."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
@@ -14,10 +12,9 @@ from services.monitor.routes import MonitorApi
 from services.monitor.settings import MonitorSettings
 from services.monitor.summary.store import _FRESH, _OPEN, _REQUESTS, SummaryStore
 from shared.access import Caller
-from shared.db.pool import Connection, Pool
-from shared.db.reads import Reads
+from shared.db.pool import Pool
 from shared.errors.catalogue import CATALOGUE
-from tests.support.gateway_app import NOW, KnownKey, MemoryPool, told
+from tests.support.gateway_app import NOW, KnownKey, MemoryPool, MemoryReads, told
 
 MONITORING, INFERENCE = "/api/models/custom/monitoring", "/api/inferences/"
 IDS = ["%00", "x", "..", "%FF", "a" * 5000, "0" * 32, "{00000000-0000-0000-0000-000000000000}", "%F0%9F%92%A9" * 16]
@@ -38,15 +35,6 @@ WINDOWS = [
     "x" * 100_000,
 ]
 MODELS = ["%00", "a%00b", "%FF%FE", "x" * 100_000, "custom:", ":", "auto"]
-
-
-class MemoryReads(Reads):
-    def __init__(self, pool: MemoryPool) -> None:
-        self._memory = pool
-
-    @asynccontextmanager
-    async def snapshot(self, _tenant_id: str) -> AsyncIterator[Connection]:
-        yield cast(Connection, self._memory)
 
 
 def monitor() -> Starlette:
