@@ -156,7 +156,7 @@ async def test_operators_commands_find_the_local_run(stack: Live) -> None:
     bare = {name: value for name, value in stack.environment.items() if not name.startswith(named)}
     beside = replace(stack, environment=bare | {"TALLYGATE_HOME": str(stack.stack.home.path)})
 
-    commands = "audit, topics check, dlq list, migrate, secrets status, secrets rotate, status, keys list"
+    commands = "audit, books size, topics check, dlq list, migrate, secrets status, secrets rotate, status, keys list"
     for command in commands.split(", "):
         await _command(beside, *command.split())
     nowhere = replace(stack, environment=bare | {"TALLYGATE_HOME": "/nonexistent"})
