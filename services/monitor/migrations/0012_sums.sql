@@ -52,11 +52,12 @@ CREATE INDEX requests_by_day_at ON monitor.requests_by_day (at, tenant_id);
 CREATE TABLE monitor.touched_hours (tenant_id text, at timestamptz, PRIMARY KEY (tenant_id, at));
 CREATE TABLE monitor.touched_days (tenant_id text, at timestamptz, PRIMARY KEY (tenant_id, at));
 
-DROP TABLE monitor.model_minutes;
-
 -- What was booked before is summed up by the first monitor that starts, and read from the books until then.
 DELETE FROM monitor.touched_minutes;
 INSERT INTO monitor.touched_minutes (tenant_id, minute)
 SELECT tenant_id, date_trunc('minute', ended_at, 'UTC') FROM monitor.attempts WHERE ended_at IS NOT NULL
 UNION
 SELECT tenant_id, date_trunc('minute', settled_at, 'UTC') FROM monitor.inferences WHERE settled_at IS NOT NULL;
+
+-- Last, as its lock is held to the end.
+DROP TABLE monitor.model_minutes;
