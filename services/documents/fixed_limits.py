@@ -71,7 +71,7 @@ FIXED = {
               "bytes", Beyond("stream_broken")),
         Fixed("choices of an answer, or blocks of its content", completions.MAX_CHOICES, "", Beyond("bad_response")),
         Fixed("objects, lists and members of an answer's JSON", completions.MAX_VALUES, "",
-              Beyond("bad_response", words="so that reading one costs an event loop 50 ms of CPU at most")),
+              Beyond("bad_response", words="so that reading one costs an event loop about 0.1 s of CPU at most")),
         Fixed("for an error's body", transport._ERROR_BODY_S, "s",
               Beyond(words="the call is classified by its status alone")),
         Fixed("models of an endpoint that a probe lists", probe._MAX_MODELS, "", Beyond(words="the rest is left out")),

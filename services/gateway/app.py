@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from services.gateway import edge
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.feature_jobs.accepting import AcceptingJobs
+from services.gateway.feature_jobs.overdue import OverdueJobs
 from services.gateway.feature_jobs.store import FEATURES_CHANNEL, FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
 from services.gateway.gateway import Gateway
@@ -34,7 +36,8 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
-from shared.db.failures import RETRYABLE, UNSTORABLE
+from shared.background import Periodic
+from shared.db.failures import RETRYABLE, UNSTORABLE, described
 from shared.db.listen import Listener
 from shared.db.reads import connect_reads
 from shared.db.store import ReadOffsets
@@ -53,11 +56,14 @@ from shared.service.checks import is_acked, is_current, is_read
 from shared.service.running import Service, running
 from shared.telemetry.health import health_routes
 
+logger = structlog.get_logger(__name__)
+
 _RESULTS_GROUP = "gateway-results"
 _FEATURES_GROUP = "gateway-features"
 _KEPT_BATCH = 200
 _GRACEFUL_TIMEOUT_S = 5.0  # a batch of results in hand is stored and committed
 _REPLY_GRACE_S = 2.0
+_BOOTSTRAP_EVERY_S = 3600.0
 _STALE_AFTER_S = 1.0  # beyond the publish timeout: a gateway that has not published by then is dead
 
 
@@ -98,7 +104,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         tenants, models = TenantStore(pool, reads, quotas.keys), ModelStore(pool, reads, quotas.models)
         keys, stored = KeyStore(pool, quotas.sent_keys), InferenceStore(pool)
         offsets = ReadOffsets(pool, "gateway")
-        await _admit_bootstrap_key(tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
+        await _admit_bootstrap_key(service, tenants, settings.bootstrap_key(), settings.bootstrap_tenant)
 
         registry = await service.start(Registry(RegistryStore(pool), provider_models(settings.provider)))
         authenticator, pending = Authenticator(KeyReader(pool)), Pending()
@@ -118,6 +124,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await _keep(service, _FEATURES_GROUP, kept_features)
         retained_s = settings.result_retention_s, settings.feature_retention_s
         await service.start(Retention(keys, stored, models, features, *retained_s))
+        await service.start(OverdueJobs(features, publisher, settings.instance))
         queue_age = await service.start(QueueAge(broker, settings.router_group))
         rejections = await service.start(Rejections(publisher, settings.instance))
         conditions, workers = Conditions(), Follower(broker, FEATURE_WORKERS, feature_workers.heard)
@@ -207,8 +214,18 @@ async def _keep(service: Service, group: str, keeper: Keeper[Any]) -> None:
     await service.keep(keeper, events)
 
 
-async def _admit_bootstrap_key(store: TenantStore, key: ApiKey | None, tenant_id: str) -> None:
-    """Stores the first admin key, which the operator made: without it no key could be made over the API."""
-    if key is not None:
-        made = NewKey(key.key_id, tenant_id, hash_key(key.text), SCOPES, "bootstrap admin")
+async def _admit_bootstrap_key(service: Service, store: TenantStore, key: ApiKey | None, tenant_id: str) -> None:
+    """Stores the first admin key, which the operator made: without it no key could be made over the API. While the
+    database takes no writes, this is tried again beside what the gateway can do meanwhile."""
+    if key is None:
+        return
+    made = NewKey(key.key_id, tenant_id, hash_key(key.text), SCOPES, "bootstrap admin")
+
+    async def admit() -> None:
         await store.add_key(made, None, datetime.now(UTC))
+
+    try:
+        await admit()
+    except RETRYABLE as error:
+        logger.warning("bootstrap_key.waiting", reason=described(error))
+        await service.start(Periodic("bootstrap key", admit, _BOOTSTRAP_EVERY_S, RETRYABLE, retry_s=1.0))

@@ -21,6 +21,7 @@ _STATES: dict[str, Meaning] = {
     "25006": "wait",  # read-only: demoted, or set so because it is full
     "25P03": "wait",  # a session or transaction that took too long
     "25P04": "wait",
+    "42P10": "wait",  # ON CONFLICT finds no unique index: a statement of before a migration, or after it
     "XX001": "stop",  # a table or an index is damaged
     "XX002": "stop",
 }

@@ -207,7 +207,7 @@ class Keeper(Generic[E]):
     async def _go_back(self, kept: Mapping[Place, int]) -> None:
         """Reads again from there. The group's offsets go back too: they tell others how far the books are."""
         places = {TopicPartition(*place): offset for place, offset in kept.items()}
-        logger.error("events.read_again", reason=str(WentBackError(kept)))
+        logger.warning("events.read_again", reason=str(WentBackError(kept)))
         await commit_if_ours(self._member(), places)
         for place, offset in places.items():
             try:

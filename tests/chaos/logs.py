@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MARK = '"level": "error"'
-# A database that is killed may lose what it had committed a moment before; the monitor says so and reads it again.
-_FORESEEN = ('"event": "events.read_again"',)
 
 
 def logged_errors(logs: Path) -> list[str]:
@@ -16,7 +14,7 @@ def logged_errors(logs: Path) -> list[str]:
 def _errors(path: Path) -> Iterator[str]:
     with path.open(errors="replace") as lines:
         for line in lines:
-            if _MARK in line and not any(event in line for event in _FORESEEN):
+            if _MARK in line:
                 yield f"{path.name}: {_told(line)}"
 
 

@@ -245,7 +245,7 @@ MUTANTS = (
     ),
     Mutant(
         "call after a silence", "a router that was silent for long calls for what it had claimed before",
-        ((Attempts, "_be_sure_of", _sure),), 91, OVER,
+        ((Attempts, "_be_sure_of", _sure),), 672, OVER,
     ),
     Mutant(
         "end without a start", "a call that is cut short while its start is on its way gets only its outcome on record",
@@ -297,7 +297,7 @@ MUTANTS = (
     ),
     Mutant(
         "act half deaf", "routers count as silent although their heartbeats were not read to the end",
-        ((Follower, "caught_up", _at_once),), 1077, ALIVE,
+        ((Follower, "caught_up", _at_once),), 4414, ALIVE,
     ),
     Mutant(
         "act on old books", "recovery does not wait until all is booked",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -18,7 +18,7 @@ from services.gateway.tenants.store import NewKey, TenantStore
 from shared.db.pool import Pool
 from shared.db.reads import Reads, ReadSettings
 from shared.errors import TallygateError
-from shared.events import new_id, utc_now
+from shared.events import FeatureRequested, FeatureSettled, new_id, utc_now
 
 pytestmark = pytest.mark.real_postgres
 
@@ -41,6 +41,10 @@ def change(tenant_id: str) -> Change:
 
 def _reads(pool: Pool) -> Reads:
     return Reads(pool, ReadSettings())
+
+
+def _job(tenant_id: str, accepted_at: datetime) -> FeatureRequested:
+    return FeatureRequested(feature_id=new_id(), tenant_id=tenant_id, sealed_input="x", accepted_at=accepted_at)
 
 
 def refused(answers: Sequence[object]) -> list[TallygateError]:
@@ -126,5 +130,20 @@ async def test_idempotency_keys_are_counted_and_known_ones_are_found(pool: Pool)
 async def test_open_jobs_are_counted(pool: Pool) -> None:
     tenant_id, store, now = await new_tenant(pool), FeatureStore(pool, _reads(pool)), utc_now()
     for number in range(3):
-        await store.accept(new_id(), tenant_id, "llm", None, now - timedelta(days=number))
+        await store.accept(_job(tenant_id, now - timedelta(days=number)))
     assert await store.open_jobs(tenant_id, now) == 2, "what is days past its deadline is none"
+
+
+async def test_a_job_that_nobody_has_settled_is_overdue_until_somebody_has(pool: Pool) -> None:
+    tenant_id, store, now = await new_tenant(pool), FeatureStore(pool, _reads(pool)), utc_now()
+    old, young = _job(tenant_id, now - timedelta(days=1)), _job(tenant_id, now)
+    for job in (old, young):
+        await store.accept(job)
+    [overdue] = [job for job in await store.overdue(now, 1000) if job.tenant_id == tenant_id]
+    assert (overdue.feature_id, overdue.delivery, overdue.accepted_at) == (old.feature_id, 1, old.accepted_at)
+    settled = FeatureSettled(
+        feature_id=old.feature_id, tenant_id=tenant_id, settlement="expired", generator="llm", accepted_at=now,
+        settled_at=now, duration_s=0.0, reported_by="somebody",
+    )  # fmt: skip
+    await store.keep([settled])
+    assert not [job for job in await store.overdue(now, 1000) if job.tenant_id == tenant_id]

@@ -107,7 +107,7 @@ class AcceptingJobs:
     async def _publish(self, event: FeatureRequested, sent: Sent) -> None:
         await self.publisher.publish(Outgoing(FEATURE_REQUESTS, event, sent.traceparent))
         try:
-            await self.store.accept(event.feature_id, event.tenant_id, event.generator, event.model, event.accepted_at)
+            await self.store.accept(event)
         except RETRYABLE as error:
             # The publication stands, and the row comes with the first word of the worker.
             logger.warning("job.not_stored", reason=type(error).__name__, feature_id=str(event.feature_id))

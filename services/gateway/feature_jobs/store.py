@@ -2,29 +2,32 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from shared.db.pool import Connection, Pool
 from shared.db.reads import Reads
-from shared.events import FeatureEvent, FeatureProgressed, FeatureSettled, FeatureStarted
+from shared.events import FeatureEvent, FeatureProgressed, FeatureRequested, FeatureSettled, FeatureStarted
 
 FEATURES_CHANNEL = "tallygate_features"  # NOTIFY with the feature id
 
 _ACCEPT = """
-INSERT INTO gateway.features (feature_id, tenant_id, generator, model, state, accepted_at)
-VALUES ($1, $2, $3, $4, 'accepted', $5) ON CONFLICT (feature_id) DO UPDATE SET model = excluded.model
+INSERT INTO gateway.features (feature_id, tenant_id, generator, model, state, accepted_at, deadline_at)
+VALUES ($1, $2, $3, $4, 'accepted', $5, $6)
+ON CONFLICT (feature_id) DO UPDATE SET model = excluded.model, deadline_at = excluded.deadline_at
 """
 
 _STARTED = """
-INSERT INTO gateway.features AS known (feature_id, tenant_id, generator, state, delivery, accepted_at, started_at)
-VALUES ($1, $2, $3, 'running', $4, $5, $6)
+INSERT INTO gateway.features AS known
+    (feature_id, tenant_id, generator, state, delivery, accepted_at, started_at, deadline_at)
+VALUES ($1, $2, $3, 'running', $4, $5, $6, $7)
 ON CONFLICT (feature_id) DO UPDATE SET
     state = CASE WHEN known.settled_at IS NULL THEN 'running' ELSE known.state END,
     delivery = greatest(known.delivery, excluded.delivery),
-    started_at = least(known.started_at, excluded.started_at)
+    started_at = least(known.started_at, excluded.started_at),
+    deadline_at = coalesce(known.deadline_at, excluded.deadline_at)
 """
 
 # Progress and outcomes are on two topics, so a step may arrive after the settlement, which has added "done" itself.
@@ -62,6 +65,22 @@ WHERE tenant_id = $1 AND settled_at IS NULL AND accepted_at > $2::timestamptz - 
 """
 
 
+_OVERDUE = """
+SELECT feature_id, tenant_id, generator, greatest(delivery, 1), accepted_at FROM gateway.features
+WHERE settled_at IS NULL AND deadline_at < $1 ORDER BY deadline_at LIMIT $2
+"""
+
+
+class OverdueJob(NamedTuple):
+    """delivery: how many workers have taken it, at least 1."""
+
+    feature_id: UUID
+    tenant_id: str
+    generator: str
+    delivery: int
+    accepted_at: datetime
+
+
 class FeatureStore:
     def __init__(self, pool: Pool, reads: Reads) -> None:
         """reads: for lists, which may be long."""
@@ -72,10 +91,15 @@ class FeatureStore:
         """How many have not ended."""
         return int(await self._pool.fetchval(_OPEN, tenant_id, now))
 
-    async def accept(
-        self, feature_id: UUID, tenant_id: str, generator: str, model: str | None, accepted_at: datetime
-    ) -> None:
-        await self._pool.execute(_ACCEPT, feature_id, tenant_id, generator, model, accepted_at)
+    async def overdue(self, before: datetime, most: int) -> list[OverdueJob]:
+        """Jobs that have not ended and had to before then; those that had to first are first."""
+        return [OverdueJob(*row) for row in await self._pool.fetch(_OVERDUE, before, most)]
+
+    async def accept(self, event: FeatureRequested) -> None:
+        await self._pool.execute(
+            _ACCEPT, event.feature_id, event.tenant_id, event.generator, event.model, event.accepted_at,
+            event.expires_at,
+        )  # fmt: skip
 
     async def feature(self, tenant_id: str, feature_id: UUID) -> asyncpg.Record | None:
         """With its result, which may have megabytes."""
@@ -116,7 +140,7 @@ async def _keep(connection: Connection, event: FeatureEvent) -> None:
         case FeatureStarted():
             await connection.execute(
                 _STARTED, event.feature_id, event.tenant_id, event.generator, event.delivery, event.accepted_at,
-                event.started_at,
+                event.started_at, event.deadline_at,
             )  # fmt: skip
         case FeatureProgressed():
             await connection.execute(_PROGRESSED, event.feature_id, event.step, [_told(event)], str(event.event_id))

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ import pytest_asyncio
 from services.gateway.feature_jobs.store import FeatureStore
 from services.monitor.routes import make_routes
 from shared.db.reads import Reads, ReadSettings
-from shared.events import new_id
+from shared.events import FeatureRequested, new_id
 from tests.integration.configured.conftest import BRING, HOUSE
 from tests.support import planted
 from tests.support.live import Api, Live
@@ -151,10 +150,10 @@ async def world(stack: Live) -> World:
 
 async def feature_job(stack: Live, tenant: str) -> str:
     """One that no worker has begun."""
-    feature_id = new_id()
+    job = FeatureRequested(feature_id=new_id(), tenant_id=tenant, sealed_input="x")
     async with asyncpg.create_pool(stack.environment["DATABASE_URL"], min_size=1, max_size=1) as pool:
-        await FeatureStore(pool, Reads(pool, ReadSettings())).accept(feature_id, tenant, "llm", None, datetime.now(UTC))
-    return str(feature_id)
+        await FeatureStore(pool, Reads(pool, ReadSettings())).accept(job)
+    return str(job.feature_id)
 
 
 def unknown(known: str) -> str:

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY features_overdue ON gateway.features (deadline_at) WHERE settled_at IS NULL;
