@@ -34,7 +34,6 @@ INFERENCE_HEADER = "x-tallygate-inference-id"
 MODEL_HEADER = "x-tallygate-model"
 ATTEMPTS_HEADER = "x-tallygate-attempts"
 REPLAYED_HEADER = "idempotency-replayed"
-_BODY_UNREAD = {408, 413}
 _BODIES_TIPS = ("Try again after the time in Retry-After; an operator can raise TALLYGATE_MAX_BODIES_BYTES.",)
 _NAMED = "tallygate.named"  # in a request's scope: ids under which something may have been published for it
 _RELEASES = "tallygate.releases"  # in a request's scope: what is called when it has been answered
@@ -127,8 +126,10 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
     headers = render.headers(refusal)
     if known_id is not None:
         headers[INFERENCE_HEADER] = str(known_id)
-    if refusal.http_status in _BODY_UNREAD:
-        headers["connection"] = "close"  # the rest of the body is not waited for
+    if refusal.http_status == 408:
+        # Nothing more comes. What is still coming, as of a body that is too large, is read and dropped within bounds
+        # instead (`BoundedProtocol`): closed under it, the client would see a reset and not the answer.
+        headers["connection"] = "close"
     if isinstance(error, InferenceFailedError):
         inference_id, attempts = str(error.inference_id), error.failed_attempts
         headers |= _inference_headers(error.inference_id, None, error.attempts, error.replayed)

@@ -88,7 +88,7 @@ async def test_of_two_at_once_each_migration_is_applied_by_one(url: str, monkeyp
 
 async def test_one_that_is_frozen_loses_the_lock(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrating, "_TRIES", 20)
-    monkeypatch.setattr(migrating, "_IDLE_TIMEOUT", "500ms")
+    monkeypatch.setattr(migrating, "_SILENCE_S", 1)
     async with migrating._session(url) as (frozen, _):
         await migrating._lock(frozen)
         assert await migrate(url, ALL) == ALL

@@ -213,3 +213,14 @@ async def test_a_head_that_is_too_large_is_told_so() -> None:
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 431 ")
         assert b'"error_type":"invalid_request"' in answer
+
+
+async def test_who_still_sends_a_body_that_is_too_large_hears_why() -> None:
+    """Closed before all of it has come, the connection would be reset, and the answer lost with it."""
+    async with served(gateways_edge()) as port, asyncio.timeout(20):
+        for _ in range(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(POST + b"content-length: %d\r\n\r\n" % len(LARGE) + LARGE)
+            await writer.drain()
+            assert (await reader.readline()).startswith(b"HTTP/1.1 413")
+            writer.transport.abort()
