@@ -35,8 +35,8 @@ from shared.events import (
     utc_now,
 )
 from shared.events.inference import Settlement
-from shared.events.topics import ATTEMPTS, MAX_EVENT_BYTES, OUTCOMES, REPLIES, RESULTS, Topic
-from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError, fits
+from shared.events.topics import ATTEMPTS, MAX_EVENT_BYTES, MAX_SEALED_BYTES, OUTCOMES, REPLIES, RESULTS, Topic
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.registry import Model
 from shared.registry.secrets import open_secrets
 from shared.selection import Candidate
@@ -363,8 +363,8 @@ class Attempts:
         now, model = self._now(), candidate.model
         ended = reports.attempt_succeeded(started, model, completion, began_at, now)
         settled = reports.completed(progress.work, ended, now)
-        answered = Answered(ended, settled, reports.reply_completed(self._ring, settled, completion.body))
-        if not all(fits(event) for event in answered):
+        reply = reports.reply_completed(self._ring, settled, completion.body)
+        if len(reply.sealed_body) > MAX_SEALED_BYTES:
             size = len(completion.body)
             detail = (
                 f"{model.server_address} answered with a completion that is too large to be passed on: {size} bytes "
@@ -373,7 +373,7 @@ class Attempts:
             tips = ("Ask for a shorter answer (max_tokens).",)
             too_large = failure("bad_response", detail, model=model.id, tips=tips)
             raise CallFailedError(too_large.model_copy(update={"retryable": False}))  # it would be as large again
-        return answered
+        return Answered(ended, settled, reply)
 
     async def _settle_completed(
         self, progress: Progress, model: Model, answered: Answered, traced: Traced

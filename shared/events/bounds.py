@@ -22,6 +22,12 @@ def _in_our_time(value: D) -> D:
     return value
 
 
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("it must hold no NUL")
+    return text
+
+
 MAX_NAME, MAX_WORDS = 600, 4000
 _NO_NUL = r"^[^\x00]*$"  # PostgreSQL cannot store it
 
@@ -33,7 +39,8 @@ Name = Annotated[str, Field(max_length=MAX_NAME, pattern=_NO_NUL)]  # of models,
 Reference = Annotated[str, Field(max_length=256, pattern=_NO_NUL)]  # to a model, as a caller writes it
 Address = Annotated[str, Field(max_length=3000, pattern=_NO_NUL)]
 Words = Annotated[str, Field(max_length=MAX_WORDS, pattern=_NO_NUL)]
-Sealed = Annotated[str, Field(max_length=MAX_SEALED_CHARS, pattern=_NO_NUL)]
+# Megabytes: a pattern would take milliseconds for what a search for one character finds at once.
+Sealed = Annotated[str, Field(max_length=MAX_SEALED_CHARS), AfterValidator(_without_nul)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 LargeCount = Annotated[int, Field(ge=0, lt=2**63)]
 Turn = Annotated[int, Field(ge=1, le=1_000_000)]  # from 1: of deliveries and attempts

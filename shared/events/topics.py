@@ -149,5 +149,6 @@ def _config(retention_ms: int, cleanup: str, max_bytes: int) -> tuple[tuple[str,
 MAX_RECORD_BYTES = 5 * 1024 * 1024
 # Of an event's body; the rest of a record is for its key, headers and the frame of its batch.
 MAX_EVENT_BYTES = MAX_RECORD_BYTES - 8 * 1024
+MAX_SEALED_BYTES = MAX_EVENT_BYTES - 8 * 1024  # of one event: all its other fields are short
 # A dead letter is the message as it came, and the headers that say why. Producers refuse more than this.
 MAX_DEAD_LETTER_BYTES = MAX_RECORD_BYTES + 64 * 1024

@@ -141,10 +141,6 @@ class Publisher:
         return self._producer
 
 
-def fits(event: Event) -> bool:
-    return len(event.encoded()) <= MAX_EVENT_BYTES
-
-
 def _body(outgoing: Outgoing) -> bytes:
     """Raises UnpublishableError."""
     topic, event, _, partition = outgoing
