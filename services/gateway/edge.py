@@ -35,6 +35,7 @@ MODEL_HEADER = "x-tallygate-model"
 ATTEMPTS_HEADER = "x-tallygate-attempts"
 REPLAYED_HEADER = "idempotency-replayed"
 _BODIES_TIPS = ("Try again after the time in Retry-After; an operator can raise TALLYGATE_MAX_BODIES_BYTES.",)
+_STOPS = "this gateway stops; what it has accepted goes on, and can be asked for by its id"
 _NAMED = "tallygate.named"  # in a request's scope: ids under which something may have been published for it
 _RELEASES = "tallygate.releases"  # in a request's scope: what is called when it has been answered
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
@@ -257,13 +258,11 @@ class EdgeMiddleware:
             await self._app(scope, receive, answering.send)
         except (ClientDisconnect, CallerLeftError):
             left = True
+        except asyncio.CancelledError:  # the server stops, and has waited for as long as it may: this is the end
+            await _told_instead(request, answering, failure("unavailable", _STOPS, retry_after_s=1.0))
         except Exception as error:
             logger.exception("request.failed", path=scope["path"])
-            failed = _failure_of(error)
-            if answering.status is None:
-                await error_response(request, failed)(scope, receive, answering.send)
-            else:
-                await answering.break_off(failed)
+            await _told_instead(request, answering, _failure_of(error))
         finally:
             for release in scope.get(_RELEASES, ()):
                 release()
@@ -275,6 +274,13 @@ class EdgeMiddleware:
             if status >= 500:
                 traced.fail(str(status))
             traced.end()
+
+
+async def _told_instead(request: Request, answering: _Answering, failed: Failure) -> None:
+    if answering.status is None:
+        await error_response(request, failed)(request.scope, request.receive, answering.send)
+    else:
+        await answering.break_off(failed)
 
 
 def traceparent(request: Request) -> str | None:

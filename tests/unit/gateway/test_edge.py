@@ -104,3 +104,23 @@ async def test_what_has_no_form_for_errors_is_not_ended_as_if_it_were_whole() ->
     _, *bodies = await sent_by(breaking_off(ValueError(), b'{"a": '), "application/json")
     assert [message["body"] for message in bodies] == [b'{"a": ']
     assert bodies[-1]["more_body"]
+
+
+async def test_who_waits_longer_than_a_server_that_stops_is_told_so() -> None:
+    """The server cancels what is in hand when its time to stop is over."""
+
+    async def waits(_: Request) -> Response:
+        raise asyncio.CancelledError
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/x", "headers": [], "query_string": b"", "root_path": ""}
+    await EdgeMiddleware(Starlette(routes=[Route("/v1/x", waits)]))(scope, receive, send)
+    assert (sent[0]["status"], dict(sent[0]["headers"])[b"retry-after"]) == (503, b"1")
+    assert orjson.loads(sent[1]["body"])["error"]["code"] == "unavailable"
