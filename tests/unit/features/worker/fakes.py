@@ -15,8 +15,9 @@ from services.features.store import FeaturesStore, TakenJob
 from services.features.worker import JobHandle, Worker, WorkerSettings
 from shared.errors import TallygateError
 from shared.events import Event, FeatureCall, FeatureCancelRequested, FeatureRequested, FeatureSettled, new_id, utc_now
+from shared.events.topics import MAX_EVENT_BYTES
 from shared.jobs import LeaseSettings
-from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError, fits
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from tests.unit.shared.jobs.fakes import FakeTable, Row, until
 
 CALL = FeatureCall(inference_id=new_id(), purpose="plan")
@@ -80,7 +81,7 @@ class FakePublisher(Publisher):
         await asyncio.sleep(0)
         for message in outgoing:
             kind = type(message.event).__name__
-            if not fits(message.event):
+            if len(message.event.encoded()) > MAX_EVENT_BYTES:
                 raise UnpublishableError.too_large(message.event, 0)
             if kind in self.refused:
                 self.refusals += 1
