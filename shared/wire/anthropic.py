@@ -9,17 +9,18 @@ from typing import Any
 
 import orjson
 
+from shared.wire.anthropic_stream import AnthropicStream
+from shared.wire.anthropic_words import finish_reason, usage_in_all
 from shared.wire.completions import (
     MAX_CHOICES,
     Completion,
     NotACompletionError,
     Usage,
     object_or_empty,
+    openai_usage,
     parsed_answer,
     read_completion,
     text_or_none,
-    usage_of,
-    whole_number,
 )
 from shared.wire.openai import FIELDS as OPENAI_FIELDS
 from shared.wire.requests import UntranslatableError, with_defaults, written
@@ -32,16 +33,6 @@ _CONFIGURED_ONLY = ("metadata", "service_tier")
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _RESULT_ROLES = frozenset({"tool", "function"})
 _TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
-_CACHE_READ, _CACHE_WRITE = "cache_read_input_tokens", "cache_creation_input_tokens"
-_FINISH_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "pause_turn": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-}
 
 _Object = dict[str, Any]
 
@@ -73,7 +64,7 @@ class AnthropicDialect:
             raise NotACompletionError("the JSON has no content")
         if len(blocks) > MAX_CHOICES:
             raise NotACompletionError(f"the JSON has more than {MAX_CHOICES} blocks of content")
-        usage = _usage(object_or_empty(parsed.get("usage")))
+        usage = usage_in_all(object_or_empty(parsed.get("usage")))
         try:
             body = _openai_completion(parsed, blocks, usage)
             translated = orjson.dumps(body)
@@ -82,6 +73,9 @@ class AnthropicDialect:
             raise NotACompletionError("the JSON is nested too deeply") from None
         # OpenAI's format cannot express an unknown count, so the usage is not read from the translation.
         return Completion(translated, read_completion(body)._replace(usage=usage))
+
+    def stream(self) -> AnthropicStream:
+        return AnthropicStream()
 
 
 def _configured(defaults: Mapping[str, Any], asked: _Object) -> _Object:
@@ -262,37 +256,15 @@ def _text_of(parent: _Object, name: str, at: str) -> str:
 
 
 def _openai_completion(parsed: _Object, blocks: list[_Object], usage: Usage) -> _Object:
-    finish = _FINISH_REASONS.get(text_or_none(parsed.get("stop_reason")) or "", "stop")
+    finish = finish_reason(parsed.get("stop_reason"))
     return {
         "id": text_or_none(parsed.get("id")) or "",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": text_or_none(parsed.get("model")),
         "choices": [{"index": 0, "message": _message(blocks), "finish_reason": finish}],
-        "usage": _openai_usage(usage),
+        "usage": openai_usage(usage),
     }
-
-
-def _openai_usage(usage: Usage) -> _Object:
-    input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
-    return {
-        "prompt_tokens": input_tokens,
-        "completion_tokens": output_tokens,
-        "total_tokens": input_tokens + output_tokens,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cache_read_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-        },
-    }
-
-
-def _usage(usage: _Object) -> Usage:
-    """The format counts what was cached beside its input_tokens, and ours within them."""
-    read, written = usage.get(_CACHE_READ), usage.get(_CACHE_WRITE)
-    uncached = whole_number(usage.get("input_tokens"))
-    cached = (whole_number(read) or 0) + (whole_number(written) or 0)
-    input_tokens = None if uncached is None else uncached + cached
-    return usage_of(input_tokens, usage.get("output_tokens"), read, written)
 
 
 def _message(blocks: list[_Object]) -> _Object:

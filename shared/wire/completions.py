@@ -52,13 +52,21 @@ class Completion(NamedTuple):
 def read_completion(body: Any) -> CompletionRead:
     """Of a completion in the OpenAI wire format, parsed. Whatever it holds, nothing is raised."""
     completion = object_or_empty(body)
-    choices = [object_or_empty(choice) for choice in _list_or_empty(completion.get("choices"))]
+    choices = [object_or_empty(choice) for choice in list_or_empty(completion.get("choices"))]
     return CompletionRead(
         text=_text_of(choices[0]) if choices else "",
         response_model=text_or_none(completion.get("model")),
-        finish_reasons=tuple(map(_finish_reason, choices)),
-        usage=_usage(object_or_empty(completion.get("usage"))),
+        finish_reasons=tuple(map(finish_reason_of, choices)),
+        usage=usage_read(completion.get("usage")),
     )
+
+
+def usage_read(usage: Any) -> Usage:
+    """Of `usage` in the OpenAI wire format."""
+    counts = object_or_empty(usage)
+    details = object_or_empty(counts.get("prompt_tokens_details"))
+    cached = details.get("cached_tokens"), details.get("cache_write_tokens")
+    return usage_of(counts.get("prompt_tokens"), counts.get("completion_tokens"), *cached)
 
 
 def usage_of(input_tokens: Any, output_tokens: Any, cache_read_tokens: Any, cache_write_tokens: Any) -> Usage:
@@ -67,6 +75,20 @@ def usage_of(input_tokens: Any, output_tokens: Any, cache_read_tokens: Any, cach
     read = min(whole_number(cache_read_tokens) or 0, prompt or 0)
     written = min(whole_number(cache_write_tokens) or 0, (prompt or 0) - read)
     return Usage(prompt, whole_number(output_tokens), read, written)
+
+
+def openai_usage(usage: Usage) -> dict[str, Any]:
+    """As OpenAI's format has it, which cannot say that a count is unknown."""
+    input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
+    return {
+        "prompt_tokens": input_tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": input_tokens + output_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+        },
+    }
 
 
 def parsed_answer(answer: bytes) -> Any:
@@ -84,9 +106,18 @@ def object_or_empty(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def list_or_empty(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def whole_number(value: Any) -> int | None:
     """A count that fits an integer column of the books; None for everything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
+def finish_reason_of(choice: dict[str, Any]) -> str:
+    """In the endpoint's own word."""
+    return text_or_none(choice.get("finish_reason"), _FINISH_REASON_CHARS) or "unknown"
 
 
 def text_or_none(value: Any, limit: int = 200) -> str | None:
@@ -94,24 +125,10 @@ def text_or_none(value: Any, limit: int = 200) -> str | None:
     return value.replace("\x00", "")[:limit] if isinstance(value, str) and value else None
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
-    details = object_or_empty(usage.get("prompt_tokens_details"))
-    cached = details.get("cached_tokens"), details.get("cache_write_tokens")
-    return usage_of(usage.get("prompt_tokens"), usage.get("completion_tokens"), *cached)
-
-
-def _finish_reason(choice: dict[str, Any]) -> str:
-    return text_or_none(choice.get("finish_reason"), _FINISH_REASON_CHARS) or "unknown"
-
-
 def _text_of(choice: dict[str, Any]) -> str:
     """Some endpoints answer in parts."""
     content = object_or_empty(choice.get("message")).get("content")
     if isinstance(content, str):
         return content
-    parts = [object_or_empty(part).get("text") for part in _list_or_empty(content)]
+    parts = [object_or_empty(part).get("text") for part in list_or_empty(content)]
     return "".join(part for part in parts if isinstance(part, str))
-
-
-def _list_or_empty(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

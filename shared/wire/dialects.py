@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from shared.wire.anthropic import AnthropicDialect
 from shared.wire.completions import Completion
 from shared.wire.openai import OpenAIDialect
+from shared.wire.streams import StreamReader
 
 WireFormat = Literal["openai", "anthropic"]
 
@@ -40,6 +41,10 @@ class Dialect(Protocol):
 
     def completion(self, answer: bytes) -> Completion:
         """The body of a 200, translated to the OpenAI format. Raises NotACompletionError."""
+        ...
+
+    def stream(self) -> StreamReader:
+        """A reader of one stream, which translates it to chunks of the OpenAI format."""
         ...
 
 

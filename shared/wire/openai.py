@@ -11,6 +11,7 @@ from shared.wire.completions import (
     parsed_answer,
     read_completion,
 )
+from shared.wire.openai_stream import OpenAIStream
 from shared.wire.requests import with_defaults, written
 
 # All fields of a request that the format knows.
@@ -46,3 +47,6 @@ class OpenAIDialect:
         if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
             raise NotACompletionError("a choice has no message")
         return Completion(answer, read_completion(parsed))
+
+    def stream(self) -> OpenAIStream:
+        return OpenAIStream()

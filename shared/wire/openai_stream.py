@@ -1,0 +1,33 @@
+"""A stream in the OpenAI wire format: chunks pass through as they are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from shared.wire.completions import object_or_empty, usage_read
+from shared.wire.server_events import ServerEvent
+from shared.wire.streams import Chunk, ErrorInStreamError, StreamSoFar, choices_of, parsed_event
+
+_DONE = b"[DONE]"
+
+
+class OpenAIStream:
+    def __init__(self) -> None:
+        self.so_far = StreamSoFar()
+
+    def chunks(self, event: ServerEvent) -> Iterator[Chunk]:
+        if event.data.strip() == _DONE:
+            self.so_far.ended = True
+            return
+        body = parsed_event(event)
+        if any(_is_error(choice) for choice in choices_of(body)):
+            raise ErrorInStreamError(event.data)
+        if body.get("usage"):
+            self.so_far.usage = usage_read(body["usage"])
+        if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
+            return
+        self.so_far.heard(body)
+        yield Chunk(event.data, body)
+
+
+def _is_error(choice: dict[str, Any]) -> bool:
+    return choice.get("finish_reason") == "error" or bool(object_or_empty(choice.get("error")))

@@ -1,0 +1,246 @@
+"""Streams of both wire formats, as endpoints send them: what becomes of them, and what is known of their answers."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from shared.wire import WireFormat, dialect_of, read_completion
+from shared.wire.collected import Collected, chunks_of
+from shared.wire.completions import Usage
+from shared.wire.server_events import ServerEvent
+from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader
+
+
+def _stream(*events: Any, wire_format: WireFormat = "openai") -> tuple[list[Chunk], StreamReader]:
+    reader = dialect_of(wire_format).stream()
+    sent = [event if isinstance(event, ServerEvent) else ServerEvent(b"", _data(event)) for event in events]
+    return [chunk for event in sent for chunk in reader.chunks(event)], reader
+
+
+def _data(event: Any) -> bytes:
+    return event if isinstance(event, bytes) else orjson.dumps(event)
+
+
+def _chunk(*, index: int = 0, finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    choice = {"index": index, "delta": delta, "finish_reason": finish_reason}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+
+
+_USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+_ONLY_USAGE = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": _USAGE}
+_DONE = b"[DONE]"
+
+
+def test_a_chunk_passes_through_as_it_was_written() -> None:
+    written = b'{"choices":[{"index":0,"delta":{"content":"\\u00e4"}}],  "vendor":1.0}'
+    chunks, _ = _stream(written)
+    assert [chunk.data for chunk in chunks] == [written]
+
+
+@pytest.mark.parametrize(
+    ("events", "whole"),
+    [
+        pytest.param([_chunk(content="a"), _chunk(finish_reason="stop"), _DONE], True, id="as it should be"),
+        pytest.param([_chunk(content="a"), _chunk(finish_reason="stop")], True, id="no last word"),
+        pytest.param([_chunk(content="a"), _DONE], True, id="no finish reason"),
+        pytest.param([_chunk(content="a")], False, id="cut"),
+        pytest.param([], False, id="nothing"),
+        pytest.param([_ONLY_USAGE], False, id="only usage"),
+        pytest.param(
+            [_chunk(content="a"), _chunk(index=1, content="b"), _chunk(finish_reason="stop")],
+            False,
+            id="one of two cut",
+        ),
+    ],
+)
+def test_a_stream_that_was_cut_is_not_whole(events: list[Any], whole: bool) -> None:
+    _, reader = _stream(*events)
+    assert reader.so_far.whole is whole
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([_chunk(content="a"), _ONLY_USAGE, _DONE], id="before the end"),
+        pytest.param([_chunk(content="a"), _DONE, _ONLY_USAGE], id="after the end"),
+        pytest.param([_chunk(content="a") | {"usage": _USAGE}, _DONE], id="on the last chunk"),
+        pytest.param([_chunk(content="a") | {"usage": _USAGE}, _ONLY_USAGE | {"usage": None}, _DONE], id="null later"),
+    ],
+)
+def test_usage_is_read_wherever_it_stands(events: list[Any]) -> None:
+    chunks, reader = _stream(*events)
+    assert reader.so_far.usage == Usage(3, 2)
+    assert chunks[0].holds_content
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param({"error": {"message": "no", "code": 429}}, id="an error object"),
+        pytest.param(ServerEvent(b"error", b"overloaded"), id="an error event that is not JSON"),
+        pytest.param(ServerEvent(b"error", b'{"message": "no"}'), id="an error event"),
+        pytest.param({"choices": [{"index": 0, "finish_reason": "error", "delta": {}}]}, id="a choice that failed"),
+        pytest.param({"choices": [{"index": 0, "error": {"code": 502}, "delta": {}}]}, id="an error in a choice"),
+    ],
+)
+def test_an_error_in_the_stream_is_the_endpoints_own(event: Any) -> None:
+    with pytest.raises(ErrorInStreamError):
+        _stream(_chunk(content="a"), event)
+
+
+@pytest.mark.parametrize("event", [b"{", b"7", b"[]", b"null", b"<html>"], ids=repr)
+@pytest.mark.parametrize("wire_format", ["openai", "anthropic"])
+def test_what_is_no_chunk_breaks_the_stream(event: bytes, wire_format: WireFormat) -> None:
+    with pytest.raises(BrokenStreamError):
+        _stream(event, wire_format=wire_format)
+
+
+@pytest.mark.parametrize(
+    ("delta", "holds"),
+    [
+        ({"role": "assistant", "content": ""}, False),
+        ({"content": "a"}, True),
+        ({"reasoning_content": "a"}, True),
+        ({"refusal": "no"}, True),
+        ({"tool_calls": [{"index": 0, "id": "t"}]}, True),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_content_is_told_from_what_only_frames_it(delta: dict[str, Any], holds: bool) -> None:
+    (chunk,), _ = _stream(_chunk(**delta))
+    assert chunk.holds_content is holds
+
+
+@pytest.mark.parametrize(
+    "hostile", [{"choices": 7}, {"choices": [7, None]}, {"choices": [{"delta": 7, "index": "x"}]}], ids=str
+)
+def test_nothing_in_a_chunk_is_taken_for_well_formed(hostile: dict[str, Any]) -> None:
+    chunks, reader = _stream(hostile)
+    collected = Collected()
+    for chunk in chunks:
+        collected.add(chunk)
+    assert orjson.loads(collected.completion())["object"] == "chat.completion"
+    assert reader.so_far.read.usage == Usage()
+
+
+def _anthropic(*deltas: dict[str, Any], stop_reason: str = "end_turn") -> list[dict[str, Any]]:
+    message = {"id": "msg_1", "model": "claude", "usage": {"input_tokens": 5, "cache_read_input_tokens": 2}}
+    return [
+        {"type": "message_start", "message": message},
+        {"type": "ping"},
+        *deltas,
+        {"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    ]
+
+
+def _collected(chunks: list[Chunk]) -> dict[str, Any]:
+    collected = Collected()
+    for chunk in chunks:
+        collected.add(chunk)
+    whole: dict[str, Any] = orjson.loads(collected.completion())
+    return whole
+
+
+def test_a_text_from_anthropic() -> None:
+    chunks, reader = _stream(
+        *_anthropic(
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "lo"}},
+            {"type": "content_block_stop", "index": 0},
+        ),
+        wire_format="anthropic",
+    )
+    assert read_completion(_collected(chunks)).text == "Hello"
+    assert reader.so_far.whole
+    assert reader.so_far.read.finish_reasons == ("stop",)
+    assert reader.so_far.usage == Usage(7, 9, 2, 0)
+    assert reader.so_far.characters == 5
+
+
+def test_what_the_model_thinks_is_not_its_answer() -> None:
+    chunks, _ = _stream(
+        *_anthropic(
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "x"}},
+            {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": "Hi"}},
+        ),
+        wire_format="anthropic",
+    )
+    message = _collected(chunks)["choices"][0]["message"]
+    assert message == {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}
+
+
+@pytest.mark.parametrize(
+    ("block", "deltas", "arguments"),
+    [
+        pytest.param({}, ['{"a": ', "1}"], '{"a": 1}', id="in parts"),
+        pytest.param({}, [""], "{}", id="without any"),
+        pytest.param({"a": 1}, [], '{"a":1}', id="whole at its beginning"),
+    ],
+)
+def test_tool_calls_from_anthropic(block: dict[str, Any], deltas: list[str], arguments: str) -> None:
+    tool = {"type": "tool_use", "id": "t1", "name": "find", "input": block}
+    parts = [{"type": "input_json_delta", "partial_json": part} for part in deltas]
+    chunks, reader = _stream(
+        *_anthropic(
+            {"type": "content_block_start", "index": 1, "content_block": tool},
+            *({"type": "content_block_delta", "index": 1, "delta": part} for part in parts),
+            {"type": "content_block_stop", "index": 1},
+            stop_reason="tool_use",
+        ),
+        wire_format="anthropic",
+    )
+    message = _collected(chunks)["choices"][0]["message"]
+    assert message["tool_calls"] == [
+        {"id": "t1", "type": "function", "function": {"name": "find", "arguments": arguments}}
+    ]
+    assert reader.so_far.read.finish_reasons == ("tool_calls",)
+
+
+def test_a_stream_from_anthropic_that_was_cut_is_not_whole() -> None:
+    _, reader = _stream(*_anthropic()[:-2], wire_format="anthropic")
+    assert not reader.so_far.whole
+
+
+_COMPLETION = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "logprobs": None, "finish_reason": "stop"},
+        {
+            "index": 1,
+            "message": {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+                    {"id": "b", "type": "function", "function": {"name": "g", "arguments": "{}"}},
+                ],
+            },
+            "logprobs": {"content": [{"token": "x", "logprob": -0.5}]},
+            "finish_reason": "tool_calls",
+        },
+    ],
+    "usage": _USAGE,
+}
+
+
+def test_a_completion_as_a_stream_is_the_same_completion() -> None:
+    chunks = list(chunks_of(_COMPLETION))
+    assert chunks[-1].is_usage
+    assert _collected(chunks) == _COMPLETION
+
+
+def test_names_that_are_said_again_are_not_continued() -> None:
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "{"}}
+    again = {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "}"}}
+    chunks, _ = _stream(_chunk(role="assistant", tool_calls=[call]), _chunk(role="assistant", tool_calls=[again]))
+    (collected,) = _collected(chunks)["choices"][0]["message"]["tool_calls"]
+    assert collected == {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
