@@ -2,20 +2,24 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
 
 from services.router.network import network_failure
+from services.router.streaming import OpenStream, SilentStreamError, StreamTimes
 from shared.errors import ErrorType, Failure, failure
-from shared.errors.classify import classify
+from shared.errors.classify import classify, status_in
 from shared.guard import Guard
 from shared.guard.framing import bounded
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
 from shared.wire import Completion, NotACompletionError, UntranslatableError, dialect_of
+from shared.wire.server_events import EventTooLargeError
+from shared.wire.streams import BrokenStreamError, ErrorInStreamError
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0
@@ -66,17 +70,33 @@ class Transport:
         body: OpenAI's chat body. timeout_s: for the whole answer. hold: asked before more of it is kept.
         request_id: sent as x-request-id, so that the endpoint's records can be compared with ours.
         """
+        with _failures_of(model, secrets, timeout_s):
+            async with self._answer(model, secrets, body, request_id, timeout_s) as response:
+                return dialect_of(model.wire_format).completion(await self._read(response, model, hold))
+
+    @asynccontextmanager
+    async def stream(
+        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, times: StreamTimes,
+        hold: Hold,
+    ) -> AsyncIterator[OpenStream]:  # fmt: skip
+        """As `complete`, chunk by chunk. CallFailedError may be raised by the block that reads the chunks, too; an end
+        that is not whole is one."""
+        with _failures_of(model, secrets, times.total_s):
+            async with self._answer(model, secrets, body, request_id, times.total_s) as response:
+                grown = partial(self._grown, model, hold)
+                opened = OpenStream(response, dialect_of(model.wire_format), times, self._max_answer_bytes, grown)
+                yield opened
+                if not opened.so_far.whole:
+                    raise BrokenStreamError("its stream ended before the answer was whole")
+
+    @asynccontextmanager
+    async def _answer(
+        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, timeout_s: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A 200, of which the body is yet to be read."""
         dialect = dialect_of(model.wire_format)
         headers = {**secrets.headers, **dialect.headers(secrets.api_key), "x-request-id": request_id}
-        with _failures_of(model, secrets, timeout_s):
-            sent = dialect.request(model.upstream_model, model.config, body)
-            return dialect.completion(await self._post(model, secrets, sent, headers, timeout_s, hold))
-
-    async def _post(
-        self, model: Model, secrets: ModelSecrets, sent: bytes, headers: Mapping[str, str], timeout_s: float,
-        hold: Hold,
-    ) -> bytes:  # fmt: skip
-        """The body of a 200."""
+        sent = dialect.request(model.upstream_model, model.config, body)
         session = self._guarded if model.is_custom else self._plain
         if session is None:
             raise RuntimeError("the transport has not been started")
@@ -86,18 +106,22 @@ class Transport:
         ) as response:
             if response.status != 200:
                 raise CallFailedError(await _refusal(response, model, secrets))
-            return await self._read(response, model, hold)
+            yield response
 
     async def _read(self, response: aiohttp.ClientResponse, model: Model, hold: Hold) -> bytes:
         chunks, size = [], 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
-            if size > self._max_answer_bytes:
-                raise _failed("bad_response", model, f"answered with more than {self._max_answer_bytes} bytes")
-            if (too_many := hold(size)) is not None:  # not tried again: the next call would be paid for, too
-                raise CallFailedError(too_many.model_copy(update={"retryable": False}))
+            self._grown(model, hold, size)
             chunks.append(chunk)
         return b"".join(chunks)
+
+    def _grown(self, model: Model, hold: Hold, size: int) -> None:
+        """Raises CallFailedError when an answer of so many bytes is too large, or more than the tenant's share."""
+        if size > self._max_answer_bytes:
+            raise _failed("bad_response", model, f"answered with more than {self._max_answer_bytes} bytes")
+        if (too_many := hold(size)) is not None:  # not tried again: the next call would be paid for, too
+            raise CallFailedError(too_many.model_copy(update={"retryable": False}))
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -119,6 +143,14 @@ def _failures_of(model: Model, secrets: ModelSecrets, timeout_s: float) -> Itera
         raise CallFailedError(unsayable) from None
     except NotACompletionError as error:
         raise _failed("bad_response", model, f"answered 200, but {error}") from None
+    except ErrorInStreamError as error:
+        raise CallFailedError(_told_in_stream(error.body, model, secrets)) from None
+    except BrokenStreamError as error:
+        raise _failed("stream_broken", model, f"broke its stream: {error}") from None
+    except EventTooLargeError as error:
+        raise _failed("bad_response", model, f"answered with too much: {error}") from None
+    except SilentStreamError as error:
+        raise _failed("read_timeout", model, str(error)) from None
     except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
         raise CallFailedError(network_failure(error, model, timeout_s, secrets)) from None
     except ValueError as error:
@@ -136,6 +168,12 @@ async def _refusal(response: aiohttp.ClientResponse, model: Model, secrets: Mode
     headers = {name.lower(): value for name, value in response.headers.items()}
     host, redacted = model.server_address, secrets.to_redact
     return classify(response.status, headers, body, model=model.id, host=host, secrets=redacted)
+
+
+def _told_in_stream(body: bytes, model: Model, secrets: ModelSecrets) -> Failure:
+    """Classified as if the endpoint had answered with the status that it names, if it names one."""
+    status = status_in(body)
+    return classify(status, {}, body, model=model.id, host=model.server_address, secrets=secrets.to_redact)
 
 
 def _failed(error_type: ErrorType, model: Model, detail: str) -> CallFailedError:

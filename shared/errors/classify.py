@@ -99,6 +99,36 @@ def error_type_of(status: int, error: UpstreamError) -> ErrorType:
     return "content_filtered" if _FILTERED.search(words) else "invalid_request"
 
 
+_STATUS_OF_TYPE = {
+    "overloaded_error": 529,
+    "rate_limit_error": 429,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "invalid_request_error": 400,
+    "request_too_large": 413,
+    "timeout_error": 504,
+}
+
+
+def status_in(body: bytes) -> int:
+    """The HTTP status that is meant by an error which came with a 200: by its code, else by its type, else 500."""
+    try:
+        parsed: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return 500
+    error = parsed.get("error", parsed) if isinstance(parsed, dict) else {}
+    if not isinstance(error, dict):
+        return 500
+    for name in ("code", "status", "status_code"):
+        code = error.get(name)
+        if isinstance(code, str) and code.isascii() and code.isdecimal():
+            code = int(code[:4])
+        if isinstance(code, int) and 400 <= code < 600:
+            return code
+    return _STATUS_OF_TYPE.get(str(error.get("type")), 500)
+
+
 def retry_after_s(value: str | None, now: datetime | None = None) -> float | None:
     """Seconds to wait, from either form of Retry-After (RFC 9110: seconds or an HTTP date)."""
     if not value:
