@@ -1,4 +1,7 @@
-"""Seal and open. The text form is base64 of: version, key id, nonce, ciphertext with its tag."""
+"""Seal and open. A sealed secret is: version, length of the key id, key id, nonce, ciphertext with its tag.
+
+Its text form is base64.
+"""
 
 import base64
 import os
@@ -11,6 +14,7 @@ from shared.crypto.keys import KeyRing
 _VERSION = 1
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
+_NOT_SEALED = "it is not in the sealed format"
 
 
 class SealedContext(NamedTuple):
@@ -29,14 +33,23 @@ class UnreadableSecretError(Exception):
 
 
 def seal(ring: KeyRing, context: SealedContext, secret: bytes) -> str:
-    kid = ring.sealing_kid.encode()
-    nonce = os.urandom(_NONCE_BYTES)
-    ciphertext = ring.ciphers[ring.sealing_kid].encrypt(nonce, secret, context.associated_data())
-    return base64.b64encode(bytes((_VERSION, len(kid))) + kid + nonce + ciphertext).decode()
+    return base64.b64encode(seal_bytes(ring, context, secret)).decode()
 
 
 def open_sealed(ring: KeyRing, context: SealedContext, sealed: str) -> bytes:
     """The secret. Raises UnreadableSecretError, whose text names the reason and never the secret."""
+    return open_bytes(ring, context, _decoded(sealed))
+
+
+def seal_bytes(ring: KeyRing, context: SealedContext, secret: bytes) -> bytes:
+    kid = ring.sealing_kid.encode()
+    nonce = os.urandom(_NONCE_BYTES)
+    ciphertext = ring.ciphers[ring.sealing_kid].encrypt(nonce, secret, context.associated_data())
+    return b"".join((bytes((_VERSION, len(kid))), kid, nonce, ciphertext))
+
+
+def open_bytes(ring: KeyRing, context: SealedContext, sealed: bytes) -> bytes:
+    """As `open_sealed`."""
     kid, nonce, ciphertext = _parts(sealed)
     cipher = ring.ciphers.get(kid)
     if cipher is None:
@@ -48,18 +61,24 @@ def open_sealed(ring: KeyRing, context: SealedContext, sealed: str) -> bytes:
 
 
 def sealing_key_id(sealed: str) -> str:
-    return _parts(sealed)[0]
+    return _parts(_decoded(sealed))[0]
 
 
-def _parts(sealed: str) -> tuple[str, bytes, bytes]:
+def _decoded(sealed: str) -> bytes:
     try:
-        raw = base64.b64decode(sealed, validate=True)
+        return base64.b64decode(sealed, validate=True)
+    except ValueError:  # not base64, not ASCII
+        raise UnreadableSecretError(_NOT_SEALED) from None
+
+
+def _parts(raw: bytes) -> tuple[str, bytes, bytes]:
+    try:
         if raw[0] != _VERSION:
             raise UnreadableSecretError(f"its format {raw[0]} is not known to this version")
         start = 2 + raw[1]
         kid = raw[2:start].decode()
-    except (ValueError, IndexError):  # not base64, not ASCII, cut short
-        raise UnreadableSecretError("it is not in the sealed format") from None
+    except (ValueError, IndexError):  # cut short
+        raise UnreadableSecretError(_NOT_SEALED) from None
     if len(raw) < start + _NONCE_BYTES + _TAG_BYTES:
-        raise UnreadableSecretError("it is not in the sealed format")
+        raise UnreadableSecretError(_NOT_SEALED)
     return kid, raw[start : start + _NONCE_BYTES], raw[start + _NONCE_BYTES :]

@@ -1,7 +1,7 @@
 """The contracts between services: events, the topics that carry them, and how they are written down."""
 
 from shared.clock import utc_now
-from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered, InferenceHeld
+from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered, InferenceHeld, UsageState
 from shared.events.envelope import Event, InferenceEvent, Now, new_id
 from shared.events.feature import (
     FeatureCall,
@@ -19,6 +19,7 @@ from shared.events.inference import (
     InferenceAccepted,
     InferenceRequested,
     InferenceSettled,
+    ReplyTo,
     RoutingOptions,
     Settlement,
 )
@@ -53,10 +54,12 @@ __all__ = [
     "Now",
     "ReplyCompleted",
     "ReplyFailed",
+    "ReplyTo",
     "RouterHeartbeat",
     "RoutingOptions",
     "Settlement",
     "TenantSpent",
+    "UsageState",
     "new_id",
     "utc_now",
 ]

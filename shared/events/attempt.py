@@ -22,6 +22,8 @@ from shared.events.bounds import (
 from shared.events.envelope import InferenceEvent
 
 Outcome = Literal["succeeded", "failed"]
+# Who says how many tokens there were: the endpoint; an estimate from what was sent and came; nobody.
+UsageState = Literal["reported", "estimated", "unknown"]
 
 
 class CandidateConsidered(BaseModel):
@@ -95,6 +97,8 @@ class AttemptEnded(InferenceEvent):
     duration_s: from the start of the call to its end. cost_usd: None when no price is known.
     input_tokens: of the whole prompt. cache_read_tokens, cache_write_tokens: those among them that the endpoint read
     from its cache, and wrote to it. swept: the monitor closed it because nobody else had, a minute past the deadline.
+    streamed: the answer was asked for chunk by chunk. first_chunk_s: from the start of the call to its first chunk that
+    holds content; chunks: how many came.
     """
 
     ce_type: ClassVar[str] = "tallygate.attempt.ended.v1"
@@ -115,6 +119,10 @@ class AttemptEnded(InferenceEvent):
     output_tokens: Count | None = None
     cache_read_tokens: Count = 0
     cache_write_tokens: Count = 0
+    usage_state: UsageState = "unknown"
     cost_usd: Usd | None = None
+    streamed: bool = False
+    first_chunk_s: Seconds | None = None
+    chunks: Count = 0
     reported_by: Name
     swept: bool = False

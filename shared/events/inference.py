@@ -47,6 +47,17 @@ class RoutingOptions(BaseModel):
     allowed_models: Patterns | None = None
 
 
+class ReplyTo(BaseModel):
+    """Where the gateway that waits can be reached by the reply lane (decision 0029). gateway_id: of this life of it, so
+    that another process at the same address is not taken for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9._:-]+$")]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    gateway_id: Name
+
+
 class InferenceAccepted(BaseModel):
     """What the books hold of a request. It travels in a header beside the event, so that they need not read its body,
     in which the input is. deadline_at: always told here. delivery: as in the event."""
@@ -75,7 +86,8 @@ class InferenceRequested(InferenceEvent):
     input: an OpenAI chat-completions body. sealed_input: the same, as bytes, sealed (tenant, "input", inference_id).
     request_model: as the caller wrote it; None means auto.
     registry_version: the tenant's registry version that the gateway knew; a router with an older one reads again.
-    reply_partition: of inference.replies.v1, where the reply goes; None: no reply is wanted.
+    reply_partition: of inference.replies.v1, where the reply goes; None: not there.
+    reply_to: the lane by which the reply and a stream's chunks go, while it can be had. Without either nobody waits.
     store_result: the answer also goes to inference.results.v1, to be fetched later.
     republished: the same request may lie on the topic already, and a router asks the books before it takes it.
     delivery: how many times this inference was handed to routers, this time included. attempts_made: calls of earlier
@@ -92,6 +104,7 @@ class InferenceRequested(InferenceEvent):
     api_key_id: Name | None = None
     registry_version: LargeCount = 0
     reply_partition: ReplyPartition | None = None
+    reply_to: ReplyTo | None = None
     store_result: bool = False
     republished: bool = False
     accepted_at: Instant = Field(default_factory=utc_now)
@@ -115,6 +128,11 @@ class InferenceRequested(InferenceEvent):
     @property
     def expires_at(self) -> datetime:
         return self.deadline_at or self.accepted_at + timedelta(seconds=DEFAULT_DEADLINE_S)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for the answer."""
+        return self.reply_partition is not None or self.reply_to is not None
 
     @property
     def accepted(self) -> InferenceAccepted:

@@ -16,8 +16,9 @@ NO_INFERENCE = bytes(16)
 
 class Kind(IntEnum):
     """CHALLENGE, PROOF: of the handshake. CHUNK, REPLY: to the gateway; a REPLY is the last word on its inference, and
-    is answered. The others go back to the router. TAKEN: the reply is with who waits for it. GONE: nobody waits here
-    any more. PAUSE, RESUME: the caller reads too slowly."""
+    is answered. ASK: has anything of this inference's answer been told? It is answered by FRESH, BEGUN or GONE. The
+    others go back to the router. TAKEN: the reply is with who waits for it. GONE: nobody waits here any more. PAUSE,
+    RESUME: the caller reads too slowly."""
 
     CHALLENGE = 1
     PROOF = 2
@@ -27,6 +28,9 @@ class Kind(IntEnum):
     RESUME = 6
     GONE = 7
     TAKEN = 8
+    ASK = 9
+    FRESH = 10
+    BEGUN = 11
 
 
 class BrokenLaneError(Exception):

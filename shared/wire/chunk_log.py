@@ -1,0 +1,56 @@
+"""The chunks of one stream, kept small while they come: chunks repeat each other, so they compress well.
+
+The log is a raw deflate stream of JSON objects, each followed by a newline. A window of 4 KiB finds what the chunk
+before held, and keeps the compressor itself at some 20 KiB.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+_LEVEL, _WINDOW_BITS, _MEMORY_LEVEL = 1, 12, 1
+_READ_BYTES = 64 * 1024
+
+
+class ChunkLog:
+    def __init__(self) -> None:
+        self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL)
+        self._parts: list[bytes] = []
+        self.size = 0  # bytes, compressed
+
+    def add(self, chunk: bytes) -> None:
+        """chunk: JSON without a newline."""
+        self._keep(self._compressor.compress(chunk + b"\n"))
+
+    @property
+    def bytes_so_far(self) -> bytes:
+        """All that was added; more may be added afterwards."""
+        self._keep(self._compressor.flush(zlib.Z_SYNC_FLUSH))
+        return b"".join(self._parts)
+
+    def _keep(self, compressed: bytes) -> None:
+        if compressed:
+            self._parts.append(compressed)
+            self.size += len(compressed)
+
+
+class UnreadableLogError(Exception):
+    """The bytes are no log, or hold more than they may."""
+
+
+def chunks_in(log: bytes, max_bytes: int) -> Iterator[bytes]:
+    """The chunks of a log. max_bytes: of all of them. Raises UnreadableLogError."""
+    decompressor = zlib.decompressobj(-_WINDOW_BITS)
+    size, rest, held = 0, log, b""
+    while rest:
+        try:
+            read = decompressor.decompress(rest, _READ_BYTES)
+        except zlib.error as error:
+            raise UnreadableLogError(str(error)) from None
+        rest = decompressor.unconsumed_tail
+        size += len(read)
+        if size > max_bytes:
+            raise UnreadableLogError(f"it holds more than {max_bytes} bytes")
+        *whole, held = (held + read).split(b"\n")
+        yield from whole
+    if held:
+        raise UnreadableLogError("its last chunk is cut off")
