@@ -154,11 +154,13 @@ CATALOGUE: dict[ErrorType, Kind] = {
         504,
         (
             "Raise timeout_s of the model if it is slow by nature: PATCH /api/models/custom/{name}",
+            "Of a stream, first_chunk_timeout_s and idle_timeout_s bound its beginning and its pauses.",
             "Lower max_tokens, or choose a faster model.",
         ),
         provider_tips=(
             "Lower max_tokens, or choose a faster model.",
             "An operator can raise timeout_s of {provider} in TALLYGATE_PROVIDERS.",
+            "Of a stream, first_chunk_timeout_s and idle_timeout_s bound its beginning and its pauses.",
         ),
         setup_tips=("Set the model up again with a longer timeout_s if it is slow by nature, or choose a faster one.",),
     ),

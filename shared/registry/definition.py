@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from shared.errors import TallygateError
 from shared.guard.urls import check_url
 from shared.registry.headers import is_of_the_transport
-from shared.registry.models import Capabilities, Price
+from shared.registry.models import MOST_TIMEOUT_S, Capabilities, Price
 from shared.registry.references import AUTO
 from shared.wire import WireFormat, base_url
 
@@ -106,7 +106,9 @@ class ModelFields(BaseModel):
     context_window: int | None = Field(default=None, ge=1, le=2**31 - 1)
     max_concurrency: int | None = Field(default=None, ge=1, le=100_000)
     price: Annotated[Price, AfterValidator(_of_this_world)] | None = None
-    timeout_s: float | None = Field(default=None, gt=0, le=3600)
+    timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
+    first_chunk_timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
+    idle_timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
     weight: int | None = Field(default=None, ge=0, le=1_000_000)
     is_active: bool = True
 

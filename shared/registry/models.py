@@ -12,7 +12,8 @@ from shared.wire import WireFormat, dialect_of
 Task = Literal["chat"]
 
 CUSTOM_PREFIX = "custom:"
-DEFAULT_TIMEOUT_S = 60.0
+DEFAULT_TIMEOUT_S, MOST_TIMEOUT_S = 60.0, 3600.0
+DEFAULT_IDLE_TIMEOUT_S = 30.0
 MOST_USD = 1e9  # what a million tokens may cost: the cost of a call still fits an event
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -77,7 +78,9 @@ class Model(BaseModel):
 
     id: `custom:<name>` or `<provider>:<model>`. endpoint_url: base URL without the final path.
     tenant_id: whose secrets they are; None for the deployment's own.
-    config: `model` (its name at the endpoint) and defaults for request fields. timeout_s: for the whole answer.
+    config: `model` (its name at the endpoint) and defaults for request fields.
+    timeout_s: for the whole answer, streamed or not. Of a stream also: first_chunk_timeout_s until something of the
+    answer has come, idle_timeout_s of silence after that; neither reaches beyond timeout_s.
     plain_api_key: the deployment's own key of a provider model; custom models never have one.
     key_required: without a key of the deployment or of the tenant it cannot be called.
     weight: its share among the tenant's models that have one. is_draft: still being set up; only named by its test.
@@ -99,6 +102,9 @@ class Model(BaseModel):
     max_concurrency: int | None = None
     price: Price | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
+    # As long as a plain answer may take: a model that is slow by nature needs one setting, not two.
+    first_chunk_timeout_s: float = Field(default_factory=lambda given: float(given["timeout_s"]))
+    idle_timeout_s: float = DEFAULT_IDLE_TIMEOUT_S
     key_required: bool = False
     weight: int | None = None
     is_active: bool = True

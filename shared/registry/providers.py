@@ -9,7 +9,9 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.registry.models import (
     CUSTOM_PREFIX,
+    DEFAULT_IDLE_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
+    MOST_TIMEOUT_S,
     Capabilities,
     Model,
     Price,
@@ -28,6 +30,7 @@ class Provider(BaseModel):
     Of a known provider (`KNOWN_PROVIDERS`) base_url, wire_format and key_required need not be given.
     Prices and context windows are those of genai-prices; `prices` and `context_windows` come before them, by model.
     key_required: only those can use it who have a key, unless the deployment has one.
+    The times are those of `Model`; first_chunk_timeout_s is timeout_s unless it is given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -43,7 +46,9 @@ class Provider(BaseModel):
     prices: dict[str, Price] = {}
     context_windows: dict[str, Annotated[int, Field(ge=1, lt=2**31)]] = {}
     capabilities: dict[str, Capabilities] = {}
-    timeout_s: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=3600)
+    timeout_s: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MOST_TIMEOUT_S)
+    first_chunk_timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
+    idle_timeout_s: float = Field(default=DEFAULT_IDLE_TIMEOUT_S, gt=0, le=MOST_TIMEOUT_S)
 
     @model_validator(mode="before")
     @classmethod
@@ -136,4 +141,6 @@ def _model_of(provider: Provider, name: str) -> Model:
         context_window=provider.context_windows.get(name, facts.context_window),
         price=provider.prices.get(name, facts.price),
         timeout_s=provider.timeout_s,
+        first_chunk_timeout_s=provider.first_chunk_timeout_s or provider.timeout_s,
+        idle_timeout_s=provider.idle_timeout_s,
     )

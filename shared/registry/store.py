@@ -7,7 +7,7 @@ import structlog
 from pydantic import ValidationError
 
 from shared.db.pool import Connection
-from shared.registry.models import CUSTOM_PREFIX, DEFAULT_TIMEOUT_S, Capabilities, Model
+from shared.registry.models import CUSTOM_PREFIX, DEFAULT_IDLE_TIMEOUT_S, DEFAULT_TIMEOUT_S, Capabilities, Model
 from shared.registry.terms import Terms
 
 logger = structlog.get_logger(__name__)
@@ -19,7 +19,8 @@ SELECT t.tenant_id, t.registry_version, coalesce(p.terms, '{}') || t.terms AS te
        (SELECT jsonb_object_agg(k.provider, k.sealed_api_key) FROM gateway.provider_keys k
         WHERE k.tenant_id = t.tenant_id) AS provider_keys,
        m.model_id, m.wire_format, m.endpoint_url, m.sealed_api_key, m.sealed_headers, m.config, m.capabilities,
-       m.context_window, m.max_concurrency, m.price, m.timeout_s, m.weight, m.is_active, m.draft_until, m.created_at
+       m.context_window, m.max_concurrency, m.price, m.timeout_s, m.first_chunk_timeout_s, m.idle_timeout_s, m.weight,
+       m.is_active, m.draft_until, m.created_at
 FROM gateway.tenants t LEFT JOIN gateway.plans p USING (plan_id) LEFT JOIN gateway.custom_models m USING (tenant_id)
 WHERE $1::text IS NULL OR t.tenant_id = $1
 ORDER BY t.tenant_id, m.created_at, m.model_id
@@ -89,6 +90,7 @@ def _tenant_rows(rows: Sequence[Any]) -> TenantRows:
 
 
 def _model(row: Any) -> Model:
+    timeout_s = row["timeout_s"] or DEFAULT_TIMEOUT_S
     return Model(
         id=CUSTOM_PREFIX + row["model_id"],
         tenant_id=row["tenant_id"],
@@ -102,7 +104,9 @@ def _model(row: Any) -> Model:
         context_window=row["context_window"],
         max_concurrency=row["max_concurrency"],
         price=row["price"],
-        timeout_s=row["timeout_s"] or DEFAULT_TIMEOUT_S,
+        timeout_s=timeout_s,
+        first_chunk_timeout_s=row["first_chunk_timeout_s"] or timeout_s,
+        idle_timeout_s=row["idle_timeout_s"] or DEFAULT_IDLE_TIMEOUT_S,
         weight=row["weight"],
         is_active=row["is_active"],
         is_draft=row["draft_until"] is not None,

@@ -39,7 +39,11 @@ def add(
     max_concurrency: Annotated[int | None, typer.Option(help="Calls at the same time.")] = None,
     input_price: Annotated[float | None, typer.Option(help="USD per million tokens.")] = None,
     output_price: Annotated[float | None, typer.Option(help="USD per million tokens.")] = None,
-    timeout_s: Annotated[float | None, typer.Option(help="For a whole answer.")] = None,
+    timeout_s: Annotated[float | None, typer.Option(help="Seconds for a whole answer.")] = None,
+    first_chunk_timeout_s: Annotated[
+        float | None, typer.Option(help="Seconds until a stream begins; otherwise as for a whole answer.")
+    ] = None,
+    idle_timeout_s: Annotated[float | None, typer.Option(help="Seconds of silence within a stream.")] = None,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     no_test: Annotated[bool, typer.Option("--no-test", help="Activate it without trying it.")] = False,
     gateway: GatewayOption = None,
@@ -61,6 +65,8 @@ def add(
         input_price=input_price,
         output_price=output_price,
         timeout_s=timeout_s,
+        first_chunk_timeout_s=first_chunk_timeout_s,
+        idle_timeout_s=idle_timeout_s,
         description=description,
     )
     client = connect(gateway, key)

@@ -31,6 +31,8 @@ class ModelForm:
     input_price: float | None = None
     output_price: float | None = None
     timeout_s: float | None = None
+    first_chunk_timeout_s: float | None = None
+    idle_timeout_s: float | None = None
     description: str = ""
     preset: str | None = None
 
@@ -52,6 +54,8 @@ class ModelForm:
             "max_concurrency": self.max_concurrency,
             "price": self._price(),
             "timeout_s": self.timeout_s,
+            "first_chunk_timeout_s": self.first_chunk_timeout_s,
+            "idle_timeout_s": self.idle_timeout_s,
             "description": self.description or None,
         }
         return {name: value for name, value in values.items() if value is not None}

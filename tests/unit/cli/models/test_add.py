@@ -51,7 +51,8 @@ def _answers(gateway: StubGateway) -> None:
 def test_a_model_is_set_up_by_the_gateway(gateway: StubGateway, run: Run) -> None:
     prices = ("--input-price", "0.1", "--output-price", "0.4")
 
-    done = run(*NEEDED, "--model", "llama", "--context-window", "8192", "--api-key", "sk-1", *prices)
+    times = ("--first-chunk-timeout-s", "20", "--idle-timeout-s", "5")
+    done = run(*NEEDED, "--model", "llama", "--context-window", "8192", "--api-key", "sk-1", *prices, *times)
 
     assert done.exit_code == 0, done.output
     assert gateway.calls == [SETUP]
@@ -62,6 +63,8 @@ def test_a_model_is_set_up_by_the_gateway(gateway: StubGateway, run: Run) -> Non
         "config": {"model": "llama"},
         "context_window": 8192,
         "price": {"input_per_mtok_usd": 0.1, "output_per_mtok_usd": 0.4},
+        "first_chunk_timeout_s": 20.0,
+        "idle_timeout_s": 5.0,
     }
     assert gateway.asked[0].headers["x-tallygate-cancel-on-disconnect"] == "true"
     assert "✓ dns    dns it is  2 ms" in done.stdout

@@ -21,6 +21,8 @@ models:
     max_concurrency: 4
     price: {input_per_mtok_usd: 1, output_per_mtok_usd: 0.2}
     timeout_s: 30
+    first_chunk_timeout_s: 20
+    idle_timeout_s: 10
     weight: 0
     is_active: false
 """

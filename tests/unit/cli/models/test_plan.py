@@ -19,6 +19,8 @@ EXISTING: dict[str, Any] = {
     "max_concurrency": None,
     "price": {"input_per_mtok_usd": 0.1, "output_per_mtok_usd": 0.2},
     "timeout_s": None,
+    "first_chunk_timeout_s": None,
+    "idle_timeout_s": None,
     "weight": None,
     "is_active": True,
 }

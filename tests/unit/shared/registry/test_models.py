@@ -54,6 +54,11 @@ def test_the_name_at_the_endpoint_is_configured_or_that_of_the_id(fields: dict[s
     assert model(**fields).upstream_model == name
 
 
+def test_a_stream_begins_in_the_time_of_a_whole_answer_unless_its_own_is_given() -> None:
+    assert model(timeout_s=200).first_chunk_timeout_s == 200
+    assert model(timeout_s=200, first_chunk_timeout_s=20).first_chunk_timeout_s == 20
+
+
 def test_only_custom_models_are_custom() -> None:
     assert model(id="custom:m").is_custom
     assert not model(id="openai:custom:m").is_custom

@@ -7,6 +7,7 @@ from shared.registry.providers import provider_models, with_own_keys
 from tests.unit.shared.registry.test_models import model
 
 OPENAI = {"name": "openai", "base_url": "https://host/v1/", "api_key": "opensesame", "models": ["large", "small"],
+          "first_chunk_timeout_s": 3, "idle_timeout_s": 2,
           "prices": {"small": {"input_per_mtok_usd": 1, "output_per_mtok_usd": 2}}}  # fmt: skip
 CLAUDE = {"name": "claude", "wire_format": "anthropic", "base_url": "https://other/v1/messages", "models": ["c"],
           "timeout_s": 5}  # fmt: skip
@@ -34,6 +35,13 @@ def test_each_model_knows_where_and_how_it_is_called(settings: ProviderSettings)
     assert models["openai:large"].plain_api_key == "opensesame"
     assert models["claude:c"].completions_url == "https://other/v1/messages"
     assert (models["claude:c"].plain_api_key, models["claude:c"].timeout_s) == (None, 5.0)
+
+
+def test_a_stream_begins_in_the_time_of_a_whole_answer_unless_its_own_is_given(settings: ProviderSettings) -> None:
+    models = provider_models(settings)
+    claude, openai = models["claude:c"], models["openai:large"]
+    assert (claude.first_chunk_timeout_s, claude.idle_timeout_s) == (5.0, 30.0)
+    assert (openai.first_chunk_timeout_s, openai.idle_timeout_s) == (3.0, 2.0)
 
 
 def test_a_price_belongs_to_its_model_only(settings: ProviderSettings) -> None:
