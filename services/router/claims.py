@@ -1,17 +1,20 @@
-"""Claim, then call (decision 0001).
+"""Claim, then call (decisions 0001 and 0030).
 
-Records that have arrived are gathered; an `AttemptStarted` is published for each, or an `InferenceHeld` for one whose
+Records that have arrived are gathered. An `AttemptStarted` is published for each, or an `InferenceHeld` for one whose
 tenant has its share of the slots: claims are commits of offsets, which have an order, so it is claimed like the others
-and waits for its turn here (decision 0018). When the broker has acked these, the offsets are committed; only when that
-commit has succeeded do the calls run. What another order would break:
+and waits for its turn here (decision 0018). At the same moment the offsets are committed; only when the broker has
+acked both do the calls run. What another order would break:
 
-- A commit before the ack: a router that dies in between leaves a request that Kafka does not deliver again and that no
-  event tells of. Nobody would ever settle it.
+- A call before the ack: should this router die, nobody would know of a call that was made and is paid for.
 - A call before the commit: the commit is the fence. When the group has moved on it fails, since another router has the
   partition and reads the same request; a call made before it would be made, and paid for, twice.
 
-When the commit fails, no call is made, and the attempts end as `handed_back`. Nothing is claimed while this router does
-not know that it is heard (decision 0019).
+What is committed and never comes on record, because this router dies or gets no ack, Kafka does not deliver again: the
+monitor hands it out, RECORD_IS_THERE_AFTER_S after it has seen the commit. So a record that was acked later than
+ON_RECORD_WITHIN_S after the commit was sent is no leave to call: somebody else may be about to.
+
+When the commit fails, or the ack comes too late, no call is made, and the attempts end as `handed_back`. Nothing is
+claimed while this router does not know that it is heard (decision 0019).
 """
 
 import asyncio
@@ -33,6 +36,7 @@ from shared.errors import Failure, failure
 from shared.events import InferenceHeld, Now, utc_now
 from shared.events.codec import UnreadableMessageError
 from shared.events.inference import Settlement
+from shared.events.router import ON_RECORD_WITHIN_S
 from shared.events.topics import ATTEMPTS, OUTCOMES
 from shared.kafka import (
     CommitFailedError,
@@ -250,8 +254,9 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _claim_prepared(self, records: list[ConsumerRecord], batch: Batch, life: int) -> None:
         if not records:
             return
-        await self._put_on_record(batch)
-        if await self._committed(records):
+        sent_at = self._pulse.clock()
+        committed, acked_at = await asyncio.gather(self._committed(records), self._put_on_record(batch))
+        if committed and acked_at - sent_at <= ON_RECORD_WITHIN_S:
             instruments.claims.labels("claimed").inc(len(batch.claimed) + len(batch.kept))
             for begun, seat in batch.claimed:
                 self._spawn(self._attempts.run(begun, life, partial(self._room.hold_answer, seat)), seat)
@@ -262,16 +267,17 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._spawn(self._attempts.refuse(declined.refused))
         else:
             instruments.claims.labels("handed_back").inc(len(batch.claimed) + len(batch.kept))
-            await self._hand_back(batch)
+            await self._hand_back(batch, was_claimed=committed)
 
-    async def _put_on_record(self, batch: Batch) -> None:
-        """Those whose start never can be are declined from here on, and have no seat."""
+    async def _put_on_record(self, batch: Batch) -> float:
+        """Returns when all is acked: at which time by the pulse's clock. Those whose start never can be are declined
+        from here on, and have no seat."""
         try:
             await self._publisher.publish_until_acked(*_holds(batch), *map(_start, batch.claimed))
         except UnpublishableError:
             pass  # one of them; the others must not end with it
         else:
-            return
+            return self._pulse.clock()
         for claim in list(batch.claimed):
             try:
                 await self._publisher.publish_until_acked(_start(claim))
@@ -282,6 +288,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
                 self.waiting.leave(claim.seat)
                 self._decline(batch, Refused(work.request, "failed", error.failure, work.traceparent), work.source)
         await self._publisher.publish_until_acked(*_holds(batch))
+        return self._pulse.clock()
 
     async def _asked(self, record: ConsumerRecord) -> Asked | None:
         """None when there is nothing to do: the record is a duplicate, or a dead letter, which is acked by now."""
@@ -309,14 +316,19 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             else:
                 return True
 
-    async def _hand_back(self, batch: Batch) -> None:
-        """Kafka delivers all of it again, maybe to this router. When the commit was made after all, and only its answer
-        lost, nobody else has them: then the monitor hands them out."""
+    async def _hand_back(self, batch: Batch, *, was_claimed: bool) -> None:
+        """What was claimed, the monitor hands out. Otherwise Kafka delivers all of it again, maybe to this router. When
+        the commit was made after all, and only its answer lost, nobody else has it: then the monitor hands it out, too.
+        """
         requests = [begun.work.request for begun, _ in batch.claimed] + [kept.asked.request for kept in batch.kept]
         for request in (*requests, *(declined.refused.request for declined in batch.declined)):
-            self._intake.forget(request)  # they must not be dropped as duplicates
-        words = [word for claim in batch.claimed for word in self._handed_back(claim.begun)]
-        words += [Outgoing(ATTEMPTS, reports.handed_back(held), traceparent) for held, traceparent in batch.held]
+            if not was_claimed:
+                self._intake.forget(request)  # they must not be dropped as duplicates
+        words = [word for claim in batch.claimed for word in self._handed_back(claim.begun, was_claimed=was_claimed)]
+        words += [
+            Outgoing(ATTEMPTS, reports.handed_back(held, was_claimed=was_claimed), traceparent)
+            for held, traceparent in batch.held
+        ]
         try:
             await self._publisher.publish_until_acked(*words)
         except UnpublishableError as error:  # the monitor closes what has no outcome
@@ -326,11 +338,16 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         for seat in (*(claim.seat for claim in batch.claimed), *(kept.seat for kept in batch.kept)):
             self.waiting.leave(seat)
 
-    def _handed_back(self, begun: Begun) -> Iterator[Outgoing]:
+    def _handed_back(self, begun: Begun, *, was_claimed: bool) -> Iterator[Outgoing]:
         now, traceparent = self._now(), begun.work.traceparent
-        told = failure("handed_back", f"router {self._router_id} lost its partitions before the call was made")
+        why = (
+            "had it on record too late to make the call"
+            if was_claimed
+            else "lost its partitions before the call was made"
+        )
+        told = failure("handed_back", f"router {self._router_id} {why}")
         yield Outgoing(OUTCOMES, reports.attempt_failed(begun.started, told, now, now), traceparent)
-        yield Outgoing(ATTEMPTS, reports.handed_back(begun.started), traceparent)
+        yield Outgoing(ATTEMPTS, reports.handed_back(begun.started, was_claimed=was_claimed), traceparent)
 
     def _spawn(self, work: Coroutine[Any, Any, None], seat: Seat | None = None) -> None:
         task = asyncio.create_task(work)

@@ -75,12 +75,12 @@ def held(request: InferenceRequested, source: Source, router_id: str, now: datet
     )
 
 
-def handed_back(claim: AttemptStarted | InferenceHeld) -> InferenceHeld:
-    """This router lets go of what it had claimed so."""
-    kept = set(InferenceHeld.model_fields) - {"event_id", "held_at", "handed_back"}
+def handed_back(claim: AttemptStarted | InferenceHeld, *, was_claimed: bool = True) -> InferenceHeld:
+    """This router lets go of what it had claimed so, or had tried to claim."""
+    kept = set(InferenceHeld.model_fields) - {"event_id", "held_at", "handed_back", "was_claimed"}
     at = claim.started_at if isinstance(claim, AttemptStarted) else claim.held_at
     fields = {name: getattr(claim, name) for name in kept}
-    return InferenceHeld(**fields, held_at=at + _A_MOMENT, handed_back=True)
+    return InferenceHeld(**fields, held_at=at + _A_MOMENT, handed_back=True, was_claimed=was_claimed)
 
 
 def told(

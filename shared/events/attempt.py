@@ -37,7 +37,7 @@ class CandidateConsidered(BaseModel):
 
 
 class AttemptStarted(InferenceEvent):
-    """A call is about to be made. It is made only after this is acked and the claim has succeeded.
+    """A call is about to be made. It is made only when this is acked and the claim has succeeded.
 
     attempt_number: from 1, over all models and deliveries of the inference.
     candidates: what the selector considered, in order; only on the first attempt of a delivery. Of more than 100 the
@@ -71,9 +71,10 @@ class AttemptStarted(InferenceEvent):
 class InferenceHeld(InferenceEvent):
     """A router has claimed an inference, or is about to, and calls no model for it yet: it waits there for its turn.
 
-    Acked before the claim, as an AttemptStarted is. held_at: of the router's clock.
+    Published with the claim, as an AttemptStarted is. held_at: of the router's clock.
     handed_back: the router has let go of it and will not call for it; `held_at` is then that of the claim that it lets
-    go of, a moment later, so that it says nothing about a later claim by somebody else.
+    go of, a moment later, so that it says nothing about a later claim by somebody else. was_claimed: the claim that it
+    lets go of had succeeded, so Kafka gives the request to nobody, and it can be handed out again at once.
     """
 
     ce_type: ClassVar[str] = "tallygate.inference.held.v1"
@@ -89,6 +90,7 @@ class InferenceHeld(InferenceEvent):
     request_partition: Partition
     request_offset: LargeCount
     handed_back: bool = False
+    was_claimed: bool = False
 
 
 class AttemptEnded(InferenceEvent):

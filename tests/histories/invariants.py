@@ -22,6 +22,7 @@ from shared.events import (
     InferenceSettled,
     RouterHeartbeat,
 )
+from shared.events.router import RECORD_IS_THERE_AFTER_S
 from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS
 from tests.histories.history import Away, Clock, Fault
 from tests.histories.lives import EPOCH
@@ -40,7 +41,9 @@ from tests.histories.trace import (
 from tests.histories.world import Played
 
 CALLED = "a call is acked as started, and its request is claimed by the same router"
-CLAIMED = "an offset of requests is committed after the events that it caused are acked"
+LETTERED = "an offset is committed past what is no request after that is a dead letter"
+RECOVERED = "what is claimed is on record or handed out again soon, unless somebody was disturbed who recovers"
+FORWARD = "the group of the routers never goes back"
 BOOKED = "an offset of events is committed after they are booked"
 FIRST_WORD = "the first word on the topic is the one that counts in the books"
 AS_SEEN = "the books are what the endpoints saw"
@@ -57,7 +60,9 @@ ONE_KEY = "one Idempotency-Key is one inference, which is on the topic when the 
 FORESEEN = "nothing happens that nobody foresaw"
 
 _SLACK_S = 1.0  # the broker's and the database's own time
+_RECOVERED_WITHIN_S = RECORD_IS_THERE_AFTER_S + 5.0  # what a monitor needs for two looks, and waits for its books
 _SILENCE_S = 8.0  # a router that beats more often than this is never lost; recovery waits for 10 s
+_EVERY_DELIVERY = 1_000_000
 # Words of ours on an attempt that never left: no endpoint has to have seen it.
 _NEVER_LEFT = frozenset({"handed_back", "router_lost", "cancelled", "expired"})
 
@@ -73,7 +78,7 @@ class Violation(NamedTuple):
 def violations(played: Played) -> list[Violation]:
     reading = _Reading(played)
     found = [violation for entry in played.trace for violation in reading.read(entry)]
-    return [*found, *_at_the_end(played)]
+    return [*found, *reading.at_the_end(), *_at_the_end(played)]
 
 
 class _Reading:
@@ -85,11 +90,10 @@ class _Reading:
         self._publishers: dict[tuple[TopicPartition, int], str | None] = {}
         self._acked: dict[UUID, set[str | None]] = defaultdict(set)  # by event
         self._starts: dict[UUID, AttemptStarted] = {}
-        self._started_at: dict[UUID, int] = {}  # place in the trace
-        self._held_at: dict[tuple[UUID, str, int], int] = {}  # inference, router, delivery
-        self._caused: dict[UUID, list[Event]] = defaultdict(list)  # by inference: starts, holds and settlements
         self._letters: set[tuple[str, int, int]] = set()
-        self._claims: dict[tuple[str | None, int], list[tuple[int, int]]] = defaultdict(list)
+        self._claimed_by: dict[tuple[int, int], str | None] = {}  # partition and offset of a request
+        self._claimed: list[tuple[InferenceRequested, float]] = []
+        self._on_record: dict[UUID, list[tuple[int, float]]] = defaultdict(list)  # deliveries of an inference, and when
         self._committed: dict[str, dict[TopicPartition, int]] = defaultdict(dict)
         self._booked: set[UUID] = set()
         self._said_of: dict[UUID, list[tuple[int, Event]]] = defaultdict(list)  # by inference, on attempts and outcomes
@@ -99,6 +103,16 @@ class _Reading:
         self._requests: dict[tuple[UUID, int], list[tuple[TopicPartition, int]]] = defaultdict(list)
         self._handed_out: Counter[tuple[UUID, int]] = Counter()
         self._at = 0
+
+    def at_the_end(self) -> Iterator[Violation]:
+        """Of what was claimed."""
+        for request, at_s in self._claimed if self._undisturbed else ():
+            known = [
+                when_s for delivery, when_s in self._on_record[request.inference_id] if delivery >= request.delivery
+            ]
+            if min(known, default=float("inf")) > at_s + _RECOVERED_WITHIN_S:
+                name = f"delivery {request.delivery} of {_short(request)}"
+                yield Violation(RECOVERED, f"{name} was claimed at {at_s:.1f} s, and nobody spoke of it in time")
 
     def read(self, entry: Entry) -> Iterator[Violation]:
         self._at += 1
@@ -143,11 +157,11 @@ class _Reading:
                 yield from self._handed(event, entry)
             case AttemptStarted():
                 self._starts.setdefault(event.attempt_id, event)
-                self._started_at.setdefault(event.attempt_id, self._at)
-                self._caused[event.inference_id].append(event)
+                self._on_record[event.inference_id].append((event.delivery, entry.at_s))
                 self._said_of[event.inference_id].append((self._at, event))
             case InferenceHeld():
-                self._held(event)
+                self._on_record[event.inference_id].append((event.delivery, entry.at_s))
+                self._said_of[event.inference_id].append((self._at, event))
             case AttemptEnded():
                 yield from self._closed(event, entry)
                 yield from self._swept(event)
@@ -155,14 +169,8 @@ class _Reading:
             case InferenceSettled():
                 yield from self._of_recovery(event, entry)
                 yield from self._swept(event)
-                self._caused[event.inference_id].append(event)
+                self._on_record[event.inference_id].append((_EVERY_DELIVERY, entry.at_s))
                 self._said_of[event.inference_id].append((self._at, event))
-
-    def _held(self, event: InferenceHeld) -> None:
-        self._said_of[event.inference_id].append((self._at, event))
-        if not event.handed_back:
-            self._caused[event.inference_id].append(event)
-            self._held_at.setdefault((event.inference_id, event.router_id, event.delivery), self._at)
 
     def _beat(self, event: RouterHeartbeat, at_s: float) -> None:
         if event.stopped or at_s - self._beats.get(event.router_id, at_s) > _SILENCE_S:
@@ -172,6 +180,7 @@ class _Reading:
     def _handed(self, event: InferenceRequested, entry: Published) -> Iterator[Violation]:
         key = (event.inference_id, event.delivery)
         if event.delivery > 1:
+            self._on_record[event.inference_id].append((event.delivery - 1, entry.at_s))
             before = self._requests[event.inference_id, event.delivery - 1]
             committed = self._committed[ROUTERS]
             if not any(committed.get(place, 0) > offset for place, offset in before):
@@ -213,30 +222,20 @@ class _Reading:
         for place, offset in entry.offsets.items():
             for number in range(committed.get(place, 0), offset):
                 if entry.group == ROUTERS and place.topic == REQUESTS.name:
-                    yield from self._claims_rightly(entry, place, number)
+                    yield from self._claims(entry, place, number)
                 elif entry.group == MONITORS:
                     yield from self._books_first(entry, place, number)
+            if entry.group == ROUTERS and offset < committed.get(place, 0):
+                yield Violation(FORWARD, f"{entry.by} commits {place.partition}@{offset} after {committed[place]}")
             committed[place] = offset
-            self._claims[entry.by, place.partition].append((self._at, offset))
 
-    def _claims_rightly(self, entry: Committed, place: TopicPartition, offset: int) -> Iterator[Violation]:
+    def _claims(self, entry: Committed, place: TopicPartition, offset: int) -> Iterator[Violation]:
         request = self._events.get((place, offset))
-        if (place.topic, place.partition, offset) in self._letters:
-            return
-        if not isinstance(request, InferenceRequested):
-            yield Violation(CLAIMED, f"{entry.by} commits past {place.partition}@{offset}, which is no dead letter")
-        elif not any(self._accounts_for(event, request, entry.by) for event in self._caused[request.inference_id]):
-            name = f"{_short(request)}, delivery {request.delivery}"
-            yield Violation(CLAIMED, f"{entry.by} commits past {name}, of which nothing is acked")
-
-    def _accounts_for(self, event: Event, request: InferenceRequested, by: str | None) -> bool:
-        if isinstance(event, AttemptStarted | InferenceHeld) and event.delivery < request.delivery:
-            return False
-        acked = self._acked.get(event.event_id, set())
-        # Somebody else's word is on the topic, whether he heard of it or not: then this is a known duplicate.
-        told_by = getattr(event, "reported_by", "")
-        teller = event.router_id if isinstance(event, AttemptStarted | InferenceHeld) else told_by
-        return bool(acked) or by is None or by not in teller
+        self._claimed_by.setdefault((place.partition, offset), entry.by)
+        if isinstance(request, InferenceRequested):
+            self._claimed.append((request, entry.at_s))
+        elif (place.topic, place.partition, offset) not in self._letters:
+            yield Violation(LETTERED, f"{entry.by} commits past {place.partition}@{offset}, which is no dead letter")
 
     def _books_first(self, entry: Committed, place: TopicPartition, offset: int) -> Iterator[Violation]:
         event = self._events.get((place, offset))
@@ -255,10 +254,7 @@ class _Reading:
             yield Violation(OVER, f"{name} is made for delivery {start.delivery}, and the next one is handed out")
         if entry.by not in self._acked[start.event_id]:
             yield Violation(CALLED, f"{name} is on record, but that was not acked")
-        started_at = self._started_at[entry.attempt_id] if start.candidates else 0
-        since = min(started_at, self._held_at.get((start.inference_id, start.router_id, start.delivery), started_at))
-        claims = self._claims[entry.by, start.request_partition]
-        if not any(at > since and offset > start.request_offset for at, offset in claims):
+        if self._claimed_by.get((start.request_partition, start.request_offset)) != entry.by:
             yield Violation(CALLED, f"{name} is made without a claim")
 
 

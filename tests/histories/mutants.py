@@ -16,6 +16,7 @@ from services.gateway.inference.completing import Completing
 from services.gateway.inference.once import Once
 from services.monitor.books import books
 from services.monitor.recovery import orphans
+from services.monitor.recovery.claimed import Claimed, ClaimsSeen
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import Orphan
 from services.monitor.recovery.recovery import LostWork, Overdue, Recovery
@@ -34,12 +35,12 @@ from tests.histories.invariants import (
     AUDIT,
     BOOKED,
     CALLED,
-    CLAIMED,
     COMPLETE,
     FIRST_WORD,
     LEFT_TO_KAFKA,
     ONE_KEY,
     OVER,
+    RECOVERED,
     SETTLED,
     SWEPT,
 )
@@ -76,19 +77,22 @@ def _begin_all(self: Any, batch: Any, life: int) -> None:
         self._spawn(self._attempts.refuse(declined.refused))
 
 
-async def _commit_first(self: Any, records: Any, batch: Any, life: int) -> None:
-    if not records or not await self._committed(records):
-        return
-    await self._put_on_record(batch)
-    _begin_all(self, batch, life)
+async def _call_unacked(self: Any, records: Any, batch: Any, life: int) -> None:
+    if records:
+        self._kept = asyncio.create_task(self._put_on_record(batch))
+        if await self._committed(records):
+            _begin_all(self, batch, life)
+        else:
+            await self._hand_back(batch, was_claimed=False)
 
 
 async def _call_first(self: Any, records: Any, batch: Any, life: int) -> None:
     if not records:
         return
+    self._kept = asyncio.create_task(self._committed(records))
     await self._put_on_record(batch)
     _begin_all(self, batch, life)
-    await self._committed(records)
+    await self._kept
 
 
 _committed = Claims._committed
@@ -99,7 +103,7 @@ async def _unfenced(self: Claims, records: Any) -> bool:
     return True
 
 
-async def _forget_it(self: Any, batch: Any) -> None:
+async def _forget_it(self: Any, batch: Any, **_how: bool) -> None:
     for claim in batch.claimed:
         self._attempts.release(claim.begun.work)
     for claim in (*batch.claimed, *batch.kept):
@@ -183,6 +187,17 @@ async def _nothing(_self: object) -> Overdue:
     return Overdue((), ())
 
 
+def _as_if_long_ago(_self: object, claimed: Any, _now: float) -> Claimed:
+    return Claimed(claimed, claimed)
+
+
+_is_claimed = memory._is_claimed
+
+
+def _on_record(row: Any, claimed: Claimed) -> bool:
+    return row["router_id"] is not None and _is_claimed(row, claimed)
+
+
 def _on_the_topic(row: Any, _claimed: object) -> bool:
     return row["request_partition"] is not None
 
@@ -220,16 +235,20 @@ async def _at_once(_self: object) -> bool:
 
 MUTANTS = (
     Mutant(
-        "commit before the ack", "offsets are committed before the starts are acked",
-        ((Claims, "_claim_prepared", _commit_first),), 1, CLAIMED,
+        "call before the ack", "calls are made when the claim has succeeded, while their starts are on their way",
+        ((Claims, "_claim_prepared", _call_unacked),), 1, CALLED,
+    ),
+    Mutant(
+        "call before the commit", "calls are made when their starts are acked, while the commit is on its way",
+        ((Claims, "_claim_prepared", _call_first),), 1, CALLED,
+    ),
+    Mutant(
+        "call however late the ack", "a router calls although its record came when the monitor may have handed it out",
+        ((claims, "ON_RECORD_WITHIN_S", float("inf")),), 1, OVER,
     ),
     Mutant(
         "wait without a record", "what waits for its turn is claimed, and nothing on the topic says so",
-        ((claims, "_holds", _nothing_held),), 2, CLAIMED,
-    ),
-    Mutant(
-        "call before the commit", "calls are made before the claim has succeeded",
-        ((Claims, "_claim_prepared", _call_first),), 1, CALLED,
+        ((claims, "_holds", _nothing_held),), 2, OVER,
     ),
     Mutant(
         "ignore the fence", "calls are made although the commit failed",
@@ -270,6 +289,14 @@ MUTANTS = (
     Mutant(
         "forget the attempts of the settled", "open attempts of dead routers are closed only while nobody has settled",
         ((Recovery, "_lost_work", _no_lost_attempts),), 751, SWEPT,
+    ),
+    Mutant(
+        "redeliver at once", "recovery does not wait until what is claimed must be on record",
+        ((ClaimsSeen, "saw", _as_if_long_ago),), 1, OVER,
+    ),
+    Mutant(
+        "forget what is not on record", "what was claimed and never came on record is no orphan",
+        ((memory, "_is_claimed", _on_record),), 1, RECOVERED,
     ),
     Mutant(
         "redeliver the unclaimed", "recovery hands out what Kafka will deliver again",

@@ -93,7 +93,8 @@ def _hold(draw: st.DrawFn, inference_id: UUID, routers: tuple[str, ...]) -> list
         delivery=draw(st.integers(1, 3)),
         event_id=new_id(),
     )
-    return draw(st.sampled_from(([], [hold], [hold, handed_back(hold)])))
+    claimed = draw(st.booleans())
+    return draw(st.sampled_from(([], [hold], [hold, handed_back(hold, was_claimed=claimed)])))
 
 
 @st.composite

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from services.monitor.books.books import Booked, fold
+from services.monitor.recovery.claimed import Claimed
 from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import Orphan
 from shared.errors import failure
@@ -17,7 +18,8 @@ from tests.stores.bench import Stores, memory_stores
 from tests.stores.events import Said, asked, said
 from tests.unit.shared.events.samples import NOW, ended, handed_back, held, requested, settled, started
 
-CLAIMED = {3: 1_000_000}  # what the routers have committed
+_ALL = {3: 1_000_000}
+CLAIMED = Claimed(_ALL, _ALL)  # what the routers have committed
 _SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 
 
@@ -147,18 +149,31 @@ async def test_one_process_recovers_until_it_says_so_or_its_lease_ends(stores: S
 async def test_what_was_claimed_and_never_begun_is_an_orphan(stores: Stores) -> None:
     request = asked(requested(inference_id=new_id(), reply_partition=3, store_result=True), 7)
     await book(stores, request)
-    found = [await stores.recovery.orphans([], {request.partition: claimed}) for claimed in (7, 8)]
+    found = [await stores.recovery.orphans([], Claimed({request.partition: claimed}, _ALL)) for claimed in (7, 8)]
     mine = [[one for one in orphans if one.inference_id == request.request.inference_id] for orphans in found]
     assert mine[0] == []
     [orphan] = mine[1]
     assert (orphan.router_id, orphan.request_offset, orphan.reply_partition, orphan.store_result) == (None, 7, 3, True)
 
 
+async def test_what_was_claimed_a_moment_ago_is_no_orphan_unless_its_router_has_let_go_of_it(stores: Stores) -> None:
+    """What is on record of it may still be on its way, whatever is said of a router that did not get it."""
+    just_now = Claimed(_ALL, {3: 42})
+    ids, router = {"inference_id": new_id()}, f"r-{new_id()}"
+    waits = held(**ids, router_id=router)
+    assert waits.request_offset == 42
+    nobody = f"{router} (handed back)"
+    await book(stores, asked(requested(**ids), 42), waits, handed_back(waits))
+    assert ids["inference_id"] not in [one.inference_id for one in await stores.recovery.orphans([nobody], just_now)]
+    await book(stores, handed_back(waits, was_claimed=True))
+    assert ids["inference_id"] in [one.inference_id for one in await stores.recovery.orphans([nobody], just_now)]
+
+
 async def test_a_redelivery_that_waits_in_kafka_is_no_orphan_although_its_last_router_is_dead(stores: Stores) -> None:
     ids, router = {"inference_id": new_id(), "attempt_id": new_id()}, f"r-{new_id()}"
     await book(stores, started(**ids, router_id=router, request_offset=7))
     await book(stores, asked(requested(inference_id=ids["inference_id"], delivery=2), 9))
-    claimed = [await stores.recovery.orphans([router], {3: before}) for before in (9, 10)]
+    claimed = [await stores.recovery.orphans([router], Claimed({3: before}, _ALL)) for before in (9, 10)]
     assert [[one.delivery for one in some if one.inference_id == ids["inference_id"]] for some in claimed] == [[], [2]]
     assert not await stores.inferences.begun("acme", ids["inference_id"], 2)
 
@@ -223,7 +238,7 @@ async def test_recovery_reads_from_memory_what_it_reads_from_postgresql(sql: Sto
     assert set(working) == set(await sql.recovery.routers_with_open_work()) & known
     for dead in ((), events.routers[:1], events.routers, (*nobody, events.routers[0]), (*nobody, *events.routers)):
         assert await memory.recovery.lost_attempts(dead) == await sql.recovery.lost_attempts(dead)
-        for claimed in ({}, {3: 5}, CLAIMED):
+        for claimed in (Claimed({}, {}), Claimed({3: 5}, {3: 5}), Claimed(_ALL, {3: 4}), Claimed(_ALL, {}), CLAIMED):
             found = await sql.recovery.orphans(dead, claimed)
             assert await memory.recovery.orphans(dead, claimed) == _of(events, found)
     for inference_id in events.inferences:

@@ -117,7 +117,12 @@ def _start(books: Books, event: AttemptStarted) -> None:
 
 def _hold(books: Books, event: InferenceHeld) -> None:
     inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
-    hold = {"delivery": event.delivery, "held_at": event.held_at.isoformat(), "handed_back": event.handed_back}
+    hold = {
+        "delivery": event.delivery,
+        "held_at": event.held_at.isoformat(),
+        "handed_back": event.handed_back,
+        "was_claimed": event.was_claimed,
+    }
     holds = inference["held_by"] = inference["held_by"] or {}
     if event.router_id not in holds or _age(holds[event.router_id]) <= _age(hold):
         holds[event.router_id] = hold

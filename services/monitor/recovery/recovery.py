@@ -8,13 +8,14 @@ redelivered twice.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import structlog
 
 from services.monitor.recovery import orphans
+from services.monitor.recovery.claimed import Claimed, ClaimsSeen
 from services.monitor.recovery.each import each
 from services.monitor.recovery.lease import Lease, LeaseLostError
 from services.monitor.recovery.liveness import Liveness
@@ -76,6 +77,7 @@ class Recovery:
         self._publisher = publisher
         self._heartbeats = Follower(publisher.broker, HEARTBEATS, self._heard)
         self._liveness = Liveness()
+        self._claims = ClaimsSeen()
         self._offsets = offsets
         self._requests = requests
         self._hanging: set[int] = set()  # partitions of which a request was not read in time, in the pass of now
@@ -109,9 +111,12 @@ class Recovery:
         if not await self._heartbeats.caught_up():
             return False
         self._liveness.looked(asyncio.get_running_loop().time())
-        return any(await self._lost_work(await self._offsets.of_routers()))
+        return any(await self._lost_work(await self._claimed()))
 
-    async def _lost_work(self, claimed: Mapping[int, int]) -> LostWork:
+    async def _claimed(self) -> Claimed:
+        return self._claims.saw(await self._offsets.of_routers(), asyncio.get_running_loop().time())
+
+    async def _lost_work(self, claimed: Claimed) -> LostWork:
         routers = await self._store.routers_with_open_work()
         dead = sorted(self._liveness.dead(routers, asyncio.get_running_loop().time()))
         attempts = await self._store.lost_attempts(dead) if dead else ()
@@ -123,10 +128,10 @@ class Recovery:
         return Overdue(attempts, await self._store.overdue(grace_s, _MOST_OVERDUE))
 
     async def _recover(self) -> None:
-        # The offsets are read before the wait. A claim that they show had its AttemptStarted acked before its commit,
-        # so that lies before the ends that are waited for, and is booked by then. Offsets read later could show a claim
-        # whose attempt is not booked yet, and a request that another router works on would be redelivered.
-        claimed = await self._offsets.of_routers()
+        # The offsets are read before the wait. Of a claim that they showed long ago, what its router put on record lies
+        # before the ends that are waited for, and is booked by then. Offsets read later could show a claim whose
+        # attempt is not booked yet, and a request that another router works on would be redelivered.
+        claimed = await self._claimed()
         if not await self._offsets.booked_to_the_end():
             return
         await self._sweep(await self._overdue())
@@ -168,8 +173,8 @@ class Recovery:
     async def _close(self, attempt: LostAttempt) -> None:
         await self._say(Outgoing(OUTCOMES, orphans.closed(attempt, self._settings.monitor_id, self._now())))
 
-    async def _recover_one(self, orphan: Orphan, claimed: Mapping[int, int]) -> None:
-        action = orphans.decide(orphan, claimed, self._settings.max_deliveries, self._now())
+    async def _recover_one(self, orphan: Orphan, claimed: Claimed) -> None:
+        action = orphans.decide(orphan, claimed.now, self._settings.max_deliveries, self._now())
         if await self._act(orphan, action):
             instruments.recovered.labels(action).inc()
             logger.info("orphan.recovered", action=action, inference_id=str(orphan.inference_id),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.monitor.recovery.claimed import Claimed
 from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
 from shared.db.pool import Pool
@@ -46,17 +47,21 @@ CROSS JOIN LATERAL (
 
 # Claimed ($2, $3: what the routers have committed, by partition), and nobody works on it: no router has begun with its
 # newest delivery, or the one that had it last is dead ($1) or has handed it back. What a living router calls for, or
-# holds, is no orphan, whoever claimed last: that may be one whose claim has failed.
+# holds, is no orphan, whoever claimed last: that may be one whose claim has failed. And whoever claimed it is on record
+# by now: it was claimed long ago ($4), or it is known who had claimed it and let go.
 _ORPHANS = (
-    _INFERENCE
+    _INFERENCE  # noqa: S608 - only constants are joined
     + """
-JOIN unnest($2::int[], $3::bigint[]) AS claimed (partition, before)
+JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS claimed (partition, before, long_ago)
     ON claimed.partition = i.request_partition AND i.request_offset < claimed.before
 WHERE i.settlement IS NULL AND (i.router_id IS NULL OR i.router_id = ANY($1)) AND NOT made.called
   AND NOT EXISTS (
     SELECT FROM jsonb_each(i.held_by) AS hold (router_id, said)
     WHERE NOT hold.router_id = ANY($1) AND NOT (said ->> 'handed_back')::bool
       AND (said ->> 'delivery')::int = i.delivery)
+  AND (i.request_offset < claimed.long_ago OR EXISTS (
+    SELECT FROM jsonb_each(i.held_by) AS hold (router_id, said)
+    WHERE (said ->> 'was_claimed')::bool AND (said ->> 'delivery')::int = i.delivery))
 ORDER BY i.deadline_at, i.inference_id
 """
 )
@@ -108,11 +113,12 @@ class RecoveryStore:
     async def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
         return [LostAttempt(*row) for row in await self._pool.fetch(_LOST_ATTEMPTS, list(dead_routers))]
 
-    async def orphans(self, dead_routers: Sequence[str], claimed: Mapping[int, int]) -> list[Orphan]:
-        """Unsettled inferences that were claimed and that nobody works on, the nearest deadline first.
-
-        claimed: per partition of the request topic, the first offset that no router has claimed."""
-        rows = await self._pool.fetch(_ORPHANS, list(dead_routers), list(claimed), list(claimed.values()))
+    async def orphans(self, dead_routers: Sequence[str], claimed: Claimed) -> list[Orphan]:
+        """Unsettled inferences that were claimed and that nobody works on, the nearest deadline first."""
+        long_ago = [claimed.long_ago.get(partition, 0) for partition in claimed.now]
+        rows = await self._pool.fetch(
+            _ORPHANS, list(dead_routers), list(claimed.now), list(claimed.now.values()), long_ago
+        )
         return [_orphan(dict(row)) for row in rows]
 
     async def overdue_attempts(self, grace_s: float, most: int) -> list[LostAttempt]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.monitor.audit.invariants import Booked
 from services.monitor.books.books import Books, Row
 from services.monitor.books.store import BookStore
+from services.monitor.recovery.claimed import Claimed
 from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
 from services.monitor.recovery.store import RecoveryStore
@@ -69,7 +70,7 @@ class MonitorTables:
             self.late_words.setdefault(event.event_id, _late_word(event, now))
         return len(late)
 
-    def orphans(self, dead_routers: Sequence[str], claimed: Mapping[int, int]) -> list[Orphan]:
+    def orphans(self, dead_routers: Sequence[str], claimed: Claimed) -> list[Orphan]:
         open_work = [row for row in self.inferences.values() if row["settlement"] is None and _is_claimed(row, claimed)]
         found = [(row, self.made(row["inference_id"])) for row in open_work]
         return _by_deadline(_orphan(row, made) for row, made in found if not _is_worked_on(row, made, dead_routers))
@@ -172,7 +173,7 @@ class MemoryRecoveryStore(RecoveryStore):
     async def lost_attempts(self, dead_routers: Sequence[str]) -> list[LostAttempt]:
         return await self._turn("lost_attempts", lambda: self._tables.lost_attempts(dead_routers))
 
-    async def orphans(self, dead_routers: Sequence[str], claimed: Mapping[int, int]) -> list[Orphan]:
+    async def orphans(self, dead_routers: Sequence[str], claimed: Claimed) -> list[Orphan]:
         return await self._turn("orphans", lambda: self._tables.orphans(dead_routers, claimed))
 
     async def overdue_attempts(self, grace_s: float, most: int) -> list[LostAttempt]:
@@ -258,8 +259,15 @@ def _late_word(event: InferenceEvent, now: datetime) -> LateWord:
     return LateWord(event.event_id, event.inference_id, attempt_id, event.ce_type, body, now)
 
 
-def _is_claimed(row: Row, claimed: Mapping[int, int]) -> bool:
-    return row["request_partition"] is not None and row["request_offset"] < claimed.get(row["request_partition"], 0)
+def _is_claimed(row: Row, claimed: Claimed) -> bool:
+    """And whoever claimed it is on record by now."""
+    partition, offset = row["request_partition"], row["request_offset"]
+    if partition is None or offset >= claimed.now.get(partition, 0):
+        return False
+    let_go = any(
+        hold["was_claimed"] and hold["delivery"] == row["delivery"] for hold in (row["held_by"] or {}).values()
+    )
+    return let_go or bool(offset < claimed.long_ago.get(partition, 0))
 
 
 def _is_worked_on(row: Row, made: Sequence[Row], dead_routers: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ from services.monitor.recovery.recovery import Recovery, RecoverySettings
 from services.monitor.recovery.requests import RequestReader
 from shared.events import Event, InferenceRequested, InferenceSettled, new_id
 from shared.events.codec import decode
+from shared.events.router import RECORD_IS_THERE_AFTER_S
 from shared.events.topics import OUTCOMES, REQUESTS, Topic
 from shared.kafka.local import Fault, Fetch, LocalBroker, LocalCluster, Operation, Produce, late, refused
 from shared.kafka.publisher import Outgoing, Publisher
@@ -59,6 +60,11 @@ class World:
             self.tables.book(fold(accepted), virtual_now())
         self.is_set_up = True
 
+    async def recover_old_claims(self, settings: RecoverySettings | None = None) -> None:
+        """Until what was claimed in the beginning is known to be old."""
+        await self.recover(settings)
+        await asyncio.sleep(RECORD_IS_THERE_AFTER_S)
+
     async def recover(self, settings: RecoverySettings | None = None) -> Recovery:
         """Starts it."""
         offsets, requests = Offsets(self.broker, "router", "monitor"), RequestReader(self.broker)
@@ -95,7 +101,7 @@ def request(number: int = 0, life_s: float = 100.0) -> InferenceRequested:
 async def test_what_was_committed_and_never_begun_is_handed_out_again_and_routers_are_to_ask_the_books() -> None:
     world, asked = World(), request()
     await world.orphans([asked])
-    await world.recover()
+    await world.recover_old_claims()
     await asyncio.sleep(1)
     [again] = [one for one in world.on(REQUESTS) if isinstance(one, InferenceRequested) and one.delivery == 2]
     assert (again.inference_id, again.sealed_input, again.republished) == (asked.inference_id, asked.sealed_input, True)
@@ -111,7 +117,7 @@ async def test_what_the_broker_refuses_for_ever_is_settled_and_keeps_no_other_fr
         if isinstance(one, Produce) and one.partition.topic == REQUESTS.name and one.key == bad.bytes
         else None
     )
-    await world.recover()
+    await world.recover_old_claims()
     await asyncio.sleep(1)
     assert world.redelivered() == {one.inference_id for one in some[1:]}
     assert {key: word.settlement for key, word in world.settled().items()} == {bad: "failed"}
@@ -129,7 +135,7 @@ async def test_an_error_of_one_that_nobody_foresaw_keeps_no_other_from_its_end()
         return decide(orphan, *more)  # type: ignore[arg-type]
 
     with mock.patch.object(orphans, "decide", fails):
-        await world.recover()
+        await world.recover_old_claims()
         await asyncio.sleep(1)
     assert world.redelivered() == {one.inference_id for one in some[1:]}
 
@@ -141,7 +147,7 @@ async def test_a_request_that_is_gone_is_settled() -> None:
     [row] = world.tables.inferences.values()
     row["request_offset"] = 7
     world.cluster.group("router").offsets[TopicPartition(REQUESTS.name, row["request_partition"])] = 8
-    await world.recover()
+    await world.recover_old_claims()
     await asyncio.sleep(1)
     assert {key: word.settlement for key, word in world.settled().items()} == {asked.inference_id: "failed"}
 
@@ -158,7 +164,6 @@ async def test_a_partition_that_hangs_holds_up_its_own_requests_and_the_nearest_
         if isinstance(one, Fetch) and TopicPartition(REQUESTS.name, hanging) in one.partitions
         else late(0.01, 0.01)
     )
-    began = asyncio.get_running_loop().time()
     order: list[UUID] = []
     intend = world.store.intend_redelivery
 
@@ -167,7 +172,8 @@ async def test_a_partition_that_hangs_holds_up_its_own_requests_and_the_nearest_
         return await intend(orphan, *more)  # type: ignore[arg-type]
 
     with mock.patch.object(world.store, "intend_redelivery", noted):
-        await world.recover()
+        await world.recover_old_claims()
+        began = asyncio.get_running_loop().time()
         free = {one.inference_id for one in some if lies_on[one.inference_id] != hanging}
         while sum(world.lengths()) < len(some) + len(free):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
@@ -183,8 +189,8 @@ async def test_two_thousand_orphans_are_handed_out_within_seconds() -> None:
     some = [request(number) for number in range(2000)]
     await world.orphans(some)
     world.faults = lambda _: late(0.005, 0.005)
+    await world.recover_old_claims(RecoverySettings("m1", lease_s=15.0))
     began = asyncio.get_running_loop().time()
-    await world.recover(RecoverySettings("m1", lease_s=15.0))
     while sum(world.lengths()) < 2 * len(some):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     assert asyncio.get_running_loop().time() - began < 10
@@ -196,7 +202,7 @@ async def test_who_was_frozen_with_a_decision_does_not_act_on_it() -> None:
     world, asked = World(), request(life_s=1000.0)
     await world.orphans([asked])
     world.faults = lambda one: late(4.5, 0.0) if isinstance(one, Fetch) else None
-    await world.recover(RecoverySettings("m1", lease_s=4.0))
+    await world.recover_old_claims(RecoverySettings("m1", lease_s=4.0))
     await asyncio.sleep(1)
     assert world.tables.redeliveries  # it has decided, and written so
     await asyncio.sleep(3.2)

@@ -61,9 +61,10 @@ def held(**more: object) -> InferenceHeld:
     return InferenceHeld.model_validate(fields | more)
 
 
-def handed_back(hold: InferenceHeld) -> InferenceHeld:
+def handed_back(hold: InferenceHeld, *, was_claimed: bool = False) -> InferenceHeld:
     at = hold.held_at + timedelta(microseconds=1)
-    return hold.model_copy(update={"event_id": new_id(), "held_at": at, "handed_back": True})
+    told = {"event_id": new_id(), "held_at": at, "handed_back": True, "was_claimed": was_claimed}
+    return hold.model_copy(update=told)
 
 
 def ended(**more: object) -> AttemptEnded:
