@@ -21,8 +21,9 @@ from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import Orphan
 from services.monitor.recovery.recovery import LostWork, Overdue, Recovery
 from services.router import claims, reports
-from services.router.attempts import Attempts, OpenCall
+from services.router.attempts import Attempts
 from services.router.claims import Claims
+from services.router.progress import OpenCall
 from shared.errors import failure
 from shared.events import new_id
 from shared.inferences import InferenceFailedError, Inferences, Order
@@ -123,7 +124,7 @@ async def _start_unacked(self: Any, progress: Any, candidate: Any, traced: Any) 
     now = self._now()
     started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
     progress.newest, progress.open_call = started, OpenCall(candidate.model, started, now)
-    told = self._report(progress.work.request, traced.traceparent, *progress.unreported, started)
+    told = self._settling.report(progress.work.request, traced.traceparent, *progress.unreported, started)
     self._kept = asyncio.create_task(told)
     progress.unreported = []
     return started
@@ -134,7 +135,7 @@ async def _start_apart(self: Any, progress: Any, candidate: Any, traced: Any) ->
     now = self._now()
     started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
     progress.newest, progress.open_call = started, OpenCall(candidate.model, started, now)
-    await self._report(progress.work.request, traced.traceparent, *progress.unreported, started)
+    await self._settling.report(progress.work.request, traced.traceparent, *progress.unreported, started)
     progress.unreported.clear()
     return started
 

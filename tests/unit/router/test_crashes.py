@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.router import attempts as running
-from services.router import reports
+from services.router import reports, spans
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
 from services.router.claims import Claims
@@ -114,7 +114,7 @@ async def test_between_the_answer_and_its_settlement(place: str, monkeypatch: py
     run.assert_answered()
 
 
-@pytest.mark.parametrize(("module", "place"), [(running, "after_failure"), (running, "_count")])
+@pytest.mark.parametrize(("module", "place"), [(running, "after_failure"), (spans, "count")])
 async def test_between_a_failure_and_what_follows(module: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(CallFailedError(failure("server_error", "503")))
     monkeypatch.setattr(module, place, crash)
@@ -156,7 +156,7 @@ async def test_when_nothing_at_all_can_be_published_the_slot_is_free_and_it_is_l
 
 async def test_what_is_settled_already_is_not_settled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(COMPLETION)
-    monkeypatch.setattr(running, "_end", lambda *_: None)
+    monkeypatch.setattr(spans, "end", lambda *_: None)
     monkeypatch.setattr(Attempts, "_try_candidates", settles_and_crashes(Attempts._try_candidates))
     await run.to_its_end()
     assert len([event for event in run.acked.events if isinstance(event, InferenceSettled)]) == 1

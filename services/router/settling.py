@@ -1,0 +1,207 @@
+"""The ends of an inference: its calls get their outcomes, and it a settlement and a reply, or it is handed back."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from services.router import reports, spans
+from services.router.gate import Gate
+from services.router.progress import Answered, Progress
+from services.router.retry import RetryPolicy, at_limit
+from services.router.work import FailedCall, Refused
+from shared.errors import Failure, failure
+from shared.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    InferenceHeld,
+    InferenceRequested,
+    InferenceSettled,
+    Now,
+    ReplyCompleted,
+    ReplyFailed,
+)
+from shared.events.inference import Settlement
+from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
+from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
+from shared.registry import Model
+from shared.telemetry import instruments
+from shared.telemetry.traces import Traced
+
+logger = structlog.get_logger(__name__)
+
+
+class Settling:
+    def __init__(self, router_id: str, publisher: Publisher, retries: RetryPolicy, gate: Gate, now: Now) -> None:
+        self._router_id = router_id
+        self._publisher = publisher
+        self._retries = retries
+        self._gate = gate
+        self._now = now
+
+    async def refuse(self, refusal: Refused) -> None:
+        """Settle a request that no model is called for, and tell its caller."""
+        settled = reports.refused(refusal, self._router_id, self._now())
+        reply = reports.reply_failed(settled, refusal.failure)
+        try:
+            await self.report(refusal.request, refusal.traceparent, settled, reply)
+        except UnpublishableError as error:  # a refusal fits a record; this is a broker that is set up wrongly
+            logger.error("refusal.unpublishable", inference_id=str(settled.inference_id), reason=str(error))  # noqa: TRY400
+
+    def fail(self, progress: Progress, told: Failure, span: Traced | None) -> FailedCall:
+        """Close the open call with this failure."""
+        if progress.open_call is None:
+            raise AssertionError("no call is open")
+        model, started, began_at = progress.open_call
+        ended = reports.attempt_failed(started, told, began_at, self._now())
+        if span is not None:
+            span.fail(told.error_type)
+        progress.failed.append(FailedCall(model, told, ended))
+        self._close(progress, model, ended, told)
+        return progress.failed[-1]
+
+    def _close(self, progress: Progress, model: Model, ended: AttemptEnded, failed: Failure | None) -> None:
+        """The open call has its outcome, which goes on record with the next report."""
+        progress.open_call, progress.last = None, ended
+        progress.unreported.append(ended)
+        self._gate.leave(model, failed, called=failed is None or _has_reached(failed))
+        spans.count(model, ended)
+
+    async def settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
+        """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.
+
+        Shielded, because a router that stops in the middle would leave the outcome and the settlement of an answered
+        call unacked. The monitor would then redeliver the inference: called and paid for again, although its caller may
+        have the reply.
+        """
+        task = asyncio.create_task(settlement)
+        progress.settling = task
+        return await asyncio.shield(task)
+
+    async def completed(self, progress: Progress, model: Model, answered: Answered, traced: Traced) -> InferenceSettled:
+        self._close(progress, model, answered.ended, None)
+        return await self._report_settled(progress, answered.settled, answered.reply, traced)
+
+    async def failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
+        if last.failure.error_type == "expired":
+            return await self._settle_as(progress, "expired", last.failure, traced)
+        error = at_limit(progress.error, self._retries) if progress.limit_reached else progress.error
+        return await self._settle_as(progress, "failed", error, traced)
+
+    async def _settle_as(
+        self, progress: Progress, settlement: Settlement, error: Failure, traced: Traced
+    ) -> InferenceSettled:
+        if progress.last is None:
+            raise AssertionError("no call has ended")
+        settled = reports.failed(progress.work, settlement, error, progress.last, self._now())
+        reply = reports.reply_failed(settled, error, tuple(progress.failed))
+        return await self._report_settled(progress, settled, reply, traced)
+
+    async def _report_settled(
+        self, progress: Progress, settled: InferenceSettled, reply: Event, traced: Traced
+    ) -> InferenceSettled:
+        await self.report(progress.work.request, traced.traceparent, *progress.unreported, settled, reply)
+        progress.settled = settled
+        return settled
+
+    async def crashed(self, progress: Progress, error: Exception, traced: Traced) -> None:
+        """Settled as `internal`. Raises what makes even that impossible."""
+        if progress.settled is not None:
+            return
+        told = failure("internal", f"the router failed: {type(error).__name__}")
+        if progress.open_call is not None:
+            self.fail(progress, told, None)
+        await _to_its_end(progress, self._settle_by_any_words(progress, told, traced))
+
+    async def _settle_by_any_words(self, progress: Progress, told: Failure, traced: Traced) -> InferenceSettled:
+        """When what is known of the calls cannot be published, each gets an outcome that says only this.
+
+        A start that could not be published is left out, with its outcome: the call was not made, and an outcome without
+        a start would be one that the books cannot explain.
+        """
+        try:
+            return await self._settle_as(progress, "failed", told, traced)
+        except Exception:
+            logger.exception("settlement.failed", inference_id=str(progress.work.request.inference_id))
+        unstarted = {event.attempt_id for event in progress.unreported if isinstance(event, AttemptStarted)}
+        progress.unreported = [
+            reports.without_details(event, told)
+            for event in progress.unreported
+            if isinstance(event, AttemptEnded) and event.attempt_id not in unstarted
+        ]
+        progress.failed.clear()
+        return await self._settle_as(progress, "failed", told, traced)
+
+    async def cut_short(self, progress: Progress, traced: Traced) -> InferenceSettled | None:
+        """The task was cancelled. For a caller's cancellation the inference is settled as `cancelled`. When the router
+        stops, the call ends as `handed_back` without a settlement, and the monitor redelivers the request.
+        """
+        if progress.settling is not None:
+            return await progress.settling
+        if not progress.cancelled:
+            stopped = failure("handed_back", f"router {self._router_id} was stopped")
+            await self._hand_back(progress, stopped, traced)
+            return None
+        refusal = failure("cancelled", "the caller cancelled it")
+        if progress.open_call is not None:
+            self.fail(progress, refusal, None)
+        return await self._settle_as(progress, "cancelled", refusal, traced)
+
+    async def lost(self, progress: Progress, traced: Traced) -> None:
+        """Handed back, also when the task is cancelled meanwhile."""
+        detail = f"router {self._router_id} was silent for too long before it could call"
+        await _to_its_end(progress, self._hand_back(progress, failure("handed_back", detail), traced))
+
+    async def _hand_back(self, progress: Progress, told: Failure, traced: Traced) -> None:
+        """The inference ends here without a settlement, and the monitor hands it to another router."""
+        if progress.open_call is not None:
+            self.fail(progress, told, None)
+        let_go = reports.handed_back(progress.newest)
+        await self.report(progress.work.request, traced.traceparent, *progress.unreported, let_go)
+
+    async def report(self, request: InferenceRequested, traceparent: str | None, *events: Event) -> None:
+        """Publishes the events together, and again until all are acked; their ids make repetitions harmless.
+
+        The reply goes with the settlement (decision 0007), which saves the caller a round trip. A router that dies
+        before all are acked leaves the inference as one that dies during the call: the monitor recovers it.
+        """
+        outgoing = [
+            Outgoing(topic, event, traceparent, partition)
+            for event in events
+            for topic, partition in _destinations(event, request)
+        ]
+        await self._publisher.publish_until_acked(*outgoing)
+        for event in events:
+            if isinstance(event, InferenceSettled):
+                error_type = event.error.error_type if event.error else ""
+                instruments.settlements.labels(event.settlement, error_type).inc()
+
+
+async def _to_its_end(progress: Progress, ending: Coroutine[Any, Any, InferenceSettled | None]) -> None:
+    """Also when the task is cancelled meanwhile."""
+    progress.settling = asyncio.create_task(ending)
+    try:
+        await asyncio.shield(progress.settling)
+    except asyncio.CancelledError:
+        await progress.settling
+
+
+def _destinations(event: Event, request: InferenceRequested) -> list[tuple[Topic, int | None]]:
+    """Topics and partitions of an event. A reply goes to the waiting process, the stored results, both or neither."""
+    match event:
+        case AttemptStarted() | InferenceHeld():
+            return [(ATTEMPTS, None)]
+        case ReplyCompleted() | ReplyFailed():
+            waiting = [] if request.reply_partition is None else [(REPLIES, request.reply_partition)]
+            return waiting + ([(RESULTS, None)] if request.store_result else [])
+        case _:
+            return [(OUTCOMES, None)]
+
+
+def _has_reached(call_failure: Failure) -> bool:
+    """Whether the failure tells anything of the endpoint. Those that arise here, before a byte is sent, do not."""
+    if call_failure.error_type in {"handed_back", "cancelled", "key_unreadable", "endpoint_forbidden"}:
+        return False
+    return call_failure.error_type != "invalid_request" or call_failure.upstream_status is not None

@@ -1,0 +1,60 @@
+"""Attributes of a router's spans, and what its metrics count of calls."""
+
+from services.router.work import Work
+from shared.events import AttemptEnded, AttemptStarted, InferenceSettled
+from shared.registry import Model
+from shared.telemetry import instruments, names
+from shared.telemetry.traces import Traced
+from shared.wire import Completion
+
+
+def end(traced: Traced, settled: InferenceSettled | None) -> None:
+    if settled is not None:
+        traced.set({names.SETTLEMENT: settled.settlement})
+        if settled.error is not None:
+            traced.fail(settled.error.error_type)
+    traced.end()
+
+
+def count(model: Model, ended: AttemptEnded) -> None:
+    error_type = ended.error.error_type if ended.error else ""
+    name = "custom" if model.is_custom else model.id  # tenants name as many as they like
+    instruments.attempts.labels(name, ended.outcome, error_type).inc()
+    instruments.attempt_seconds.labels(name).observe(ended.duration_s)
+
+
+def work_attributes(work: Work) -> dict[str, object]:
+    return {
+        names.MESSAGING_SYSTEM: "kafka",
+        names.MESSAGING_OPERATION_TYPE: "process",
+        names.MESSAGING_OPERATION_NAME: names.PROCESS,
+        names.MESSAGING_DESTINATION: "inference.requests.v1",
+        names.MESSAGING_PARTITION: str(work.source.partition),
+        names.MESSAGING_OFFSET: work.source.offset,
+        names.INFERENCE_ID: str(work.request.inference_id),
+        names.TENANT: work.request.tenant_id,
+    }
+
+
+def call_attributes(started: AttemptStarted) -> dict[str, object]:
+    host, _, port = started.server_address.rpartition(":")
+    return {
+        names.GEN_AI_OPERATION: started.operation_name,
+        names.GEN_AI_PROVIDER: started.provider_name,
+        names.GEN_AI_REQUEST_MODEL: started.request_model,
+        names.SERVER_ADDRESS: host,
+        names.SERVER_PORT: int(port),
+        names.INFERENCE_ID: str(started.inference_id),
+        names.ATTEMPT_ID: str(started.attempt_id),
+        names.ATTEMPT_NUMBER: started.attempt_number,
+        names.MODEL_ID: started.model,
+    }
+
+
+def completion_attributes(completion: Completion) -> dict[str, object]:
+    return {
+        names.GEN_AI_RESPONSE_MODEL: completion.read.response_model,
+        names.GEN_AI_FINISH_REASONS: completion.read.finish_reasons,
+        names.GEN_AI_INPUT_TOKENS: completion.read.usage.input_tokens,
+        names.GEN_AI_OUTPUT_TOKENS: completion.read.usage.output_tokens,
+    }
