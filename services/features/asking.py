@@ -75,7 +75,7 @@ class Asking:
         if call.inference_id is None:
             raise LookupError(f"step {step_key} of {feature_id} is no call")
         # Stored, because the reply itself may have gone to a worker that died, or have come before this one listened.
-        with inferences.expect_stored(call.inference_id) as future:
+        with inferences.expect_stored(call.inference_id, order.tenant_id) as future:
             if not call.published:
                 # Marked after the ack. Marked before it, a worker that died in between would leave a call that is
                 # never published, and the next one would wait for its answer until the deadline.

@@ -1,7 +1,8 @@
 """Settings of the gateway, from the environment."""
 
+import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -23,6 +24,7 @@ from shared.service.settings import ServiceSettings
 from shared.settings import Beyond, GroupName, Port
 
 _YEAR_S = 366 * 86_400
+_ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 class GatewaySettings(ServiceSettings):
@@ -35,6 +37,28 @@ class GatewaySettings(ServiceSettings):
         default=None, ge=0, lt=REPLY_PARTITIONS,
         description="which of the 64 partitions of `inference.replies.v1` to read, as a StatefulSet's ordinal. None: "
         "from the instance's configured name. Two gateways on one partition are both right, but read more",
+    )  # fmt: skip
+    reply_by: Literal["auto", "topic", "lane"] = Field(
+        default="auto",
+        description="how replies come back: auto, by the lane, and by the reply topic where the lane cannot be had. "
+        "topic, lane: by that one only; streams are then told at their end, or not at all where routers cannot connect",
+    )
+    lane_host: str = Field(
+        default="127.0.0.1", min_length=1, max_length=253,
+        description="the address on which routers connect for the reply lane. Elsewhere than on this machine, one that "
+        "they reach, such as 0.0.0.0",
+    )  # fmt: skip
+    lane_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=0, description="the lane's port. 0: any that is free, which requests name"
+    )
+    lane_advertised_host: str | None = Field(
+        default=None, min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$",
+        description="the name or address under which routers find it. None: that on which it listens; where that is "
+        "any, the machine's own name",
+    )  # fmt: skip
+    max_lanes: Annotated[int, Beyond(words="the oldest that has proven nothing is closed, or the new one")] = Field(
+        default=256, ge=1, le=100_000,
+        description="connections of routers for the reply lane; each router has one to each gateway",
     )  # fmt: skip
     monitor_url: str = Field(
         default="http://localhost:8001", max_length=2000, pattern=r"^https?://[^\s/@?#]+[^\s@?#]*$",
@@ -137,6 +161,13 @@ class GatewaySettings(ServiceSettings):
     @property
     def partition(self) -> int:
         return partition_of(self.instance_name) if self.reply_partition is None else self.reply_partition
+
+    @property
+    def lane_address(self) -> str:
+        """Under which routers find the lane."""
+        if self.lane_advertised_host is not None:
+            return self.lane_advertised_host
+        return socket.gethostname() if self.lane_host in _ANY_ADDRESS else self.lane_host
 
     @property
     def load_limits(self) -> LoadLimits:

@@ -2,7 +2,7 @@
 
 The reply is expected before the request is published: a reply that nobody expects yet would be dropped.
 
-    with inferences.expect(inference_id) as future:
+    with inferences.expect(inference_id, order.tenant_id) as future:
         await inferences.publish(order, inference_id)
         answer = inferences.answer(await inferences.reply(order, inference_id, future))
 """
@@ -16,12 +16,22 @@ from uuid import UUID
 
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import Failure, TallygateError, failure
-from shared.events import CancelRequested, InferenceRequested, Now, ReplyFailed, RoutingOptions, utc_now
+from shared.events import (
+    CancelRequested,
+    InferenceRequested,
+    Now,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyTo,
+    RoutingOptions,
+    utc_now,
+)
 from shared.events.topics import CANCELLATIONS, REQUESTS
-from shared.inferences.pending import Pending, Reply
+from shared.inferences.pending import AnyReply, Pending
 from shared.inferences.results import Results
 from shared.inferences.withdrawals import Withdrawals
 from shared.kafka.publisher import Outgoing, Publisher
+from shared.lane.payloads import LaneReply, reply_context
 
 _UNREADABLE_TIPS = (
     "Give this service the key that sealed it (TALLYGATE_KEYS), then restart it.",
@@ -83,20 +93,21 @@ class NotAcknowledgedError(InferenceFailedError):
 
 
 class Inferences:
-    """reply_partition: where the replies to this process go.
+    """reply_partition, reply_to: where the replies to this process go, by the topic and by the lane.
 
     grace_s: how long to wait beyond the deadline, since routers end their calls at it and report then.
     """
 
     def __init__(
-        self, publisher: Publisher, pending: Pending, results: Results, ring: KeyRing, reply_partition: int,
-        grace_s: float, now: Now = utc_now,
+        self, publisher: Publisher, pending: Pending, results: Results, ring: KeyRing, reply_partition: int | None,
+        grace_s: float, now: Now = utc_now, reply_to: ReplyTo | None = None,
     ) -> None:  # fmt: skip
         self._publisher = publisher
         self._pending = pending
         self._results = results
         self._ring = ring
         self._reply_partition = reply_partition
+        self._reply_to = reply_to
         self._grace_s = grace_s
         self._now = now
         self._withdrawals = Withdrawals(publisher)
@@ -105,13 +116,13 @@ class Inferences:
         """What is to be cancelled still is, if the broker takes it at once."""
         await self._withdrawals.stop()
 
-    def expect(self, inference_id: UUID) -> AbstractContextManager["asyncio.Future[Reply]"]:
+    def expect(self, inference_id: UUID, tenant_id: str) -> AbstractContextManager["asyncio.Future[AnyReply]"]:
         """A future of the reply to what will be published from here."""
-        return self._pending.expect(inference_id)
+        return self._pending.expect(inference_id, tenant_id)
 
-    def expect_stored(self, inference_id: UUID) -> AbstractContextManager["asyncio.Future[Reply]"]:
+    def expect_stored(self, inference_id: UUID, tenant_id: str) -> AbstractContextManager["asyncio.Future[AnyReply]"]:
         """As `expect`, for what is published with `store_result`, maybe by another process and long ago."""
-        return self._results.expect(inference_id)
+        return self._results.expect(inference_id, tenant_id)
 
     async def publish(
         self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False
@@ -130,7 +141,7 @@ class Inferences:
         request = self._requested(order, inference_id, store_result, republished=False)
         await self._publisher.publish_until_acked(request, until=order.deadline_at)
 
-    async def reply(self, order: Order, inference_id: UUID, future: "asyncio.Future[Reply]") -> Reply:
+    async def reply(self, order: Order, inference_id: UUID, future: "asyncio.Future[AnyReply]") -> AnyReply:
         """Raises InferenceFailedError `expired` when none has come a moment after the deadline."""
         # By the clock, not since now: whoever sent an Idempotency-Key may have waited already for somebody to publish.
         left_s = max(0.0, (order.deadline_at - self._now()).total_seconds())
@@ -141,19 +152,23 @@ class Inferences:
             expired = failure("expired", f"no answer within {order.remaining_s:.1f} s")
             raise InferenceFailedError(expired, inference_id) from None
 
-    def answer(self, reply: Reply) -> Answer:
+    def answer(self, reply: AnyReply) -> Answer:
         """Opened. Raises InferenceFailedError when there is none, or none that can be opened."""
-        if isinstance(reply, ReplyFailed):
-            attempts = tuple(summary.model_dump() for summary in reply.failed_attempts)
-            raise InferenceFailedError(reply.error, reply.inference_id, attempts, reply.attempts)
-        context = SealedContext(reply.tenant_id, "reply", str(reply.inference_id))
+        said = reply.said if isinstance(reply, LaneReply) else reply
+        if isinstance(said, ReplyFailed):
+            attempts = tuple(summary.model_dump() for summary in said.failed_attempts)
+            raise InferenceFailedError(said.error, said.inference_id, attempts, said.attempts)
+        body = reply.body if isinstance(reply, LaneReply) else self._opened(said)
+        return Answer(said.inference_id, body, said.model_served, said.attempts)
+
+    def _opened(self, reply: ReplyCompleted) -> bytes:
+        context = reply_context(reply.tenant_id, reply.inference_id)
         try:
-            body = open_sealed(self._ring, context, reply.sealed_body)
+            return open_sealed(self._ring, context, reply.sealed_body)
         except UnreadableSecretError as error:
             detail = f"the answer cannot be opened: {error}"
             unreadable = failure("key_unreadable", detail, title="The answer cannot be opened", tips=_UNREADABLE_TIPS)
             raise InferenceFailedError(unreadable, reply.inference_id, attempts=reply.attempts) from None
-        return Answer(reply.inference_id, body, reply.model_served, reply.attempts)
 
     async def cancel(
         self, tenant_id: str, inference_id: UUID, traceparent: str | None, reason: Literal["asked", "disconnected"]
@@ -177,6 +192,7 @@ class Inferences:
             api_key_id=order.api_key_id,
             registry_version=order.registry_version,
             reply_partition=self._reply_partition,
+            reply_to=self._reply_to,
             store_result=store_result,
             republished=republished,
             accepted_at=order.accepted_at,

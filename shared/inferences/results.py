@@ -15,7 +15,7 @@ from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE
 from shared.events.topics import RESULTS
-from shared.inferences.pending import Pending, Reply
+from shared.inferences.pending import AnyReply, Pending, Reply
 from shared.inferences.store import StoredResult
 
 logger = structlog.get_logger(__name__)
@@ -44,17 +44,22 @@ class Results(Periodic):
         self._due: set[UUID] = set()
 
     @contextmanager
-    def expect(self, inference_id: UUID) -> Iterator[asyncio.Future[Reply]]:
+    def expect(self, inference_id: UUID, tenant_id: str) -> Iterator["asyncio.Future[AnyReply]"]:
         """As `Pending.expect`. The result may be stored already, be stored later, or come as a reply."""
-        with self._pending.expect(inference_id) as future:
-            self._watched[inference_id] += 1
-            self._look_for((inference_id,))
-            try:
-                yield future
-            finally:
-                self._watched[inference_id] -= 1
-                if not self._watched[inference_id]:
-                    del self._watched[inference_id]
+        with self._pending.expect(inference_id, tenant_id) as future, self.watching(inference_id):
+            yield future
+
+    @contextmanager
+    def watching(self, inference_id: UUID) -> Iterator[None]:
+        """Its result, once stored, resolves what waits for it in `Pending`."""
+        self._watched[inference_id] += 1
+        self._look_for((inference_id,))
+        try:
+            yield
+        finally:
+            self._watched[inference_id] -= 1
+            if not self._watched[inference_id]:
+                del self._watched[inference_id]
 
     def changed(self, inference_id: str | None) -> None:
         """For a Listener on RESULTS_CHANNEL: this result has come; None: any may have."""

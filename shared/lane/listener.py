@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -12,58 +13,73 @@ from shared.lane.handshake import challenge, prove
 logger = structlog.get_logger(__name__)
 
 _PROOF_WITHIN_S = 5.0
+_FROM_ROUTERS = (Kind.CHUNK, Kind.REPLY, Kind.ASK)
 
 
+@dataclass(slots=True, kw_only=True)
 class Listener:
-    """on_frame: hears every CHUNK and REPLY, and says whether anybody here waits for its inference.
+    """on_frame: hears every CHUNK, REPLY and ASK, and says by which word it is answered; None: by none. It raises
+    BrokenLaneError for what cannot be read, which ends that connection and no other.
 
-    gateway_id: of this life of the gateway. max_lanes: connections that are open at a time, proven or not.
+    gateway_id: of this life of the gateway. max_lanes: connections that are open at a time, proven or not; when there
+    are so many, the oldest that has proven nothing makes room.
     """
 
-    def __init__(
-        self, ring: KeyRing, gateway_id: str, on_frame: Callable[[Frame, "Lane"], bool], max_frame_bytes: int,
-        max_lanes: int,
-    ) -> None:  # fmt: skip
-        self._ring = ring
-        self._gateway_id = gateway_id
-        self._on_frame = on_frame
-        self._max_frame_bytes = max_frame_bytes
-        self._max_lanes = max_lanes
-        self._lanes: set[Lane] = set()
-        self._server: asyncio.Server | None = None
+    ring: KeyRing
+    gateway_id: str
+    on_frame: Callable[[Frame, "Lane"], Kind | None]
+    max_frame_bytes: int
+    max_lanes: int
+    proof_within_s: float = _PROOF_WITHIN_S
+    _proven: set["Lane"] = field(default_factory=set, init=False)
+    _unproven: dict["Lane", None] = field(default_factory=dict, init=False)  # the oldest first
+    _server: asyncio.Server | None = field(default=None, init=False)
 
     async def start(self, host: str, port: int) -> int:
-        """The port that it listens on: a free one when `port` is 0."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._lane, host, port)
+        """The port that it listens on: a free one when `port` is 0. Raises OSError."""
+        self._server = await asyncio.get_running_loop().create_server(lambda: Lane(self), host, port)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-        for lane in list(self._lanes):
+        for lane in (*self._proven, *self._unproven):
             lane.close()
         if self._server is not None:
             await self._server.wait_closed()
 
-    def _lane(self) -> "Lane":
-        return Lane(self._ring, self._gateway_id, self._on_frame, self._lanes, self._max_lanes, self._max_frame_bytes)
+    @property
+    def listens(self) -> bool:
+        return self._server is not None and self._server.is_serving()
+
+    def opened(self, lane: "Lane") -> bool:
+        """Whether there is room for it."""
+        if len(self._proven) + len(self._unproven) >= self.max_lanes:
+            logger.warning("lane.refused", reason=f"{self.max_lanes} are open, the limit")
+            oldest = next(iter(self._unproven), None)
+            if oldest is None:
+                return False
+            del self._unproven[oldest]
+            oldest.close()
+        self._unproven[lane] = None
+        return True
+
+    def proven(self, lane: "Lane") -> None:
+        self._unproven.pop(lane, None)
+        self._proven.add(lane)
+
+    def closed(self, lane: "Lane") -> None:
+        self._unproven.pop(lane, None)
+        self._proven.discard(lane)
 
 
 class Lane(asyncio.Protocol):
     """One connection of a router."""
 
-    def __init__(
-        self, ring: KeyRing, gateway_id: str, on_frame: Callable[[Frame, "Lane"], bool], lanes: set["Lane"],
-        max_lanes: int, max_frame_bytes: int,
-    ) -> None:  # fmt: skip
-        self._ring = ring
-        self._gateway_id = gateway_id
-        self._on_frame = on_frame
-        self._lanes = lanes
-        self._max_lanes = max_lanes
-        self._frames = FrameReader(max_frame_bytes)
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._frames = FrameReader(listener.max_frame_bytes)
         self._challenged = challenge()
         self._proven = False
         self._proof_due: asyncio.TimerHandle | None = None
@@ -73,12 +89,10 @@ class Lane(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a lane is a stream")
         self._transport = transport
-        if len(self._lanes) >= self._max_lanes:
-            logger.warning("lane.refused", reason=f"{self._max_lanes} are open, the limit")
+        if not self._listener.opened(self):
             self.close()
             return
-        self._lanes.add(self)
-        self._proof_due = asyncio.get_running_loop().call_later(_PROOF_WITHIN_S, self.close)
+        self._proof_due = asyncio.get_running_loop().call_later(self._listener.proof_within_s, self.close)
         self._send(self._challenged)
 
     def data_received(self, data: bytes) -> None:
@@ -90,7 +104,7 @@ class Lane(asyncio.Protocol):
             self.close()
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._lanes.discard(self)
+        self._listener.closed(self)
         if self._proof_due is not None:
             self._proof_due.cancel()
 
@@ -107,16 +121,21 @@ class Lane(asyncio.Protocol):
 
     def _heard(self, frame: Frame) -> None:
         if not self._proven:
-            prove(self._ring, self._gateway_id, self._challenged, frame)
-            self._proven = True
-            if self._proof_due is not None:
-                self._proof_due.cancel()
-        elif frame.kind not in (Kind.CHUNK, Kind.REPLY):
+            self._prove(frame)
+            return
+        if frame.kind not in _FROM_ROUTERS:
             raise BrokenLaneError(f"a router does not send {frame.kind.name}")
-        elif not self._on_frame(frame, self):
-            self._send(Frame(Kind.GONE, frame.inference_id))
-        elif frame.kind is Kind.REPLY:
-            self._send(Frame(Kind.TAKEN, frame.inference_id))
+        answer = self._listener.on_frame(frame, self)
+        if answer is not None:
+            self._send(Frame(answer, frame.inference_id))
+
+    def _prove(self, frame: Frame) -> None:
+        """Raises BrokenLaneError."""
+        prove(self._listener.ring, self._listener.gateway_id, self._challenged, frame)
+        self._proven = True
+        self._listener.proven(self)
+        if self._proof_due is not None:
+            self._proof_due.cancel()
 
     def _send(self, frame: Frame) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -20,7 +20,7 @@ from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import RoutingOptions, new_id, utc_now
-from shared.inferences import Answer, InferenceFailedError, Inferences, NotAcknowledgedError, Order, Reply
+from shared.inferences import Answer, AnyReply, InferenceFailedError, Inferences, NotAcknowledgedError, Order
 from shared.registry import Registry, TenantModels, Terms
 from shared.selection import Conditions
 from shared.selection.budgets import over_budget
@@ -148,7 +148,7 @@ class Completing:
     async def _answer_new(self, order: Order, sent: Sent) -> Answer:
         inference_id = new_id()
         sent.named("inference_id", inference_id)
-        with self.inferences.expect(inference_id) as future:
+        with self.inferences.expect(inference_id, order.tenant_id) as future:
             try:
                 await self._publish(order, inference_id)
             except NotAcknowledgedError:
@@ -169,7 +169,7 @@ class Completing:
             await self._publish(order, claim.id, store_result=True, republished=republished)
 
         try:
-            with self.inferences.expect_stored(claim.id) as future:
+            with self.inferences.expect_stored(claim.id, order.tenant_id) as future:
                 await self.once.publish(claim, publish, until=order.deadline_at, done=future)
                 answer = await self._answer(order, claim.id, future, sent.left)
         except NotAcknowledgedError:
@@ -186,7 +186,7 @@ class Completing:
         self.lately.accepted(inference_id, Accepted(order.tenant_id, order.model, order.accepted_at))
 
     async def _answer(
-        self, order: Order, inference_id: UUID, future: "asyncio.Future[Reply]", left: Left | None
+        self, order: Order, inference_id: UUID, future: "asyncio.Future[AnyReply]", left: Left | None
     ) -> Answer:
         awaited = self.inferences.reply(order, inference_id, future)
         reply = await (awaited if left is None else self._unless_left(left, awaited, order, inference_id))
@@ -194,8 +194,8 @@ class Completing:
         return self.inferences.answer(reply)
 
     async def _unless_left(
-        self, left: Left, awaited: Coroutine[Any, Any, Reply], order: Order, inference_id: UUID
-    ) -> Reply:
+        self, left: Left, awaited: Coroutine[Any, Any, AnyReply], order: Order, inference_id: UUID
+    ) -> AnyReply:
         """The reply. When the caller is gone first, cancels the inference and raises CallerLeftError."""
         reply, gone = asyncio.ensure_future(awaited), asyncio.ensure_future(left())
         try:

@@ -254,7 +254,7 @@ async def replies(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[I
     """A caller waits for the good one. Only replies with its key are looked at, so all have it."""
     pending = Pending()
     [inference_id] = _inferences([good])
-    with pending.expect(inference_id) as answer:
+    with pending.expect(inference_id, "acme") as answer:
         reader = ReplyReader(broker, 0, pending.on_reply)
         await reader.start()
         yield lambda: answer.done() and reader.running

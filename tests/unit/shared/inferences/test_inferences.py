@@ -8,7 +8,7 @@ import pytest
 
 from shared.crypto import SealedContext, open_sealed
 from shared.errors import TallygateError
-from shared.events import CancelRequested, RoutingOptions, utc_now
+from shared.events import CancelRequested, ReplyTo, RoutingOptions, utc_now
 from shared.events.reply import AttemptSummary
 from shared.inferences import InferenceFailedError, Inferences, Order, Pending, Results
 from tests.unit.shared.events.samples import INFERENCE, reply_failed
@@ -47,6 +47,15 @@ async def test_the_request_says_who_wants_what_and_where_the_answer_goes() -> No
     assert open_sealed(RING, SealedContext("acme", "input", str(INFERENCE)), request.sealed_input) == BODY
 
 
+async def test_the_request_says_by_which_lane_it_is_answered() -> None:
+    broker, pending = Broker(), Pending()
+    lane = ReplyTo(host="10.0.0.7", port=4000, gateway_id="g1-life")
+    asked = Inferences(broker, pending, Results(Table(), pending), RING, None, 0.0, reply_to=lane)
+    await asked.publish(order(), INFERENCE)
+    [request] = broker.requests
+    assert (request.reply_to, request.reply_partition, request.is_awaited) == (lane, None, True)
+
+
 async def test_what_is_not_acked_by_the_deadline_is_told() -> None:
     broker = Broker()
     broker.away = True
@@ -57,7 +66,7 @@ async def test_what_is_not_acked_by_the_deadline_is_told() -> None:
 async def test_the_answer_of_a_reply_is_opened() -> None:
     pending = Pending()
     asked, reply = inferences(Broker(), pending), reply_completed(INFERENCE, b"completion")
-    with asked.expect(INFERENCE) as future:
+    with asked.expect(INFERENCE, "acme") as future:
         pending.resolve(reply)
         answer = asked.answer(await asked.reply(order(), INFERENCE, future))
     assert (answer.inference_id, answer.body, answer.model, answer.attempts) == (
@@ -95,16 +104,16 @@ async def test_who_has_waited_already_waits_no_longer_than_until_the_deadline() 
         0.01,
         now=lambda: wanted.deadline_at - timedelta(seconds=0.01),
     )
-    with pending.expect(INFERENCE) as future, pytest.raises(InferenceFailedError, match="no answer"):
+    with pending.expect(INFERENCE, "acme") as future, pytest.raises(InferenceFailedError, match="no answer"):
         await asked.reply(wanted, INFERENCE, future)
 
 
 async def test_a_reply_may_come_a_moment_after_the_deadline_and_no_later() -> None:
     pending = Pending()
-    with pending.expect(INFERENCE) as future:
+    with pending.expect(INFERENCE, "acme") as future:
         asyncio.get_running_loop().call_later(0.01, pending.resolve, reply_failed())
         await inferences(Broker(), pending, grace_s=5.0).reply(order(-5.0), INFERENCE, future)
-    with pending.expect(INFERENCE) as future, pytest.raises(InferenceFailedError) as caught:
+    with pending.expect(INFERENCE, "acme") as future, pytest.raises(InferenceFailedError) as caught:
         await inferences(Broker(), pending, grace_s=0.01).reply(order(0.0), INFERENCE, future)
     assert (caught.value.failure.error_type, caught.value.inference_id) == ("expired", INFERENCE)
 

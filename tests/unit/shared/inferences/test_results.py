@@ -33,14 +33,14 @@ async def test_a_result_that_is_there_is_found_at_once() -> None:
     table, reply = Table(), reply_failed()
     table.store(reply)
     async with watching(table) as results, asyncio.timeout(5):
-        with results.expect(INFERENCE) as future:
+        with results.expect(INFERENCE, "acme") as future:
             assert await future == reply
 
 
 async def test_a_notification_wakes_only_for_what_is_waited_for() -> None:
     table, reply = Table(), reply_failed()
     async with watching(table) as results, asyncio.timeout(5):
-        with results.expect(INFERENCE) as future:
+        with results.expect(INFERENCE, "acme") as future:
             await read(table)
             table.store(reply)
             results.changed(str(new_id()))
@@ -53,7 +53,7 @@ async def test_a_notification_wakes_only_for_what_is_waited_for() -> None:
 async def test_after_a_gap_in_the_notifications_everything_is_looked_up() -> None:
     table, reply = Table(), reply_failed()
     async with watching(table) as results, asyncio.timeout(5):
-        with results.expect(INFERENCE) as future:
+        with results.expect(INFERENCE, "acme") as future:
             await read(table)
             table.store(reply)
             results.changed(None)
@@ -64,7 +64,7 @@ async def test_without_any_notification_it_is_found_by_looking() -> None:
     table, reply = Table(), reply_failed()
     table.failing = ConnectionError()
     async with watching(table, 0.001) as results, asyncio.timeout(5):
-        with results.expect(INFERENCE) as future:
+        with results.expect(INFERENCE, "acme") as future:
             await asyncio.sleep(0.01)
             table.failing = None  # the database was away for a while
             table.store(reply)
@@ -75,7 +75,7 @@ async def test_a_row_that_cannot_be_read_is_no_result() -> None:
     table = Table()
     table.rows.append(StoredResult(INFERENCE, "acme", "no.such.event", b"{}"))
     async with watching(table, 0.001) as results:
-        with results.expect(INFERENCE) as future:
+        with results.expect(INFERENCE, "acme") as future:
             await read(table, times=2)
             assert not future.done()
 
@@ -83,7 +83,7 @@ async def test_a_row_that_cannot_be_read_is_no_result() -> None:
 async def test_nothing_is_read_while_nobody_waits() -> None:
     table = Table()
     async with watching(table, 0.001) as results:
-        with results.expect(INFERENCE):
+        with results.expect(INFERENCE, "acme"):
             pass
         await asyncio.sleep(0.01)
         assert table.readings <= 1  # the look that was due when the last one left

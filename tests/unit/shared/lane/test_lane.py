@@ -50,12 +50,14 @@ async def _world(*, ring: KeyRing = _RING, gateway_id: str = "g1", max_lanes: in
     heard: list[Frame] = []
     words: list[Frame] = []
 
-    def on_frame(frame: Frame, lane: Lane) -> bool:
+    def on_frame(frame: Frame, lane: Lane) -> Kind | None:
         heard.append(frame)
         world.lane = lane
-        return frame.inference_id == _MINE
+        if frame.inference_id != _MINE:
+            return Kind.GONE
+        return Kind.TAKEN if frame.kind is Kind.REPLY else None
 
-    listener = Listener(_RING, "g1", on_frame, 10_000, max_lanes)
+    listener = Listener(ring=_RING, gateway_id="g1", on_frame=on_frame, max_frame_bytes=10_000, max_lanes=max_lanes)
     port = await listener.start("127.0.0.1", 0)
     lanes = Lanes(ring, words.append)
     world = _World(listener, lanes, Gateway("127.0.0.1", port, gateway_id), heard, words)
