@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from unittest import mock
 from uuid import UUID
 
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import PolicyViolationError
 
 from services.monitor.books.books import Accepted, fold
+from services.monitor.books.requests import accepted
 from services.monitor.recovery import orphans
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import Orphan
@@ -18,10 +20,11 @@ from services.monitor.recovery.recovery import Recovery, RecoverySettings
 from services.monitor.recovery.requests import RequestReader
 from shared.events import Event, InferenceRequested, InferenceSettled, new_id
 from shared.events.codec import decode
-from shared.events.router import RECORD_IS_THERE_AFTER_S
+from shared.events.inference import ACCEPTED
+from shared.events.router import ON_RECORD_WITHIN_S, RECORD_IS_THERE_AFTER_S
 from shared.events.topics import OUTCOMES, REQUESTS, Topic
 from shared.kafka.local import Fault, Fetch, LocalBroker, LocalCluster, Operation, Produce, late, refused
-from shared.kafka.publisher import Outgoing, Publisher
+from shared.kafka.publisher import Publisher
 from tests.support.memory.monitor import MemoryRecoveryStore, MonitorTables
 from tests.support.virtual_time import virtually
 from tests.unit.shared.events.samples import requested
@@ -47,17 +50,18 @@ class World:
         self.publisher = Publisher(self.broker, "test")
         self.store = MemoryRecoveryStore(self.tables)
 
-    async def orphans(self, requests: Sequence[InferenceRequested]) -> None:
+    async def orphans(self, requests: Sequence[InferenceRequested], without: str | None = None) -> None:
+        """without: a header that their publisher does not know."""
         await self.publisher.start()
-        await self.publisher.publish(*(Outgoing(REQUESTS, request) for request in requests))
+        for request in requests:
+            headers = [(name, value) for name, value in request.headers("test", None) if name != without]
+            await self.publisher.send_raw(REQUESTS.name, request.encoded(), request.key, headers)
         for place in self.cluster.partitions(REQUESTS.name):
             log = self.cluster.log(place)
             for group in ("router", "monitor"):
                 self.cluster.group(group).offsets[place] = log.end
-            told = [decode(REQUESTS, record.headers, record.value) for record in log.read(0, 10_000)]
-            asked = [one.accepted for one in told if isinstance(one, InferenceRequested)]
-            accepted = [Accepted(request, place.partition, offset) for offset, request in enumerate(asked)]
-            self.tables.book(fold(accepted), virtual_now())
+            told = [accepted(record) for record in log.read(0, 10_000)]
+            self.tables.book(fold([one for one in told if one is not None]), virtual_now())
         self.is_set_up = True
 
     async def recover_old_claims(self, settings: RecoverySettings | None = None) -> None:
@@ -97,14 +101,25 @@ def request(number: int = 0, life_s: float = 100.0) -> InferenceRequested:
     return requested(inference_id=new_id(), **told)
 
 
-@virtually
-async def test_what_was_committed_and_never_begun_is_handed_out_again_and_routers_are_to_ask_the_books() -> None:
-    world, asked = World(), request()
-    await world.orphans([asked])
-    await world.recover_old_claims()
-    await asyncio.sleep(1)
-    [again] = [one for one in world.on(REQUESTS) if isinstance(one, InferenceRequested) and one.delivery == 2]
-    assert (again.inference_id, again.sealed_input, again.republished) == (asked.inference_id, asked.sealed_input, True)
+@pytest.mark.parametrize("without", [None, ACCEPTED])
+def test_what_was_committed_and_never_begun_is_handed_out_again_and_routers_are_to_ask_the_books(
+    without: str | None,
+) -> None:
+    """Not before its router must have put it on record. Also what an upstream service published without our header."""
+
+    @virtually
+    async def played() -> None:
+        world, asked = World(), request()
+        await world.orphans([asked], without)
+        await world.recover()
+        await asyncio.sleep(ON_RECORD_WITHIN_S + 1.0)
+        assert world.redelivered() == set()
+        await asyncio.sleep(RECORD_IS_THERE_AFTER_S - ON_RECORD_WITHIN_S + 1.0)
+        [again] = [one for one in world.on(REQUESTS) if isinstance(one, InferenceRequested) and one.delivery == 2]
+        assert (again.inference_id, again.sealed_input) == (asked.inference_id, asked.sealed_input)
+        assert again.republished
+
+    played()
 
 
 @virtually
