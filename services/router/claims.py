@@ -20,6 +20,7 @@ claimed while this router does not know that it is heard (decision 0019).
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -33,7 +34,8 @@ from services.router.room import Room, RoomLimits, Seat
 from services.router.waiting import Waiting
 from services.router.work import Asked, Begun, Declined, Kept, Refused, Source, Work
 from shared.errors import Failure, failure
-from shared.events import InferenceHeld, Now, utc_now
+from shared.events import InferenceHeld, InferenceRequested, Now, utc_now
+from shared.events.bounds import instant_of
 from shared.events.codec import UnreadableMessageError
 from shared.events.inference import Settlement
 from shared.events.router import ON_RECORD_WITHIN_S
@@ -58,6 +60,7 @@ logger = structlog.get_logger(__name__)
 _MAX_BATCH = 256
 _MAX_TAKEN_BYTES = 64 * 1024**2  # of records that are not claimed yet
 _RETRY_S = 0.5
+_CLOCKS_DIFFER = timedelta(minutes=1)  # of a producer and a router, at most; otherwise its requests are held first
 
 
 class Consumer(Protocol):
@@ -131,6 +134,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._inbox = _Inbox()
         self._claiming = asyncio.Lock()
         self._epoch = 0
+        self._assigned_at = now()
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop_task: asyncio.Task[None] | None = None
@@ -167,6 +171,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             self._drop_taken()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._assigned_at = self._now()
         logger.info("partitions.assigned", count=len(list(assigned)))
 
     async def stop_taking(self) -> None:
@@ -230,11 +235,18 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if isinstance(seat, Failure):
             settlement: Settlement = "rejected" if request.delivery == 1 else "failed"
             self._decline(batch, Refused(request, settlement, seat, asked.traceparent), asked.source)
-        elif seat.in_slot:
+        elif seat.in_slot and self._is_new(record, request):
             await self._begin(asked, seat, batch)
         else:
             held = reports.held(request, asked.source, self._router_id, self._attempts.stamp())
             batch.kept.append(Kept(asked, held, seat))
+
+    def _is_new(self, record: ConsumerRecord, request: InferenceRequested) -> bool:
+        """Whether no router may have died while it prepared this request. Of one that is not new, a hold is claimed and
+        it is prepared after that: whatever kills router after router is then given up by the monitor, as nothing of it
+        came on record before, and Kafka would deliver it for ever."""
+        at, latest = instant_of(record.timestamp), self._now() + _CLOCKS_DIFFER
+        return request.delivery == 1 and at is not None and self._assigned_at <= at <= latest
 
     async def _begin(self, asked: Asked, seat: Seat, batch: Batch) -> None:
         prepared = await self._intake.prepared(asked)

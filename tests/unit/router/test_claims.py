@@ -20,10 +20,10 @@ from shared.events import AttemptEnded, AttemptStarted, InferenceHeld
 from shared.events.codec import decode
 from shared.events.router import ON_RECORD_WITHIN_S
 from shared.events.topics import ATTEMPTS, MAX_RECORD_BYTES, OUTCOMES, REQUESTS
-from shared.kafka.local import Commit, Fault, LocalBroker, LocalCluster, Operation, Produce, late, refused
+from shared.kafka.local import Commit, Fault, LocalBroker, Operation, Produce, late, refused
 from shared.kafka.publisher import Publisher
 from tests.support.virtual_time import virtually
-from tests.unit.router.test_fairness import Router
+from tests.unit.router.test_fairness import Router, cluster
 from tests.unit.router.values import beating, model, work
 from tests.unit.shared.events.samples import NOW, requested
 from tests.unit.shared.kafka.records import record
@@ -94,7 +94,7 @@ class Faults:
 
 
 async def router_with(faults: Faults) -> Router:
-    router = Router(RoomLimits(slots=10), LocalBroker(LocalCluster(faults=faults)))
+    router = Router(RoomLimits(slots=10), LocalBroker(cluster(faults)))
     await router.start()
     await router.ask("acme")
     return router

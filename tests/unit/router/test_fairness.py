@@ -30,7 +30,7 @@ from shared.events import (
 from shared.events.codec import decode
 from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
 from shared.kafka.broker import Consumer
-from shared.kafka.local import LocalBroker
+from shared.kafka.local import Faults, LocalBroker, LocalCluster
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.memory import Memory
 from shared.selection import select
@@ -45,6 +45,10 @@ _MODEL = model(id="custom:m", endpoint_url="http://h:80/v1", timeout_s=60.0)
 
 def now() -> datetime:
     return NOW + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+def cluster(faults: Faults = lambda _: None) -> LocalCluster:
+    return LocalCluster(now=lambda: now().timestamp(), faults=faults)
 
 
 class AnyModels(Intake):
@@ -65,7 +69,7 @@ class Router:
     """Calls of a tenant whose name begins with `hostile` never end by themselves."""
 
     def __init__(self, limits: RoomLimits, broker: LocalBroker | None = None) -> None:
-        self.broker = broker or LocalBroker()
+        self.broker = broker or LocalBroker(cluster())
         self.answers: dict[str, Answer] = {}  # by tenant
         self.publisher = Publisher(self.broker, "test")
         self.pulse = Pulse(asyncio.get_running_loop().time)

@@ -15,12 +15,12 @@ from shared.events import AttemptEnded, AttemptStarted, RouterHeartbeat
 from shared.events.codec import decode
 from shared.events.router import SILENCE_LIMIT_S
 from shared.events.topics import ATTEMPTS, HEARTBEATS, OUTCOMES
-from shared.kafka.local import LocalBroker, LocalCluster, Operation, Produce, refused
+from shared.kafka.local import LocalBroker, Operation, Produce, refused
 from shared.kafka.local.faults import Fault
 from shared.kafka.publisher import Publisher
 from tests.support.scripted_transport import Answer
 from tests.support.virtual_time import virtually
-from tests.unit.router.test_fairness import Router
+from tests.unit.router.test_fairness import Router, cluster
 
 GAPS = st.lists(st.tuples(st.floats(0, 30), st.floats(0, 30)), min_size=1, max_size=20)
 
@@ -61,7 +61,7 @@ class Beating:
 
     def __init__(self) -> None:
         self.deafness = Deafness()
-        self.router = Router(RoomLimits(slots=10), LocalBroker(LocalCluster(faults=self.deafness)))
+        self.router = Router(RoomLimits(slots=10), LocalBroker(cluster(self.deafness)))
         self.heartbeat = Heartbeat(
             "r1", self.router.publisher, self.router.pulse, lambda: 0, self.router.claims.waiting.lost
         )
