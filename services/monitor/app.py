@@ -83,8 +83,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await service.start(Recovery(_recovery(settings), RecoveryStore(pool), publisher, offsets, requests))
         await service.start(Rollups(RollupStore(pool), publisher))
         app.state.api = routes.MonitorApi(
-            SummaryStore(reads), feature_books, authenticator, lag, reference_price(settings.savings_reference)
-        )
+            SummaryStore(reads), feature_books, authenticator, lag, reference_price(settings.savings_reference),
+            offsets.booked_to_the_end,
+        )  # fmt: skip
         app.state.checks = {
             "database": holds(lambda: listener.connected, "the database cannot be reached"),
             "books": is_kept(booking.keeper),

@@ -1,5 +1,7 @@
 """The monitor's API: what is in the books, for the tenant of the API key."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID
 
 import orjson
@@ -10,27 +12,31 @@ from starlette.routing import Route
 
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
-from services.monitor.summary.store import Span, SummaryStore
+from services.monitor.summary.store import Row, Span, SummaryStore
 from services.monitor.summary.summary import parse_window, summarize
 from services.monitor.summary.timeline import timeline
 from shared.access import Authenticator
 from shared.errors import TallygateError, render
 from shared.events import utc_now
+from shared.kafka import KafkaError
 from shared.registry import Price, canonical_reference
 
 _ERRORS_SHOWN = 20
+_CATCH_UP_S = 2.0
 
 
 class MonitorApi:
     def __init__(
         self, store: SummaryStore, features: FeatureBooks, authenticator: Authenticator, lag: Lag,
-        reference: Price | None,
+        reference: Price | None, caught_up: Callable[[float], Awaitable[object]],
     ) -> None:  # fmt: skip
+        """caught_up: returns when everything that is on the topics is booked, or after so many seconds."""
         self._store = store
         self._features = features
         self._authenticator = authenticator
         self._lag = lag
         self._reference = reference
+        self._caught_up = caught_up
 
     async def monitoring(self, request: Request) -> Response:
         caller = await self._authenticator.caller(request.headers)
@@ -48,15 +54,24 @@ class MonitorApi:
         caller = await self._authenticator.caller(request.headers)
         caller.require("inference")
         inference_id = _parsed(request.path_params["inference_id"])
-        found = await self._store.inference(caller.tenant_id, inference_id)
+        found = await self._inference(caller.tenant_id, inference_id)
         if found is None:
             raise TallygateError(
                 "invalid_request",
                 f"the books know no inference {inference_id}",
                 http_status=404,
-                tips=("It may still wait for a router, belong to another tenant, or be older than the books.",),
+                tips=("It may belong to another tenant, or be older than the books.",),
             )
         return _json(timeline(*found))
+
+    async def _inference(self, tenant_id: str, inference_id: UUID) -> tuple[Row, list[Row]] | None:
+        """Whoever asks has its id, and maybe its answer, from a moment ago: then the books are to know it, too."""
+        found = await self._store.inference(tenant_id, inference_id)
+        if found is None or found[0]["settlement"] is None:
+            with suppress(KafkaError):  # the books say what they know
+                await self._caught_up(_CATCH_UP_S)
+            found = await self._store.inference(tenant_id, inference_id)
+        return found
 
 
 def make_routes() -> list[Route]:

@@ -33,10 +33,10 @@ class Offsets:
         unread = await first_unread(self._admin, self._router_group, partitions)
         return {tp.partition: offset for tp, offset in unread.items()}
 
-    async def booked_to_the_end(self) -> bool:
-        """Waits until everything that is on the topics now is booked. False when that takes longer than _WAIT_S."""
+    async def booked_to_the_end(self, within_s: float = _WAIT_S) -> bool:
+        """Waits until everything that is on the topics now is booked. False when that takes longer."""
         try:
-            async with asyncio.timeout(_WAIT_S):
+            async with asyncio.timeout(within_s):
                 partitions = await partitions_of(self._admin, *(topic.name for topic in TOPICS))
                 ends = await self._consumer.end_offsets(partitions)
                 while await records_behind(self._admin, self._monitor_group, ends):  # noqa: ASYNC110 - nothing signals it

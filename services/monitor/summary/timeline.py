@@ -10,7 +10,7 @@ Row = Mapping[str, Any]
 def timeline(inference: Row, attempts: Sequence[Row]) -> dict[str, Any]:
     return {
         "inference_id": str(inference["inference_id"]),
-        "state": inference["settlement"] or "running",
+        "state": inference["settlement"] or ("accepted" if inference["router_id"] is None else "running"),
         "accepted_at": _iso(inference["accepted_at"]),
         "settled_at": _iso(inference["settled_at"]),
         "duration_s": inference["duration_s"],

@@ -37,6 +37,10 @@ WINDOWS = [
 MODELS = ["%00", "a%00b", "%FF%FE", "x" * 100_000, "custom:", ":", "auto"]
 
 
+async def caught_up(_within_s: float) -> None:
+    pass
+
+
 def monitor() -> Starlette:
     fresh: dict[str, object] = {"minutes": [], "hours": [], "days": [], "gone_before": NOW}
     requests = {"requests": [], "latency": {}, "duration_s": 0}
@@ -45,7 +49,7 @@ def monitor() -> Starlette:
     app = make_app(MonitorSettings())
     keys = KnownKey(Caller("acme", "k", frozenset({"monitor", "inference"})))
     reads = MemoryReads(pool)
-    app.state.api = MonitorApi(SummaryStore(reads), FeatureBooks(sql, reads), keys, Lag(), None)
+    app.state.api = MonitorApi(SummaryStore(reads), FeatureBooks(sql, reads), keys, Lag(), None, caught_up)
     return app
 
 
