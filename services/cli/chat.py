@@ -1,6 +1,8 @@
 """`tallygate chat`: ask a model, once or in a conversation."""
 
+import json
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -9,8 +11,13 @@ from services.cli.connection import GatewayOption, JsonOption, KeyOption, connec
 from services.cli.conversation import Conversation
 from services.cli.output import err, on_terminal, out, plain, print_json, say
 from services.cli.problem import refused, reports_problems
-from shared.client import COMPLETION_TIMEOUT_S, Answer, Client, Problem, ProblemError
-from shared.client.requests import CHAT
+from services.cli.shown import Shown
+from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError
+from shared.client.requests import CANCELS, CHAT
+from shared.wire.collected import Collected
+from shared.wire.streams import Chunk, choices_of, chunk_of, index_of
+
+_INTERRUPTED_STATUS = 130  # as shells tell of Ctrl-C
 
 
 @reports_problems
@@ -19,6 +26,9 @@ def chat(
     model: Annotated[str | None, typer.Option(help="custom:my-model, provider:model, or none for auto.")] = None,
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     session: Annotated[str | None, typer.Option(help="Remember the conversation under this name.")] = None,
+    no_stream: Annotated[
+        bool, typer.Option("--no-stream", help="Print the answer when it is whole, not as it comes.")
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say who answered, and how often was tried.")
     ] = False,
@@ -26,30 +36,50 @@ def chat(
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a model and print its answer. With --session and no message: a conversation."""
+    """Ask a model and print its answer as it comes. With --session and no message: a conversation.
+
+    Ctrl-C ends the answer, and cancels its inference.
+    """
     if session is not None and system is not None:
         raise refused("--system cannot be used with --session: a session's system message is the gateway's")
     client = connect(gateway, key)
-    if session is not None:
-        conversation = Conversation(client, session, model, as_json=as_json, verbose=verbose)
-        if message is None and on_terminal() and not as_json:
-            conversation.run()
-        else:
-            conversation.ask(_message(message))
-        return
-    answer = _ask(client, _messages(_message(message), system), model)
+    try:
+        if session is not None:
+            streams = not (no_stream or as_json)
+            conversation = Conversation(client, session, model, streams=streams, as_json=as_json, verbose=verbose)
+            if message is None and on_terminal() and not as_json:
+                conversation.run()
+            else:
+                conversation.ask(_message(message))
+            return
+        body = {"messages": _messages(_message(message), system)} | ({"model": model} if model else {})
+        headers = _printed(client, body, as_json) if no_stream or as_json else _streamed(client, body)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED_STATUS) from None
+    if verbose:
+        say(_about(headers), "dim")
+
+
+def _printed(client: Client, body: dict[str, Any], as_json: bool) -> Mapping[str, str]:
+    with err().status(f"Asking {body.get('model') or 'auto'} ..."):
+        answer = client.post(CHAT, body, COMPLETION_TIMEOUT_S, CANCELS)
     if as_json:
         print_json(answer.body)
     else:
         out().print(plain(_text(answer.body)), markup=False)
-    if verbose:
-        say(_about(answer), "dim")
+    return answer.headers
 
 
-def _ask(client: Client, messages: list[dict[str, str]], model: str | None) -> Answer:
-    body = {"messages": messages} | ({"model": model} if model else {})
-    with err().status(f"Asking {model or 'auto'} ..."):
-        return client.post(CHAT, body, COMPLETION_TIMEOUT_S)
+def _streamed(client: Client, body: dict[str, Any]) -> Mapping[str, str]:
+    whole = Collected()
+    with client.stream(CHAT, body | {"stream": True}, CANCELS) as answer, Shown(body.get("model")) as shown:
+        for chunk in map(chunk_of, answer):
+            whole.add(chunk)
+            shown.add(_delta_text(chunk))
+        completion = json.loads(whole.completion())
+        if not shown.begun:
+            shown.add(_text(completion))
+    return {"x-tallygate-model": str(completion.get("model")), **answer.headers}
 
 
 def _message(given: str | None) -> str:
@@ -78,7 +108,14 @@ def _text(completion: Any) -> str:
         raise ProblemError(Problem("bad_response", "the gateway's answer holds no message")) from None
 
 
-def _about(answer: Answer) -> str:
+def _delta_text(chunk: Chunk) -> str:
+    """What the chunk adds to the first choice's text."""
+    deltas = [choice.get("delta") or {} for choice in choices_of(chunk.body) if index_of(choice) == 0]
+    return "".join(str(delta.get("content") or delta.get("refusal") or "") for delta in deltas)
+
+
+def _about(headers: Mapping[str, str]) -> str:
     names = ("x-tallygate-model", "x-tallygate-attempts", "x-tallygate-inference-id")
-    model, attempts, inference_id = (answer.headers.get(name) or "?" for name in names)
-    return f"{model} · attempts: {attempts} · tallygate show {inference_id}"
+    model, attempts, inference_id = (headers.get(name) for name in names)
+    told = [model, f"attempts: {attempts}" if attempts else None, f"tallygate show {inference_id or '?'}"]
+    return " · ".join(part for part in told if part)

@@ -6,21 +6,28 @@ import questionary
 
 from services.cli.output import err, out, plain, print_json, say
 from services.cli.problem import report_problem
-from shared.client import COMPLETION_TIMEOUT_S, Client, ProblemError
+from services.cli.shown import Shown
+from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError
+from shared.client.requests import CANCELS
 
 _PATH = "/api/codebase/chat"
 
 
 class Conversation:
-    def __init__(self, client: Client, session: str, model: str | None, *, as_json: bool, verbose: bool) -> None:
+    """streams: answers are shown as they come."""
+
+    def __init__(
+        self, client: Client, session: str, model: str | None, *, streams: bool, as_json: bool, verbose: bool
+    ) -> None:
         self._client = client
         self._session = session
         self._model = model
+        self._streams = streams
         self._as_json = as_json
         self._verbose = verbose
 
     def run(self) -> None:
-        """Ask until the user leaves. A question that fails does not end the conversation."""
+        """Ask until the user leaves. A question that fails, or whose answer is interrupted, ends no conversation."""
         known = self._client.get(_PATH, sessionId=self._session).body["total"]
         say(f"Session {self._session}, {known} messages so far. Leave with Ctrl-D or an empty line.", "dim")
         while (question := self._question()) is not None:
@@ -28,21 +35,36 @@ class Conversation:
                 self.ask(question)
             except ProblemError as error:
                 report_problem(error.problem)
+            except KeyboardInterrupt:
+                say("The answer was ended.", "dim")
 
     def ask(self, message: str) -> None:
-        answer = self._answer(message)
+        body = {"sessionId": self._session, "message": message} | ({"model": self._model} if self._model else {})
+        answer = self._streamed(body) if self._streams else self._printed(body)
+        if self._verbose:
+            say(f"{answer['model']} · tallygate show {answer['inference_id']}", "dim")
+
+    def _printed(self, body: dict[str, Any]) -> dict[str, Any]:
+        with err().status(f"Asking {self._model or 'auto'} ..."):
+            answer: dict[str, Any] = self._client.post(_PATH, body, COMPLETION_TIMEOUT_S, CANCELS).body
         if self._as_json:
             print_json(answer)
         else:
             out().print(plain(answer["message"]), markup=False)
-        if self._verbose:
-            say(f"{answer['model']} · tallygate show {answer['inference_id']}", "dim")
-
-    def _answer(self, message: str) -> dict[str, Any]:
-        body = {"sessionId": self._session, "message": message} | ({"model": self._model} if self._model else {})
-        with err().status(f"Asking {self._model or 'auto'} ..."):
-            answer: dict[str, Any] = self._client.post(_PATH, body, COMPLETION_TIMEOUT_S).body
         return answer
+
+    def _streamed(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The last event, which says all that a plain answer says."""
+        last: dict[str, Any] = {}
+        with self._client.stream(_PATH, body | {"stream": True}, CANCELS) as answer, Shown(self._model) as shown:
+            for event in answer:
+                shown.add(event.get("delta", ""))
+                last = event
+            if "message" not in last:
+                raise ProblemError(Problem("bad_response", "the gateway's answer holds no message"))
+            if not shown.begun:
+                shown.add(last["message"])
+        return last
 
     def _question(self) -> str | None:
         try:

@@ -1,4 +1,4 @@
-"""The client that waits for each answer. It needs no more than the standard library, so that commands start fast."""
+"""The client that waits for each answer. Its HTTP is the standard library's, so that commands start fast."""
 
 import http.client
 import json
@@ -6,11 +6,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from shared.client.answer import Answer
 from shared.client.problem import Problem, ProblemError
+from shared.client.streamed import Streamed, events_of, problem_in
+from shared.wire.server_events import EventTooLargeError
 
 # The gateway ends what passes its deadline, an hour at most; this only ends a wait for a gateway that is gone.
 COMPLETION_TIMEOUT_S = 3700.0
@@ -89,14 +91,24 @@ class Client:
         with self._streamed(request, timeout_s) as response:
             for value in map(json.loads, response):
                 alone = isinstance(value, dict) and value.keys() == {"error"}  # a step of a probe has one too
-                yield self._unless_error(value["error"] if alone else None, value)
+                yield _unless_error(value["error"] if alone else None, value)
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
         """Server-sent events until the stream ends, also when it was broken off: name and data.
         Raises ProblemError also for an error that is told in the middle of them."""
         with self._streamed(self._request("GET", path, None, None), _EVENTS_TIMEOUT_S) as response:
-            for name, data in _events(response):
-                yield self._unless_error(data if name == "error" else None, (name, data))
+            for name, data in events_of(response):
+                yield _unless_error(data if name == "error" else None, (name, data))
+
+    def stream(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Streamed:
+        """A completion as it comes, to a body that asks for a stream. For a `with` block."""
+        asked = self._request("POST", path, body, {"Accept": "text/event-stream"} | dict(headers or {}))
+        with self._or_unreachable(_EVENTS_TIMEOUT_S):
+            response = self._opened(asked, _EVENTS_TIMEOUT_S)
+        if response.headers.get_content_type() == "text/event-stream":
+            return Streamed(response, f"POST {path}")
+        response.close()
+        raise self._stranger("something that is no stream")
 
     def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> urllib.request.Request:
         data = None if body is None else json.dumps(body).encode()
@@ -113,16 +125,21 @@ class Client:
                     return _read(error)
 
     @contextmanager
-    def _streamed(self, request: urllib.request.Request, timeout_s: float) -> Iterator[IO[bytes]]:
+    def _streamed(self, request: urllib.request.Request, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
         with self._or_unreachable(timeout_s):
             try:
-                with _opener(self.url).open(request, timeout=timeout_s) as response:
+                with self._opened(request, timeout_s) as response:
                     yield response
-            except urllib.error.HTTPError as error:
-                with error:
-                    raise self._refusal(_read(error), f"{request.get_method()} {request.selector}") from None
-            except ValueError:
+            except (ValueError, EventTooLargeError):
                 raise self._stranger("something that is not JSON") from None
+
+    def _opened(self, request: urllib.request.Request, timeout_s: float) -> http.client.HTTPResponse:
+        try:
+            response: http.client.HTTPResponse = _opener(self.url).open(request, timeout=timeout_s)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._refusal(_read(error), f"{request.get_method()} {request.selector}") from None
+        return response
 
     @contextmanager
     def _or_unreachable(self, timeout_s: float) -> Iterator[None]:
@@ -134,12 +151,6 @@ class Client:
     def _refusal(self, answer: Answer, asked: str) -> ProblemError:
         problem = Problem.parse(answer)
         return self._stranger(f"{answer.status} to {asked}") if problem is None else ProblemError(problem)
-
-    def _unless_error(self, error: Any, value: T) -> T:
-        """The gateway could not go on after its answer had begun."""
-        if isinstance(error, dict) and "error_type" in error:
-            raise self._refusal(Answer(int(error.get("status", 500)), {}, json.dumps(error)), "a stream")
-        return value
 
     def _unreachable(self, error: Exception, timeout_s: float) -> Problem:
         reason = getattr(error, "reason", error)
@@ -162,14 +173,11 @@ def _read(response: Any) -> Answer:
     return Answer(response.status, headers, response.read().decode(errors="replace"))
 
 
-def _events(response: IO[bytes]) -> Iterator[tuple[str, Any]]:
-    name = "message"
-    for line in response:
-        field, _, value = line.decode().rstrip("\r\n").partition(": ")
-        if field == "event":
-            name = value
-        elif field == "data":
-            yield name, json.loads(value)
+def _unless_error(error: Any, value: T) -> T:
+    """The gateway could not go on after its answer had begun."""
+    if isinstance(error, dict) and "error_type" in error:
+        raise problem_in(error, "the answer")
+    return value
 
 
 def in_path(text: str) -> str:

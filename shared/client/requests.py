@@ -5,6 +5,8 @@ from typing import Any
 CHAT = "/v1/chat/completions"
 CUSTOM_MODELS = "/api/models/custom"
 KEYS = "/api/keys"
+# A caller that disconnects before the answer does not want it any more.
+CANCELS = {"x-tallygate-cancel-on-disconnect": "true"}
 MONITORING = "/api/models/custom/monitoring"
 
 

@@ -1,8 +1,8 @@
 """A gateway that answers as it is told and keeps what it was asked."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, NamedTuple
@@ -18,7 +18,10 @@ class Asked(NamedTuple):
 
 
 class StubGateway:
-    """`answers`: by "METHOD /path"; a callable is called when it is asked. What is not there is 404."""
+    """`answers`: by "METHOD /path"; a callable is called when it is asked. What is not there is 404.
+
+    A body that is an iterator of bytes is a stream of events: each piece is sent before the next one is asked for.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -65,6 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         status, body = stub.answer(Asked(self.command, self.path, json.loads(raw) if raw else None, headers))
+        if isinstance(body, Iterator):
+            self._stream(body, stub.headers)
+            return
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(data)))
@@ -72,6 +78,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
+
+    def _stream(self, pieces: Iterator[bytes], headers: Mapping[str, str]) -> None:
+        self.send_response(200)
+        for name, value in {"content-type": "text/event-stream", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(ConnectionError):  # the caller may leave
+            for piece in pieces:
+                self.wfile.write(piece)
 
     do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server looks for these names
 

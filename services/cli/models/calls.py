@@ -5,16 +5,13 @@ from typing import Any
 from services.cli.output import err
 from services.cli.step_views import steps_text
 from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError, in_path
-from shared.client.requests import CUSTOM_MODELS
-
-# A caller that disconnects before the answer does not want the model any more.
-_CANCELS = {"x-tallygate-cancel-on-disconnect": "true"}
+from shared.client.requests import CANCELS, CUSTOM_MODELS
 
 
 def set_up(client: Client, body: dict[str, Any]) -> dict[str, Any]:
     """The gateway probes, tries and stores, or leaves nothing. Raises ProblemError with the steps."""
     with err().status(f"Setting up {body['model_id']}: its endpoint, then one real completion ..."):
-        done: dict[str, Any] = client.post("/api/models/setup", body, COMPLETION_TIMEOUT_S, _CANCELS).body
+        done: dict[str, Any] = client.post("/api/models/setup", body, COMPLETION_TIMEOUT_S, CANCELS).body
     return done
 
 

@@ -1,6 +1,8 @@
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -74,6 +76,59 @@ def _problem(url: str, path: str) -> Problem:
     with pytest.raises(ProblemError) as caught:
         Client(url, "tg_key").get(path)
     return caught.value.problem
+
+
+def _chat(gateway: StubGateway, *pieces: bytes) -> Iterator[Any]:
+    gateway.answers["POST /x"] = (200, iter(pieces))
+    with Client(gateway.url).stream("/x", {}) as answer:
+        yield from answer
+
+
+def test_a_stream_is_read_as_it_comes_and_is_whole_by_its_own_word_only(gateway: StubGateway) -> None:
+    read = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b'data: {"a": "\xc3'
+        yield b'\xa4"}\r\n\r\n'
+        assert read.wait(60)
+        yield b": keep-alive\n\ndata: [DONE]\n\ndata: {}\n\n"
+
+    gateway.answers["POST /x"] = (200, pieces())
+    with Client(gateway.url, "tg_key").stream("/x", {"stream": True}) as answer:
+        events = iter(answer)
+        assert next(events) == {"a": "ä"}
+        read.set()
+        assert list(events) == []
+    assert gateway.asked[0].headers["accept"] == "text/event-stream"
+
+
+@pytest.mark.parametrize(
+    ("last", "error_type"),
+    [
+        (b"", "stream_broken"),
+        (b"data: [DO", "stream_broken"),
+        (b"data: {\n\n", "stream_broken"),
+        (b"data: []\n\n", "stream_broken"),
+        (b'data: {"error": {"code": "overloaded", "message": "busy", "tips": []}}\n\n', "overloaded"),
+        (b'event: error\ndata: {"code": "overloaded", "detail": "busy", "tips": []}\n\n', "overloaded"),
+        (b'data: {"error": "?"}\n\n', "bad_response"),
+    ],
+)
+def test_a_stream_that_breaks_off_is_an_error(gateway: StubGateway, last: bytes, error_type: str) -> None:
+    events = _chat(gateway, b"data: {}\n\n", last)
+    assert next(events) == {}
+    with pytest.raises(ProblemError) as caught:
+        next(events)
+    assert caught.value.problem.error_type == error_type
+
+
+def test_a_stream_that_does_not_begin_is_refused_as_other_answers_are(gateway: StubGateway) -> None:
+    gateway.answers["POST /x"] = (503, problem("overloaded", "busy"))
+    with pytest.raises(ProblemError, match="overloaded: busy"):
+        Client(gateway.url).stream("/x", {})
+    gateway.answers["POST /x"] = (200, {"not": "a stream"})
+    with pytest.raises(ProblemError, match="something that is no stream"):
+        Client(gateway.url).stream("/x", {})
 
 
 async def test_many_at_once_get_the_same_answer_as_one_who_waits(gateway: StubGateway) -> None:
