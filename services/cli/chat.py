@@ -15,7 +15,7 @@ from services.cli.shown import Shown
 from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError
 from shared.client.requests import CANCELS, CHAT
 from shared.wire.collected import Collected
-from shared.wire.streams import Chunk, choices_of, chunk_of, index_of
+from shared.wire.streams import chunk_of
 
 _INTERRUPTED_STATUS = 130  # as shells tell of Ctrl-C
 
@@ -75,7 +75,7 @@ def _streamed(client: Client, body: dict[str, Any]) -> Mapping[str, str]:
     with client.stream(CHAT, body | {"stream": True}, CANCELS) as answer, Shown(body.get("model")) as shown:
         for chunk in map(chunk_of, answer):
             whole.add(chunk)
-            shown.add(_delta_text(chunk))
+            shown.add(chunk.text)
         completion = json.loads(whole.completion())
         if not shown.begun:
             shown.add(_text(completion))
@@ -106,12 +106,6 @@ def _text(completion: Any) -> str:
         return str(message.get("content") or message.get("refusal") or message.get("tool_calls") or "")
     except (LookupError, TypeError, AttributeError):
         raise ProblemError(Problem("bad_response", "the gateway's answer holds no message")) from None
-
-
-def _delta_text(chunk: Chunk) -> str:
-    """What the chunk adds to the first choice's text."""
-    deltas = [choice.get("delta") or {} for choice in choices_of(chunk.body) if index_of(choice) == 0]
-    return "".join(str(delta.get("content") or delta.get("refusal") or "") for delta in deltas)
 
 
 def _about(headers: Mapping[str, str]) -> str:

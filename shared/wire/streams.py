@@ -45,6 +45,12 @@ class Chunk(NamedTuple):
         return any(_delta(choice).get(name) for choice in choices_of(self.body) for name in _CONTENT)
 
     @property
+    def text(self) -> str:
+        """What it adds to the text of the first choice."""
+        texts = [_delta(choice).get("content") for choice in choices_of(self.body) if index_of(choice) == 0]
+        return "".join(text for text in texts if isinstance(text, str))
+
+    @property
     def is_usage(self) -> bool:
         """Whether it is the chunk of `stream_options.include_usage`, which holds nothing else."""
         return not self.body.get("choices") and bool(self.body.get("usage"))

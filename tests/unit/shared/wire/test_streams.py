@@ -9,7 +9,7 @@ from shared.wire import WireFormat, dialect_of, read_completion
 from shared.wire.collected import Collected, chunks_of
 from shared.wire.completions import Usage
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader
+from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader, chunk_of
 
 
 def _stream(*events: Any, wire_format: WireFormat = "openai") -> tuple[list[Chunk], StreamReader]:
@@ -30,6 +30,21 @@ def _chunk(*, index: int = 0, finish_reason: str | None = None, **delta: Any) ->
 _USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 _ONLY_USAGE = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": _USAGE}
 _DONE = b"[DONE]"
+
+
+@pytest.mark.parametrize(
+    ("chunk", "text"),
+    [
+        (_chunk(content="a"), "a"),
+        (_chunk(index=1, content="a"), ""),
+        (_chunk(content=None, reasoning_content="a"), ""),
+        (_chunk(content=["a"]), ""),
+        (_ONLY_USAGE, ""),
+    ],
+    ids=["first choice", "another choice", "thoughts", "no text", "usage"],
+)
+def test_the_text_of_a_chunk_is_that_of_the_first_choice(chunk: dict[str, Any], text: str) -> None:
+    assert chunk_of(chunk).text == text
 
 
 def test_a_chunk_passes_through_as_it_was_written() -> None:
