@@ -9,11 +9,11 @@ It is a tool of its own: it needs aiohttp and uvloop, and nothing of the service
 - What it answers is decided by the model that a request names: `behaviours.py` has the table, `scripts.py` the answers
   that a test writes itself. The same request gets the same answer.
 - What it owns: the ledger (`ledger.py`) of every call that it really received, which the gateway's books are checked
-  against. It is in memory, and holds no prompts and no keys.
+  against, with the length and the SHA-256 of the text that was sent. It is in memory, and holds no prompts and no keys.
 
 A request's way: `sending.py` takes it from aiohttp's server, `service.py` finds its route, `completions.py` enters
-it in the ledger, `planning.py` and `faults.py` plan what will be sent, and `sending.py` sends that. `running.py` starts
-it all, in a process of its own or within a test.
+it in the ledger, `planning.py`, `faults.py` and `streams.py` plan what will be sent, and `sending.py` sends that, or
+`pacing.py` what has a rate. `running.py` starts it all, in a process of its own or within a test.
 """
 
 from deploy.model_server.running import RunningModelServer, running_model_server

@@ -18,8 +18,12 @@ _VALUES: dict[object, object] = {
 }
 
 
+_ARGUMENTS_PIECE = 5  # characters
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
+    id: str
     name: str
     arguments: Mapping[str, object]
 
@@ -27,10 +31,17 @@ class ToolCall:
     def arguments_json(self) -> str:
         return json.dumps(self.arguments)
 
+    @property
+    def pieces(self) -> list[str]:
+        """The arguments as they are streamed, cut wherever it comes."""
+        text = self.arguments_json
+        return [text[start : start + _ARGUMENTS_PIECE] for start in range(0, len(text), _ARGUMENTS_PIECE)]
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`seq` is the ledger's number of the request, from which the answer's ids are made."""
+    """`seq` is the ledger's number of the request, from which the answer's ids are made. `choices`: how often the
+    OpenAI wire gives it."""
 
     seq: int
     model: str
@@ -39,25 +50,33 @@ class Answer:
     output_tokens: int
     created: int
     include_usage: bool = False
-    tool_call: ToolCall | None = None
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
     truncated: bool = False
+    choices: int = 1
 
     @property
     def pieces(self) -> list[str]:
-        """The text word by word, as it is streamed."""
-        return re.findall(r"\S+\s*|\s+", self.text)
+        return words(self.text)
 
 
-def answer_text(question: Question, seq: int, text: str, *, truncated: bool = False) -> Answer:
+def words(text: str) -> list[str]:
+    """A text word by word, as it is streamed."""
+    return re.findall(r"\S+\s*|\s+", text)
+
+
+def answer_text(question: Question, seq: int, text: str, *, truncated: bool = False, reasoning: str = "") -> Answer:
     return Answer(
         seq=seq,
         model=question.model,
         text=text,
         input_tokens=question.input_tokens,
-        output_tokens=len(text.split()),
+        output_tokens=len(text.split()) + len(reasoning.split()),
         created=int(time.time()),
         include_usage=question.include_usage,
+        reasoning=reasoning,
         truncated=truncated,
+        choices=question.choices,
     )
 
 
@@ -69,17 +88,19 @@ def many_words(question: Question, seq: int, count: int) -> Answer:
     return answer_text(question, seq, " ".join(f"word{number}" for number in range(1, count + 1)))
 
 
-def tool_answer(question: Question, seq: int, tool: Tool) -> Answer:
-    call = ToolCall(tool.name, _arguments(tool.schema, question.text))
+def tool_answer(question: Question, seq: int, tool: Tool, count: int) -> Answer:
+    """Calls the same tool so many times."""
+    arguments = _arguments(tool.schema, question.text)
+    calls = tuple(ToolCall(f"call_{seq:012d}_{number}", tool.name, arguments) for number in range(count))
     return Answer(
         seq=seq,
         model=question.model,
         text="",
         input_tokens=question.input_tokens,
-        output_tokens=len(call.arguments_json.split()),
+        output_tokens=sum(len(call.arguments_json.split()) for call in calls),
         created=int(time.time()),
         include_usage=question.include_usage,
-        tool_call=call,
+        tool_calls=calls,
     )
 
 

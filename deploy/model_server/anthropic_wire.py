@@ -1,11 +1,14 @@
 """The Anthropic wire: `POST /v1/messages`."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from deploy.model_server.answer import Answer
+from deploy.model_server.answer import Answer, words
 from deploy.model_server.errors import ErrorAnswer, invalid_request
+from deploy.model_server.plan import Piece
 from deploy.model_server.request import Request
-from deploy.model_server.wire import to_json
+from deploy.model_server.wire import Parts, in_utf8, to_json
 
 
 class AnthropicWire:
@@ -22,31 +25,77 @@ class AnthropicWire:
         return None if body["messages"] else invalid_request("messages: at least one message is required")
 
     def completion(self, answer: Answer) -> bytes:
-        content = [{**_block(answer), **_block_content(answer)}]
+        content = [block.whole for block in _blocks(answer)]
         return to_json({**_message(answer, answer.output_tokens, _stop_reason(answer)), "content": content})
 
-    def events(self, answer: Answer) -> list[bytes]:
-        return [
-            *_opening(answer),
-            _event("content_block_start", index=0, content_block=_block(answer)),
-            _event("ping"),
-            *(_event("content_block_delta", index=0, delta=delta) for delta in _deltas(answer)),
-            _event("content_block_stop", index=0),
-            *_closing(answer),
-        ]
+    def events(self, answer: Answer) -> list[Piece]:
+        opening, content, _, _, done = self.parts(answer)
+        return [*opening, *content, _last_words(_stop_reason(answer), usage=_output(answer)), *done]
+
+    def parts(self, answer: Answer) -> Parts:
+        content = [event for index, block in enumerate(_blocks(answer)) for event in _streamed(index, block)]
+        return Parts(
+            _opening(answer),
+            [*content[:1], _event("ping"), *content[1:]],
+            [_last_words(_stop_reason(answer))],
+            [_last_words(None, usage=_output(answer))],
+            [_event("message_stop")],
+        )
+
+    def with_usage(self, event: Piece, answer: Answer) -> Piece:
+        name, _, data = event.data.partition(b"\ndata: ")
+        body = {**json.loads(data), "usage": _output(answer)}
+        return event._replace(data=b"%b\ndata: %b\n\n" % (name, to_json(body)))
+
+    def silent_delta(self, _answer: Answer) -> Piece:
+        return _event("content_block_delta", index=0, delta={"type": "text_delta", "text": ""})
 
     def hollow_completion(self, answer: Answer) -> bytes:
         message = _message(answer, answer.output_tokens, _stop_reason(answer))
         return to_json({name: value for name, value in message.items() if name != "content"})
 
-    def hollow_events(self, answer: Answer) -> list[bytes]:
-        return [*_opening(answer), *_closing(answer)]
+    def hollow_events(self, answer: Answer) -> list[Piece]:
+        last = _last_words(_stop_reason(answer), usage=_output(answer))
+        return [*_opening(answer), last, _event("message_stop")]
 
     def error(self, error: ErrorAnswer) -> bytes:
         return to_json(_error(error))
 
-    def error_event(self, error: ErrorAnswer) -> bytes:
+    def error_event(self, error: ErrorAnswer) -> Piece:
         return _event("error", error=_error(error)["error"])
+
+    def error_choice(self, _answer: Answer, error: ErrorAnswer) -> Piece:
+        return self.error_event(error)
+
+
+class _Block(NamedTuple):
+    """Of a message's content. start: as a stream begins it. deltas: how it goes on, each with the text it brings."""
+
+    whole: Mapping[str, object]
+    start: Mapping[str, object]
+    deltas: Sequence[tuple[Mapping[str, object], bytes]]
+
+
+def _blocks(answer: Answer) -> Iterator[_Block]:
+    if answer.reasoning:
+        deltas = [({"type": "thinking_delta", "thinking": piece}, b"") for piece in words(answer.reasoning)]
+        signature = ({"type": "signature_delta", "signature": "c2lnbmVk"}, b"")
+        block = {"type": "thinking", "thinking": answer.reasoning, "signature": "c2lnbmVk"}
+        yield _Block(block, {"type": "thinking", "thinking": "", "signature": ""}, [*deltas, signature])
+    if not answer.tool_calls:
+        texts = [({"type": "text_delta", "text": piece}, in_utf8(piece)) for piece in answer.pieces]
+        yield _Block({"type": "text", "text": answer.text}, {"type": "text", "text": ""}, texts)
+    for call in answer.tool_calls:
+        start = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
+        parts = [({"type": "input_json_delta", "partial_json": piece}, b"") for piece in call.pieces]
+        yield _Block({**start, "input": call.arguments}, start, parts)
+
+
+def _streamed(index: int, block: _Block) -> Iterator[Piece]:
+    yield _event("content_block_start", index=index, content_block=block.start)
+    for delta, text in block.deltas:
+        yield _event("content_block_delta", text, index=index, delta=delta)
+    yield _event("content_block_stop", index=index)
 
 
 def _message(answer: Answer, output_tokens: int, stop_reason: str | None) -> dict[str, object]:
@@ -62,41 +111,28 @@ def _message(answer: Answer, output_tokens: int, stop_reason: str | None) -> dic
     }
 
 
-def _opening(answer: Answer) -> list[bytes]:
+def _opening(answer: Answer) -> list[Piece]:
     # The real API, too, counts one output token before it sends any text.
     return [_event("message_start", message=_message(answer, 1, None))]
 
 
-def _closing(answer: Answer) -> list[bytes]:
-    delta = {"stop_reason": _stop_reason(answer), "stop_sequence": None}
-    usage = {"output_tokens": answer.output_tokens}
-    return [_event("message_delta", delta=delta, usage=usage), _event("message_stop")]
+def _last_words(stop_reason: str | None, **more: object) -> Piece:
+    delta = {} if stop_reason is None else {"stop_reason": stop_reason, "stop_sequence": None}
+    return _event("message_delta", b"", delta=delta, **more)
+
+
+def _output(answer: Answer) -> dict[str, object]:
+    return {"output_tokens": answer.output_tokens}
 
 
 def _stop_reason(answer: Answer) -> str:
     if answer.truncated:
         return "max_tokens"
-    return "end_turn" if answer.tool_call is None else "tool_use"
+    return "tool_use" if answer.tool_calls else "end_turn"
 
 
-def _block(answer: Answer) -> dict[str, object]:
-    if answer.tool_call is None:
-        return {"type": "text", "text": ""}
-    return {"type": "tool_use", "id": f"toolu_{answer.seq:012d}", "name": answer.tool_call.name, "input": {}}
-
-
-def _block_content(answer: Answer) -> dict[str, object]:
-    return {"text": answer.text} if answer.tool_call is None else {"input": answer.tool_call.arguments}
-
-
-def _deltas(answer: Answer) -> list[dict[str, object]]:
-    if answer.tool_call is None:
-        return [{"type": "text_delta", "text": piece} for piece in answer.pieces]
-    return [{"type": "input_json_delta", "partial_json": answer.tool_call.arguments_json}]
-
-
-def _event(name: str, **fields: object) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), to_json({"type": name, **fields}))
+def _event(name: str, text: bytes = b"", **fields: object) -> Piece:
+    return Piece(b"event: %b\ndata: %b\n\n" % (name.encode(), to_json({"type": name, **fields})), text)
 
 
 def _error(error: ErrorAnswer) -> dict[str, object]:

@@ -1,14 +1,15 @@
 """One call of a model, and the plain ways to plan its answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from deploy.model_server import answer, plan
 from deploy.model_server.behaviours import Behaviour
 from deploy.model_server.errors import ERRORS, ErrorAnswer
-from deploy.model_server.plan import Plan
+from deploy.model_server.plan import Piece, Plan
 from deploy.model_server.question import Question
 from deploy.model_server.scripts import ScriptedAnswer
-from deploy.model_server.wire import Wire
+from deploy.model_server.wire import Wire, in_utf8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +43,18 @@ class Call:
         return ERRORS[name].worded(self.question.model, self.key, self.number)
 
 
-def json_plan(call: Call, body: bytes) -> Plan:
-    return plan.whole(200, plan.JSON, body, call.headers)
+def json_plan(call: Call, body: bytes, text: str = "") -> Plan:
+    return plan.whole(200, plan.JSON, body, call.headers, in_utf8(text))
 
 
-def stream_plan(call: Call, events: list[bytes]) -> Plan:
+def stream_plan(call: Call, events: Iterable[Piece]) -> Plan:
     return Plan(200, {"content-type": plan.EVENT_STREAM, **call.headers}, events)
 
 
 def answer_plan(call: Call, answered: answer.Answer) -> Plan:
     if call.question.stream:
         return stream_plan(call, call.wire.events(answered))
-    return json_plan(call, call.wire.completion(answered))
+    return json_plan(call, call.wire.completion(answered), answered.text)
 
 
 def error_plan(call: Call, error: ErrorAnswer) -> Plan:

@@ -1,14 +1,14 @@
 """How each fault that is more than a refusal goes on the wire."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from deploy.model_server import answer, plan
 from deploy.model_server.call import Call, answer_plan, error_plan, json_plan, stream_plan
-from deploy.model_server.plan import Ending, Plan
+from deploy.model_server.plan import Ending, Piece, Plan
 
 # A client may drop what it has not read when it learns that the connection is gone: give it time to read.
-CUT_STREAM_PAUSE_S = 0.01
+BREAK_PAUSE = Piece(b"", pause_s=0.05)
 SLOW_BODY_PIECES = 20
 HUGE_PIECE = b"x" * 65_536
 MIB = 1024 * 1024
@@ -36,36 +36,35 @@ def no_choices(call: Call) -> Plan:
 
 def slow_body(call: Call) -> Plan:
     planned = answer_plan(call, call.echo)
-    pieces = list(planned.pieces) if call.question.stream else _cut_into(b"".join(planned.pieces), SLOW_BODY_PIECES)
-    return replace(planned, pieces=pieces, pause_s=call.number / 1000 / len(pieces))
+    pieces = list(planned.pieces) if call.question.stream else cut(joined(planned.pieces), SLOW_BODY_PIECES)
+    pause_s = call.number / 1000 / len(pieces)
+    return replace(planned, pieces=[piece._replace(pause_s=pause_s) for piece in pieces])
 
 
 def half_body(call: Call) -> Plan:
     if call.question.stream:
         return broken_stream(call)
     planned = answer_plan(call, call.echo)
-    body = b"".join(planned.pieces)
-    return replace(planned, pieces=[body[: len(body) // 2]], ending=Ending.CUT)
+    body = joined(planned.pieces).data
+    return replace(planned, pieces=[Piece(body[: len(body) // 2])], ending=Ending.CUT)
 
 
 def broken_stream(call: Call) -> Plan:
     if not call.question.stream:
         return half_body(call)
-    # The empty piece at the end is a pause before the cut.
-    planned = stream_plan(call, [*_first_half(call), b""])
-    return replace(planned, pause_s=CUT_STREAM_PAUSE_S, ending=Ending.CUT)
+    return replace(stream_plan(call, [*first_half(call), BREAK_PAUSE]), ending=Ending.CUT)
 
 
 def error_in_stream(call: Call) -> Plan:
     if not call.question.stream:
         return error_plan(call, call.error("fault-500"))
-    return stream_plan(call, [*_first_half(call), call.wire.error_event(call.error("fault-500"))])
+    return stream_plan(call, [*first_half(call), call.wire.error_event(call.error("fault-500"))])
 
 
 def huge(call: Call) -> Plan:
     """Well-formed, with one text as long as it takes; as a stream, that text is one event."""
     planned = answer_plan(call, answer.answer_text(call.question, call.seq, _FILLER))
-    before, _, after = b"".join(planned.pieces).rpartition(_FILLER_JSON)
+    before, _, after = joined(planned.pieces).data.rpartition(_FILLER_JSON)
     length = max(call.number * MIB, len(before) + len(after))
     return replace(
         planned, headers={**planned.headers, "content-length": str(length)}, pieces=_filled(before, after, length)
@@ -79,19 +78,28 @@ def long_error(call: Call) -> Plan:
     return error_plan(call, replace(call.error("fault-500"), message=message, anthropic_message=message))
 
 
-def _filled(before: bytes, after: bytes, length: int) -> Iterator[bytes]:
-    yield before
-    missing = length - len(before) - len(after)
-    for _ in range(missing // len(HUGE_PIECE)):
-        yield HUGE_PIECE
-    yield HUGE_PIECE[: missing % len(HUGE_PIECE)] + after
-
-
-def _first_half(call: Call) -> list[bytes]:
+def first_half(call: Call) -> list[Piece]:
+    """Of a stream, with the first of its content."""
     events = call.wire.events(call.echo)
     return events[: len(events) // 2]
 
 
-def _cut_into(body: bytes, count: int) -> list[bytes]:
-    size = -(-len(body) // count)
-    return [body[start : start + size] for start in range(0, len(body), size)]
+def cut(piece: Piece, count: int) -> list[Piece]:
+    """Into so many pieces. The text comes with the last one."""
+    size = max(1, -(-len(piece.data) // count))
+    pieces = [Piece(piece.data[start : start + size]) for start in range(0, len(piece.data), size)]
+    return [*pieces[:-1], pieces[-1]._replace(text=piece.text)]
+
+
+def _filled(before: bytes, after: bytes, length: int) -> Iterator[Piece]:
+    yield Piece(before)
+    missing = length - len(before) - len(after)
+    for _ in range(missing // len(HUGE_PIECE)):
+        yield Piece(HUGE_PIECE, HUGE_PIECE)
+    rest = HUGE_PIECE[: missing % len(HUGE_PIECE)]
+    yield Piece(rest + after, rest)
+
+
+def joined(pieces: Iterable[Piece]) -> Piece:
+    pieces = list(pieces)
+    return Piece(b"".join(piece.data for piece in pieces), b"".join(piece.text for piece in pieces))

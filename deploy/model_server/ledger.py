@@ -1,13 +1,16 @@
 """What this server really received, against which the gateway's books are checked.
 
 An entry is made when a request to a completion path is completely received, before anything is answered. It
-holds no prompt and no key. Counts cover everything since the last clear, also entries no longer kept.
+holds no prompt, no key and no answer: of the text that was sent the length and the SHA-256. Counts cover everything
+since the last clear, also entries no longer kept.
 """
 
+import hashlib
 from collections import Counter, deque
-from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from deploy.model_server.plan import Piece
 
 MAX_ENTRIES = 200_000
 MAX_TEXT = 200
@@ -15,7 +18,11 @@ MAX_TEXT = 200
 
 @dataclass(slots=True)
 class Entry:
-    """`status` is None while nothing is sent; `finished`: the whole answer was handed to the socket."""
+    """`status` is None while nothing is sent; `finished`: the whole answer was handed to the socket.
+
+    `body_bytes`: what was handed to it of the body. `text_bytes` and `text_sha256`: of the answer's text in that, in
+    UTF-8, without the JSON around it; None when there was no text.
+    """
 
     seq: int
     at: float
@@ -29,6 +36,9 @@ class Entry:
     status: int | None = None
     finished: bool = False
     aborted_by_client: bool = False
+    body_bytes: int = 0
+    text_bytes: int = 0
+    text_sha256: str | None = None
 
     def as_json(self) -> dict[str, object]:
         values: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}
@@ -44,6 +54,7 @@ class Ledger:
         self._last_seq = 0
         self._cleared_seq = 0
         self._open: dict[int, Entry] = {}
+        self._open_texts = dict[int, "hashlib._Hash"]()
         self._reset_counts()
 
     def _reset_counts(self) -> None:
@@ -78,10 +89,21 @@ class Ledger:
         if self._counts(entry):
             self._by_status[status] += 1
 
+    def passed_on(self, entry: Entry, piece: Piece) -> None:
+        """Handed to the socket."""
+        entry.body_bytes += len(piece.data)
+        if piece.text:
+            entry.text_bytes += len(piece.text)
+            if (digest := self._open_texts.get(entry.seq)) is None:
+                digest = self._open_texts[entry.seq] = hashlib.sha256()
+            digest.update(piece.text)
+
     def ended(self, entry: Entry, *, finished: bool = False, aborted_by_client: bool = False) -> None:
         entry.finished = finished
         entry.aborted_by_client = aborted_by_client
+        entry.text_sha256 = self._digest(entry)
         del self._open[entry.seq]
+        self._open_texts.pop(entry.seq, None)
         if self._counts(entry):
             self._finished += finished
             self._aborted += aborted_by_client
@@ -112,7 +134,14 @@ class Ledger:
         Only open entries can still change, so only those are copied.
         """
         kept = (entry for entry in self._entries if entry.seq > since)
-        return [copy(entry) if entry.seq in self._open else entry for entry in kept]
+        return [self._as_it_is(entry) if entry.seq in self._open else entry for entry in kept]
+
+    def _as_it_is(self, entry: Entry) -> Entry:
+        return replace(entry, text_sha256=self._digest(entry))
+
+    def _digest(self, entry: Entry) -> str | None:
+        digest = self._open_texts.get(entry.seq)
+        return None if digest is None else digest.hexdigest()
 
     def as_json(self) -> dict[str, object]:
         return {**self.summary(), "entries": [entry.as_json() for entry in self.snapshot()]}

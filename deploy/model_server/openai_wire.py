@@ -1,11 +1,15 @@
 """The OpenAI wire: `POST /v1/chat/completions`."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 
-from deploy.model_server.answer import Answer, ToolCall
+from deploy.model_server.answer import Answer, ToolCall, words
 from deploy.model_server.errors import ErrorAnswer, invalid_request
+from deploy.model_server.plan import Piece
 from deploy.model_server.request import Request
-from deploy.model_server.wire import to_json
+from deploy.model_server.wire import Parts, in_utf8, to_json
+
+_DONE = Piece(b"data: [DONE]\n\n")
 
 
 class OpenAIWire:
@@ -20,31 +24,53 @@ class OpenAIWire:
         return None
 
     def completion(self, answer: Answer) -> bytes:
-        choice = {
-            "index": 0,
-            "message": _message(answer),
-            "logprobs": None,
-            "finish_reason": _finish_reason(answer),
-        }
-        return to_json({**_envelope(answer, "chat.completion"), "choices": [choice], "usage": _usage(answer)})
+        choices = [
+            {
+                "index": index,
+                "message": _message(answer),
+                "logprobs": None,
+                "finish_reason": _finish_reason(answer),
+            }
+            for index in range(answer.choices)
+        ]
+        return to_json({**_envelope(answer, "chat.completion"), "choices": choices, "usage": _usage(answer)})
 
-    def events(self, answer: Answer) -> list[bytes]:
+    def events(self, answer: Answer) -> list[Piece]:
+        opening, content, finish, usage, done = self.parts(answer)
+        return opening + content + finish + usage * answer.include_usage + done
+
+    def parts(self, answer: Answer) -> Parts:
         opening: dict[str, object] = {"role": "assistant", "content": ""}
-        choices = [_choice(delta, None) for delta in (opening, *_deltas(answer))]
-        choices.append(_choice({}, _finish_reason(answer)))
-        return [_chunk(answer, [choice]) for choice in choices] + _last_events(answer)
+        return Parts(
+            [_chunk(answer, index, opening) for index in range(answer.choices)],
+            [_chunk(answer, index, *delta) for delta in _deltas(answer) for index in range(answer.choices)],
+            [_chunk(answer, index, {}, finish_reason=_finish_reason(answer)) for index in range(answer.choices)],
+            [_event({**_envelope(answer, "chat.completion.chunk"), "choices": [], "usage": _usage(answer)})],
+            [_DONE],
+        )
+
+    def with_usage(self, event: Piece, answer: Answer) -> Piece:
+        body = json.loads(event.data.removeprefix(b"data: "))
+        return event._replace(data=_event({**body, "usage": _usage(answer)}).data)
+
+    def silent_delta(self, answer: Answer) -> Piece:
+        return _chunk(answer, 0, {})
 
     def hollow_completion(self, answer: Answer) -> bytes:
         return to_json({**_envelope(answer, "chat.completion"), "usage": _usage(answer)})
 
-    def hollow_events(self, answer: Answer) -> list[bytes]:
-        return [_event(_envelope(answer, "chat.completion.chunk")), b"data: [DONE]\n\n"]
+    def hollow_events(self, answer: Answer) -> list[Piece]:
+        return [_event(_envelope(answer, "chat.completion.chunk")), _DONE]
 
     def error(self, error: ErrorAnswer) -> bytes:
         return to_json(_error(error))
 
-    def error_event(self, error: ErrorAnswer) -> bytes:
+    def error_event(self, error: ErrorAnswer) -> Piece:
         return _event(_error(error))
+
+    def error_choice(self, answer: Answer, error: ErrorAnswer) -> Piece:
+        choice = {**_choice(0, {"content": ""}, "error"), "error": {"code": error.status, "message": error.message}}
+        return _event({**_envelope(answer, "chat.completion.chunk"), "choices": [choice]})
 
 
 def _envelope(answer: Answer, kind: str) -> dict[str, object]:
@@ -58,55 +84,59 @@ def _envelope(answer: Answer, kind: str) -> dict[str, object]:
 
 
 def _message(answer: Answer) -> dict[str, object]:
-    if (tool_call := answer.tool_call) is None:
-        return {"role": "assistant", "content": answer.text, "refusal": None}
-    call = _tool_call(answer, tool_call, tool_call.arguments_json)
-    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": [call]}
+    message: dict[str, object] = {"role": "assistant", "content": answer.text, "refusal": None}
+    if answer.reasoning:
+        message["reasoning_content"] = answer.reasoning
+    if answer.tool_calls:
+        calls = [_tool_call(call, call.arguments_json) for call in answer.tool_calls]
+        message |= {"content": None, "tool_calls": calls}
+    return message
 
 
-def _tool_call(answer: Answer, tool_call: ToolCall, arguments: str) -> dict[str, object]:
-    function = {"name": tool_call.name, "arguments": arguments}
-    return {"id": f"call_{answer.seq:012d}", "type": "function", "function": function}
+def _tool_call(call: ToolCall, arguments: str) -> dict[str, object]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
-def _deltas(answer: Answer) -> list[dict[str, object]]:
-    if (tool_call := answer.tool_call) is None:
-        return [{"content": piece} for piece in answer.pieces]
-    start = {"index": 0, **_tool_call(answer, tool_call, arguments="")}
-    arguments = {"index": 0, "function": {"arguments": tool_call.arguments_json}}
-    return [{"tool_calls": [start]}, {"tool_calls": [arguments]}]
+def _deltas(answer: Answer) -> Iterator[tuple[dict[str, object], bytes]]:
+    """Each with the text that it brings."""
+    for piece in words(answer.reasoning):
+        yield {"reasoning_content": piece}, b""
+    for piece in answer.pieces:
+        yield {"content": piece}, in_utf8(piece)
+    for index, call in enumerate(answer.tool_calls):
+        yield {"tool_calls": [{"index": index, **_tool_call(call, arguments="")}]}, b""
+        for piece in call.pieces:
+            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, b""
 
 
 def _finish_reason(answer: Answer) -> str:
     if answer.truncated:
         return "length"
-    return "stop" if answer.tool_call is None else "tool_calls"
+    return "tool_calls" if answer.tool_calls else "stop"
 
 
 def _usage(answer: Answer) -> dict[str, object]:
+    output_tokens = answer.output_tokens * answer.choices
     return {
         "prompt_tokens": answer.input_tokens,
-        "completion_tokens": answer.output_tokens,
-        "total_tokens": answer.input_tokens + answer.output_tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": answer.input_tokens + output_tokens,
     }
 
 
-def _choice(delta: dict[str, object], finish_reason: str | None) -> dict[str, object]:
-    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+def _choice(index: int, delta: dict[str, object], finish_reason: str | None) -> dict[str, object]:
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
 
 
-def _chunk(answer: Answer, choices: list[dict[str, object]]) -> bytes:
-    chunk = {**_envelope(answer, "chat.completion.chunk"), "choices": choices}
-    return _event({**chunk, "usage": None} if answer.include_usage else chunk)
+def _chunk(
+    answer: Answer, index: int, delta: dict[str, object], text: bytes = b"", finish_reason: str | None = None
+) -> Piece:
+    chunk = {**_envelope(answer, "chat.completion.chunk"), "choices": [_choice(index, delta, finish_reason)]}
+    return _event({**chunk, "usage": None} if answer.include_usage else chunk, text)
 
 
-def _last_events(answer: Answer) -> list[bytes]:
-    usage = {**_envelope(answer, "chat.completion.chunk"), "choices": [], "usage": _usage(answer)}
-    return [_event(usage)] * answer.include_usage + [b"data: [DONE]\n\n"]
-
-
-def _event(data: Mapping[str, object]) -> bytes:
-    return b"data: %b\n\n" % to_json(data)
+def _event(data: Mapping[str, object], text: bytes = b"") -> Piece:
+    return Piece(b"data: %b\n\n" % to_json(data), text)
 
 
 def _error(error: ErrorAnswer) -> dict[str, object]:

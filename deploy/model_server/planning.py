@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from deploy.model_server import answer, faults, plan
+from deploy.model_server import answer, faults, plan, streams
 from deploy.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED
 from deploy.model_server.call import Call, answer_plan, error_plan, later
 from deploy.model_server.errors import ERRORS, invalid_request
@@ -33,8 +33,14 @@ def _demo_tokens(call: Call) -> Plan:
 
 
 def _demo_tools(call: Call) -> Plan:
-    tool = call.question.tool
-    return _demo(call) if tool is None else answer_plan(call, answer.tool_answer(call.question, call.seq, tool))
+    if (tool := call.question.tool) is None:
+        return _demo(call)
+    return answer_plan(call, answer.tool_answer(call.question, call.seq, tool, call.number))
+
+
+def _demo_reasoning(call: Call) -> Plan:
+    text = call.echo.text
+    return answer_plan(call, answer.answer_text(call.question, call.seq, text, reasoning="Let me think about that."))
 
 
 def _script(call: Call) -> Plan:
@@ -67,6 +73,9 @@ _PLANS: dict[str, Callable[[Call], Plan]] = {
     "demo-delay": _demo_later,
     "demo-tokens": _demo_tokens,
     "demo-tools": _demo_tools,
+    "demo-reasoning": _demo_reasoning,
+    "demo-rate-count": streams.at_rate,
+    "demo-silence": streams.silence,
     "script": _script,
     "flaky": _flaky,
     "fault-redirect": faults.redirect,
@@ -79,6 +88,7 @@ _PLANS: dict[str, Callable[[Call], Plan]] = {
     "fault-error-in-stream": faults.error_in_stream,
     "fault-huge": faults.huge,
     "fault-long-error": faults.long_error,
+    **streams.PLANS,
     INVALID_REQUEST.name: _invalid_request,
     REDIRECT_FOLLOWED.name: _demo,
 }

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MAX_CHOICES = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -14,7 +16,7 @@ class Tool:
 @dataclass(frozen=True, slots=True)
 class Question:
     """`text` is the last user message, `asked` the text of all messages, the system's first; `tool` the first tool
-    that may be called, if any."""
+    that may be called, if any; `choices` how many answers are asked for."""
 
     model: str
     text: str = ""
@@ -23,6 +25,7 @@ class Question:
     stream: bool = False
     include_usage: bool = False
     tool: Tool | None = None
+    choices: int = 1
 
 
 def decode(body: bytes) -> dict[str, object] | None:
@@ -47,6 +50,7 @@ def read_question(body: Mapping[str, object]) -> Question:
         stream=body.get("stream") is True,
         include_usage=_mapping(body.get("stream_options")).get("include_usage") is True,
         tool=None if "tools" not in body else _callable_tool(body, messages),
+        choices=n if isinstance(n := body.get("n"), int) and 1 <= n <= MAX_CHOICES else 1,
     )
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
 from deploy.model_server.completions import Exchange
-from deploy.model_server.plan import Ending
+from deploy.model_server.pacing import Pacer
+from deploy.model_server.plan import Ending, Piece, Plan
 from deploy.model_server.request import receive
 from deploy.model_server.service import Service
 
@@ -44,11 +46,25 @@ async def _carry_out(
         await response.prepare(request)
         if entry is not None:
             service.ledger.sent(entry, plan.status)
-    for piece in plan.pieces:
-        if plan.pause_s:
-            await asyncio.sleep(plan.pause_s)
-        await response.write(piece)
+    await _send_body(plan, request, response, lambda piece: service.passed_on(exchange, piece))
     await _end(plan.ending, request, response)
+
+
+async def _send_body(
+    plan: Plan, request: web.BaseRequest, response: web.StreamResponse, passed_on: Callable[[Piece], None]
+) -> None:
+    await _write(plan.pieces, response, passed_on)
+    if plan.paced is not None and request.transport is not None:
+        await Pacer(request.transport, plan.paced, passed_on).run()
+        await _write(plan.paced.rest, response, passed_on)
+
+
+async def _write(pieces: Iterable[Piece], response: web.StreamResponse, passed_on: Callable[[Piece], None]) -> None:
+    for piece in pieces:
+        if piece.pause_s:
+            await asyncio.sleep(piece.pause_s)
+        await response.write(piece.data)
+        passed_on(piece)
 
 
 async def _end(ending: Ending, request: web.BaseRequest, response: web.StreamResponse) -> None:

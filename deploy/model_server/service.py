@@ -14,7 +14,7 @@ from deploy.model_server.completions import (
 )
 from deploy.model_server.errors import ERRORS, ErrorAnswer
 from deploy.model_server.ledger import Entry, Ledger
-from deploy.model_server.plan import Plan
+from deploy.model_server.plan import Piece, Plan
 from deploy.model_server.request import Request
 from deploy.model_server.wire import to_json
 
@@ -35,6 +35,11 @@ class Service:
         if request.method == "POST" and request.path in COMPLETION_PATHS:
             return self._completions.receive(request)
         return Exchange(self._answer(request))
+
+    def passed_on(self, exchange: Exchange, piece: Piece) -> None:
+        """A piece of the body was handed to the socket."""
+        if exchange.entry is not None:
+            self.ledger.passed_on(exchange.entry, piece)
 
     def _answer(self, request: Request) -> Plan:
         match request.method, request.path:
@@ -113,10 +118,10 @@ def _ledger(ledger: Ledger, query: Mapping[str, str]) -> Plan:
     return Plan(200, {"content-type": plan.JSON}, _pages(summary, entries))
 
 
-def _pages(summary: bytes, entries: list[Entry]) -> Iterator[bytes]:
+def _pages(summary: bytes, entries: list[Entry]) -> Iterator[Piece]:
     """In pages small enough that telling a long ledger does not hold up the answers."""
-    yield summary[:-1] + b',"entries":['
+    yield Piece(summary[:-1] + b',"entries":[')
     for start in range(0, len(entries), LEDGER_PAGE):
         page = [to_json(entry.as_json()) for entry in entries[start : start + LEDGER_PAGE]]
-        yield b"," * (start > 0) + b",".join(page)
-    yield b"]}"
+        yield Piece(b"," * (start > 0) + b",".join(page))
+    yield Piece(b"]}")

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from deploy.model_server.behaviours import BEHAVIOURS, UNKNOWN_MODEL, Behaviour, behaviour_of
@@ -9,6 +11,9 @@ from deploy.model_server.planning import planned_behaviours
     ("model", "behaviour"),
     [
         ("demo", Behaviour("demo")),
+        ("demo-tools", Behaviour("demo-tools", 1)),
+        ("demo-rate-50-count-200", Behaviour("demo-rate-count", 50, 200)),
+        ("demo-rate-50-count-", UNKNOWN_MODEL),
         ("demo-delay-250", Behaviour("demo-delay", 250)),
         ("flaky-2", Behaviour("flaky", 2)),
         ("fault-429", Behaviour("fault-429", 1)),
@@ -35,7 +40,7 @@ def test_every_row_is_planned() -> None:
 
 def test_every_row_is_reached_by_its_own_name() -> None:
     for row in BEHAVIOURS:
-        model = row.model.split("<")[0] + ("3" if "<" in row.model else "")
+        model = re.sub(r"<\w+>", "3", row.model)
         assert behaviour_of(model).name == row.name
 
 

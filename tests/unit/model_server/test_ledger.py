@@ -17,7 +17,7 @@ def entry(seq: int, behaviour: str = "demo") -> Entry:
 
 async def test_an_entry_tells_all_but_the_secrets(client: Client) -> None:
     headers = {"authorization": "Bearer sk-secret", "x-request-id": "r-1"}
-    await client.openai("demo-delay-5", "a private text", headers=headers, stream=True)
+    reply = await client.openai("demo-delay-5", "a private text", headers=headers, stream=True)
     entry = client.last_entry
     assert entry.pop("at").endswith("+00:00")
     assert entry == {
@@ -32,6 +32,9 @@ async def test_an_entry_tells_all_but_the_secrets(client: Client) -> None:
         "status": 200,
         "finished": True,
         "aborted_by_client": False,
+        "body_bytes": len(reply.body),
+        "text_bytes": len(b"echo: a private text"),
+        "text_sha256": hashlib.sha256(b"echo: a private text").hexdigest(),
     }
 
 

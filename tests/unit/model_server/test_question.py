@@ -54,6 +54,5 @@ def test_the_first_tool_is_callable_until_its_result_is_given(fields: dict[str, 
 def test_a_tool_is_called_with_what_it_requires() -> None:
     kinds = {"city": {"type": "string"}, "days": {"type": "integer"}, "unit": {"enum": ["C", "F"]}, "x": {}}
     schema = {"properties": kinds, "required": ["city", "days", "unit"]}
-    call = tool_answer(Question("demo-tools", "Bern"), 1, Tool("weather", schema)).tool_call
-    assert call is not None
+    call = tool_answer(Question("demo-tools", "Bern"), 1, Tool("weather", schema), 1).tool_calls[0]
     assert call.arguments == {"city": "Bern", "days": 1, "unit": "C"}
