@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from starlette.types import ASGIApp
 
 from services.cli import commands, sealing_keys
@@ -22,7 +21,7 @@ from shared.db.migrate import migrate as apply_migrations
 from shared.errors import TallygateError
 from shared.kafka.admin import require_topics
 from shared.kafka.real import RealBroker
-from shared.service.connections import server_options
+from shared.service.serving import run_server
 from shared.service.settings import ServiceSettings
 from shared.telemetry.logs import configure_logs
 
@@ -223,13 +222,7 @@ def _serve(service: str, asgi: ASGIApp, settings: ServiceSettings) -> None:
     configure_logs(service, settings.log_level)
     asyncio.run(_require_what_it_stands_on(service, settings))
     _collect_garbage_rarely()
-    uvicorn.run(
-        asgi,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        **server_options(settings.connection_limits),
-    )
+    run_server(asgi, settings.host, settings.port, settings.connection_limits)
 
 
 def _collect_garbage_rarely() -> None:

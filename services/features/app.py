@@ -61,7 +61,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         runner = JobRunner(settings, lines, settings.guard.guard(), catalogue, *prices)
         leases = LeaseSettings(settings.instance, settings.max_jobs, settings.lease_s)
         worker = Worker(WorkerSettings(leases, settings.max_deliveries), store, publisher, runner.run, runner.calls)
-        await service.start(Follower(broker, FEATURE_CANCELLATIONS, worker.heard))
+        await service.start(Follower(broker, {FEATURE_CANCELLATIONS: worker.heard}))
         await service.start(Beat(settings.instance, publisher, catalogue, lambda: worker.leases.in_hand))
         await service.start(Retention(store, settings.retention_s))
         await service.start(worker)

@@ -130,9 +130,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.start(OverdueJobs(features, publisher, settings.instance))
         queue_age = await service.start(QueueAge(broker, settings.router_group))
         rejections = await service.start(Rejections(publisher, settings.instance))
-        conditions, workers = Conditions(), Follower(broker, FEATURE_WORKERS, feature_workers.heard)
-        for follower in (*conditions.followers(broker), workers):
-            await service.start(follower)
+        conditions = Conditions()
+        await service.start(Follower(broker, {FEATURE_WORKERS: feature_workers.heard, **conditions.hearers}))
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
         service.at_stop(monitor.close)
 

@@ -20,8 +20,9 @@ from services.router.settings import RouterSettings
 from services.router.transport import Transport
 from shared.background import OwnThread
 from shared.db.listen import Listener
-from shared.events.topics import REQUESTS
+from shared.events.topics import CANCELLATIONS, REQUESTS
 from shared.inferences import InferenceStore
+from shared.kafka.follow import Follower
 from shared.kafka.publisher import Publisher
 from shared.registry import Registry
 from shared.registry.providers import provider_models
@@ -57,8 +58,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         attempts = Attempts(settings.instance, ring, transport, publisher, retries, gate, pulse)
         cancellations, conditions = Cancellations(), Conditions()
         cancellations.call(attempts.cancel)
-        for follower in (cancellations.follower(broker), *conditions.followers(broker)):
-            await service.start(follower)
+        await service.start(Follower(broker, {CANCELLATIONS: cancellations.heard, **conditions.hearers}))
         intake = Intake(ring, InferenceStore(service.pool), registry, conditions, cancellations)
         claims = Claims(settings.instance, intake, attempts, publisher, settings.room(), pulse)
         cancellations.call(claims.waiting.cancel)

@@ -5,9 +5,6 @@ from collections.abc import Callable
 from uuid import UUID
 
 from shared.events import CancelRequested, Event
-from shared.events.topics import CANCELLATIONS
-from shared.kafka.broker import Broker
-from shared.kafka.follow import Follower
 from shared.memory import Memory
 
 _REMEMBERED = 100_000
@@ -23,9 +20,6 @@ class Cancellations:
 
     def call(self, on_cancel: Callable[[CancelRequested], None]) -> None:
         self._called.append(on_cancel)
-
-    def follower(self, broker: Broker) -> Follower:
-        return Follower(broker, CANCELLATIONS, self.heard)
 
     def heard(self, event: Event) -> None:
         if isinstance(event, CancelRequested):

@@ -87,8 +87,8 @@ class Admin(Protocol):
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
 
-    async def topics(self) -> dict[str, int]:
-        """How many partitions each topic has."""
+    async def topics(self, *names: str) -> dict[str, int]:
+        """How many partitions each topic has: of these, or of all. What does not exist is left out."""
 
     async def create(self, wanted: Sequence[WantedTopic]) -> None:
         """What exists is left as it is. Raises ConfigurationError."""

@@ -26,6 +26,7 @@ logger = structlog.get_logger(__name__)
 _RETRY_S = 0.5
 _TELL_EVERY_S = 60.0  # at full length, what holds the events up
 _LOOK_EVERY_S = 5.0  # whether the database has gone back
+_ASK_EVERY_S = 60.0  # what is committed, of which this member is told nothing when another one has done it
 
 E = TypeVar("E")
 
@@ -75,6 +76,8 @@ class Keeper(Generic[E]):
         self._started = asyncio.Event()
         self._told_at = -math.inf
         self._went_back_to: dict[Place, int] = {}  # until the first batch from there
+        self._committed: dict[Place, int] = {}  # of the partitions of this member, as far as it knows
+        self._asked_at = -math.inf
 
     def start(self, consumer: Consumer) -> None:
         """Batches that arrive earlier wait for this."""
@@ -105,7 +108,7 @@ class Keeper(Generic[E]):
             return
         for place in ranges:
             self._went_back_to.pop(place, None)
-        await commit_if_ours(self._member(), next_offsets(records))
+        await self._commit(next_offsets(records))
         if limit_reached is not None:
             raise limit_reached
 
@@ -191,8 +194,7 @@ class Keeper(Generic[E]):
 
     async def _look_back(self) -> None:
         """What is committed is in the database, unless that is not the one of then."""
-        member = self._member()
-        committed = {place: await member.committed(place) or 0 for place in sorted(member.assignment())}
+        committed = dict(await self._ask_what_is_committed())
         kept = await self._offsets.kept(topic.name for topic in self.topics)  # after the committed ones: never behind
         behind = {place: kept.get(place, 0) for place, offset in committed.items() if kept.get(place, 0) < offset}
         if behind:
@@ -208,12 +210,24 @@ class Keeper(Generic[E]):
         """Reads again from there. The group's offsets go back too: they tell others how far the books are."""
         places = {TopicPartition(*place): offset for place, offset in kept.items()}
         logger.warning("events.read_again", reason=str(WentBackError(kept)))
-        await commit_if_ours(self._member(), places)
+        await self._commit(places)
         for place, offset in places.items():
             try:
                 self._member().seek(place, offset)
             except IllegalStateError:  # it is another member's now, which begins where the group stands
                 continue
+
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        if await commit_if_ours(self._member(), dict(offsets)):
+            self._committed.update(offsets)
+
+    async def _ask_what_is_committed(self) -> Mapping[Place, int]:
+        """One question for each partition, so this is asked when partitions have come or gone, and rarely else."""
+        member, now = self._member(), asyncio.get_running_loop().time()
+        if self._committed.keys() != member.assignment() or now - self._asked_at >= _ASK_EVERY_S:
+            self._committed = {place: await member.committed(place) or 0 for place in sorted(member.assignment())}
+            self._asked_at = now
+        return self._committed
 
     def _ranges(self, records: Sequence[ConsumerRecord]) -> dict[Place, range]:
         return {

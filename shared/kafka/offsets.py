@@ -43,8 +43,9 @@ def read_ranges(records: Iterable[ConsumerRecord]) -> dict[tuple[str, int], rang
     return ranges
 
 
-async def commit_if_ours(consumer: Committer, offsets: Offsets) -> None:
+async def commit_if_ours(consumer: Committer, offsets: Offsets) -> bool:
     """For work that may be done twice: when the group has moved on, the batch is delivered again, here or elsewhere.
+    Returns whether they are committed.
 
     Otherwise the commit is tried until it succeeds: nothing more may come on the partition that would make up for it,
     and whoever waits until all is committed would wait for ever.
@@ -54,12 +55,13 @@ async def commit_if_ours(consumer: Committer, offsets: Offsets) -> None:
             await consumer.commit(offsets)
         except MOVED as error:
             logger.warning("offsets.not_committed", reason=type(error).__name__)
-            return
+            return False
         except RETRYABLE as error:
             logger.warning("offsets.waiting", reason=described(error))
             await asyncio.sleep(_RETRY_S)
         else:
-            return
+            return True
+    return True
 
 
 async def first_unread(admin: Admin, group: str, partitions: Sequence[TopicPartition]) -> Offsets:

@@ -8,7 +8,7 @@ from shared.kafka.broker import Admin
 
 async def partitions_of(admin: Admin, *topics: str) -> list[TopicPartition]:
     """Raises UnknownTopicOrPartitionError and other KafkaErrors."""
-    counts = await admin.topics()
+    counts = await admin.topics(*topics)
     for topic in topics:
         if topic not in counts:
             raise UnknownTopicOrPartitionError(topic)

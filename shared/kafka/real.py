@@ -11,7 +11,7 @@ from shared.errors import ConfigurationError
 from shared.events.topics import MAX_DEAD_LETTER_BYTES, Topic, WantedTopic
 from shared.kafka.broker import Admin, Consumer, Handler, Producer, Reset, Subscription
 from shared.kafka.records import read_sturdily
-from shared.kafka.settings import KafkaSettings
+from shared.kafka.settings import IDLE_LOOK_MS, KafkaSettings
 from shared.kafka.stopping import Stop, terminate
 
 read_sturdily()
@@ -50,6 +50,7 @@ class RealBroker:
             enable_auto_commit=False,
             auto_offset_reset=reset,
             fetch_max_wait_ms=fetch_max_wait_ms,
+            consumer_timeout_ms=IDLE_LOOK_MS,
         )
         return cast("Consumer", made)
 
@@ -82,8 +83,9 @@ class _Admin:
     async def stop(self) -> None:
         await self._client.close()
 
-    async def topics(self) -> dict[str, int]:
-        return {topic["topic"]: len(topic["partitions"]) for topic in await self._client.describe_topics()}
+    async def topics(self, *names: str) -> dict[str, int]:
+        found = await self._client.describe_topics(list(names) or None)
+        return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
 
     async def create(self, wanted: Sequence[WantedTopic]) -> None:
         _raise_failures(await self._client.create_topics([self._new(topic) for topic in wanted]))

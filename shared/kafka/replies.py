@@ -19,6 +19,7 @@ logger = structlog.get_logger(__name__)
 
 _MAX_RECORDS = 500
 _RETRY_S = 1.0
+_WAIT_MS = 5000  # for the next reply, at the broker and here
 
 
 class ReplyReader:
@@ -32,7 +33,7 @@ class ReplyReader:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._consumer = self._broker.consumer(reset="latest")
+        self._consumer = self._broker.consumer(reset="latest", fetch_max_wait_ms=_WAIT_MS)
         await self._consumer.start()
         self._consumer.assign([self._partition])
         await self._consumer.seek_to_end(self._partition)
@@ -52,7 +53,7 @@ class ReplyReader:
     async def _read(self, consumer: Consumer) -> None:
         while True:
             try:
-                batches = await consumer.getmany(timeout_ms=1000, max_records=_MAX_RECORDS)
+                batches = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS)
             except RETRYABLE as error:
                 logger.warning("replies.read_failed", reason=described(error))
                 await asyncio.sleep(_RETRY_S)

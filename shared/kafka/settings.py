@@ -10,6 +10,9 @@ from shared.errors import ConfigurationError
 from shared.kafka.dead_letter_limit import SETTING
 from shared.settings import Beyond, Settings
 
+# How often a consumer's fetching task looks what it has to do: whatever gives it something to do also wakes it.
+IDLE_LOOK_MS = 5000
+
 
 class KafkaSettings(Settings):
     """`KAFKA_BOOTSTRAP_SERVERS` is required; TLS and SASL are used when set."""

@@ -4,26 +4,37 @@ FastStream's defaults lose messages (auto-commit, "latest", auto-created topics)
 Records reach the handler as they are: decoding and dead letters are ours.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, cast
 
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from shared.events.topics import Topic
 from shared.kafka.broker import Consumer, Handler
-from shared.kafka.settings import KafkaSettings
+from shared.kafka.failures import described
+from shared.kafka.settings import IDLE_LOOK_MS, KafkaSettings
 from shared.kafka.stopping import Stop, until_it_fails
 
-# One record at a time: at once. In batches: the broker gathers them, as few events cost the reader as much as many.
-_FETCH_MIN_BYTES, _FETCH_MAX_WAIT_MS = 1, 100
-_BATCH_FETCH_MIN_BYTES, _BATCH_FETCH_MAX_WAIT_MS = 256 * 1024, 50
+logger = structlog.get_logger(__name__)
+
+Member = Callable[[], AIOKafkaConsumer]
+
+# A fetch that finds nothing waits at the broker, and returns with the first record that comes. So its wait delays no
+# record; only a member that is given other partitions meanwhile begins to read them when it has returned.
+_FETCH_MAX_WAIT_MS = 1000
+# In batches: after each one, the broker gathers for so long. Few events cost the reader as much as many.
+GATHER_S = 0.05
+_TAKEN_AT_ONCE = 100  # otherwise
 _SESSION_TIMEOUT_MS = 10_000  # a member that is killed holds its partitions for this long
 _REBALANCE_TIMEOUT_MS = 6_000
 _MAX_POLL_INTERVAL_MS = 20 * 60_000  # a router may hold back this long before the group expels it
-_BATCH_WAIT_MS = 50
 METADATA_MAX_AGE_MS = 30_000  # partitions that are added to a topic are read after this
 
 
@@ -35,16 +46,20 @@ class GroupSubscription:
         graceful_timeout_s: float, listener: ConsumerRebalanceListener | None, batch: int | None,
     ) -> None:  # fmt: skip
         self._broker = _broker(settings, graceful_timeout_s)
-        self._subscriber = _subscriber(self._broker, topics, group, listener, batch)
+        self._subscriber = _subscriber(self._broker, topics, group, listener)
+        on_first = one_by_one(handler, self._member) if batch is None else in_batches(handler, batch, self._member)
         # FastStream swallows what a handler raises and goes on.
-        self._subscriber(until_it_fails(handler, stop))
+        self._subscriber(until_it_fails(on_first, stop))
 
     async def start(self) -> Consumer:
         await self._broker.start()
-        return cast("Consumer", self._subscriber.consumer)
+        return cast("Consumer", self._member())
 
     async def stop(self) -> None:
         await self._broker.stop()
+
+    def _member(self) -> Any:
+        return self._subscriber.consumer
 
 
 def _broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBroker:
@@ -66,7 +81,6 @@ def _subscriber(
     topics: Sequence[Topic],
     group: str,
     listener: ConsumerRebalanceListener | None,
-    batch: int | None,
 ) -> Any:
     return broker.subscriber(
         *(topic.name for topic in topics),
@@ -76,25 +90,68 @@ def _subscriber(
         no_reply=True,
         parser=_parsed,
         decoder=_raw,
-        batch=batch is not None,
-        max_records=batch,
-        batch_timeout_ms=_BATCH_WAIT_MS,
         listener=listener,
-        fetch_min_bytes=_FETCH_MIN_BYTES if batch is None else _BATCH_FETCH_MIN_BYTES,
-        fetch_max_wait_ms=_FETCH_MAX_WAIT_MS if batch is None else _BATCH_FETCH_MAX_WAIT_MS,
+        fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+        consumer_timeout_ms=IDLE_LOOK_MS,
         session_timeout_ms=_SESSION_TIMEOUT_MS,
         rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
         max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
     )
 
 
-async def _parsed(records: Any) -> KafkaMessage:
-    """Without a look into the records: FastStream's own parser decodes every header as UTF-8, and drops a record, or
-    the batch that it came with, when one has another value or none."""
-    return KafkaMessage(body=b"", raw_message=records, consumer=FAKE_CONSUMER)
+def one_by_one(handler: Handler, member: Member) -> Handler:
+    """Takes one record and hands over what has come with it, so that FastStream's work is done once for all of them.
+
+    They are taken before the first one is handled, and the next ones are fetched meanwhile. A handler to which it
+    matters that a record may be another member's by now asks for the position of its partition.
+    """
+
+    async def on_first(record: ConsumerRecord) -> None:
+        for each in (record, *await _come_with_it(member(), _TAKEN_AT_ONCE)):
+            await handler(each)
+
+    return on_first
 
 
-async def _raw(message: KafkaMessage) -> ConsumerRecord | tuple[ConsumerRecord, ...]:
+def in_batches(handler: Handler, most: int, member: Member) -> Handler:
+    """As `one_by_one`, for a handler of batches. After each one the broker gathers before more is fetched.
+
+    FastStream's own batches are not used: a member that finds nothing looks again twenty times a second.
+    """
+
+    async def on_first(record: ConsumerRecord) -> None:
+        consumer = member()
+        records = (record, *await _come_with_it(consumer, most - 1))
+        if len(records) == most:  # more is here, or soon will be
+            await handler(records)
+            return
+        # At once: when the client's fetching task has its turn, it would fetch the next record that comes, alone.
+        consumer.pause(*consumer.assignment())
+        try:
+            await handler(records)
+            await asyncio.sleep(GATHER_S)
+        finally:
+            consumer.resume(*consumer.assignment())
+
+    return on_first
+
+
+async def _come_with_it(consumer: AIOKafkaConsumer, most: int) -> list[ConsumerRecord]:
+    try:
+        found = await consumer.getmany(max_records=most) if most else {}
+    except KafkaError as error:  # of a partition from which nothing has come; it is raised again when it lasts
+        logger.warning("subscription.read_failed", reason=described(error))
+        return []
+    return list(chain.from_iterable(found.values()))
+
+
+async def _parsed(record: Any) -> KafkaMessage:
+    """Without a look into the record: FastStream's own parser decodes every header as UTF-8, and drops a record that
+    has another value or none."""
+    return KafkaMessage(body=b"", raw_message=record, consumer=FAKE_CONSUMER)
+
+
+async def _raw(message: KafkaMessage) -> ConsumerRecord:
     return message.raw_message
 
 

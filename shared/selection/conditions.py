@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from shared.events import Event, ModelHealthChanged, TenantSpent
-from shared.events.topics import MODEL_HEALTH, SPENDING
-from shared.kafka.broker import Broker
-from shared.kafka.follow import Follower
+from shared.events.topics import MODEL_HEALTH, SPENDING, Topic
+from shared.kafka.follow import OnEvent
 
 Health = Mapping[str, ModelHealthChanged]  # by model id
 
@@ -16,8 +15,10 @@ class Conditions:
         self._health: dict[str, dict[str, ModelHealthChanged]] = defaultdict(dict)
         self._spent: dict[str, TenantSpent] = {}
 
-    def followers(self, broker: Broker) -> tuple[Follower, ...]:
-        return tuple(Follower(broker, topic, self.heard) for topic in (MODEL_HEALTH, SPENDING))
+    @property
+    def hearers(self) -> dict[Topic, OnEvent]:
+        """For a Follower."""
+        return {MODEL_HEALTH: self.heard, SPENDING: self.heard}
 
     def heard(self, event: Event) -> None:
         match event:

@@ -27,8 +27,9 @@ from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy
 from services.router.room import RoomLimits
 from shared.crypto import KeyRing
-from shared.events.topics import REQUESTS
+from shared.events.topics import CANCELLATIONS, REQUESTS
 from shared.inferences import Inferences, Pending, Results
+from shared.kafka.follow import Follower
 from shared.kafka.publisher import Publisher
 from shared.kafka.replies import ReplyReader, partition_of
 from shared.registry import Model, Registry
@@ -98,7 +99,7 @@ async def run_router(place: Place, script: Script, known: tuple[Model, ...]) -> 
     attempts = Attempts(name, _RING, ScriptedTransport(script), publisher, retries, gate, pulse, now)
     cancellations = Cancellations()
     cancellations.call(attempts.cancel)
-    follower = cancellations.follower(place.broker)
+    follower = Follower(place.broker, {CANCELLATIONS: cancellations.heard})
     await follower.start()
     ends.append(follower.stop)
     intake = Intake(_RING, place.inference_store(), registry, Conditions(), cancellations, now)

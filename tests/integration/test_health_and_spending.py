@@ -91,7 +91,7 @@ async def books_of(stack: Live, tenant: Api) -> AsyncIterator[Books]:
 async def heard(stack: Live, topic: Topic) -> AsyncIterator[list[Event]]:
     words: list[Event] = []
     settings = KafkaSettings(bootstrap_servers=stack.environment["KAFKA_BOOTSTRAP_SERVERS"])
-    follower = Follower(RealBroker(settings), topic, words.append)
+    follower = Follower(RealBroker(settings), {topic: words.append})
     await follower.start()
     try:
         yield words

@@ -75,7 +75,7 @@ class Recovery:
         self._settings = settings
         self._store = store
         self._publisher = publisher
-        self._heartbeats = Follower(publisher.broker, HEARTBEATS, self._heard)
+        self._heartbeats = Follower(publisher.broker, {HEARTBEATS: self._heard})
         self._liveness = Liveness()
         self._claims = ClaimsSeen()
         self._offsets = offsets

@@ -38,7 +38,7 @@ class Rollups:
         self._publisher = publisher
         # The last event about each model, by subject, whichever monitor has published it.
         self._said: dict[str, ModelHealthChanged] = {}
-        self._words = Follower(publisher.broker, MODEL_HEALTH, self._heard)
+        self._words = Follower(publisher.broker, {MODEL_HEALTH: self._heard})
         self._looking = Periodic("rollups", self._look, _EVERY_S, (*RETRYABLE, KafkaError))
 
     async def start(self) -> None:

@@ -102,8 +102,8 @@ class LocalAdmin:
     async def stop(self) -> None:
         await self._process.pause(0)
 
-    async def topics(self) -> dict[str, int]:
-        return await self._process.ask("topics", lambda: self._cluster.topics)
+    async def topics(self, *names: str) -> dict[str, int]:
+        return await self._process.ask("topics", lambda: _only(names, self._cluster.topics))
 
     async def create(self, wanted: Sequence[WantedTopic]) -> None:
         await self._process.ask("create", lambda: self._cluster.create(wanted))
@@ -111,3 +111,7 @@ class LocalAdmin:
     async def committed(self, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
         offsets = self._cluster.group(group).offsets
         return await self._process.ask("committed", lambda: {place: offsets.get(place) for place in partitions})
+
+
+def _only(names: Sequence[str], topics: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in topics.items() if not names or name in names}

@@ -120,16 +120,12 @@ class LocalConsumer:
         """Raises OffsetOutOfRangeError, ConsumerStoppedError."""
         return await self.poll(partitions, timeout_ms / 1000, max_records)
 
-    async def poll(
-        self, partitions: Iterable[TopicPartition], timeout_s: float | None, most: int | None, gather_s: float = 0.0
-    ) -> Records:
-        """What there is, or comes in time. When something has come, more is waited for during gather_s."""
+    async def poll(self, partitions: Iterable[TopicPartition], timeout_s: float | None, most: int | None) -> Records:
+        """What there is, or comes in time."""
         wanted = set(partitions)
         while not await self._is_there(wanted):
             if timeout_s == 0 or not await self._comes(timeout_s):
                 return {}
-        if gather_s:
-            await self._process.pause(gather_s)
         return await self._fetch(wanted, most)
 
     async def _is_there(self, wanted: set[TopicPartition]) -> bool:

@@ -16,7 +16,7 @@ from shared.kafka.stopping import Stop, until_it_fails
 
 logger = structlog.get_logger(__name__)
 
-_BATCH_WAIT_S = 0.05
+_GATHER_S = 0.05
 _AFTER_AN_ERROR_S = 5.0  # FastStream's
 
 
@@ -59,11 +59,13 @@ class LocalSubscription:
                 await asyncio.sleep(_AFTER_AN_ERROR_S)
             else:
                 await self._hand_over(records)
+                if self._batch is not None and len(records) < self._batch:
+                    await self._process.pause(_GATHER_S)
 
     async def _next(self) -> Any:
         if self._batch is None:
             return await self._consumer.getone()
-        found = await self._consumer.poll((), None, self._batch, _BATCH_WAIT_S)
+        found = await self._consumer.poll((), None, self._batch)
         return tuple(chain.from_iterable(found.values()))
 
     async def _hand_over(self, records: Any) -> None:

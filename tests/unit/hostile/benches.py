@@ -228,7 +228,7 @@ def _heard_by(listener: Callable[[], Callable[[Event], None]]) -> Bench:
             heard(event)
             noted.append(event)
 
-        follower = Follower(broker, topic, on_event)
+        follower = Follower(broker, {topic: on_event})
         await follower.start()
         yield lambda: good in noted
         await follower.stop()

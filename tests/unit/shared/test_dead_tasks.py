@@ -73,7 +73,7 @@ async def test_a_reader_of_heartbeats_goes_on_after_an_error_that_nobody_foresaw
         return None
 
     broker = LocalBroker(LocalCluster(faults=faults))
-    follower = Follower(broker, HEARTBEATS, heard.append)
+    follower = Follower(broker, {HEARTBEATS: heard.append})
     await follower.start()
     await (await broker.producer().send(HEARTBEATS.name, b"garbage"))
     await asyncio.sleep(5)

@@ -30,7 +30,7 @@ def routers(heard: list[Event]) -> list[str]:
 async def test_what_was_said_is_known_when_a_follower_has_started_and_what_is_said_later_is_heard() -> None:
     broker, heard = LocalBroker(), list[Event]()
     await say(broker, "r1", "r2")
-    follower = Follower(broker, HEARTBEATS, heard.append)
+    follower = Follower(broker, {HEARTBEATS: heard.append})
 
     await follower.start()
     assert routers(heard) == ["r1", "r2"]
@@ -46,7 +46,7 @@ async def test_a_follower_passes_over_what_it_cannot_read() -> None:
     broker, heard = LocalBroker(), list[Event]()
     await (await broker.producer().send(HEARTBEATS.name, b"garbage"))
     await say(broker, "r1")
-    follower = Follower(broker, HEARTBEATS, heard.append)
+    follower = Follower(broker, {HEARTBEATS: heard.append})
 
     await follower.start()
 
@@ -57,7 +57,7 @@ async def test_a_follower_passes_over_what_it_cannot_read() -> None:
 @virtually
 async def test_a_follower_goes_on_after_a_failure() -> None:
     broker, heard = LocalBroker(), list[Event]()
-    follower = Follower(broker, HEARTBEATS, heard.append)
+    follower = Follower(broker, {HEARTBEATS: heard.append})
     await follower.start()
     broker.cluster.faults = lambda asked: refused(KafkaConnectionError()) if isinstance(asked, Fetch) else None
     await say(broker, "r1")
@@ -96,7 +96,7 @@ async def test_an_event_at_which_its_hearer_fails_keeps_no_other_from_being_hear
             raise OverflowError
         heard.append(event)
 
-    follower = Follower(broker, HEARTBEATS, hear)
+    follower = Follower(broker, {HEARTBEATS: hear})
     await say(broker, "bad")
     await follower.start()
     await say(broker, "bad", "r1")

@@ -174,7 +174,7 @@ async def test_a_record_may_be_handed_over_when_a_rebalance_has_sent_the_positio
 async def test_a_question_that_fails_leaves_a_follower_in_doubt() -> None:
     cluster = LocalCluster()
     heard: list[Event] = []
-    follower = Follower(LocalBroker(cluster), HEARTBEATS, heard.append)
+    follower = Follower(LocalBroker(cluster), {HEARTBEATS: heard.append})
     await follower.start()
     assert await follower.caught_up()
 

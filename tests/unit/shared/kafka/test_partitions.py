@@ -71,7 +71,7 @@ def test_what_is_not_booked_is_seen_in_every_partition(topic: Topic) -> None:
 async def test_a_follower_reads_every_partition_also_those_that_are_added_later() -> None:
     broker, heard = broker_with(**{HEARTBEATS.name: 3}), list[Event]()
     await say(broker, HEARTBEATS, 2, beat("r1"))
-    follower = Follower(broker, HEARTBEATS, heard.append)
+    follower = Follower(broker, {HEARTBEATS: heard.append})
     await follower.start()
     assert len(heard) == 1
 
