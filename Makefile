@@ -85,8 +85,8 @@ sbom: setup ## write the bill of materials of the image (deploy/docker/sbom.cdx.
 advisories: setup ## ask whether advisories are known of the image's packages (needs the network)
 	@$(BIN)/python -m deploy.supply.advisories
 
-bench: setup ## measure latency, throughput and CPU, beside a direct call; HOSTILE=1: an honest tenant beside a hostile one
-	@$(BIN)/python -m benchmarks$(if $(HOSTILE),.hostile)
+bench: setup ## measure latency, throughput and CPU against the budgets; PEERS=1: beside other gateways; HOSTILE=1: beside a hostile tenant
+	@$(BIN)/python -m benchmarks$(if $(HOSTILE),.hostile)$(if $(PEERS), --peers)
 
 clean: ## stop what runs here; delete the data, the environment and all caches
 	@test ! -x $(BIN)/python || $(BIN)/python -m deploy.local clean

@@ -14,6 +14,7 @@ from benchmarks import memory as memory_bench
 from benchmarks.history import run as history_bench
 from benchmarks.measure import Options
 from benchmarks.run import run
+from benchmarks.streams.run import run as streams_bench
 from deploy.local.failure import LocalRunError
 from deploy.local.progress import say
 
@@ -28,18 +29,29 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, max=50)] = 3,
     callers: Annotated[str, typer.Option(help="Numbers of callers, with commas.")] = "1,16,64",
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file too.")] = None,
+    peers: Annotated[bool, typer.Option("--peers", help="Measure other gateways too, which are installed.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="One short round: figures are rough.")] = False,
 ) -> None:
-    """Measure latency, throughput, CPU and memory beside a direct call and a plain proxy."""
+    """Measure latency, throughput, CPU and memory beside a direct call and a plain proxy, and other gateways."""
     if context.invoked_subcommand is None:
         options = Options(1.5, 1, _numbers(callers)) if quick else Options(seconds, rounds, _numbers(callers))
-        _exit(run(options, json))
+        _exit(run(options, json, with_peers=peers))
 
 
 @app.command()
 def memory(calls: Annotated[int, typer.Option(min=1, max=2000)] = 2000) -> None:
     """One router with many calls in flight: how much memory it needs."""
     _exit(memory_bench.run(calls))
+
+
+@app.command()
+def streams(
+    streams: Annotated[int, typer.Option(help="At once, with 50 chunks a second each.", min=1, max=1000)] = 200,
+    seconds: Annotated[float, typer.Option(min=1, max=120)] = 10.0,
+    held: Annotated[int, typer.Option(help="How many one router holds; 0 leaves that out.", min=0, max=10_000)] = 2000,
+) -> None:
+    """Streams through the whole path: time to the first chunk, delay of each chunk, CPU, records, memory."""
+    _exit(streams_bench(streams, seconds, held))
 
 
 @app.command()

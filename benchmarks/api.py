@@ -1,4 +1,4 @@
-"""What the benchmark asks over HTTP: models to register, the books, and the model server's ledger."""
+"""What the benchmark asks Tallygate over HTTP: models to register, and the books."""
 
 import time
 from dataclasses import dataclass
@@ -15,15 +15,10 @@ _POLL_S = 0.2
 class Api:
     gateway: str
     monitor: str
-    model_server: str
     key: str
 
-    @property
-    def authorization(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.key}"}
-
-    def register(self, model: str) -> None:
-        Client(self.gateway, self.key).post(CUSTOM_MODELS, model_body(model, f"{self.model_server}/v1"))
+    def register(self, model: str, endpoint_url: str) -> None:
+        Client(self.gateway, self.key).post(CUSTOM_MODELS, model_body(model, endpoint_url))
 
     def books(self) -> dict[str, Any]:
         """What the monitor reports; asked directly, so that the gateway's figures stay its own."""
@@ -41,16 +36,6 @@ class Api:
             if time.monotonic() > deadline:
                 raise LocalRunError(f"The monitor has booked {settled} of {inferences} ({still_open} attempts open).")
             time.sleep(_POLL_S)
-
-    def ledger(self) -> dict[str, Any]:
-        """Of the model server, without its entries."""
-        found: dict[str, Any] = Client(self.model_server).get("/ledger", entries="false").body
-        return found
-
-    def ledger_request_ids(self, since: int) -> list[str | None]:
-        """The `x-request-id` of every call after that number; the router sends the attempt's id."""
-        entries = Client(self.model_server).get("/ledger", since=str(since)).body["entries"]
-        return [entry["request_id"] for entry in entries]
 
 
 def read_metric(origin: str, name: str) -> float:

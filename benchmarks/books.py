@@ -42,7 +42,7 @@ def run(events: int) -> bool:
     with running_system([]) as system:
         system.stack.stop_program("monitor")
         with step(f"publish {inferences * EVENTS_PER_INFERENCE:,} events"):
-            asyncio.run(_publish(system.stack.environment()["KAFKA_BOOTSTRAP_SERVERS"], inferences))
+            asyncio.run(_publish(system.bootstrap_servers, inferences))
         with step("book them"):
             booking = _booked(system, inferences * EVENTS_PER_INFERENCE)
         system.api.wait_booked(inferences)

@@ -1,13 +1,14 @@
 """What is measured, and in which order: the targets take turns, so that drift of the machine hits all alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from benchmarks.endpoint.behaviour import AT_ONCE
+
 DIRECT, PROXY, TALLYGATE = "direct", "proxy", "tallygate"
-TARGETS = (DIRECT, PROXY, TALLYGATE)
 
 AT_ONCE_MS, LATER_MS = 0, 50
-MODELS = {AT_ONCE_MS: "demo", LATER_MS: f"demo-delay-{LATER_MS}"}
+MODELS = {AT_ONCE_MS: AT_ONCE, LATER_MS: f"after-{LATER_MS}"}
 
 
 class Point(NamedTuple):
@@ -23,12 +24,12 @@ class Point(NamedTuple):
         return f"{self.target}, {callers}, model answers {when}"
 
 
-def round_points(callers: Iterable[int]) -> list[Point]:
+def round_points(targets: Sequence[str], callers: Iterable[int]) -> list[Point]:
     counts = list(callers)
     return [
-        Point(target, count, delay_ms) for delay_ms in (LATER_MS, AT_ONCE_MS) for count in counts for target in TARGETS
+        Point(target, count, delay_ms) for delay_ms in (LATER_MS, AT_ONCE_MS) for count in counts for target in targets
     ]
 
 
-def warm_up_points() -> list[Point]:
-    return [Point(target, 16, AT_ONCE_MS) for target in TARGETS]
+def warm_up_points(targets: Sequence[str]) -> list[Point]:
+    return [Point(target, 16, AT_ONCE_MS) for target in targets]

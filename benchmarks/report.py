@@ -1,6 +1,5 @@
 """All of one run as values, for the tables and for `--json`."""
 
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -8,45 +7,49 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.budgets import Budget, budgets
-from benchmarks.figures import Cpu, Latency, Throughput, cpus, latencies, throughputs
+import orjson
+
+from benchmarks.budgets import Budget
+from benchmarks.figures import Figures
 from benchmarks.measure import Measurement, Options
 from benchmarks.truth import Truth
 
 
 @dataclass(frozen=True)
 class Report:
-    """others: share of the machine that other programs took while we measured."""
+    """others: share of the machine that other programs took. reference: what the budgets are ratios to."""
 
     at: str
     machine: dict[str, object]
     options: Options
     others: float
-    latency: list[Latency]
-    throughput: list[Throughput]
-    cpu: list[Cpu]
+    figures: list[Figures]
+    rest_percent: dict[str, float]
     memory_mb: dict[str, float]
     truth: Truth
+    reference: str
     budgets: list[Budget]
 
 
-def make_report(options: Options, measured: Sequence[Measurement], memory_mb: dict[str, float], truth: Truth) -> Report:
-    latency, throughput = latencies(measured, options.callers), throughputs(measured, options.callers)
-    cpu = cpus(measured, options.callers)
-    return Report(
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine={"cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()},
-        options=options,
-        others=sum(measurement.others for measurement in measured) / len(measured),
-        latency=latency,
-        throughput=throughput,
-        cpu=cpu,
-        memory_mb=memory_mb,
-        truth=truth,
-        budgets=budgets(latency, throughput, cpu),
-    )
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def machine() -> dict[str, object]:
+    return {"cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
+
+
+def mean_of_others(measured: Sequence[Measurement]) -> float:
+    return sum(measurement.others for measurement in measured) / len(measured)
 
 
 def save_report(report: Report, path: Path) -> None:
-    verdicts = [{**asdict(budget), "met": budget.met} for budget in report.budgets]
-    path.write_text(json.dumps(asdict(report) | {"budgets": verdicts}, indent=2) + "\n")
+    verdicts = [{**asdict(row), "ratio": row.ratio, "met": row.met, "goal_met": row.goal_met} for row in report.budgets]
+    values = asdict(report) | {"budgets": verdicts, "figures": [_by_point(row) for row in report.figures]}
+    path.write_bytes(orjson.dumps(values, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")
+
+
+def _by_point(row: Figures) -> dict[str, object]:
+    """JSON has no keys of two numbers."""
+    cpu = [{"callers": callers, "delay_ms": delay_ms, **asdict(each)} for (callers, delay_ms), each in row.cpu.items()]
+    return asdict(row) | {"cpu": cpu}

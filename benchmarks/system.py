@@ -1,77 +1,60 @@
-"""Everything that a benchmark needs, running: a stack of its own, the model server, the proxy, the load generator."""
+"""A whole Tallygate of this checkout's code, running: a stack of its own, beside the stage."""
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.api import Api
-from benchmarks.children import server
-from benchmarks.load.generator import LoadGenerator, load_generator
-from benchmarks.load.messages import LoadOrder, chat_request
-from benchmarks.plan import DIRECT, PROXY, TALLYGATE
+from benchmarks.plan import TALLYGATE
+from benchmarks.stage import Stage, running_stage
+from benchmarks.target import Target
 from deploy.local.ports import free_ports
 from deploy.local.progress import step
 from deploy.local.stack import Running, Stack
 
-OURS = ("gateway", "router", "monitor", "features", "kafka", "postgres")  # what running Tallygate costs
+OURS = ("gateway", "router", "monitor", "features", "postgres", "kafka")  # what running Tallygate costs
 _CHOSEN_HERE = ("TALLYGATE_", "KAFKA_", "DATABASE_", "OTEL_")
 _KEPT = ("TALLYGATE_CACHE", "TALLYGATE_BROKER")
 
 
 @dataclass(frozen=True)
 class System:
+    stage: Stage
     stack: Stack
     api: Api
-    load: LoadGenerator
-    origins: dict[str, str]  # by target
-    others: dict[str, int]  # pids of what is not part of the stack
 
     @property
     def pids(self) -> dict[str, int]:
-        return {name: self.stack.pid(name) for name in OURS} | self.others
+        return {name: self.stack.pid(name) for name in OURS}
 
-    def order(self, target: str, model: str, **timing: float) -> LoadOrder:
-        """timing: `callers`, and what else a LoadOrder takes."""
-        origin = self.origins[target]
-        named = f"custom:{model}" if target == TALLYGATE else model
-        headers = self.api.authorization if target == TALLYGATE else {}
-        host, _, port = origin.removeprefix("http://").rpartition(":")
-        callers = int(timing.pop("callers"))
-        request = chat_request(origin, named, headers)
-        return LoadOrder(host=host, port=int(port), request=request, callers=callers, **timing)
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.stack.environment()["KAFKA_BOOTSTRAP_SERVERS"]
+
+    @property
+    def target(self) -> Target:
+        return Target(TALLYGATE, self.api.gateway, self.pids, model="custom:{}", key=self.api.key)
 
 
 @contextmanager
-def running_system(models: Iterable[str]) -> Iterator[System]:
+def running_system(models: Iterable[str], stage: Stage | None = None) -> Iterator[System]:
+    """models: those of the stage's endpoint that are registered."""
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallygate-bench-")))
-        local = Stack(home / "home", _environment())
+        stage = stage or stack.enter_context(running_stage())
+        local = Stack(stage.folder / "home", _environment())
         stack.callback(_removed, local)
-        running = local.up()
-        model_server, proxy = (f"http://127.0.0.1:{port}" for port in free_ports(2))
-        others = {
-            "model server": stack.enter_context(
-                server("model-server", ["deploy.model_server", "--port", _port(model_server)], model_server, home)
-            ),
-            "proxy": stack.enter_context(
-                server("proxy", ["benchmarks.proxy", "--port", _port(proxy), "--upstream", model_server], proxy, home)
-            ),
-        }
-        load = stack.enter_context(load_generator())
-        api = _api(running, model_server)
+        api = _api(local.up())
         for model in models:
-            api.register(model)
-        origins = {DIRECT: model_server, PROXY: proxy, TALLYGATE: api.gateway}
-        yield System(local, api, load, origins, others | {"load generator": load.pid})
+            api.register(model, f"{stage.direct.origin}/v1")
+        yield System(stage, local, api)
 
 
-def _api(running: Running, model_server: str) -> Api:
+def _api(running: Running) -> Api:
     assert running.gateway is not None
     assert running.monitor is not None
-    return Api(running.gateway, running.monitor, model_server, Path(running.admin_key_file).read_text().strip())
+    return Api(running.gateway, running.monitor, Path(running.admin_key_file).read_text().strip())
 
 
 def _environment() -> dict[str, str]:
@@ -86,7 +69,3 @@ def _environment() -> dict[str, str]:
 def _removed(local: Stack) -> None:
     with step("stop everything"):
         local.remove()
-
-
-def _port(origin: str) -> str:
-    return origin.rpartition(":")[2]

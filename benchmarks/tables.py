@@ -5,76 +5,70 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.budgets import Budget, ours
-from benchmarks.figures import Cpu, Latency, Throughput, tallygate_cpu
-from benchmarks.plan import DIRECT, PROXY, TALLYGATE
+from benchmarks.budgets import Budget
+from benchmarks.figures import Figures
+from benchmarks.plan import AT_ONCE_MS, DIRECT, TALLYGATE
 from benchmarks.report import Report
 from benchmarks.system import OURS
 from benchmarks.truth import Truth
 
-_LEAST_WIDTH = 112  # a narrower terminal wraps the lines; no figure is ever cut off
+_LEAST_WIDTH = 144  # a narrower terminal wraps the lines; no figure is ever cut off
+_VERDICTS = {None: "", True: "[green]yes[/green]", False: "[red]no[/red]"}
 
 console = Console(soft_wrap=True, highlight=False)
 console.width = max(console.width, _LEAST_WIDTH)
 
 
 def show(report: Report) -> None:
+    tallygate = next(row for row in report.figures if row.target == TALLYGATE)
     for table in (
-        _latency_table(report.latency),
-        _throughput_table(report.throughput),
-        _cpu_table(report.cpu),
+        side_by_side_table(report.figures),
+        _cpu_table(tallygate),
         _memory_table(report.memory_mb),
-        budget_table(report.budgets),
+        budget_table(report.budgets, f"Budgets; as ratios to {report.reference}"),
     ):
         console.print(table)
     console.print(f"Other programs took {report.others:.0%} of the machine while this was measured.")
     console.print(truth_line(report.truth))
 
 
-def _latency_table(rows: Sequence[Latency]) -> Table:
-    table = _table("Latency, model answering in 50 ms (ms)", "callers", "", "p50", "p99", "added\np50", "added\np99",
-                   "p50 /\ndirect", "p50 /\nproxy", "p50 of\neach round")  # fmt: skip
-    for row in rows:
-        added = ("", "") if row.target == DIRECT else (f"{row.added_p50_ms:+.1f}", f"{row.added_p99_ms:+.1f}")
-        table.add_row(str(row.callers), row.target, f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", *added,
-                      *_ratios(row.target, row.p50_to_direct, row.p50_to_proxy),
-                      " ".join(f"{p50_ms:.1f}" for p50_ms in row.rounds_p50_ms),
-                      end_section=row.target == TALLYGATE)  # fmt: skip
-    return table
-
-
-def _throughput_table(rows: Sequence[Throughput]) -> Table:
+def side_by_side_table(rows: Sequence[Figures]) -> Table:
+    """Each target beside the direct calls that it took turns with."""
+    callers = sorted({count for row in rows for count in row.latency})
+    many = [count for count in callers if count > 1]
     table = _table(
-        "Requests/s, model answering at once", "callers", "", "requests/s", "/ direct", "/ proxy", "each round"
-    )
+        "Side by side: added latency with the model answering in 50 ms; requests/s and CPU with it answering at once",
+        "", *(f"added p50 / p99\n{_callers(count)}, ms" for count in callers),
+        *(f"requests/s\n{_callers(count)}" for count in many),
+        *(f"CPU-s / 1,000\n{_callers(count)}" for count in many),
+    )  # fmt: skip
     for row in rows:
-        rounds = " ".join(f"{per_s:,.0f}" for per_s in row.rounds_per_s)
-        ratios = _ratios(row.target, row.to_direct, row.to_proxy)
-        table.add_row(str(row.callers), row.target, f"{row.per_s:,.0f}", *ratios, rounds,
-                      end_section=row.target == TALLYGATE)  # fmt: skip
+        per_s = (f"{row.throughput[count].per_s:,.0f}" for count in many)
+        cpu = ("" if row.target == DIRECT else f"{row.cpu[count, AT_ONCE_MS].own:.2f}" for count in many)
+        table.add_row(row.target, *(_added(row, count) for count in callers), *per_s, *cpu)
     return table
 
 
-def _cpu_table(rows: Sequence[Cpu]) -> Table:
-    """Tallygate's points, and the proxy's own cost in the same conditions beside them."""
-    shown = tallygate_cpu(rows)
-    heads = [f"{row.callers} caller{'s' * (row.callers > 1)}\n{row.delay_ms} ms" for row in shown]
+def _added(row: Figures, callers: int) -> str:
+    """A dash where nothing was answered in time; of direct calls, what the others are added to."""
+    latency = row.latency.get(callers)
+    if latency is None:
+        return "-"
+    if row.target == DIRECT:
+        return f"({latency.p50_ms:.1f} / {latency.p99_ms:.1f})"
+    return f"{latency.added_p50_ms:+.1f} / {latency.added_p99_ms:+.1f}"
+
+
+def _cpu_table(tallygate: Figures) -> Table:
+    points = tallygate.cpu
+    heads = [f"{_callers(callers)}\n{delay_ms} ms" for callers, delay_ms in points]
     table = _table("CPU-seconds per 1,000 requests, until everything is booked; model answering in ...", "", *heads)
-    names = list(shown[0].by_process) if shown else []
-    for name in [*OURS, *(name for name in names if name not in OURS)]:
-        cells = [f"{_beside(rows, row, name):.3f}" for row in shown]
-        label = f"{name} (on its own turn)" if name == PROXY else name
-        table.add_row(label, *cells, end_section=name == OURS[-1])
-    table.add_row("[bold]Tallygate in all[/bold]", *(f"[bold]{ours(row.by_process):.2f}[/bold]" for row in shown))
+    names = list(next(iter(points.values())).by_process)
+    for name in [*OURS, *(name for name in names if name not in OURS and name != "proxy")]:
+        cells = [f"{cpu.by_process[name]:.3f}" for cpu in points.values()]
+        table.add_row(name, *cells, end_section=name == OURS[-1])
+    table.add_row("[bold]Tallygate in all[/bold]", *(f"[bold]{cpu.own:.2f}[/bold]" for cpu in points.values()))
     return table
-
-
-def _beside(rows: Iterable[Cpu], shown: Cpu, name: str) -> float:
-    """The proxy works only when it is the target."""
-    if name != PROXY:
-        return shown.by_process[name]
-    alike = (row for row in rows if (row.target, row.callers, row.delay_ms) == (PROXY, shown.callers, shown.delay_ms))
-    return next((row.by_process[PROXY] for row in alike), 0.0)
 
 
 def _memory_table(memory_mb: dict[str, float]) -> Table:
@@ -83,18 +77,18 @@ def _memory_table(memory_mb: dict[str, float]) -> Table:
     return table
 
 
-def budget_table(rows: Iterable[Budget]) -> Table:
-    table = _table("Budgets", "", "measured", "budget", "")
+def budget_table(rows: Iterable[Budget], title: str = "Budgets") -> Table:
+    table = _table(title, "", "measured", "budget", "ratio", "met", "goal", "met")
     for row in rows:
-        sign = "≥" if row.at_least else "≤"
-        verdict = "[green]met[/green]" if row.met else "[red]not met[/red]"
-        table.add_row(row.what, f"{row.figure:,.1f} {row.unit}", f"{sign} {row.limit:,.0f} {row.unit}", verdict)
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        table.add_row(row.what, _with_unit(row.figure, row.unit), _limit(row, row.limit), ratio, _VERDICTS[row.met],
+                      _limit(row, row.goal), _VERDICTS[row.goal_met])  # fmt: skip
     return table
 
 
 def truth_line(truth: Truth) -> str:
     counts = (
-        f"answered {truth.sent:,}, received by the model server {truth.received:,} ({truth.request_ids:,} ids), "
+        f"answered {truth.sent:,}, received by the endpoint {truth.received:,} ({truth.request_ids:,} ids), "
         f"booked {truth.booked_inferences:,} inferences and {truth.booked_attempts:,} attempts; "
         f"the audit says {'balanced' if truth.balanced else 'NOT balanced'}"
     )
@@ -104,11 +98,18 @@ def truth_line(truth: Truth) -> str:
     return "\n  ".join([f"{mark} Through Tallygate: {counts}.", *wrong])
 
 
-def _ratios(target: str, to_direct: float, to_proxy: float) -> tuple[str, str]:
-    return (
-        "" if target == DIRECT else f"{to_direct:.2f}",
-        f"{to_proxy:.2f}" if target == TALLYGATE else "",
-    )
+def _limit(row: Budget, limit: float | None) -> str:
+    return "" if limit is None else f"{'≥' if row.at_least else '≤'} {_with_unit(limit, row.unit)}"
+
+
+def _with_unit(figure: float, unit: str) -> str:
+    """CPU-seconds are small, requests are many."""
+    places = 2 if unit == "s" else 1 if abs(figure) < 100 else 0
+    return f"{figure:,.{places}f} {unit}"
+
+
+def _callers(count: int) -> str:
+    return f"{count} caller{'s' * (count > 1)}"
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -1,4 +1,4 @@
-"""Checks of the measurement: the audit, the monitor's totals, and what the model server really received."""
+"""Checks of the measurement: the audit, the monitor's totals, and what the endpoint really received."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _AUDIT_S = 300.0
 
 @dataclass(frozen=True)
 class Truth:
-    """Counts of the same calls by the load generator, the model server and the books."""
+    """Counts of the same calls by the load generator, the endpoint and the books."""
 
     sent: int
     received: int
@@ -35,15 +35,14 @@ class Truth:
         return len(counts) == 1 and self.balanced and not self.problems and not self.restarted
 
 
-def find_truth(
-    system: System, measured: Sequence[Measurement], request_ids: Sequence[str | None], pids: dict[str, int]
-) -> Truth:
+def find_truth(system: System, measured: Sequence[Measurement], pids: dict[str, int]) -> Truth:
+    """pids: of Tallygate's processes when the measurement began."""
     ours = [measurement for measurement in measured if measurement.point.target == TALLYGATE]
     books, report = system.api.books(), audit(system)
     return Truth(
         sent=sum(measurement.result.succeeded for measurement in ours),
         received=sum(measurement.received for measurement in ours),
-        request_ids=len({request_id for request_id in request_ids if request_id is not None}),
+        request_ids=len({request_id for request_id in system.stage.request_ids() if request_id is not None}),
         booked_inferences=books["requests"]["total"],
         booked_attempts=books["attempts"]["total"],
         balanced=report["balanced"],

@@ -8,6 +8,7 @@ import uvloop
 
 from benchmarks.load.caller import Caller
 from benchmarks.load.messages import LoadOrder, LoadResult
+from benchmarks.load.stream_caller import StreamCaller
 from benchmarks.load.tally import Tally
 
 _CONNECTS_AT_ONCE = 64  # more would only measure the backlog of the server
@@ -34,17 +35,21 @@ async def carry_out(order: LoadOrder) -> LoadResult:
 async def _call(order: LoadOrder, tally: Tally, index: int) -> None:
     """A connection that breaks is counted, and replaced by a new one."""
     request = order.request.encode("latin-1")
-    await asyncio.sleep(index // _CONNECTS_AT_ONCE * _CONNECT_PAUSE_S)
+    await asyncio.sleep(max(index // _CONNECTS_AT_ONCE * _CONNECT_PAUSE_S, order.spread_s * index / order.callers))
     while tally.goes_on(perf_counter()):
         try:
             _, caller = await asyncio.get_running_loop().create_connection(
-                lambda: Caller(request, tally), order.host, order.port
+                lambda: _caller(order, request, tally), order.host, order.port
             )
         except OSError:
             tally.lost += 1
             await asyncio.sleep(_CONNECT_PAUSE_S)
             continue
         await _closed(caller)
+
+
+def _caller(order: LoadOrder, request: bytes, tally: Tally) -> Caller:
+    return StreamCaller(request, tally, order.chunks) if order.chunks else Caller(request, tally)
 
 
 async def _closed(caller: Caller) -> None:

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
-_PATH = "/v1/chat/completions"
+CHAT_PATH = "/v1/chat/completions"
 _PROMPT = "In two sentences: why do the books of a gateway have to balance?"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOrder:
-    """request: the whole HTTP request, sent as it is. Answers within `warm_s` are not counted; callers that wait
+    """request: the whole HTTP request, sent as it is. chunks: of each stream that it asks for; 0: plain answers.
+    Callers begin one after the other within `spread_s`. Answers within `warm_s` are not counted; callers that wait
     longer than `grace_s` past the end are given up."""
 
     host: str
@@ -22,6 +23,8 @@ class LoadOrder:
     warm_s: float
     seconds: float
     grace_s: float = 30.0
+    spread_s: float = 0.0
+    chunks: int = 0
 
     @classmethod
     def decoded(cls, line: str) -> Self:
@@ -29,6 +32,25 @@ class LoadOrder:
 
     def encoded(self) -> str:
         return json.dumps(asdict(self))
+
+
+@dataclass(slots=True)
+class StreamsSeen:
+    """first_chunk_us: since the request was sent, of each stream. delays_us: of each counted chunk, since the endpoint
+    sent it. lost, doubled: chunks. ended: streams that came to an end; unfinished: those of them without `[DONE]`."""
+
+    first_chunk_us: list[int] = field(default_factory=list)
+    delays_us: list[int] = field(default_factory=list)
+    chunks: int = 0
+    lost: int = 0
+    doubled: int = 0
+    ended: int = 0
+    unfinished: int = 0
+
+    def stream_ended(self, missing: int, *, is_done: bool) -> None:
+        self.ended += 1
+        self.lost += missing
+        self.unfinished += not is_done
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +63,12 @@ class LoadResult:
     unanswered: int
     seconds: float
     latencies_us: list[int]
+    streams: StreamsSeen = field(default_factory=StreamsSeen)
 
     @classmethod
     def decoded(cls, line: str) -> Self:
-        return cls(**json.loads(line))
+        values = json.loads(line)
+        return cls(**values | {"streams": StreamsSeen(**values["streams"])})
 
     @property
     def answered(self) -> int:
@@ -62,9 +86,13 @@ class LoadResult:
         return json.dumps(asdict(self))
 
 
-def chat_request(url: str, model: str, headers: Mapping[str, str]) -> str:
+def chat_request(
+    url: str, model: str, headers: Mapping[str, str], *, path: str = CHAT_PATH, stream: bool = False
+) -> str:
     """A chat completion as it goes over the wire."""
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": _PROMPT}]})
+    body = json.dumps(
+        {"model": model, "messages": [{"role": "user", "content": _PROMPT}]} | ({"stream": True} if stream else {})
+    )
     fields = {"host": urlsplit(url).netloc, "content-type": "application/json", "content-length": str(len(body))}
     lines = [f"{name}: {value}\r\n" for name, value in (fields | dict(headers)).items()]
-    return f"POST {_PATH} HTTP/1.1\r\n{''.join(lines)}\r\n{body}"
+    return f"POST {path} HTTP/1.1\r\n{''.join(lines)}\r\n{body}"

@@ -4,7 +4,7 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 
-from benchmarks.load.messages import LoadResult
+from benchmarks.load.messages import LoadResult, StreamsSeen
 
 MAX_LOST = 1000
 
@@ -18,6 +18,7 @@ class Tally:
     statuses: Counter[int] = field(default_factory=Counter)
     latencies_us: "array[int]" = field(default_factory=lambda: array("L"))
     lost: int = 0
+    streams: StreamsSeen = field(default_factory=StreamsSeen)
 
     def answered(self, status: int, sent_at: float, at: float) -> None:
         self.statuses[status] += 1
@@ -34,4 +35,5 @@ class Tally:
             unanswered=unanswered,
             seconds=self.ends_at - self.counts_from,
             latencies_us=self.latencies_us.tolist(),
+            streams=self.streams,
         )

@@ -27,9 +27,18 @@ class Postgres:
         self._home = home
         self._program: Program = postgres_program(home, port, mark)
         self._process: subprocess.Popen[bytes] | None = None
-        password = home.postgres_password.read_text()
+        self._password = home.postgres_password.read_text()
         self.port = port
-        self.server_url, self.url = database_url(port, password, "postgres"), database_url(port, password)
+        self.server_url, self.url = self.database_url("postgres"), self.database_url(DATABASE)
+
+    @property
+    def pid(self) -> int:
+        """0 when it does not run."""
+        return 0 if self._process is None else self._process.pid
+
+    def database_url(self, database: str) -> str:
+        """Of another database of this server, for its owner."""
+        return database_url(self.port, self._password, database)
 
     def start(self) -> None:
         run_as = places(self._home).run_as()
@@ -61,7 +70,8 @@ def running_server(folder: Path, mark: str) -> Iterator[Postgres]:
     try:
         server.start()
         create_database(server.server_url, DATABASE)
-        subprocess.run([sys.executable, "-m", "services", "migrate"], env={"DATABASE_URL": server.url}, check=True)
+        migrate, environment = [sys.executable, "-m", "services", "migrate"], {"DATABASE_URL": server.url}
+        subprocess.run(migrate, env=environment, check=True, stdout=subprocess.DEVNULL)
         yield server
     finally:
         server.stop()

@@ -1,0 +1,1 @@
+"""`python -m benchmarks streams`: what a stream costs on its way through Tallygate."""
