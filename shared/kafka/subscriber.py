@@ -11,14 +11,13 @@ from typing import Any, cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
-from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from shared.events.topics import Topic
 from shared.kafka.broker import Consumer, Handler
-from shared.kafka.failures import described
+from shared.kafka.failures import KafkaError, described
 from shared.kafka.settings import IDLE_LOOK_MS, KafkaSettings
 from shared.kafka.stopping import Stop, until_it_fails
 
