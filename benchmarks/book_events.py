@@ -23,9 +23,9 @@ def inference_events(number: int, now: datetime) -> list[tuple[Topic, Event]]:
     settled = InferenceSettled(
         inference_id=started.inference_id, tenant_id=_TENANT, settlement="completed", model_requested=_MODEL,
         first_model=_MODEL, model_served=_MODEL, server_address=_ADDRESS, attempts=1, accepted_at=now,
-        settled_at=now + _CALL, duration_s=_CALL.total_seconds(), reported_by=f"router/{_ROUTER}",
+        settled_at=now + _CALL, duration_s=_CALL.total_seconds(), reported_by=f"router/{_ROUTER}", last=ended,
     )  # fmt: skip
-    return [(ATTEMPTS, started), (OUTCOMES, ended), (OUTCOMES, settled)]
+    return [(ATTEMPTS, started), (OUTCOMES, settled)]
 
 
 def _started(number: int, now: datetime) -> AttemptStarted:

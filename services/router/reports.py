@@ -1,5 +1,6 @@
 """Pure: the events that a router reports, made from what happened."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from shared.events import (
     AttemptStarted,
     AttemptSummary,
     CandidateConsidered,
+    InferenceEvent,
     InferenceHeld,
     InferenceRequested,
     InferenceSettled,
@@ -169,6 +171,14 @@ def failed(work: Work, settlement: Settlement, error: Failure, last: AttemptEnde
             "error": error,
         }
     )
+
+
+def together(unreported: Sequence[AttemptEnded | AttemptStarted], settled: InferenceSettled) -> list[InferenceEvent]:
+    """What goes on record with a settlement, and it: the last outcome travels in it, as one record."""
+    match unreported:
+        case [*earlier, AttemptEnded() as last]:
+            return [*earlier, settled.model_copy(update={"last": last})]
+    return [*unreported, settled]
 
 
 def refused(refusal: Refused, router_id: str, now: datetime) -> InferenceSettled:

@@ -102,7 +102,8 @@ class Settling:
     async def _report_settled(
         self, progress: Progress, settled: InferenceSettled, reply: Event, traced: Traced
     ) -> InferenceSettled:
-        await self.report(progress.work.request, traced.traceparent, *progress.unreported, settled, reply)
+        words = reports.together(progress.unreported, settled)
+        await self.report(progress.work.request, traced.traceparent, *words, reply)
         progress.settled = settled
         return settled
 

@@ -47,6 +47,11 @@ class Event(BaseModel):
     def subject(self) -> str:
         raise NotImplementedError
 
+    @property
+    def facts(self) -> "tuple[Event, ...]":
+        """What its record tells, in this order: what travels in it, and itself."""
+        return (self,)
+
     def encoded(self) -> bytes:
         return self.__pydantic_serializer__.to_json(self)
 
@@ -74,6 +79,10 @@ class InferenceEvent(Event):
 
     inference_id: UUID7
     tenant_id: TenantId
+
+    @property
+    def facts(self) -> "tuple[InferenceEvent, ...]":
+        return (self,)
 
     @property
     def key(self) -> bytes:

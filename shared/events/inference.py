@@ -7,6 +7,7 @@ from pydantic import UUID7, BaseModel, ConfigDict, Field, model_validator
 
 from shared.clock import utc_now
 from shared.errors import Failure
+from shared.events.attempt import AttemptEnded
 from shared.events.bounds import (
     MAX_LIFE_DAYS,
     Address,
@@ -155,6 +156,7 @@ class InferenceSettled(InferenceEvent):
     attempts: calls made over all deliveries. duration_s: from acceptance to settlement.
     reported_by: "<service>/<instance>" that published it. swept: the monitor closed it because nobody else had, a
     minute past its deadline.
+    last: how the last call ended, where that was not told before: it is a fact of its own, with an id of its own.
     """
 
     ce_type: ClassVar[str] = "tallygate.inference.settled.v1"
@@ -172,6 +174,19 @@ class InferenceSettled(InferenceEvent):
     duration_s: Seconds
     reported_by: Name
     swept: bool = False
+    last: AttemptEnded | None = None
+
+    @model_validator(mode="after")
+    def _is_about_one(self) -> Self:
+        if self.last is not None and (self.last.inference_id, self.last.tenant_id) != (
+            self.inference_id, self.tenant_id,
+        ):  # fmt: skip
+            raise ValueError("last must be a call of the same inference")
+        return self
+
+    @property
+    def facts(self) -> tuple[InferenceEvent, ...]:
+        return (self,) if self.last is None else (self.last, self)
 
 
 class CancelRequested(InferenceEvent):

@@ -150,6 +150,10 @@ class _Reading:
         self._publishers[entry.place, entry.offset] = entry.by
         if entry.dead_letter_of is not None:
             self._letters.add(entry.dead_letter_of)
+        for fact in event.facts if event is not None else ():
+            yield from self._told(fact, entry)
+
+    def _told(self, event: Event, entry: Published) -> Iterator[Violation]:
         match event:
             case RouterHeartbeat():
                 self._beat(event, entry.at_s)
@@ -239,8 +243,9 @@ class _Reading:
 
     def _books_first(self, entry: Committed, place: TopicPartition, offset: int) -> Iterator[Violation]:
         event = self._events.get((place, offset))
-        if event is not None and _booking_key(event) not in self._booked:
-            yield Violation(BOOKED, f"{entry.by} commits past a {type(event).__name__} that is not booked")
+        for fact in event.facts if event is not None else ():
+            if _booking_key(fact) not in self._booked:
+                yield Violation(BOOKED, f"{entry.by} commits past a {type(fact).__name__} that is not booked")
 
     # What is called
 
@@ -275,10 +280,10 @@ def _at_the_end(played: Played) -> Iterator[Violation]:
 
 
 def _events(played: Played, topic: str) -> list[Event]:
-    """In the order of their partitions."""
+    """All facts, in the order of their partitions."""
     published = [entry for entry in played.trace if isinstance(entry, Published) and entry.place.topic == topic]
     published.sort(key=lambda entry: (entry.place, entry.offset))
-    return [entry.event for entry in published if entry.event is not None]
+    return [fact for entry in published if entry.event is not None for fact in entry.event.facts]
 
 
 def _first_words(played: Played, outcomes: list[Event]) -> Iterator[Violation]:

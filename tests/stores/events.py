@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.monitor.books.books import Accepted, Booked
 from shared.errors import ErrorType, failure
-from shared.events import InferenceEvent, InferenceRequested, new_id
+from shared.events import AttemptEnded, InferenceEvent, InferenceRequested, new_id
 from tests.unit.shared.events.samples import NOW, ended, handed_back, held, requested, settled, started
 
 _ERRORS: tuple[ErrorType, ...] = ("server_error", "handed_back", "router_lost", "cancelled")
@@ -34,7 +34,8 @@ def said(draw: st.DrawFn) -> Said:
         for number in range(draw(st.integers(0, 4))):
             events += draw(_attempt(inference_id, number, routers))
         events += draw(_hold(inference_id, routers))
-        events += [draw(_settlement(inference_id)) for _ in range(draw(st.integers(0, 2)))]
+        outcomes = [event for event in events if isinstance(event, AttemptEnded) and event.inference_id == inference_id]
+        events += [draw(_settlement(inference_id, outcomes)) for _ in range(draw(st.integers(0, 2)))]
     order = draw(st.permutations(events + draw(st.lists(st.sampled_from(events), max_size=4)) if events else events))
     return Said(inferences, routers, tuple(draw(_cut(order))))
 
@@ -98,12 +99,13 @@ def _hold(draw: st.DrawFn, inference_id: UUID, routers: tuple[str, ...]) -> list
 
 
 @st.composite
-def _settlement(draw: st.DrawFn, inference_id: UUID) -> InferenceEvent:
+def _settlement(draw: st.DrawFn, inference_id: UUID, outcomes: list[AttemptEnded]) -> InferenceEvent:
+    """With one of the outcomes in it, which may be told by itself too, or without."""
     word = draw(st.sampled_from(("completed", "failed", "expired")))
     error = None if word == "completed" else failure("expired", "too late")
     return settled(
         inference_id=inference_id, settlement=word, error=error, event_id=new_id(), delivery=draw(st.integers(1, 3)),
-        model_requested=draw(st.sampled_from((None, "custom:m"))),
+        model_requested=draw(st.sampled_from((None, "custom:m"))), last=draw(st.sampled_from((None, *outcomes))),
     )  # fmt: skip
 
 

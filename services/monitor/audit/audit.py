@@ -97,9 +97,11 @@ def _add(reading: _Reading, topic: Topic, record: Any) -> None:
             reading.add(request.request)
         return
     try:
-        reading.add(decode(topic, record.headers, record.value))
+        event = decode(topic, record.headers, record.value)
     except UnreadableMessageError:
         return  # its reader has put it on the dead-letter topic
+    for fact in event.facts:
+        reading.add(fact)
 
 
 async def _catch_up(admin: Admin, group: str, ends: Offsets) -> list[str]:

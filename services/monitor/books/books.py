@@ -44,6 +44,7 @@ class Books:
     inferences: dict[UUID, Row] = field(default_factory=dict)
     words: dict[UUID, InferenceEvent] = field(default_factory=dict)  # outcomes and settlements by event id
     late: dict[UUID, InferenceEvent] = field(default_factory=dict)  # second words within the batch
+    facts: int = field(default=0, compare=False)  # that were folded, repetitions included
 
     @property
     def touched_minutes(self) -> set[tuple[str, datetime]]:
@@ -59,22 +60,29 @@ def fold(events: Iterable[Booked], kept_from: datetime = ALL_KEPT) -> Books:
     books = Books()
     for event in events:
         if isinstance(event, Accepted):
+            books.facts += 1
             if not is_closed(event.request, kept_from):
                 _accept(books, event)
             continue
-        if is_closed(event, kept_from):
-            books.late[event.event_id] = event
-            continue
-        match event:
-            case AttemptStarted():
-                _start(books, event)
-            case InferenceHeld():
-                _hold(books, event)
-            case AttemptEnded():
-                _end(books, event)
-            case InferenceSettled():
-                _settle(books, event)
+        for fact in event.facts:
+            books.facts += 1
+            if is_closed(fact, kept_from):
+                books.late[fact.event_id] = fact
+            else:
+                _add(books, fact)
     return books
+
+
+def _add(books: Books, event: InferenceEvent) -> None:
+    match event:
+        case AttemptStarted():
+            _start(books, event)
+        case InferenceHeld():
+            _hold(books, event)
+        case AttemptEnded():
+            _end(books, event)
+        case InferenceSettled():
+            _settle(books, event)
 
 
 def is_closed(event: Event | InferenceAccepted, kept_from: datetime) -> bool:

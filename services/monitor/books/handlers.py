@@ -46,8 +46,9 @@ class BookingHandler:
             _trace(records, began_ns)
 
     async def _book(self, heard: Sequence[Heard[Booked]]) -> None:
-        late = await self._store.book(fold([message.event for message in heard], self._kept_from()), self._now())
-        instruments.booked.labels("on_time").inc(len(heard) - late)
+        books = fold([message.event for message in heard], self._kept_from())
+        late = await self._store.book(books, self._now())
+        instruments.booked.labels("on_time").inc(books.facts - late)
         instruments.booked.labels("late").inc(late)
 
 

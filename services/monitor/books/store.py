@@ -104,7 +104,8 @@ async def _merged(
 
 def _late_row(event: InferenceEvent, now: datetime) -> tuple[Any, ...]:
     attempt_id = event.attempt_id if isinstance(event, AttemptEnded) else None
-    return (event.event_id, event.inference_id, attempt_id, event.ce_type, event.model_dump(mode="json"), now)
+    body = event.model_dump(mode="json", exclude={"last"})  # a fact of its own
+    return (event.event_id, event.inference_id, attempt_id, event.ce_type, body, now)
 
 
 # Feature jobs. The first FeatureSettled of a job counts.

@@ -255,7 +255,7 @@ def _late_words(merged: Iterable[tuple[Row, Row]], event_id: str, books: Books) 
 
 def _late_word(event: InferenceEvent, now: datetime) -> LateWord:
     attempt_id = event.attempt_id if isinstance(event, AttemptEnded) else None
-    body = event.model_dump(mode="json")
+    body = event.model_dump(mode="json", exclude={"last"})
     return LateWord(event.event_id, event.inference_id, attempt_id, event.ce_type, body, now)
 
 

@@ -62,14 +62,14 @@ def ce_type_of(kind: type[Event]) -> tuple[str, bytes]:
 def sweep(kind: type[Event], good: dict[str, Any]) -> list[Message]:
     """Each field once with each hostile value, and each body that is none."""
     places = sorted(good.keys() | kind.model_fields.keys())
-    bodies = [_encoded(good | _new_ids(good) | {place: value}) for place in places for value in _SMALL]
+    bodies = [_encoded(good | new_ids(good) | {place: value}) for place in places for value in _SMALL]
     return [Message(b"key", body, (ce_type_of(kind),), 0) for body in (*bodies, *_BODIES)]
 
 
 @st.composite
 def messages(draw: st.DrawFn, topic: Topic, kind: type[Event], good: dict[str, Any]) -> Message:
     """Nearly always wrong in one place, sometimes in several; now and then it is good by chance."""
-    fields = good | _new_ids(good)
+    fields = good | new_ids(good)
     places = sorted(fields.keys() | kind.model_fields.keys())
     for place in draw(st.lists(st.sampled_from(places), min_size=0, max_size=3, unique=True)):
         fields[place] = draw(VALUES)
@@ -85,9 +85,14 @@ def messages(draw: st.DrawFn, topic: Topic, kind: type[Event], good: dict[str, A
     )
 
 
-def _new_ids(fields: dict[str, Any]) -> dict[str, str]:
+def new_ids(fields: dict[str, Any]) -> dict[str, Any]:
     """Of two with one id, the second is a duplicate, at which nobody would look."""
-    return {name: str(new_id()) for name in ("event_id", "inference_id", "attempt_id", "feature_id") if name in fields}
+    names = ("event_id", "inference_id", "attempt_id", "feature_id")
+    ids: dict[str, Any] = {name: str(new_id()) for name in names if name in fields}
+    if (last := fields.get("last")) is not None:
+        subject = {"inference_id": ids["inference_id"], "tenant_id": fields["tenant_id"]}
+        ids["last"] = last | new_ids(last) | subject
+    return ids
 
 
 def _encoded(fields: dict[str, Any]) -> bytes:

@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from shared.events import Event, InferenceRequested, new_id, utc_now
+from shared.events import Event, InferenceRequested, utc_now
 from shared.events.topics import FEATURE_CANCELLATIONS, MAX_RECORD_BYTES, REPLIES, TOPICS, Topic
 from shared.kafka.local import LocalBroker
 from shared.kafka.settings import KafkaSettings
 from tests.histories.database import TENANT
 from tests.support.virtual_time import run_virtually
 from tests.unit.hostile.benches import BENCHES
-from tests.unit.hostile.messages import Message, ce_type_of, golden, messages, sweep
+from tests.unit.hostile.messages import Message, ce_type_of, golden, messages, new_ids, sweep
 
 _KINDS = [(topic, kind) for topic in TOPICS for kind in topic.events if topic is not FEATURE_CANCELLATIONS]
 _SETTINGS = KafkaSettings.model_construct(bootstrap_servers="local", dead_letters_per_minute=10**6)
@@ -35,9 +35,8 @@ def good_fields(kind: type[Event]) -> dict[str, Any]:
 
 
 def good_event(kind: type[Event]) -> Event:
-    event = kind.model_validate(good_fields(kind))
-    ids = {"event_id", "inference_id", "attempt_id"} & kind.model_fields.keys()
-    return event.model_copy(update={name: new_id() for name in ids})
+    fields = good_fields(kind)
+    return kind.model_validate(fields | new_ids(fields))
 
 
 async def _read_behind(topic: Topic, kind: type[Event], hostile: list[Message]) -> list[str]:

@@ -66,7 +66,8 @@ class Router:
         return next(event for event in self.events(OUTCOMES) if isinstance(event, InferenceSettled))
 
     def events(self, topic: Topic) -> list[Event]:
-        return [decode(topic, record.headers, record.value) for record in self.broker.cluster.records(topic.name)]
+        records = self.broker.cluster.records(topic.name)
+        return [fact for record in records for fact in decode(topic, record.headers, record.value).facts]
 
 
 def job(models: int, **request: Any) -> Work:
@@ -130,6 +131,16 @@ async def test_a_failure_of_all_models_does_not_speak_of_a_limit_that_held_nothi
 
 def answers(size: int) -> Completion:
     return Completion(b"a" * size, CompletionRead(response_model="m"))
+
+
+@virtually
+async def test_an_inference_of_one_call_is_one_record_of_outcomes() -> None:
+    router = Router(lambda _: COMPLETION)
+    settled = await router.run(job(1))
+    (record,) = router.broker.cluster.records(OUTCOMES.name)
+    assert decode(OUTCOMES, record.headers, record.value) == settled
+    assert settled.last is not None
+    assert settled.last.outcome == "succeeded"
 
 
 @virtually

@@ -38,10 +38,11 @@ class Acked:
         self._refuses = refuses
 
     async def publish_until_acked(self, *outgoing: Outgoing) -> None:
-        for message in outgoing:
-            if (error := self._refuses(message.event)) is not None:
+        facts = [fact for message in outgoing for fact in message.event.facts]
+        for fact in facts:
+            if (error := self._refuses(fact)) is not None:
                 raise error
-        self.events += [message.event for message in outgoing]
+        self.events += facts
 
 
 class Endpoint:

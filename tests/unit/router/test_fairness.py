@@ -108,7 +108,8 @@ class Router:
         return [request.inference_id for request in requests]
 
     def said(self, topic: Topic) -> list[Event]:
-        return [decode(topic, record.headers, record.value) for record in self.broker.cluster.records(topic.name)]
+        records = self.broker.cluster.records(topic.name)
+        return [fact for record in records for fact in decode(topic, record.headers, record.value).facts]
 
     def settled(self, ids: Iterable[UUID]) -> list[InferenceSettled]:
         said = [event for event in self.said(OUTCOMES) if isinstance(event, InferenceSettled)]

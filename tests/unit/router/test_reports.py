@@ -137,6 +137,14 @@ def test_a_failed_inference_names_the_error_and_the_last_endpoint() -> None:
     assert (event.first_model, event.server_address, event.attempts) == ("custom:a", "gpu:8000", 2)
 
 
+def test_the_last_outcome_travels_in_the_settlement_and_what_came_before_goes_by_itself() -> None:
+    first, start = reports.attempt_failed(started(), TOLD, NOW, LATER), started(2)
+    last = reports.attempt_failed(start, TOLD, NOW, LATER)
+    settled = reports.failed(work(FIRST), "failed", TOLD, last, LATER)
+    assert reports.together([first, start, last], settled) == [first, start, settled.model_copy(update={"last": last})]
+    assert reports.together([], settled) == [settled]  # what cannot be published is left out, with its outcome
+
+
 def test_a_refused_inference_counts_the_calls_of_earlier_deliveries() -> None:
     expired = failure("expired", "too late")
     event = reports.refused(Refused(requested(attempts_made=2, delivery=3), "expired", expired, None), "r1", LATER)

@@ -70,6 +70,20 @@ def test_an_outcome_before_its_start_gives_the_same_row() -> None:
     assert fold([second, first]).attempts == fold([first, second]).attempts
 
 
+def test_an_outcome_that_travels_in_the_settlement_is_booked_as_one_by_itself() -> None:
+    outcome, word = ended(), settled()
+    together, apart = fold([started(), word.model_copy(update={"last": outcome})]), fold([started(), outcome, word])
+    assert (together.attempts, together.inferences) == (apart.attempts, apart.inferences)
+    assert together.facts == apart.facts == 3
+
+
+def test_an_outcome_in_the_settlement_is_late_when_another_one_came_before() -> None:
+    first, second = ended(event_id=new_id()), ended(event_id=new_id())
+    books = fold([started(), first, settled(last=second)])
+    assert books.attempts[ATTEMPT]["outcome_event_id"] == first.event_id
+    assert books.late == {second.event_id: second}
+
+
 def test_a_settlement_closes_the_inference() -> None:
     word = settled(settlement="failed", error=TOLD, model_served=None, attempts=2)
     inference = fold([started(), word]).inferences[INFERENCE]

@@ -12,7 +12,8 @@ CANDIDATES = [{"model": "custom:m", "reason": "named by the request", "chosen": 
 
 @st.composite
 def inferences(draw: st.DrawFn) -> list[InferenceEvent]:
-    """All events of one inference of one delivery; each thing that must be said is said once."""
+    """All events of one inference of one delivery; each thing that must be said is said once. The last outcome may
+    travel in the settlement."""
     inference_id, calls = new_id(), draw(st.integers(1, 3))
     events: list[InferenceEvent] = []
     for number in range(1, calls + 1):
@@ -22,7 +23,8 @@ def inferences(draw: st.DrawFn) -> list[InferenceEvent]:
             failed = draw(st.booleans())
             events.append(ended(**ids, outcome="failed", error=TOLD) if failed else ended(**ids, input_tokens=number))
     if draw(st.booleans()):
-        events.append(settled(inference_id=inference_id, attempts=calls))
+        last = events.pop() if isinstance(events[-1], AttemptEnded) and draw(st.booleans()) else None
+        events.append(settled(inference_id=inference_id, attempts=calls, last=last))
     return events
 
 
@@ -58,7 +60,8 @@ def test_of_two_words_the_first_counts_wherever_the_rest_stands(
 
 @given(BATCHES, st.data())
 def test_every_word_is_the_effective_one_or_late(events: list[InferenceEvent], data: st.DataObject) -> None:
-    words: list[InferenceEvent] = [event for event in events if isinstance(event, AttemptEnded | InferenceSettled)]
+    facts = [fact for event in events for fact in event.facts]
+    words: list[InferenceEvent] = [fact for fact in facts if isinstance(fact, AttemptEnded | InferenceSettled)]
     more = [word.model_copy(update={"event_id": new_id()}) for word in words if data.draw(st.booleans())]
     books = fold(data.draw(st.permutations(events + more)))
     effective = {row["outcome_event_id"] for row in books.attempts.values()}

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from shared.events import InferenceRequested
-from tests.unit.shared.events.samples import INFERENCE, NOW, requested
+from shared.events import InferenceRequested, new_id
+from tests.unit.shared.events.samples import INFERENCE, NOW, ended, requested, settled
 
 
 @pytest.mark.parametrize("inputs", [{}, {"input": {"messages": []}, "sealed_input": "x"}])
@@ -34,3 +34,11 @@ def test_an_upstream_service_needs_to_send_only_ids_and_input() -> None:
     assert before <= event.accepted_at <= datetime.now(UTC)
     assert (event.request_model, event.delivery, event.attempts_made, event.reply_partition) == (None, 1, 0, None)
     assert (event.options.no_fallback, event.options.allow_inactive) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "of_another", [{"inference_id": new_id()}, {"tenant_id": "other"}], ids=["inference", "tenant"]
+)
+def test_a_settlement_holds_no_outcome_of_another_inference(of_another: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="a call of the same inference"):
+        settled(last=ended(**of_another))
