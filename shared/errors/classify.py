@@ -99,7 +99,7 @@ def error_type_of(status: int, error: UpstreamError) -> ErrorType:
     return "content_filtered" if _FILTERED.search(words) else "invalid_request"
 
 
-_STATUS_OF_TYPE = {
+_STATUS_OF_NAME = {
     "overloaded_error": 529,
     "rate_limit_error": 429,
     "authentication_error": 401,
@@ -108,11 +108,15 @@ _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
     "request_too_large": 413,
     "timeout_error": 504,
+    "rate_limit_exceeded": 429,  # OpenAI's codes, whose types are of another kind
+    "insufficient_quota": 429,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
 }
 
 
 def status_in(body: bytes) -> int:
-    """The HTTP status that is meant by an error which came with a 200: by its code, else by its type, else 500."""
+    """The HTTP status that is meant by an error which came with a 200: by its number, else by its name, else 500."""
     try:
         parsed: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -126,7 +130,8 @@ def status_in(body: bytes) -> int:
             code = int(code[:4])
         if isinstance(code, int) and 400 <= code < 600:
             return code
-    return _STATUS_OF_TYPE.get(str(error.get("type")), 500)
+    named = (_STATUS_OF_NAME.get(str(error.get(name))) for name in ("type", "code"))
+    return next((status for status in named if status is not None), 500)
 
 
 def retry_after_s(value: str | None, now: datetime | None = None) -> float | None:

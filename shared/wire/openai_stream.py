@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from shared.wire.completions import object_or_empty, usage_read
+import orjson
+
+from shared.wire.completions import usage_read
 from shared.wire.server_events import ServerEvent
 from shared.wire.streams import Chunk, ErrorInStreamError, StreamSoFar, choices_of, parsed_event
 
@@ -19,8 +21,9 @@ class OpenAIStream:
             self.so_far.ended = True
             return
         body = parsed_event(event)
-        if any(_is_error(choice) for choice in choices_of(body)):
-            raise ErrorInStreamError(event.data)
+        for choice in choices_of(body):
+            if _is_error(choice):
+                raise ErrorInStreamError(_error_in(choice))
         if body.get("usage"):
             self.so_far.usage = usage_read(body["usage"])
         if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
@@ -30,4 +33,10 @@ class OpenAIStream:
 
 
 def _is_error(choice: dict[str, Any]) -> bool:
-    return choice.get("finish_reason") == "error" or bool(object_or_empty(choice.get("error")))
+    return choice.get("finish_reason") == "error" or bool(choice.get("error"))
+
+
+def _error_in(choice: dict[str, Any]) -> bytes:
+    """Without the rest of the chunk: errors are booked in the clear, and there may be text of the answer in it."""
+    said = choice.get("error") or {"message": "a choice ended with the finish_reason `error`"}
+    return orjson.dumps({"error": said})

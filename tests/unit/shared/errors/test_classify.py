@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ErrorType, Failure
-from shared.errors.classify import UpstreamError, classify
+from shared.errors.classify import UpstreamError, classify, status_in
 
 STATUSES = [*range(300, 309), *range(400, 419), 422, 425, 429, 431, 451, *range(500, 512), 520, 529, 599]
 
@@ -176,3 +176,26 @@ JSON: st.SearchStrategy[Any] = st.deferred(
 @given(st.sampled_from(STATUSES), JSON)
 def test_any_json_is_classified(status: int, body: object) -> None:
     assert told(status, body).upstream_status == status
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (openai("slower", "requests", "rate_limit_exceeded"), 429),
+        (openai("no credit", "insufficient_quota", "insufficient_quota"), 429),
+        (openai("too long", "invalid_request_error", "context_length_exceeded"), 400),
+        (openai("oops", "server_error"), 500),
+        (anthropic("busy", "overloaded_error"), 529),
+        ({"error": {"code": "502"}}, 502),
+        ({"error": "oops"}, 500),
+        ([], 500),
+    ],
+    ids=str,
+)
+def test_an_error_that_came_with_a_200_means_a_status(body: object, status: int) -> None:
+    assert status_in(orjson.dumps(body)) == status
+
+
+@given(JSON)
+def test_any_json_in_a_stream_means_a_status(body: object) -> None:
+    assert 400 <= status_in(orjson.dumps(body)) < 600

@@ -97,11 +97,21 @@ def test_usage_is_read_wherever_it_stands(events: list[Any]) -> None:
         pytest.param(ServerEvent(b"error", b'{"message": "no"}'), id="an error event"),
         pytest.param({"choices": [{"index": 0, "finish_reason": "error", "delta": {}}]}, id="a choice that failed"),
         pytest.param({"choices": [{"index": 0, "error": {"code": 502}, "delta": {}}]}, id="an error in a choice"),
+        pytest.param({"choices": [{"index": 0, "error": "no", "delta": {}}]}, id="an error in a choice, in words"),
     ],
 )
 def test_an_error_in_the_stream_is_the_endpoints_own(event: Any) -> None:
     with pytest.raises(ErrorInStreamError):
         _stream(_chunk(content="a"), event)
+
+
+@pytest.mark.parametrize("error", [{}, {"error": {"code": 502, "message": "no"}}], ids=str)
+def test_an_error_in_a_choice_is_told_without_the_text_beside_it(error: Any) -> None:
+    choice = {"index": 0, "finish_reason": "error", "delta": {"content": "private"}, **error}
+    with pytest.raises(ErrorInStreamError) as caught:
+        _stream({"choices": [choice]})
+    assert list(orjson.loads(caught.value.body)) == ["error"]
+    assert b"private" not in caught.value.body
 
 
 @pytest.mark.parametrize("event", [b"{", b"7", b"[]", b"null", b"<html>"], ids=repr)
