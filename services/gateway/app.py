@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from services.gateway import edge
 from services.gateway.conversations.store import ConversationStore
+from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.overdue import OverdueJobs
 from services.gateway.feature_jobs.store import FEATURES_CHANNEL, FeatureStore
@@ -45,7 +46,7 @@ from shared.db.store import ReadOffsets
 from shared.errors import ConfigurationError, TallygateError
 from shared.events import ReplyTo
 from shared.events.topics import FEATURE_WORKERS, MAX_EVENT_BYTES
-from shared.inferences import ByLane, Inferences, InferenceStore, Pending, Results, Withdrawals
+from shared.inferences import ByLane, Inferences, InferenceStore, Pending, Results, StreamLimits, Withdrawals
 from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
@@ -137,8 +138,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
         guard, lately = settings.guard.guard(), Lately()
         inferences = Inferences(
-            publisher, pending, results, ring, ways.partition, _REPLY_GRACE_S, reply_to=ways.reply_to
-        )
+            publisher, pending, results, ring, ways.partition, _REPLY_GRACE_S, reply_to=ways.reply_to,
+            stream_limits=StreamLimits(settings.stream_waiting_bytes),
+        )  # fmt: skip
         service.at_stop(inferences.stop)
         withdrawals = Withdrawals(publisher)
         service.at_stop(withdrawals.stop)
@@ -193,6 +195,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 held=Shares(settings.max_bodies_bytes, settings.tenant_share),
                 timeout_s=settings.body_timeout_s,
             ),
+            stream_times=StreamTimes(settings.stream_keep_alive_s, settings.stream_stall_s),
         )
         app.state.checks = {
             "kafka": is_acked(publisher),

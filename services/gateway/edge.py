@@ -39,6 +39,10 @@ _STOPS = "this gateway stops; what it has accepted goes on, and can be asked for
 _NAMED = "tallygate.named"  # in a request's scope: ids under which something may have been published for it
 _RELEASES = "tallygate.releases"  # in a request's scope: what is called when it has been answered
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
+STARTED = "tallygate.started"  # in a request's scope: when it came, by time.perf_counter
+LAST_WORDS = (
+    "tallygate.last_words"  # in a request's scope: how its answer tells a Failure in the middle, if in its own way
+)
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -191,12 +195,12 @@ async def on_unstorable(request: Request, _: Exception) -> Response:
     return error_response(request, refusal)
 
 
-def _as_event(problem: bytes) -> bytes:
-    return b"event: error\ndata: " + problem + b"\n\n"
+def _as_event(failed: Failure) -> bytes:
+    return b"event: error\ndata: " + orjson.dumps(render.problem(failed)) + b"\n\n"
 
 
-def _as_line(problem: bytes) -> bytes:
-    return b'{"error": ' + problem + b"}\n"
+def _as_line(failed: Failure) -> bytes:
+    return b'{"error": ' + orjson.dumps(render.problem(failed)) + b"}\n"
 
 
 # How an error is told in the middle of an answer, by the answer's media type. Others cannot tell any.
@@ -230,13 +234,12 @@ class _Answering:
             self._ended = not message.get("more_body", False)
         await self._send(message)
 
-    async def break_off(self, failed: Failure) -> None:
+    async def break_off(self, failed: Failure, own: Callable[[Failure], bytes] | None) -> None:
         """After the first byte there is no other status any more: the error is told in the answer's own form, then
         the answer ends. Where there is no such form it does not end, and the server closes the connection."""
-        words = _LAST_WORDS.get(self._media_type)
+        words = own or _LAST_WORDS.get(self._media_type)
         if words is not None and not self._ended:
-            body = words(orjson.dumps(render.problem(failed)))
-            await self.send({"type": "http.response.body", "body": body, "more_body": False})
+            await self.send({"type": "http.response.body", "body": words(failed), "more_body": False})
 
 
 class EdgeMiddleware:
@@ -252,7 +255,7 @@ class EdgeMiddleware:
         started = time.perf_counter()
         request = Request(scope, receive)
         traced = _server_span(request)
-        scope["traceparent"] = traced.traceparent
+        scope["traceparent"], scope[STARTED] = traced.traceparent, started
         answering, left = _Answering(send), False
         try:
             await self._app(scope, receive, answering.send)
@@ -280,7 +283,7 @@ async def _told_instead(request: Request, answering: _Answering, failed: Failure
     if answering.status is None:
         await error_response(request, failed)(request.scope, request.receive, answering.send)
     else:
-        await answering.break_off(failed)
+        await answering.break_off(failed, request.scope.get(LAST_WORDS))
 
 
 def traceparent(request: Request) -> str | None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.edge import BodyLimits, read_body, read_sent, when_answered
+from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
@@ -50,6 +51,7 @@ class Gateway:
     feature_workers: FeatureWorkers
     accepting_jobs: AcceptingJobs
     bodies: BodyLimits
+    stream_times: StreamTimes
     monitor: aiohttp.ClientSession
 
     async def caller(self, request: Request, *scopes: Scope) -> Caller:
@@ -57,6 +59,11 @@ class Gateway:
         caller = await self.authenticator.caller(request.headers)
         caller.require(*scopes)
         return caller
+
+    def let_in(self, request: Request, caller: Caller) -> None:
+        """Of an inference: the caller's place is held until it is answered. Raises as `Completing.let_in`."""
+        self.completing.take_place(caller)
+        when_answered(request, partial(self.completing.leave, caller))
 
     def admit(self, request: Request, caller: Caller) -> None:
         """Of what is no inference: within the tenant's limits until it is answered. Admins are always let in: they must

@@ -60,6 +60,18 @@ class GatewaySettings(ServiceSettings):
         default=256, ge=1, le=100_000,
         description="connections of routers for the reply lane; each router has one to each gateway",
     )  # fmt: skip
+    stream_keep_alive_s: float = Field(
+        default=15.0, gt=0, le=3600, description="the longest silence in a stream; then a comment keeps it open"
+    )
+    stream_stall_s: Annotated[float, Beyond("cancelled", words="no more is told, the inference is cancelled")] = Field(
+        default=20.0, gt=0, le=3600,
+        description="for a caller that takes nothing of its stream. Shorter than `TALLYGATE_STALL_TIMEOUT_S`, which "
+        "closes the connection",
+    )  # fmt: skip
+    stream_waiting_bytes: Annotated[int, Beyond(words="its router reads no more of it until half is taken")] = Field(
+        default=64 * 1024, ge=1024, le=64 * 1024 * 1024,
+        description="of one stream, while its caller does not take them",
+    )  # fmt: skip
     monitor_url: str = Field(
         default="http://localhost:8001", max_length=2000, pattern=r"^https?://[^\s/@?#]+[^\s@?#]*$",
         description="where the monitor is",

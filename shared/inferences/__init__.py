@@ -1,14 +1,17 @@
-"""Ask for an inference and await its answer, for every service that needs one."""
+"""Ask for an inference and await its answer, whole or chunk by chunk, for every service that needs one."""
 
+from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, NotAcknowledgedError, Reply
 from shared.inferences.by_lane import ByLane
-from shared.inferences.inferences import Answer, InferenceFailedError, Inferences, NotAcknowledgedError, Order
-from shared.inferences.pending import AnyReply, Pending, Reply
+from shared.inferences.inferences import Inferences, Order
+from shared.inferences.pending import Pending
 from shared.inferences.results import Results
 from shared.inferences.store import InferenceStore
+from shared.inferences.streams import AnswerStream, StreamLimits, too_slow
 from shared.inferences.withdrawals import Withdrawals
 
 __all__ = [
     "Answer",
+    "AnswerStream",
     "AnyReply",
     "ByLane",
     "InferenceFailedError",
@@ -19,5 +22,7 @@ __all__ = [
     "Pending",
     "Reply",
     "Results",
+    "StreamLimits",
     "Withdrawals",
+    "too_slow",
 ]

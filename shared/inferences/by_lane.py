@@ -4,7 +4,7 @@ from shared.crypto import KeyRing
 from shared.inferences.pending import Awaited, Pending
 from shared.lane import Frame, Kind
 from shared.lane.listener import Lane
-from shared.lane.payloads import open_reply
+from shared.lane.payloads import chunk_context, open_chunks, open_reply
 
 
 class ByLane:
@@ -14,17 +14,24 @@ class ByLane:
         self._ring = ring
         self._pending = pending
 
-    def on_frame(self, frame: Frame, _lane: Lane) -> Kind | None:
+    def on_frame(self, frame: Frame, lane: Lane) -> Kind | None:
         """The word that answers it. Raises BrokenLaneError for what cannot be opened or read."""
         awaited = self._pending.awaited(frame.inference_id)
         if awaited is None:
             return Kind.GONE
-        match frame.kind:
-            case Kind.REPLY:
-                return self._reply(awaited, frame)
-            case _:
-                return Kind.FRESH
+        if frame.kind is Kind.CHUNK:
+            return self._chunks(awaited, frame, lane)
+        if frame.kind is Kind.REPLY:
+            return self._reply(awaited, frame)
+        return Kind.BEGUN if awaited.stream is not None and awaited.stream.frames else Kind.FRESH
+
+    def _chunks(self, awaited: Awaited, frame: Frame, lane: Lane) -> Kind | None:
+        if awaited.stream is None:
+            return Kind.GONE
+        context = chunk_context(awaited.tenant_id, awaited.inference_id)
+        return awaited.stream.take(open_chunks(self._ring, context, frame.payload), lane)
 
     def _reply(self, awaited: Awaited, frame: Frame) -> Kind | None:
-        awaited.resolve(open_reply(self._ring, awaited.tenant_id, awaited.inference_id, frame.payload))
-        return Kind.TAKEN
+        """Unanswered when it leaves out what was not heard here: the router then publishes the whole."""
+        reply = open_reply(self._ring, awaited.tenant_id, awaited.inference_id, frame.payload)
+        return Kind.TAKEN if awaited.resolve(reply) else None

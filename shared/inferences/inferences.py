@@ -8,10 +8,11 @@ The reply is expected before the request is published: a reply that nobody expec
 """
 
 import asyncio
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed, seal
@@ -27,8 +28,10 @@ from shared.events import (
     utc_now,
 )
 from shared.events.topics import CANCELLATIONS, REQUESTS
-from shared.inferences.pending import AnyReply, Pending
+from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, NotAcknowledgedError, said_in
+from shared.inferences.pending import Pending
 from shared.inferences.results import Results
+from shared.inferences.streams import AnswerStream, IncomingStream, StreamLimits
 from shared.inferences.withdrawals import Withdrawals
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.lane.payloads import LaneReply, reply_context
@@ -63,35 +66,6 @@ class Order:
         return max(0.0, (self.deadline_at - self.accepted_at).total_seconds())
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A completion. `body`: the OpenAI chat completion as JSON bytes. `replayed`: an earlier request asked for it."""
-
-    inference_id: UUID
-    body: bytes
-    model: str
-    attempts: int
-    replayed: bool = False
-
-
-class InferenceFailedError(TallygateError):
-    """The inference has an id and no answer; says which calls were made and how each failed."""
-
-    def __init__(
-        self, known: Failure, inference_id: UUID, failed_attempts: tuple[dict[str, Any], ...] = (), attempts: int = 0
-    ) -> None:
-        super().__init__(known.error_type, known.detail)
-        self.failure = known
-        self.inference_id = inference_id
-        self.failed_attempts = failed_attempts
-        self.attempts = attempts
-        self.replayed = False
-
-
-class NotAcknowledgedError(InferenceFailedError):
-    """The broker did not ack the request in time. It may be on the topic all the same, and be called."""
-
-
 class Inferences:
     """reply_partition, reply_to: where the replies to this process go, by the topic and by the lane.
 
@@ -101,6 +75,7 @@ class Inferences:
     def __init__(
         self, publisher: Publisher, pending: Pending, results: Results, ring: KeyRing, reply_partition: int | None,
         grace_s: float, now: Now = utc_now, reply_to: ReplyTo | None = None,
+        stream_limits: StreamLimits = StreamLimits(),  # noqa: B008 - a value
     ) -> None:  # fmt: skip
         self._publisher = publisher
         self._pending = pending
@@ -108,6 +83,7 @@ class Inferences:
         self._ring = ring
         self._reply_partition = reply_partition
         self._reply_to = reply_to
+        self._stream_limits = stream_limits
         self._grace_s = grace_s
         self._now = now
         self._withdrawals = Withdrawals(publisher)
@@ -149,12 +125,28 @@ class Inferences:
             async with asyncio.timeout(left_s + self._grace_s):
                 return await future
         except TimeoutError:
-            expired = failure("expired", f"no answer within {order.remaining_s:.1f} s")
-            raise InferenceFailedError(expired, inference_id) from None
+            raise InferenceFailedError(_expired(order), inference_id) from None
+
+    @contextmanager
+    def stream(self, order: Order, inference_id: UUID, *, stored: bool = False) -> Iterator[AnswerStream]:
+        """The answer to what will be published from here, chunk by chunk. stored: as `expect_stored`; whoever asks for
+        the same inference here follows it. It fails as `expired` a moment after the order's deadline."""
+
+        def begin() -> IncomingStream:
+            return IncomingStream(inference_id, self.answer, stored=stored, limits=self._stream_limits)
+
+        left_s = max(0.0, (order.deadline_at - self._now()).total_seconds())
+        watching = self._results.watching(inference_id) if stored else nullcontext()
+        with self._pending.follow(inference_id, order.tenant_id, begin) as stream, watching:
+            due = asyncio.get_running_loop().call_later(left_s + self._grace_s, stream.fail, _expired(order))
+            try:
+                yield stream
+            finally:
+                due.cancel()
 
     def answer(self, reply: AnyReply) -> Answer:
         """Opened. Raises InferenceFailedError when there is none, or none that can be opened."""
-        said = reply.said if isinstance(reply, LaneReply) else reply
+        said = said_in(reply)
         if isinstance(said, ReplyFailed):
             attempts = tuple(summary.model_dump() for summary in said.failed_attempts)
             raise InferenceFailedError(said.error, said.inference_id, attempts, said.attempts)
@@ -199,6 +191,10 @@ class Inferences:
             deadline_at=order.deadline_at,
         )
         return Outgoing(REQUESTS, request, order.traceparent)
+
+
+def _expired(order: Order) -> Failure:
+    return failure("expired", f"no answer within {order.remaining_s:.1f} s")
 
 
 def cancellation(

@@ -1,7 +1,7 @@
 """Answers that are awaited in this process: each waiter gets the first reply, whichever way it comes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -13,16 +13,14 @@ from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
 from shared.events.topics import REPLIES
+from shared.inferences.answers import AnyReply, Reply
+from shared.inferences.streams import AnswerStream, IncomingStream
 from shared.kafka import ConsumerRecord
-from shared.lane.payloads import LaneReply
 from shared.telemetry import names
-from shared.telemetry.instruments import waiting
+from shared.telemetry.instruments import streams_followed, waiting
 from shared.telemetry.traces import TRACEPARENT, tracing
 
 logger = structlog.get_logger(__name__)
-
-Reply = ReplyCompleted | ReplyFailed
-AnyReply = Reply | LaneReply  # by a topic or a table, sealed; or by the lane
 
 
 @dataclass(slots=True)
@@ -32,23 +30,31 @@ class Awaited:
     inference_id: UUID
     tenant_id: str
     futures: list["asyncio.Future[AnyReply]"] = field(default_factory=list)
+    stream: IncomingStream | None = None
 
-    def resolve(self, reply: AnyReply) -> None:
-        """The first reply is the answer; another one (a redelivered inference) changes nothing."""
+    @property
+    def by_anybody(self) -> bool:
+        return bool(self.futures) or self.stream is not None
+
+    def resolve(self, reply: AnyReply) -> bool:
+        """The first reply is the answer; another one (a redelivered inference) changes nothing. False when it leaves
+        parts of a stream out which were not heard here: the one that holds all is then still awaited."""
         for future in self.futures:
             if not future.done():
                 future.set_result(reply)
+        return self.stream is None or self.stream.end(reply)
 
 
 class Pending:
     def __init__(self) -> None:
         self._awaited: dict[bytes, Awaited] = {}
         self._waiting = 0
+        self._streams = 0
 
     @contextmanager
     def expect(self, inference_id: UUID, tenant_id: str) -> Iterator["asyncio.Future[AnyReply]"]:
         """A future of the inference's reply. Several may wait for the same one."""
-        awaited = self._awaited.setdefault(inference_id.bytes, Awaited(inference_id, tenant_id))
+        awaited = self._await(inference_id, tenant_id)
         future: asyncio.Future[AnyReply] = asyncio.get_running_loop().create_future()
         awaited.futures.append(future)
         self._count(1)
@@ -56,9 +62,24 @@ class Pending:
             yield future
         finally:
             awaited.futures.remove(future)
-            if not awaited.futures:
-                del self._awaited[inference_id.bytes]
+            self._let_go(awaited)
             self._count(-1)
+
+    @contextmanager
+    def follow(self, inference_id: UUID, tenant_id: str, begin: Callable[[], IncomingStream]) -> Iterator[AnswerStream]:
+        """The inference's answer as it comes. Several may follow the same one; `begin` makes it for the first."""
+        awaited = self._await(inference_id, tenant_id)
+        stream = awaited.stream = awaited.stream or begin()
+        reader = stream.reader()
+        self._count_streams(1)
+        try:
+            yield reader
+        finally:
+            stream.leave(reader)
+            if not stream.readers:
+                awaited.stream = None
+            self._let_go(awaited)
+            self._count_streams(-1)
 
     def awaited(self, inference_id: bytes) -> Awaited | None:
         """None when nobody waits for it."""
@@ -84,6 +105,19 @@ class Pending:
     def resolve(self, reply: Reply) -> None:
         if (awaited := self._awaited.get(reply.key)) is not None:
             awaited.resolve(reply)
+
+    def _await(self, inference_id: UUID, tenant_id: str) -> Awaited:
+        if (awaited := self._awaited.get(inference_id.bytes)) is None:
+            awaited = self._awaited[inference_id.bytes] = Awaited(inference_id, tenant_id)
+        return awaited
+
+    def _let_go(self, awaited: Awaited) -> None:
+        if not awaited.by_anybody:
+            del self._awaited[awaited.inference_id.bytes]
+
+    def _count_streams(self, change: int) -> None:
+        self._streams += change
+        streams_followed.set(self._streams)
 
     def _count(self, change: int) -> None:
         self._waiting += change

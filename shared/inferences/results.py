@@ -15,7 +15,8 @@ from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE
 from shared.events.topics import RESULTS
-from shared.inferences.pending import AnyReply, Pending, Reply
+from shared.inferences.answers import AnyReply, Reply
+from shared.inferences.pending import Pending
 from shared.inferences.store import StoredResult
 
 logger = structlog.get_logger(__name__)

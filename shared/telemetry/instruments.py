@@ -57,6 +57,13 @@ rejections_unrecorded = Counter(
 features = Counter(names.METRIC_FEATURES, "Feature jobs settled by this process.", ("settlement", "error_type"))
 features_in_hand = Gauge(names.METRIC_FEATURES_IN_HAND, "Feature jobs that this worker is working on.")
 waiting = Gauge(names.METRIC_WAITING, "Those who wait for a reply to this process.")
+streams_followed = Gauge(names.METRIC_STREAMS, "Streams of answers that are told to callers of this process.")
+first_chunk_seconds = Histogram(
+    names.METRIC_FIRST_CHUNK_SECONDS,
+    "From a request to the first chunk that its caller was told.",
+    (),
+    buckets=_SECONDS,
+)
 
 
 async def metrics_endpoint(_: Request) -> Response:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from services.gateway import edge
 from services.gateway.app import make_app
 from services.gateway.conversations.store import ConversationStore
+from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
@@ -242,6 +243,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         bodies=edge.BodyLimits(
             given.max_body_bytes, Shares(given.max_bodies_bytes, share), timeout_s=given.body_timeout_s
         ),
+        stream_times=StreamTimes(given.stream_keep_alive_s, given.stream_stall_s),
     )
     app = make_app(given)
     app.state.gateway, app.state.checks = gateway, {}

@@ -32,20 +32,21 @@ class Deadlines(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A chat request that may be published. `body`: the OpenAI body for the model, as JSON bytes."""
+    """A chat request that may be published. `body`: the OpenAI body for the model, as JSON bytes. stream: the answer is
+    told chunk by chunk; include_usage: with the chunk that says the usage."""
 
     body: bytes
     model: str | None
     accepted_at: datetime
     deadline_at: datetime
     options: RoutingOptions = field(default_factory=RoutingOptions)
+    stream: bool = False
+    include_usage: bool = False
 
 
 def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
     fields = parse_json(body)
     chat = validated(ChatBody, fields)
-    if chat.stream:
-        raise InvalidBodyError("streaming is not available yet; send stream: false", "stream")
     deadline_s = min(_deadline_s(chat, headers) or deadlines.default_s, deadlines.max_s)
     if OUR_CHAT_FIELDS & fields.keys():
         body = orjson.dumps({name: value for name, value in fields.items() if name not in OUR_CHAT_FIELDS})
@@ -55,6 +56,8 @@ def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines
         accepted_at=now,
         deadline_at=now + timedelta(seconds=deadline_s),
         options=routing_options(chat, headers),
+        stream=bool(chat.stream),
+        include_usage=chat.stream_options is not None and bool(chat.stream_options.include_usage),
     )
 
 

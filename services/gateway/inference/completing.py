@@ -4,23 +4,31 @@ Every completion that is asked for over HTTP takes this way: chat, codebase chat
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, known_model
 from services.gateway.inference.doorkeeper import Doorkeeper
 from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
 from services.gateway.inference.lately import Accepted, Lately
-from services.gateway.inference.once import Once
+from services.gateway.inference.once import Claim, Once
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import RoutingOptions, new_id, utc_now
-from shared.inferences import Answer, AnyReply, InferenceFailedError, Inferences, NotAcknowledgedError, Order
+from shared.inferences import (
+    Answer,
+    AnswerStream,
+    AnyReply,
+    InferenceFailedError,
+    Inferences,
+    NotAcknowledgedError,
+    Order,
+)
 from shared.registry import Registry, TenantModels, Terms
 from shared.selection import Conditions
 from shared.selection.budgets import over_budget
@@ -51,6 +59,19 @@ class Sent:
     traceparent: str | None
     left: Left | None = None
     named: Callable[[IdName, UUID], None] = lambda _, __: None
+
+
+class Streamed(NamedTuple):
+    """An answer as it comes. replayed: an earlier request asked for it. unread: to be called when the caller does not
+    read it: nobody else waits for it, so it is cancelled."""
+
+    inference_id: UUID
+    chunks: AnswerStream
+    replayed: bool
+    unread: Callable[[], None]
+
+
+def _nothing() -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +112,19 @@ class Completing:
 
     @contextmanager
     def let_in(self, caller: Caller) -> Iterator[None]:
-        """Raises InferenceFailedError when the tenant may not send anything now; the rejection is on record."""
-        refusal = self.over_budget(caller) or self._refusal(caller)
-        if refusal is not None:
-            raise self.rejections.rejected(caller, refusal)
+        """Raises as `take_place`."""
+        self.take_place(caller)
         try:
             yield
         finally:
             self.leave(caller)
+
+    def take_place(self, caller: Caller) -> None:
+        """`leave` must follow. Raises InferenceFailedError when the tenant may not send anything now; the rejection is
+        on record."""
+        refusal = self.over_budget(caller) or self._refusal(caller)
+        if refusal is not None:
+            raise self.rejections.rejected(caller, refusal)
 
     def enter(self, caller: Caller) -> None:
         """For what is no inference; `leave` must follow. Raises TallygateError as `let_in`, and spends no budget."""
@@ -145,15 +171,43 @@ class Completing:
             known_model(models, admitted.model, caller.allowed_models, admitted.options)
         return models
 
+    @asynccontextmanager
+    async def stream(self, caller: Caller, sent: Sent, admitted: Admitted) -> AsyncIterator["Streamed"]:
+        """As `complete`, chunk by chunk, for a body that says `"stream": true`. Its chunks raise InferenceFailedError
+        where the answer breaks off. Who raises CallerLeftError within it cancels the inference, if it was asked to."""
+        key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
+        order = await self._order(caller, sent, admitted)
+        claim = None if key is None else await self.once.claim(key)
+        inference_id = new_id() if claim is None else claim.id
+        sent.named("inference_id", inference_id)
+
+        def withdraw() -> None:
+            self.inferences.withdraw(order, inference_id)
+
+        with self.inferences.stream(order, inference_id, stored=claim is not None) as chunks:
+            if claim is None:
+                await self._publish_or_withdraw(order, inference_id)
+            else:
+                await self._publish_once(claim, order, chunks.begun)
+            replayed = claim is not None and not claim.first
+            try:
+                # Who asks again with the key still gets the answer, whatever becomes of this caller.
+                yield Streamed(inference_id, chunks, replayed, withdraw if claim is None else _nothing)
+            except CallerLeftError:
+                if sent.left is not None:
+                    withdraw()
+                raise
+            except InferenceFailedError as error:
+                error.replayed = replayed
+                raise
+            finally:
+                self.lately.answered(inference_id)
+
     async def _answer_new(self, order: Order, sent: Sent) -> Answer:
         inference_id = new_id()
         sent.named("inference_id", inference_id)
         with self.inferences.expect(inference_id, order.tenant_id) as future:
-            try:
-                await self._publish(order, inference_id)
-            except NotAcknowledgedError:
-                self.inferences.withdraw(order, inference_id)
-                raise
+            await self._publish_or_withdraw(order, inference_id)
             return await self._answer(order, inference_id, future, sent.left)
 
     async def _answer_of(self, key: IdempotencyKey, order: Order, sent: Sent) -> Answer:
@@ -164,13 +218,9 @@ class Completing:
         """
         claim = await self.once.claim(key)
         sent.named("inference_id", claim.id)
-
-        async def publish(republished: bool) -> None:
-            await self._publish(order, claim.id, store_result=True, republished=republished)
-
         try:
             with self.inferences.expect_stored(claim.id, order.tenant_id) as future:
-                await self.once.publish(claim, publish, until=order.deadline_at, done=future)
+                await self._publish_once(claim, order, future)
                 answer = await self._answer(order, claim.id, future, sent.left)
         except NotAcknowledgedError:
             raise
@@ -178,6 +228,21 @@ class Completing:
             error.replayed = not claim.first
             raise
         return replace(answer, replayed=not claim.first)
+
+    async def _publish_or_withdraw(self, order: Order, inference_id: UUID) -> None:
+        try:
+            await self._publish(order, inference_id)
+        except NotAcknowledgedError:
+            self.inferences.withdraw(order, inference_id)
+            raise
+
+    async def _publish_once(self, claim: Claim, order: Order, done: "asyncio.Future[Any]") -> None:
+        """done: has a result when anything was heard, which proves that it is published."""
+
+        async def publish(republished: bool) -> None:
+            await self._publish(order, claim.id, store_result=True, republished=republished)
+
+        await self.once.publish(claim, publish, until=order.deadline_at, done=done)
 
     async def _publish(
         self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False

@@ -24,6 +24,12 @@ class ChatMessage(BaseModel):
     name: Word | None = None
 
 
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    include_usage: bool | None = None
+
+
 class ChatBody(BaseModel):
     """An OpenAI chat-completions request, all documented fields; more are passed on as they are.
 
@@ -57,7 +63,7 @@ class ChatBody(BaseModel):
     stop: BodyText | Annotated[list[BodyText], Field(max_length=100)] | None = None
     store: bool | None = None
     stream: bool | None = None
-    stream_options: JsonObject | None = None
+    stream_options: StreamOptions | None = None
     temperature: Number | None = None
     tool_choice: Word | JsonObject | None = None
     tools: Objects | None = None

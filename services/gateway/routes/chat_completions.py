@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.edge import inference_headers
+from services.gateway.event_stream import ChatWords, EventStream
 from services.gateway.gateway import gateway_of
 from services.gateway.inference.schemas import ChatBody
 from services.gateway.routes.documented import takes
@@ -12,8 +13,14 @@ router = APIRouter(tags=["inference"])
 
 @router.post("/v1/chat/completions", openapi_extra=takes(ChatBody), summary="Chat completion")
 async def chat_completions(request: Request) -> Response:
+    """With `"stream": true` the answer is told as server-sent events (docs/streams.md)."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    with gateway.completing.let_in(caller):
-        answer = await gateway.completing.chat(caller, await gateway.sent(request, caller))
+    gateway.let_in(request, caller)
+    sent = await gateway.sent(request, caller)
+    admitted = gateway.completing.admit(sent)
+    if admitted.stream:
+        words = ChatWords(include_usage=admitted.include_usage)
+        return EventStream(gateway.completing.stream(caller, sent, admitted), words, gateway.stream_times)
+    answer = await gateway.completing.complete(caller, sent, admitted)
     return Response(answer.body, 200, inference_headers(answer), "application/json")

@@ -145,7 +145,7 @@ def test_our_own_field_is_taken_out_of_the_body() -> None:
         ({"tools": ["f"]}, "tools[0]"),
         ({"response_format": "json"}, "response_format"),
         ({"stream": "yes"}, "stream"),
-        ({"stream": True}, "stream"),
+        ({"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
         ({"logprobs": 1}, "logprobs"),
         ({"user": 1}, "user"),
         ({"deadline_s": 0}, "deadline_s"),

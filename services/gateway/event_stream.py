@@ -1,0 +1,185 @@
+"""Answers that are told chunk by chunk, as server-sent events.
+
+How a route answers with a stream, when its caller has asked for one:
+
+    caller = await gateway.caller(request, "inference")
+    gateway.let_in(request, caller)            # the place is held until the stream has ended
+    sent = await gateway.sent(request, caller)
+    ...
+    admitted = completing.admit(sent)          # or admit_made, of a body that says "stream": true
+    return EventStream(gateway.completing.stream(caller, sent, admitted), MyWords(), gateway.stream_times)
+
+`Words` say in which form chunks, end and errors are told; `ChatWords` is the form of /v1. An error before the first
+chunk, or before the first comment that keeps the connection open, is raised, and becomes an ordinary answer.
+"""
+
+import asyncio
+import re
+import time
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from services.gateway.edge import INFERENCE_HEADER, LAST_WORDS, REPLAYED_HEADER, STARTED
+from services.gateway.inference.completing import CallerLeftError, Streamed
+from shared.errors import Failure, render
+from shared.inferences import Answer, InferenceFailedError, too_slow
+from shared.telemetry.instruments import first_chunk_seconds
+
+_KEEP_ALIVE = b": keep-alive\n\n"
+_DONE = b"data: [DONE]\n\n"
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')  # a chunk that may be that of the usage
+_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # a proxy in between passes each event on at once
+)
+_LOOKS = 3  # how often, within the time of a comment, it is looked whether one is due
+
+
+class StreamTimes(NamedTuple):
+    """keep_alive_s: the longest silence. stall_s: for a caller that does not read."""
+
+    keep_alive_s: float
+    stall_s: float
+
+
+class Words(Protocol):
+    """How one stream is told, as bytes of server-sent events; b"" tells nothing.
+
+    chunks: in the OpenAI wire format, JSON joined by newlines. end: called once, when the answer is whole. failed: the
+    last words of a stream that broke off.
+    """
+
+    def chunks(self, chunks: bytes) -> bytes: ...
+
+    async def end(self, answer: Answer) -> bytes: ...
+
+    def failed(self, failed: InferenceFailedError) -> bytes: ...
+
+
+class ChatWords:
+    """As OpenAI tells them. include_usage: the caller has asked for the chunk that holds nothing but the usage."""
+
+    def __init__(self, *, include_usage: bool) -> None:
+        self._include_usage = include_usage
+
+    def chunks(self, chunks: bytes) -> bytes:
+        if not self._include_usage and _USAGE.search(chunks):
+            chunks = b"\n".join(chunk for chunk in chunks.split(b"\n") if not _is_usage(chunk))
+        return b"data: " + chunks.replace(b"\n", b"\n\ndata: ") + b"\n\n" if chunks else b""
+
+    async def end(self, _answer: Answer) -> bytes:
+        return _DONE
+
+    def failed(self, failed: InferenceFailedError) -> bytes:
+        inference_id, attempts = str(failed.inference_id), failed.failed_attempts
+        error = render.openai_error(failed.failure, inference_id=inference_id, attempts=attempts)
+        return b"data: " + orjson.dumps(error) + b"\n\n"
+
+
+def _is_usage(chunk: bytes) -> bool:
+    if _USAGE.search(chunk) is None:
+        return False
+    body = orjson.loads(chunk)
+    return isinstance(body, dict) and not body.get("choices")
+
+
+class EventStream(Response):
+    """streamed: begins the inference; what it raises before anything was told is an ordinary answer."""
+
+    def __init__(self, streamed: AbstractAsyncContextManager[Streamed], words: Words, times: StreamTimes) -> None:
+        super().__init__()
+        self._streamed = streamed
+        self._words = words
+        self._times = times
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._streamed as streamed:
+            telling = _Telling(streamed, self._words, self._times, scope, send)
+            left = asyncio.create_task(telling.leave(receive), name="caller")
+            try:
+                await telling.run()
+            finally:
+                left.cancel()
+
+
+class _Telling:
+    """One answer as it goes out."""
+
+    def __init__(self, streamed: Streamed, words: Words, times: StreamTimes, scope: Scope, send: Send) -> None:
+        self._streamed = streamed
+        self._words = words
+        self._times = times
+        self._scope = scope
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = self._loop.time()
+        self._sending = False
+        self._begun = False
+        self._gone = False
+        self._first = True  # no chunk has been told
+        self._every_s = min(times.keep_alive_s, times.stall_s) / _LOOKS
+        self._look_again = self._loop.call_later(self._every_s, self._look)
+
+    async def run(self) -> None:
+        stream, words = self._streamed.chunks, self._words
+        try:
+            async for chunks in stream:
+                await self._tell(words.chunks(chunks) if chunks else _KEEP_ALIVE)
+                if self._first and chunks:
+                    self._first = False
+                    first_chunk_seconds.observe(time.perf_counter() - self._scope[STARTED])
+            last = b"" if stream.answer is None else await words.end(stream.answer)
+        except InferenceFailedError as error:
+            if not self._begun:
+                raise
+            last = words.failed(error)
+        finally:
+            self._look_again.cancel()
+        await self._tell(last, more=False)
+
+    async def leave(self, receive: Receive) -> None:
+        """Ends the stream when the connection is gone."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        self._streamed.chunks.cut_off(CallerLeftError())
+
+    async def _tell(self, event: bytes, *, more: bool = True) -> None:
+        """Waits while the connection takes nothing."""
+        if not event and more:
+            return
+        if not self._begun:
+            self._begun = True
+            self._scope[LAST_WORDS] = self._last_words
+            await self._send({"type": "http.response.start", "status": 200, "headers": self._headers()})
+        self._sending, self._sent_at = True, self._loop.time()
+        await self._send({"type": "http.response.body", "body": event, "more_body": more})
+        self._sending, self._sent_at = False, self._loop.time()
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        """The model is not known before the end; the chunks name it in the endpoint's own words."""
+        named = [(INFERENCE_HEADER.encode(), str(self._streamed.inference_id).encode())]
+        if self._streamed.replayed:
+            named.append((REPLAYED_HEADER.encode(), b"true"))
+        return [*_HEADERS, *named]
+
+    def _last_words(self, failed: Failure) -> bytes:
+        return self._words.failed(InferenceFailedError(failed, self._streamed.inference_id))
+
+    def _look(self) -> None:
+        """Whether a comment is due, or the caller has not read for too long."""
+        self._look_again = self._loop.call_later(self._every_s, self._look)
+        silent_s = self._loop.time() - self._sent_at
+        if not self._sending:
+            if silent_s >= self._times.keep_alive_s - self._every_s:
+                self._streamed.chunks.wake()
+        elif silent_s >= self._times.stall_s and not self._gone:
+            self._gone = True
+            unread = too_slow(f"nothing was taken for {silent_s:.0f} s")
+            self._streamed.chunks.cut_off(InferenceFailedError(unread, self._streamed.inference_id))
+            self._streamed.unread()
