@@ -22,7 +22,6 @@ from services.gateway.handlers import feature_keeper, result_keeper
 from services.gateway.inference.admission import Deadlines
 from services.gateway.inference.completing import Completing
 from services.gateway.inference.doorkeeper import Doorkeeper
-from services.gateway.inference.lately import Lately
 from services.gateway.inference.once import Once
 from services.gateway.inference.queue_age import QueueAge
 from services.gateway.inference.rejections import Rejections
@@ -136,7 +135,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
         service.at_stop(monitor.close)
 
-        guard, lately = settings.guard.guard(), Lately()
+        guard = settings.guard.guard()
         inferences = Inferences(
             publisher, pending, results, ring, ways.partition, _REPLY_GRACE_S, reply_to=ways.reply_to,
             stream_limits=StreamLimits(settings.stream_waiting_bytes),
@@ -153,7 +152,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             rejections=rejections,
             inferences=inferences,
             once=Once(keys, stale_after_s=settings.publish_timeout_s + _STALE_AFTER_S),
-            lately=lately,
         )
         probe_limit = ProbeLimit(tenant_share=settings.tenant_share)
         app.state.gateway = Gateway(
@@ -165,7 +163,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             conditions=conditions,
             publisher=publisher,
             inferences=inferences,
-            lately=lately,
             completing=completing,
             tenants=tenants,
             custom_models=models,

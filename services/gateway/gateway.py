@@ -14,7 +14,6 @@ from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
 from services.gateway.inference.completing import Completing, Sent
-from services.gateway.inference.lately import Lately
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
@@ -39,7 +38,6 @@ class Gateway:
     conditions: Conditions
     publisher: Publisher
     inferences: Inferences
-    lately: Lately
     completing: Completing
     tenants: TenantStore
     custom_models: ModelStore

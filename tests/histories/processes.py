@@ -7,7 +7,6 @@ from services.gateway.handlers import result_keeper
 from services.gateway.inference.admission import Deadlines
 from services.gateway.inference.completing import Completing
 from services.gateway.inference.doorkeeper import Doorkeeper
-from services.gateway.inference.lately import Lately
 from services.gateway.inference.limits import LoadLimits
 from services.gateway.inference.once import Once
 from services.gateway.inference.rejections import Rejections
@@ -173,7 +172,6 @@ async def run_gateway(place: Place, known: tuple[Model, ...]) -> None:
         rejections=Rejections(publisher, name),
         inferences=Inferences(publisher, pending, results, _RING, partition, GRACE_S, now),
         once=Once(MemoryKeyStore(place.gateway_tables, place.turn), stale_after_s=PUBLISH_TIMEOUT_S + 1.0, now=now),
-        lately=Lately(),
     )
     await place.stop.wait()
     await _end(ends)

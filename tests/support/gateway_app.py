@@ -28,7 +28,6 @@ from services.gateway.gateway import Gateway
 from services.gateway.inference.admission import Deadlines
 from services.gateway.inference.completing import Completing
 from services.gateway.inference.doorkeeper import Doorkeeper
-from services.gateway.inference.lately import Lately
 from services.gateway.inference.once import Once
 from services.gateway.inference.rejections import Rejections
 from services.gateway.inference.shares import Shares
@@ -202,7 +201,6 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         rejections=Rejections(broker, "g1"),
         inferences=inferences,
         once=Once(keys, stale_after_s=6.0),
-        lately=(lately := Lately()),
     )
     models, features, workers = ModelStore(sql, reads, quotas.models), FeatureStore(sql, reads), FeatureWorkers()
     probes = ProbeLimit(tenant_share=share)
@@ -215,7 +213,6 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         conditions=conditions,
         publisher=broker,
         inferences=inferences,
-        lately=lately,
         completing=completing,
         tenants=TenantStore(sql, reads, quotas.keys),
         custom_models=models,

@@ -14,7 +14,6 @@ from uuid import UUID
 from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, known_model
 from services.gateway.inference.doorkeeper import Doorkeeper
 from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
-from services.gateway.inference.lately import Accepted, Lately
 from services.gateway.inference.once import Claim, Once
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
@@ -83,7 +82,6 @@ class Completing:
     rejections: Rejections
     inferences: Inferences
     once: Once
-    lately: Lately
 
     async def chat(self, caller: Caller, sent: Sent) -> Answer:
         """The answer to an OpenAI chat body, as `complete`. Raises InvalidBodyError too."""
@@ -248,14 +246,12 @@ class Completing:
         self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False
     ) -> None:
         await self.inferences.publish(order, inference_id, store_result=store_result, republished=republished)
-        self.lately.accepted(inference_id, Accepted(order.tenant_id, order.model, order.accepted_at))
 
     async def _answer(
         self, order: Order, inference_id: UUID, future: "asyncio.Future[AnyReply]", left: Left | None
     ) -> Answer:
         awaited = self.inferences.reply(order, inference_id, future)
         reply = await (awaited if left is None else self._unless_left(left, awaited, order, inference_id))
-        self.lately.answered(inference_id)
         return self.inferences.answer(reply)
 
     async def _unless_left(

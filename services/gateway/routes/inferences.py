@@ -1,39 +1,28 @@
 """/api/inferences/{id}: its timeline, from the books, and its cancellation.
 
-What was just accepted here is known before the books know it.
+The monitor books what is on the topics before it says that it knows nothing of an inference, or that it is open, so
+every gateway knows what another one has accepted.
 """
 
-import asyncio
-from typing import Any
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.edge import json_response, traceparent
-from services.gateway.gateway import Gateway, gateway_of
-from services.gateway.inference.lately import Accepted
+from services.gateway.gateway import gateway_of
 from services.gateway.monitor_client import MonitorAnswer, ask_monitor
 from services.gateway.routes.documented import AUTHENTICATED
 from shared.errors import TallygateError, failure, render
 
 router = APIRouter(tags=["inference"])
 
-# A caller that has its answer expects the books to have it too: wait for them this long.
-_BOOKS_CATCH_UP_S = 2.0
-_ASK_EVERY_S = 0.05
-
 
 @router.get("/api/inferences/{inference_id}", openapi_extra=AUTHENTICATED)
 async def inference(request: Request, inference_id: str) -> Response:
     gateway = gateway_of(request)
-    caller = await gateway.caller(request, "inference")
-    known_id = _parsed(inference_id)
-    accepted = gateway.lately.find(known_id, caller.tenant_id)
-    answer = await _booked(request, gateway, known_id, accepted)
-    if answer.status == 404 and accepted is not None:
-        return json_response(_accepted(known_id, accepted))
-    return Response(answer.body, answer.status, media_type=answer.content_type)
+    await gateway.caller(request, "inference")
+    return _passed_on(await ask_monitor(gateway.monitor, request, _path(_parsed(inference_id))))
 
 
 @router.delete("/api/inferences/{inference_id}", openapi_extra=AUTHENTICATED, status_code=202)
@@ -42,25 +31,27 @@ async def cancel(request: Request, inference_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     known_id = _parsed(inference_id)
-    accepted = gateway.lately.find(known_id, caller.tenant_id)
-    if accepted is None or accepted.answered:  # otherwise its caller still waits here, and the books may lag
-        answer = await _booked(request, gateway, known_id, accepted)
-        if _settled(answer):
-            return _settled_already(known_id, str(orjson.loads(answer.body)["state"]))
-        if answer.status != 200 and accepted is None:
-            return Response(answer.body, answer.status, media_type=answer.content_type)
+    try:
+        answer = await ask_monitor(gateway.monitor, request, _path(known_id))
+    except TallygateError:
+        answer = None
+    # While the books cannot be asked it is cancelled all the same, which changes nothing of what is settled or unknown.
+    if answer is not None and answer.status < 500:
+        if answer.status != 200:
+            return _passed_on(answer)
+        told = orjson.loads(answer.body)
+        if told["settled_at"] is not None:
+            return _settled_already(known_id, str(told["state"]))
     await gateway.inferences.cancel(caller.tenant_id, known_id, traceparent(request), "asked")
     return json_response({"inference_id": str(known_id), "state": "cancelling"}, 202)
 
 
-async def _booked(request: Request, gateway: Gateway, known_id: UUID, accepted: Accepted | None) -> MonitorAnswer:
-    deadline = asyncio.get_running_loop().time() + _BOOKS_CATCH_UP_S
-    while True:
-        answer = await ask_monitor(gateway.monitor, request, f"/api/inferences/{known_id}")
-        late = accepted is not None and accepted.answered and not _settled(answer)
-        if not late or asyncio.get_running_loop().time() > deadline:
-            return answer
-        await asyncio.sleep(_ASK_EVERY_S)
+def _path(inference_id: UUID) -> str:
+    return f"/api/inferences/{inference_id}"
+
+
+def _passed_on(answer: MonitorAnswer) -> Response:
+    return Response(answer.body, answer.status, media_type=answer.content_type)
 
 
 def _settled_already(inference_id: UUID, state: str) -> Response:
@@ -72,24 +63,6 @@ def _settled_already(inference_id: UUID, state: str) -> Response:
     )
     body = render.problem(refusal, inference_id=str(inference_id)) | {"state": state}
     return Response(orjson.dumps(body), 409, render.headers(refusal), "application/problem+json")
-
-
-def _settled(answer: MonitorAnswer) -> bool:
-    return answer.status == 200 and orjson.loads(answer.body)["settled_at"] is not None
-
-
-def _accepted(inference_id: UUID, accepted: Accepted) -> dict[str, Any]:
-    return {
-        "inference_id": str(inference_id),
-        "state": "accepted",
-        "accepted_at": accepted.accepted_at.isoformat(),
-        "settled_at": None,
-        "model_requested": accepted.model_requested,
-        "model_served": None,
-        "candidates": [],
-        "attempts": [],
-        "error": None,
-    }
 
 
 def _parsed(inference_id: str) -> UUID:

@@ -10,7 +10,6 @@ import pytest
 from services.gateway.inference.admission import Deadlines
 from services.gateway.inference.completing import CallerLeftError, Completing, Left, Sent
 from services.gateway.inference.doorkeeper import Doorkeeper
-from services.gateway.inference.lately import Lately
 from services.gateway.inference.limits import LoadLimits
 from services.gateway.inference.once import Once
 from services.gateway.inference.rejections import Rejections
@@ -49,7 +48,7 @@ class Models(Registry):
 
 class Bench:
     def __init__(self, models: Models | None = None, limits: LoadLimits = LoadLimits()) -> None:  # noqa: B008 - a value
-        self.broker, self.pending, self.lately = Broker(), Pending(), Lately()
+        self.broker, self.pending = Broker(), Pending()
         self.keys = KeyTable()
         results = Results(Table(), self.pending)
         self.completing = Completing(
@@ -60,7 +59,6 @@ class Bench:
             rejections=Rejections(self.broker, "g1"),
             inferences=Inferences(self.broker, self.pending, results, RING, 7, 0.0),
             once=Once(self.keys, stale_after_s=6.0),
-            lately=self.lately,
         )
 
     def chat(self, key: str | None = None, left: Left | None = None) -> "asyncio.Task[Answer]":
@@ -92,12 +90,9 @@ async def test_the_answer_to_what_was_sent() -> None:
     bench = Bench()
     call = bench.chat()
     inference_id = await bench.asked()
-    accepted = bench.lately.find(inference_id, "acme")
-    assert accepted is not None
-    assert not accepted.answered
     bench.pending.resolve(reply_completed(inference_id, b"completion"))
     answer = await call
-    assert (answer.body, answer.replayed, accepted.answered) == (b"completion", False, True)
+    assert (answer.body, answer.replayed) == (b"completion", False)
     [request] = bench.broker.requests
     assert (request.options.allowed_models, request.api_key_id, request.store_result) == (("custom:*",), "k1", False)
 

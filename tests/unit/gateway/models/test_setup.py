@@ -133,7 +133,7 @@ def test_what_was_refused_without_a_call_keeps_its_tips() -> None:
 def test_a_trial_sets_no_limit_to_the_answer() -> None:
     completing = Completing(
         deadlines=Deadlines(10.0, 10.0), registry=NOTHING, conditions=NOTHING, doorkeeper=NOTHING, rejections=NOTHING,
-        inferences=NOTHING, once=NOTHING, lately=NOTHING,
+        inferences=NOTHING, once=NOTHING,
     )  # fmt: skip
     admitted = question(caller()).admitted(completing)
     assert orjson.loads(admitted.body).keys() == {"messages"}
