@@ -50,6 +50,7 @@ AS_SEEN = "the books are what the endpoints saw"
 LEFT_TO_KAFKA = "what Kafka delivers again is not handed out by recovery"
 ONCE = "a delivery is handed out once, unless somebody was disturbed meanwhile"
 ALIVE = "who never fell silent is not declared lost"
+TAKEN = "what a living router calls for is not handed out, unless somebody was disturbed who recovers"
 COMPLETE = "recovery acts on books that are complete"
 OVER = "no call begins for a delivery after the next one is handed out"
 SETTLED = "nothing is open a minute after its deadline"
@@ -91,6 +92,7 @@ class _Reading:
         self._acked: dict[UUID, set[str | None]] = defaultdict(set)  # by event
         self._starts: dict[UUID, AttemptStarted] = {}
         self._letters: set[tuple[str, int, int]] = set()
+        self._calls: dict[UUID, dict[UUID, str | None]] = defaultdict(dict)  # by inference: those under way, and whose
         self._claimed_by: dict[tuple[int, int], str | None] = {}  # partition and offset of a request
         self._claimed: list[tuple[InferenceRequested, float]] = []
         self._on_record: dict[UUID, list[tuple[int, float]]] = defaultdict(list)  # deliveries of an inference, and when
@@ -193,16 +195,26 @@ class _Reading:
             if self._undisturbed and self._handed_out[key] > 1:
                 yield Violation(ONCE, f"delivery {event.delivery} of {_short(event)} is on the topic once more")
             yield from self._of_recovery(event, entry)
+            yield from self._taken(event, entry)
         self._requests[key].append((entry.place, entry.offset))
 
+    def _taken(self, event: InferenceRequested, entry: Published) -> Iterator[Violation]:
+        for router in self._calls[event.inference_id].values() if self._undisturbed else ():
+            if router is not None and self._is_heard(router, entry.at_s):
+                yield Violation(TAKEN, f"{_short(event)} is handed out, and {router} calls for it")
+
+    def _is_heard(self, router: str, at_s: float) -> bool:
+        return router not in self._fell_silent and at_s - self._beats.get(router, float("-inf")) <= _SILENCE_S
+
     def _closed(self, event: AttemptEnded, entry: Published) -> Iterator[Violation]:
+        self._calls[event.inference_id].pop(event.attempt_id, None)
         yield from self._of_recovery(event, entry)
         if event.error is None or event.error.error_type != "router_lost":
             return
         start = self._starts.get(event.attempt_id)
         router = "" if start is None else start.router_id
-        silent_s = entry.at_s - self._beats.get(router, float("-inf"))
-        if router not in self._fell_silent and silent_s <= _SILENCE_S:
+        if self._is_heard(router, entry.at_s):
+            silent_s = entry.at_s - self._beats[router]
             yield Violation(ALIVE, f"{entry.by} declares {router} lost, which spoke {silent_s:.1f} s ago")
 
     def _swept(self, event: AttemptEnded | InferenceSettled) -> Iterator[Violation]:
@@ -255,6 +267,7 @@ class _Reading:
         if start is None:
             yield Violation(CALLED, f"{name} is not on record")
             return
+        self._calls[start.inference_id][entry.attempt_id] = entry.by
         if self._requests[start.inference_id, start.delivery + 1]:
             yield Violation(OVER, f"{name} is made for delivery {start.delivery}, and the next one is handed out")
         if entry.by not in self._acked[start.event_id]:

@@ -198,8 +198,6 @@ class Completing:
             except InferenceFailedError as error:
                 error.replayed = replayed
                 raise
-            finally:
-                self.lately.answered(inference_id)
 
     async def _answer_new(self, order: Order, sent: Sent) -> Answer:
         inference_id = new_id()
