@@ -48,6 +48,9 @@ def _speed_and_costs(body: dict[str, Any]) -> RenderableType:
     speed = Listing("", "average", "p50", "p95", "p99", numbers=("average", "p50", "p95", "p99"))
     names = ("average_s", "p50_s", "p95_s", "p99_s")
     speed.add_row(cell("duration", "bold"), *(cell(seconds(performance[name])) for name in names))
+    if performance.get("first_chunk_p50_s"):
+        chunks = (cell(seconds(performance[f"first_chunk_{name}"])) for name in names[1:])
+        speed.add_row(cell("first chunk", "bold"), cell(""), *chunks)
     made = Listing("", "custom", "provider", "saved", numbers=("custom", "provider", "saved"))
     saved = f"{usd(costs['savings_usd'])} ({costs['savings_percent']:g} %)"
     made.add_row(cell("costs", "bold"), cell(usd(costs["custom_usd"])), cell(usd(costs["provider_usd"])), cell(saved))

@@ -69,12 +69,16 @@ def _attempt(attempt: dict[str, Any]) -> Text:
     text.append(plain(outcome), _style(attempt["outcome"]))
     if attempt["duration_s"] is not None:
         text.append(f" after {seconds(attempt['duration_s'])}")
+    if attempt.get("first_chunk_s") is not None:
+        text.append(f", the first chunk after {seconds(attempt['first_chunk_s'])}")
     if attempt.get("server_address"):
         text.append(f" at {plain(attempt['server_address'])}", "dim")
     if attempt.get("output_tokens") is not None:
         cost = f", {usd(attempt['cost_usd'])}" if attempt.get("cost_usd") else ""
         cached = f", {attempt['cache_read_tokens']} of them cached" if attempt.get("cache_read_tokens") else ""
-        text.append(f" ({attempt['input_tokens']} → {attempt['output_tokens']} tokens{cached}{cost})", "dim")
+        estimated = "estimated " if (attempt.get("usage") or {}).get("state") == "estimated" else ""
+        tokens = f"{estimated}{attempt['input_tokens']} → {attempt['output_tokens']} tokens"
+        text.append(f" ({tokens}{cached}{cost})", "dim")
     return text
 
 

@@ -18,6 +18,7 @@ from shared.events import (
     InferenceSettled,
     ReplyCompleted,
     ReplyFailed,
+    UsageState,
     new_id,
 )
 from shared.events.bounds import MAX_NAME, MAX_WORDS, cut
@@ -110,9 +111,15 @@ def attempt_succeeded(
             "response_model": completion.read.response_model,
             "finish_reasons": completion.read.finish_reasons[:_MAX_FINISH_REASONS],
             **usage._asdict(),
+            "usage_state": _usage_state(usage),
             "cost_usd": _cost_usd(model.price, usage),
         }
     )
+
+
+def _usage_state(usage: Usage) -> UsageState:
+    told = usage.input_tokens is not None or usage.output_tokens is not None
+    return "reported" if told else "unknown"
 
 
 def _cost_usd(price: Price | None, usage: Usage) -> float | None:

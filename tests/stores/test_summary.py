@@ -81,6 +81,8 @@ def inference(draw: st.DrawFn) -> list[InferenceEvent]:
                     duration_s=draw(st.floats(0, 90)),
                     input_tokens=draw(st.sampled_from((None, 5, 200_000, 200_001))),
                     cost_usd=0.25,
+                    streamed=True,
+                    first_chunk_s=draw(st.none() | st.floats(0, 90)),
                 )
             )
     if draw(st.integers(0, 5)):
@@ -180,6 +182,7 @@ def counted(tables: MonitorTables, span: Span, most: int) -> BookRows:
         latency,
         duration_s,
         [_call(row) for row in over],
+        Counter(bisect_right(BOUNDS, row["first_chunk_s"]) for row in over if row["first_chunk_s"] is not None),
         sum(row["outcome"] is None and row["started_at"] >= span.since for row in calls),
         errors[:most],
     )
@@ -201,7 +204,8 @@ def comparable(rows: BookRows) -> list[Any]:
         for row in rows.requests
     }
     times = [error["at"] for error in rows.errors]
-    return [calls, requests, dict(rows.latency), pytest.approx(rows.duration_s), rows.open_attempts, times]
+    histograms = [dict(rows.latency), dict(rows.first_chunk)]
+    return [calls, requests, histograms, pytest.approx(rows.duration_s), rows.open_attempts, times]
 
 
 async def test_calls_are_summed_up_by_the_steps_of_a_price_with_what_was_cached(
@@ -222,6 +226,22 @@ async def test_calls_are_summed_up_by_the_steps_of_a_price_with_what_was_cached(
         (200_001, 1, 200_001, 3, 200_000, 1),
         (272_001, 1, 900_000, 4, 0, 0),
     ]
+
+
+async def test_what_came_of_a_stream_that_broke_is_spent(pool: Pool) -> None:
+    tenant = f"tenant-{new_id()}"
+    broken = ended(
+        inference_id=new_id(), attempt_id=new_id(), tenant_id=tenant, ended_at=NOW, outcome="failed",
+        error=failure("stream_broken", "why"), input_tokens=3, output_tokens=4, usage_state="estimated", cost_usd=0.5,
+    )  # fmt: skip
+    await BookStore(pool).book(fold([broken]), NOW)
+    async with RollupStore(pool).turn() as turn:
+        assert turn is not None
+        _, touched = await turn.take_touched(5000)
+        await turn.sum_up_minutes(touched)
+        await turn.sum_up_days({(tenant, NOW.date())})
+        (spent,) = await turn.spent([tenant], NOW.date())
+    assert (spent["usd_day"], spent["tokens_day"]) == (0.5, 7)
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -1,11 +1,12 @@
 """All SQL that reads the books for people. Every read is bound to a tenant."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.monitor.rollups.cover import Cover, Fresh, cover
-from services.monitor.rollups.latency import BOUNDS
+from services.monitor.rollups.latency import BOUNDS, Histogram
 from services.monitor.rollups.sums.store import CALLS, REQUESTS, cells
 from services.monitor.summary.summary import BookRows
 from shared.db.pool import Connection
@@ -40,11 +41,17 @@ SELECT coalesce((SELECT jsonb_agg(requests) FROM requests), '[]') AS requests,
 """  # noqa: S608 - only constants are joined
 
 _ATTEMPTS = f"""
-SELECT model, outcome, nullif(error_type, '') AS error_type, prompt_from, sum(calls)::bigint AS n, sum(usd) AS cost_usd,
-       sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens,
-       sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(cache_write_tokens)::bigint AS cache_write_tokens
-FROM ({cells(CALLS)}) AS cell WHERE $9::text IS NULL OR model = $9
-GROUP BY 1, 2, 3, 4
+WITH cell AS MATERIALIZED (SELECT * FROM ({cells(CALLS)}) AS cell WHERE $9::text IS NULL OR model = $9),
+     calls AS (
+         SELECT model, outcome, nullif(error_type, '') AS error_type, prompt_from, sum(calls)::bigint AS n,
+                sum(usd) AS cost_usd, sum(input_tokens)::bigint AS input_tokens,
+                sum(output_tokens)::bigint AS output_tokens, sum(cache_read_tokens)::bigint AS cache_read_tokens,
+                sum(cache_write_tokens)::bigint AS cache_write_tokens
+         FROM cell GROUP BY 1, 2, 3, 4),
+     bucket AS (
+         SELECT number, sum(count::bigint) AS n FROM cell, jsonb_each_text(first_chunk) AS h (number, count) GROUP BY 1)
+SELECT coalesce((SELECT jsonb_agg(calls) FROM calls), '[]') AS calls,
+       coalesce((SELECT jsonb_object_agg(number, n) FROM bucket), '{{}}') AS first_chunk
 """  # noqa: S608
 
 _OPEN = """
@@ -101,21 +108,25 @@ class SummaryStore:
             await connection.execute(_SETTINGS)
             arguments = _arguments(span, await _cover(connection, span))
             [requests] = await connection.fetch(_REQUESTS, *arguments)
-            attempts = await connection.fetch(_ATTEMPTS, *arguments)
+            [attempts] = await connection.fetch(_ATTEMPTS, *arguments)
             open_attempts = await connection.fetchval(_OPEN, span.tenant_id, span.since, span.model)
             if span.model is None:
                 failed = await connection.fetch(_ERRORS, span.tenant_id, span.since, errors)
             else:
                 failed = await connection.fetch(_ERRORS_OF_MODEL, span.tenant_id, span.since, errors, span.model)
-        latency = {int(bucket): n for bucket, n in requests["latency"].items()}
         return BookRows(
             requests["requests"],
-            latency,
+            _histogram(requests["latency"]),
             requests["duration_s"],
-            [dict(row) for row in attempts],
+            attempts["calls"],
+            _histogram(attempts["first_chunk"]),
             open_attempts,
             [dict(row) for row in failed],
         )
+
+
+def _histogram(counts: Mapping[str, int]) -> Histogram:
+    return {int(bucket): n for bucket, n in counts.items()}
 
 
 async def _cover(connection: Connection, span: Span) -> Cover:

@@ -30,13 +30,15 @@ class BookRows(NamedTuple):
 
     requests: counts by model, endpoint, settlement and error type. latency: of those that were completed, by bucket of
     their duration; duration_s: of all of them together. attempts: sums of calls that have ended, by model, outcome,
-    error type and step of the price. open_attempts: calls that have not. errors: the last ones.
+    error type and step of the price. first_chunk: of the streamed ones, by bucket of the time to the first chunk that
+    held content. open_attempts: calls that have not ended. errors: the last ones.
     """
 
     requests: Sequence[Row]
     latency: Histogram
     duration_s: float
     attempts: Sequence[Row]
+    first_chunk: Histogram
     open_attempts: int
     errors: Sequence[Row]
 
@@ -66,7 +68,7 @@ def summarize(rows: BookRows, now: datetime, lag_s: float, reference: Price | No
     return {
         "requests": _requests(rows.requests),
         "attempts": _attempts(rows.attempts, rows.open_attempts),
-        "performance": _performance(rows.latency, rows.duration_s),
+        "performance": _performance(rows.latency, rows.duration_s, rows.first_chunk),
         "costs": _costs(rows.attempts, reference),
         "health": {"status": health.status, "issues": list(health.issues)},
         "errors": [_error(row) for row in rows.errors],
@@ -125,16 +127,17 @@ def _attempts(rows: Iterable[Row], open_attempts: int) -> dict[str, Any]:
     }
 
 
-def _performance(latency: Histogram, duration_s: float) -> dict[str, float]:
+def _performance(latency: Histogram, duration_s: float, first_chunk: Histogram) -> dict[str, float]:
     """Percentiles are the middle of a bucket: at most 4.4 % off. The average is exact."""
     completed = sum(latency.values())
-    values = {
-        "average_s": duration_s / completed if completed else 0.0,
-        "p50_s": percentile(latency, 0.5) or 0.0,
-        "p95_s": percentile(latency, 0.95) or 0.0,
-        "p99_s": percentile(latency, 0.99) or 0.0,
-    }
+    values = {"average_s": duration_s / completed if completed else 0.0}
+    values |= _percentiles("", latency) | _percentiles("first_chunk_", first_chunk)
     return {name: round(value, 6) for name, value in values.items()}
+
+
+def _percentiles(of: str, histogram: Histogram) -> dict[str, float]:
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    return {f"{of}{name}_s": percentile(histogram, share) or 0.0 for name, share in shares.items()}
 
 
 def _costs(rows: Iterable[Row], reference: Price | None) -> dict[str, float]:

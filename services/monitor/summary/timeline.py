@@ -39,9 +39,23 @@ def _attempt(row: Row) -> dict[str, Any]:
         "output_tokens": row["output_tokens"],
         "cache_read_tokens": row["cache_read_tokens"],
         "cache_write_tokens": row["cache_write_tokens"],
+        "usage": _usage(row),
         "cost_usd": row["cost_usd"],
+        "streamed": row["streamed"],
+        "first_chunk_s": row["first_chunk_s"],
+        "chunks": row["chunks"],
         "error": row["error"],
     }
+
+
+def _usage(row: Row) -> dict[str, Any] | None:
+    """None while the call is open."""
+    if row["outcome"] is None:
+        return None
+    told = {name: row[name] for name in ("input_tokens", "output_tokens")}
+    # What was booked before streams were has no state of its own: then only endpoints told tokens.
+    before = "unknown" if set(told.values()) == {None} else "reported"
+    return told | {"state": row["usage_state"] or before}
 
 
 def _iso(at: datetime | None) -> str | None:

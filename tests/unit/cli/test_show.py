@@ -32,6 +32,14 @@ def test_cached_tokens_are_told(gateway: StubGateway, run: Run) -> None:
     assert run("show", "01").stdout.splitlines()[-1].endswith("(500 → 6 tokens, 450 of them cached, $0.00001)")
 
 
+def test_of_a_stream_its_first_chunk_is_told_and_that_tokens_are_estimated(gateway: StubGateway, run: Run) -> None:
+    usage = {"input_tokens": 5, "output_tokens": 6, "state": "estimated"}
+    cut = _succeeded(1) | {"first_chunk_s": 0.01, "chunks": 3, "usage": usage}
+    gateway.answers["GET /api/inferences/01"] = (200, _timeline() | {"attempts": [cut]})
+
+    assert ", the first chunk after 10 ms at h:80 (estimated 5 → 6 tokens" in run("show", "01").stdout
+
+
 def test_what_has_just_been_accepted(gateway: StubGateway, run: Run) -> None:
     accepted = {"inference_id": "01", "state": "accepted", "accepted_at": "2026-01-02T03:04:05+00:00"}
     nothing: dict[str, Any] = {

@@ -64,6 +64,11 @@ def test_a_start_tells_why_this_model_is_called(call: int, place: int, reason: s
     assert started(call, place).reason == reason
 
 
+@pytest.mark.parametrize(("usage", "state"), [(Usage(3, None), "reported"), (Usage(None, None), "unknown")], ids=str)
+def test_a_success_says_whether_the_endpoint_counted_its_tokens(usage: Usage, state: str) -> None:
+    assert reports.attempt_succeeded(started(), FIRST, counted(usage), NOW, LATER).usage_state == state
+
+
 def test_a_success_is_booked_with_what_the_endpoint_told() -> None:
     start = started()
     event = reports.attempt_succeeded(start, FIRST, COMPLETION, NOW, LATER)

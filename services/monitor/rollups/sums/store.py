@@ -9,12 +9,14 @@ from services.monitor.rollups.steps import STEPS, TOKEN_STEPS, Step
 
 
 class Kind(NamedTuple):
-    """key: the columns beside tenant and time by which rows are told apart. sums: of these columns. from_books: rows
-    of spans of time ($1 tenants, $2 since, $3 until; $4 BOUNDS) with at = since."""
+    """key: the columns beside tenant and time by which rows are told apart. sums: of these columns. histograms: counts
+    by bucket, as JSON objects. from_books: rows of spans of time ($1 tenants, $2 since, $3 until; $4 BOUNDS) with
+    at = since."""
 
     name: str
     key: tuple[str, ...]
     sums: tuple[str, ...]
+    histograms: tuple[str, ...]
     from_books: str
 
     def table(self, step: Step) -> str:
@@ -22,33 +24,44 @@ class Kind(NamedTuple):
 
     @property
     def columns(self) -> str:
-        return ", ".join((*self.key, *self.sums, "latency"))
+        return ", ".join((*self.key, *self.sums, *self.histograms))
 
 
 # LATERAL with a GROUP BY keeps it a loop over the spans, each of them found by index. A histogram is summed up from
-# rows that are told apart by their bucket, too. Prices and token counts come from tenants and their endpoints: no
+# rows that are told apart by their bucket, too. Where there are two, one reading of the calls makes three grouping sets
+# (part 3: sums; 1: by duration; 2: by first chunk). Prices and token counts come from tenants and their endpoints: no
 # figure of theirs may make a sum impossible.
 _CALLS_FROM_BOOKS = """
 SELECT span.tenant_id, span.since AS at, cell.*
 FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS span (tenant_id, since, until)
 CROSS JOIN LATERAL (
-    SELECT model, server_address, outcome, error_type, prompt_from, sum(n)::bigint AS calls, sum(usd) AS usd,
-           sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens,
-           sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(cache_write_tokens)::bigint AS cache_write_tokens,
-           jsonb_object_agg(bucket, n) FILTER (WHERE bucket IS NOT NULL) AS latency
+    SELECT model, server_address, outcome, error_type, prompt_from, (sum(n) FILTER (WHERE part = 3))::bigint AS calls,
+           sum(usd) FILTER (WHERE part = 3) AS usd,
+           (sum(input_tokens) FILTER (WHERE part = 3))::bigint AS input_tokens,
+           (sum(output_tokens) FILTER (WHERE part = 3))::bigint AS output_tokens,
+           (sum(cache_read_tokens) FILTER (WHERE part = 3))::bigint AS cache_read_tokens,
+           (sum(cache_write_tokens) FILTER (WHERE part = 3))::bigint AS cache_write_tokens,
+           jsonb_object_agg(bucket, n) FILTER (WHERE part = 1 AND bucket IS NOT NULL) AS latency,
+           jsonb_object_agg(chunk_bucket, n) FILTER (WHERE part = 2 AND chunk_bucket IS NOT NULL) AS first_chunk
     FROM (
-        SELECT model, server_address, outcome,
-               CASE WHEN outcome = 'failed' THEN coalesce(call.error_type, '') ELSE '' END AS error_type,
-               ({steps})[width_bucket(greatest(coalesce(call.input_tokens, 0), 0), {steps})] AS prompt_from,
-               CASE WHEN outcome = 'succeeded' THEN width_bucket(duration_s, $4::float8[]) END AS bucket,
+        SELECT model, server_address, outcome, error_type, prompt_from, bucket, chunk_bucket,
+               grouping(bucket, chunk_bucket) AS part,
                count(*) AS n, coalesce(sum(least(greatest(cost_usd, 0), 1e9)), 0) AS usd,
-               coalesce(sum(greatest(call.input_tokens, 0)), 0) AS input_tokens,
-               coalesce(sum(greatest(call.output_tokens, 0)), 0) AS output_tokens,
-               coalesce(sum(greatest(call.cache_read_tokens, 0)), 0) AS cache_read_tokens,
-               coalesce(sum(greatest(call.cache_write_tokens, 0)), 0) AS cache_write_tokens
-        FROM monitor.attempts AS call
-        WHERE tenant_id = span.tenant_id AND ended_at >= span.since AND ended_at < span.until
-        GROUP BY 1, 2, 3, 4, 5, 6) AS of_bucket
+               coalesce(sum(greatest(input_tokens, 0)), 0) AS input_tokens,
+               coalesce(sum(greatest(output_tokens, 0)), 0) AS output_tokens,
+               coalesce(sum(greatest(cache_read_tokens, 0)), 0) AS cache_read_tokens,
+               coalesce(sum(greatest(cache_write_tokens, 0)), 0) AS cache_write_tokens
+        FROM (
+            SELECT model, server_address, outcome, cost_usd, input_tokens, output_tokens, cache_read_tokens,
+                   cache_write_tokens,
+                   CASE WHEN outcome = 'failed' THEN coalesce(error_type, '') ELSE '' END AS error_type,
+                   ({steps})[width_bucket(greatest(coalesce(input_tokens, 0), 0), {steps})] AS prompt_from,
+                   CASE WHEN outcome = 'succeeded' THEN width_bucket(duration_s, $4::float8[]) END AS bucket,
+                   width_bucket(first_chunk_s, $4::float8[]) AS chunk_bucket
+            FROM monitor.attempts
+            WHERE tenant_id = span.tenant_id AND ended_at >= span.since AND ended_at < span.until) AS call
+        GROUP BY model, server_address, outcome, error_type, prompt_from, GROUPING SETS ((), (bucket), (chunk_bucket))
+        ) AS of_part
     GROUP BY 1, 2, 3, 4, 5) AS cell
 """
 
@@ -88,12 +101,14 @@ CALLS = Kind(
     "calls",
     ("model", "server_address", "outcome", "error_type", "prompt_from"),
     ("calls", "usd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+    ("latency", "first_chunk"),
     _CALLS_FROM_BOOKS.format(steps=f"ARRAY{list(TOKEN_STEPS)}"),
 )
 REQUESTS = Kind(
     "requests",
     ("model", "server_address", "settlement", "error_type", "passed_over"),
     ("requests", "fallbacks", "duration_s"),
+    ("latency",),
     _REQUESTS_FROM_BOOKS,
 )
 KINDS = (CALLS, REQUESTS)
@@ -119,18 +134,24 @@ def insert_sums(kind: Kind, step: Step, lower: Step) -> str:
     """One hour or day of some tenants, from the shorter step below it. $1 its beginning, $2 its end, $3 tenants."""
     key = ", ".join(("tenant_id", *kind.key))
     sums = ", ".join(f"sum({name})::{_sql_type(name)} AS {name}" for name in kind.sums)
+    histograms = "".join(_histogram_sums(name, key) for name in kind.histograms)
+    joined = " ".join(f"LEFT JOIN {name}_sums USING ({key})" for name in kind.histograms)
     return f"""
 INSERT INTO {kind.table(step)} (tenant_id, at, {kind.columns})
 WITH part AS MATERIALIZED (
          SELECT * FROM {kind.table(lower)} WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[])),
-     cell AS (SELECT {key}, {sums} FROM part GROUP BY {key}),
-     histogram AS (
-         SELECT {key}, jsonb_object_agg(bucket, n) AS latency
-         FROM (SELECT {key}, bucket, sum(count::bigint) AS n FROM part, jsonb_each_text(latency) AS l (bucket, count)
-               GROUP BY {key}, bucket) AS of_bucket
-         GROUP BY {key})
-SELECT tenant_id, $1::timestamptz, {kind.columns} FROM cell LEFT JOIN histogram USING ({key})
+     cell AS (SELECT {key}, {sums} FROM part GROUP BY {key}){histograms}
+SELECT tenant_id, $1::timestamptz, {kind.columns} FROM cell {joined}
 """  # noqa: S608
+
+
+def _histogram_sums(name: str, key: str) -> str:
+    return f""",
+     {name}_sums AS (
+         SELECT {key}, jsonb_object_agg(bucket, n) AS {name}
+         FROM (SELECT {key}, bucket, sum(count::bigint) AS n FROM part, jsonb_each_text({name}) AS h (bucket, count)
+               GROUP BY {key}, bucket) AS of_bucket
+         GROUP BY {key})"""  # noqa: S608
 
 
 def cells(kind: Kind) -> str:

@@ -34,13 +34,14 @@ def summary(
     attempts: list[dict[str, Any]] | None = None,
     latency: dict[int, int] | None = None,
     duration_s: float = 0.0,
+    first_chunk: dict[int, int] | None = None,
     errors: list[dict[str, Any]] | None = None,
     reference: Price | None = REFERENCE,
     lag_s: float = 0.0,
 ) -> dict[str, Any]:
     ended = [row for row in attempts or [] if row["outcome"] is not None]
     open_attempts = sum(row["n"] for row in attempts or [] if row["outcome"] is None)
-    rows = BookRows(requests or [], latency or {}, duration_s, ended, open_attempts, errors or [])
+    rows = BookRows(requests or [], latency or {}, duration_s, ended, first_chunk or {}, open_attempts, errors or [])
     return summarize(rows, NOW, lag_s, reference)
 
 
@@ -51,7 +52,10 @@ def test_empty_books_are_all_zero() -> None:
         "failure_rate": 0.0, "by_model": {}, "by_endpoint": {}, "by_error_type": {},
     }  # fmt: skip
     assert answer["attempts"] == {"total": 0, "succeeded": 0, "failed": 0, "open": 0, "by_error_type": {}}
-    assert answer["performance"] == {"average_s": 0.0, "p50_s": 0.0, "p95_s": 0.0, "p99_s": 0.0}
+    assert answer["performance"] == {
+        "average_s": 0.0, "p50_s": 0.0, "p95_s": 0.0, "p99_s": 0.0,
+        "first_chunk_p50_s": 0.0, "first_chunk_p95_s": 0.0, "first_chunk_p99_s": 0.0,
+    }  # fmt: skip
     assert answer["costs"] == {"custom_usd": 0.0, "provider_usd": 0.0, "savings_usd": 0.0, "savings_percent": 0.0}
     assert answer["health"] == {"status": "healthy", "issues": []}
     assert (answer["errors"], answer["as_of"], answer["lag_s"]) == ([], NOW.isoformat(), 0.0)
@@ -130,10 +134,12 @@ def test_attempts_are_counted_by_outcome_and_error() -> None:
 def test_durations_are_told_from_sums_within_the_width_of_a_bucket() -> None:
     durations = sorted(0.05 * 1.07**n for n in range(100))
     latency = Counter(bisect_right(BOUNDS, duration) for duration in durations)
-    answer = summary(latency=dict(latency), duration_s=sum(durations))["performance"]
+    halves = Counter(bisect_right(BOUNDS, duration / 2) for duration in durations)
+    answer = summary(latency=dict(latency), duration_s=sum(durations), first_chunk=dict(halves))["performance"]
     assert answer["average_s"] == pytest.approx(sum(durations) / 100, abs=1e-6)
     for name, rank in (("p50_s", 49), ("p95_s", 94), ("p99_s", 98)):
         assert answer[name] == pytest.approx(durations[rank], rel=0.045)
+        assert answer[f"first_chunk_{name}"] == pytest.approx(durations[rank] / 2, rel=0.045)
 
 
 def test_savings_are_what_the_reference_would_have_cost_less_what_was_paid() -> None:

@@ -1,4 +1,5 @@
 import orjson
+import pytest
 
 from services.monitor.books.books import fold
 from services.monitor.summary.timeline import timeline
@@ -41,7 +42,11 @@ def test_a_running_inference_has_an_open_attempt() -> None:
                 "output_tokens": None,
                 "cache_read_tokens": None,
                 "cache_write_tokens": None,
+                "usage": None,
                 "cost_usd": None,
+                "streamed": None,
+                "first_chunk_s": None,
+                "chunks": None,
                 "error": None,
             }
         ],
@@ -66,6 +71,24 @@ def test_what_was_cached_is_shown() -> None:
     attempts = told(started(), ended(input_tokens=30, cache_read_tokens=20, cache_write_tokens=5))["attempts"]
     assert isinstance(attempts, list)
     assert (attempts[0]["cache_read_tokens"], attempts[0]["cache_write_tokens"]) == (20, 5)
+
+
+def test_of_a_stream_is_told_when_it_began_how_much_came_and_who_counted_the_tokens() -> None:
+    cut = ended(
+        outcome="failed", error=TOLD, streamed=True, first_chunk_s=0.25, chunks=7, input_tokens=3, output_tokens=4,
+        usage_state="estimated", cost_usd=0.5,
+    )  # fmt: skip
+    attempts = told(started(), cut)["attempts"]
+    assert isinstance(attempts, list)
+    assert [attempts[0][name] for name in ("streamed", "first_chunk_s", "chunks", "cost_usd")] == [True, 0.25, 7, 0.5]
+    assert attempts[0]["usage"] == {"input_tokens": 3, "output_tokens": 4, "state": "estimated"}
+
+
+@pytest.mark.parametrize(("tokens", "state"), [(3, "reported"), (None, "unknown")])
+def test_who_counted_the_tokens_is_known_of_what_was_booked_before_streams_were(tokens: int | None, state: str) -> None:
+    books = fold([started(), ended(input_tokens=tokens)])
+    row = books.attempts[ATTEMPT] | {"usage_state": None}
+    assert timeline(books.inferences[INFERENCE], [row])["attempts"][0]["usage"]["state"] == state
 
 
 def test_errors_are_shown_as_they_were_told() -> None:
