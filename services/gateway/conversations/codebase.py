@@ -24,12 +24,17 @@ class Turn(NamedTuple):
     content: str
 
 
-def chat_body(asked: CodebaseChatBody, history: Sequence[Turn]) -> bytes:
+def wants_stream(said: bool | None, accept: str | None) -> bool:
+    """said: by the body, which counts more than the header."""
+    return said if said is not None else "text/event-stream" in (accept or "").lower()
+
+
+def chat_body(asked: CodebaseChatBody, history: Sequence[Turn], *, streamed: bool) -> bytes:
     """An OpenAI chat body."""
     messages = [{"role": "system", "content": _system(asked)}]
     messages += [{"role": turn.role, "content": turn.content} for turn in history]
     messages.append({"role": "user", "content": asked.message})
-    return orjson.dumps({"messages": messages})
+    return orjson.dumps({"messages": messages} | ({"stream": True} if streamed else {}))
 
 
 def message_ids(inference_id: UUID) -> tuple[UUID, UUID]:

@@ -19,7 +19,7 @@ class CodebaseFile(StrictBody):
 
 
 class CodebaseChatBody(StrictBody):
-    """POST /api/codebase/chat. `files` are paths, or paths with their content."""
+    """POST /api/codebase/chat. `files` are paths, or paths with their content. `stream`: otherwise as `accept` says."""
 
     sessionId: SessionId | None = None  # noqa: N815 - names of the wire format
     message: Annotated[BodyText, StringConstraints(min_length=1)]
@@ -27,6 +27,7 @@ class CodebaseChatBody(StrictBody):
     files: list[CodebaseFile | Text] = Field(default=[], max_length=200)
     currentFile: CodebaseFile | Text | None = None  # noqa: N815
     model: Reference | None = None
+    stream: bool | None = None
 
 
 class SessionQuery(StrictBody):

@@ -1,18 +1,22 @@
 """/api/codebase/chat: ask about a codebase. History per session and tenant, sealed."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.bodies import parsed, validated
-from services.gateway.conversations.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids
+from services.gateway.conversations.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids, wants_stream
 from services.gateway.conversations.schemas import CodebaseChatBody, SessionQuery
 from services.gateway.conversations.store import StoredMessage
+from services.gateway.conversations.telling import CodebaseWords
 from services.gateway.edge import inference_headers, json_response
+from services.gateway.event_stream import EventStream
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.inference.admission import Admitted
-from services.gateway.inference.completing import Sent
 from services.gateway.routes.documented import AUTHENTICATED, takes
 from shared.access import Caller
 from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
@@ -27,23 +31,31 @@ _SHOWN_MESSAGES = 1000
 
 @router.post("", openapi_extra=takes(CodebaseChatBody))
 async def ask(request: Request) -> Response:
+    """The answer as JSON; with `stream`, or `accept: text/event-stream`, as server-sent events: `{"delta": text}` as it
+    comes, at last what the JSON would say, and `[DONE]`."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    with gateway.completing.let_in(caller):
-        return await _answered(gateway, caller, await gateway.sent(request, caller))
-
-
-async def _answered(gateway: Gateway, caller: Caller, sent: Sent) -> Response:
+    gateway.let_in(request, caller)
+    sent = await gateway.sent(request, caller)
     asked = parsed(CodebaseChatBody, sent.body)
-    await gateway.conversations.check_room(caller.tenant_id, asked.sessionId)
-    history = await _history(gateway, caller.tenant_id, asked.sessionId, HISTORY_MESSAGES) if asked.sessionId else []
-    admitted = _admitted(gateway, asked, [Turn(stored.role, text) for stored, text in history])
+    streamed = wants_stream(asked.stream, sent.headers.get("accept"))
+    admitted = await _admitted(gateway, caller, asked, streamed=streamed)
+    whole = partial(_whole, gateway, caller, asked)
+    if streamed:
+        answered = gateway.completing.stream(caller, sent, admitted)
+        return EventStream(answered, CodebaseWords(whole), gateway.stream_times)
     answer = await gateway.completing.complete(caller, sent, admitted)
+    return json_response(await whole(answer, orjson.loads(answer.body)), 200, inference_headers(answer))
+
+
+async def _whole(
+    gateway: Gateway, caller: Caller, asked: CodebaseChatBody, answer: Answer, completion: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is said of a whole answer, which the session remembers from now on."""
     session_id = asked.sessionId or str(answer.inference_id)
-    completion = orjson.loads(answer.body)
     message = read_completion(completion).text
     await _remember(gateway, caller.tenant_id, session_id, asked.message, message, answer)
-    body = {
+    return {
         "success": True,
         "message": message,
         "model": answer.model,
@@ -51,7 +63,6 @@ async def _answered(gateway: Gateway, caller: Caller, sent: Sent) -> Response:
         "inference_id": str(answer.inference_id),
         "sessionId": session_id,
     }
-    return json_response(body, 200, inference_headers(answer))
 
 
 @router.get("", openapi_extra=AUTHENTICATED)
@@ -81,8 +92,10 @@ async def forget(request: Request) -> Response:
     return json_response({"sessionId": session_id, "deleted": deleted})
 
 
-def _admitted(gateway: Gateway, asked: CodebaseChatBody, history: list[Turn]) -> Admitted:
-    body = chat_body(asked, history)
+async def _admitted(gateway: Gateway, caller: Caller, asked: CodebaseChatBody, *, streamed: bool) -> Admitted:
+    await gateway.conversations.check_room(caller.tenant_id, asked.sessionId)
+    history = await _history(gateway, caller.tenant_id, asked.sessionId, HISTORY_MESSAGES) if asked.sessionId else []
+    body = chat_body(asked, [Turn(stored.role, text) for stored, text in history], streamed=streamed)
     if len(body) > gateway.settings.max_body_bytes:
         raise TallygateError("payload_too_large", "message, files and history together are too large")
     return gateway.completing.admit_made(body, asked.model)

@@ -1,21 +1,43 @@
 from typing import Any
 
 import orjson
+import pytest
 
 from services.gateway.bodies import validated
-from services.gateway.conversations.codebase import Turn, chat_body
+from services.gateway.conversations.codebase import Turn, chat_body, wants_stream
 from services.gateway.conversations.schemas import CodebaseChatBody
 
 
 def messages(fields: dict[str, object], *history: Turn) -> list[dict[str, Any]]:
     asked = validated(CodebaseChatBody, {"message": "why?"} | fields)
-    body: dict[str, list[dict[str, Any]]] = orjson.loads(chat_body(asked, history))
+    body: dict[str, list[dict[str, Any]]] = orjson.loads(chat_body(asked, history, streamed=False))
     assert set(body) == {"messages"}
     return body["messages"]
 
 
 def system(fields: dict[str, object]) -> str:
     return str(messages(fields)[0]["content"])
+
+
+@pytest.mark.parametrize(
+    ("said", "accept", "streamed"),
+    [
+        (None, None, False),
+        (None, "application/json, */*", False),
+        (None, "Text/Event-Stream", True),
+        (False, "text/event-stream", False),
+        (True, None, True),
+    ],
+)
+def test_the_body_says_whether_it_is_streamed_or_else_what_is_accepted(
+    said: bool | None, accept: str | None, streamed: bool
+) -> None:
+    assert wants_stream(said, accept) is streamed
+
+
+def test_what_is_streamed_is_asked_for_as_a_stream() -> None:
+    asked = validated(CodebaseChatBody, {"message": "why?"})
+    assert orjson.loads(chat_body(asked, (), streamed=True))["stream"] is True
 
 
 def test_the_question_comes_after_the_instructions_and_the_history() -> None:
