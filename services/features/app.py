@@ -23,11 +23,11 @@ from shared.events.topics import FEATURE_CANCELLATIONS, FEATURE_REQUESTS
 from shared.inferences import Inferences, InferenceStore, Pending, Results
 from shared.jobs import LeaseSettings
 from shared.kafka.follow import Follower
-from shared.kafka.replies import ReplyReader
 from shared.registry.providers import provider_models
 from shared.registry.store import RegistryStore
-from shared.service.checks import holds, is_acked, is_kept, is_read
+from shared.service.checks import holds, is_acked, is_kept
 from shared.service.running import running
+from shared.service.ways_back import ways_back
 from shared.telemetry.health import health_routes
 
 _GRACEFUL_TIMEOUT_S = 5.0
@@ -53,10 +53,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         store = FeaturesStore(database)
         pending = Pending()
         results = await service.start(Results(InferenceStore(service.pool), pending))
-        reader = await service.start(ReplyReader(broker, settings.partition, pending.on_reply))
+        ways = await ways_back(service, settings, ring, pending)
 
-        inferences = Inferences(publisher, pending, results, ring, settings.partition, _REPLY_GRACE_S)
-        lines = Lines(inferences, store, ring, settings.call_timeout_s)
+        inferences = Inferences(
+            publisher, pending, results, ring, ways.partition, _REPLY_GRACE_S, reply_to=ways.reply_to
+        )
+        lines = Lines(inferences, store, ring, settings.call_timeout_s, streamed=ways.reply_to is not None)
         prices = RegistryStore(database), provider_models(settings.provider)
         runner = JobRunner(settings, lines, settings.guard.guard(), catalogue, *prices)
         leases = LeaseSettings(settings.instance, settings.max_jobs, settings.lease_s)
@@ -72,7 +74,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await service.keep(handler.keeper, requests)
         app.state.checks = {
             "kafka": is_acked(publisher),
-            "replies": is_read(reader),
+            **ways.checks,
             "requests": is_kept(handler.keeper),
             "jobs": holds(lambda: worker.leases.running, "jobs are not being taken"),
             "generators": holds(lambda: bool(catalogue.usable), "no generator can be used"),

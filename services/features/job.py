@@ -72,7 +72,7 @@ class JobRunner:
             tokens = await self._budget(request)
             context = await asyncio.to_thread(make_context, wish.text, repository, tokens.context)
             task = Task(wish.text, repository, context, wish.constraints, self._options(tokens))
-            ask = Asking(self._lines, request, steps, job.taken.traceparent)
+            ask = Asking(self._lines, request, steps, job.taken.traceparent, job.written)
 
             async def checked(draft: Draft) -> tuple[Finding, ...]:
                 return await self._check(draft, repository, wish.constraints)

@@ -6,17 +6,15 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keys import KeySettings
-from shared.events.bounds import REPLY_PARTITIONS
 from shared.guard import GuardSettings
-from shared.kafka.replies import partition_of
 from shared.registry import ProviderSettings
-from shared.service.settings import ServiceSettings
+from shared.service.ways_back import WaysBackSettings
 from shared.settings import Beyond, GroupName, Port
 
 _YEAR_S = 366 * 86_400
 
 
-class FeaturesSettings(ServiceSettings):
+class FeaturesSettings(WaysBackSettings):
     """`TALLYGATE_FEATURES_*`; key, guard and provider settings are read by their own classes."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_FEATURES_")
@@ -29,11 +27,6 @@ class FeaturesSettings(ServiceSettings):
     group: GroupName = Field(
         default="features", description="the consumer group; workers of one database share the jobs"
     )
-    reply_partition: int | None = Field(
-        default=None, ge=0, lt=REPLY_PARTITIONS,
-        description="which of the 64 partitions of `inference.replies.v1` to read. None: from the instance's "
-        "configured name",
-    )  # fmt: skip
     max_jobs: Annotated[int, Beyond(words="jobs wait for a worker")] = Field(
         default=4, ge=1, le=1000, description="jobs that one worker works on at a time"
     )
@@ -76,7 +69,3 @@ class FeaturesSettings(ServiceSettings):
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)
-
-    @property
-    def partition(self) -> int:
-        return partition_of(self.instance_name) if self.reply_partition is None else self.reply_partition

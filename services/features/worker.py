@@ -51,17 +51,27 @@ class JobHandle:
         self.taken = taken
         self.request = request
         self._worker = worker
+        self._step: FeatureStep = "reading"
 
     async def tell(self, step: FeatureStep, message: str = "") -> None:
         """Publishes progress. It is for people and no record, so what the broker does not ack is left out."""
+        self._step = step
+        await self._tell(message[:500], None)
+
+    async def written(self, characters: int) -> None:
+        """How much of the answer to the call at hand has come, as `tell`."""
+        await self._tell("", characters)
+
+    async def _tell(self, message: str, characters: int | None) -> None:
         request = self.request
         event = FeatureProgressed(
             feature_id=request.feature_id,
             tenant_id=request.tenant_id,
             worker_id=self._worker.settings.worker_id,
-            step=step,
-            message=message[:500],
+            step=self._step,
+            message=message,
             progressed_at=utc_now(),
+            characters=characters,
         )
         try:
             await self._worker.publisher.publish(Outgoing(FEATURE_PROGRESS, event, self.taken.traceparent))

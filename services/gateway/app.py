@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiohttp
 import structlog
@@ -37,27 +37,24 @@ from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.background import Periodic
-from shared.crypto import KeyRing
 from shared.db.failures import RETRYABLE, UNSTORABLE, described
 from shared.db.listen import Listener
 from shared.db.reads import connect_reads
 from shared.db.store import ReadOffsets
-from shared.errors import ConfigurationError, TallygateError
-from shared.events import ReplyTo
-from shared.events.topics import FEATURE_WORKERS, MAX_EVENT_BYTES
-from shared.inferences import ByLane, Inferences, InferenceStore, Pending, Results, StreamLimits, Withdrawals
+from shared.errors import TallygateError
+from shared.events.topics import FEATURE_WORKERS
+from shared.inferences import Inferences, InferenceStore, Pending, Results, StreamLimits, Withdrawals
 from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
-from shared.kafka.replies import ReplyReader
-from shared.lane import Listener as LaneListener
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
 from shared.selection import Conditions
-from shared.service.checks import holds, is_acked, is_current, is_read
+from shared.service.checks import is_acked, is_current
 from shared.service.running import Service, running
-from shared.telemetry.health import Check, health_routes
+from shared.service.ways_back import ways_back
+from shared.telemetry.health import health_routes
 
 logger = structlog.get_logger(__name__)
 
@@ -120,7 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             FEATURES_CHANNEL: feature_watch.changed,
         }
         await service.start(Listener(settings.database.dsn(), channels))
-        ways = await _ways_back(service, settings, ring, pending)
+        ways = await ways_back(service, settings, ring, pending)
         kept_results = result_keeper(stored, publisher, offsets)
         kept_features = feature_keeper(features, publisher, offsets)
         await _keep(service, _RESULTS_GROUP, kept_results)
@@ -202,39 +199,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         }
         app.state.notes = lambda: _notes({"results": kept_results, "feature jobs": kept_features})
         yield
-
-
-class _WaysBack(NamedTuple):
-    """Of replies: their partition of the topic, the address of the lane; None where they are not to come that way."""
-
-    partition: int | None
-    reply_to: ReplyTo | None
-    checks: dict[str, Check]
-
-
-async def _ways_back(service: Service, settings: GatewaySettings, ring: KeyRing, pending: Pending) -> _WaysBack:
-    """Raises ConfigurationError when the lane's address cannot be listened on."""
-    partition, reply_to, checks = None, None, {}
-    if settings.reply_by != "lane":
-        replies = await service.start(ReplyReader(service.broker, settings.partition, pending.on_reply))
-        partition, checks["replies"] = settings.partition, is_read(replies)
-    if settings.reply_by != "topic":
-        lanes = LaneListener(
-            ring=ring,
-            gateway_id=settings.instance,
-            on_frame=ByLane(ring, pending).on_frame,
-            max_frame_bytes=MAX_EVENT_BYTES,
-            max_lanes=settings.max_lanes,
-        )
-        try:
-            port = await lanes.start(settings.lane_host, settings.lane_port)
-        except OSError as error:
-            where = f"TALLYGATE_LANE_HOST={settings.lane_host}, TALLYGATE_LANE_PORT={settings.lane_port}"
-            raise ConfigurationError(f"{where}: the reply lane cannot listen there: {error.strerror}") from error
-        service.at_stop(lanes.stop)
-        reply_to = ReplyTo(host=settings.lane_address, port=port, gateway_id=settings.instance)
-        checks["lane"] = holds(lambda: lanes.listens, "the reply lane does not listen any more")
-    return _WaysBack(partition, reply_to, checks)
 
 
 def _notes(keepers: Mapping[str, Keeper[Any]]) -> dict[str, str]:

@@ -1,8 +1,7 @@
 """Settings of the gateway, from the environment."""
 
-import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -15,51 +14,22 @@ from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
 from shared.db.reads import ReadSettings
 from shared.errors import ConfigurationError
-from shared.events.bounds import MAX_LIFE_DAYS, REPLY_PARTITIONS
+from shared.events.bounds import MAX_LIFE_DAYS
 from shared.events.envelope import TenantId
 from shared.guard import GuardSettings
-from shared.kafka.replies import partition_of
 from shared.registry import ProviderSettings
-from shared.service.settings import ServiceSettings
+from shared.service.ways_back import WaysBackSettings
 from shared.settings import Beyond, GroupName, Port
 
 _YEAR_S = 366 * 86_400
-_ANY_ADDRESS = ("0.0.0.0", "::")
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(WaysBackSettings):
     """`TALLYGATE_*`; key, guard and provider settings are read by their own classes."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_")
 
     port: Port = Field(default=8000, description="the port to listen on")
-    reply_partition: int | None = Field(
-        default=None, ge=0, lt=REPLY_PARTITIONS,
-        description="which of the 64 partitions of `inference.replies.v1` to read, as a StatefulSet's ordinal. None: "
-        "from the instance's configured name. Two gateways on one partition are both right, but read more",
-    )  # fmt: skip
-    reply_by: Literal["auto", "topic", "lane"] = Field(
-        default="auto",
-        description="how replies come back: auto, by the lane, and by the reply topic where the lane cannot be had. "
-        "topic, lane: by that one only; streams are then told at their end, or not at all where routers cannot connect",
-    )
-    lane_host: str = Field(
-        default="127.0.0.1", min_length=1, max_length=253,
-        description="the address on which routers connect for the reply lane. Elsewhere than on this machine, one that "
-        "they reach, such as 0.0.0.0",
-    )  # fmt: skip
-    lane_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        default=0, description="the lane's port. 0: any that is free, which requests name"
-    )
-    lane_advertised_host: str | None = Field(
-        default=None, min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$",
-        description="the name or address under which routers find it. None: that on which it listens; where that is "
-        "any, the machine's own name",
-    )  # fmt: skip
-    max_lanes: Annotated[int, Beyond(words="the oldest that has proven nothing is closed, or the new one")] = Field(
-        default=256, ge=1, le=100_000,
-        description="connections of routers for the reply lane; each router has one to each gateway",
-    )  # fmt: skip
     stream_keep_alive_s: float = Field(
         default=15.0, gt=0, le=3600, description="the longest silence in a stream; then a comment keeps it open"
     )
@@ -169,17 +139,6 @@ class GatewaySettings(ServiceSettings):
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)
     reads: ReadSettings = Field(default_factory=ReadSettings)
-
-    @property
-    def partition(self) -> int:
-        return partition_of(self.instance_name) if self.reply_partition is None else self.reply_partition
-
-    @property
-    def lane_address(self) -> str:
-        """Under which routers find the lane."""
-        if self.lane_advertised_host is not None:
-            return self.lane_advertised_host
-        return socket.gethostname() if self.lane_host in _ANY_ADDRESS else self.lane_host
 
     @property
     def load_limits(self) -> LoadLimits:

@@ -70,7 +70,10 @@ class FeatureStarted(FeatureEvent):
 
 
 class FeatureProgressed(FeatureEvent):
-    """Where a job is. message: a few words that hold nothing of the repository."""
+    """Where a job is. message: a few words that hold nothing of the repository.
+
+    characters: of the answer that a model is writing for this step, so far; of such progress only the newest counts.
+    """
 
     ce_type: ClassVar[str] = "tallygate.feature.progressed.v1"
 
@@ -78,6 +81,7 @@ class FeatureProgressed(FeatureEvent):
     step: FeatureStep
     message: str = Field(default="", max_length=500)
     progressed_at: Instant
+    characters: Count | None = None
 
 
 class FeatureCall(BaseModel):

@@ -19,6 +19,7 @@ from shared.policies import POLICIES
 app = typer.Typer(no_args_is_help=True, help="Features: generate code for a repository.")
 FeatureId = Annotated[str, typer.Argument(metavar="ID")]
 
+_WRITING = "writing"
 _ENDED = {"completed", "failed", "cancelled"}
 _TRIES = 10  # streams in a row without a new event; a gateway restarts faster
 _AGAIN_AFTER_S = 2.0
@@ -103,9 +104,12 @@ def _followed(client: Client, feature_id: str, *, quiet: bool) -> dict[str, Any]
     """Waits until the job has ended and returns it, as GET /api/features/{id} does. Ctrl-C cancels the job."""
     path = f"/api/features/{in_path(feature_id)}"
     try:
-        for name, event in _news(client, feature_id, f"{path}/events"):
-            if name == "progress" and not quiet:
-                err().print(progress_line(event))
+        with err().status(f"Following {feature_id} ...") as status:
+            for name, event in _news(client, feature_id, f"{path}/events"):
+                if name == "progress" and not quiet:
+                    status.console.print(progress_line(event))
+                elif name == _WRITING:
+                    status.update(f"{event['step']}: {event['characters']:,} characters so far ...")
     except KeyboardInterrupt:
         client.delete(path)
         raise
@@ -123,9 +127,11 @@ def _news(client: Client, feature_id: str, path: str) -> Iterator[tuple[str, Any
     while True:
         why = "the stream of events ended"
         try:
-            for number, event in enumerate(client.events(path), 1):
-                if number > heard:
-                    heard, tries = number, 0
+            number = 0
+            for event in client.events(path):
+                number += event[0] != _WRITING  # of these only the newest is told again
+                if event[0] == _WRITING or number > heard:
+                    heard, tries = max(heard, number), 0
                     yield event
                 if event[0] == "settled":
                     return

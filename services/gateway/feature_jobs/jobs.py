@@ -82,12 +82,21 @@ def shown(ring: KeyRing, row: asyncpg.Record) -> dict[str, Any]:
         "accepted_at": row["accepted_at"].isoformat(),
         "started_at": row["started_at"].isoformat() if row["started_at"] else None,
         "settled_at": row["settled_at"].isoformat() if row["settled_at"] else None,
+        "writing": _writing(row),
         "progress": [{name: step[name] for name in ("at", "step", "message")} for step in row["progress"]],
         "result": _result(ring, row),
         "inferences": calls,
         "cost_usd": round(sum(costs), 8) if costs else None,
         "error": row["error"],
     }
+
+
+def _writing(row: asyncpg.Record) -> dict[str, Any] | None:
+    """How much a model has written for the step at hand; None when none is writing."""
+    at, steps = row["characters_at"], row["progress"]
+    if row["state"] != "running" or at is None or (steps and datetime.fromisoformat(steps[-1]["at"]) > at):
+        return None
+    return {"at": at.isoformat(), "step": row["step"], "characters": row["characters"]}
 
 
 def _result(ring: KeyRing, row: asyncpg.Record) -> dict[str, Any] | None:

@@ -37,6 +37,11 @@ WHERE feature_id = $1 AND NOT progress @> jsonb_build_array(jsonb_build_object('
     AND (settled_at IS NULL OR $2::text <> 'done')
 """
 
+_WRITING = """
+UPDATE gateway.features SET characters = $2, characters_at = $3
+WHERE feature_id = $1 AND settled_at IS NULL AND (characters_at IS NULL OR characters_at < $3)
+"""
+
 _SETTLED = """
 INSERT INTO gateway.features AS known
     (feature_id, tenant_id, generator, state, delivery, sealed_result, error, calls, accepted_at, settled_at)
@@ -52,7 +57,7 @@ WHERE known.settled_at IS NULL
 
 _WITHOUT_RESULT = """
 SELECT feature_id, tenant_id, generator, model, state, step, delivery, progress, calls, error, accepted_at, started_at,
-       settled_at, NULL AS sealed_result FROM gateway.features
+       settled_at, characters, characters_at, NULL AS sealed_result FROM gateway.features
 """
 
 _STATES = {"completed": "completed", "failed": "failed", "expired": "failed", "cancelled": "cancelled"}
@@ -142,6 +147,8 @@ async def _keep(connection: Connection, event: FeatureEvent) -> None:
                 _STARTED, event.feature_id, event.tenant_id, event.generator, event.delivery, event.accepted_at,
                 event.started_at, event.deadline_at,
             )  # fmt: skip
+        case FeatureProgressed(characters=int(characters)):
+            await connection.execute(_WRITING, event.feature_id, characters, event.progressed_at)
         case FeatureProgressed():
             await connection.execute(_PROGRESSED, event.feature_id, event.step, [_told(event)], str(event.event_id))
         case FeatureSettled():

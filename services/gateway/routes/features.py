@@ -95,7 +95,8 @@ async def cancel_feature(request: Request, feature_id: str) -> Response:
 
 @router.get("/api/features/{feature_id}/events", openapi_extra=AUTHENTICATED)
 async def feature_events(request: Request, feature_id: str) -> Response:
-    """Server-sent events: `progress` for every step, from the first; then `settled` with the state and any error."""
+    """Server-sent events: `progress` for every step, from the first; `writing` while a model's answer comes, with the
+    number of its characters so far; then `settled` with the state and any error."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     gateway.admit(request, caller)
@@ -143,7 +144,7 @@ async def _ended(gateway: Gateway, caller: Caller, feature_id: UUID, deadline_s:
 
 
 async def _events(gateway: Gateway, caller: Caller, feature_id: UUID) -> AsyncIterator[bytes]:
-    sent = 0
+    sent, written = 0, None
     with gateway.feature_watch.watching(feature_id) as news:
         while True:
             news.clear()
@@ -151,6 +152,9 @@ async def _events(gateway: Gateway, caller: Caller, feature_id: UUID) -> AsyncIt
             for step in job["progress"][sent:]:
                 yield _event("progress", step)
             sent = len(job["progress"])
+            if job["writing"] not in (None, written):
+                written = job["writing"]
+                yield _event("writing", written)
             if job["state"] in _ENDED:
                 yield _event("settled", {name: job[name] for name in ("feature_id", "state", "step", "error")})
                 return

@@ -19,6 +19,7 @@ NO_LIMITS = {
     "TALLYGATE_PORT": "where a process listens",
     "TALLYGATE_LANE_PORT": "where it listens",
     "TALLYGATE_STREAM_KEEP_ALIVE_S": "what the gateway does itself",
+    "TALLYGATE_FEATURES_LANE_PORT": "where it listens",
     "TALLYGATE_ROUTER_PORT": "where a process listens",
     "TALLYGATE_MONITOR_PORT": "where a process listens",
     "TALLYGATE_FEATURES_PORT": "where a process listens",

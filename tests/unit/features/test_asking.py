@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
+from unittest.mock import Mock
 from uuid import UUID
 
 import orjson
@@ -14,9 +15,12 @@ from services.features.asking import Asking, Lines
 from services.features.codegen.generators.contract import Reply
 from services.features.steps import Steps
 from services.features.store import FeaturesStore, StoredStep
+from shared.crypto import SealedContext, open_sealed
 from shared.errors import TallygateError
-from shared.events import FeatureRequested, new_id, utc_now
+from shared.events import FeatureRequested, InferenceRequested, new_id, utc_now
 from shared.inferences import Inferences, Pending, Results
+from shared.lane.listener import Lane
+from shared.lane.payloads import Chunks
 from tests.unit.shared.events.samples import reply_failed
 from tests.unit.shared.inferences.fakes import RING, Broker, Table, reply_completed
 
@@ -55,25 +59,42 @@ class Bench:
         )
 
     @asynccontextmanager
-    async def worker(self, pending: Pending | None = None) -> AsyncIterator[Asking]:
+    async def worker(self, pending: Pending | None = None, *, streamed: bool = False) -> AsyncIterator[Asking]:
         """One that has the job, until the block ends."""
         pending = pending or Pending()
         results = Results(self.results, pending, 0.001)
         await results.start()
         store = cast(FeaturesStore, self.steps)
-        lines = Lines(Inferences(self.broker, pending, results, RING, 7, 0.0), store, RING, 60.0)
+        lines = Lines(Inferences(self.broker, pending, results, RING, 7, 0.0), store, RING, 60.0, streamed)
         steps = Steps(store, RING, self.job.tenant_id, self.job.feature_id)
         try:
-            yield Asking(lines, self.job, steps, None)
+            yield Asking(lines, self.job, steps, None, _unheard)
         finally:
             await results.stop()
 
-    async def begun(self) -> UUID:
-        """The id of the first call, once its worker knows that it is published."""
+    async def begun(self, calls: int = 1) -> UUID:
+        """The id of the newest call, once its worker knows that so many are published."""
         async with asyncio.timeout(5):
-            while not any(step.published for step in self.steps.rows.values()):  # noqa: ASYNC110
+            while sum(step.published for step in self.steps.rows.values()) < calls:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
-        return self.broker.requests[0].inference_id
+        return self.broker.requests[-1].inference_id
+
+
+async def _unheard(_characters: int) -> None: ...
+
+
+def came(pending: Pending, inference_id: UUID, text: str) -> None:
+    """The first chunk of an answer, by the lane."""
+    awaited = pending.awaited(inference_id.bytes)
+    assert awaited is not None
+    assert awaited.stream is not None
+    awaited.stream.take(Chunks(1, 0, orjson.dumps({"choices": [{"delta": {"content": text}}]})), Mock(spec=Lane))
+
+
+def asked(request: InferenceRequested) -> dict[str, Any]:
+    context = SealedContext(request.tenant_id, "input", str(request.inference_id))
+    body: dict[str, Any] = orjson.loads(open_sealed(RING, context, str(request.sealed_input)))
+    return body
 
 
 async def plan(asking: Asking) -> Reply:
@@ -126,6 +147,30 @@ async def test_what_every_model_failed_at_fails_again_the_same_way() -> None:
             await call
         with pytest.raises(TallygateError, match="server_error"):
             await plan(asking)
+    assert len(bench.broker.requests) == 1
+
+
+async def test_what_broke_off_in_the_middle_is_asked_for_anew_as_a_whole_and_once() -> None:
+    bench, pending = Bench(), Pending()
+    async with bench.worker(pending, streamed=True) as asking:
+        call = asyncio.create_task(plan(asking))
+        broken = await bench.begun()
+        came(pending, broken, "hel")
+        pending.resolve(reply_failed(inference_id=broken))
+        pending.resolve(reply_completed(anew := await bench.begun(2), COMPLETION))
+        assert (await call).inference_id == str(anew)
+    async with bench.worker(streamed=True) as asking, asyncio.timeout(5):
+        assert (await plan(asking)).text == "hello"
+    assert [asked(request).get("stream") for request in bench.broker.requests] == [True, None]
+
+
+async def test_what_failed_before_it_began_was_tried_enough_by_the_router() -> None:
+    bench, pending = Bench(), Pending()
+    async with bench.worker(pending, streamed=True) as asking:
+        call = asyncio.create_task(plan(asking))
+        pending.resolve(reply_failed(inference_id=await bench.begun()))
+        with pytest.raises(TallygateError, match="server_error"):
+            await call
     assert len(bench.broker.requests) == 1
 
 

@@ -33,7 +33,7 @@ def test_a_stream_that_breaks_off_is_followed_again(gateway: StubGateway, run: R
         (200, stream(progress("reading"))),
         (502, b"<html>a proxy</html>"),
         (503, problem("unavailable", "restarting")),
-        (200, stream(progress("reading"), progress("planning")) + b'event: progress\ndata: {"at'),
+        (200, stream(progress("reading"), WRITING, progress("planning")) + b'event: progress\ndata: {"at'),
         (200, stream(progress("reading"), progress("planning"), ("settled", {"state": "completed"}))),
     ]
     job(gateway, "completed", lambda: streams.pop(0))
@@ -109,6 +109,9 @@ def job(gateway: StubGateway, state: str, events: Callable[[], Told]) -> None:
         EVENTS: events,
         JOB: (200, told | {"progress": [], "inferences": [], "cost_usd": None}),
     }
+
+
+WRITING = ("writing", {"at": "2026-01-01T00:00:00+00:00", "step": "planning", "characters": 1234})
 
 
 def progress(step: str) -> tuple[str, dict[str, str]]:
