@@ -66,6 +66,9 @@ def standing_objection(
     return None
 
 
+_WITHOUT_A_STREAM = ('Ask for the answer as a whole: "stream": false, or tallygate chat --no-stream.',)
+
+
 def why_none(objections: Mapping[str, Objection], reference: str | None) -> Failure:
     """What to tell a caller whom no model can serve: of the model that was named, or on what all models agree."""
     passed = "; ".join(f"{model}: {objection.reason}" for model, objection in islice(objections.items(), _TOLD))
@@ -108,14 +111,14 @@ def _not_wanted(needs: Needs, model: Model, policy: Policy, chosen: int) -> Obje
 
 def _not_able(needs: Needs, model: Model) -> Objection | None:
     can = model.capabilities
-    for needed, able, ability in (
-        (needs.streaming, can.streaming, "stream"),
-        (needs.tools, can.tools, "call tools"),
-        (needs.vision, can.vision, "see images"),
-        (True, needs.task in can.tasks, f"be used for {needs.task}"),
+    for needed, able, ability, tips in (
+        (needs.streaming, can.streaming, "stream", _WITHOUT_A_STREAM),
+        (needs.tools, can.tools, "call tools", ()),
+        (needs.vision, can.vision, "see images", ()),
+        (True, needs.task in can.tasks, f"be used for {needs.task}", ()),
     ):
         if needed and able is False:
-            return Objection("no_model_available", f"it cannot {ability}")
+            return Objection("no_model_available", f"it cannot {ability}", tips)
     if model.context_window is not None and needs.tokens > model.context_window:
         reason = f"about {needs.tokens} tokens are needed, its context window is {model.context_window}"
         return Objection("context_length_exceeded", reason)

@@ -139,6 +139,12 @@ def test_a_model_that_cannot_do_what_is_asked_is_passed_over(
     assert order(select(needs(), tenant(unable, LARGE))) == ["custom:unable", "openai:large"]
 
 
+def test_who_asked_a_model_for_a_stream_that_it_cannot_give_is_told_to_ask_without() -> None:
+    unable = model(id="custom:unable", capabilities=Capabilities(streaming=False))
+    asked = replace(needs("custom:unable"), streaming=True)
+    assert "--no-stream" in select(asked, tenant(unable)).why_none(asked).tips[0]
+
+
 def test_a_model_for_no_task_of_ours_is_passed_over() -> None:
     idle = model(id="custom:idle", capabilities=Capabilities(tasks=()))
     assert passed_over(select(needs(), tenant(idle))) == [("custom:idle", "it cannot be used for chat")]
