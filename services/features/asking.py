@@ -36,12 +36,14 @@ class Lines:
 
 
 class Asking:
-    """An `Ask` for one job. written: told how many characters of an answer have come."""
+    """An `Ask` for one job. written: told how many characters of an answer have come. streamed: all models can."""
 
     def __init__(
-        self, lines: Lines, request: FeatureRequested, steps: Steps, traceparent: str | None, written: Written
-    ) -> None:
+        self, lines: Lines, request: FeatureRequested, steps: Steps, traceparent: str | None, written: Written,
+        *, streamed: bool,
+    ) -> None:  # fmt: skip
         self._lines = lines
+        self._streamed = lines.streamed and streamed
         self._written = written
         self._request = request
         self._steps = steps
@@ -57,7 +59,7 @@ class Asking:
     ) -> Reply:
         """Raises TallygateError when no model answered; asked again by the same key, it raises the same one."""
         body = _body(messages, max_tokens, json_schema)
-        value = await self._value(f"call.{key}", body | {"stream": True} if self._lines.streamed else body)
+        value = await self._value(f"call.{key}", body | {"stream": True} if self._streamed else body)
         if value.get("error") is not None and value.get("characters"):
             # No router tries again what has begun to come, lest its reader sees two answers in one. Nobody reads this
             # one before it is whole, so that it may as well be asked for anew, and then as a whole.

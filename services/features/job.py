@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,7 +29,7 @@ from shared.events import FeatureCall, FeatureRequested, RoutingOptions
 from shared.events.codec import reason
 from shared.events.topics import MAX_RECORD_BYTES
 from shared.guard import Guard
-from shared.registry import ProviderModels, TenantModels, canonical_reference
+from shared.registry import Model, ProviderModels, TenantModels, canonical_reference
 from shared.registry.store import RegistryStore
 from shared.selection import Needs, select
 
@@ -69,10 +69,11 @@ class JobRunner:
             wish = _opened(self._lines, request)
             await job.tell("reading")
             repository = await self._read(wish.source, steps)
-            tokens = await self._budget(request)
+            models = await self._models(request)
+            tokens = self._budget(models)
             context = await asyncio.to_thread(make_context, wish.text, repository, tokens.context)
             task = Task(wish.text, repository, context, wish.constraints, self._options(tokens))
-            ask = Asking(self._lines, request, steps, job.taken.traceparent, job.written)
+            ask = Asking(self._lines, request, steps, job.taken.traceparent, job.written, streamed=can_stream(models))
 
             async def checked(draft: Draft) -> tuple[Finding, ...]:
                 return await self._check(draft, repository, wish.constraints)
@@ -116,14 +117,18 @@ class JobRunner:
             await steps.finish(_READING, {"commit": commit, "files": len(repository.files)})
         return repository
 
-    async def _budget(self, request: FeatureRequested) -> Budget:
-        """The budget for the context window of the model that the calls would be tried on first."""
+    async def _models(self, request: FeatureRequested) -> list[Model]:
+        """Those that the calls would be tried on now, in this order."""
         rows = await self._registry.tenant(request.tenant_id)
         custom = {model.id: model for model in rows.custom}
         models = TenantModels(rows.version, custom, self._providers, rows.terms)
         options = RoutingOptions(policy=request.policy, allowed_models=request.allowed_models)
         candidates = select(Needs(canonical_reference(request.model), options=options), models).candidates
-        window = candidates[0].model.context_window if candidates else None
+        return [candidate.model for candidate in candidates]
+
+    def _budget(self, models: Sequence[Model]) -> Budget:
+        """For the context window of the first model."""
+        window = models[0].context_window if models else None
         return budget(window, Budget(self._settings.context_tokens, self._settings.answer_tokens))
 
     def _options(self, tokens: Budget) -> Mapping[str, Any]:
@@ -148,6 +153,11 @@ class JobRunner:
         tenant = await self._registry.tenant(request.tenant_id) if finished else None
         models = {model.id: model for model in (tenant.custom if tenant else ())} | self._providers
         return tuple(_call(key.removeprefix("call."), kept, models) for key, kept in finished.items())
+
+
+def can_stream(models: Iterable[Model]) -> bool:
+    """A stream would pass over a model that cannot, and another one, or none, would be called in its place."""
+    return all(model.capabilities.streaming is not False for model in models)
 
 
 def _opened(lines: Lines, request: FeatureRequested) -> Wish:

@@ -13,6 +13,7 @@ import pytest
 
 from services.features.asking import Asking, Lines
 from services.features.codegen.generators.contract import Reply
+from services.features.job import can_stream
 from services.features.steps import Steps
 from services.features.store import FeaturesStore, StoredStep
 from shared.crypto import SealedContext, open_sealed
@@ -21,8 +22,10 @@ from shared.events import FeatureRequested, InferenceRequested, new_id, utc_now
 from shared.inferences import Inferences, Pending, Results
 from shared.lane.listener import Lane
 from shared.lane.payloads import Chunks
+from shared.registry import Capabilities
 from tests.unit.shared.events.samples import reply_failed
 from tests.unit.shared.inferences.fakes import RING, Broker, Table, reply_completed
+from tests.unit.shared.registry.test_models import model
 
 COMPLETION = orjson.dumps({"choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]})
 
@@ -68,7 +71,7 @@ class Bench:
         lines = Lines(Inferences(self.broker, pending, results, RING, 7, 0.0), store, RING, 60.0, streamed)
         steps = Steps(store, RING, self.job.tenant_id, self.job.feature_id)
         try:
-            yield Asking(lines, self.job, steps, None, _unheard)
+            yield Asking(lines, self.job, steps, None, _unheard, streamed=True)
         finally:
             await results.stop()
 
@@ -162,6 +165,14 @@ async def test_what_broke_off_in_the_middle_is_asked_for_anew_as_a_whole_and_onc
     async with bench.worker(streamed=True) as asking, asyncio.timeout(5):
         assert (await plan(asking)).text == "hello"
     assert [asked(request).get("stream") for request in bench.broker.requests] == [True, None]
+
+
+@pytest.mark.parametrize(
+    ("able", "streamed"), [((), True), ((None, True), True), ((None, False), False)], ids=["none", "all", "not all"]
+)
+def test_a_job_is_streamed_when_that_leaves_out_none_of_its_models(able: tuple[bool | None], streamed: bool) -> None:
+    models = [model(capabilities=Capabilities(streaming=one)) for one in able]
+    assert can_stream(models) is streamed
 
 
 async def test_what_failed_before_it_began_was_tried_enough_by_the_router() -> None:
