@@ -15,13 +15,17 @@ from services.gateway.inference.once import Once
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import TallygateError
-from shared.events import CancelRequested
+from shared.events import CancelRequested, ReplyCompleted
 from shared.inferences import Answer, InferenceFailedError, Inferences, NotAcknowledgedError, Pending, Results
+from shared.inferences.streams import IncomingStream
+from shared.lane.payloads import Chunks
 from shared.registry import Registry, TenantModels
 from shared.selection import Conditions
+from shared.wire.chunk_log import ChunkLog
 from tests.unit.gateway.inference.keys import KeyTable
 from tests.unit.shared.events.samples import reply_failed
 from tests.unit.shared.inferences.fakes import RING, Broker, Table, reply_completed
+from tests.unit.shared.inferences.test_streams import FakeLane
 from tests.unit.shared.selection.values import model, tenant
 
 CALLER = Caller("acme", "k1", frozenset({"inference"}), ("custom:*",))
@@ -209,3 +213,81 @@ async def test_who_stays_gets_its_answer() -> None:
     call = bench.chat(left=cast(Any, gone.wait))
     bench.pending.resolve(reply_completed(await bench.asked(), b"completion"))
     assert (await call).body == b"completion"
+
+
+STREAMED = b'{"model": "custom:m", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
+
+
+async def told(bench: Bench, key: str) -> tuple[bytes, bool]:
+    """What a caller that sends the key is told, and whether as replayed."""
+    sent = Sent({"idempotency-key": key}, "/v1/chat/completions", STREAMED, None)
+    async with bench.completing.stream(CALLER, sent, bench.completing.admit(sent)) as streamed:
+        chunks = [chunks async for chunks in streamed.chunks]
+        assert streamed.chunks.answer is not None
+        return b"\n".join(chunks), streamed.replayed
+
+
+async def followed(bench: Bench, count: int) -> IncomingStream:
+    """The stream of the first request, when so many callers follow it."""
+    inference_id = await bench.asked()
+    async with asyncio.timeout(5):
+        while True:
+            awaited = bench.pending.awaited(inference_id.bytes)
+            if awaited is not None and awaited.stream is not None and len(awaited.stream.readers) == count:
+                return awaited.stream
+            await asyncio.sleep(0)
+
+
+def all_chunks(inference_id: UUID, *chunks: bytes) -> ReplyCompleted:
+    log = ChunkLog()
+    for chunk in chunks:
+        log.add(chunk)
+    reply = reply_completed(inference_id, log.bytes_so_far)
+    return reply.model_copy(update={"form": "chunks", "chunk_frames": len(chunks)})
+
+
+async def test_who_sends_the_key_of_a_stream_in_the_air_follows_it_from_the_beginning() -> None:
+    bench, lane = Bench(), FakeLane()
+    first = asyncio.create_task(told(bench, "k"))
+    stream = await followed(bench, 1)
+    stream.take(Chunks(1, 0, b"a"), lane)
+    second = asyncio.create_task(told(bench, "k"))
+    await followed(bench, 2)
+    stream.take(Chunks(1, 1, b"b"), lane)
+    bench.pending.resolve(all_chunks(stream.inference_id, b"a", b"b"))
+    assert [*await asyncio.gather(first, second)] == [(b"a\nb", False), (b"a\nb", True)]
+    assert [request.store_result for request in bench.broker.requests] == [True]
+
+
+async def test_a_stream_that_is_over_is_told_again_from_its_stored_result() -> None:
+    bench = Bench()
+    first = asyncio.create_task(told(bench, "k"))
+    stream = await followed(bench, 1)
+    whole = all_chunks(stream.inference_id, b"a", b"b")
+    bench.pending.resolve(whole)
+    assert await first == (b"a\nb", False)
+    again = asyncio.create_task(told(bench, "k"))
+    await followed(bench, 1)
+    bench.pending.resolve(whole)  # as `Results` does with what it finds
+    assert await again == (b"a\nb", True)
+
+
+async def test_a_stream_that_is_not_acked_is_cancelled_unless_it_has_a_key() -> None:
+    bench = Bench()
+    bench.broker.away = True
+    for headers in ({"idempotency-key": "k"}, {}):
+        sent = Sent(headers, "/v1/chat/completions", STREAMED, None)
+        with pytest.raises(NotAcknowledgedError) as caught:
+            async with bench.completing.stream(CALLER, sent, bench.completing.admit(sent)):
+                pass
+    bench.broker.away = False
+    assert (await bench.cancelled()).inference_id == caught.value.inference_id
+    assert len(bench.broker.events) == 1
+
+
+async def test_a_stream_expires_a_moment_after_its_deadline() -> None:
+    bench = Bench()
+    sent = Sent({"x-tallygate-deadline-s": "0.05"}, "/v1/chat/completions", STREAMED, None)
+    with pytest.raises(InferenceFailedError, match="expired"):
+        async with bench.completing.stream(CALLER, sent, bench.completing.admit(sent)) as streamed:
+            await anext(streamed.chunks)

@@ -14,10 +14,11 @@ from shared.crypto.keys import new_key
 from shared.events import ReplyCompleted, new_id
 from shared.inferences import ByLane, InferenceFailedError, Inferences, Pending, Results
 from shared.lane import Frame, Kind, Lanes, Listener
-from shared.lane.payloads import sealed_reply
+from shared.lane.payloads import Chunks, chunk_context, sealed_chunks, sealed_reply
 from shared.lane.router_side import Gateway
 from tests.unit.shared.events.samples import INFERENCE, reply_failed
 from tests.unit.shared.inferences.fakes import RING, Broker, Table, reply_completed
+from tests.unit.shared.inferences.test_inferences import order
 
 
 class World(NamedTuple):
@@ -87,6 +88,30 @@ async def test_what_nobody_waits_for_is_gone_and_what_is_awaited_and_untold_is_f
             for inference_id in (INFERENCE, new_id()):
                 await here.lanes.send(here.gateway, Frame(Kind.ASK, inference_id.bytes))
             assert [word.kind for word in await words(here, 2)] == [Kind.FRESH, Kind.GONE]
+
+
+async def test_chunks_of_a_stream_reach_who_follows_it_and_it_is_begun_then() -> None:
+    context = chunk_context("acme", INFERENCE)
+    async with world() as here:
+        with here.inferences().stream(order(), INFERENCE) as stream:
+            await here.lanes.send(here.gateway, Frame(Kind.ASK, INFERENCE.bytes))
+            payload = sealed_chunks(RING, context, Chunks(1, 0, b"a"))
+            await here.lanes.send(here.gateway, Frame(Kind.CHUNK, INFERENCE.bytes, payload))
+            assert await anext(stream) == b"a"
+            await here.lanes.send(here.gateway, Frame(Kind.ASK, INFERENCE.bytes))
+            assert [word.kind for word in await words(here, 2)] == [Kind.FRESH, Kind.BEGUN]
+            said = completed().model_copy(update={"form": "chunks", "chunk_frames": 1})
+            assert await here.lanes.reply(here.gateway, INFERENCE.bytes, sealed_reply(RING, said, b""), 5)
+            assert [chunks async for chunks in stream] == []
+        await here.lanes.send(here.gateway, Frame(Kind.CHUNK, INFERENCE.bytes, payload))
+        assert [word.kind for word in await words(here, 3)][2:] == [Kind.GONE]
+
+
+async def test_of_what_is_not_followed_chunks_are_not_taken() -> None:
+    async with world() as here:
+        with here.pending.expect(INFERENCE, "acme"):
+            await here.lanes.send(here.gateway, Frame(Kind.CHUNK, INFERENCE.bytes, b"unreadable"))
+            assert [word.kind for word in await words(here, 1)] == [Kind.GONE]
 
 
 OTHER_RING = KeyRing.parse(new_key())
