@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+import uvloop
 
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
@@ -75,6 +76,11 @@ async def test_chunks_arrive_in_order_and_a_reply_is_answered() -> None:
             assert await world.lanes.send(world.gateway, chunk)
         assert await world.lanes.reply(world.gateway, _MINE, b"all", 5)
         assert world.heard == [*chunks, Frame(Kind.REPLY, _MINE, b"all")]
+
+
+def test_it_holds_on_the_loop_that_services_run_on() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_chunks_arrive_in_order_and_a_reply_is_answered())
 
 
 async def test_who_is_awaited_by_nobody_is_told() -> None:
