@@ -21,7 +21,7 @@ class Budget:
 
     @property
     def ratio(self) -> float | None:
-        return None if self.limit is None else ratio(self.figure, self.limit)
+        return ratio(self.figure, self.limit) if self.limit else None
 
     @property
     def met(self) -> bool | None:

@@ -103,9 +103,9 @@ def _limit(row: Budget, limit: float | None) -> str:
 
 
 def _with_unit(figure: float, unit: str) -> str:
-    """CPU-seconds are small, requests are many."""
-    places = 2 if unit == "s" else 1 if abs(figure) < 100 else 0
-    return f"{figure:,.{places}f} {unit}"
+    """CPU-seconds are small, requests are many, and what is counted is whole."""
+    places = 2 if unit == "s" else 1 if abs(figure) < 100 and figure != int(figure) else 0
+    return f"{figure:,.{places}f} {unit}".rstrip()
 
 
 def _callers(count: int) -> str:
