@@ -56,6 +56,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
         pulse = Pulse()
         attempts = Attempts(settings.instance, ring, transport, publisher, retries, gate, pulse)
+        service.at_stop(attempts.stop)
         cancellations, conditions = Cancellations(), Conditions()
         cancellations.call(attempts.cancel)
         await service.start(Follower(broker, {CANCELLATIONS: cancellations.heard, **conditions.hearers}))

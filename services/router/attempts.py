@@ -11,6 +11,7 @@ import structlog
 from opentelemetry.trace import SpanKind
 
 from services.router import reports, spans
+from services.router.callers import Callers, Reply
 from services.router.gate import Gate
 from services.router.progress import Answered, LostError, OpenCall, Progress
 from services.router.pulse import Pulse
@@ -52,13 +53,18 @@ class Attempts:
         self._router_id = router_id
         self._ring = ring
         self._transport = transport
-        self._settling = Settling(router_id, publisher, retries, gate, now)
+        self._callers = Callers(ring, publisher)
+        self._settling = Settling(router_id, ring, publisher, self._callers, retries, gate, now)
         self._retries = retries
         self._gate = gate
         self._pulse = pulse
         self._now = now
         self._stamped_at = now()
         self._running: set[Progress] = set()
+
+    async def stop(self) -> None:
+        """When nothing is in flight any more."""
+        await self._callers.stop()
 
     def cancel(self, event: CancelRequested) -> None:
         """Ends the inference as `cancelled`, if it is in flight here and its settlement has not begun."""
@@ -242,7 +248,7 @@ class Attempts:
         return started
 
     async def _put_on_record(self, progress: Progress, traced: Traced) -> None:
-        await self._settling.report(progress.work.request, traced.traceparent, *progress.unreported)
+        await self._settling.report(traced.traceparent, *progress.unreported)
         progress.unreported.clear()
 
     def _answered(
@@ -253,8 +259,8 @@ class Attempts:
         now, model = self._now(), candidate.model
         ended = reports.attempt_succeeded(started, model, completion, began_at, now)
         settled = reports.completed(progress.work, ended, now)
-        reply = reports.reply_completed(self._ring, settled, completion.body)
-        if len(reply.sealed_body) > MAX_SEALED_BYTES:
+        reply = Reply(self._ring, reports.reply_completed(settled), completion.body)
+        if 4 * len(reply.sealed_body) // 3 > MAX_SEALED_BYTES:
             size = len(completion.body)
             detail = (
                 f"{model.server_address} answered with a completion that is too large to be passed on: {size} bytes "

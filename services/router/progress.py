@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from services.router.callers import Reply
 from services.router.transport import Hold
 from services.router.work import FailedCall, Work
 from shared.errors import Failure
-from shared.events import AttemptEnded, AttemptStarted, InferenceSettled, Now, ReplyCompleted
+from shared.events import AttemptEnded, AttemptStarted, InferenceSettled, Now
 from shared.registry import Model
 
 
@@ -29,7 +30,7 @@ class Answered(NamedTuple):
 
     ended: AttemptEnded
     settled: InferenceSettled
-    reply: ReplyCompleted
+    reply: Reply
 
 
 @dataclass(slots=True, eq=False)

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from services.router.work import FailedCall, Refused, Source, Work
-from shared.crypto import KeyRing, SealedContext, seal
 from shared.errors import Failure
 from shared.events import (
     AttemptEnded,
@@ -207,11 +205,12 @@ def _settled(request: InferenceRequested, settlement: Settlement, reported_by: s
     )
 
 
-def reply_completed(ring: KeyRing, settled: InferenceSettled, body: bytes) -> ReplyCompleted:
+def reply_completed(settled: InferenceSettled) -> ReplyCompleted:
+    """Without its sealed body."""
     return ReplyCompleted(
         inference_id=settled.inference_id,
         tenant_id=settled.tenant_id,
-        sealed_body=seal(ring, _reply_context(settled.tenant_id, settled.inference_id), body),
+        sealed_body="",
         model_served=settled.model_served or "",
         attempts=settled.attempts,
     )
@@ -235,7 +234,3 @@ def _summary(call: FailedCall) -> AttemptSummary:
         upstream_status=call.failure.upstream_status,
         detail=call.failure.detail,
     )
-
-
-def _reply_context(tenant_id: str, inference_id: UUID) -> SealedContext:
-    return SealedContext(tenant_id, "reply", str(inference_id))

@@ -1,16 +1,18 @@
 """The ends of an inference: its calls get their outcomes, and it a settlement and a reply, or it is handed back."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
 
 from services.router import reports, spans
+from services.router.callers import Callers, Reply
 from services.router.gate import Gate
 from services.router.progress import Answered, Progress
 from services.router.retry import RetryPolicy, at_limit
 from services.router.work import FailedCall, Refused
+from shared.crypto import KeyRing
 from shared.errors import Failure, failure
 from shared.events import (
     AttemptEnded,
@@ -20,8 +22,6 @@ from shared.events import (
     InferenceRequested,
     InferenceSettled,
     Now,
-    ReplyCompleted,
-    ReplyFailed,
 )
 from shared.events.inference import Settlement
 from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
@@ -34,8 +34,13 @@ logger = structlog.get_logger(__name__)
 
 
 class Settling:
-    def __init__(self, router_id: str, publisher: Publisher, retries: RetryPolicy, gate: Gate, now: Now) -> None:
+    def __init__(
+        self, router_id: str, ring: KeyRing, publisher: Publisher, callers: Callers, retries: RetryPolicy, gate: Gate,
+        now: Now,
+    ) -> None:  # fmt: skip
         self._router_id = router_id
+        self._ring = ring
+        self._callers = callers
         self._publisher = publisher
         self._retries = retries
         self._gate = gate
@@ -44,9 +49,9 @@ class Settling:
     async def refuse(self, refusal: Refused) -> None:
         """Settle a request that no model is called for, and tell its caller."""
         settled = reports.refused(refusal, self._router_id, self._now())
-        reply = reports.reply_failed(settled, refusal.failure)
+        reply = Reply(self._ring, reports.reply_failed(settled, refusal.failure))
         try:
-            await self.report(refusal.request, refusal.traceparent, settled, reply)
+            await self._report_settled(refusal.request, refusal.traceparent, (settled,), reply)
         except UnpublishableError as error:  # a refusal fits a record; this is a broker that is set up wrongly
             logger.error("refusal.unpublishable", inference_id=str(settled.inference_id), reason=str(error))  # noqa: TRY400
 
@@ -82,7 +87,7 @@ class Settling:
 
     async def completed(self, progress: Progress, model: Model, answered: Answered, traced: Traced) -> InferenceSettled:
         self._close(progress, model, answered.ended, None)
-        return await self._report_settled(progress, answered.settled, answered.reply, traced)
+        return await self._end(progress, answered.settled, answered.reply, traced)
 
     async def failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
         if last.failure.error_type == "expired":
@@ -96,14 +101,14 @@ class Settling:
         if progress.last is None:
             raise AssertionError("no call has ended")
         settled = reports.failed(progress.work, settlement, error, progress.last, self._now())
-        reply = reports.reply_failed(settled, error, tuple(progress.failed))
-        return await self._report_settled(progress, settled, reply, traced)
+        reply = Reply(self._ring, reports.reply_failed(settled, error, tuple(progress.failed)))
+        return await self._end(progress, settled, reply, traced)
 
-    async def _report_settled(
-        self, progress: Progress, settled: InferenceSettled, reply: Event, traced: Traced
+    async def _end(
+        self, progress: Progress, settled: InferenceSettled, reply: Reply, traced: Traced
     ) -> InferenceSettled:
         words = reports.together(progress.unreported, settled)
-        await self.report(progress.work.request, traced.traceparent, *words, reply)
+        await self._report_settled(progress.work.request, traced.traceparent, words, reply)
         progress.settled = settled
         return settled
 
@@ -160,20 +165,33 @@ class Settling:
         if progress.open_call is not None:
             self.fail(progress, told, None)
         let_go = reports.handed_back(progress.newest)
-        await self.report(progress.work.request, traced.traceparent, *progress.unreported, let_go)
+        await self.report(traced.traceparent, *progress.unreported, let_go)
 
-    async def report(self, request: InferenceRequested, traceparent: str | None, *events: Event) -> None:
-        """Publishes the events together, and again until all are acked; their ids make repetitions harmless.
+    async def report(self, traceparent: str | None, *events: Event) -> None:
+        """Publishes the events together, and again until all are acked; their ids make repetitions harmless."""
+        await self._publisher.publish_until_acked(*(Outgoing(_topic(event), event, traceparent) for event in events))
 
-        The reply goes with the settlement (decision 0007), which saves the caller a round trip. A router that dies
-        before all are acked leaves the inference as one that dies during the call: the monitor recovers it.
+    async def _report_settled(
+        self, request: InferenceRequested, traceparent: str | None, events: Sequence[Event], reply: Reply
+    ) -> None:
+        """As `report`, with the reply at the same moment (decision 0007), which saves the caller a round trip.
+
+        A router that dies before all are acked leaves the inference as one that dies during the call: the monitor
+        recovers it.
         """
-        outgoing = [
-            Outgoing(topic, event, traceparent, partition)
-            for event in events
-            for topic, partition in _destinations(event, request)
-        ]
-        await self._publisher.publish_until_acked(*outgoing)
+        outgoing = [Outgoing(_topic(event), event, traceparent) for event in events]
+        if request.store_result:
+            outgoing.append(Outgoing(RESULTS, reply.event, traceparent))
+        if request.reply_to is None:  # one produce request for all of it
+            if request.reply_partition is not None:
+                outgoing.append(Outgoing(REPLIES, reply.event, traceparent, request.reply_partition))
+            await self._publisher.publish_until_acked(*outgoing)
+        else:
+            telling = asyncio.create_task(self._callers.tell(request, reply, traceparent))
+            try:
+                await self._publisher.publish_until_acked(*outgoing)
+            finally:
+                await telling
         for event in events:
             if isinstance(event, InferenceSettled):
                 error_type = event.error.error_type if event.error else ""
@@ -189,16 +207,8 @@ async def _to_its_end(progress: Progress, ending: Coroutine[Any, Any, InferenceS
         await progress.settling
 
 
-def _destinations(event: Event, request: InferenceRequested) -> list[tuple[Topic, int | None]]:
-    """Topics and partitions of an event. A reply goes to the waiting process, the stored results, both or neither."""
-    match event:
-        case AttemptStarted() | InferenceHeld():
-            return [(ATTEMPTS, None)]
-        case ReplyCompleted() | ReplyFailed():
-            waiting = [] if request.reply_partition is None else [(REPLIES, request.reply_partition)]
-            return waiting + ([(RESULTS, None)] if request.store_result else [])
-        case _:
-            return [(OUTCOMES, None)]
+def _topic(event: Event) -> Topic:
+    return ATTEMPTS if isinstance(event, AttemptStarted | InferenceHeld) else OUTCOMES
 
 
 def _has_reached(call_failure: Failure) -> bool:

@@ -130,7 +130,7 @@ class Lane(asyncio.Protocol):
 
     def _prove(self, frame: Frame) -> None:
         """Raises BrokenLaneError."""
-        prove(self._listener.ring, self._listener.gateway_id, self._challenged, frame)
+        self._send(prove(self._listener.ring, self._listener.gateway_id, self._challenged, frame))
         self._proven = True
         self._listener.proven(self)
         if self._proof_due is not None:

@@ -50,8 +50,13 @@ def open_chunks(ring: KeyRing, context: SealedContext, payload: bytes) -> Chunks
 
 def sealed_reply(ring: KeyRing, said: ReplyCompleted | ReplyFailed, body: bytes) -> bytes:
     """said: with an empty sealed body."""
+    context = reply_context(said.tenant_id, said.inference_id)
+    return with_sealed_body(said, seal_bytes(ring, context, body) if body else b"")
+
+
+def with_sealed_body(said: ReplyCompleted | ReplyFailed, sealed: bytes) -> bytes:
+    """As `sealed_reply`, of a body that is sealed already."""
     head = said.encoded()
-    sealed = seal_bytes(ring, reply_context(said.tenant_id, said.inference_id), body) if body else b""
     return b"".join((_REPLY.pack(isinstance(said, ReplyFailed), len(head)), head, sealed))
 
 

@@ -1,6 +1,7 @@
 """The router's end of the lanes: one connection to each gateway, opened when it is first needed."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -8,15 +9,26 @@ import structlog
 
 from shared.crypto import KeyRing
 from shared.lane.frames import BrokenLaneError, Frame, FrameReader, Kind
-from shared.lane.handshake import proof
+from shared.lane.handshake import proof, prove_back
 from shared.memory import Memory
 
 logger = structlog.get_logger(__name__)
 
+REST_S = 5.0  # an address that could not be reached is not tried again within this
 _OPEN_WITHIN_S = 2.0
-_REST_S = 5.0  # an address that could not be reached is not tried again within this
+_MAX_LANES = 256  # open or being opened; the requests beyond them are answered by the topic
 _MAX_FRAME_BYTES = 1024  # of what a gateway sends
 _REMEMBERED = 10_000
+_HIGH_WATER_BYTES = 1024**2  # not taken by the gateway: above it streams wait
+# A gateway whose machine is gone, or which is stopped and reads nothing, is found out by the kernel within this.
+_SILENT_S = 10
+_SOCKET_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", None), _SILENT_S // 2),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", None), _SILENT_S // 5),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None), _SILENT_S * 1000),
+)
 
 
 class Gateway(NamedTuple):
@@ -28,99 +40,114 @@ class Gateway(NamedTuple):
 
 
 class Lanes:
-    """on_word: hears PAUSE, RESUME and GONE of the gateways."""
+    """on_word: hears PAUSE, RESUME and GONE of the gateways; and RESUME for whatever a lane held back that is lost."""
 
-    def __init__(self, ring: KeyRing, on_word: Callable[[Frame], None]) -> None:
+    def __init__(self, ring: KeyRing, on_word: Callable[[Frame], None], max_lanes: int = _MAX_LANES) -> None:
         self._ring = ring
         self._on_word = on_word
-        self._open: dict[Gateway, asyncio.Task[_Lane | None]] = {}
+        self._max_lanes = max_lanes
+        self._open: dict[Gateway, Lane] = {}
+        self._opening: dict[Gateway, asyncio.Task[Lane | None]] = {}
         self._tried: Memory[Gateway, float] = Memory(_REMEMBERED)
 
+    async def lane(self, gateway: Gateway) -> "Lane | None":
+        """The open one; None when there is none to be had, and the reply topic has to serve."""
+        lane = self._open.get(gateway)
+        if lane is not None:
+            return lane
+        opening = self._opening.get(gateway)
+        if opening is None:
+            if self._rests(gateway) or not self._has_room(gateway):
+                return None
+            opening = self._opening[gateway] = asyncio.create_task(self._opened(gateway), name="lane")
+        return await asyncio.shield(opening)
+
     async def send(self, gateway: Gateway, frame: Frame) -> bool:
-        """Whether it was handed to the connection; false when there is none, and the reply topic has to serve.
+        """Whether it was handed to the connection; false when there is none.
 
         Waits while the gateway takes less than is sent. That it was handed over does not say that it arrived.
         """
-        lane = await self._lane(gateway)
+        lane = await self.lane(gateway)
         return lane is not None and await lane.send(frame)
 
     async def reply(self, gateway: Gateway, inference_id: bytes, payload: bytes, within_s: float) -> bool:
-        """Whether the gateway has said that it has it. If not, the reply topic serves; the gateway may have it all
-        the same, and takes the first of two.
+        """Whether the gateway has said that it has it, or that nobody waits for it any more. If not, the reply topic
+        serves; the gateway may have it all the same, and takes the first of two.
         """
-        lane = await self._lane(gateway)
-        if lane is None:
-            return False
-        try:
-            async with asyncio.timeout(within_s):
-                return await lane.reply(Frame(Kind.REPLY, inference_id, payload))
-        except TimeoutError:
-            return False
+        lane = await self.lane(gateway)
+        return lane is not None and await lane.ask(Frame(Kind.REPLY, inference_id, payload), within_s) is not None
 
     async def stop(self) -> None:
-        for opening in self._open.values():
+        for opening in self._opening.values():
             opening.cancel()
-        for lane in await asyncio.gather(*self._open.values(), return_exceptions=True):
-            if isinstance(lane, _Lane):
-                lane.close()
-        self._open.clear()
-
-    async def _lane(self, gateway: Gateway) -> "_Lane | None":
-        opening = self._open.get(gateway)
-        if opening is None or (opening.done() and not _usable(opening)):
-            if self._rests(gateway):
-                return None
-            opening = self._open[gateway] = asyncio.create_task(self._opened(gateway), name="lane")
-        return await asyncio.shield(opening)
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        for lane in list(self._open.values()):
+            lane.close()
 
     def _rests(self, gateway: Gateway) -> bool:
         tried_at = self._tried.get(gateway)
-        return tried_at is not None and asyncio.get_running_loop().time() - tried_at < _REST_S
+        return tried_at is not None and asyncio.get_running_loop().time() - tried_at < REST_S
 
-    async def _opened(self, gateway: Gateway) -> "_Lane | None":
+    def _has_room(self, gateway: Gateway) -> bool:
+        """Requests may name any address. Who proves nothing has a place for as long as opening may take."""
+        if len(self._open) + len(self._opening) < self._max_lanes:
+            return True
+        logger.warning("lane.no_room", host=gateway.host, port=gateway.port, lanes=self._max_lanes)
+        self._tried.put(gateway, asyncio.get_running_loop().time())
+        return False
+
+    async def _opened(self, gateway: Gateway) -> "Lane | None":
         loop = asyncio.get_running_loop()
+        lane = Lane(self._ring, gateway.gateway_id, self._on_word)
         try:
             async with asyncio.timeout(_OPEN_WITHIN_S):
-                _, lane = await loop.create_connection(
-                    lambda: _Lane(self._ring, gateway.gateway_id, self._on_word), gateway.host, gateway.port
-                )
+                await loop.create_connection(lambda: lane, gateway.host, gateway.port)
                 await lane.ready.wait()
         except (OSError, TimeoutError) as error:
             logger.warning("lane.not_open", host=gateway.host, port=gateway.port, reason=type(error).__name__)
-            self._tried.put(gateway, loop.time())
-            return None
+            lane.close()
+        finally:
+            del self._opening[gateway]
         if not lane.usable:
             self._tried.put(gateway, loop.time())
             return None
+        self._open[gateway] = lane
+        lane.at_loss(lambda: self._open.pop(gateway))
         return lane
 
 
-def _usable(opening: "asyncio.Task[_Lane | None]") -> bool:
-    if opening.cancelled() or opening.exception() is not None:
-        return False
-    lane = opening.result()
-    return lane is not None and lane.usable
-
-
-class _Lane(asyncio.Protocol):
-    """ready: the handshake is over, well or not."""
+class Lane(asyncio.Protocol):
+    """One connection to a gateway. ready: the handshake is over, well or not."""
 
     def __init__(self, ring: KeyRing, gateway_id: str, on_word: Callable[[Frame], None]) -> None:
         self._ring = ring
         self._gateway_id = gateway_id
         self._on_word = on_word
         self._frames = FrameReader(_MAX_FRAME_BYTES)
+        self._nonce: bytes | None = None  # that the gateway is to prove itself by
+        self._proven = False
         self._transport: asyncio.Transport | None = None
         self._may_write = asyncio.Event()
-        self._answers: dict[bytes, asyncio.Future[bool]] = {}  # to replies, by inference
+        self._unsent: list[bytes] = []  # since the loop went round: they leave together
+        self._asked: dict[bytes, list[asyncio.Future[Kind | None]]] = {}  # by inference
+        self._paused: set[bytes] = set()
+        self._at_loss: Callable[[], object] = lambda: None
         self.ready = asyncio.Event()
 
     @property
     def usable(self) -> bool:
-        return self.ready.is_set() and self._transport is not None and not self._transport.is_closing()
+        return self._proven and self._transport is not None and not self._transport.is_closing()
+
+    def at_loss(self, tell: Callable[[], object]) -> None:
+        self._at_loss = tell
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
+        self._transport.set_write_buffer_limits(_HIGH_WATER_BYTES)
+        connected: socket.socket = transport.get_extra_info("socket")
+        for level, option, value in _SOCKET_OPTIONS:
+            if option is not None:  # each system has its own
+                connected.setsockopt(level, option, value)
         self._may_write.set()
 
     def data_received(self, data: bytes) -> None:
@@ -134,9 +161,14 @@ class _Lane(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
         self._may_write.set()  # whoever waits to write finds it closed
+        self._unsent.clear()
         self.ready.set()
-        for inference_id in list(self._answers):
-            self._answered(inference_id, False)
+        self._at_loss()
+        for inference_id in list(self._asked):
+            self._answer(inference_id, None)
+        paused, self._paused = self._paused, set()
+        for inference_id in paused:
+            self._on_word(Frame(Kind.RESUME, inference_id))
 
     def pause_writing(self) -> None:
         self._may_write.clear()
@@ -145,35 +177,75 @@ class _Lane(asyncio.Protocol):
         self._may_write.set()
 
     async def send(self, frame: Frame) -> bool:
-        await self._may_write.wait()
-        if self._transport is None or self._transport.is_closing():
+        """As `Lanes.send`."""
+        if not self._may_write.is_set():
+            await self._may_write.wait()
+        if not self.usable:
             return False
-        self._transport.write(frame.encoded())
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(frame.encoded())
         return True
 
-    async def reply(self, frame: Frame) -> bool:
-        """Whether the gateway answered that it has it."""
-        answer = self._answers[frame.inference_id] = asyncio.get_running_loop().create_future()
+    async def ask(self, frame: Frame, within_s: float) -> Kind | None:
+        """By which word the gateway answered; None: by none in time. It is of no use then, and the lane is closed."""
+        answer: asyncio.Future[Kind | None] = asyncio.get_running_loop().create_future()
+        waiting = self._asked.setdefault(frame.inference_id, [])
+        waiting.append(answer)
         try:
-            return await self.send(frame) and await answer
+            async with asyncio.timeout(within_s):
+                return await answer if await self.send(frame) else None
+        except TimeoutError:
+            logger.warning("lane.no_answer", within_s=within_s)
+            self.close()
+            return None
         finally:
-            self._answers.pop(frame.inference_id, None)
+            waiting.remove(answer)
+            if not waiting and self._asked.get(frame.inference_id) is waiting:
+                del self._asked[frame.inference_id]
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if unsent and self._transport is not None:
+            self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
+
     def _heard(self, frame: Frame) -> None:
-        if self.ready.is_set():
-            if frame.kind in (Kind.TAKEN, Kind.GONE):
-                self._answered(frame.inference_id, True)
-            if frame.kind is not Kind.TAKEN:
+        match frame.kind:
+            case _ if not self._proven:
+                self._shake_hands(frame)
+            case Kind.TAKEN | Kind.FRESH | Kind.BEGUN:
+                self._paused.discard(frame.inference_id)
+                self._answer(frame.inference_id, frame.kind)
+            case Kind.GONE:
+                self._paused.discard(frame.inference_id)
+                self._answer(frame.inference_id, frame.kind)
                 self._on_word(frame)
-        elif self._transport is not None:
-            self._transport.write(proof(self._ring, self._gateway_id, frame).encoded())
+            case Kind.PAUSE:
+                self._paused.add(frame.inference_id)
+                self._on_word(frame)
+            case Kind.RESUME:
+                self._paused.discard(frame.inference_id)
+                self._on_word(frame)
+            case _:
+                raise BrokenLaneError(f"a gateway does not send {frame.kind.name}")
+
+    def _shake_hands(self, frame: Frame) -> None:
+        if self._transport is None:
+            return
+        if self._nonce is None:
+            proven = proof(self._ring, self._gateway_id, frame)
+            self._nonce = proven.nonce
+            self._transport.write(proven.frame.encoded())
+        else:
+            prove_back(self._ring, self._gateway_id, self._nonce, frame)
+            self._proven = True
             self.ready.set()
 
-    def _answered(self, inference_id: bytes, has_it: bool) -> None:
-        answer = self._answers.get(inference_id)
-        if answer is not None and not answer.done():
-            answer.set_result(has_it)
+    def _answer(self, inference_id: bytes, word: Kind | None) -> None:
+        for answer in self._asked.get(inference_id, ()):
+            if not answer.done():
+                answer.set_result(word)

@@ -134,7 +134,7 @@ async def _start_unacked(self: Any, progress: Any, candidate: Any, traced: Any) 
     now = self._now()
     started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
     progress.newest, progress.open_call = started, OpenCall(candidate.model, started, now)
-    told = self._settling.report(progress.work.request, traced.traceparent, *progress.unreported, started)
+    told = self._settling.report(traced.traceparent, *progress.unreported, started)
     self._kept = asyncio.create_task(told)
     progress.unreported = []
     return started
@@ -145,7 +145,7 @@ async def _start_apart(self: Any, progress: Any, candidate: Any, traced: Any) ->
     now = self._now()
     started = reports.attempt_started(progress.work, candidate, progress.calls, self._router_id, now)
     progress.newest, progress.open_call = started, OpenCall(candidate.model, started, now)
-    await self._settling.report(progress.work.request, traced.traceparent, *progress.unreported, started)
+    await self._settling.report(traced.traceparent, *progress.unreported, started)
     progress.unreported.clear()
     return started
 

@@ -26,6 +26,7 @@ from services.rotation.resealing import (
     resealed,
     travelling_s,
 )
+from services.router.callers import Reply
 from services.router.reports import reply_completed
 from shared.crypto import KeyRing, SealedContext
 from shared.crypto.keys import new_key
@@ -143,7 +144,8 @@ def test_it_opens_what_the_router_seals_of_a_reply() -> None:
         inference_id=new_id(), tenant_id="acme", settlement="completed", delivery=1, accepted_at=NOW, settled_at=NOW,
         duration_s=1.0, reported_by="router-0",
     )  # fmt: skip
-    of, reply = place("results.event"), reply_completed(OLD, settled, SECRET)
+    of, reply = place("results.event"), Reply(OLD, reply_completed(settled), SECRET).event
+    assert isinstance(reply, ReplyCompleted)
     opened = look(NEW, of, SealedRow("acme", (settled.inference_id,), reply.encoded()))
     assert isinstance(opened, Opened)
     assert opened.secret == SECRET

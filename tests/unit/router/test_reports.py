@@ -6,11 +6,12 @@ import orjson
 import pytest
 
 from services.router import reports
+from services.router.callers import Reply
 from services.router.work import FailedCall, Refused
 from shared.crypto import KeyRing, SealedContext, open_sealed
 from shared.crypto.keys import new_key
 from shared.errors import failure
-from shared.events import AttemptStarted
+from shared.events import AttemptStarted, ReplyCompleted
 from shared.registry import Price
 from shared.registry.prices import model_facts
 from shared.wire import Completion, CompletionRead, Usage
@@ -160,7 +161,8 @@ def test_a_refused_inference_counts_the_calls_of_earlier_deliveries() -> None:
 def test_a_reply_is_sealed_for_its_tenant_and_inference() -> None:
     ring, job = KeyRing.parse(new_key()), work(FIRST)
     served = reports.attempt_succeeded(started(), FIRST, COMPLETION, NOW, LATER)
-    reply = reports.reply_completed(ring, reports.completed(job, served, LATER), COMPLETION.body)
+    reply = Reply(ring, reports.reply_completed(reports.completed(job, served, LATER)), COMPLETION.body).event
+    assert isinstance(reply, ReplyCompleted)
     context = SealedContext("acme", "reply", str(INFERENCE))
     assert open_sealed(ring, context, reply.sealed_body) == COMPLETION.body
     assert (reply.model_served, reply.attempts) == ("custom:a", 1)

@@ -1,6 +1,5 @@
 """Replies that come by the lane: to who waits, with their answer opened, the first of two."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -85,9 +84,10 @@ async def test_of_a_reply_by_the_topic_and_one_by_the_lane_the_first_counts() ->
 async def test_what_nobody_waits_for_is_gone_and_what_is_awaited_and_untold_is_fresh() -> None:
     async with world() as here:
         with here.pending.expect(INFERENCE, "acme"):
-            for inference_id in (INFERENCE, new_id()):
-                await here.lanes.send(here.gateway, Frame(Kind.ASK, inference_id.bytes))
-            assert [word.kind for word in await words(here, 2)] == [Kind.FRESH, Kind.GONE]
+            lane = await here.lanes.lane(here.gateway)
+            assert lane is not None
+            asked = [Frame(Kind.ASK, inference_id.bytes) for inference_id in (INFERENCE, new_id())]
+            assert [await lane.ask(frame, 5) for frame in asked] == [Kind.FRESH, Kind.GONE]
 
 
 async def test_chunks_of_a_stream_reach_who_follows_it_and_it_is_begun_then() -> None:
@@ -136,10 +136,3 @@ async def test_a_reply_that_cannot_be_opened_ends_its_lane_and_nothing_else(payl
             good = sealed_reply(RING, completed(), b"completion")
             assert await here.lanes.reply(here.gateway, INFERENCE.bytes, good, 5)  # by a new lane
             assert here.inferences().answer(await future).body == b"completion"
-
-
-async def words(here: World, count: int) -> list[Frame]:
-    async with asyncio.timeout(10):
-        while len(here.words) < count:  # noqa: ASYNC110 - a socket brings them
-            await asyncio.sleep(0.001)
-    return here.words
