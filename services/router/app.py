@@ -49,13 +49,18 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         registry = await service.start(Registry(RegistryStore(service.pool), provider_models(settings.provider)))
         await service.start(Listener(settings.database.dsn(), {REGISTRY_CHANNEL: registry.changed}))
         transport = await service.start(
-            Transport(settings.connect_timeout_s, settings.max_answer_bytes, settings.guard.guard())
+            Transport(
+                settings.connect_timeout_s, settings.max_answer_bytes, settings.guard.guard(), settings.max_stream_bytes
+            )
         )
 
         retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s, settings.max_calls)
         gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
         pulse = Pulse()
-        attempts = Attempts(settings.instance, ring, transport, publisher, retries, gate, pulse)
+        attempts = Attempts(
+            settings.instance, ring, transport, publisher, retries, gate, pulse,
+            max_untold_bytes=settings.max_answer_bytes,
+        )  # fmt: skip
         service.at_stop(attempts.stop)
         cancellations, conditions = Cancellations(), Conditions()
         cancellations.call(attempts.cancel)

@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 
 from services.router import reports, spans
 from services.router.callers import Callers, Reply
+from services.router.calling import MAX_BODY_BYTES, Brought, Calling, NotCalledError
 from services.router.gate import Gate
 from services.router.progress import Answered, LostError, OpenCall, Progress
 from services.router.pulse import Pulse
@@ -22,13 +23,12 @@ from services.router.work import Begun, FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
 from shared.errors import Failure, failure
 from shared.events import AttemptStarted, CancelRequested, InferenceSettled, Now, utc_now
-from shared.events.topics import MAX_EVENT_BYTES, MAX_SEALED_BYTES
+from shared.events.topics import MAX_EVENT_BYTES
 from shared.kafka.publisher import Publisher
 from shared.registry.secrets import open_secrets
 from shared.selection import Candidate
 from shared.telemetry import names
 from shared.telemetry.traces import Traced, tracing
-from shared.wire import Completion
 
 logger = structlog.get_logger(__name__)
 
@@ -49,11 +49,13 @@ class Attempts:
         gate: Gate,
         pulse: Pulse,
         now: Now = utc_now,
+        max_untold_bytes: int = 3_500_000,
     ) -> None:
+        """max_untold_bytes: of a stream's chunks that are held back; as many as an answer that is not streamed has."""
         self._router_id = router_id
         self._ring = ring
-        self._transport = transport
         self._callers = Callers(ring, publisher)
+        self._calling = Calling(transport, self._callers, max_untold_bytes)
         self._settling = Settling(router_id, ring, publisher, self._callers, retries, gate, now)
         self._retries = retries
         self._gate = gate
@@ -127,6 +129,7 @@ class Attempts:
         progress = Progress(
             work, self._now, life, hold, started, OpenCall(work.first.model, started, self._now()),
             unreported=[] if on_record else [started], task=asyncio.current_task(),
+            streamed=work.body.get("stream") is True and work.request.is_awaited,
         )  # fmt: skip
         self._running.add(progress)
         try:
@@ -137,6 +140,8 @@ class Attempts:
             await self._settling.crashed(progress, error, traced)
         finally:
             self._running.discard(progress)
+            if progress.streamed_call is not None:
+                self._callers.over(progress.streamed_call.out)
             spans.end(traced, progress.settled)
 
     async def refuse(self, refusal: Refused) -> None:
@@ -161,6 +166,8 @@ class Attempts:
             outcome = await self._call(progress, candidate, started, traced)
             if isinstance(outcome, InferenceSettled):
                 return outcome
+            if progress.told:
+                return await self._settling.settle(progress, self._settling.failed(progress, outcome, traced))
             wanted = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
             decision = within_limit(wanted, progress.calls_of_all, bool(waiting), self._retries)
             progress.limit_reached = decision.limit_reached
@@ -189,26 +196,29 @@ class Attempts:
         span = tracing.start(f"chat {started.request_model}", SpanKind.CLIENT, traced.traceparent,
                              spans.call_attributes(started) if tracing.enabled else None)  # fmt: skip
         began_at = self._now()
-        progress.open_call = OpenCall(model, started, began_at)
+        progress.begin(OpenCall(model, started, began_at))
         try:
-            completion = await self._completion(progress, candidate, started)
-            answered = self._answered(progress, candidate, started, completion, began_at)
+            brought = await self._brought(progress, candidate, started)
+            answered = self._answered(progress, candidate, started, brought, began_at)
         except LostError:
             raise
         except CallFailedError as error:
-            return self._settling.fail(progress, _expired_or(error.failure, progress), span)
+            called = not isinstance(error, NotCalledError)
+            return self._settling.fail(progress, _expired_or(error.failure, progress), span, called=called)
         except Exception as error:
             # The attempt is on record, so it gets an outcome whatever the error: it would stay open in the books.
             logger.exception("call.failed", attempt_id=str(started.attempt_id), model=model.id)
             unforeseen = failure("internal", f"the router failed: {type(error).__name__}", model=model.id)
             return self._settling.fail(progress, unforeseen, span)
         else:
-            span.set(spans.completion_attributes(completion))
+            span.set(spans.completion_attributes(brought.completion.read))
             return await self._settling.settle(progress, self._settling.completed(progress, model, answered, traced))
         finally:
+            if progress.streamed_call is not None:
+                span.set(spans.stream_attributes(progress.streamed_call))
             span.end()
 
-    async def _completion(self, progress: Progress, candidate: Candidate, started: AttemptStarted) -> Completion:
+    async def _brought(self, progress: Progress, candidate: Candidate, started: AttemptStarted) -> Brought:
         model = candidate.model
         try:
             secrets = open_secrets(self._ring, model)
@@ -216,11 +226,10 @@ class Attempts:
             raise CallFailedError(
                 failure("key_unreadable", f"the secret of {model.id} cannot be opened: {error}", model=model.id)
             ) from None
+        if progress.streamed:
+            await self._calling.may_stream(progress)
         await self._be_sure_of(progress)
-        timeout_s = max(0.001, min(model.timeout_s, progress.remaining_s))
-        return await self._transport.complete(
-            model, secrets, progress.work.body, str(started.attempt_id), timeout_s, progress.hold
-        )
+        return await self._calling.make(progress, model, secrets, started)
 
     async def _be_sure_of(self, progress: Progress) -> None:
         """Returns when this router is known to live and the inference is still its own; nothing may be awaited between
@@ -252,24 +261,26 @@ class Attempts:
         progress.unreported.clear()
 
     def _answered(
-        self, progress: Progress, candidate: Candidate, started: AttemptStarted, completion: Completion,
-        began_at: datetime,
-    ) -> Answered:  # fmt: skip
+        self, progress: Progress, candidate: Candidate, started: AttemptStarted, brought: Brought, began_at: datetime
+    ) -> Answered:
         """Raises CallFailedError when the answer, translated and sealed, is larger than an event may be."""
-        now, model = self._now(), candidate.model
-        ended = reports.attempt_succeeded(started, model, completion, began_at, now)
-        settled = reports.completed(progress.work, ended, now)
-        reply = Reply(self._ring, reports.reply_completed(settled), completion.body)
-        if 4 * len(reply.sealed_body) // 3 > MAX_SEALED_BYTES:
-            size = len(completion.body)
+        now, model, (completion, more) = self._now(), candidate.model, brought
+        if len(completion.body) > MAX_BODY_BYTES:
             detail = (
-                f"{model.server_address} answered with a completion that is too large to be passed on: {size} bytes "
-                f"when translated, and sealed in base64 it exceeds the {MAX_EVENT_BYTES} bytes of an event"
+                f"{model.server_address} answered with a completion that is too large to be passed on: "
+                f"{len(completion.body)} bytes when translated, and sealed in base64 it exceeds the {MAX_EVENT_BYTES} "
+                "bytes of an event"
             )
             tips = ("Ask for a shorter answer (max_tokens).",)
             too_large = failure("bad_response", detail, model=model.id, tips=tips)
             raise CallFailedError(too_large.model_copy(update={"retryable": False}))  # it would be as large again
-        return Answered(ended, settled, reply)
+        ended = reports.attempt_succeeded(started, model, completion, began_at, now).model_copy(update=more)
+        settled = reports.completed(progress.work, ended, now)
+        said = reports.reply_completed(settled)
+        if (stream := progress.streamed_call) is None:
+            return Answered(ended, settled, Reply(self._ring, said, completion.body))
+        told = said.model_copy(update={"form": "chunks", "chunk_frames": stream.out.frames})
+        return Answered(ended, settled, Reply(self._ring, told, completion.body, stream.out))
 
 
 def _expired_or(call_failure: Failure, progress: Progress) -> Failure:

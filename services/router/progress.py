@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.router.callers import Reply
+from services.router.streamed_call import StreamedCall
 from services.router.transport import Hold
 from services.router.work import FailedCall, Work
 from shared.errors import Failure
@@ -35,7 +36,11 @@ class Answered(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Progress:
-    """What has happened to one inference so far. life: of this router, in which it was claimed."""
+    """What has happened to one inference so far. life: of this router, in which it was claimed.
+
+    streamed: it is called for as a stream, whose chunks go to the caller as they come; by_lane: if the lane can be had.
+    streamed_call: the newest one.
+    """
 
     work: Work
     now: Now
@@ -53,12 +58,23 @@ class Progress:
     settled: InferenceSettled | None = None
     limit_reached: bool = False
     cancelled: bool = False
+    streamed: bool = False
+    by_lane: bool = True
+    streamed_call: StreamedCall | None = None
     task: asyncio.Task[Any] | None = None
     settling: asyncio.Task[InferenceSettled | None] | None = None  # or handing back
+
+    def begin(self, call: OpenCall) -> None:
+        self.open_call, self.streamed_call = call, None
 
     @property
     def remaining_s(self) -> float:
         return (self.work.request.expires_at - self.now()).total_seconds()
+
+    @property
+    def told(self) -> bool:
+        """Whether the caller has something of an answer, which nothing else can follow."""
+        return self.streamed_call is not None and self.streamed_call.out.told
 
     @property
     def calls_of_all(self) -> int:

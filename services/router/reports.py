@@ -1,8 +1,10 @@
 """Pure: the events that a router reports, made from what happened."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from services.router.streamed_call import StreamedCall
 from services.router.work import FailedCall, Refused, Source, Work
 from shared.errors import Failure
 from shared.events import (
@@ -22,7 +24,7 @@ from shared.events import (
 from shared.events.bounds import MAX_NAME, MAX_WORDS, cut
 from shared.events.inference import Settlement
 from shared.registry import Model, Price
-from shared.selection import Candidate
+from shared.selection import Candidate, needs_of
 from shared.wire import Completion, Usage
 
 MAX_CANDIDATES_TOLD = 100
@@ -110,7 +112,7 @@ def attempt_succeeded(
             "finish_reasons": completion.read.finish_reasons[:_MAX_FINISH_REASONS],
             **usage._asdict(),
             "usage_state": _usage_state(usage),
-            "cost_usd": _cost_usd(model.price, usage),
+            "cost_usd": cost_usd(model.price, usage),
         }
     )
 
@@ -120,12 +122,25 @@ def _usage_state(usage: Usage) -> UsageState:
     return "reported" if told else "unknown"
 
 
-def _cost_usd(price: Price | None, usage: Usage) -> float | None:
+def cost_usd(price: Price | None, usage: Usage) -> float | None:
     """None without a price, and when the endpoint counted nothing."""
     if price is None or (usage.input_tokens is None and usage.output_tokens is None):
         return None
     cached = (usage.cache_read_tokens, usage.cache_write_tokens)
     return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached)
+
+
+def of_stream(call: StreamedCall, model: Model, body: Mapping[str, Any]) -> dict[str, object]:
+    """What the outcome of a streamed call says besides. body: of the caller, for an estimate of what was read of it."""
+    usage, state = call.usage(lambda: needs_of(None, dict(body)).prompt_tokens)
+    return {
+        "streamed": True,
+        "first_chunk_s": call.first_chunk_s,
+        "chunks": call.chunks,
+        "usage_state": state,
+        **usage._asdict(),
+        "cost_usd": cost_usd(model.price, usage),
+    }
 
 
 def attempt_failed(started: AttemptStarted, failed: Failure, began_at: datetime, now: datetime) -> AttemptEnded:
@@ -213,6 +228,7 @@ def reply_completed(settled: InferenceSettled) -> ReplyCompleted:
         sealed_body="",
         model_served=settled.model_served or "",
         attempts=settled.attempts,
+        attempt_number=max(1, settled.attempts),
     )
 
 

@@ -79,6 +79,11 @@ class RouterSettings(ServiceSettings):
         default=3_500_000, ge=1000, le=3_800_000,
         description="a longer answer fails the call. Sealed and in base64 it must fit a record of 5 MiB",
     )  # fmt: skip
+    max_stream_bytes: Annotated[int, Beyond("bad_response")] = Field(
+        default=64 * 1024**2, ge=1000, le=1024**3,
+        description="a longer stream fails the call. It is kept compressed until its end; compressed, sealed and in "
+        "base64 it must fit a record of 5 MiB",
+    )  # fmt: skip
 
     database: RouterDatabaseSettings = Field(default_factory=RouterDatabaseSettings)
     sealing: KeySettings = Field(default_factory=KeySettings)

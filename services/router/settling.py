@@ -55,24 +55,28 @@ class Settling:
         except UnpublishableError as error:  # a refusal fits a record; this is a broker that is set up wrongly
             logger.error("refusal.unpublishable", inference_id=str(settled.inference_id), reason=str(error))  # noqa: TRY400
 
-    def fail(self, progress: Progress, told: Failure, span: Traced | None) -> FailedCall:
-        """Close the open call with this failure."""
+    def fail(self, progress: Progress, told: Failure, span: Traced | None, *, called: bool = True) -> FailedCall:
+        """Close the open call with this failure. called: whether it tells something of the endpoint."""
         if progress.open_call is None:
             raise AssertionError("no call is open")
         model, started, began_at = progress.open_call
         ended = reports.attempt_failed(started, told, began_at, self._now())
+        if (stream := progress.streamed_call) is not None:
+            ended = ended.model_copy(update=reports.of_stream(stream, model, progress.work.body))
         if span is not None:
             span.fail(told.error_type)
         progress.failed.append(FailedCall(model, told, ended))
-        self._close(progress, model, ended, told)
+        self._close(progress, model, ended, told, called=called and _has_reached(told))
         return progress.failed[-1]
 
-    def _close(self, progress: Progress, model: Model, ended: AttemptEnded, failed: Failure | None) -> None:
+    def _close(
+        self, progress: Progress, model: Model, ended: AttemptEnded, failed: Failure | None, *, called: bool = True
+    ) -> None:
         """The open call has its outcome, which goes on record with the next report."""
         progress.open_call, progress.last = None, ended
         progress.unreported.append(ended)
-        self._gate.leave(model, failed, called=failed is None or _has_reached(failed))
-        spans.count(model, ended)
+        self._gate.leave(model, failed, called=called)
+        spans.count(model, ended, progress.streamed_call)
 
     async def settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
         """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.
@@ -92,7 +96,8 @@ class Settling:
     async def failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
         if last.failure.error_type == "expired":
             return await self._settle_as(progress, "expired", last.failure, traced)
-        error = at_limit(progress.error, self._retries) if progress.limit_reached else progress.error
+        error = last.failure if progress.told else progress.error
+        error = at_limit(error, self._retries) if progress.limit_reached else error
         return await self._settle_as(progress, "failed", error, traced)
 
     async def _settle_as(
@@ -142,10 +147,18 @@ class Settling:
 
     async def cut_short(self, progress: Progress, traced: Traced) -> InferenceSettled | None:
         """The task was cancelled. For a caller's cancellation the inference is settled as `cancelled`. When the router
-        stops, the call ends as `handed_back` without a settlement, and the monitor redelivers the request.
+        stops, the call ends as `handed_back` without a settlement, and the monitor redelivers the request; unless its
+        caller has something of a stream, after which nothing else can come.
         """
         if progress.settling is not None:
             return await progress.settling
+        if not progress.cancelled and progress.told:
+            broken = failure(
+                "stream_broken", f"router {self._router_id} was stopped in the middle of the stream", tips=()
+            )
+            if progress.open_call is not None:
+                self.fail(progress, broken, None, called=False)
+            return await self._settle_as(progress, "failed", broken, traced)
         if not progress.cancelled:
             stopped = failure("handed_back", f"router {self._router_id} was stopped")
             await self._hand_back(progress, stopped, traced)

@@ -1,11 +1,12 @@
 """Attributes of a router's spans, and what its metrics count of calls."""
 
+from services.router.streamed_call import StreamedCall
 from services.router.work import Work
 from shared.events import AttemptEnded, AttemptStarted, InferenceSettled
 from shared.registry import Model
 from shared.telemetry import instruments, names
 from shared.telemetry.traces import Traced
-from shared.wire import Completion
+from shared.wire import CompletionRead
 
 
 def end(traced: Traced, settled: InferenceSettled | None) -> None:
@@ -16,11 +17,15 @@ def end(traced: Traced, settled: InferenceSettled | None) -> None:
     traced.end()
 
 
-def count(model: Model, ended: AttemptEnded) -> None:
+def count(model: Model, ended: AttemptEnded, stream: StreamedCall | None) -> None:
     error_type = ended.error.error_type if ended.error else ""
     name = "custom" if model.is_custom else model.id  # tenants name as many as they like
     instruments.attempts.labels(name, ended.outcome, error_type).inc()
     instruments.attempt_seconds.labels(name).observe(ended.duration_s)
+    if stream is not None and ended.first_chunk_s is not None:
+        instruments.attempt_first_chunk_seconds.labels(name).observe(ended.first_chunk_s)
+        if (per_chunk_s := stream.per_chunk_s) is not None:
+            instruments.attempt_chunk_seconds.labels(name).observe(per_chunk_s)
 
 
 def work_attributes(work: Work) -> dict[str, object]:
@@ -51,10 +56,19 @@ def call_attributes(started: AttemptStarted) -> dict[str, object]:
     }
 
 
-def completion_attributes(completion: Completion) -> dict[str, object]:
+def completion_attributes(read: CompletionRead) -> dict[str, object]:
     return {
-        names.GEN_AI_RESPONSE_MODEL: completion.read.response_model,
-        names.GEN_AI_FINISH_REASONS: completion.read.finish_reasons,
-        names.GEN_AI_INPUT_TOKENS: completion.read.usage.input_tokens,
-        names.GEN_AI_OUTPUT_TOKENS: completion.read.usage.output_tokens,
+        names.GEN_AI_RESPONSE_MODEL: read.response_model,
+        names.GEN_AI_FINISH_REASONS: read.finish_reasons,
+        names.GEN_AI_INPUT_TOKENS: read.usage.input_tokens,
+        names.GEN_AI_OUTPUT_TOKENS: read.usage.output_tokens,
+    }
+
+
+def stream_attributes(stream: StreamedCall) -> dict[str, object]:
+    """Also of one that broke."""
+    return {
+        names.GEN_AI_FIRST_CHUNK_SECONDS: stream.first_chunk_s,
+        names.GEN_AI_CHUNK_SECONDS: stream.per_chunk_s,
+        names.CHUNKS: stream.chunks,
     }

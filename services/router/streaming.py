@@ -1,18 +1,19 @@
 """One streamed answer of an endpoint: bytes in, chunks out, each within its time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NamedTuple
 
 import aiohttp
 import orjson
 
-from shared.wire import Completion, Dialect
+from shared.wire import Completion, Dialect, NotACompletionError
 from shared.wire.collected import chunks_of
-from shared.wire.server_events import ServerEvents
+from shared.wire.server_events import ServerEvent, ServerEvents
 from shared.wire.streams import Chunk, StreamReader, StreamSoFar
 
-_JSON = "application/json"
+_JSON, _EVENTS = "application/json", "text/event-stream"
+_AFTER_END_S = 0.5  # for what some endpoints say after their last word; then they need not close
 
 
 class StreamTimes(NamedTuple):
@@ -24,6 +25,13 @@ class StreamTimes(NamedTuple):
     idle_s: float
 
 
+class StreamLimits(NamedTuple):
+    """Bytes. answer: of one event, and of an answer that is not streamed. stream: of all events."""
+
+    answer: int
+    stream: int
+
+
 class SilentStreamError(Exception):
     """No chunk came in time; the text says which time."""
 
@@ -32,82 +40,127 @@ class OpenStream:
     """An answer that has begun with a 200. To be read once; `so_far` says what is known of it then.
 
     Silence counts from the moment that the next chunk is asked for: a caller that reads slowly takes none of the
-    endpoint's time.
+    endpoint's time. first_content_at: in the loop's time.
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, dialect: Dialect, times: StreamTimes, max_event_bytes: int,
-        grown: Callable[[int], None],
+        self, response: aiohttp.ClientResponse, dialect: Dialect, times: StreamTimes, limits: StreamLimits,
+        began_at: float, grown: Callable[[int, int], None],
     ) -> None:  # fmt: skip
-        """grown: is told how many bytes have come in all, and may raise."""
+        """began_at: the call, in the loop's time. grown: is told how many bytes have come in all and how many may, and
+        may raise."""
         self._response = response
         self._dialect = dialect
         self._times = times
-        self._max_event_bytes = max_event_bytes
+        self._limits = limits
         self._grown = grown
+        self._loop = asyncio.get_running_loop()
         self._reader: StreamReader = dialect.stream()
-        self._has_content = False
-        self._first_due = asyncio.get_running_loop().time() + times.first_chunk_s
+        self._first_due = began_at + times.first_chunk_s
+        self._due: float | None = None  # of the read that is under way
+        self._watch: asyncio.TimerHandle | None = None
+        self.first_content_at: float | None = None
 
     @property
     def so_far(self) -> StreamSoFar:
         return self._reader.so_far
 
-    async def chunks(self) -> AsyncIterator[Chunk]:
-        """Ends without an error when the stream does, be it whole or not.
+    async def reads(self) -> AsyncIterator[Iterator[Chunk]]:
+        """What each read brings, which must be gone through before the next one: `so_far` is of the chunk in hand.
 
-        Raises BrokenStreamError, ErrorInStreamError, NotACompletionError, SilentStreamError, EventTooLargeError,
-        and what aiohttp and `grown` raise.
+        Ends without an error when the stream does, be it whole or not. Raises, also while a read is gone through,
+        BrokenStreamError, ErrorInStreamError, NotACompletionError, SilentStreamError, EventTooLargeError, and what
+        aiohttp and `grown` raise.
         """
-        if self._response.content_type == _JSON:
-            async for chunk in self._of_whole_answer():
+        try:
+            if self._response.content_type == _JSON:
+                yield self._of_whole_answer(
+                    b"".join([received async for received in self._received(self._limits.answer)])
+                )
+                return
+            events = ServerEvents(self._limits.answer)
+            async for received in self._received(self._limits.stream):
+                yield self._chunks(events.read(received))
+            last = events.end()
+            yield self._chunks(iter(() if last is None else (last,)))
+            self._check()
+        finally:
+            if self._watch is not None:
+                self._watch.cancel()
+
+    def _chunks(self, events: Iterator[ServerEvent]) -> Iterator[Chunk]:
+        for event in events:
+            for chunk in self._reader.chunks(event):
+                if self.first_content_at is None and chunk.holds_content:
+                    self.first_content_at = self._loop.time()
                 yield chunk
+
+    def _check(self) -> None:
+        """That it was a stream at all. Raises NotACompletionError."""
+        if self.so_far.choices:
             return
-        async for chunk in self._of_events():
-            self._has_content = self._has_content or chunk.holds_content
-            yield chunk
+        if self._response.content_type != _EVENTS:
+            raise NotACompletionError("what it answers is neither JSON nor a stream of events")
+        if self.so_far.ended:
+            raise NotACompletionError("its stream has no choices")
 
-    async def _of_events(self) -> AsyncIterator[Chunk]:
-        events = ServerEvents(self._max_event_bytes)
-        async for received in self._received():
-            for event in events.read(received):
-                for chunk in self._reader.chunks(event):
-                    yield chunk
-        last = events.end()
-        if last is not None:
-            for chunk in self._reader.chunks(last):
-                yield chunk
-
-    async def _received(self) -> AsyncIterator[bytes]:
+    async def _received(self, most: int) -> AsyncIterator[bytes]:
         size = 0
         while received := await self._next():
             size += len(received)
-            self._grown(size)
+            self._grown(size, most)
             yield received
 
     async def _next(self) -> bytes:
         """Empty at the end."""
-        now = asyncio.get_running_loop().time()
-        due = now + self._times.idle_s if self._has_content else self._first_due
+        now = self._loop.time()
+        if self.so_far.ended:
+            self._due = now + _AFTER_END_S
+        elif self.first_content_at is None:
+            self._due = self._first_due
+        else:
+            self._due = now + self._times.idle_s
+        if self._watch is None or self._due < self._watch.when():
+            self._look_at(self._due)
         try:
-            async with asyncio.timeout_at(due):
-                return await self._response.content.readany()
-        except TimeoutError as error:
-            if asyncio.get_running_loop().time() < due:
-                raise  # the time of the whole call is over
-            raise SilentStreamError(self._why_silent()) from error
+            return await self._response.content.readany()
+        except (SilentStreamError, aiohttp.ClientPayloadError):
+            if self.so_far.ended:
+                return b""
+            raise
+        finally:
+            self._due = None
+
+    def _look_at(self, due: float) -> None:
+        """One timer for many reads: a timer for each would cost as much as what it brings."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = self._loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._due is None:
+            return  # nothing is being read; the next read sets a timer
+        if self._loop.time() < self._due:
+            self._look_at(self._due)
+        else:
+            self._response.content.set_exception(SilentStreamError(self._why_silent()))
 
     def _why_silent(self) -> str:
-        if self._has_content:
+        if self.first_content_at is not None:
             return f"went silent in the middle of its answer for {self._times.idle_s:g} s"
-        return f"sent nothing of its answer within {self._times.first_chunk_s:g} s"
+        return nothing_came(self._times)
 
-    async def _of_whole_answer(self) -> AsyncIterator[Chunk]:
+    def _of_whole_answer(self, answer: bytes) -> Iterator[Chunk]:
         """An endpoint that does not stream, or that failed with a 200, answers with JSON all the same."""
-        answer = b"".join([received async for received in self._received()])
         completion: Completion = self._dialect.completion(answer)
         for chunk in chunks_of(orjson.loads(completion.body)):
             self.so_far.heard(chunk.body)
+            self.first_content_at = self.first_content_at or self._loop.time()
             yield chunk
         self.so_far.usage = completion.read.usage
         self.so_far.ended = True
+
+
+def nothing_came(times: StreamTimes) -> str:
+    return f"sent nothing of its answer within {times.first_chunk_s:g} s"

@@ -2,15 +2,15 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 import aiohttp
 
 from services.router.network import network_failure
-from services.router.streaming import OpenStream, SilentStreamError, StreamTimes
+from services.router.streaming import OpenStream, SilentStreamError, StreamLimits, StreamTimes, nothing_came
 from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import classify, status_in
 from shared.guard import Guard
@@ -45,9 +45,11 @@ class Transport:
     Custom models are called through the guard. Provider models are not: their endpoints are configured by the operator.
     """
 
-    def __init__(self, connect_timeout_s: float, max_answer_bytes: int, guard: Guard) -> None:
+    def __init__(
+        self, connect_timeout_s: float, max_answer_bytes: int, guard: Guard, max_stream_bytes: int = 64 * 1024**2
+    ) -> None:
         self._connect_timeout_s = connect_timeout_s
-        self._max_answer_bytes = max_answer_bytes
+        self._limits = StreamLimits(max_answer_bytes, max_stream_bytes)
         self._guard = guard
         self._guarded: aiohttp.ClientSession | None = None
         self._plain: aiohttp.ClientSession | None = None
@@ -76,15 +78,17 @@ class Transport:
 
     @asynccontextmanager
     async def stream(
-        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, times: StreamTimes,
-        hold: Hold,
-    ) -> AsyncIterator[OpenStream]:  # fmt: skip
+        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, times: StreamTimes
+    ) -> AsyncIterator[OpenStream]:
         """As `complete`, chunk by chunk. CallFailedError may be raised by the block that reads the chunks, too; an end
         that is not whole is one."""
+        began_at = asyncio.get_running_loop().time()
         with _failures_of(model, secrets, times.total_s):
-            async with self._answer(model, secrets, body, request_id, times.total_s) as response:
-                grown = partial(self._grown, model, hold)
-                opened = OpenStream(response, dialect_of(model.wire_format), times, self._max_answer_bytes, grown)
+            async with AsyncExitStack() as stack:
+                answer = self._answer(model, secrets, body, request_id, times.total_s)
+                response = await _in_time(stack.enter_async_context(answer), began_at, times)
+                dialect, grown = dialect_of(model.wire_format), partial(_grown, model)
+                opened = OpenStream(response, dialect, times, self._limits, began_at, grown)
                 yield opened
                 if not opened.so_far.whole:
                     raise BrokenStreamError("its stream ended before the answer was whole")
@@ -112,16 +116,11 @@ class Transport:
         chunks, size = [], 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
-            self._grown(model, hold, size)
+            _grown(model, size, self._limits.answer)
+            if (too_many := hold(size)) is not None:  # not tried again: the next call would be paid for, too
+                raise CallFailedError(too_many.model_copy(update={"retryable": False}))
             chunks.append(chunk)
         return b"".join(chunks)
-
-    def _grown(self, model: Model, hold: Hold, size: int) -> None:
-        """Raises CallFailedError when an answer of so many bytes is too large, or more than the tenant's share."""
-        if size > self._max_answer_bytes:
-            raise _failed("bad_response", model, f"answered with more than {self._max_answer_bytes} bytes")
-        if (too_many := hold(size)) is not None:  # not tried again: the next call would be paid for, too
-            raise CallFailedError(too_many.model_copy(update={"retryable": False}))
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -131,6 +130,27 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"content-type": "application/json", "user-agent": "tallygate"},
     )
+
+
+async def _in_time(
+    answering: Awaitable[aiohttp.ClientResponse], began_at: float, times: StreamTimes
+) -> aiohttp.ClientResponse:
+    """Raises SilentStreamError when the answer has not even begun while something of it should have come."""
+    if times.first_chunk_s >= times.total_s:
+        return await answering
+    try:
+        async with asyncio.timeout_at(began_at + times.first_chunk_s) as waiting:
+            return await answering
+    except TimeoutError:
+        if waiting.expired():
+            raise SilentStreamError(nothing_came(times)) from None
+        raise
+
+
+def _grown(model: Model, size: int, most: int) -> None:
+    """Raises CallFailedError when an answer has more bytes than it may."""
+    if size > most:
+        raise _failed("bad_response", model, f"answered with more than {most} bytes")
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class Gateway(NamedTuple):
 
 
 class Lanes:
-    """on_word: hears PAUSE, RESUME and GONE of the gateways; and RESUME for whatever a lane held back that is lost."""
+    """on_word: hears PAUSE, RESUME and GONE of the gateways."""
 
     def __init__(self, ring: KeyRing, on_word: Callable[[Frame], None], max_lanes: int = _MAX_LANES) -> None:
         self._ring = ring
@@ -130,8 +130,8 @@ class Lane(asyncio.Protocol):
         self._may_write = asyncio.Event()
         self._unsent: list[bytes] = []  # since the loop went round: they leave together
         self._asked: dict[bytes, list[asyncio.Future[Kind | None]]] = {}  # by inference
-        self._paused: set[bytes] = set()
-        self._at_loss: Callable[[], object] = lambda: None
+        self._at_loss: set[Callable[[], object]] = set()
+        self._heard_frames = 0
         self.ready = asyncio.Event()
 
     @property
@@ -139,7 +139,11 @@ class Lane(asyncio.Protocol):
         return self._proven and self._transport is not None and not self._transport.is_closing()
 
     def at_loss(self, tell: Callable[[], object]) -> None:
-        self._at_loss = tell
+        """`tell` is called when the connection is lost."""
+        self._at_loss.add(tell)
+
+    def not_at_loss(self, tell: Callable[[], object]) -> None:
+        self._at_loss.discard(tell)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
@@ -163,12 +167,11 @@ class Lane(asyncio.Protocol):
         self._may_write.set()  # whoever waits to write finds it closed
         self._unsent.clear()
         self.ready.set()
-        self._at_loss()
         for inference_id in list(self._asked):
             self._answer(inference_id, None)
-        paused, self._paused = self._paused, set()
-        for inference_id in paused:
-            self._on_word(Frame(Kind.RESUME, inference_id))
+        told, self._at_loss = self._at_loss, set()
+        for tell in told:
+            tell()
 
     def pause_writing(self) -> None:
         self._may_write.clear()
@@ -188,16 +191,19 @@ class Lane(asyncio.Protocol):
         return True
 
     async def ask(self, frame: Frame, within_s: float) -> Kind | None:
-        """By which word the gateway answered; None: by none in time. It is of no use then, and the lane is closed."""
+        """By which word the gateway answered; None: by none in time. When it said nothing at all meanwhile, the lane is
+        closed."""
         answer: asyncio.Future[Kind | None] = asyncio.get_running_loop().create_future()
         waiting = self._asked.setdefault(frame.inference_id, [])
         waiting.append(answer)
+        heard = self._heard_frames
         try:
             async with asyncio.timeout(within_s):
                 return await answer if await self.send(frame) else None
         except TimeoutError:
-            logger.warning("lane.no_answer", within_s=within_s)
-            self.close()
+            logger.warning("lane.no_answer", kind=frame.kind.name, within_s=within_s)
+            if self._heard_frames == heard:
+                self.close()
             return None
         finally:
             waiting.remove(answer)
@@ -214,21 +220,16 @@ class Lane(asyncio.Protocol):
             self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
 
     def _heard(self, frame: Frame) -> None:
+        self._heard_frames += 1
         match frame.kind:
             case _ if not self._proven:
                 self._shake_hands(frame)
             case Kind.TAKEN | Kind.FRESH | Kind.BEGUN:
-                self._paused.discard(frame.inference_id)
                 self._answer(frame.inference_id, frame.kind)
             case Kind.GONE:
-                self._paused.discard(frame.inference_id)
                 self._answer(frame.inference_id, frame.kind)
                 self._on_word(frame)
-            case Kind.PAUSE:
-                self._paused.add(frame.inference_id)
-                self._on_word(frame)
-            case Kind.RESUME:
-                self._paused.discard(frame.inference_id)
+            case Kind.PAUSE | Kind.RESUME:
                 self._on_word(frame)
             case _:
                 raise BrokenLaneError(f"a gateway does not send {frame.kind.name}")

@@ -42,6 +42,14 @@ http_requests = Counter(names.METRIC_HTTP_REQUESTS, "HTTP requests answered.", (
 http_seconds = Histogram(names.METRIC_HTTP_SECONDS, "Time to answer HTTP requests.", ("route",), buckets=_SECONDS)
 attempts = Counter(names.METRIC_ATTEMPTS, "Model calls ended.", ("model", "outcome", "error_type"))
 attempt_seconds = Histogram(names.METRIC_ATTEMPT_SECONDS, "Duration of model calls.", ("model",), buckets=_SECONDS)
+attempt_first_chunk_seconds = Histogram(
+    names.METRIC_ATTEMPT_FIRST_CHUNK_SECONDS, "From a streamed call to its first chunk with content.", ("model",),
+    buckets=_SECONDS,
+)  # fmt: skip
+attempt_chunk_seconds = Histogram(
+    names.METRIC_ATTEMPT_CHUNK_SECONDS, "Between two chunks of a call, from its first content on, on the average.",
+    ("model",), buckets=(0.0005, 0.001, 0.0025, *_SECONDS),
+)  # fmt: skip
 settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this process.", ("settlement", "error_type"))
 in_flight = Gauge(names.METRIC_IN_FLIGHT, "Claimed inferences that this router is working on.")
 in_line = Gauge(names.METRIC_IN_LINE, "Claimed inferences that wait in this router for their tenant's turn.")

@@ -14,23 +14,22 @@ _READ_BYTES = 64 * 1024
 class ChunkLog:
     def __init__(self) -> None:
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL)
-        self._parts: list[bytes] = []
-        self.size = 0  # bytes, compressed
+        self._compressed = bytearray()
 
     def add(self, chunk: bytes) -> None:
-        """chunk: JSON without a newline."""
-        self._keep(self._compressor.compress(chunk + b"\n"))
+        """chunk: JSON without a newline, or several, joined by newlines."""
+        self._compressed += self._compressor.compress(chunk + b"\n")
+
+    @property
+    def size(self) -> int:
+        """Bytes, compressed."""
+        return len(self._compressed)
 
     @property
     def bytes_so_far(self) -> bytes:
         """All that was added; more may be added afterwards."""
-        self._keep(self._compressor.flush(zlib.Z_SYNC_FLUSH))
-        return b"".join(self._parts)
-
-    def _keep(self, compressed: bytes) -> None:
-        if compressed:
-            self._parts.append(compressed)
-            self.size += len(compressed)
+        self._compressed += self._compressor.flush(zlib.Z_SYNC_FLUSH)
+        return bytes(self._compressed)
 
 
 class UnreadableLogError(Exception):
@@ -40,8 +39,8 @@ class UnreadableLogError(Exception):
 def chunks_in(log: bytes, max_bytes: int) -> Iterator[bytes]:
     """The chunks of a log. max_bytes: of all of them. Raises UnreadableLogError."""
     decompressor = zlib.decompressobj(-_WINDOW_BITS)
-    size, rest, held = 0, log, b""
-    while rest:
+    size, rest, held, read = 0, log, b"", b""
+    while rest or len(read) == _READ_BYTES:  # what was read may be full, and more of it be held in the decompressor
         try:
             read = decompressor.decompress(rest, _READ_BYTES)
         except zlib.error as error:

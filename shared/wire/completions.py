@@ -93,13 +93,18 @@ def openai_usage(usage: Usage) -> dict[str, Any]:
 
 def parsed_answer(answer: bytes) -> Any:
     """The JSON of a 200. Raises NotACompletionError."""
-    # Reading takes longer by the number of values than by their length, and holds up every other call meanwhile.
-    if answer.count(b"{") + answer.count(b"[") + answer.count(b'":') > MAX_VALUES:
+    if values_in(answer) > MAX_VALUES:
         raise NotACompletionError(f"the JSON has more than {MAX_VALUES} objects, lists and members")
     try:
         return orjson.loads(answer)
     except orjson.JSONDecodeError:
         raise NotACompletionError("the body is not JSON") from None
+
+
+def values_in(json: bytes) -> int:
+    """How many objects, lists and members, at most: reading takes longer by their number than by the length, and holds
+    up every other call meanwhile."""
+    return json.count(b"{") + json.count(b"[") + json.count(b'":')
 
 
 def object_or_empty(value: Any) -> dict[str, Any]:

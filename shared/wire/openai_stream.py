@@ -7,7 +7,7 @@ import orjson
 
 from shared.wire.completions import usage_read
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import Chunk, ErrorInStreamError, StreamSoFar, choices_of, parsed_event
+from shared.wire.streams import Chunk, ErrorInStreamError, StreamSoFar, choices_of, chunk_of, parsed_event
 
 _DONE = b"[DONE]"
 
@@ -29,7 +29,8 @@ class OpenAIStream:
         if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
             return
         self.so_far.heard(body)
-        yield Chunk(event.data, body)
+        # JSON over several lines of an event is written anew: chunks travel as lines.
+        yield Chunk(event.data, body) if b"\n" not in event.data else chunk_of(body)
 
 
 def _is_error(choice: dict[str, Any]) -> bool:

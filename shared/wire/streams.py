@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from shared.wire.completions import (
+    MAX_CHOICES,
+    MAX_VALUES,
     CompletionRead,
     Usage,
     finish_reason_of,
@@ -14,11 +16,15 @@ from shared.wire.completions import (
     object_or_empty,
     openai_usage,
     text_or_none,
+    values_in,
 )
 from shared.wire.server_events import ServerEvent
 
 # What of a delta is the model's answer, as OpenAI and those who speak its format name it.
 _CONTENT = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
+
+
+_QUICKLY_READ_BYTES = 64 * 1024  # whatever they hold
 
 
 class BrokenStreamError(Exception):
@@ -82,7 +88,7 @@ class StreamSoFar:
         return CompletionRead("", self.response_model, reasons, self.usage)
 
     def heard(self, body: dict[str, Any]) -> None:
-        """Of a chunk in the OpenAI wire format."""
+        """Of a chunk in the OpenAI wire format. Raises BrokenStreamError."""
         self.response_model = self.response_model or text_or_none(body.get("model"))
         for choice in choices_of(body):
             self._heard_choice(choice)
@@ -90,6 +96,8 @@ class StreamSoFar:
     def _heard_choice(self, choice: dict[str, Any]) -> None:
         index = index_of(choice)
         self.choices.add(index)
+        if len(self.choices) > MAX_CHOICES:
+            raise BrokenStreamError(f"it has more than {MAX_CHOICES} choices")
         if choice.get("finish_reason"):
             self.finish_reasons[index] = finish_reason_of(choice)
         self.characters += _characters(_delta(choice))
@@ -107,6 +115,8 @@ class StreamReader(Protocol):
 
 def parsed_event(event: ServerEvent) -> dict[str, Any]:
     """The JSON object of an event. Raises BrokenStreamError, and ErrorInStreamError when it is an error."""
+    if len(event.data) > _QUICKLY_READ_BYTES and values_in(event.data) > MAX_VALUES:
+        raise BrokenStreamError(f"an event of the stream has more than {MAX_VALUES} objects, lists and members")
     try:
         body = orjson.loads(event.data)
     except orjson.JSONDecodeError:

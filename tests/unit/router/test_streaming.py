@@ -14,7 +14,7 @@ from shared.errors import Failure
 from shared.guard import Guard
 from shared.registry.secrets import ModelSecrets
 from shared.wire.streams import Chunk
-from tests.unit.router.values import holds_all, model
+from tests.unit.router.values import model
 
 _GUARD = Guard((ipaddress.ip_network("127.0.0.0/8"),))
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
@@ -55,16 +55,17 @@ async def _endpoint(pieces: Sequence[bytes]) -> AsyncIterator[int]:
 
 async def _streamed(*pieces: bytes, times: StreamTimes = _TIMES) -> tuple[list[Chunk], Failure | None]:
     """What was passed on, and how the call failed, if it did."""
-    transport = Transport(5.0, 100_000, _GUARD)
+    transport = Transport(5.0, 100_000, _GUARD, 100_000)
     await transport.start()
     chunks: list[Chunk] = []
     try:
         async with _endpoint(pieces) as port:
             called = model(endpoint_url=f"http://127.0.0.1:{port}/v1")
             body = {"messages": [], "stream": True}
-            async with transport.stream(called, ModelSecrets("opensesame", {}), body, "r", times, holds_all) as stream:
-                async for chunk in stream.chunks():
-                    chunks.append(chunk)  # noqa: PERF401 - those before an error count as well
+            async with transport.stream(called, ModelSecrets("opensesame", {}), body, "r", times) as stream:
+                async for read in stream.reads():
+                    for chunk in read:
+                        chunks.append(chunk)  # noqa: PERF402 - those before an error count as well
     except CallFailedError as error:
         return chunks, error.failure
     finally:

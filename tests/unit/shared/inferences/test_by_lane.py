@@ -1,5 +1,6 @@
 """Replies that come by the lane: to who waits, with their answer opened, the first of two."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -94,17 +95,16 @@ async def test_chunks_of_a_stream_reach_who_follows_it_and_it_is_begun_then() ->
     context = chunk_context("acme", INFERENCE)
     async with world() as here:
         with here.inferences().stream(order(), INFERENCE) as stream:
-            await here.lanes.send(here.gateway, Frame(Kind.ASK, INFERENCE.bytes))
+            assert await asked(here) == Kind.FRESH
             payload = sealed_chunks(RING, context, Chunks(1, 0, b"a"))
             await here.lanes.send(here.gateway, Frame(Kind.CHUNK, INFERENCE.bytes, payload))
             assert await anext(stream) == b"a"
-            await here.lanes.send(here.gateway, Frame(Kind.ASK, INFERENCE.bytes))
-            assert [word.kind for word in await words(here, 2)] == [Kind.FRESH, Kind.BEGUN]
+            assert await asked(here) == Kind.BEGUN
             said = completed().model_copy(update={"form": "chunks", "chunk_frames": 1})
             assert await here.lanes.reply(here.gateway, INFERENCE.bytes, sealed_reply(RING, said, b""), 5)
             assert [chunks async for chunks in stream] == []
         await here.lanes.send(here.gateway, Frame(Kind.CHUNK, INFERENCE.bytes, payload))
-        assert [word.kind for word in await words(here, 3)][2:] == [Kind.GONE]
+        assert [word.kind for word in await words(here, 1)] == [Kind.GONE]
 
 
 async def test_of_what_is_not_followed_chunks_are_not_taken() -> None:
@@ -136,3 +136,16 @@ async def test_a_reply_that_cannot_be_opened_ends_its_lane_and_nothing_else(payl
             good = sealed_reply(RING, completed(), b"completion")
             assert await here.lanes.reply(here.gateway, INFERENCE.bytes, good, 5)  # by a new lane
             assert here.inferences().answer(await future).body == b"completion"
+
+
+async def asked(here: World) -> Kind | None:
+    lane = await here.lanes.lane(here.gateway)
+    assert lane is not None
+    return await lane.ask(Frame(Kind.ASK, INFERENCE.bytes), 5)
+
+
+async def words(here: World, count: int) -> list[Frame]:
+    async with asyncio.timeout(10):
+        while len(here.words) < count:  # noqa: ASYNC110 - a socket brings them
+            await asyncio.sleep(0.001)
+    return here.words
