@@ -4,7 +4,7 @@ from shared.crypto import KeyRing
 from shared.inferences.pending import Awaited, Pending
 from shared.lane import Frame, Kind
 from shared.lane.listener import Lane
-from shared.lane.payloads import chunk_context, open_chunks, open_reply
+from shared.lane.payloads import open_chunks, open_reply
 
 
 class ByLane:
@@ -28,8 +28,7 @@ class ByLane:
     def _chunks(self, awaited: Awaited, frame: Frame, lane: Lane) -> Kind | None:
         if awaited.stream is None:
             return Kind.GONE
-        context = chunk_context(awaited.tenant_id, awaited.inference_id)
-        return awaited.stream.take(open_chunks(self._ring, context, frame.payload), lane)
+        return awaited.stream.take(open_chunks(self._ring, awaited.stream.context, frame.payload), lane)
 
     def _reply(self, awaited: Awaited, frame: Frame) -> Kind | None:
         """Unanswered when it leaves out what was not heard here: the router then publishes the whole."""

@@ -133,7 +133,7 @@ class Inferences:
         the same inference here follows it. It fails as `expired` a moment after the order's deadline."""
 
         def begin() -> IncomingStream:
-            return IncomingStream(inference_id, self.answer, stored=stored, limits=self._stream_limits)
+            return IncomingStream(order.tenant_id, inference_id, self.answer, stored=stored, limits=self._stream_limits)
 
         left_s = max(0.0, (order.deadline_at - self._now()).total_seconds())
         watching = self._results.watching(inference_id) if stored else nullcontext()

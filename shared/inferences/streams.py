@@ -25,7 +25,7 @@ from shared.events import ReplyFailed
 from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, said_in
 from shared.lane import Kind
 from shared.lane.listener import Lane
-from shared.lane.payloads import Chunks
+from shared.lane.payloads import Chunks, chunk_context
 from shared.wire.chunk_log import ChunkLog, UnreadableLogError, chunks_in
 from shared.wire.collected import chunks_of
 from shared.wire.streams import BrokenStreamError
@@ -50,10 +50,13 @@ AnswerOf = Callable[[AnyReply], Answer]
 
 class IncomingStream:
     """answer_of: opens a reply; raises InferenceFailedError for one that is no answer. stored: the answer is kept for
-    the request's Idempotency-Key, so others may follow."""
+    the request's Idempotency-Key, so others may follow. context: under which the router seals its chunks."""
 
-    def __init__(self, inference_id: UUID, answer_of: AnswerOf, *, stored: bool, limits: StreamLimits) -> None:
+    def __init__(
+        self, tenant_id: str, inference_id: UUID, answer_of: AnswerOf, *, stored: bool, limits: StreamLimits
+    ) -> None:
         self.inference_id = inference_id
+        self.context = chunk_context(tenant_id, inference_id)
         self.answer_of = answer_of
         self.stored = stored
         self.limits = limits
@@ -88,16 +91,19 @@ class IncomingStream:
         if number != self.attempt_number or sequence != self.frames:
             return self._out_of_order(number, sequence)
         count = lines.count(b"\n") + 1 if lines else 0
-        told = False
+        waiting_bytes = -1  # for who has most of it waiting; nobody reads it any more
         for reader in self.readers:
-            if reader.lines == self.lines and reader.give(lines, count):
-                told = True
+            if reader.lines == self.lines and not reader.ended:
+                waiting_bytes = max(waiting_bytes, reader.give(lines, count))
         self.frames += 1
         self.lines += count
-        self._keep(lines)
-        if not told:
+        if self._log is not None and lines:
+            self._keep(self._log, lines)
+        if waiting_bytes < 0:
             return Kind.GONE
-        self._hold_back(lane)
+        if waiting_bytes > self.limits.waiting_bytes and self._paused is not lane:
+            self._paused = lane
+            lane.pause(self.inference_id.bytes)
         return None
 
     def end(self, reply: AnyReply) -> bool:
@@ -126,16 +132,10 @@ class IncomingStream:
             reader.fail(broken)
         return Kind.GONE
 
-    def _keep(self, lines: bytes) -> None:
-        if self._log is not None and lines:
-            self._log.add(lines)
-            if self._log.size > self.limits.followed_bytes:
-                self._log = None
-
-    def _hold_back(self, lane: Lane) -> None:
-        if self._paused is not lane and any(r.waiting_bytes > self.limits.waiting_bytes for r in self.readers):
-            self._paused = lane
-            lane.pause(self.inference_id.bytes)
+    def _keep(self, log: ChunkLog, lines: bytes) -> None:
+        log.add(lines)
+        if log.size > self.limits.followed_bytes:
+            self._log = None
 
 
 class AnswerStream:
@@ -201,19 +201,20 @@ class AnswerStream:
         self._before = _blocks(chunks_in(log, _MAX_ANSWER_BYTES))
         self._begin()
 
-    def give(self, lines: bytes, count: int) -> bool:
-        """Whether it is still of use. count: of chunks in `lines`."""
-        if self.ended:
-            return False
+    def give(self, lines: bytes, count: int) -> int:
+        """How many bytes wait for it now; below 0 when it takes no more. count: of chunks in `lines`."""
         self.lines += count
         if lines:
             self._waiting.append(lines)
             self.waiting_bytes += len(lines)
             if self.waiting_bytes > self._incoming.limits.most_waiting_bytes:
                 self.cut_off(self._failed(too_slow("what waits for you is too much")))
-                return False
-        self._go_on()
-        return True
+                return -1
+        if (waiter := self._waiter) is not None and not waiter.done():
+            waiter.set_result(None)
+        if not self.begun.done():
+            self._begin()
+        return self.waiting_bytes
 
     def end(self, reply: AnyReply) -> bool:
         """Whether the reply ends it; without a body it cannot, for who has not heard all frames."""
