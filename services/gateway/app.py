@@ -9,6 +9,7 @@ import aiohttp
 import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from services.gateway import edge
 from services.gateway.conversations.store import ConversationStore
@@ -31,7 +32,7 @@ from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
 from services.gateway.retention import Retention
-from services.gateway.routes import ROUTERS
+from services.gateway.routes import HOT_ROUTES, ROUTERS
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
@@ -67,16 +68,31 @@ _BOOTSTRAP_EVERY_S = 3600.0
 _STALE_AFTER_S = 1.0  # beyond the publish timeout: a gateway that has not published by then is dead
 
 
+class GatewayApp(FastAPI):
+    """FastAPI's routes, and hot ones that are answered without its layers: they stand in its document as well, and
+    pass the same edge."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._hot = {path: edge.EdgeMiddleware(route) for path, route in HOT_ROUTES.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hot = self._hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if hot is None:
+            await super().__call__(scope, receive, send)
+        else:
+            scope["app"] = self
+            await hot(scope, receive, send)
+
+
 def make_app(settings: GatewaySettings) -> FastAPI:
-    app = FastAPI(title="Tallygate gateway", version="0.1.0", lifespan=_lifespan)
+    app = GatewayApp(title="Tallygate gateway", version="0.1.0", lifespan=_lifespan)
     app.state.settings = settings
     app.add_middleware(edge.EdgeMiddleware)
-    app.add_exception_handler(TallygateError, edge.on_tallygate_error)
     app.add_exception_handler(HTTPException, edge.on_http_exception)
-    for unavailable in RETRYABLE:
-        app.add_exception_handler(unavailable, edge.on_database_unavailable)
-    for unstorable in UNSTORABLE:
-        app.add_exception_handler(unstorable, edge.on_unstorable)
+    expected: tuple[type[Exception], ...] = (TallygateError, *RETRYABLE, *UNSTORABLE)
+    for kind in expected:
+        app.add_exception_handler(kind, edge.on_expected)
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.extend(health_routes("gateway"))

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +21,11 @@ from services.gateway.bodies import InvalidBodyError
 from services.gateway.inference.completing import CallerLeftError, IdName, Sent
 from services.gateway.inference.limits import SHARE_TIPS
 from services.gateway.inference.shares import Shares
-from shared.db.failures import RETRYABLE, described
+from shared.db.failures import RETRYABLE, UNSTORABLE, described
 from shared.errors import Failure, TallygateError, failure, render
 from shared.inferences import Answer, InferenceFailedError
 from shared.telemetry import names
-from shared.telemetry.instruments import http_requests, http_seconds
+from shared.telemetry.instruments import MAX_SERIES, Counter, Histogram, http_requests, http_seconds
 from shared.telemetry.traces import TRACEPARENT, Traced, tracing, valid_traceparent
 
 logger = structlog.get_logger(__name__)
@@ -37,12 +37,24 @@ REPLAYED_HEADER = "idempotency-replayed"
 _BODIES_TIPS = ("Try again after the time in Retry-After; an operator can raise TALLYGATE_MAX_BODIES_BYTES.",)
 _STOPS = "this gateway stops; what it has accepted goes on, and can be asked for by its id"
 _NAMED = "tallygate.named"  # in a request's scope: ids under which something may have been published for it
+_HEADERS = "tallygate.headers"  # in a request's scope: its headers, by name
 _RELEASES = "tallygate.releases"  # in a request's scope: what is called when it has been answered
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
 STARTED = "tallygate.started"  # in a request's scope: when it came, by time.perf_counter
 LAST_WORDS = (
     "tallygate.last_words"  # in a request's scope: how its answer tells a Failure in the middle, if in its own way
 )
+
+
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """By lower-case names; of a header that is repeated, the first. Read once a request."""
+    found: dict[str, str] | None = scope.get(_HEADERS)
+    if found is None:
+        found = {}
+        for name, value in scope["headers"]:
+            found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        scope[_HEADERS] = found
+    return found
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -79,7 +91,9 @@ async def read_sent(request: Request, tenant_id: str, limits: BodyLimits) -> Sen
     """What the request contributes to a completion or a job. Raises as `read_body`."""
     body = await read_body(request, tenant_id, limits)
     left = partial(caller_left, request) if asks_to_cancel(request) else None
-    return Sent(request.headers, request.url.path, body, traceparent(request), left, partial(_named, request))
+    return Sent(
+        headers_of(request.scope), request.scope["path"], body, traceparent(request), left, partial(_named, request)
+    )
 
 
 def _named(request: Request, name: IdName, value: UUID) -> None:
@@ -89,7 +103,7 @@ def _named(request: Request, name: IdName, value: UUID) -> None:
 async def read_body(request: Request, tenant_id: str, limits: BodyLimits) -> bytes:
     """The body. Raises `payload_too_large` as soon as it is known to be over the limit, `unavailable` when all bodies
     together are, `too_many_requests` when the tenant's are, `invalid_request` (408) when it does not come in time."""
-    if int(request.headers.get("content-length", "0")) > limits.most:
+    if int(headers_of(request.scope).get("content-length", "0")) > limits.most:
         raise _too_large(limits.most)
     try:
         async with asyncio.timeout(limits.timeout_s):
@@ -119,7 +133,7 @@ async def caller_left(request: Request) -> None:
 
 
 def asks_to_cancel(request: Request) -> bool:
-    return request.headers.get(CANCEL_HEADER, "").lower() in {"1", "true", "yes"}
+    return headers_of(request.scope).get(CANCEL_HEADER, "").lower() in {"1", "true", "yes"}
 
 
 def error_response(request: Request, refusal: Failure, error: Exception | None = None, **members: Any) -> Response:
@@ -156,10 +170,23 @@ def inference_headers(answer: Answer) -> dict[str, str]:
     return _inference_headers(answer.inference_id, answer.model, answer.attempts, answer.replayed)
 
 
-async def on_tallygate_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, TallygateError):
+def answer_to(request: Request, error: Exception) -> Response | None:
+    """What the caller is told. None for what nobody foresaw."""
+    if isinstance(error, TallygateError):
+        return error_response(request, error.failure, error)
+    if isinstance(error, RETRYABLE):
+        logger.warning("database.unavailable", reason=described(error))
+        return error_response(request, _database_unavailable(error))
+    if isinstance(error, UNSTORABLE):
+        return error_response(request, _UNSTORABLE)
+    return None
+
+
+async def on_expected(request: Request, error: Exception) -> Response:
+    """For what the routes raise that `answer_to` knows."""
+    if (answer := answer_to(request, error)) is None:
         raise error
-    return error_response(request, error.failure, error)
+    return answer
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
@@ -177,22 +204,14 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     return error_response(request, failure(error_type, detail, http_status=status, tips=tips))  # type: ignore[arg-type]
 
 
-async def on_database_unavailable(request: Request, error: Exception) -> Response:
-    logger.warning("database.unavailable", reason=described(error))
-    return error_response(request, _database_unavailable(error))
-
-
 def _database_unavailable(error: Exception) -> Failure:
     return failure("unavailable", f"the database cannot do it now: {type(error).__name__}", retry_after_s=2.0)
 
 
-async def on_unstorable(request: Request, _: Exception) -> Response:
-    """The database refuses a value of the request itself, such as a NUL character in a path."""
-    refusal = failure(
-        "invalid_request",
-        "a value of the request is too large to be stored, or holds a character that cannot be",
-    )
-    return error_response(request, refusal)
+# The database refuses a value of the request itself, such as a NUL character in a path.
+_UNSTORABLE = failure(
+    "invalid_request", "a value of the request is too large to be stored, or holds a character that cannot be"
+)
 
 
 def _as_event(failed: Failure) -> bytes:
@@ -223,13 +242,13 @@ class _Answering:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.status: int | None = None  # none before the answer has begun
-        self._media_type = ""
+        self._headers: list[tuple[bytes, bytes]] = []
         self._ended = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._media_type = Headers(raw=message["headers"]).get("content-type", "").partition(";")[0]
+            self._headers = message["headers"]
         elif message["type"] == "http.response.body":
             self._ended = not message.get("more_body", False)
         await self._send(message)
@@ -237,13 +256,15 @@ class _Answering:
     async def break_off(self, failed: Failure, own: Callable[[Failure], bytes] | None) -> None:
         """After the first byte there is no other status any more: the error is told in the answer's own form, then
         the answer ends. Where there is no such form it does not end, and the server closes the connection."""
-        words = own or _LAST_WORDS.get(self._media_type)
+        media_type = Headers(raw=self._headers).get("content-type", "").partition(";")[0]
+        words = own or _LAST_WORDS.get(media_type)
         if words is not None and not self._ended:
             await self.send({"type": "http.response.body", "body": words(failed), "more_body": False})
 
 
 class EdgeMiddleware:
-    """One server span and one metric per request; an unforeseen error becomes a typed 500 without a traceback."""
+    """One server span and one metric per request; an expected error gets its answer, one that nobody foresaw becomes a
+    typed 500 without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -264,19 +285,33 @@ class EdgeMiddleware:
         except asyncio.CancelledError:  # the server stops, and has waited for as long as it may: this is the end
             await _told_instead(request, answering, failure("unavailable", _STOPS, retry_after_s=1.0))
         except Exception as error:
-            logger.exception("request.failed", path=scope["path"])
-            await _told_instead(request, answering, _failure_of(error))
+            answer = answer_to(request, error) if answering.status is None else None
+            if answer is not None:
+                await answer(scope, receive, answering.send)
+            else:
+                logger.exception("request.failed", path=scope["path"])
+                await _told_instead(request, answering, _failure_of(error))
         finally:
             for release in scope.get(_RELEASES, ()):
                 release()
             status = 499 if left else answering.status or 500
             route = getattr(scope.get("route"), "path", "unmatched")
-            http_requests.labels(route, str(status)).inc()
-            http_seconds.labels(route).observe(time.perf_counter() - started)
+            _counted(route, status).inc()
+            _timed(route).observe(time.perf_counter() - started)
             traced.set({names.HTTP_ROUTE: route, names.HTTP_STATUS: status})
             if status >= 500:
                 traced.fail(str(status))
             traced.end()
+
+
+@lru_cache(maxsize=MAX_SERIES)
+def _counted(route: str, status: int) -> Counter:
+    return http_requests.labels(route, str(status))
+
+
+@lru_cache(maxsize=MAX_SERIES)
+def _timed(route: str) -> Histogram:
+    return http_seconds.labels(route)
 
 
 async def _told_instead(request: Request, answering: _Answering, failed: Failure) -> None:
@@ -292,7 +327,7 @@ def traceparent(request: Request) -> str | None:
 
 
 def _server_span(request: Request) -> Traced:
-    parent = valid_traceparent(request.headers.get(TRACEPARENT))
+    parent = valid_traceparent(headers_of(request.scope).get(TRACEPARENT))
     if not tracing.enabled:
         return Traced(None, parent)
     attributes = {names.HTTP_METHOD: request.method}

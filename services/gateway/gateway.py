@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
-from services.gateway.edge import BodyLimits, read_body, read_sent, when_answered
+from services.gateway.edge import BodyLimits, headers_of, read_body, read_sent, when_answered
 from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
@@ -54,7 +54,7 @@ class Gateway:
 
     async def caller(self, request: Request, *scopes: Scope) -> Caller:
         """Raises TallygateError (401, 403) unless the request carries a key that has at least one of the scopes."""
-        caller = await self.authenticator.caller(request.headers)
+        caller = await self.authenticator.caller(headers_of(request.scope))
         caller.require(*scopes)
         return caller
 

@@ -28,3 +28,6 @@ _SURFACES = (
     tenants,
 )
 ROUTERS = tuple(module.router for module in _SURFACES)
+
+# Plain ASGI, by path, for POST.
+HOT_ROUTES = {chat_completions.PATH: chat_completions.hot}

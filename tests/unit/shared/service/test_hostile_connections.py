@@ -51,7 +51,7 @@ def gateways_edge() -> ASGIApp:
             Route("/hello", hello), Route("/large", large), Route("/unread", unread, methods=["POST"]),
             Route("/body", body, methods=["POST"]),
         ],
-        exception_handlers={TallygateError: edge.on_tallygate_error},
+        exception_handlers={TallygateError: edge.on_expected},
     )  # fmt: skip
     app.add_middleware(edge.EdgeMiddleware)
     return app
