@@ -4,6 +4,7 @@ The monitor books what is on the topics before it says that it knows nothing of 
 every gateway knows what another one has accepted.
 """
 
+from contextlib import suppress
 from uuid import UUID
 
 import orjson
@@ -16,6 +17,8 @@ from services.gateway.routes.documented import AUTHENTICATED
 from shared.errors import TallygateError, failure, render
 
 router = APIRouter(tags=["inference"])
+
+_VERSION = 7  # of the UUIDs that inferences have
 
 
 @router.get("/api/inferences/{inference_id}", openapi_extra=AUTHENTICATED)
@@ -66,7 +69,7 @@ def _settled_already(inference_id: UUID, state: str) -> Response:
 
 
 def _parsed(inference_id: str) -> UUID:
-    try:
-        return UUID(inference_id)
-    except ValueError:
-        raise TallygateError("invalid_request", "the inference id is not a UUID", http_status=404) from None
+    with suppress(ValueError):
+        if (known := UUID(inference_id)).version == _VERSION:
+            return known
+    raise TallygateError("invalid_request", f"the inference id is not a UUIDv{_VERSION}", http_status=404)
