@@ -28,11 +28,13 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Cpu:
-    """CPU-seconds per 1,000 requests, by process. own: of the target's processes; the others worked for it."""
+    """CPU-seconds per 1,000 requests, by process. own: of the target's processes; the others worked for it.
+    wakeups: of a request, by process."""
 
     requests: int
     by_process: dict[str, float]
     own: float
+    wakeups: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ def _cpu(measured: Sequence[Measurement], point: Point, own: set[str]) -> Cpu:
     requests = sum(measurement.result.answered for measurement in rounds)
     used = {name: sum(measurement.cpu_s[name] for measurement in rounds) for name in rounds[0].cpu_s}
     by_process = {name: ratio(1000 * seconds, requests) for name, seconds in used.items()}
-    return Cpu(requests, by_process, sum(by_process[name] for name in own))
+    woken = {name: sum(measurement.wakeups[name] for measurement in rounds) for name in used}
+    wakeups = {name: ratio(count, requests) for name, count in woken.items()}
+    return Cpu(requests, by_process, sum(by_process[name] for name in own), wakeups)
 
 
 def ratio(value: float, base: float) -> float:

@@ -24,7 +24,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One point in one round (0: warming up). `cpu_s`: by process, until everything was booked.
+    """One point in one round (0: warming up). `cpu_s` and `wakeups`: by process, until everything was booked.
 
     received: calls that the endpoint got. others: share of the machine that programs other than ours took.
     """
@@ -33,6 +33,7 @@ class Measurement:
     point: Point
     result: LoadResult
     cpu_s: dict[str, float]
+    wakeups: dict[str, int]
     received: int
     others: float
 
@@ -80,6 +81,7 @@ class Bench:
             point=point,
             result=result,
             cpu_s=cpu_s,
+            wakeups={name: after.wakeups[name] - before.wakeups[name] for name in pids},
             received=after.received - before.received,
             others=_others(before, after, sum(cpu_s.values())),
         )
@@ -88,6 +90,7 @@ class Bench:
 class _Reading:
     def __init__(self, stage: Stage, pids: dict[str, int]) -> None:
         self.cpu_s = usage.cpu_by_process(pids)
+        self.wakeups = usage.wakeups_by_process(pids)
         self.machine_s = usage.machine_cpu_s()
         self.at = monotonic()
         self.received: int = stage.ledger()["total"]

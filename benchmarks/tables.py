@@ -1,13 +1,13 @@
 """The figures, for people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.budgets import Budget
 from benchmarks.figures import Figures
-from benchmarks.plan import AT_ONCE_MS, DIRECT, TALLYGATE
+from benchmarks.plan import AT_ONCE_MS, DIRECT, PROXY, TALLYGATE
 from benchmarks.report import Report
 from benchmarks.system import OURS
 from benchmarks.truth import Truth
@@ -24,6 +24,7 @@ def show(report: Report) -> None:
     for table in (
         side_by_side_table(report.figures),
         _cpu_table(tallygate),
+        _wakeups_table(tallygate),
         _memory_table(report.memory_mb),
         budget_table(report.budgets, f"Budgets; as ratios to {report.reference}"),
     ):
@@ -60,14 +61,24 @@ def _added(row: Figures, callers: int) -> str:
 
 
 def _cpu_table(tallygate: Figures) -> Table:
-    points = tallygate.cpu
-    heads = [f"{_callers(callers)}\n{delay_ms} ms" for callers, delay_ms in points]
-    table = _table("CPU-seconds per 1,000 requests, until everything is booked; model answering in ...", "", *heads)
-    names = list(next(iter(points.values())).by_process)
-    for name in [*OURS, *(name for name in names if name not in OURS and name != "proxy")]:
-        cells = [f"{cpu.by_process[name]:.3f}" for cpu in points.values()]
-        table.add_row(name, *cells, end_section=name == OURS[-1])
-    table.add_row("[bold]Tallygate in all[/bold]", *(f"[bold]{cpu.own:.2f}[/bold]" for cpu in points.values()))
+    title = "CPU-seconds per 1,000 requests, until everything is booked; model answering in ..."
+    return _by_process(title, {point: cpu.by_process for point, cpu in tallygate.cpu.items()}, places=3)
+
+
+def _wakeups_table(tallygate: Figures) -> Table:
+    title = "Wake-ups a request: how often a thread waited for something and went on; model answering in ..."
+    return _by_process(title, {point: cpu.wakeups for point, cpu in tallygate.cpu.items()}, places=1)
+
+
+def _by_process(title: str, points: Mapping[tuple[int, int], Mapping[str, float]], places: int) -> Table:
+    table = _table(title, "", *(f"{_callers(callers)}\n{delay_ms} ms" for callers, delay_ms in points))
+    rows = list(points.values())
+    for name in OURS:
+        table.add_row(name, *(f"{row[name]:.{places}f}" for row in rows), end_section=name == OURS[-1])
+    in_all = (sum(row[name] for name in OURS) for row in rows)
+    table.add_row("[bold]in all[/bold]", *(f"[bold]{value:.{places}f}[/bold]" for value in in_all), end_section=True)
+    for name in [name for name in rows[0] if name not in OURS and name != PROXY]:
+        table.add_row(name, *(f"{row[name]:.{places}f}" for row in rows))
     return table
 
 

@@ -1,6 +1,8 @@
-"""What processes have used: CPU-seconds, user and system, and memory; each with its children."""
+"""What processes have used: CPU-seconds, user and system, wake-ups, and memory; each with its children."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -10,6 +12,11 @@ _MB = 1_000_000
 def cpu_by_process(pids: Mapping[str, int]) -> dict[str, float]:
     """CPU-seconds since each one started."""
     return {name: _cpu_s(psutil.Process(pid)) for name, pid in pids.items()}
+
+
+def wakeups_by_process(pids: Mapping[str, int]) -> dict[str, int]:
+    """How often a thread of each has waited for something; 0 where the system does not tell it (only Linux does)."""
+    return {name: sum(_waits(pid)) for name, pid in pids.items()}
 
 
 def memory_by_process(pids: Mapping[str, int]) -> dict[str, float]:
@@ -38,6 +45,13 @@ def _cpu_s(process: psutil.Process) -> float:
             continue
         total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def _waits(pid: int) -> Iterator[int]:
+    for member in (pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))):
+        for status in Path(f"/proc/{member}/task").glob("*/status"):
+            with suppress(OSError):  # a thread that has ended meanwhile
+                yield int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].partition("\n")[0] or 0)
 
 
 def _memory_mb(process: psutil.Process) -> float:

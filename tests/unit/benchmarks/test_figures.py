@@ -46,6 +46,7 @@ def test_cpu_is_told_for_a_thousand_requests_and_summed_over_the_target() -> Non
     assert cpu.requests == 4000
     assert cpu.by_process["router"] == 0.5
     assert cpu.own == 0.5 * len(OURS)
+    assert cpu.wakeups["router"] == 0.25
 
 
 def test_budgets_are_ratios_to_the_reference_and_speak_only_of_what_was_measured() -> None:
@@ -94,4 +95,5 @@ def _measurement(point: Point, latencies_us: list[int], number: int) -> Measurem
     answers = len(latencies_us)
     result = LoadResult(statuses={"200": answers}, lost=0, unanswered=0, seconds=2.0, latencies_us=latencies_us)
     names = (*OURS, "endpoint", "proxy", "load generator")
-    return Measurement(number, point, result, dict.fromkeys(names, 1.0), received=answers, others=0.0)
+    cpu_s, wakeups = dict.fromkeys(names, 1.0), dict.fromkeys(names, 500)
+    return Measurement(number, point, result, cpu_s, wakeups, received=answers, others=0.0)
