@@ -13,7 +13,7 @@ from shared.lane import Frame, Kind, Lanes
 from shared.lane.payloads import MAX_ATTEMPT_NUMBER, reply_context, with_sealed_body
 from shared.lane.router_side import REST_S, Gateway
 
-_ANSWERED_WITHIN_S = 2.0
+_ANSWERED_WITHIN_S = 5.0
 _TRIES = 3  # for a caller who can be told by the lane alone
 
 

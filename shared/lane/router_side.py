@@ -103,7 +103,7 @@ class Lanes:
             async with asyncio.timeout(_OPEN_WITHIN_S):
                 await loop.create_connection(lambda: lane, gateway.host, gateway.port)
                 await lane.ready.wait()
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last one for what can be no host name
             logger.warning("lane.not_open", host=gateway.host, port=gateway.port, reason=type(error).__name__)
             lane.close()
         finally:

@@ -68,8 +68,10 @@ class ServerEvents:
 
     def _whole_line(self, end: bytes) -> bytes:
         self._count(end)
-        line = b"".join((*self._line, end)) if self._line else end
-        self._line.clear()
+        line = end
+        if self._line:
+            line = b"".join((*self._line, end))
+            self._line.clear()
         if self._at_start:
             self._at_start = False
             line = line.removeprefix(_BYTE_ORDER_MARK)
@@ -90,4 +92,6 @@ class ServerEvents:
     def _event(self) -> ServerEvent | None:
         name, data = self._name, self._data
         self._name, self._data, self._held_bytes = b"", [], 0
-        return ServerEvent(name, b"\n".join(data)) if data else None
+        if not data:
+            return None
+        return ServerEvent(name, data[0] if len(data) == 1 else b"\n".join(data))

@@ -24,6 +24,7 @@ from shared.wire.server_events import ServerEvent
 _CONTENT = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
 
 
+_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 _QUICKLY_READ_BYTES = 64 * 1024  # whatever they hold
 
 
@@ -95,9 +96,10 @@ class StreamSoFar:
 
     def _heard_choice(self, choice: dict[str, Any]) -> None:
         index = index_of(choice)
-        self.choices.add(index)
-        if len(self.choices) > MAX_CHOICES:
-            raise BrokenStreamError(f"it has more than {MAX_CHOICES} choices")
+        if index not in self.choices:
+            self.choices.add(index)
+            if len(self.choices) > MAX_CHOICES:
+                raise BrokenStreamError(f"it has more than {MAX_CHOICES} choices")
         if choice.get("finish_reason"):
             self.finish_reasons[index] = finish_reason_of(choice)
         self.characters += _characters(_delta(choice))
@@ -144,8 +146,11 @@ def usage_chunk(like: dict[str, Any], usage: Usage) -> Chunk:
     return chunk_of({**named, "choices": [], "usage": openai_usage(usage)})
 
 
-def choices_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (choice for choice in list_or_empty(body.get("choices")) if isinstance(choice, dict))
+def choices_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    choices = list_or_empty(body.get("choices"))
+    if len(choices) == 1 and isinstance(choices[0], dict):  # nearly every chunk: it is asked for several times
+        return choices
+    return [choice for choice in choices if isinstance(choice, dict)]
 
 
 def index_of(numbered: dict[str, Any]) -> int:
@@ -159,7 +164,9 @@ def _delta(choice: dict[str, Any]) -> dict[str, Any]:
 
 
 def _characters(delta: dict[str, Any]) -> int:
-    texts = [delta.get(name) for name in ("content", "reasoning_content", "reasoning", "refusal")]
-    calls = [object_or_empty(call) for call in list_or_empty(delta.get("tool_calls"))]
-    arguments = [object_or_empty(call.get("function")).get("arguments") for call in calls]
-    return sum(len(text) for text in (*texts, *arguments) if isinstance(text, str))
+    said = sum(len(text) for name in _TEXTS if isinstance(text := delta.get(name), str))
+    if delta.get("tool_calls"):
+        calls = [object_or_empty(call) for call in list_or_empty(delta["tool_calls"])]
+        arguments = [object_or_empty(call.get("function")).get("arguments") for call in calls]
+        said += sum(len(text) for text in arguments if isinstance(text, str))
+    return said

@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+import socket
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -51,6 +52,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    async def getaddrinfo(self, *_: Any, **__: Any) -> Any:
+        """There is no network; a thread that asks for one would be waited for at the end."""
+        raise socket.gaierror("no name is known here")
 
 
 def run_virtually(work: Coroutine[Any, Any, R], limit_s: float = _LIMIT_S) -> R:
