@@ -115,15 +115,19 @@ async def read_body(request: Request, tenant_id: str, limits: BodyLimits) -> byt
 
 
 async def _whole_body(request: Request, tenant_id: str, limits: BodyLimits) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
+    chunks, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
         if size > limits.most:
             raise _too_large(limits.most)
         if chunk:  # the last one may be empty
             limits.hold(request, tenant_id, len(chunk))
         chunks.append(chunk)
-    return b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def caller_left(request: Request) -> None:
@@ -164,6 +168,19 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
     if request.url.path.startswith("/api/codebase"):
         body["success"] = False
     return Response(orjson.dumps(body), refusal.http_status, headers, "application/problem+json")
+
+
+class Completion(Response):
+    """The answer to /v1/chat/completions, as it came. Made without what Response does for others."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status_code, self.background, self.body = 200, None, answer.body
+        headers = inference_headers(answer)
+        self.raw_headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(answer.body)),
+            *((name.encode(), value.encode("latin-1")) for name, value in headers.items()),
+        ]
 
 
 def inference_headers(answer: Answer) -> dict[str, str]:
@@ -274,8 +291,7 @@ class EdgeMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request = Request(scope, receive)
-        traced = _server_span(request)
+        traced = _server_span(scope)
         scope["traceparent"], scope[STARTED] = traced.traceparent, started
         answering, left = _Answering(send), False
         try:
@@ -283,8 +299,9 @@ class EdgeMiddleware:
         except (ClientDisconnect, CallerLeftError):
             left = True
         except asyncio.CancelledError:  # the server stops, and has waited for as long as it may: this is the end
-            await _told_instead(request, answering, failure("unavailable", _STOPS, retry_after_s=1.0))
+            await _told_instead(Request(scope, receive), answering, failure("unavailable", _STOPS, retry_after_s=1.0))
         except Exception as error:
+            request = Request(scope, receive)
             answer = answer_to(request, error) if answering.status is None else None
             if answer is not None:
                 await answer(scope, receive, answering.send)
@@ -326,12 +343,12 @@ def traceparent(request: Request) -> str | None:
     return value
 
 
-def _server_span(request: Request) -> Traced:
-    parent = valid_traceparent(headers_of(request.scope).get(TRACEPARENT))
+def _server_span(scope: Scope) -> Traced:
+    parent = valid_traceparent(headers_of(scope).get(TRACEPARENT))
     if not tracing.enabled:
         return Traced(None, parent)
-    attributes = {names.HTTP_METHOD: request.method}
-    return tracing.start(f"{request.method} {request.url.path}", SpanKind.SERVER, parent, attributes)
+    method = scope["method"]
+    return tracing.start(f"{method} {scope['path']}", SpanKind.SERVER, parent, {names.HTTP_METHOD: method})
 
 
 def _inference_headers(inference_id: UUID, model: str | None, attempts: int, replayed: bool) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import orjson
 from pydantic import UUID7, BaseModel, ConfigDict, Field, model_validator
 
 from shared.clock import utc_now
@@ -144,8 +145,23 @@ class InferenceRequested(InferenceEvent):
         )  # fmt: skip
 
     def headers(self, source: str, traceparent: str | None) -> list[tuple[str, bytes]]:
-        told = self.accepted.model_dump_json(exclude_defaults=True).encode()
-        return [*super().headers(source, traceparent), (ACCEPTED, told)]
+        return [*super().headers(source, traceparent), (ACCEPTED, self._accepted_header())]
+
+    def _accepted_header(self) -> bytes:
+        """`accepted` as JSON, without what is as it is by default. Every request has it: no model is made for it."""
+        told = {
+            "inference_id": self.inference_id, "tenant_id": self.tenant_id, "accepted_at": self.accepted_at,
+            "deadline_at": self.expires_at,
+        }  # fmt: skip
+        if self.request_model is not None:
+            told["request_model"] = self.request_model
+        if self.reply_partition is not None:
+            told["reply_partition"] = self.reply_partition
+        if self.store_result:
+            told["store_result"] = True
+        if self.delivery != 1:
+            told["delivery"] = self.delivery
+        return orjson.dumps(told, option=orjson.OPT_UTC_Z)
 
 
 class InferenceSettled(InferenceEvent):

@@ -30,7 +30,7 @@ class ByLane:
             return Kind.GONE
         return awaited.stream.take(open_chunks(self._ring, awaited.stream.context, frame.payload), lane)
 
-    def _reply(self, awaited: Awaited, frame: Frame) -> Kind | None:
-        """Unanswered when it leaves out what was not heard here: the router then publishes the whole."""
+    def _reply(self, awaited: Awaited, frame: Frame) -> Kind:
+        """Of no use when it leaves out what was not heard here: the stored answer will bring all."""
         reply = open_reply(self._ring, awaited.tenant_id, awaited.inference_id, frame.payload)
-        return Kind.TAKEN if awaited.resolve(reply) else None
+        return Kind.TAKEN if awaited.resolve(reply) else Kind.GONE

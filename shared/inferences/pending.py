@@ -38,7 +38,7 @@ class Awaited:
 
     def resolve(self, reply: AnyReply) -> bool:
         """The first reply is the answer; another one (a redelivered inference) changes nothing. False when it leaves
-        parts of a stream out which were not heard here: the one that holds all is then still awaited."""
+        parts of a stream out which were not heard here: the stored one, which holds all, is then still awaited."""
         for future in self.futures:
             if not future.done():
                 future.set_result(reply)

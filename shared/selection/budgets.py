@@ -7,6 +7,8 @@ from shared.errors import Failure, failure
 from shared.events import TenantSpent
 from shared.registry import Terms
 
+_NO_LIMITS = (None, None, None, None)
+
 
 class _Budget(NamedTuple):
     limit: float | None
@@ -22,6 +24,9 @@ class _Budget(NamedTuple):
 
 def over_budget(terms: Terms, spent: TenantSpent | None, now: datetime) -> Failure | None:
     """Why nothing more may be spent now; None when something may. Days and months are those of UTC."""
+    limits = terms.usd_per_month, terms.tokens_per_month, terms.usd_per_day, terms.tokens_per_day
+    if limits == _NO_LIMITS:
+        return None
     for budget in _budgets(terms, spent, now):
         if budget.limit is not None and budget.spent >= budget.limit:
             return _used_up(budget, now)

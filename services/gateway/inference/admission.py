@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from services.gateway.bodies import InvalidBodyError, parse_json, validated
 from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
 from shared.errors import TallygateError
 from shared.events import RoutingOptions
-from shared.policies import POLICIES
+from shared.policies import POLICIES, Policy
 from shared.registry import Model, TenantModels, canonical_reference
 from shared.selection.objections import UNKNOWN, Objection, standing_objection, why_none
 
@@ -64,10 +65,23 @@ def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines
 def routing_options(chat: ChatBody, headers: Mapping[str, str]) -> RoutingOptions:
     """Fields of the body take precedence over headers. Raises InvalidBodyError for an unknown policy."""
     by_header = headers.get(NO_FALLBACK_HEADER, "").lower() in {"1", "true", "yes"}
-    policy = chat.policy or headers.get(POLICY_HEADER) or None
-    if policy is not None and policy not in POLICIES:
-        raise InvalidBodyError(f"header {POLICY_HEADER} must be one of {', '.join(POLICIES)}", POLICY_HEADER)
-    return RoutingOptions(policy=policy, no_fallback=by_header if chat.no_fallback is None else chat.no_fallback)
+    policy = chat.policy or _policy_in(headers)
+    return _options(policy, by_header if chat.no_fallback is None else chat.no_fallback)
+
+
+def _policy_in(headers: Mapping[str, str]) -> Policy | None:
+    text = headers.get(POLICY_HEADER)
+    if not text:
+        return None
+    for policy in POLICIES:
+        if policy == text:
+            return policy
+    raise InvalidBodyError(f"header {POLICY_HEADER} must be one of {', '.join(POLICIES)}", POLICY_HEADER)
+
+
+@lru_cache(maxsize=100)
+def _options(policy: Policy | None, no_fallback: bool) -> RoutingOptions:
+    return RoutingOptions(policy=policy, no_fallback=no_fallback)
 
 
 def known_model(

@@ -73,6 +73,12 @@ class Streamed(NamedTuple):
 def _nothing() -> None: ...
 
 
+def _of_caller(options: RoutingOptions, caller: Caller) -> RoutingOptions:
+    if caller.allowed_models == options.allowed_models:
+        return options
+    return options.model_copy(update={"allowed_models": caller.allowed_models})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completing:
     deadlines: Deadlines
@@ -150,7 +156,7 @@ class Completing:
             tenant_id=caller.tenant_id,
             body=admitted.body,
             model=admitted.model,
-            options=admitted.options.model_copy(update={"allowed_models": caller.allowed_models}),
+            options=_of_caller(admitted.options, caller),
             accepted_at=admitted.accepted_at,
             deadline_at=admitted.deadline_at,
             api_key_id=caller.key_id,

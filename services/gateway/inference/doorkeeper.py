@@ -48,7 +48,7 @@ class Doorkeeper:
             tenant_in_flight=self._tenants[tenant_id],
             bucket=kept and kept.bucket,
             queue_age_s=self._queue_age_s(),
-            tenants=len(self._tenants.keys() | {tenant_id}),
+            tenants=len(self._tenants) + (tenant_id not in self._tenants),
         )
         decision = decide(limits, load, now_s)
         if not isinstance(decision, Granted):

@@ -83,6 +83,8 @@ class Rejected:
 
 def of_tenant(limits: LoadLimits, terms: Terms) -> LoadLimits:
     """The deployment's limits, with the tenant's own in their place."""
+    if terms.rate_per_s is None and terms.burst is None and terms.max_in_flight is None:
+        return limits
     return limits._replace(
         tenant_rate_per_s=limits.tenant_rate_per_s if terms.rate_per_s is None else terms.rate_per_s,
         tenant_burst=limits.tenant_burst if terms.burst is None else terms.burst,

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.edge import inference_headers
+from services.gateway.edge import Completion
 from services.gateway.event_stream import ChatWords, EventStream
 from services.gateway.gateway import gateway_of
 from services.gateway.inference.schemas import ChatBody
@@ -34,8 +34,7 @@ async def chat_completions(request: Request) -> Response:
     if admitted.stream:
         words = ChatWords(include_usage=admitted.include_usage)
         return EventStream(gateway.completing.stream(caller, sent, admitted), words, gateway.stream_times)
-    answer = await gateway.completing.complete(caller, sent, admitted)
-    return Response(answer.body, 200, inference_headers(answer), "application/json")
+    return Completion(await gateway.completing.complete(caller, sent, admitted))
 
 
 _ROUTE = next(route for route in router.routes if isinstance(route, APIRoute))

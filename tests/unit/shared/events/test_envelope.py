@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from shared.events import InferenceRequested, new_id
 from shared.events.envelope import header
-from shared.events.inference import ACCEPTED
+from shared.events.inference import ACCEPTED, InferenceAccepted
 from tests.unit.shared.events.samples import INFERENCE, requested
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -74,3 +74,9 @@ def test_what_is_encoded_can_be_decoded() -> None:
 )
 def test_a_header_is_the_first_one_that_has_a_value(headers: list[tuple[str, bytes | None]], value: str | None) -> None:
     assert header(headers, "a") == value
+
+
+def test_the_header_of_a_request_says_what_the_books_hold_of_it() -> None:
+    event = requested(request_model="custom:m", reply_partition=3, store_result=True, delivery=2)
+    [told] = [value for name, value in event.headers("gateway", None) if name == ACCEPTED]
+    assert InferenceAccepted.model_validate_json(told) == event.accepted

@@ -260,7 +260,7 @@ async def test_where_the_first_caller_has_left_the_rest_of_its_frames_is_of_no_u
     stream = incoming(stored=True)
     late = stream.reader()
     assert stream.take(Chunks(1, 5, b"f"), LANE) is Kind.GONE
-    assert not stream.end(by_lane(6)), "the router publishes all of it then"
+    assert not stream.end(by_lane(6)), "the stored answer has all of it"
     assert stream.end(whole(b"a", b"f", chunk_frames=6))
     assert await told(late) == [b"a", b"f"]
 
