@@ -240,7 +240,7 @@ MUTANTS = (
     ),
     Mutant(
         "call before the commit", "calls are made when their starts are acked, while the commit is on its way",
-        ((Claims, "_claim_prepared", _call_first),), 1, CALLED,
+        ((Claims, "_claim_prepared", _call_first),), 4, CALLED,
     ),
     Mutant(
         "wait without a record", "what waits for its turn is claimed, and nothing on the topic says so",
@@ -256,7 +256,7 @@ MUTANTS = (
     ),
     Mutant(
         "drop a hand-back", "attempts whose claim failed get no outcome",
-        ((Claims, "_hand_back", _forget_it),), 384, SWEPT,
+        ((Claims, "_hand_back", _forget_it),), 24, SWEPT,
     ),
     Mutant(
         "further call before its ack", "a retry or fallback is called while its start is on its way",
@@ -288,7 +288,7 @@ MUTANTS = (
     ),
     Mutant(
         "forget the attempts of the settled", "open attempts of dead routers are closed only while nobody has settled",
-        ((Recovery, "_lost_work", _no_lost_attempts),), 751, SWEPT,
+        ((Recovery, "_lost_work", _no_lost_attempts),), 3546, SWEPT,
     ),
     Mutant(
         "redeliver the unclaimed", "recovery hands out what Kafka will deliver again",
