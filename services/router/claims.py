@@ -278,6 +278,8 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             for declined in batch.declined:
                 self._spawn(self._attempts.refuse(declined.refused))
         else:
+            if committed:
+                logger.warning("claim.late", after_s=round(acked_at - sent_at, 1), requests=len(records))
             instruments.claims.labels("handed_back").inc(len(batch.claimed) + len(batch.kept))
             await self._hand_back(batch, was_claimed=committed)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.errors import Failure, failure
 from shared.events import AttemptEnded, AttemptSummary, InferenceSettled, ReplyFailed
 from shared.events.inference import Settlement
+from shared.events.topics import REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,9 @@ class Orphan:
         return max((attempt.attempt_number for attempt in self.attempts), default=0)
 
 
-# sweep: nobody has settled it, and it is past its deadline by more than anybody may need.
-Action = Literal["leave", "redeliver", "expire", "give_up", "sweep"]
+# unreadable: it cannot be handed out again. sweep: nobody has settled it, and it is past its deadline by more than
+# anybody may need.
+Action = Literal["leave", "redeliver", "expire", "give_up", "unreadable", "sweep"]
 SWEPT = "closed by the sweep"
 
 
@@ -124,7 +126,7 @@ def settled(orphan: Orphan, action: Action, monitor_id: str, now: datetime) -> I
     return InferenceSettled(
         inference_id=orphan.inference_id,
         tenant_id=orphan.tenant_id,
-        settlement="failed" if action == "give_up" else "expired",
+        settlement="failed" if action in ("give_up", "unreadable") else "expired",
         model_requested=orphan.model_requested,
         first_model=orphan.attempts[0].model if orphan.attempts else None,
         server_address=last.server_address if last else None,
@@ -145,6 +147,9 @@ def why_settled(orphan: Orphan, action: Action) -> Failure:
         return failure("expired", f"{SWEPT}: the deadline of this request, {by}, had passed and nobody had settled it")
     if action == "expire":
         return failure("expired", f"the deadline of this request, {by}, passed, and no router works on it")
+    if action == "unreadable":
+        place = f"{REQUESTS.name}, partition {orphan.request_partition}, offset {orphan.request_offset}"
+        return failure("router_lost", f"this request, {by}, cannot be handed out: it cannot be read any more ({place})")
     return failure("router_lost", f"this request, {by}, was handed out {orphan.delivery} times, and was lost each time")
 
 

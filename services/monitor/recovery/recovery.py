@@ -209,8 +209,8 @@ class Recovery:
             self._hanging.add(orphan.request_partition)
             logger.warning("request.not_read", inference_id=str(orphan.inference_id))
             return False
-        if found is None:
-            await self._settle(orphan, "give_up")
+        if found is None:  # its time on the topic has passed, or a router has made a dead letter of it
+            await self._settle(orphan, "unreadable")
             return True
         request, traceparent = found
         # republished: a monitor that was frozen right before its publish, and wakes up, puts it on the topic twice.

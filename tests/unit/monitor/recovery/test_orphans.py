@@ -59,7 +59,8 @@ def test_attempts_are_counted_over_all_deliveries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "settlement", "error_type"), [("expire", "expired", "expired"), ("give_up", "failed", "router_lost")]
+    ("action", "settlement", "error_type"),
+    [("expire", "expired", "expired"), ("give_up", "failed", "router_lost"), ("unreadable", "failed", "router_lost")],
 )
 def test_what_cannot_be_handed_out_again_is_settled_and_its_caller_told(
     action: Action, settlement: str, error_type: str

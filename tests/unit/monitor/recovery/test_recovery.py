@@ -164,7 +164,9 @@ async def test_a_request_that_is_gone_is_settled() -> None:
     world.cluster.group("router").offsets[TopicPartition(REQUESTS.name, row["request_partition"])] = 8
     await world.recover_old_claims()
     await asyncio.sleep(1)
-    assert {key: word.settlement for key, word in world.settled().items()} == {asked.inference_id: "failed"}
+    word = world.settled()[asked.inference_id]
+    assert (word.settlement, word.error and word.error.error_type) == ("failed", "router_lost")
+    assert "cannot be read any more (inference.requests.v1, partition" in str(word.error)
 
 
 @virtually
