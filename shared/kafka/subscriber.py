@@ -5,12 +5,12 @@ Records reach the handler as they are: decoding and dead letters are ours.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, cast
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
@@ -23,14 +23,12 @@ from shared.kafka.stopping import Stop, until_it_fails
 
 logger = structlog.get_logger(__name__)
 
-Member = Callable[[], AIOKafkaConsumer]
-
 # A fetch that finds nothing waits at the broker, and returns with the first record that comes. So its wait delays no
 # record; only a member that is given other partitions meanwhile begins to read them when it has returned.
 _FETCH_MAX_WAIT_MS = 1000
 # In batches: after each one, the broker gathers for so long. Few events cost the reader as much as many.
-GATHER_S = 0.05
-_TAKEN_AT_ONCE = 100  # otherwise
+_GATHER_S = 0.05
+_TAKEN_AT_ONCE = 100  # one by one
 _SESSION_TIMEOUT_MS = 10_000  # a member that is killed holds its partitions for this long
 _REBALANCE_TIMEOUT_MS = 6_000
 _MAX_POLL_INTERVAL_MS = 20 * 60_000  # a router may hold back this long before the group expels it
@@ -46,19 +44,56 @@ class GroupSubscription:
     ) -> None:  # fmt: skip
         self._broker = _broker(settings, graceful_timeout_s)
         self._subscriber = _subscriber(self._broker, topics, group, listener)
-        on_first = one_by_one(handler, self._member) if batch is None else in_batches(handler, batch, self._member)
+        on_first = self._one_by_one if batch is None else self._in_batches
+        self._handler = handler
+        self._most = batch or _TAKEN_AT_ONCE
+        self._stopping = False
         # FastStream swallows what a handler raises and goes on.
         self._subscriber(until_it_fails(on_first, stop))
 
     async def start(self) -> Consumer:
         await self._broker.start()
-        return cast("Consumer", self._member())
+        return cast("Consumer", self._subscriber.consumer)
 
     async def stop(self) -> None:
+        self._stopping = True
         await self._broker.stop()
 
-    def _member(self) -> Any:
-        return self._subscriber.consumer
+    async def _one_by_one(self, first: ConsumerRecord) -> None:
+        """Hands over the record and what has come with it, so that FastStream's work is done once for all of them.
+
+        They are taken before the first one is handled, and the next ones are fetched meanwhile. A handler to which it
+        matters that a record may be another member's by now asks for the position of its partition.
+        """
+        for record in (first, *await self._with_it()):
+            if self._stopping and record is not first:
+                return
+            await self._handler(record)
+
+    async def _in_batches(self, first: ConsumerRecord) -> None:
+        """FastStream's own batches are not used: a member that finds nothing looks again twenty times a second."""
+        consumer, records = self._subscriber.consumer, (first, *await self._with_it())
+        if len(records) == self._most:  # more is here, or soon will be
+            await self._handler(records)
+            return
+        # At once: when the client's fetching task has its turn, it would fetch the next record that comes, alone.
+        consumer.pause(*consumer.assignment())
+        try:
+            await self._handler(records)
+            await asyncio.sleep(_GATHER_S)
+        finally:
+            consumer.resume(*consumer.assignment())
+
+    async def _with_it(self) -> list[ConsumerRecord]:
+        """What is here already, up to `most` with the first one."""
+        if self._most == 1:
+            return []
+        try:
+            found = await self._subscriber.consumer.getmany(max_records=self._most - 1)
+        except KafkaError as error:  # of a partition from which nothing has come; it is raised again when it lasts
+            logger.warning("subscription.read_failed", reason=described(error))
+            return []
+        return list(chain.from_iterable(found.values()))
 
 
 def _broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBroker:
@@ -96,52 +131,6 @@ def _subscriber(
         rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
         max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
     )
-
-
-def one_by_one(handler: Handler, member: Member) -> Handler:
-    """Takes one record and hands over what has come with it, so that FastStream's work is done once for all of them.
-
-    They are taken before the first one is handled, and the next ones are fetched meanwhile. A handler to which it
-    matters that a record may be another member's by now asks for the position of its partition.
-    """
-
-    async def on_first(record: ConsumerRecord) -> None:
-        for each in (record, *await _come_with_it(member(), _TAKEN_AT_ONCE)):
-            await handler(each)
-
-    return on_first
-
-
-def in_batches(handler: Handler, most: int, member: Member) -> Handler:
-    """As `one_by_one`, for a handler of batches. After each one the broker gathers before more is fetched.
-
-    FastStream's own batches are not used: a member that finds nothing looks again twenty times a second.
-    """
-
-    async def on_first(record: ConsumerRecord) -> None:
-        consumer = member()
-        records = (record, *await _come_with_it(consumer, most - 1))
-        if len(records) == most:  # more is here, or soon will be
-            await handler(records)
-            return
-        # At once: when the client's fetching task has its turn, it would fetch the next record that comes, alone.
-        consumer.pause(*consumer.assignment())
-        try:
-            await handler(records)
-            await asyncio.sleep(GATHER_S)
-        finally:
-            consumer.resume(*consumer.assignment())
-
-    return on_first
-
-
-async def _come_with_it(consumer: AIOKafkaConsumer, most: int) -> list[ConsumerRecord]:
-    try:
-        found = await consumer.getmany(max_records=most) if most else {}
-    except KafkaError as error:  # of a partition from which nothing has come; it is raised again when it lasts
-        logger.warning("subscription.read_failed", reason=described(error))
-        return []
-    return list(chain.from_iterable(found.values()))
 
 
 async def _parsed(record: Any) -> KafkaMessage:

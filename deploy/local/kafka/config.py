@@ -61,6 +61,8 @@ def server_properties(port: int, controller_port: int, data: Path, advertised_po
         # The controller holds a killed broker's registration for this long, and nothing starts before.
         "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
+        # A record that says nothing, written by the controller and read by the broker: two a second by default.
+        "metadata.max.idle.interval.ms": 10_000,
         # The default buffer, 128 MB, is a third of our heap.
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
         "log.index.size.max.bytes": 2 * 1024 * 1024,
