@@ -107,6 +107,7 @@ async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> P
                 timeout=settings.database_timeout_s,
                 server_settings=settings.session(),
                 init=_init_connection,
+                reset=_as_it_is,
             )
         except BadAddressError as error:
             raise ConfigurationError(f"DATABASE_URL cannot be used: {error}") from None
@@ -124,6 +125,11 @@ async def connect_pool(settings: DatabaseSettings, *, wait_s: float = 60.0) -> P
 async def _init_connection(connection: Any) -> None:
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, encoder=_dump, decoder=orjson.loads, schema="pg_catalog", format="text")
+
+
+async def _as_it_is(_connection: Any) -> None:
+    """A session needs no reset after its use, which would cost a round trip: whatever we set, lock or make is of a
+    transaction, and asyncpg ends those by itself."""
 
 
 def _dump(value: Any) -> str:

@@ -19,17 +19,22 @@ class WentBackError(Exception):
 
 
 def _advance(table: str) -> str:
-    """The last part sees the table as it was before."""
+    """One statement, which is a transaction by itself: it writes all, or says what is behind and writes nothing."""
     return f"""
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS one (topic, partition, first, next)
+), behind AS MATERIALIZED (
+    SELECT topic, partition, coalesce(next_offset, 0) AS next_offset
+    FROM given LEFT JOIN {table} USING (topic, partition) WHERE coalesce(next_offset, 0) < first
+), unwaited AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
 ), written AS (
     INSERT INTO {table} AS kept (topic, partition, next_offset)
-    SELECT topic, partition, next FROM given ORDER BY topic, partition
+    SELECT topic, partition, next FROM given CROSS JOIN unwaited
+    WHERE NOT EXISTS (SELECT FROM behind) ORDER BY topic, partition
     ON CONFLICT (topic, partition) DO UPDATE SET next_offset = greatest(kept.next_offset, excluded.next_offset)
 )
-SELECT topic, partition, coalesce(next_offset, 0) AS next_offset FROM given LEFT JOIN {table} USING (topic, partition)
-WHERE coalesce(next_offset, 0) < first
+SELECT topic, partition, next_offset FROM behind
 """  # noqa: S608 - a constant
 
 
@@ -43,6 +48,7 @@ class ReadOffsets:
     def __init__(self, pool: Pool, schema: str) -> None:
         self._pool = pool
         self._table = f"{schema}.read_offsets"
+        self._statement = _advance(self._table)
 
     async def advance(self, read: Mapping[Place, range]) -> None:
         """From the first offset to the one after the last, everything is in the database. Never moves one back, so a
@@ -50,12 +56,10 @@ class ReadOffsets:
         rows = [(topic, partition, offsets.start, offsets.stop) for (topic, partition), offsets in read.items()]
         if not rows:
             return
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute("SET LOCAL synchronous_commit = off")
-            columns = (list(column) for column in zip(*rows, strict=True))
-            behind = await connection.fetch(_advance(self._table), *columns)
-            if behind:
-                raise WentBackError({(row["topic"], row["partition"]): row["next_offset"] for row in behind})
+        columns = (list(column) for column in zip(*rows, strict=True))
+        behind = await self._pool.fetch(self._statement, *columns)
+        if behind:
+            raise WentBackError({(row["topic"], row["partition"]): row["next_offset"] for row in behind})
 
     async def kept(self, topics: Iterable[str]) -> dict[Place, int]:
         """Per partition, the first offset that is not in the database. A partition of which nothing is has none."""

@@ -1,11 +1,11 @@
 """All SQL that books: a batch of events of inferences, or of feature jobs, merged in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books, Row
+from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books
 from shared.db.pool import Connection, Pool
 from shared.db.reads import Reads
 from shared.events import AttemptEnded, FeatureEvent, FeatureSettled, FeatureStarted, InferenceEvent
@@ -19,24 +19,25 @@ _SETTLEMENT = ("settlement", "settlement_event_id", "settled_at", "duration_s", 
 
 
 def _merge(
-    table: str, key: tuple[str, ...], columns: tuple[str, ...], word: str, word_columns: tuple[str, ...], rest: str
-) -> str:
-    """Rows come as one JSON array, so a batch is one statement whatever its size; sorted, so that two monitors lock in
-    the same order. key: of days' partitions, too, and so it begins with the id of the inference."""
+    rows: str, table: str, key: tuple[str, ...], columns: tuple[str, ...], word: str, word_columns: tuple[str, ...],
+    rest: str,
+) -> str:  # fmt: skip
+    """rows: a parameter, one JSON array for a batch of any size. They are sorted, so that two monitors lock in the same
+    order. key: of days' partitions, too, and so it begins with the id of the inference."""
     names, keys = ", ".join(columns), ", ".join(key)
     first = ", ".join(
         f"{name} = CASE WHEN old.{word} IS NULL THEN excluded.{name} ELSE old.{name} END" for name in word_columns
     )
     return f"""
 INSERT INTO monitor.{table} AS old ({names})
-SELECT {names} FROM jsonb_populate_recordset(NULL::monitor.{table}, $1::jsonb) ORDER BY {keys}
+SELECT {names} FROM jsonb_populate_recordset(NULL::monitor.{table}, {rows}::jsonb) ORDER BY {keys}
 ON CONFLICT ({keys}) DO UPDATE SET {first}, {rest}
 RETURNING {key[-1]} AS id, {word} AS word
 """  # noqa: S608 - only constants are joined
 
 
 _MERGE_ATTEMPTS = _merge(
-    "attempts", ("inference_id", "attempt_id"), ATTEMPT_COLUMNS, "outcome_event_id", _OUTCOME,
+    "$1", "attempts", ("inference_id", "attempt_id"), ATTEMPT_COLUMNS, "outcome_event_id", _OUTCOME,
     "reason = coalesce(old.reason, excluded.reason), router_id = coalesce(old.router_id, excluded.router_id), "
     "started_at = CASE WHEN excluded.on_record THEN excluded.started_at ELSE old.started_at END, "
     "on_record = old.on_record OR excluded.on_record",
@@ -51,7 +52,7 @@ _NEWER = (
     ">= (old.delivery, old.last_start_at, old.request_offset))"
 )
 _MERGE_INFERENCES = _merge(
-    "inferences", ("inference_id",), INFERENCE_COLUMNS, "settlement_event_id", _SETTLEMENT,
+    "$2", "inferences", ("inference_id",), INFERENCE_COLUMNS, "settlement_event_id", _SETTLEMENT,
     ", ".join(f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE old.{name} END" for name in _CURRENT)
     # Of one router the last word counts: its words lie on one partition, in their order.
     + ", held_by = coalesce(old.held_by || excluded.held_by, old.held_by, excluded.held_by)"
@@ -60,13 +61,18 @@ _MERGE_INFERENCES = _merge(
     + ", delivery = greatest(old.delivery, excluded.delivery)",
 )  # fmt: skip
 
+# A statement is a transaction by itself: a batch takes one round trip.
+_BOOK = f"""
+WITH attempts AS ({_MERGE_ATTEMPTS}), inferences AS ({_MERGE_INFERENCES}), touched AS (
+    INSERT INTO monitor.touched_minutes (tenant_id, minute) SELECT * FROM unnest($3::text[], $4::timestamptz[])
+)
+SELECT 'outcome_event_id' AS of, id, word FROM attempts
+UNION ALL SELECT 'settlement_event_id', id, word FROM inferences
+"""  # noqa: S608 - only constants are joined
+
 _LATE = """
 INSERT INTO monitor.late_words (event_id, inference_id, attempt_id, ce_type, body, booked_at)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
-"""
-
-_TOUCH = """
-INSERT INTO monitor.touched_minutes (tenant_id, minute) SELECT * FROM unnest($1::text[], $2::timestamptz[])
 """
 
 
@@ -75,28 +81,26 @@ class BookStore:
         self._pool = pool
 
     async def book(self, books: Books, now: datetime) -> int:
-        """Merge a batch in one transaction. Returns how many outcomes and settlements were not the first ones."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            late = dict(books.late)
-            late |= await _merged(connection, _MERGE_ATTEMPTS, books.attempts, "outcome_event_id", books)
-            late |= await _merged(connection, _MERGE_INFERENCES, books.inferences, "settlement_event_id", books)
-            if touched := books.touched_minutes:
-                await connection.execute(_TOUCH, *zip(*touched, strict=True))
-            if late:
-                await connection.executemany(_LATE, [_late_row(event, now) for event in late.values()])
+        """Merge a batch in one transaction. Returns how many outcomes and settlements were not the first ones.
+
+        These are written after it. Should that fail, the batch is booked again, and finds them again.
+        """
+        touched = books.touched_minutes
+        tenants, minutes = [tenant_id for tenant_id, _ in touched], [minute for _, minute in touched]
+        rows = list(books.attempts.values()), list(books.inferences.values())
+        kept = await self._pool.fetch(_BOOK, *rows, tenants, minutes) if any(rows) else []
+        late = books.late | _late_words(books, kept)
+        if late:
+            await self._pool.executemany(_LATE, [_late_row(event, now) for event in late.values()])
         return len(late)
 
 
-async def _merged(
-    connection: Connection, statement: str, rows: Mapping[UUID, Row], word: str, books: Books
-) -> dict[UUID, InferenceEvent]:
-    """The events of this batch, by id, that were not the first of their subject."""
-    if not rows:
-        return {}
-    kept = await connection.fetch(statement, list(rows.values()))
+def _late_words(books: Books, kept: Iterable[Any]) -> dict[UUID, InferenceEvent]:
+    """The events of this batch, by id, that were not the first of their subject. kept: the words that count."""
+    rows = {"outcome_event_id": books.attempts, "settlement_event_id": books.inferences}
     late = {}
     for row in kept:
-        mine: UUID | None = rows[row["id"]][word]
+        mine: UUID | None = rows[row["of"]][row["id"]][row["of"]]
         if mine is not None and row["word"] != mine:
             late[mine] = books.words[mine]
     return late
