@@ -10,7 +10,7 @@ from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
 from services.monitor.routes import MonitorApi
 from services.monitor.settings import MonitorSettings
-from services.monitor.summary.store import _FRESH, _OPEN, _REQUESTS, SummaryStore
+from services.monitor.summary.store import _ATTEMPTS, _FRESH, _OPEN, _REQUESTS, Row, SummaryStore
 from shared.access import Caller
 from shared.db.pool import Pool
 from shared.errors.catalogue import CATALOGUE
@@ -44,7 +44,9 @@ async def caught_up(_within_s: float) -> None:
 def monitor() -> Starlette:
     fresh: dict[str, object] = {"minutes": [], "hours": [], "days": [], "gone_before": NOW}
     requests = {"requests": [], "latency": {}, "duration_s": 0}
-    pool = MemoryPool({_FRESH: [fresh], _REQUESTS: [requests], _OPEN: 0, "SELECT": []})
+    attempts: Row = {"calls": [], "first_chunk": {}}
+    known = {_FRESH: [fresh], _REQUESTS: [requests], _ATTEMPTS: [attempts], _OPEN: 0, "SELECT": []}
+    pool = MemoryPool(known)
     sql = cast(Pool, pool)
     app = make_app(MonitorSettings())
     keys = KnownKey(Caller("acme", "k", frozenset({"monitor", "inference"})))
