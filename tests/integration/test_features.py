@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import json
 import uuid
 import zipfile
 from typing import Any
@@ -13,6 +14,7 @@ from shared.client import Answer
 from shared.errors import CATALOGUE
 from tests.support import planted
 from tests.support.features import (
+    ENDED_S,
     GENERATE,
     Script,
     ended,
@@ -69,6 +71,23 @@ async def test_progress_is_told_in_its_order_and_the_end_last(stack: Live, tenan
     listed = (await tenant.get("/api/features")).body
     assert [one["feature_id"] for one in listed["features"]] == [feature["feature_id"]]
     assert events_of(await tenant.get(links["events"])) == events, "who comes late hears the same"
+
+
+async def test_how_much_of_an_answer_has_come_is_told_while_it_comes(stack: Live, tenant: Api) -> None:
+    model = await tenant.add_model("slow", stack.model_server_url, "demo-rate-50-count-2000")
+    feature_id = await wished(tenant, files=FILES, model=model)
+    headers = {"authorization": f"Bearer {tenant.key}"}
+
+    async with asyncio.timeout(ENDED_S):
+        events = stack.session.get(f"{tenant.url}/api/features/{feature_id}/events", headers=headers)
+        async with events as response:
+            while await response.content.readline() != b"event: writing\n":
+                assert not response.content.at_eof()
+            writing = json.loads((await response.content.readline()).removeprefix(b"data: "))
+
+    assert (writing["step"], writing["characters"] > 0) == ("planning", True)
+    await tenant.call("DELETE", f"/api/features/{feature_id}")
+    assert (await ended(tenant, feature_id))["writing"] is None
 
 
 async def test_waiting_gets_the_result(stack: Live, tenant: Api) -> None:
