@@ -18,7 +18,6 @@ from shared.wire import CompletionRead, Usage
 from shared.wire.streams import Chunk, StreamSoFar, choices_of, usage_chunk
 
 _CHARACTERS_PER_TOKEN = 4
-_AT_ONCE = 200  # chunks of one read
 _HELD_IN_STEPS_OF = 4096  # bytes
 _NAMED = ("id", "object", "created", "model")
 
@@ -62,12 +61,9 @@ class StreamedCall:
         """To its end, be it whole or not. Raises CallFailedError, and what `OpenStream.reads` raises."""
         self._opened = opened
         async for chunks in opened.reads():
-            for part, lines in enumerate(self._told(opened, chunks)):
-                if part:
-                    await asyncio.sleep(0)  # a read may hold thousands of chunks, and others want their turn
-                if lines:
-                    await self.out.tell(lines)
-                self._keep_within()
+            if lines := self._told(opened, chunks):
+                await self.out.tell(lines)
+            self._keep_within()
             self._newest_at = asyncio.get_running_loop().time()
             if self.out.is_held_back and not await self.out.until_read(remaining_s()):
                 detail = "the time of the answer was over while its caller did not read"
@@ -116,11 +112,11 @@ class StreamedCall:
     def _so_far(self) -> StreamSoFar:
         return StreamSoFar() if self._opened is None else self._opened.so_far
 
-    def _told(self, opened: OpenStream, chunks: Iterator[Chunk]) -> Iterator[list[bytes]]:
+    def _told(self, opened: OpenStream, chunks: Iterator[Chunk]) -> list[bytes]:
         """What may be told of a read by now."""
         lines: list[bytes] = []
         so_far = opened.so_far
-        for place, chunk in enumerate(chunks, 1):
+        for chunk in chunks:
             self.chunks += 1
             if not self._named:
                 self._named = {name: chunk.body[name] for name in _NAMED if name in chunk.body}
@@ -130,10 +126,7 @@ class StreamedCall:
                 self._untold_bytes += len(chunk.data)
             else:
                 lines.append(chunk.data)
-            if place % _AT_ONCE == 0:
-                yield self._with_early(opened, lines)
-                lines = []
-        yield self._with_early(opened, lines)
+        return self._with_early(opened, lines)
 
     def _with_early(self, opened: OpenStream, lines: list[bytes]) -> list[bytes]:
         if opened.first_content_at is None:

@@ -13,6 +13,7 @@ from shared.wire.server_events import ServerEvent, ServerEvents
 from shared.wire.streams import Chunk, StreamReader, StreamSoFar
 
 _JSON, _EVENTS = "application/json", "text/event-stream"
+_AT_ONCE_BYTES = 16 * 1024  # of a read, before others get their turn: it may hold thousands of events
 _AFTER_END_S = 0.5  # for what some endpoints say after their last word; then they need not close
 
 
@@ -80,7 +81,10 @@ class OpenStream:
                 return
             events = ServerEvents(self._limits.answer)
             async for received in self._received(self._limits.stream):
-                yield self._chunks(events.read(received))
+                for start in range(0, len(received), _AT_ONCE_BYTES):
+                    if start:
+                        await asyncio.sleep(0)
+                    yield self._chunks(events.read(received[start : start + _AT_ONCE_BYTES]))
             last = events.end()
             yield self._chunks(iter(() if last is None else (last,)))
             self._check()
