@@ -284,7 +284,7 @@ MUTANTS = (
     ),
     Mutant(
         "forget an orphan", "one orphan of each look is left out",
-        ((Recovery, "_lost_work", _all_but_one),), 1, SWEPT,
+        ((Recovery, "_lost_work", _all_but_one),), 109, SWEPT,
     ),
     Mutant(
         "forget the attempts of the settled", "open attempts of dead routers are closed only while nobody has settled",
@@ -292,7 +292,7 @@ MUTANTS = (
     ),
     Mutant(
         "redeliver the unclaimed", "recovery hands out what Kafka will deliver again",
-        ((orphans, "decide", _as_if_claimed), (memory, "_is_claimed", _on_the_topic)), 10, LEFT_TO_KAFKA,
+        ((orphans, "decide", _as_if_claimed), (memory, "_is_claimed", _on_the_topic)), 26, LEFT_TO_KAFKA,
     ),
     Mutant(
         "drop what is claimed", "a living router forgets an inference that it has claimed",
@@ -316,7 +316,7 @@ MUTANTS = (
     ),
     Mutant(
         "act half deaf", "routers count as silent although their heartbeats were not read to the end",
-        ((Follower, "caught_up", _at_once),), 4414, ALIVE,
+        ((Follower, "caught_up", _at_once),), 892, ALIVE,
     ),
     Mutant(
         "act on old books", "recovery does not wait until all is booked",
