@@ -11,9 +11,11 @@ from benchmarks.tables import budget_table, console
 from benchmarks.truth import audit
 from deploy.local.progress import say, step
 
-_MODEL = "after-20000"
+_LASTS_S = 20
+_MODEL = f"after-{_LASTS_S * 1000}"
 _ALL_SENT_S = 15.0  # less than the model takes, so that every caller calls once
 _STEADY_S = 2.0
+_ENDS_S = 3.0  # before the first call is over
 _POLL_S = 0.2
 
 
@@ -48,7 +50,7 @@ class Memory:
 
 def run(calls: int) -> bool:
     with running_system([_MODEL]) as system:
-        memory = measured(system, _MODEL, calls)
+        memory = measured(system, _MODEL, calls, _LASTS_S)
         system.api.wait_booked(memory.result.succeeded)
         balanced = bool(audit(system)["balanced"])
     console.print(budget_table([memory_budget(memory.most_mb, f"{memory.in_flight:,} calls in flight")]))
@@ -56,8 +58,8 @@ def run(calls: int) -> bool:
     return balanced and memory.is_whole
 
 
-def measured(system: System, model: str, calls: int, chunks: int = 0) -> Memory:
-    """While so many calls of a model are in flight, which takes its time. chunks: of streams; 0: plain calls."""
+def measured(system: System, model: str, calls: int, lasts_s: float, chunks: int = 0) -> Memory:
+    """While so many calls of a model are in flight, each for so long. chunks: of streams; 0: plain calls."""
     router, gateway = system.pids["router"], system.pids["gateway"]
     before_mb = usage.rss_mb(router)
     order = system.target.order(
@@ -65,7 +67,7 @@ def measured(system: System, model: str, calls: int, chunks: int = 0) -> Memory:
     )
     system.stage.load.start(order)
     with step(f"{calls:,} in flight"):
-        in_flight = _wait_in_flight(system, calls)
+        in_flight = _wait_in_flight(system, calls, lasts_s - _STEADY_S - _ENDS_S)
         time.sleep(_STEADY_S)
         in_flight_mb, gateway_mb = usage.rss_mb(router), usage.rss_mb(gateway)
     with step("all answered"):
@@ -83,9 +85,9 @@ def measured(system: System, model: str, calls: int, chunks: int = 0) -> Memory:
     )
 
 
-def _wait_in_flight(system: System, calls: int) -> int:
+def _wait_in_flight(system: System, calls: int, within_s: float) -> int:
     """How many calls the endpoint has open; fewer than asked for when the time is over."""
-    deadline = time.monotonic() + _ALL_SENT_S
+    deadline = time.monotonic() + within_s
     while (open_calls := int(system.stage.ledger()["open"])) < calls and time.monotonic() < deadline:
         time.sleep(_POLL_S)
     return open_calls

@@ -24,13 +24,13 @@ from deploy.local.progress import say, step
 
 _PER_S = 50  # chunks of each stream
 _SHORT = 5  # chunks: of a stream that is soon over
-_HELD_CHUNKS = 40  # one a second, longer than it takes until all are open
+_HELD_S = 60  # with a chunk a second: longer than it takes until all are open
 _WARM_S = 1.0
 _SPREAD_S = 4.0  # in which many streams begin
 _CALLERS = (1, 16)
 
 _SHORT_MODEL = stream_model(LATER_MS, _SHORT, _PER_S)
-_HELD_MODEL = stream_model(LATER_MS, _HELD_CHUNKS, 1)
+_HELD_MODEL = stream_model(LATER_MS, _HELD_S, 1)
 
 
 def run(streams: int, seconds: float, held: int) -> bool:
@@ -44,7 +44,7 @@ def run(streams: int, seconds: float, held: int) -> bool:
             direct = bench.streamed(system.stage.direct, model, chunks, streams, seconds)
         with step(f"{streams} streams through Tallygate"):
             through = bench.streamed(system.target, model, chunks, streams, seconds)
-        holding = memory.measured(system, _HELD_MODEL, held, _HELD_CHUNKS) if held else None
+        holding = memory.measured(system, _HELD_MODEL, held, _HELD_S, chunks=_HELD_S) if held else None
         with step("audit"):
             bench.wait_booked(holding.result if holding else None)
             balanced = bool(audit(system)["balanced"])
