@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from services.monitor import routes
-from services.monitor.books.handlers import TOPICS, BookingHandler, feature_keeper
+from services.monitor.books.handlers import GATHER_S, TOPICS, BookingHandler, feature_keeper
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
 from services.monitor.recovery.offsets import Offsets
@@ -67,8 +67,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         read_offsets = ReadOffsets(pool, "monitor")
         booking = BookingHandler(BookStore(pool), publisher, read_offsets, lag, kept_from=lambda: kept.at)
         words = broker.subscribe(
-            TOPICS, settings.group, booking.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=settings.batch
-        )
+            TOPICS, settings.group, booking.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=settings.batch,
+            gather_s=GATHER_S,
+        )  # fmt: skip
         lag.start(await service.keep(booking.keeper, words))
         feature_books = FeatureBooks(pool, reads)
         keeper = feature_keeper(feature_books, publisher, read_offsets)

@@ -17,6 +17,7 @@ from shared.kafka.settings import KafkaSettings
 Reset = Literal["earliest", "latest", "none"]
 Handler = Callable[[Any], Awaitable[None]]
 Offsets = Mapping[TopicPartition, int]
+GATHER_S = 0.05
 
 
 class PlaceInTime(NamedTuple):
@@ -133,7 +134,9 @@ class Broker(Protocol):
         graceful_timeout_s: float,
         listener: ConsumerRebalanceListener | None = None,
         batch: int | None = None,
+        gather_s: float = GATHER_S,
     ) -> Subscription:
         """Hands each record (or a sequence of up to `batch` records) to the handler, from the earliest that the
         group has not committed. Nothing is committed by itself. When a handler raises, the process is asked to stop,
-        and nothing more is handed over."""
+        and nothing more is handed over. gather_s: how long more is waited for after a batch that was not full; a batch
+        costs its reader about as much as a record, so it should be as long as nobody waits."""

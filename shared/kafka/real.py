@@ -9,7 +9,7 @@ from aiokafka.errors import TopicAlreadyExistsError
 
 from shared.errors import ConfigurationError
 from shared.events.topics import MAX_DEAD_LETTER_BYTES, Topic, WantedTopic
-from shared.kafka.broker import Admin, Consumer, Handler, Producer, Reset, Subscription
+from shared.kafka.broker import GATHER_S, Admin, Consumer, Handler, Producer, Reset, Subscription
 from shared.kafka.records import read_sturdily
 from shared.kafka.settings import IDLE_LOOK_MS, KafkaSettings
 from shared.kafka.stopping import Stop, terminate
@@ -66,10 +66,13 @@ class RealBroker:
         graceful_timeout_s: float,
         listener: ConsumerRebalanceListener | None = None,
         batch: int | None = None,
+        gather_s: float = GATHER_S,
     ) -> Subscription:
         from shared.kafka.subscriber import GroupSubscription  # FastStream is slow to import: commands need none
 
-        return GroupSubscription(self.settings, topics, group, handler, self._stop, graceful_timeout_s, listener, batch)
+        return GroupSubscription(
+            self.settings, topics, group, handler, self._stop, graceful_timeout_s, listener, batch, gather_s
+        )
 
 
 class _Admin:

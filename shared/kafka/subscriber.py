@@ -26,8 +26,6 @@ logger = structlog.get_logger(__name__)
 # A fetch that finds nothing waits at the broker, and returns with the first record that comes. So its wait delays no
 # record; only a member that is given other partitions meanwhile begins to read them when it has returned.
 _FETCH_MAX_WAIT_MS = 1000
-# In batches: after each one, the broker gathers for so long. Few events cost the reader as much as many.
-_GATHER_S = 0.05
 _TAKEN_AT_ONCE = 100  # one by one
 _SESSION_TIMEOUT_MS = 10_000  # a member that is killed holds its partitions for this long
 _REBALANCE_TIMEOUT_MS = 6_000
@@ -41,12 +39,14 @@ class GroupSubscription:
     def __init__(
         self, settings: KafkaSettings, topics: Sequence[Topic], group: str, handler: Handler, stop: Stop,
         graceful_timeout_s: float, listener: ConsumerRebalanceListener | None, batch: int | None,
+        gather_s: float,
     ) -> None:  # fmt: skip
         self._broker = _broker(settings, graceful_timeout_s)
         self._subscriber = _subscriber(self._broker, topics, group, listener)
         on_first = self._one_by_one if batch is None else self._in_batches
         self._handler = handler
         self._most = batch or _TAKEN_AT_ONCE
+        self._gather_s = gather_s
         self._stopping = False
         # FastStream swallows what a handler raises and goes on.
         self._subscriber(until_it_fails(on_first, stop))
@@ -80,7 +80,7 @@ class GroupSubscription:
         consumer.pause(*consumer.assignment())
         try:
             await self._handler(records)
-            await asyncio.sleep(_GATHER_S)
+            await asyncio.sleep(self._gather_s)
         finally:
             consumer.resume(*consumer.assignment())
 

@@ -99,7 +99,7 @@ def is_closed(event: Event | InferenceAccepted, kept_from: datetime) -> bool:
 def _accept(books: Books, event: Accepted) -> None:
     """Of its delivery it says the least: what routers say of the same one is newer, whatever their clocks say."""
     request = event.request
-    inference = books.inferences.setdefault(request.inference_id, _inference_row(request))
+    inference = _inference(books, request)
     inference["model_requested"] = inference["model_requested"] or request.request_model
     told = {
         "delivery": request.delivery,
@@ -115,16 +115,16 @@ def _accept(books: Books, event: Accepted) -> None:
 
 
 def _start(books: Books, event: AttemptStarted) -> None:
-    attempt = books.attempts.setdefault(event.attempt_id, _attempt_row(event))
+    attempt = _attempt(books, event)
     attempt.update(reason=event.reason, router_id=event.router_id, on_record=True, started_at=event.started_at)
-    inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
+    inference = _inference(books, event)
     if event.candidates and inference["candidates"] is None:
         inference["candidates"] = [candidate.model_dump() for candidate in event.candidates]
     _claim(inference, event, event.started_at, event.router_id)
 
 
 def _hold(books: Books, event: InferenceHeld) -> None:
-    inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
+    inference = _inference(books, event)
     hold = {
         "delivery": event.delivery,
         "held_at": event.held_at.isoformat(),
@@ -169,7 +169,7 @@ def _newness(row: Row) -> tuple[int, datetime, int]:
 
 
 def _end(books: Books, event: AttemptEnded) -> None:
-    attempt = books.attempts.setdefault(event.attempt_id, _attempt_row(event))
+    attempt = _attempt(books, event)
     if not _first_word(books, attempt, "outcome_event_id", event):
         return
     attempt.update(
@@ -194,7 +194,7 @@ def _end(books: Books, event: AttemptEnded) -> None:
 
 
 def _settle(books: Books, event: InferenceSettled) -> None:
-    inference = books.inferences.setdefault(event.inference_id, _inference_row(event))
+    inference = _inference(books, event)
     inference["delivery"] = max(inference["delivery"], event.delivery)
     if not _first_word(books, inference, "settlement_event_id", event):
         return
@@ -225,6 +225,13 @@ def _first_word(books: Books, row: Row, column: str, event: InferenceEvent) -> b
     return False
 
 
+def _attempt(books: Books, event: AttemptStarted | AttemptEnded) -> Row:
+    """Its row in this batch."""
+    if (row := books.attempts.get(event.attempt_id)) is None:
+        row = books.attempts[event.attempt_id] = _attempt_row(event)
+    return row
+
+
 def _attempt_row(event: AttemptStarted | AttemptEnded) -> Row:
     return dict.fromkeys(ATTEMPT_COLUMNS) | {
         "attempt_id": event.attempt_id,
@@ -237,6 +244,13 @@ def _attempt_row(event: AttemptStarted | AttemptEnded) -> Row:
         "started_at": event.started_at,
         "on_record": False,
     }
+
+
+def _inference(books: Books, event: InferenceAccepted | AttemptStarted | InferenceHeld | InferenceSettled) -> Row:
+    """Its row in this batch."""
+    if (row := books.inferences.get(event.inference_id)) is None:
+        row = books.inferences[event.inference_id] = _inference_row(event)
+    return row
 
 
 def _inference_row(event: InferenceAccepted | AttemptStarted | InferenceHeld | InferenceSettled) -> Row:

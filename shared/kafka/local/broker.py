@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 
 from shared.events.topics import Topic, WantedTopic
-from shared.kafka.broker import Handler, Reset
+from shared.kafka.broker import GATHER_S, Handler, Reset
 from shared.kafka.local.cluster import LocalCluster
 from shared.kafka.local.consumer import LocalConsumer
 from shared.kafka.local.membership import Membership
@@ -59,12 +59,13 @@ class LocalBroker:
         graceful_timeout_s: float,
         listener: ConsumerRebalanceListener | None = None,
         batch: int | None = None,
+        gather_s: float = GATHER_S,
     ) -> LocalSubscription:
         names = frozenset(topic.name for topic in topics)
         membership = Membership(self._process, self.cluster.group(group), names, listener)
         self._memberships.append(membership)
         consumer = LocalConsumer(self._process, "earliest", membership)
-        return LocalSubscription(self._process, consumer, handler, self._stop, graceful_timeout_s, batch)
+        return LocalSubscription(self._process, consumer, handler, self._stop, graceful_timeout_s, batch, gather_s)
 
     def kill(self) -> None:
         """The process is gone, at once: what it had not yet asked for does not happen, nothing that it still waits

@@ -16,20 +16,20 @@ from shared.kafka.stopping import Stop, until_it_fails
 
 logger = structlog.get_logger(__name__)
 
-_GATHER_S = 0.05
 _AFTER_AN_ERROR_S = 5.0  # FastStream's
 
 
 class LocalSubscription:
     def __init__(
         self, process: Process, consumer: LocalConsumer, handler: Handler, stop: Stop, graceful_timeout_s: float,
-        batch: int | None,
+        batch: int | None, gather_s: float,
     ) -> None:  # fmt: skip
         self._process = process
         self._consumer = consumer
         self._handler = until_it_fails(handler, stop)
         self._graceful_timeout_s = graceful_timeout_s
         self._batch = batch
+        self._gather_s = gather_s
         self._running = True
         self._idle = asyncio.Event()
         self._idle.set()
@@ -60,7 +60,7 @@ class LocalSubscription:
             else:
                 await self._hand_over(records)
                 if self._batch is not None and len(records) < self._batch:
-                    await self._process.pause(_GATHER_S)
+                    await self._process.pause(self._gather_s)
 
     async def _next(self) -> Any:
         if self._batch is None:
