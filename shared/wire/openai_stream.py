@@ -29,8 +29,15 @@ class OpenAIStream:
         if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
             return
         self.so_far.heard(body)
-        # JSON over several lines of an event is written anew: chunks travel as lines.
-        yield Chunk(event.data, body) if b"\n" not in event.data else chunk_of(body)
+        yield _passed_on(event.data, body)
+
+
+def _passed_on(data: bytes, body: dict[str, Any]) -> Chunk:
+    if body.get("usage") and body.get("choices"):
+        # Of the whole answer so far. Clients add up what chunks say, so it is told by one chunk of its own, at the end.
+        return chunk_of({**body, "usage": None})
+    # JSON over several lines of an event is written anew: chunks travel as lines.
+    return Chunk(data, body) if b"\n" not in data else chunk_of(body)
 
 
 def _is_error(choice: dict[str, Any]) -> bool:

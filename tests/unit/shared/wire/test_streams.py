@@ -89,6 +89,12 @@ def test_usage_is_read_wherever_it_stands(events: list[Any]) -> None:
     assert chunks[0].holds_content
 
 
+def test_usage_beside_content_is_for_the_books_alone() -> None:
+    """Clients would add it to that of the chunk which ends the stream."""
+    chunks, _ = _stream(_chunk(content="a") | {"usage": _USAGE}, _DONE)
+    assert [orjson.loads(chunk.data)["usage"] for chunk in chunks] == [None]
+
+
 @pytest.mark.parametrize(
     "event",
     [
