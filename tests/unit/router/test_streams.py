@@ -254,6 +254,18 @@ async def test_after_content_a_failure_is_the_end_and_the_stream_never_looks_com
     assert here.settled.settlement == "failed"
 
 
+async def test_who_has_heard_the_second_model_is_told_how_that_one_failed() -> None:
+    gateway = ScriptedGateway(RING)
+    refuses = sends(b"HTTP/1.1 401 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+    broken = then(sends(HEAD, events(A)), after_chunks(gateway, 1))
+    async with world(refuses, broken, gateway=gateway, models=2) as here:
+        await here.run()
+    said, _ = here.reply
+    assert isinstance(said, ReplyFailed)
+    assert said.error.error_type == "stream_broken"
+    assert len(said.failed_attempts) == 2
+
+
 async def test_after_a_cut_of_the_lane_all_is_told_anew_in_the_same_frames() -> None:
     gateway = ScriptedGateway(RING)
 
