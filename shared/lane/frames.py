@@ -33,6 +33,9 @@ class Kind(IntEnum):
     BEGUN = 11
 
 
+_KINDS = {kind.value: kind for kind in Kind}  # faster than to call it
+
+
 class BrokenLaneError(Exception):
     """What arrived is no frame, or one that is larger than may be; the connection is of no use any more."""
 
@@ -52,7 +55,7 @@ class FrameReader:
     """Of one connection. max_bytes: of a frame."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._held = bytearray()
 
     def read(self, received: bytes) -> Iterator[Frame]:
@@ -70,8 +73,8 @@ class FrameReader:
         if len(self._held) - start < _HEAD.size:
             return None
         length, kind, inference_id = _HEAD.unpack_from(self._held, start)
-        if not _SHORTEST <= length <= self._max_bytes:
-            raise BrokenLaneError(f"a frame of {length} bytes; at most {self._max_bytes} are taken")
+        if not _SHORTEST <= length <= self.max_bytes:
+            raise BrokenLaneError(f"a frame of {length} bytes; at most {self.max_bytes} are taken")
         end = start + _LENGTH_BYTES + length
         if len(self._held) < end:
             return None
@@ -79,7 +82,7 @@ class FrameReader:
 
 
 def _kind(number: int) -> Kind:
-    try:
-        return Kind(number)
-    except ValueError:
-        raise BrokenLaneError(f"a frame of the unknown kind {number}") from None
+    kind = _KINDS.get(number)
+    if kind is None:
+        raise BrokenLaneError(f"a frame of the unknown kind {number}")
+    return kind

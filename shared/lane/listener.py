@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import structlog
 
 from shared.crypto import KeyRing
 from shared.lane.frames import BrokenLaneError, Frame, FrameReader, Kind
 from shared.lane.handshake import challenge, prove
+from shared.lane.sockets import watched
 
 logger = structlog.get_logger(__name__)
 
 _PROOF_WITHIN_S = 5.0
+_MAX_PROOF_BYTES = 1024
 _FROM_ROUTERS = (Kind.CHUNK, Kind.REPLY, Kind.ASK)
 
 
@@ -80,14 +81,15 @@ class Lane(asyncio.Protocol):
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._frames = FrameReader(listener.max_frame_bytes)
+        self._frames = FrameReader(_MAX_PROOF_BYTES)  # of who has proven nothing
+        self._words: list[bytes] = []  # that answer what came at once, and leave together
         self._challenged = challenge()
         self._proven = False
         self._proof_due: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
+        self._transport = watched(transport)
         if not self._listener.opened(self):
             self.close()
             return
@@ -101,6 +103,9 @@ class Lane(asyncio.Protocol):
         except BrokenLaneError as error:
             logger.warning("lane.broken", reason=str(error))
             self.close()
+        if self._words:
+            self._write(b"".join(self._words))
+            self._words.clear()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._listener.closed(self)
@@ -126,16 +131,20 @@ class Lane(asyncio.Protocol):
             raise BrokenLaneError(f"a router does not send {frame.kind.name}")
         answer = self._listener.on_frame(frame, self)
         if answer is not None:
-            self._send(Frame(answer, frame.inference_id))
+            self._words.append(Frame(answer, frame.inference_id).encoded())
 
     def _prove(self, frame: Frame) -> None:
         """Raises BrokenLaneError."""
         self._send(prove(self._listener.ring, self._listener.gateway_id, self._challenged, frame))
         self._proven = True
+        self._frames.max_bytes = self._listener.max_frame_bytes
         self._listener.proven(self)
         if self._proof_due is not None:
             self._proof_due.cancel()
 
     def _send(self, frame: Frame) -> None:
+        self._write(frame.encoded())
+
+    def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(frame.encoded())
+            self._transport.write(data)

@@ -1,15 +1,15 @@
 """The router's end of the lanes: one connection to each gateway, opened when it is first needed."""
 
 import asyncio
-import socket
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import structlog
 
 from shared.crypto import KeyRing
 from shared.lane.frames import BrokenLaneError, Frame, FrameReader, Kind
 from shared.lane.handshake import proof, prove_back
+from shared.lane.sockets import watched
 from shared.memory import Memory
 
 logger = structlog.get_logger(__name__)
@@ -20,15 +20,6 @@ _MAX_LANES = 256  # open or being opened; the requests beyond them are answered 
 _MAX_FRAME_BYTES = 1024  # of what a gateway sends
 _REMEMBERED = 10_000
 _HIGH_WATER_BYTES = 1024**2  # not taken by the gateway: above it streams wait
-# A gateway whose machine is gone, or which is stopped and reads nothing, is found out by the kernel within this.
-_SILENT_S = 10
-_SOCKET_OPTIONS = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", None), _SILENT_S // 2),
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", None), _SILENT_S // 5),
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None), _SILENT_S * 1000),
-)
 
 
 class Gateway(NamedTuple):
@@ -146,12 +137,8 @@ class Lane(asyncio.Protocol):
         self._at_loss.discard(tell)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
+        self._transport = watched(transport)
         self._transport.set_write_buffer_limits(_HIGH_WATER_BYTES)
-        connected: socket.socket = transport.get_extra_info("socket")
-        for level, option, value in _SOCKET_OPTIONS:
-            if option is not None:  # each system has its own
-                connected.setsockopt(level, option, value)
         self._may_write.set()
 
     def data_received(self, data: bytes) -> None:
