@@ -1,5 +1,7 @@
 """POST /v1/chat/completions: the OpenAI wire format."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
@@ -23,7 +25,15 @@ async def hot(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-@router.post(PATH, openapi_extra=takes(ChatBody), summary="Chat completion")
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A completion; with `stream`, chunks of one as server-sent events, then `data: [DONE]`",
+        "content": {"application/json": {}, "text/event-stream": {}},
+    }
+}
+
+
+@router.post(PATH, openapi_extra=takes(ChatBody), responses=_ANSWERS, summary="Chat completion")
 async def chat_completions(request: Request) -> Response:
     """With `"stream": true` the answer is told as server-sent events (docs/streams.md)."""
     gateway = gateway_of(request)

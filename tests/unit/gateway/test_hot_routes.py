@@ -33,5 +33,6 @@ async def test_what_nobody_foresaw_is_a_typed_answer() -> None:
 
 
 def test_they_stand_in_the_document() -> None:
-    document = gateway_here().app.openapi()
-    assert "requestBody" in document["paths"]["/v1/chat/completions"]["post"]
+    documented = gateway_here().app.openapi()["paths"]["/v1/chat/completions"]["post"]
+    assert "requestBody" in documented
+    assert documented["responses"]["200"]["content"].keys() == {"application/json", "text/event-stream"}
