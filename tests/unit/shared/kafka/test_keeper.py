@@ -36,6 +36,7 @@ class Bench:
         self._error = error
         self._away = away
         self.offsets = MemoryReadOffsets()
+        self.asked_at: list[float] = []  # what the group has committed of the partition
 
     async def run(self, *readable: bool) -> None:
         """The keeper is given as many records, until it has done with them or has stopped."""
@@ -47,7 +48,16 @@ class Bench:
             await publisher.send_raw(OUTCOMES.name, body, None, headers, PLACE.partition)
         keeper = Keeper((OUTCOMES,), InferenceEvent, self._keep, publisher, self.offsets)
         events = self.broker.subscribe(keeper.topics, "group", keeper.on_batch, graceful_timeout_s=1.0, batch=100)
-        keeper.start(await events.start())
+        member = await events.start()
+        committed = member.committed
+
+        async def noted(place: TopicPartition) -> int | None:
+            if place == PLACE:
+                self.asked_at.append(asyncio.get_running_loop().time())
+            return await committed(place)
+
+        member.committed = noted  # type: ignore[method-assign, assignment]
+        keeper.start(member)
         watch = keeper.watch()
         await watch.start()
         await asyncio.sleep(30.0)
@@ -228,3 +238,10 @@ def test_an_offset_never_moves_back() -> None:
     run_virtually(offsets.advance({PLACE: range(3, 5)}))
 
     assert offsets.rows[PLACE] == 9
+
+
+def test_what_is_committed_is_asked_once_while_the_partitions_stay() -> None:
+    bench = Bench()
+    run_virtually(bench.run(True))
+    assert bench.committed == 1
+    assert len(bench.asked_at) == 1, "it knows its own commits, and looks every 5 s for 30 s"
