@@ -17,7 +17,7 @@ async def test_the_trace_goes_from_the_caller_to_the_model_and_the_books(stack: 
     answer = await tenant.chat(None, headers={"traceparent": f"00-{trace_id}-{caller_span}-01"})
 
     assert answer.status == 200
-    spans = await _whole_trace(stack, trace_id, expected=15)
+    spans = await _whole_trace(stack, trace_id, expected=13)
     tree = {(span.service, span.name): span for span in spans}
     server = tree["tallygate-gateway", "POST /v1/chat/completions"]
     asked = tree["tallygate-gateway", "send inference.requests.v1"]
@@ -33,8 +33,7 @@ async def test_the_trace_goes_from_the_caller_to_the_model_and_the_books(stack: 
     booked = [span for span in spans if span.name == "process inference.outcomes.v1"]
     assert {span.service for span in booked} == {"tallygate-monitor"}
     assert {span.parent_id for span in booked} == {span.span_id for span in outcomes}
-    reply = tree["tallygate-router", "send inference.replies.v1"]
-    assert tree["tallygate-gateway", "process inference.replies.v1"].parent_id == reply.span_id
+    assert not any("replies" in span.name for span in spans), "the reply went by the lane, which has no spans"
     assert {span.parent_id for span in spans} <= {span.span_id for span in spans} | {caller_span}
 
 
@@ -54,7 +53,7 @@ def _are_told_apart(calls: list[ReceivedSpan], bad: str, good: str) -> None:
 
 
 async def _whole_trace(stack: Live, trace_id: str, expected: int) -> list[ReceivedSpan]:
-    """gateway 3 (server, send, process), router 9 (process, 2 calls, send 2 starts, 3 words, 1 reply), monitor 5;
+    """gateway 2 (server, send), router 7 (process, 2 calls, send 2 starts, 2 words), monitor 4;
     the exporters send in batches, so wait until no more come."""
     async with asyncio.timeout(SETTLE_S):
         while len(stack.otlp.trace(trace_id)) < expected:  # noqa: ASYNC110 - the receiver is a thread
