@@ -150,7 +150,7 @@ class InferenceRequested(InferenceEvent):
     def _accepted_header(self) -> bytes:
         """`accepted` as JSON, without what is as it is by default. Every request has it: no model is made for it."""
         told = {
-            "inference_id": self.inference_id, "tenant_id": self.tenant_id, "accepted_at": self.accepted_at,
+            "inference_id": str(self.inference_id), "tenant_id": self.tenant_id, "accepted_at": self.accepted_at,
             "deadline_at": self.expires_at,
         }  # fmt: skip
         if self.request_model is not None:

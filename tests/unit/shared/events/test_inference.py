@@ -1,9 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asyncpg.pgproto import pgproto
 from pydantic import ValidationError
 
-from shared.events import InferenceRequested, new_id
+from shared.events import InferenceAccepted, InferenceRequested, new_id
+from shared.events.inference import ACCEPTED
 from tests.unit.shared.events.samples import INFERENCE, NOW, ended, requested, settled
 
 
@@ -42,3 +44,10 @@ def test_an_upstream_service_needs_to_send_only_ids_and_input() -> None:
 def test_a_settlement_holds_no_outcome_of_another_inference(of_another: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="a call of the same inference"):
         settled(last=ended(**of_another))
+
+
+def test_an_id_may_come_from_the_database() -> None:
+    """asyncpg has a class of its own for UUIDs, which orjson does not write."""
+    event = requested(inference_id=pgproto.UUID(str(new_id())))
+    told = InferenceAccepted.model_validate_json(dict(event.headers("test", None))[ACCEPTED])
+    assert told.inference_id == event.inference_id
