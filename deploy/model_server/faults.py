@@ -8,7 +8,8 @@ from deploy.model_server.call import Call, answer_plan, error_plan, json_plan, s
 from deploy.model_server.plan import Ending, Piece, Plan
 
 # A client may drop what it has not read when it learns that the connection is gone: give it time to read.
-BREAK_PAUSE = Piece(b"", pause_s=0.05)
+# What comes in one read with its end may be dropped as a whole.
+BREAK_PAUSE = Piece(b"", pause_s=0.1)
 SLOW_BODY_PIECES = 20
 HUGE_PIECE = b"x" * 65_536
 MIB = 1024 * 1024
@@ -58,7 +59,7 @@ def broken_stream(call: Call) -> Plan:
 def error_in_stream(call: Call) -> Plan:
     if not call.question.stream:
         return error_plan(call, call.error("fault-500"))
-    return stream_plan(call, [*first_half(call), call.wire.error_event(call.error("fault-500"))])
+    return stream_plan(call, [*first_half(call), BREAK_PAUSE, call.wire.error_event(call.error("fault-500"))])
 
 
 def huge(call: Call) -> Plan:

@@ -167,18 +167,18 @@ def _opening(call: Call) -> list[Piece]:
 
 
 def _half_then(last: Callable[[Call], list[Piece]]) -> Callable[[Call], list[Piece]]:
-    return lambda call: [*first_half(call), *last(call)]
+    return lambda call: [*first_half(call), BREAK_PAUSE, *last(call)]
 
 
 def _half_event(call: Call) -> list[Piece]:
     half = first_half(call)
     following = call.wire.events(call.echo)[len(half)].data
-    return [*half, Piece(following[: len(following) // 2])]
+    return [*half, BREAK_PAUSE, Piece(following[: len(following) // 2])]
 
 
 def _not_json(call: Call) -> list[Piece]:
     half = first_half(call)
-    return [*half, Piece(b'data: {"choices": [\n\n'), *call.wire.events(call.echo)[len(half) :]]
+    return [*half, BREAK_PAUSE, Piece(b'data: {"choices": [\n\n'), *call.wire.events(call.echo)[len(half) :]]
 
 
 def _only_comments(_call: Call) -> Iterator[Piece]:
@@ -220,8 +220,8 @@ PLANS: dict[str, Callable[[Call], Plan]] = {
     "fault-stream-as-json": _as_json,
     "fault-stream-unasked": _unasked,
     "fault-stream-reset-first": _broken(lambda call: [*_opening(call), BREAK_PAUSE], Ending.RESET),
-    "fault-stream-reset-mid": _broken(_half_then(lambda _: [BREAK_PAUSE]), Ending.RESET),
-    "fault-stream-eof-mid": _broken(first_half, Ending.DONE),
+    "fault-stream-reset-mid": _broken(_half_then(lambda _: []), Ending.RESET),
+    "fault-stream-eof-mid": _broken(_half_then(lambda _: []), Ending.DONE),
     "fault-stream-half-event": _broken(_half_event, Ending.DONE),
     "fault-stream-silent-first": _broken(_opening, Ending.HANG),
     "fault-stream-silent-mid": _broken(first_half, Ending.HANG),
