@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit chaos chaos-long histories check format lock sbom advisories \
+.PHONY: help setup demo demo-llm run stop test test-unit streams chaos chaos-long histories check format lock sbom advisories \
 	bench clean
 
 help: ## list the commands
@@ -47,6 +47,11 @@ UNIT_TESTS := tests/unit tests/contract tests/kafka tests/histories tests/stores
 
 test-unit: setup ## run the tests that need no broker and no database
 	@$(BIN)/python -m pytest -n 2 -m "not real_kafka and not real_postgres" $(UNIT_TESTS)
+
+STREAMS ?= 1000
+
+streams: setup ## stream many answers at once, of which a third break in ten ways; STREAMS=1000
+	@MIXED_STREAMS=$(STREAMS) $(BIN)/python -m pytest tests/integration/streams/test_many.py
 
 SEEDS ?= 1 2 3
 

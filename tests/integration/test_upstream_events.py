@@ -48,6 +48,22 @@ async def test_a_minimal_event_is_routed_and_booked(stack: Live, tenant: Api) ->
     assert timeline["model_served"] == model
 
 
+async def test_an_event_that_asks_for_a_stream_is_answered_whole_as_nobody_waits_for_one(
+    stack: Live, tenant: Api
+) -> None:
+    await tenant.add_model("good", stack.model_server_url)
+    body = request(await tenant_of(tenant, stack))
+    body["input"]["stream"] = True
+
+    await publish(stack, body)
+
+    timeline = await tenant.settled(body["inference_id"])
+    assert timeline["state"] == "completed"
+    [attempt] = timeline["attempts"]
+    entry = (await stack.model_server.entries_of({attempt["attempt_id"]}))[attempt["attempt_id"]]
+    assert entry["stream"] is False
+
+
 async def test_an_event_past_its_deadline_is_expired_and_no_model_is_called(stack: Live, tenant: Api) -> None:
     await tenant.add_model("good", stack.model_server_url)
     past = datetime.now(UTC) - timedelta(minutes=5)

@@ -5,24 +5,28 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from deploy.local.ports import free_port_range, free_ports
+from deploy.local.readiness import http_not_ready
 from deploy.local.stack import Stack
+from deploy.local.waiting import wait_until
 from shared.client import Answer
 from shared.client.async_client import AsyncClient
 from shared.client.requests import CHAT, CUSTOM_MODELS, KEYS, MONITORING, chat_body, model_body
 from tests.support import planted
 from tests.support.command import run_here
 from tests.support.otlp import OtlpReceiver
+from tests.support.streaming import StreamCaller
 
 SETTLE_S = 20.0
+_GATEWAY_READY_S = 60.0
 
 
 @dataclass
@@ -41,6 +45,11 @@ class ModelServer:
             ledger: dict[str, Any] = await response.json()
             return ledger
 
+    async def entries_of(self, request_ids: set[str]) -> dict[str, dict[str, Any]]:
+        """What the ledger says of the calls that carried one of these attempt ids, by that id."""
+        entries = (await self.ledger())["entries"]
+        return {entry["request_id"]: entry for entry in entries if entry["request_id"] in request_ids}
+
     async def calls_of(self, request_ids: set[str]) -> Counter[str]:
         """By behaviour, the calls that carried one of these attempt ids."""
         entries = (await self.ledger())["entries"]
@@ -55,6 +64,7 @@ class Api:
         self.key = key
         self.planting = planting
         self._client = AsyncClient(session, url, key)
+        self.stream = StreamCaller(session, url, key)
 
     async def call(self, method: str, path: str, body: object = None, **more: Any) -> Answer:
         answer = await self._client.send(method, path, body, **more)
@@ -121,6 +131,22 @@ class Live:
     @property
     def model_server_url(self) -> str:
         return self.model_server.url
+
+    @asynccontextmanager
+    async def another_gateway(self, **settings: str) -> AsyncIterator["Live"]:
+        """A second gateway of the same stack, in a process of its own, configured otherwise; with its callers' eyes."""
+        (port,) = free_ports(1)
+        url = f"http://127.0.0.1:{port}"
+        environment = self.environment | {"TALLYGATE_PORT": str(port), "TALLYGATE_GATEWAY_URL": url} | settings
+        with self.stack.home.log("another-gateway").open("ab") as log:
+            command = (sys.executable, "-m", "services", "serve", "gateway")
+            process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
+            try:
+                await asyncio.to_thread(wait_until, lambda: http_not_ready(f"{url}/readyz"), _GATEWAY_READY_S)
+                yield replace(self, gateway_url=url, environment=environment)
+            finally:
+                process.terminate()
+                await asyncio.wait_for(process.wait(), 30)
 
     def api(self, key: str | None) -> Api:
         return Api(self.session, self.gateway_url, key, planting=self.planting)
