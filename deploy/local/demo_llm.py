@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local.demo_gateway import TIMEOUT_S, add_model, chat, expect, new_tenant
+from deploy.local.demo_gateway import TIMEOUT_S, add_model, chat, expect, new_tenant, show_stream
 from deploy.local.failure import LocalRunError, log_tail
 from deploy.local.ports import free_port
 from deploy.local.progress import step
@@ -63,6 +63,11 @@ def ask(gateway: Client, url: str, environment: Mapping[str, str]) -> None:
     reply = chat(gateway, "custom:gemma", question, temperature=0.0)
     expect(reply.status == 200, f"no answer: {reply.body}")
     console.print(f"\n[bold]{question}[/bold]\n{reply.body['choices'][0]['message']['content'].strip()}")
+    told = "Tell me about Paris."
+    console.print(f"\n[bold]{told}[/bold] As a stream:")
+    problem = show_stream(console, gateway, "custom:gemma", told, temperature=0.0)
+    if problem is not None:
+        raise LocalRunError(f"the stream did not end as it should: {problem}")
     too_long = chat(gateway, "custom:gemma", "word " * 6000)
     problem = Problem.parse(too_long)
     if problem is None or problem.error_type != "context_length_exceeded":

@@ -1,4 +1,4 @@
-"""`make demo`: a tour of Tallygate in five requests, one of which succeeds at once.
+"""`make demo`: a tour of Tallygate in seven requests, of which two are streams and four fail.
 
 Ends with exit status 0 only when every request ended as expected and the books balance.
 """
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from deploy.local.demo_gateway import add_model, chat, expect, new_tenant
+from deploy.local.demo_gateway import add_model, chat, expect, new_tenant, show_stream
 from deploy.local.failure import LocalRunError
 from deploy.local.ports import free_port
 from deploy.local.stack import Stack
@@ -65,8 +65,12 @@ def tour(gateway_url: str, admin_key: str, model_server_url: str, environment: M
     _step("A model that does not answer in time", chat(gateway, "custom:slow", _QUESTION), "read_timeout")
     failed_over = chat(gateway, "auto", _QUESTION)
     _step("A failed model, and the next one answers", failed_over, None)
+    add_model(gateway, "word-by-word", model_server_url, config={"model": "fault-slow-body-1500"})
+    add_model(gateway, "breaks-off", model_server_url, config={"model": "fault-stream-reset-mid"})
+    _stream_step("A stream, as it comes", gateway, "custom:word-by-word", None)
+    _stream_step("A stream that breaks off, and never looks complete", gateway, "custom:breaks-off", "stream_broken")
 
-    _wait_until_booked(gateway, 5)
+    _wait_until_booked(gateway, 7)
     commands = {**environment, "TALLYGATE_API_KEY": str(gateway.key)}
     _command(commands, "The monitoring summary: every failure is in it", "monitor")
     _command(commands, "One timeline, the last one", "show", str(failed_over.inference_id))
@@ -84,12 +88,31 @@ def _step(title: str, answer: Answer, expected: str | None) -> None:
     if problem is None:
         text.append(f"{answer.status}  {answer.body['choices'][0]['message']['content']}\n", "green")
     else:
-        text.append(f"{answer.status}  {problem.error_type}\n", "red")
-        text.append(f"{problem.detail}\n")
-        for tip in problem.tips:
-            text.append(f"  → {tip}\n", "cyan")
+        text.append(f"{answer.status}  ")
+        text.append(_problem_text(problem))
     text.append(f"inference {answer.inference_id}", "dim")
     console.print(Panel(text, title=title, title_align="left"))
+    _expect_error(problem, expected)
+
+
+def _stream_step(title: str, gateway: Client, model: str, expected: str | None) -> None:
+    console.print(f"\n[bold]{title}[/bold]")
+    problem = show_stream(console, gateway, model, _QUESTION)
+    if problem is not None:
+        console.print(_problem_text(problem), end="")
+    _expect_error(problem, expected)
+
+
+def _problem_text(problem: Problem) -> Text:
+    text = Text()
+    text.append(f"{problem.error_type}\n", "red")
+    text.append(f"{problem.detail}\n")
+    for tip in problem.tips:
+        text.append(f"  → {tip}\n", "cyan")
+    return text
+
+
+def _expect_error(problem: Problem | None, expected: str | None) -> None:
     error_type = None if problem is None else problem.error_type
     expect(error_type == expected, f"expected {expected or 'an answer'}, got {error_type or 'an answer'}")
 
