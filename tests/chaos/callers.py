@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -13,12 +13,14 @@ from shared.client.async_client import AsyncClient
 from shared.client.requests import CHAT
 from tests.chaos.evidence import Note
 from tests.chaos.mix import Ask
+from tests.support.streaming import StreamCaller, Told
 
 PATIENCE_S = 120.0  # a caller gives up after this; a zombie, its redelivery and a slow restart of the broker fit in
 _ANSWER_WITHIN_S = 75.0
 _AGAIN_AFTER_S = 0.5
 _LONGEST_PAUSE_S = 2.0
 _TROUBLES_KEPT = 8
+_WHOLE, _BROKEN = 200, 502  # the statuses that stand for a stream
 _LATER = ("unavailable", "too_many_requests")  # of the gateway, which has not taken the request
 
 
@@ -46,6 +48,7 @@ class Callers:
         self.notes: list[Note] = []
         self.in_flight = 0
         self._client = AsyncClient(session, url, key)
+        self._streams = StreamCaller(session, url, key)
         self._asking = asking
         self._numbers: Iterator[int] = iter(range(asking.requests))
 
@@ -87,9 +90,24 @@ class Callers:
     async def _ask(self, question: Ask, note: Note) -> float:
         """Returns how long to wait before asking again, should that be needed."""
         headers = {"idempotency-key": question.key, "x-tallygate-deadline-s": str(question.deadline_s)}
+        if question.streamed is not None:
+            return await self._ask_for_a_stream(question, question.streamed, note, headers)
         answer = await self._client.send("POST", CHAT, question.body(), headers=headers, timeout_s=_ANSWER_WITHIN_S)
         write_down(note, question, answer)
-        return min(_LONGEST_PAUSE_S, float(answer.headers.get("retry-after", _AGAIN_AFTER_S)))
+        return _pause_s(answer.headers)
+
+    async def _ask_for_a_stream(self, question: Ask, whole: str, note: Note, headers: Mapping[str, str]) -> float:
+        try:
+            told = await self._streams.ask(question.model, question.message, headers=headers, within_s=_ANSWER_WITHIN_S)
+        except AssertionError as error:
+            note.streams_wrong.append(f"was told what is no stream: {error}"[:300])
+            return _AGAIN_AFTER_S
+        write_down_stream(note, whole, told)
+        return _pause_s(told.headers)
+
+
+def _pause_s(headers: Mapping[str, str]) -> float:
+    return min(_LONGEST_PAUSE_S, float(headers.get("retry-after", _AGAIN_AFTER_S)))
 
 
 def write_down(note: Note, question: Ask, answer: Answer) -> None:
@@ -103,6 +121,35 @@ def write_down(note: Note, question: Ask, answer: Answer) -> None:
         note.ids.add(answer.inference_id)
     note.status, note.code = answer.status, code
     note.answers_question = answer.status != 200 or not question.echoed or question.text in answer.text
+
+
+def write_down_stream(note: Note, whole: str, told: Told) -> None:
+    """As `write_down`. whole: the text that the model sends, if it sends all of it."""
+    note.streams += told.chunks != []
+    note.streams_wrong += _wrong_in(whole, told)
+    if told.error_type in _LATER:
+        note.refused += 1
+        note.troubles = [*note.troubles, f"{told.status} {told.error}"[:200]][-_TROUBLES_KEPT:]
+        return
+    if "x-tallygate-inference-id" in told.headers:
+        note.ids.add(told.inference_id)
+    if told.error is not None:
+        note.status, note.code = (told.status if told.status != _WHOLE else _BROKEN), told.error_type
+    elif told.done:
+        note.status = _WHOLE
+    else:
+        note.lost += 1
+
+
+def _wrong_in(whole: str, told: Told) -> list[str]:
+    wrong = []
+    if not whole.startswith(told.text):
+        wrong.append("was told what the model did not send")
+    if told.looks_complete and told.text != whole:
+        wrong.append(f"looked complete after {len(told.text)} of {len(whole)} characters")
+    if not (told.done or told.error or told.broken):
+        wrong.append("ended without a word")
+    return wrong
 
 
 def error_code(answer: Answer) -> str:

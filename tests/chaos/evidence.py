@@ -37,7 +37,8 @@ class Note:
     """What one caller knows of its request. status: of the answer, None when it gave up waiting for one.
 
     ids: every inference id it was told. settlement: what a later look by id said, when there was no answer.
-    model: as it was asked for. took_s: until the answer, with all repetitions.
+    model: as it was asked for. took_s: until the answer, with all repetitions. streams: how many it read the beginning
+    of; streams_wrong: what in them was not as it was sent, or seemed to be whole and was not.
     """
 
     number: int
@@ -54,6 +55,8 @@ class Note:
     model: str = ""
     asked_at: datetime | None = None
     took_s: float = 0.0
+    streams: int = 0
+    streams_wrong: list[str] = field(default_factory=list)
 
     @property
     def resolved(self) -> bool:

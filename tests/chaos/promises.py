@@ -46,6 +46,7 @@ PROMISES: tuple[Callable[[Evidence], Promise], ...] = (
     callers.everyone_answered,
     callers.one_inference_a_key,
     callers.answers_agree,
+    callers.streams_are_what_they_seem,
     callers.nothing_unforeseen,
     services.honest_tenant_served,
     services.odd_events_ended,

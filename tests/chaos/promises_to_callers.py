@@ -41,6 +41,12 @@ def answers_agree(evidence: Evidence) -> Promise:
     return Promise("what callers were told agrees with the books", f"{len(completed)} completed", wrong)
 
 
+def streams_are_what_they_seem(evidence: Evidence) -> Promise:
+    wrong = [f"request {one.number} {word}" for one in evidence.notes for word in one.streams_wrong]
+    streams = sum(one.streams for one in evidence.notes)
+    return Promise("a stream that was cut never looks complete", f"{streams} streams read", wrong)
+
+
 def nothing_unforeseen(evidence: Evidence) -> Promise:
     wrong = [f"request {one.number} was answered {one.status} {one.code} {sorted(one.ids)}"
              for one in evidence.notes if one.code == "internal" or one.status == 500]  # fmt: skip

@@ -3,9 +3,10 @@ import json
 import pytest
 
 from shared.client import Answer
-from tests.chaos.callers import Asking, write_down
+from tests.chaos.callers import Asking, write_down, write_down_stream
 from tests.chaos.evidence import Note
 from tests.chaos.mix import ask
+from tests.support.streaming import Told
 
 QUESTION = ask(1, 1)
 
@@ -51,3 +52,51 @@ def test_requests_are_spread_over_the_time_or_come_in_bursts() -> None:
     assert [even.at_s(number) for number in (0, 1, 99)] == [0.0, 0.5, 49.5]
     bursts = even._replace(burst=20)
     assert [bursts.at_s(number) for number in (0, 19, 20, 99)] == [0.0, 0.0, 10.0, 40.0]
+
+
+WHOLE = "all of it"
+FINISH = {"index": 0, "delta": {}, "finish_reason": "stop"}
+
+
+def stream_told(text: str, *more: object, status: int = 200, error_code: str | None = None, **ended: bool) -> Note:
+    """more: choices that follow the text."""
+    note = Note(QUESTION.number, QUESTION.key)
+    error = None if error_code is None else {"code": error_code}
+    said = [{"index": 0, "delta": {"content": text}}, *more]
+    told = Told(status, {"x-tallygate-inference-id": "id"}, [{"choices": [choice]} for choice in said], error, **ended)
+    write_down_stream(note, WHOLE, told)
+    return note
+
+
+def test_a_whole_stream_is_an_answer() -> None:
+    note = stream_told(WHOLE, FINISH, done=True)
+    assert (note.status, note.code, note.ids, note.streams_wrong) == (200, None, {"id"}, [])
+
+
+def test_a_stream_that_is_told_as_broken_is_an_answer_too() -> None:
+    note = stream_told("all", error_code="stream_broken")
+    assert (note.status, note.code, note.streams_wrong) == (502, "stream_broken", [])
+
+
+def test_a_stream_whose_connection_was_lost_is_asked_for_again() -> None:
+    note = stream_told("all", broken=True)
+    assert (note.resolved, note.lost, note.ids, note.streams_wrong) == (False, 1, {"id"}, [])
+
+
+def test_a_stream_of_a_gateway_that_stops_is_asked_for_again() -> None:
+    note = stream_told("all", error_code="unavailable")
+    assert (note.resolved, note.refused) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("note", "wrong"),
+    [
+        (stream_told("all", done=True), "looked complete after 3 of 9 characters"),
+        (stream_told("all", FINISH, error_code="stream_broken"), "looked complete after 3 of 9 characters"),
+        (stream_told("of it", broken=True), "was told what the model did not send"),
+        (stream_told("all"), "ended without a word"),
+    ],
+    ids=["done", "finish_reason", "other", "silent"],
+)
+def test_what_is_wrong_in_a_stream_is_seen(note: Note, wrong: str) -> None:
+    assert note.streams_wrong == [wrong]

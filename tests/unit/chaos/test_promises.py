@@ -50,6 +50,8 @@ def test_good_books_keep_every_promise() -> None:
          "what callers were told agrees with the books"),
         ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-3"}, 200, answers_question=False)]},
          "what callers were told agrees with the books"),
+        ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-3"}, 200, streams_wrong=["ended without a word"])]},
+         "a stream that was cut never looks complete"),
         ({"notes": [*GOOD.notes[:2], Note(2, "key-2", {"inference-3"}, 500, "internal")]},
          "no error that nobody foresaw"),
         ({"notes": [*GOOD.notes[:2], note(2, {"inference-3"}, 200, took_s=9.0)]},
@@ -83,6 +85,13 @@ def test_a_rejection_is_no_second_inference() -> None:
 def test_what_provably_never_left_need_not_be_in_the_ledger(error_type: str) -> None:
     kept_back = attempt(4, 3, 0.5, outcome="failed", error_type=error_type)
     assert broken(replace(GOOD, attempts=[*GOOD.attempts, kept_back])) == []
+
+
+def test_a_stream_whose_router_was_lost_is_closed_without_a_call() -> None:
+    lost = attempt(4, 3, 0.5, outcome="failed", error_type="router_lost")
+    closing = attempt(5, 3, 0.6, outcome="failed", error_type="stream_broken")
+    assert broken(replace(GOOD, attempts=[*GOOD.attempts, lost, closing])) == []
+    assert broken(replace(GOOD, attempts=[*GOOD.attempts, closing])) == ["the other attempts never left"]
 
 
 def test_an_endpoints_word_without_a_call_is_a_violation() -> None:
