@@ -21,8 +21,8 @@ from uuid import UUID
 import orjson
 
 from shared.errors import Failure, failure
-from shared.events import ReplyFailed
-from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, said_in
+from shared.events import ReplyCompleted, ReplyFailed
+from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, Reply, said_in
 from shared.lane import Kind
 from shared.lane.listener import Lane
 from shared.lane.payloads import Chunks, chunk_context
@@ -108,6 +108,8 @@ class IncomingStream:
 
     def end(self, reply: AnyReply) -> bool:
         """Whether it is of use to anybody; otherwise the reply with all chunks is still to come."""
+        if self._is_of_earlier_call(said_in(reply)):
+            return False
         self._reply = reply
         taken = [reader.end(reply) for reader in self.readers]
         return any(taken)
@@ -117,6 +119,10 @@ class IncomingStream:
         if self._paused is not None and all(r.waiting_bytes <= self.limits.waiting_bytes // 2 for r in self.readers):
             lane, self._paused = self._paused, None
             lane.resume(self.inference_id.bytes)
+
+    def _is_of_earlier_call(self, said: Reply) -> bool:
+        """A router that was frozen before its first chunk may answer when another one's answer is being told."""
+        return isinstance(said, ReplyCompleted) and bool(self.frames) and said.attempt_number < self.attempt_number
 
     def _out_of_order(self, number: int, sequence: int) -> Kind | None:
         if number < self.attempt_number or (number == self.attempt_number and sequence < self.frames):

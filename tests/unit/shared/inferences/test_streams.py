@@ -103,6 +103,16 @@ async def test_what_is_there_at_once_is_told_at_once() -> None:
     assert await anext(reader) == b"0\n1\n2"
 
 
+async def test_a_late_answer_to_an_earlier_call_does_not_end_what_is_told_of_a_later_one() -> None:
+    stream = incoming()
+    reader = stream.reader()
+    stream.take(Chunks(2, 0, b"a"), LANE)
+    assert not stream.end(by_lane(7, attempt_number=1))
+    stream.take(Chunks(2, 1, b"b"), LANE)
+    assert stream.end(by_lane(2, attempt_number=2))
+    assert await told(reader) == [b"a", b"b"]
+
+
 async def test_after_a_cut_of_the_lane_what_was_heard_is_dropped() -> None:
     stream = incoming()
     reader = stream.reader()
