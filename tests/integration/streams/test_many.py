@@ -16,7 +16,7 @@ from tests.support.streaming import Told
 
 AT_ONCE = 200
 _CHUNKS = 50
-# The whole number takes a minute of two cores; `make streams` asks for it.
+# `make streams` asks for 1,000.
 MIXED = int(os.environ.get("MIXED_STREAMS", "240"))
 _CALLERS = 60
 _STREAMS_OF_A_MODEL = 6  # three calls each at most: fewer failures in a row than pause a model
