@@ -19,6 +19,7 @@ _VALUES: dict[object, object] = {
 
 
 _ARGUMENTS_PIECE = 5  # characters
+_MOST_CHUNKS = 10_000  # of the text of one answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,10 @@ class Answer:
 
 
 def words(text: str) -> list[str]:
-    """A text word by word, as it is streamed."""
-    return re.findall(r"\S+\s*|\s+", text)
+    """A text word by word, as it is streamed; of a long one several at a time, so that it is told within seconds."""
+    found = re.findall(r"\S+\s*|\s+", text)
+    at_a_time = -(-len(found) // _MOST_CHUNKS)
+    return found if at_a_time <= 1 else ["".join(found[at : at + at_a_time]) for at in range(0, len(found), at_a_time)]
 
 
 def answer_text(question: Question, seq: int, text: str, *, truncated: bool = False, reasoning: str = "") -> Answer:
