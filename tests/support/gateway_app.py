@@ -280,7 +280,7 @@ def _rows() -> dict[str, Any]:
     job: dict[str, Any] = {
         "feature_id": FEATURE_ID, "tenant_id": "acme", "state": "completed", "step": "done", "generator": "llm",
         "model": None, "delivery": 1, "progress": [], "calls": [], "error": None, "accepted_at": NOW,
-        "started_at": NOW, "settled_at": NOW, "sealed_result": None,
+        "started_at": NOW, "settled_at": NOW, "sealed_result": None, "characters": None, "characters_at": None,
     }  # fmt: skip
     return {
         "FROM gateway.tenants t": [tenant],

@@ -11,7 +11,8 @@ from services.router.transport import CallFailedError, Transport
 from shared.guard import Guard
 from shared.registry.secrets import ModelSecrets
 from shared.wire import WireFormat
-from tests.unit.router.test_hostile_answers import _LOOPBACK, many, serving, without_collections
+from tests.support.cpu_time import cpu_time
+from tests.unit.router.test_hostile_answers import _LOOPBACK, many, serving
 from tests.unit.router.values import model
 
 _MOST_S = 0.25  # of CPU between two turns of the loop; the worst that was measured is 0.06
@@ -69,7 +70,7 @@ async def _longest_turn() -> float:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_stream_costs_a_moment_at_a_time_and_is_typed(name: str) -> None:
     wire_format, said, error_type = HOSTILE[name]
-    with serving(said) as port, without_collections():
+    with serving(said) as port, cpu_time():
         ended, longest_s = asyncio.run(_called(wire_format, port))
     assert ended == error_type
     assert longest_s < _MOST_S

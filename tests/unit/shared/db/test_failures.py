@@ -4,8 +4,10 @@ from operator import attrgetter
 
 import asyncpg
 import pytest
+from starlette.requests import Request
 
 from services.gateway.app import make_app as gateway_app
+from services.gateway.edge import answer_to
 from services.gateway.settings import GatewaySettings
 from services.monitor.app import make_app as monitor_app
 from services.monitor.settings import MonitorSettings
@@ -81,4 +83,8 @@ def test_a_caller_is_told_to_come_again_while_the_database_cannot(error: type[Ex
     monitor = monitor_app(MonitorSettings()).exception_handlers
     for handlers in (gateway, monitor):
         handler = next(handlers[kind] for kind in error.__mro__ if kind in handlers)
-        assert handler.__name__ in {"on_database_unavailable", "on_unavailable"}
+        assert handler.__name__ in {"on_expected", "on_unavailable"}
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
+    told = answer_to(request, error())
+    assert told is not None
+    assert told.status_code == 503
