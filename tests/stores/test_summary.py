@@ -115,6 +115,23 @@ def life(draw: st.DrawFn) -> Life:
     return Life(batches, tuple(draw(st.sampled_from(sums)) for _ in batches))
 
 
+async def test_a_call_that_becomes_known_after_the_sums_counts_for_its_model(
+    pool: Pool, summaries: SummaryStore
+) -> None:
+    tenant, inference_id, at = f"tenant-{new_id()}", new_id(), NOW - timedelta(hours=30)
+    ids = {"inference_id": inference_id, "tenant_id": tenant}
+    word = settled(**ids, event_id=new_id(), settled_at=at, first_model="custom:a", model_served="custom:a", attempts=2)
+    await BookStore(pool).book(fold([word]), NOW)
+    await sum_up(pool, "hours and days")
+    call = started(**ids, attempt_id=new_id(), attempt_number=1, model="custom:b", started_at=at)
+    await BookStore(pool).book(fold([call]), NOW)
+    await sum_up(pool, "hours and days")
+
+    rows = await summaries.summary(Span(tenant, NOW - timedelta(days=2), NOW, "custom:b"), 5)
+    assert [request["model"] for request in rows.requests] == ["custom:a"]
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # instead of what went wrong
 @_SHARED
 @given(life(), st.sampled_from(("", *_MODELS)), st.timedeltas(timedelta(minutes=1), timedelta(days=5)))
 async def test_any_window_tells_what_the_books_hold(

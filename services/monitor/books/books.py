@@ -54,6 +54,12 @@ class Books:
         words += [(row["tenant_id"], row["settled_at"]) for row in self.inferences.values()]
         return {(tenant_id, at.replace(second=0, microsecond=0)) for tenant_id, at in words if at is not None}
 
+    @property
+    def called(self) -> list[UUID]:
+        """The inferences of which this batch tells calls and no settlement."""
+        calls = {row["inference_id"] for row in self.attempts.values()}
+        return [one for one in calls if one not in self.inferences or self.inferences[one]["settled_at"] is None]
+
 
 def fold(events: Iterable[Booked], kept_from: datetime = ALL_KEPT) -> Books:
     """kept_from: of what is older, the rows were dropped; whatever is still said of it is a late word."""

@@ -61,10 +61,14 @@ _MERGE_INFERENCES = _merge(
     + ", delivery = greatest(old.delivery, excluded.delivery)",
 )  # fmt: skip
 
-# A statement is a transaction by itself: a batch takes one round trip.
+# A statement is a transaction by itself: a batch takes one round trip. Of an inference that was settled before, a call
+# that becomes known only now changes what is summed up of it: by which models it was passed over.
 _BOOK = f"""
 WITH attempts AS ({_MERGE_ATTEMPTS}), inferences AS ({_MERGE_INFERENCES}), touched AS (
-    INSERT INTO monitor.touched_minutes (tenant_id, minute) SELECT * FROM unnest($3::text[], $4::timestamptz[])
+    INSERT INTO monitor.touched_minutes (tenant_id, minute)
+    SELECT * FROM unnest($3::text[], $4::timestamptz[])
+    UNION SELECT tenant_id, date_trunc('minute', settled_at, 'UTC') FROM monitor.inferences
+          WHERE inference_id = ANY($5::uuid[]) AND settled_at IS NOT NULL
 )
 SELECT 'outcome_event_id' AS of, id, word FROM attempts
 UNION ALL SELECT 'settlement_event_id', id, word FROM inferences
@@ -88,7 +92,7 @@ class BookStore:
         touched = books.touched_minutes
         tenants, minutes = [tenant_id for tenant_id, _ in touched], [minute for _, minute in touched]
         rows = list(books.attempts.values()), list(books.inferences.values())
-        kept = await self._pool.fetch(_BOOK, *rows, tenants, minutes) if any(rows) else []
+        kept = await self._pool.fetch(_BOOK, *rows, tenants, minutes, books.called) if any(rows) else []
         late = books.late | _late_words(books, kept)
         if late:
             await self._pool.executemany(_LATE, [_late_row(event, now) for event in late.values()])
