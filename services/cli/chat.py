@@ -15,7 +15,7 @@ from services.cli.shown import Shown
 from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError
 from shared.client.requests import CANCELS, CHAT
 from shared.wire.collected import Collected
-from shared.wire.streams import chunk_of
+from shared.wire.streams import text_in
 
 _INTERRUPTED_STATUS = 130  # as shells tell of Ctrl-C
 
@@ -73,9 +73,9 @@ def _printed(client: Client, body: dict[str, Any], as_json: bool) -> Mapping[str
 def _streamed(client: Client, body: dict[str, Any]) -> Mapping[str, str]:
     whole = Collected()
     with client.stream(CHAT, body | {"stream": True}, CANCELS) as answer, Shown(body.get("model")) as shown:
-        for chunk in map(chunk_of, answer):
+        for chunk in answer:
             whole.add(chunk)
-            shown.add(chunk.text)
+            shown.add(text_in(chunk))
         completion = json.loads(whole.completion())
         if not shown.begun:
             shown.add(_text(completion))

@@ -9,7 +9,7 @@ import orjson
 
 from shared.background import end_task
 from shared.wire.collected import Collected
-from shared.wire.streams import Chunk, StreamSoFar
+from shared.wire.streams import StreamSoFar
 
 _TELL_EVERY_S = 1.0  # each word is a record and a row: people see no more of it
 
@@ -24,9 +24,9 @@ class Writing:
     def add(self, lines: bytes) -> None:
         """lines: chunks in the OpenAI wire format as JSON, joined by newlines."""
         for line in filter(None, lines.split(b"\n")):
-            chunk = Chunk(line, orjson.loads(line))
-            self._collected.add(chunk)
-            self._so_far.heard(chunk.body)
+            body = orjson.loads(line)
+            self._collected.add(body)
+            self._so_far.heard(body)
 
     @property
     def characters(self) -> int:

@@ -193,7 +193,7 @@ class Attempts:
         self, progress: Progress, candidate: Candidate, started: AttemptStarted, traced: Traced
     ) -> InferenceSettled | FailedCall:
         model = candidate.model
-        span = tracing.start(f"chat {started.request_model}", SpanKind.CLIENT, traced.traceparent,
+        span = tracing.start(f"{started.operation_name} {started.request_model}", SpanKind.CLIENT, traced.traceparent,
                              spans.call_attributes(started) if tracing.enabled else None)  # fmt: skip
         began_at = self._now()
         progress.begin(OpenCall(model, started, began_at))

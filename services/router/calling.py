@@ -14,7 +14,7 @@ from shared.events.topics import MAX_SEALED_BYTES
 from shared.lane import Kind
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
-from shared.wire import Completion
+from shared.wire import Completion, Question
 
 # Of an answer that, sealed and in base64, fits an event.
 MAX_BODY_BYTES = MAX_SEALED_BYTES // 4 * 3 - 1024
@@ -52,22 +52,23 @@ class Calling:
 
     async def make(self, progress: Progress, model: Model, secrets: ModelSecrets, started: AttemptStarted) -> Brought:
         """Raises CallFailedError."""
-        body = endpoint_body(progress.work.body, streamed=progress.streamed)
+        work = progress.work
+        asked = work.question(endpoint_body(work.body, work.request.form, streamed=progress.streamed))
         if progress.streamed:
-            return await self._streamed(progress, model, secrets, started, body)
+            return await self._streamed(progress, model, secrets, started, asked)
         total_s = _total_s(model, progress)
         request_id = str(started.attempt_id)
-        completion = await self._transport.complete(model, secrets, body, request_id, total_s, progress.hold)
+        completion = await self._transport.complete(model, secrets, asked, request_id, total_s, progress.hold)
         return Brought(completion, {})
 
     async def _streamed(
-        self, progress: Progress, model: Model, secrets: ModelSecrets, started: AttemptStarted, body: Any
+        self, progress: Progress, model: Model, secrets: ModelSecrets, started: AttemptStarted, asked: Question
     ) -> Brought:
         out = self._callers.stream(progress.work.request, started.attempt_number, by_lane=progress.by_lane)
         call = progress.streamed_call = StreamedCall(model, out, progress.hold, self._max_untold_bytes, MAX_BODY_BYTES)
         total_s = _total_s(model, progress)
         times = StreamTimes(total_s, model.first_chunk_timeout_s, model.idle_timeout_s)
-        async with self._transport.stream(model, secrets, body, str(started.attempt_id), times) as opened:
+        async with self._transport.stream(model, secrets, asked, str(started.attempt_id), times) as opened:
             await call.read(opened, lambda: _total_s(model, progress))
         more = reports.of_stream(call, model, progress.work.body)
         usage, _ = call.usage(lambda: 0)

@@ -20,6 +20,7 @@ from shared.events.topics import REQUESTS
 from shared.inferences import InferenceStore
 from shared.kafka import ConsumerRecord
 from shared.memory import Memory
+from shared.operations import Operation
 from shared.registry import Registry, TenantModels, canonical_reference
 from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import over_budget
@@ -31,6 +32,13 @@ _CLOCKS_DIFFER = timedelta(hours=1)  # of machines, at most
 _REGISTRY_WAIT_S = 2.0
 _BOOKS_WAIT_S = 2.0
 _REMEMBERED = 100_000
+
+_NEEDED: dict[Operation, tuple[str, ...]] = {
+    "chat": ("messages",),
+    "count_tokens": ("messages",),
+    "embeddings": ("input",),
+    "rerank": ("query", "documents"),
+}
 
 _UNREADABLE = "The request cannot be opened"
 _UNREADABLE_TIPS = (
@@ -97,7 +105,10 @@ class Intake:
         used_up = over_budget(models.terms, self._conditions.spent(request.tenant_id), self._now())
         if used_up is not None and request.delivery == 1:  # what was begun is finished
             return Refused(request, "rejected", used_up, traceparent)
-        needs = needs_of(request.request_model, body, request.options, request.inference_id.bytes)
+        needs = needs_of(
+            request.request_model, body, request.options, request.inference_id.bytes, request.operation_name,
+            request.form,
+        )  # fmt: skip
         selection = select(needs, models, self._conditions.health(request.tenant_id))
         if not selection.candidates:
             return Refused(request, "failed", selection.why_none(needs), traceparent)
@@ -152,7 +163,7 @@ class Intake:
     def _input_of(self, request: InferenceRequested) -> dict[str, object]:
         """Raises TallygateError."""
         if request.sealed_input is None:
-            return _checked(request.input or {})
+            return _checked(request.input or {}, request.operation_name)
         context = SealedContext(request.tenant_id, "input", str(request.inference_id))
         try:
             opened = open_sealed(self._ring, context, request.sealed_input)
@@ -160,7 +171,7 @@ class Intake:
             detail = f"sealed_input cannot be opened: {error}"
             raise TallygateError("key_unreadable", detail, title=_UNREADABLE, tips=_UNREADABLE_TIPS) from None
         try:
-            return _checked(orjson.loads(opened))
+            return _checked(orjson.loads(opened), request.operation_name)
         except orjson.JSONDecodeError:
             raise TallygateError("invalid_request", "sealed_input does not hold JSON") from None
 
@@ -173,9 +184,19 @@ def _within_our_time(request: InferenceRequested, now: datetime) -> InferenceReq
     return request.model_copy(update={"deadline_at": latest}) if request.expires_at > latest else request
 
 
-def _checked(body: object) -> dict[str, object]:
-    if not isinstance(body, dict) or not isinstance(body.get("messages"), list) or not body["messages"]:
-        raise TallygateError("invalid_request", "the input is not a chat body: it needs messages")
+def _checked(body: object, operation: Operation = "chat") -> dict[str, object]:
+    """Raises TallygateError."""
+    needed = _NEEDED[operation]
+    if not isinstance(body, dict) or not all(map(body.get, needed)):
+        raise _not_a_body(operation, f"it needs {' and '.join(needed)}")
+    if "messages" not in needed:
+        return body
+    if not isinstance(body["messages"], list):
+        raise _not_a_body(operation, "it needs messages in a list")
     if not all(isinstance(message, dict) for message in body["messages"]):
-        raise TallygateError("invalid_request", "the input is not a chat body: every message must be an object")
+        raise _not_a_body(operation, "every message must be an object")
     return body
+
+
+def _not_a_body(operation: Operation, why: str) -> TallygateError:
+    return TallygateError("invalid_request", f"the input is not a body for {operation}: {why}")

@@ -14,21 +14,22 @@ from services.router.transport import CallFailedError, Hold
 from shared.errors import failure
 from shared.events.attempt import UsageState
 from shared.registry import Model
-from shared.wire import CompletionRead, Usage
-from shared.wire.streams import Chunk, StreamSoFar, choices_of, usage_chunk
+from shared.wire import CompletionRead, Usage, WireFormat
+from shared.wire.streams import Chunk, StreamSoFar
 
 _CHARACTERS_PER_TOKEN = 4
 _HELD_IN_STEPS_OF = 4096  # bytes
-_NAMED = ("id", "object", "created", "model")
 
 
-def endpoint_body(body: Mapping[str, Any], *, streamed: bool) -> Mapping[str, Any]:
-    """The caller's body as an endpoint is asked: of a stream always for its usage too. Where nobody follows a stream,
-    for the whole answer."""
-    if streamed:
+def endpoint_body(body: Mapping[str, Any], form: WireFormat, *, streamed: bool) -> Mapping[str, Any]:
+    """The caller's body as an endpoint is asked: of a stream always for its usage too, which only OpenAI's form leaves
+    open. Where nobody follows a stream, for the whole answer."""
+    if streamed and form == "openai":
         options = body.get("stream_options")
         told = options if isinstance(options, dict) else {}
         return {**body, "stream": True, "stream_options": {**told, "include_usage": True}}
+    if streamed:
+        return body
     if "stream" in body or "stream_options" in body:
         return {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
     return body
@@ -51,8 +52,6 @@ class StreamedCall:
         self._last: list[bytes] = []  # what says that the answer is whole, and what follows
         self._untold_bytes = 0
         self._held_bytes = 0
-        self._has_usage = False
-        self._named: dict[str, Any] = {}
         self._opened: OpenStream | None = None
         self.out = out
         self.chunks = 0
@@ -71,9 +70,8 @@ class StreamedCall:
 
     def end(self) -> bytes:
         """All chunks of an answer that is whole; those that have not been told go with the reply."""
-        so_far = self._so_far
-        if not self._has_usage and so_far.usage != Usage():
-            self._last.append(usage_chunk(self._named, so_far.usage).data)
+        if self._opened is not None:
+            self._last += [chunk.data for chunk in self._opened.last_chunks()]
         if self._early or self._last:
             self.out.keep([*self._early, *self._last])
         self._keep_within()
@@ -118,10 +116,7 @@ class StreamedCall:
         so_far = opened.so_far
         for chunk in chunks:
             self.chunks += 1
-            if not self._named:
-                self._named = {name: chunk.body[name] for name in _NAMED if name in chunk.body}
-            self._has_usage = self._has_usage or chunk.is_usage
-            if so_far.finish_reasons and (so_far.whole or _ends_a_choice(chunk)):
+            if chunk.ends or so_far.whole:
                 self._last.append(chunk.data)
                 self._untold_bytes += len(chunk.data)
             else:
@@ -157,7 +152,3 @@ class StreamedCall:
         tips = ("Ask for a shorter answer (max_tokens).",)
         told = failure("bad_response", detail, model=self._model.id, tips=tips)
         return CallFailedError(told.model_copy(update={"retryable": False}))  # it would be as large again
-
-
-def _ends_a_choice(chunk: Chunk) -> bool:
-    return any(choice.get("finish_reason") for choice in choices_of(chunk.body))

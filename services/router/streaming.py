@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NamedTuple
 
 import aiohttp
-import orjson
 
-from shared.wire import Completion, Dialect, NotACompletionError
-from shared.wire.collected import chunks_of
+from shared.wire import Completion, Exchange, NotACompletionError
+from shared.wire.exchanges import chunks_of
 from shared.wire.server_events import ServerEvent, ServerEvents
 from shared.wire.streams import Chunk, StreamReader, StreamSoFar
 
@@ -45,18 +44,18 @@ class OpenStream:
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, dialect: Dialect, times: StreamTimes, limits: StreamLimits,
+        self, response: aiohttp.ClientResponse, exchange: Exchange, times: StreamTimes, limits: StreamLimits,
         began_at: float, grown: Callable[[int, int], None],
     ) -> None:  # fmt: skip
         """began_at: the call, in the loop's time. grown: is told how many bytes have come in all and how many may, and
         may raise."""
         self._response = response
-        self._dialect = dialect
+        self._exchange = exchange
         self._times = times
         self._limits = limits
         self._grown = grown
         self._loop = asyncio.get_running_loop()
-        self._reader: StreamReader = dialect.stream()
+        self._reader: StreamReader = exchange.stream()
         self._first_due = began_at + times.first_chunk_s
         self._due: float | None = None  # of the read that is under way
         self._watch: asyncio.TimerHandle | None = None
@@ -65,6 +64,10 @@ class OpenStream:
     @property
     def so_far(self) -> StreamSoFar:
         return self._reader.so_far
+
+    def last_chunks(self) -> Iterator[Chunk]:
+        """What follows a stream that is whole."""
+        return self._reader.end()
 
     async def reads(self) -> AsyncIterator[Iterator[Chunk]]:
         """What each read brings, which must be gone through before the next one: `so_far` is of the chunk in hand.
@@ -157,13 +160,11 @@ class OpenStream:
 
     def _of_whole_answer(self, answer: bytes) -> Iterator[Chunk]:
         """An endpoint that does not stream, or that failed with a 200, answers with JSON all the same."""
-        completion: Completion = self._dialect.completion(answer)
-        for chunk in chunks_of(orjson.loads(completion.body)):
-            self.so_far.heard(chunk.body)
+        completion: Completion = self._exchange.completion(answer)
+        self.so_far.whole_answer(completion.read)
+        for chunk in chunks_of(self._exchange.form, completion.body):
             self.first_content_at = self.first_content_at or self._loop.time()
             yield chunk
-        self.so_far.usage = completion.read.usage
-        self.so_far.ended = True
 
 
 def nothing_came(times: StreamTimes) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -17,7 +17,15 @@ from shared.guard import Guard
 from shared.guard.framing import bounded
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
-from shared.wire import Completion, NotACompletionError, UntranslatableError, dialect_of
+from shared.wire import (
+    Completion,
+    Exchange,
+    NotACompletionError,
+    Question,
+    UntranslatableError,
+    dialect_of,
+    exchange_of,
+)
 from shared.wire.server_events import EventTooLargeError
 from shared.wire.streams import BrokenStreamError, ErrorInStreamError
 
@@ -64,49 +72,54 @@ class Transport:
                 await session.close()
 
     async def complete(
-        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, timeout_s: float,
-        hold: Hold,
-    ) -> Completion:  # fmt: skip
+        self, model: Model, secrets: ModelSecrets, asked: Question, request_id: str, timeout_s: float, hold: Hold
+    ) -> Completion:
         """The completion. Raises CallFailedError; lets CancelledError through.
 
-        body: OpenAI's chat body. timeout_s: for the whole answer. hold: asked before more of it is kept.
+        timeout_s: for the whole answer. hold: asked before more of it is kept.
         request_id: sent as x-request-id, so that the endpoint's records can be compared with ours.
         """
         with _failures_of(model, secrets, timeout_s):
-            async with self._answer(model, secrets, body, request_id, timeout_s) as response:
-                return dialect_of(model.wire_format).completion(await self._read(response, model, hold))
+            exchange = _exchange(model, asked)
+            async with self._answer(model, secrets, asked, exchange, request_id, timeout_s) as response:
+                return exchange.completion(await self._read(response, model, hold))
 
     @asynccontextmanager
     async def stream(
-        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, times: StreamTimes
+        self, model: Model, secrets: ModelSecrets, asked: Question, request_id: str, times: StreamTimes
     ) -> AsyncIterator[OpenStream]:
         """As `complete`, chunk by chunk. CallFailedError may be raised by the block that reads the chunks, too; an end
         that is not whole is one."""
         began_at = asyncio.get_running_loop().time()
         with _failures_of(model, secrets, times.total_s):
             async with AsyncExitStack() as stack:
-                answer = self._answer(model, secrets, body, request_id, times.total_s)
+                exchange = _exchange(model, asked)
+                answer = self._answer(model, secrets, asked, exchange, request_id, times.total_s)
                 response = await _in_time(stack.enter_async_context(answer), began_at, times)
-                dialect, grown = dialect_of(model.wire_format), partial(_grown, model)
-                opened = OpenStream(response, dialect, times, self._limits, began_at, grown)
+                opened = OpenStream(response, exchange, times, self._limits, began_at, partial(_grown, model))
                 yield opened
                 if not opened.so_far.whole:
                     raise BrokenStreamError("its stream ended before the answer was whole")
 
     @asynccontextmanager
     async def _answer(
-        self, model: Model, secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, timeout_s: float
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        self, model: Model, secrets: ModelSecrets, asked: Question, exchange: Exchange, request_id: str,
+        timeout_s: float,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
         """A 200, of which the body is yet to be read."""
-        dialect = dialect_of(model.wire_format)
-        headers = {**secrets.headers, **dialect.headers(secrets.api_key), "x-request-id": request_id}
-        sent = dialect.request(model.upstream_model, model.config, body)
+        headers = {
+            **secrets.headers,
+            **dialect_of(model.wire_format).headers(secrets.api_key),
+            **dict(asked.passed_headers if asked.form == model.wire_format else ()),
+            "x-request-id": request_id,
+        }
+        sent = exchange.request(model.upstream_model, model.config, asked.body)
         session = self._guarded if model.is_custom else self._plain
         if session is None:
             raise RuntimeError("the transport has not been started")
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(self._connect_timeout_s, timeout_s))
         async with session.post(
-            model.completions_url, data=sent, headers=headers, timeout=timeout, allow_redirects=False
+            model.url_of(exchange.path), data=sent, headers=headers, timeout=timeout, allow_redirects=False
         ) as response:
             if response.status != 200:
                 raise CallFailedError(await _refusal(response, model, secrets))
@@ -121,6 +134,14 @@ class Transport:
                 raise CallFailedError(too_many.model_copy(update={"retryable": False}))
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _exchange(model: Model, asked: Question) -> Exchange:
+    """Raises UntranslatableError; the selection passes such a model over."""
+    exchange = exchange_of(asked.operation, asked.form, model.wire_format)
+    if exchange is None:
+        raise UntranslatableError(asked.operation, f"is nothing that an endpoint of the format {model.wire_format} has")
+    return exchange
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:

@@ -10,6 +10,7 @@ from shared.events import AttemptEnded, AttemptStarted, InferenceHeld, Inference
 from shared.events.inference import Settlement
 from shared.registry import Model
 from shared.selection import Candidate, Selection
+from shared.wire import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A request that can be read, and the models to try for it. `body`: the OpenAI chat body."""
+    """A request that can be read, and the models to try for it. `body`: of its operation, in its form."""
 
     request: InferenceRequested
     body: dict[str, Any]
     selection: Selection
     source: Source
     traceparent: str | None
+
+    def question(self, body: Mapping[str, Any]) -> Question:
+        """What an endpoint is asked. body: as it is asked it."""
+        request = self.request
+        return Question(body, request.operation_name, request.form, request.passed_headers)
 
     @property
     def first(self) -> Candidate:

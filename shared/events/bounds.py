@@ -51,6 +51,17 @@ Usd = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 # Of model ids. Each is held against every model of a tenant, so there are few, with few places that may be anything.
 FEW_STARS = r"^[^*\x00]*(\*[^*\x00]*){0,16}$"
 Patterns = Annotated[tuple[Annotated[str, Field(max_length=256, pattern=FEW_STARS)], ...], Field(max_length=100)]
+# Headers of a caller, names in lower case: what an HTTP header can hold, and no more than callers send.
+PassedHeaders = Annotated[
+    tuple[
+        tuple[
+            Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9-]+$")],
+            Annotated[str, Field(max_length=2000, pattern=r"^[\x20-\x7e]*$")],
+        ],
+        ...,
+    ],
+    Field(max_length=8),
+]
 
 
 def cut(text: str, most: int) -> str:

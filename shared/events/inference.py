@@ -16,6 +16,7 @@ from shared.events.bounds import (
     Instant,
     LargeCount,
     Name,
+    PassedHeaders,
     Patterns,
     Reference,
     ReplyPartition,
@@ -24,6 +25,7 @@ from shared.events.bounds import (
     Turn,
 )  # fmt: skip
 from shared.events.envelope import InferenceEvent, TenantId
+from shared.operations import Operation, WireFormat
 from shared.policies import Policy
 
 DEFAULT_DEADLINE_S = 120.0
@@ -83,9 +85,12 @@ class InferenceAccepted(BaseModel):
 
 
 class InferenceRequested(InferenceEvent):
-    """A caller wants a completion. Exactly one of `input` (plain) and `sealed_input` is set.
+    """A caller wants something of a model. Exactly one of `input` (plain) and `sealed_input` is set.
 
-    input: an OpenAI chat-completions body. sealed_input: the same, as bytes, sealed (tenant, "input", inference_id).
+    operation_name, form: what is asked for, and the wire format of the input and of the answer.
+    input: an OpenAI chat-completions body, or what else the two say. sealed_input: the same, as bytes, sealed (tenant,
+    "input", inference_id).
+    passed_headers: of the caller, for an endpoint that speaks the form itself.
     request_model: as the caller wrote it; None means auto.
     registry_version: the tenant's registry version that the gateway knew; a router with an older one reads again.
     reply_partition: of inference.replies.v1, where the reply goes; None: not there.
@@ -98,7 +103,9 @@ class InferenceRequested(InferenceEvent):
 
     ce_type: ClassVar[str] = "tallygate.inference.requested.v1"
 
-    operation_name: Literal["chat"] = "chat"
+    operation_name: Operation = "chat"
+    form: WireFormat = "openai"
+    passed_headers: PassedHeaders = ()
     request_model: Reference | None = None
     input: dict[str, Any] | None = None
     sealed_input: Sealed | None = None

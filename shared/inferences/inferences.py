@@ -35,6 +35,7 @@ from shared.inferences.streams import AnswerStream, IncomingStream, StreamLimits
 from shared.inferences.withdrawals import Withdrawals
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.lane.payloads import LaneReply, reply_context
+from shared.operations import Operation, WireFormat
 
 _UNREADABLE_TIPS = (
     "Give this service the key that sealed it (TALLYGATE_KEYS), then restart it.",
@@ -44,9 +45,10 @@ _UNREADABLE_TIPS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A completion to ask for.
+    """What is asked for.
 
-    body: the OpenAI chat body, as JSON bytes. model: as the caller wrote it; None means auto.
+    body: of the operation, in its form, as JSON bytes. passed_headers: as in the event.
+    model: as the caller wrote it; None means auto.
     registry_version: of the tenant's models, as known here; a router with an older one reads them again.
     """
 
@@ -59,6 +61,9 @@ class Order:
     api_key_id: str | None
     registry_version: int = 0
     traceparent: str | None = None
+    operation: Operation = "chat"
+    form: WireFormat = "openai"
+    passed_headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def remaining_s(self) -> float:
@@ -133,7 +138,9 @@ class Inferences:
         the same inference here follows it. It fails as `expired` a moment after the order's deadline."""
 
         def begin() -> IncomingStream:
-            return IncomingStream(order.tenant_id, inference_id, self.answer, stored=stored, limits=self._stream_limits)
+            return IncomingStream(
+                order.tenant_id, inference_id, order.form, self.answer, stored=stored, limits=self._stream_limits
+            )
 
         left_s = max(0.0, (order.deadline_at - self._now()).total_seconds())
         watching = self._results.watching(inference_id) if stored else nullcontext()
@@ -178,6 +185,9 @@ class Inferences:
         request = InferenceRequested(
             inference_id=inference_id,
             tenant_id=order.tenant_id,
+            operation_name=order.operation,
+            form=order.form,
+            passed_headers=order.passed_headers,
             request_model=order.model,
             sealed_input=seal(self._ring, context, order.body),
             options=order.options,

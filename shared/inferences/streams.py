@@ -4,7 +4,7 @@
 the router wait while a reader is slow. `AnswerStream` is one reader's:
 
     async for chunks in stream:
-        ...  # chunks in the OpenAI wire format, JSON joined by newlines; b"" when `wake` was called and none had come
+        ...  # chunks in the form of the order, JSON joined by newlines; b"" when `wake` was called and none had come
     stream.answer  # who served it; its body is empty, for it has been told
 
 The iteration ends when the answer is whole, and raises InferenceFailedError when it broke off: then nothing that was
@@ -18,16 +18,15 @@ from itertools import islice
 from typing import NamedTuple, Self
 from uuid import UUID
 
-import orjson
-
 from shared.errors import Failure, failure
 from shared.events import ReplyCompleted, ReplyFailed
 from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, Reply, said_in
 from shared.lane import Kind
 from shared.lane.listener import Lane
 from shared.lane.payloads import Chunks, chunk_context
+from shared.operations import WireFormat
 from shared.wire.chunk_log import ChunkLog, UnreadableLogError, chunks_in
-from shared.wire.collected import chunks_of
+from shared.wire.exchanges import chunks_of
 from shared.wire.streams import BrokenStreamError
 
 _BLOCK_BYTES = 32 * 1024  # of what is told at once of an answer that is there already
@@ -49,13 +48,16 @@ AnswerOf = Callable[[AnyReply], Answer]
 
 
 class IncomingStream:
-    """answer_of: opens a reply; raises InferenceFailedError for one that is no answer. stored: the answer is kept for
-    the request's Idempotency-Key, so others may follow. context: under which the router seals its chunks."""
+    """form: of the chunks. answer_of: opens a reply; raises InferenceFailedError for one that is no answer.
+    stored: the answer is kept for the request's Idempotency-Key, so others may follow.
+    context: under which the router seals its chunks."""
 
     def __init__(
-        self, tenant_id: str, inference_id: UUID, answer_of: AnswerOf, *, stored: bool, limits: StreamLimits
-    ) -> None:
+        self, tenant_id: str, inference_id: UUID, form: WireFormat, answer_of: AnswerOf, *, stored: bool,
+        limits: StreamLimits,
+    ) -> None:  # fmt: skip
         self.inference_id = inference_id
+        self.form = form
         self.context = chunk_context(tenant_id, inference_id)
         self.answer_of = answer_of
         self.stored = stored
@@ -266,9 +268,8 @@ class AnswerStream:
 
     def _chunks_of(self, completion: bytes) -> Iterator[bytes]:
         try:
-            parsed = orjson.loads(completion)
-            whole = [chunk.data for chunk in chunks_of(parsed)] if isinstance(parsed, dict) else []
-        except (orjson.JSONDecodeError, BrokenStreamError):
+            whole = [chunk.data for chunk in chunks_of(self._incoming.form, completion)]
+        except BrokenStreamError:
             raise self._broken("the answer is no completion") from None
         return _blocks(iter(whole))
 

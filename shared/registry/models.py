@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.wire import WireFormat, dialect_of
 
-Task = Literal["chat"]
+Task = Literal["chat", "embeddings", "rerank"]
 
 CUSTOM_PREFIX = "custom:"
 DEFAULT_TIMEOUT_S, MOST_TIMEOUT_S = 60.0, 3600.0
@@ -130,7 +130,11 @@ class Model(BaseModel):
 
     @property
     def completions_url(self) -> str:
-        return self.endpoint_url + dialect_of(self.wire_format).completions_path
+        return self.url_of(dialect_of(self.wire_format).completions_path)
+
+    def url_of(self, path: str) -> str:
+        """path: of an operation, below the endpoint's base."""
+        return self.endpoint_url + path
 
     @property
     def server_address(self) -> str:

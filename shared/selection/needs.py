@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.events import RoutingOptions
+from shared.operations import Operation, WireFormat
 from shared.registry import canonical_reference
-from shared.registry.models import Task
 
 # Rough on purpose: the endpoint counts exactly. Four bytes of UTF-8 make about one token in most languages.
 _BYTES_PER_TOKEN = 4
@@ -27,7 +27,8 @@ class Needs:
     streaming: bool = False
     tools: bool = False
     vision: bool = False
-    task: Task = "chat"
+    operation: Operation = "chat"
+    form: WireFormat = "openai"
     options: RoutingOptions = field(default_factory=RoutingOptions)
     split_by: bytes = b""
 
@@ -37,8 +38,9 @@ class Needs:
 
 
 def needs_of(
-    reference: str | None, body: dict[str, Any], options: RoutingOptions | None = None, split_by: bytes = b""
-) -> Needs:
+    reference: str | None, body: dict[str, Any], options: RoutingOptions | None = None, split_by: bytes = b"",
+    operation: Operation = "chat", form: WireFormat = "openai",
+) -> Needs:  # fmt: skip
     parts = list(_parts(body.get("messages")))
     tools = body.get("tools") or body.get("functions")
     text = sum(len(part.encode(errors="replace")) for part in parts if isinstance(part, str))
@@ -54,6 +56,8 @@ def needs_of(
         vision=images > 0,
         options=options or RoutingOptions(),
         split_by=split_by,
+        operation=operation,
+        form=form,
     )
 
 

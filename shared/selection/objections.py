@@ -5,10 +5,13 @@ from itertools import islice
 from typing import NamedTuple
 
 from shared.errors import ErrorType, Failure, failure
+from shared.operations import Operation
 from shared.policies import Policy
 from shared.registry import Model, Terms
+from shared.registry.models import Capabilities
 from shared.registry.terms import matches
 from shared.selection.needs import Needs
+from shared.wire import exchange_of
 
 
 class Objection(NamedTuple):
@@ -115,7 +118,8 @@ def _not_able(needs: Needs, model: Model) -> Objection | None:
         (needs.streaming, can.streaming, "stream", _WITHOUT_A_STREAM),
         (needs.tools, can.tools, "call tools", ()),
         (needs.vision, can.vision, "see images", ()),
-        (True, needs.task in can.tasks, f"be used for {needs.task}", ()),
+        (True, _does(needs.operation, can), f"be used for {needs.operation}", ()),
+        (True, _can_be_asked(needs, model), f"do {needs.operation} in the format {model.wire_format}", ()),
     ):
         if needed and able is False:
             return Objection("no_model_available", f"it cannot {ability}", tips)
@@ -123,3 +127,11 @@ def _not_able(needs: Needs, model: Model) -> Objection | None:
         reason = f"about {needs.tokens} tokens are needed, its context window is {model.context_window}"
         return Objection("context_length_exceeded", reason)
     return None
+
+
+def _does(operation: Operation, can: Capabilities) -> bool:
+    return (operation if operation != "count_tokens" else "chat") in can.tasks
+
+
+def _can_be_asked(needs: Needs, model: Model) -> bool:
+    return exchange_of(needs.operation, needs.form, model.wire_format) is not None

@@ -1,10 +1,12 @@
-"""The wire formats that endpoints speak: one file each, with all that is particular to it.
+"""The wire formats that callers and endpoints speak, and how an operation asked in one is carried out in another.
 
 It knows nothing of models, keys or connections: what differs between two models of one format is passed in.
 """
 
+from shared.operations import Operation, WireFormat
 from shared.wire.completions import Completion, CompletionRead, NotACompletionError, Usage, read_completion
-from shared.wire.dialects import DIALECTS, Dialect, WireFormat, base_url, dialect_of, wire_format_of
+from shared.wire.dialects import DIALECTS, Dialect, base_url, dialect_of, wire_format_of
+from shared.wire.exchanges import Exchange, Question, exchange_of
 from shared.wire.requests import UntranslatableError
 
 __all__ = [
@@ -12,12 +14,16 @@ __all__ = [
     "Completion",
     "CompletionRead",
     "Dialect",
+    "Exchange",
     "NotACompletionError",
+    "Operation",
+    "Question",
     "UntranslatableError",
     "Usage",
     "WireFormat",
     "base_url",
     "dialect_of",
+    "exchange_of",
     "read_completion",
     "wire_format_of",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from shared.operations import WireFormat
 from shared.wire.anthropic_stream import AnthropicStream
 from shared.wire.anthropic_words import finish_reason, usage_in_all
 from shared.wire.completions import (
@@ -25,7 +26,6 @@ from shared.wire.completions import (
 from shared.wire.openai import FIELDS as OPENAI_FIELDS
 from shared.wire.requests import UntranslatableError, with_defaults, written
 
-_VERSION = "2023-06-01"
 _DEFAULT_MAX_TOKENS = 4096  # the format requires the field
 _SAME_NAME = ("model", "temperature", "top_p", "stream")
 # Both formats have these names and mean different things: only who configured the model can have meant this one.
@@ -37,13 +37,11 @@ _TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _Object = dict[str, Any]
 
 
-class AnthropicDialect:
-    completions_path = "/messages"
-    models_path = "/models?limit=1000"  # the most; 20 are listed otherwise
-    hosts = frozenset({"api.anthropic.com"})
+class ChatByMessages:
+    """A chat that is asked in OpenAI's form, of an endpoint that speaks Anthropic's."""
 
-    def headers(self, api_key: str | None) -> dict[str, str]:
-        return {"anthropic-version": _VERSION} | ({"x-api-key": api_key} if api_key else {})
+    form: WireFormat = "openai"
+    path = "/messages"
 
     def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
         asked = with_defaults(model, defaults, body)

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from shared.wire.anthropic_words import finish_reason, usage_in_all
-from shared.wire.completions import object_or_empty, text_or_none
+from shared.wire.completions import Usage, object_or_empty, text_or_none
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import BrokenStreamError, Chunk, StreamSoFar, chunk_of, index_of, parsed_event
+from shared.wire.streams import BrokenStreamError, Chunk, StreamSoFar, chunk_of, index_of, parsed_event, usage_chunk
 
 _Object = dict[str, Any]
 
@@ -24,9 +24,13 @@ class AnthropicStream:
     def chunks(self, event: ServerEvent) -> Iterator[Chunk]:
         body = parsed_event(event)
         for choice in self._choices(body):
-            chunk = chunk_of({**self._frame, "choices": [{"index": 0, "finish_reason": None, **choice}]})
-            self.so_far.heard(chunk.body)
-            yield chunk
+            chunk = {**self._frame, "choices": [{"index": 0, "finish_reason": None, **choice}]}
+            holds_content, ends = self.so_far.heard(chunk)
+            yield chunk_of(chunk, holds_content=holds_content, ends=ends)
+
+    def end(self) -> Iterator[Chunk]:
+        if self.so_far.usage != Usage():
+            yield usage_chunk(self._frame, self.so_far.usage)
 
     def _choices(self, body: _Object) -> Iterator[_Object]:
         """What the event says, as the choice of a chunk; of most events one, of `ping` and unknown ones none."""

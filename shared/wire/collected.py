@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from shared.wire.completions import list_or_empty, object_or_empty
-from shared.wire.streams import Chunk, choices_of, chunk_of, index_of
+from shared.wire.streams import BrokenStreamError, Chunk, choices_of, chunk_of, index_of
 
 _Object = dict[str, Any]
 
@@ -22,8 +22,8 @@ class Collected:
         self._usage: Any = None
         self._choices: dict[int, _Choice] = {}
 
-    def add(self, chunk: Chunk) -> None:
-        body = chunk.body
+    def add(self, body: _Object) -> None:
+        """body: of a chunk."""
         if not self._first:
             self._first = {name: value for name, value in body.items() if name not in ("choices", "usage")}
         self._usage = body.get("usage") or self._usage
@@ -93,12 +93,13 @@ class _Growing:
         return whole
 
 
-def chunks_of(completion: _Object) -> Iterator[Chunk]:
-    """A whole completion as the chunks of a stream: its beginning, each choice, and its usage.
+def chunks_of(answer: bytes) -> Iterator[Chunk]:
+    """A whole completion as the chunks of a stream: each choice, and its usage. Raises BrokenStreamError.
 
     For an endpoint that answers whole where a stream was asked for, and for a stored answer that is asked for as a
     stream.
     """
+    completion = _parsed(answer)
     frame = {name: value for name, value in completion.items() if name not in ("choices", "usage")}
     frame["object"] = "chat.completion.chunk"
     for choice in choices_of(completion):
@@ -108,7 +109,15 @@ def chunks_of(completion: _Object) -> Iterator[Chunk]:
         ]
         delta = message | ({"tool_calls": calls} if calls else {})
         whole = {**choice, "delta": delta}
-        del whole["message"]
-        yield chunk_of({**frame, "choices": [whole]})
+        whole.pop("message", None)
+        yield chunk_of({**frame, "choices": [whole]}, holds_content=True, ends=True)
     if completion.get("usage"):
         yield chunk_of({**frame, "choices": [], "usage": completion["usage"]})
+
+
+def _parsed(answer: bytes) -> _Object:
+    try:
+        completion = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        raise BrokenStreamError("the answer is no completion") from None
+    return object_or_empty(completion)

@@ -1,26 +1,16 @@
-"""The wire formats by name, and what the URL of an endpoint says of them.
-
-A further format is a module beside this one with a class that has all of `Dialect`, its name and its row here.
-"""
+"""What differs between endpoints by their wire format alone, and what an endpoint's URL says of it."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
-from shared.wire.anthropic import AnthropicDialect
-from shared.wire.completions import Completion
-from shared.wire.openai import OpenAIDialect
-from shared.wire.streams import StreamReader
+from shared.operations import WireFormat
 
-WireFormat = Literal["openai", "anthropic"]
-
+_ANTHROPIC_VERSION = "2023-06-01"
 _HOST = re.compile(r"https?://([^:/]+)", re.IGNORECASE)  # urlsplit would raise for what is no URL
 
 
 class Dialect(Protocol):
-    """All that differs by wire format. Bodies in and out are JSON bytes; nothing here does I/O.
-
-    completions_path, models_path: where completions are asked for and models are listed, below an endpoint's base URL.
+    """completions_path, models_path: where completions are asked for and models listed, below an endpoint's base URL.
     hosts: those of the provider itself, in lower case, which speak this format unless the path says otherwise.
     """
 
@@ -32,20 +22,23 @@ class Dialect(Protocol):
         """What proves who asks, and in which version of the format; names in lower case."""
         ...
 
-    def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
-        """An OpenAI chat body as this format has it. Raises UntranslatableError.
 
-        model: its name at the endpoint. defaults: what it is configured with; the caller's `body` comes before them.
-        """
-        ...
+class OpenAIDialect:
+    completions_path = "/chat/completions"
+    models_path = "/models"
+    hosts: frozenset[str] = frozenset()  # this format is assumed of every other host
 
-    def completion(self, answer: bytes) -> Completion:
-        """The body of a 200, translated to the OpenAI format. Raises NotACompletionError."""
-        ...
+    def headers(self, api_key: str | None) -> dict[str, str]:
+        return {"authorization": f"Bearer {api_key}"} if api_key else {}
 
-    def stream(self) -> StreamReader:
-        """A reader of one stream, which translates it to chunks of the OpenAI format."""
-        ...
+
+class AnthropicDialect:
+    completions_path = "/messages"
+    models_path = "/models?limit=1000"  # the most; 20 are listed otherwise
+    hosts = frozenset({"api.anthropic.com"})
+
+    def headers(self, api_key: str | None) -> dict[str, str]:
+        return {"anthropic-version": _ANTHROPIC_VERSION} | ({"x-api-key": api_key} if api_key else {})
 
 
 # In the order in which an endpoint of unknown format is asked.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from shared.operations import WireFormat
 from shared.wire.completions import (
     MAX_CHOICES,
     Completion,
@@ -26,13 +27,11 @@ FIELDS = frozenset(
 )  # fmt: skip
 
 
-class OpenAIDialect:
-    completions_path = "/chat/completions"
-    models_path = "/models"
-    hosts: frozenset[str] = frozenset()  # this format is assumed of every other host
+class PlainChat:
+    """A chat that is asked in OpenAI's form, of an endpoint that speaks it."""
 
-    def headers(self, api_key: str | None) -> dict[str, str]:
-        return {"authorization": f"Bearer {api_key}"} if api_key else {}
+    form: WireFormat = "openai"
+    path = "/chat/completions"
 
     def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
         return written(with_defaults(model, defaults, body))

@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from shared.wire.completions import usage_read
+from shared.wire.completions import Usage, usage_read
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import Chunk, ErrorInStreamError, StreamSoFar, choices_of, chunk_of, parsed_event
+from shared.wire.streams import Chunk, ErrorInStreamError, StreamSoFar, choices_of, chunk_of, parsed_event, usage_chunk
 
 _DONE = b"[DONE]"
 
@@ -15,6 +15,8 @@ _DONE = b"[DONE]"
 class OpenAIStream:
     def __init__(self) -> None:
         self.so_far = StreamSoFar()
+        self._first: dict[str, Any] = {}
+        self._has_told_usage = False
 
     def chunks(self, event: ServerEvent) -> Iterator[Chunk]:
         if event.data.strip() == _DONE:
@@ -24,20 +26,27 @@ class OpenAIStream:
         for choice in choices_of(body):
             if _is_error(choice):
                 raise ErrorInStreamError(_error_in(choice))
-        if body.get("usage"):
-            self.so_far.usage = usage_read(body["usage"])
+        if usage := body.get("usage"):
+            self.so_far.usage = usage_read(usage)
         if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
             return
-        self.so_far.heard(body)
-        yield _passed_on(event.data, body)
+        self._first = self._first or body
+        yield self._passed_on(event.data, body)
 
+    def end(self) -> Iterator[Chunk]:
+        if not self._has_told_usage and self.so_far.usage != Usage():
+            yield usage_chunk(self._first, self.so_far.usage)
 
-def _passed_on(data: bytes, body: dict[str, Any]) -> Chunk:
-    if body.get("usage") and body.get("choices"):
-        # Of the whole answer so far. Clients add up what chunks say, so it is told by one chunk of its own, at the end.
-        return chunk_of({**body, "usage": None})
-    # JSON over several lines of an event is written anew: chunks travel as lines.
-    return Chunk(data, body) if b"\n" not in data else chunk_of(body)
+    def _passed_on(self, data: bytes, body: dict[str, Any]) -> Chunk:
+        holds_content, ends = self.so_far.heard(body)
+        if body.get("usage"):
+            if body.get("choices"):
+                # Of the whole answer so far. Clients add up what chunks say: it is told by one of its own, at the end.
+                return chunk_of({**body, "usage": None}, holds_content=holds_content, ends=ends)
+            self._has_told_usage = True
+        if b"\n" in data:  # JSON over several lines of an event is written anew: chunks travel as lines
+            return chunk_of(body, holds_content=holds_content, ends=ends)
+        return Chunk(data, holds_content, ends)
 
 
 def _is_error(choice: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""What every wire format's stream is read into: chunks in the OpenAI wire format, and what they say of the answer."""
+"""What every stream of an endpoint is read into: chunks in the caller's form, and what they say of the answer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,10 +21,8 @@ from shared.wire.completions import (
 from shared.wire.server_events import ServerEvent
 
 # What of a delta is the model's answer, as OpenAI and those who speak its format name it.
-_CONTENT = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
-
-
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+_OTHER_CONTENT = ("tool_calls", "function_call", "audio")
 _QUICKLY_READ_BYTES = 64 * 1024  # whatever they hold
 
 
@@ -41,26 +39,15 @@ class ErrorInStreamError(Exception):
 
 
 class Chunk(NamedTuple):
-    """A chunk in the OpenAI wire format. data: as JSON bytes. body: the same, parsed."""
+    """A chunk in the caller's form, as JSON bytes without a newline.
+
+    holds_content: a caller who reads it has something of the answer, so that no other model's may follow it.
+    ends: it says that the answer, or one choice of it, is whole.
+    """
 
     data: bytes
-    body: dict[str, Any]
-
-    @property
-    def holds_content(self) -> bool:
-        """Whether a caller who reads it has something of the answer, so that no other model's may follow it."""
-        return any(_delta(choice).get(name) for choice in choices_of(self.body) for name in _CONTENT)
-
-    @property
-    def text(self) -> str:
-        """What it adds to the text of the first choice."""
-        texts = [_delta(choice).get("content") for choice in choices_of(self.body) if index_of(choice) == 0]
-        return "".join(text for text in texts if isinstance(text, str))
-
-    @property
-    def is_usage(self) -> bool:
-        """Whether it is the chunk of `stream_options.include_usage`, which holds nothing else."""
-        return not self.body.get("choices") and bool(self.body.get("usage"))
+    holds_content: bool = False
+    ends: bool = False
 
 
 @dataclass(slots=True)
@@ -81,28 +68,42 @@ class StreamSoFar:
     @property
     def whole(self) -> bool:
         """A stream without its last word is whole as well when every choice has said why it ended."""
-        return self.ended or (bool(self.choices) and self.choices <= self.finish_reasons.keys())
+        return self.ended or (bool(self.finish_reasons) and self.choices <= self.finish_reasons.keys())
 
     @property
     def read(self) -> CompletionRead:
         reasons = tuple(self.finish_reasons.get(index, "unknown") for index in sorted(self.choices))
         return CompletionRead("", self.response_model, reasons, self.usage)
 
-    def heard(self, body: dict[str, Any]) -> None:
-        """Of a chunk in the OpenAI wire format. Raises BrokenStreamError."""
-        self.response_model = self.response_model or text_or_none(body.get("model"))
-        for choice in choices_of(body):
-            self._heard_choice(choice)
+    def whole_answer(self, read: CompletionRead) -> None:
+        """Of an endpoint that did not stream."""
+        self.response_model, self.usage, self.ended = read.response_model, read.usage, True
+        self.finish_reasons = dict(enumerate(read.finish_reasons))
+        self.choices = set(self.finish_reasons)
+        self.characters = len(read.text)
 
-    def _heard_choice(self, choice: dict[str, Any]) -> None:
-        index = index_of(choice)
-        if index not in self.choices:
-            self.choices.add(index)
-            if len(self.choices) > MAX_CHOICES:
-                raise BrokenStreamError(f"it has more than {MAX_CHOICES} choices")
-        if choice.get("finish_reason"):
-            self.finish_reasons[index] = finish_reason_of(choice)
-        self.characters += _characters(_delta(choice))
+    def heard(self, body: dict[str, Any]) -> tuple[bool, bool]:
+        """Of a chunk in the OpenAI wire format: whether it holds content, and whether it ends a choice. Raises
+        BrokenStreamError."""
+        if self.response_model is None:
+            self.response_model = text_or_none(body.get("model"))
+        holds_content = ends = False
+        for choice in choices_of(body):
+            index = index_of(choice)
+            if index not in self.choices:
+                self._begin(index)
+            if choice.get("finish_reason"):
+                self.finish_reasons[index] = finish_reason_of(choice)
+                ends = True
+            delta = object_or_empty(choice.get("delta"))
+            self.characters += _characters(delta)
+            holds_content = holds_content or _holds_content(delta)
+        return holds_content, ends
+
+    def _begin(self, index: int) -> None:
+        self.choices.add(index)
+        if len(self.choices) > MAX_CHOICES:
+            raise BrokenStreamError(f"it has more than {MAX_CHOICES} choices")
 
 
 class StreamReader(Protocol):
@@ -112,6 +113,10 @@ class StreamReader(Protocol):
 
     def chunks(self, event: ServerEvent) -> Iterator[Chunk]:
         """What the event brings. Raises BrokenStreamError and ErrorInStreamError."""
+        ...
+
+    def end(self) -> Iterator[Chunk]:
+        """What follows when the stream is whole and the endpoint did not say it."""
         ...
 
 
@@ -132,10 +137,10 @@ def parsed_event(event: ServerEvent) -> dict[str, Any]:
     return body
 
 
-def chunk_of(body: dict[str, Any]) -> Chunk:
+def chunk_of(body: dict[str, Any], *, holds_content: bool = False, ends: bool = False) -> Chunk:
     """Raises BrokenStreamError for what could be read and is too deep to be written."""
     try:
-        return Chunk(orjson.dumps(body), body)
+        return Chunk(orjson.dumps(body), holds_content, ends)
     except TypeError:
         raise BrokenStreamError("an event of the stream is nested too deeply") from None
 
@@ -144,6 +149,12 @@ def usage_chunk(like: dict[str, Any], usage: Usage) -> Chunk:
     """The chunk that ends a stream whose caller asked for its usage. like: another chunk of it."""
     named: dict[str, Any] = {name: like[name] for name in ("id", "object", "created", "model") if name in like}
     return chunk_of({**named, "choices": [], "usage": openai_usage(usage)})
+
+
+def text_in(body: dict[str, Any]) -> str:
+    """What a chunk in the OpenAI wire format adds to the text of the first choice."""
+    texts = [_delta(choice).get("content") for choice in choices_of(body) if index_of(choice) == 0]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def choices_of(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -161,6 +172,10 @@ def index_of(numbered: dict[str, Any]) -> int:
 
 def _delta(choice: dict[str, Any]) -> dict[str, Any]:
     return object_or_empty(choice.get("delta"))
+
+
+def _holds_content(delta: dict[str, Any]) -> bool:
+    return any(delta.get(name) for name in _TEXTS) or any(delta.get(name) for name in _OTHER_CONTENT)
 
 
 def _characters(delta: dict[str, Any]) -> int:

@@ -9,7 +9,7 @@ from services.router.transport import CallFailedError, Hold, Transport
 from shared.errors import ErrorType, failure
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
-from shared.wire import Completion
+from shared.wire import Completion, Question
 from shared.wire.completions import CompletionRead, Usage
 
 How = Literal["succeeded", "failed", "cancelled"]
@@ -51,11 +51,11 @@ class ScriptedTransport(Transport):
         pass
 
     async def complete(
-        self, model: Model, _secrets: ModelSecrets, body: Mapping[str, Any], request_id: str, timeout_s: float,
+        self, model: Model, _secrets: ModelSecrets, asked: Question, request_id: str, timeout_s: float,
         _hold: Hold,
     ) -> Completion:  # fmt: skip
         now = asyncio.get_running_loop().time
-        call = Call(request_id, model.id, body, now())
+        call = Call(request_id, model.id, asked.body, now())
         answer = self._script(call)
         try:
             await _answered(answer, model, timeout_s)

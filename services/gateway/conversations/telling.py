@@ -8,7 +8,7 @@ import orjson
 from shared.errors import render
 from shared.inferences import Answer, InferenceFailedError
 from shared.wire.collected import Collected
-from shared.wire.streams import Chunk
+from shared.wire.streams import text_in
 
 # The answer, and the completion that its chunks add up to; returns what a plain answer would say.
 Whole = Callable[[Answer, Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -36,9 +36,9 @@ class CodebaseWords:
         return b"event: error\n" + _event(problem)
 
     def _added(self, line: bytes) -> str:
-        chunk = Chunk(line, orjson.loads(line))
-        self._collected.add(chunk)
-        return chunk.text
+        body = orjson.loads(line)
+        self._collected.add(body)
+        return text_in(body)
 
 
 def _event(data: Mapping[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ from services.gateway.bodies import InvalidBodyError, parse_json, validated
 from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
 from shared.errors import TallygateError
 from shared.events import RoutingOptions
+from shared.operations import Operation, WireFormat
 from shared.policies import POLICIES, Policy
 from shared.registry import Model, TenantModels, canonical_reference
 from shared.selection.objections import UNKNOWN, Objection, standing_objection, why_none
@@ -33,7 +34,7 @@ class Deadlines(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A chat request that may be published. `body`: the OpenAI body for the model, as JSON bytes. stream: the answer is
+    """A request that may be published. `body`: of the operation, in its form, as JSON bytes. stream: the answer is
     told chunk by chunk; include_usage: with the chunk that says the usage."""
 
     body: bytes
@@ -43,6 +44,9 @@ class Admitted:
     options: RoutingOptions = field(default_factory=RoutingOptions)
     stream: bool = False
     include_usage: bool = False
+    operation: Operation = "chat"
+    form: WireFormat = "openai"
+    passed_headers: tuple[tuple[str, str], ...] = ()
 
 
 def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:

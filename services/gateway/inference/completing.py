@@ -162,6 +162,9 @@ class Completing:
             api_key_id=caller.key_id,
             registry_version=models.version,
             traceparent=sent.traceparent,
+            operation=admitted.operation,
+            form=admitted.form,
+            passed_headers=admitted.passed_headers,
         )
 
     async def _models(self, caller: Caller, admitted: Admitted) -> TenantModels:

@@ -85,7 +85,7 @@ async def explain_selection(request: Request) -> Response:
             "streaming": needs.streaming,
             "tools": needs.tools,
             "vision": needs.vision,
-            "task": needs.task,
+            "task": needs.operation,
         },
         "candidates": [{"model": candidate.model.id, "reason": candidate.reason} for candidate in selection.candidates],
         "passed_over": [

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import aiohttp
+import orjson
 import pytest
 
 from deploy.model_server.behaviours import BEHAVIOURS
@@ -57,7 +58,7 @@ def _events(body: bytes) -> Iterator[ServerEvent]:
 
 
 def _text_of(chunk: Chunk) -> str:
-    return "".join(choice["delta"].get("content") or "" for choice in choices_of(chunk.body))
+    return "".join(choice["delta"].get("content") or "" for choice in choices_of(orjson.loads(chunk.data)))
 
 
 def sha256(text: str) -> str:

@@ -13,10 +13,10 @@ import pytest
 from services.router.transport import CallFailedError, Transport
 from shared.guard import Guard
 from shared.registry.secrets import ModelSecrets
-from shared.wire import WireFormat
-from shared.wire.anthropic import AnthropicDialect
+from shared.wire import Question, WireFormat
+from shared.wire.anthropic import ChatByMessages
 from shared.wire.completions import MAX_CHOICES, MAX_VALUES, NotACompletionError
-from shared.wire.openai import OpenAIDialect
+from shared.wire.openai import PlainChat
 from tests.support.cpu_time import cpu_time
 from tests.unit.router.values import holds_all, model
 
@@ -91,7 +91,7 @@ async def called(wire_format: WireFormat, port: int) -> str:
     await transport.start()
     asked = model(endpoint_url=f"http://127.0.0.1:{port}/v1", wire_format=wire_format)
     try:
-        await transport.complete(asked, ModelSecrets(None, {}), {"messages": []}, "r-1", 20.0, holds_all)
+        await transport.complete(asked, ModelSecrets(None, {}), Question({"messages": []}), "r-1", 20.0, holds_all)
     except CallFailedError as error:
         return error.failure.error_type
     finally:
@@ -128,13 +128,13 @@ def test_the_likeliest_tokens_of_an_answer_of_the_largest_size_are_read() -> Non
     likely = b'{"token":" the","logprob":-0.0123456,"bytes":[32,116,104,101]}'
     token = b'{"token":" the","logprob":-0.01,"bytes":[32],"top_logprobs":[%s]}' % b",".join([likely] * 20)
     body = many(token, b'{"choices":[{"message":{"content":"x"},"logprobs":{"content":[', b"]}}]}")
-    assert OpenAIDialect().completion(body).read.text == "x"
+    assert PlainChat().completion(body).read.text == "x"
 
 
 def test_an_answer_of_more_parts_than_any_model_makes_is_none() -> None:
     choices = b'{"choices":[%s]}' % b",".join([_CHOICE] * (MAX_CHOICES + 1))
     blocks = b'{"content":[%s]}' % b",".join([_TOOL] * (MAX_CHOICES + 1))
     values = b'{"choices":[%s],"x":[%s]}' % (_CHOICE, b",".join([b"[]"] * MAX_VALUES))
-    for dialect, body in ((OpenAIDialect(), choices), (AnthropicDialect(), blocks), (OpenAIDialect(), values)):
+    for dialect, body in ((PlainChat(), choices), (ChatByMessages(), blocks), (PlainChat(), values)):
         with pytest.raises(NotACompletionError, match="more than"):
             dialect.completion(body)

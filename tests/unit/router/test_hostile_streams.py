@@ -10,7 +10,7 @@ from services.router.streaming import StreamTimes
 from services.router.transport import CallFailedError, Transport
 from shared.guard import Guard
 from shared.registry.secrets import ModelSecrets
-from shared.wire import WireFormat
+from shared.wire import Question, WireFormat
 from tests.support.cpu_time import cpu_time
 from tests.unit.router.test_hostile_answers import _LOOPBACK, many, serving
 from tests.unit.router.values import model
@@ -44,7 +44,7 @@ async def _called(wire_format: WireFormat, port: int) -> tuple[str, float]:
     times = StreamTimes(60.0, 60.0, 60.0)
     ended = "completed"
     try:
-        async with transport.stream(asked, ModelSecrets(None, {}), {"messages": []}, "r-1", times) as stream:
+        async with transport.stream(asked, ModelSecrets(None, {}), Question({"messages": []}), "r-1", times) as stream:
             async for chunks in stream.reads():
                 for _ in chunks:
                     pass

@@ -13,6 +13,7 @@ from services.router.transport import CallFailedError, Transport
 from shared.errors import Failure
 from shared.guard import Guard
 from shared.registry.secrets import ModelSecrets
+from shared.wire import Question
 from shared.wire.streams import Chunk
 from tests.unit.router.values import model
 
@@ -61,8 +62,8 @@ async def _streamed(*pieces: bytes, times: StreamTimes = _TIMES) -> tuple[list[C
     try:
         async with _endpoint(pieces) as port:
             called = model(endpoint_url=f"http://127.0.0.1:{port}/v1")
-            body = {"messages": [], "stream": True}
-            async with transport.stream(called, ModelSecrets("opensesame", {}), body, "r", times) as stream:
+            asked = Question({"messages": [], "stream": True})
+            async with transport.stream(called, ModelSecrets("opensesame", {}), asked, "r", times) as stream:
                 async for read in stream.reads():
                     for chunk in read:
                         chunks.append(chunk)  # noqa: PERF402 - those before an error count as well
@@ -74,7 +75,9 @@ async def _streamed(*pieces: bytes, times: StreamTimes = _TIMES) -> tuple[list[C
 
 
 def _text(chunks: Sequence[Chunk]) -> str:
-    return "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk.body["choices"])
+    return "".join(
+        choice["delta"].get("content", "") for chunk in chunks for choice in orjson.loads(chunk.data)["choices"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ class _Opened:
     async def reads(self) -> AsyncIterator[Iterator[Chunk]]:
         while self.read < 100:
             self.read += 1
-            yield iter((Chunk(A, orjson.loads(A)),))
+            yield iter((Chunk(A, holds_content=True),))
 
 
 async def test_while_the_caller_does_not_read_nothing_is_read_for_it() -> None:
@@ -369,8 +369,8 @@ def test_chunks_that_say_the_same_in_another_way_travel_as_lines() -> None:
 
 
 def _lines_of(said: bytes) -> Iterable[bytes]:
-    from shared.wire import dialect_of
+    from shared.wire.openai_stream import OpenAIStream
     from shared.wire.server_events import ServerEvents
 
-    reader = dialect_of("openai").stream()
+    reader = OpenAIStream()
     return [chunk.data for event in ServerEvents(10_000).read(said) for chunk in reader.chunks(event)]

@@ -14,7 +14,7 @@ from shared.errors import Failure
 from shared.guard import Guard
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
-from shared.wire import Completion
+from shared.wire import Completion, Question
 from tests.unit.router.values import holds_all, model
 from tests.unit.shared.guard.fakes import PUBLIC, FakeDns, dns, loopback_server
 
@@ -35,7 +35,7 @@ async def running_transport(guard: Guard) -> AsyncIterator[Transport]:
 
 
 async def call(transport: Transport, called: Model, hold: Hold = holds_all) -> Completion:
-    return await transport.complete(called, ModelSecrets("opensesame", {}), REQUEST, "r-1", 10.0, hold)
+    return await transport.complete(called, ModelSecrets("opensesame", {}), Question(REQUEST), "r-1", 10.0, hold)
 
 
 async def failure_of(guard: Guard, called: Model) -> Failure:
@@ -109,7 +109,7 @@ async def test_what_cannot_be_said_in_the_endpoints_format_is_an_invalid_request
         claude = model(wire_format="anthropic", endpoint_url=f"http://127.0.0.1:{server.port}/v1")
         asked = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "http://h/cat.png"}]}]}
         with pytest.raises(CallFailedError) as caught:
-            await transport.complete(claude, ModelSecrets("opensesame", {}), asked, "r-1", 10.0, holds_all)
+            await transport.complete(claude, ModelSecrets("opensesame", {}), Question(asked), "r-1", 10.0, holds_all)
         assert server.heads == []
     call_failure = caught.value.failure
     assert (call_failure.error_type, call_failure.retryable, call_failure.fallback, call_failure.http_status) == (

@@ -40,7 +40,7 @@ LANE = FakeLane()
 def incoming(*, stored: bool = False, limits: StreamLimits = StreamLimits()) -> IncomingStream:  # noqa: B008
     pending = Pending()
     opened = Inferences(Broker(), pending, Results(Table(), pending), RING, 7, 0.0).answer
-    return IncomingStream("acme", INFERENCE, opened, stored=stored, limits=limits)
+    return IncomingStream("acme", INFERENCE, "openai", opened, stored=stored, limits=limits)
 
 
 def said(chunk_frames: int, *, attempt_number: int = 1, form: str = "chunks") -> ReplyCompleted:

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire import Completion, CompletionRead, NotACompletionError, Usage, dialect_of
+from shared.wire import Completion, CompletionRead, NotACompletionError, Usage
+from shared.wire.anthropic import ChatByMessages
 
-ANTHROPIC = dialect_of("anthropic")
+ANTHROPIC = ChatByMessages()
 ANSWER: dict[str, Any] = {
     "id": "msg_1",
     "type": "message",

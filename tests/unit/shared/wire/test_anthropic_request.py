@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
 from shared.wire import UntranslatableError, dialect_of
+from shared.wire.anthropic import ChatByMessages
 from shared.wire.openai import FIELDS
 
-ANTHROPIC = dialect_of("anthropic")
+ANTHROPIC = ChatByMessages()
 HI = {"role": "user", "content": "hi"}
 
 
@@ -25,8 +26,11 @@ def messages(*given: dict[str, Any]) -> Any:
 
 
 def test_the_key_has_its_own_header_and_the_version_is_always_sent() -> None:
-    assert ANTHROPIC.headers("opensesame") == {"anthropic-version": "2023-06-01", "x-api-key": "opensesame"}
-    assert ANTHROPIC.headers(None) == {"anthropic-version": "2023-06-01"}
+    assert dialect_of("anthropic").headers("opensesame") == {
+        "anthropic-version": "2023-06-01",
+        "x-api-key": "opensesame",
+    }
+    assert dialect_of("anthropic").headers(None) == {"anthropic-version": "2023-06-01"}
 
 
 def test_the_least_request() -> None:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.wire import CompletionRead, NotACompletionError, UntranslatableError, Usage, dialect_of
+from shared.wire.openai import PlainChat
 
-OPENAI = dialect_of("openai")
+OPENAI = PlainChat()
 ANSWER: dict[str, Any] = {
     "id": "chatcmpl-1",
     "object": "chat.completion",
@@ -22,11 +23,11 @@ def read(answer: dict[str, Any]) -> CompletionRead:
 
 
 def test_the_key_is_a_bearer_token() -> None:
-    assert OPENAI.headers("opensesame") == {"authorization": "Bearer opensesame"}
+    assert dialect_of("openai").headers("opensesame") == {"authorization": "Bearer opensesame"}
 
 
 def test_without_a_key_there_is_no_header() -> None:
-    assert OPENAI.headers(None) == {}
+    assert dialect_of("openai").headers(None) == {}
 
 
 def test_the_body_goes_on_with_the_models_name_and_defaults() -> None:

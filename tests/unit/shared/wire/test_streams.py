@@ -5,15 +5,17 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.wire import WireFormat, dialect_of, read_completion
+from shared.wire import WireFormat, exchange_of, read_completion
 from shared.wire.collected import Collected, chunks_of
 from shared.wire.completions import Usage
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader, chunk_of
+from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader, text_in
 
 
 def _stream(*events: Any, wire_format: WireFormat = "openai") -> tuple[list[Chunk], StreamReader]:
-    reader = dialect_of(wire_format).stream()
+    exchange = exchange_of("chat", "openai", wire_format)
+    assert exchange is not None
+    reader = exchange.stream()
     sent = [event if isinstance(event, ServerEvent) else ServerEvent(b"", _data(event)) for event in events]
     return [chunk for event in sent for chunk in reader.chunks(event)], reader
 
@@ -44,7 +46,7 @@ _DONE = b"[DONE]"
     ids=["first choice", "another choice", "thoughts", "no text", "usage"],
 )
 def test_the_text_of_a_chunk_is_that_of_the_first_choice(chunk: dict[str, Any], text: str) -> None:
-    assert chunk_of(chunk).text == text
+    assert text_in(chunk) == text
 
 
 def test_a_chunk_passes_through_as_it_was_written() -> None:
@@ -151,7 +153,7 @@ def test_nothing_in_a_chunk_is_taken_for_well_formed(hostile: dict[str, Any]) ->
     chunks, reader = _stream(hostile)
     collected = Collected()
     for chunk in chunks:
-        collected.add(chunk)
+        collected.add(orjson.loads(chunk.data))
     assert orjson.loads(collected.completion())["object"] == "chat.completion"
     assert reader.so_far.read.usage == Usage()
 
@@ -170,7 +172,7 @@ def _anthropic(*deltas: dict[str, Any], stop_reason: str = "end_turn") -> list[d
 def _collected(chunks: list[Chunk]) -> dict[str, Any]:
     collected = Collected()
     for chunk in chunks:
-        collected.add(chunk)
+        collected.add(orjson.loads(chunk.data))
     whole: dict[str, Any] = orjson.loads(collected.completion())
     return whole
 
@@ -264,8 +266,7 @@ _COMPLETION = {
 
 
 def test_a_completion_as_a_stream_is_the_same_completion() -> None:
-    chunks = list(chunks_of(_COMPLETION))
-    assert chunks[-1].is_usage
+    chunks = list(chunks_of(orjson.dumps(_COMPLETION)))
     assert _collected(chunks) == _COMPLETION
 
 
