@@ -53,6 +53,9 @@ def _of_type(schema: Schema, where: str, defs: Schema) -> Iterator[Bound]:
         case "integer" | "number":
             ends = [name for names in (_LEAST, _MOST) for name in names if name in schema]
             yield Bound(where, _range(schema, ends), len(ends) == 2)
+        case "array" if "prefixItems" in schema:
+            for place, inner in enumerate(schema["prefixItems"]):
+                yield from _of(inner, f"{where}[{place}]", defs)
         case "array":
             yield Bound(where, f"at most {schema.get('maxItems')} entries", "maxItems" in schema)
             yield from _of(schema.get("items", {}), f"{where}[]", defs)
