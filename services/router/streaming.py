@@ -1,7 +1,7 @@
 """One streamed answer of an endpoint: bytes in, chunks out, each within its time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import aiohttp
@@ -57,7 +57,9 @@ class OpenStream:
         self._loop = asyncio.get_running_loop()
         self._reader: StreamReader = exchange.stream()
         self._first_due = began_at + times.first_chunk_s
+        self._ends_at = began_at + times.total_s
         self._due: float | None = None  # of the read that is under way
+        self._size = 0  # bytes that have come
         self._watch: asyncio.TimerHandle | None = None
         self.first_content_at: float | None = None
 
@@ -65,7 +67,7 @@ class OpenStream:
     def so_far(self) -> StreamSoFar:
         return self._reader.so_far
 
-    def last_chunks(self) -> Iterator[Chunk]:
+    def last_chunks(self) -> Iterable[Chunk]:
         """What follows a stream that is whole."""
         return self._reader.end()
 
@@ -78,16 +80,18 @@ class OpenStream:
         """
         try:
             if self._response.content_type == _JSON:
-                yield self._of_whole_answer(
-                    b"".join([received async for received in self._received(self._limits.answer)])
-                )
+                answer = []
+                while received := await self._next(self._limits.answer):
+                    answer.append(received)
+                yield self._of_whole_answer(b"".join(answer))
                 return
             events = ServerEvents(self._limits.answer)
-            async for received in self._received(self._limits.stream):
-                for start in range(0, len(received), _AT_ONCE_BYTES):
-                    if start:
-                        await asyncio.sleep(0)
-                    yield self._chunks(events.read(received[start : start + _AT_ONCE_BYTES]))
+            while received := await self._next(self._limits.stream):
+                while len(received) > _AT_ONCE_BYTES:
+                    yield self._chunks(events.read(received[:_AT_ONCE_BYTES]))
+                    received = received[_AT_ONCE_BYTES:]
+                    await asyncio.sleep(0)
+                yield self._chunks(events.read(received))
             last = events.end()
             yield self._chunks(iter(() if last is None else (last,)))
             self._check()
@@ -111,15 +115,8 @@ class OpenStream:
         if self.so_far.ended:
             raise NotACompletionError("its stream has no choices")
 
-    async def _received(self, most: int) -> AsyncIterator[bytes]:
-        size = 0
-        while received := await self._next():
-            size += len(received)
-            self._grown(size, most)
-            yield received
-
-    async def _next(self) -> bytes:
-        """Empty at the end."""
+    async def _next(self, most: int) -> bytes:
+        """Empty at the end. most: bytes that may come in all."""
         now = self._loop.time()
         if self.so_far.ended:
             self._due = now + _AFTER_END_S
@@ -127,16 +124,20 @@ class OpenStream:
             self._due = self._first_due
         else:
             self._due = now + self._times.idle_s
+        self._due = min(self._due, self._ends_at)
         if self._watch is None or self._due < self._watch.when():
             self._look_at(self._due)
         try:
-            return await self._response.content.readany()
+            received = await self._response.content.readany()
         except (SilentStreamError, aiohttp.ClientPayloadError):
             if self.so_far.ended:
                 return b""
             raise
         finally:
             self._due = None
+        self._size += len(received)
+        self._grown(self._size, most)
+        return received
 
     def _look_at(self, due: float) -> None:
         """One timer for many reads: a timer for each would cost as much as what it brings."""
@@ -151,12 +152,14 @@ class OpenStream:
         if self._loop.time() < self._due:
             self._look_at(self._due)
         else:
-            self._response.content.set_exception(SilentStreamError(self._why_silent()))
+            self._response.content.set_exception(self._why_over())
 
-    def _why_silent(self) -> str:
+    def _why_over(self) -> Exception:
+        if self._loop.time() >= self._ends_at:
+            return TimeoutError()
         if self.first_content_at is not None:
-            return f"went silent in the middle of its answer for {self._times.idle_s:g} s"
-        return nothing_came(self._times)
+            return SilentStreamError(f"went silent in the middle of its answer for {self._times.idle_s:g} s")
+        return SilentStreamError(nothing_came(self._times))
 
     def _of_whole_answer(self, answer: bytes) -> Iterator[Chunk]:
         """An endpoint that does not stream, or that failed with a 200, answers with JSON all the same."""

@@ -1,6 +1,7 @@
 """One HTTP call of one model: send, read within limits, and translate what went wrong."""
 
 import asyncio
+import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -81,7 +82,7 @@ class Transport:
         """
         with _failures_of(model, secrets, timeout_s):
             exchange = _exchange(model, asked)
-            async with self._answer(model, secrets, asked, exchange, request_id, timeout_s) as response:
+            async with self._answer(model, secrets, asked, exchange, request_id, total_s=timeout_s) as response:
                 return exchange.completion(await self._read(response, model, hold))
 
     @asynccontextmanager
@@ -94,7 +95,8 @@ class Transport:
         with _failures_of(model, secrets, times.total_s):
             async with AsyncExitStack() as stack:
                 exchange = _exchange(model, asked)
-                answer = self._answer(model, secrets, asked, exchange, request_id, times.total_s)
+                # No limit of aiohttp's own: it would cost as much, for each read, as all that is done with a chunk.
+                answer = self._answer(model, secrets, asked, exchange, request_id, total_s=None)
                 response = await _in_time(stack.enter_async_context(answer), began_at, times)
                 opened = OpenStream(response, exchange, times, self._limits, began_at, partial(_grown, model))
                 yield opened
@@ -103,8 +105,8 @@ class Transport:
 
     @asynccontextmanager
     async def _answer(
-        self, model: Model, secrets: ModelSecrets, asked: Question, exchange: Exchange, request_id: str,
-        timeout_s: float,
+        self, model: Model, secrets: ModelSecrets, asked: Question, exchange: Exchange, request_id: str, *,
+        total_s: float | None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
         """A 200, of which the body is yet to be read."""
         headers = {
@@ -117,7 +119,7 @@ class Transport:
         session = self._guarded if model.is_custom else self._plain
         if session is None:
             raise RuntimeError("the transport has not been started")
-        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(self._connect_timeout_s, timeout_s))
+        timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=min(self._connect_timeout_s, total_s or math.inf))
         async with session.post(
             model.url_of(exchange.path), data=sent, headers=headers, timeout=timeout, allow_redirects=False
         ) as response:
@@ -157,13 +159,11 @@ async def _in_time(
     answering: Awaitable[aiohttp.ClientResponse], began_at: float, times: StreamTimes
 ) -> aiohttp.ClientResponse:
     """Raises SilentStreamError when the answer has not even begun while something of it should have come."""
-    if times.first_chunk_s >= times.total_s:
-        return await answering
     try:
-        async with asyncio.timeout_at(began_at + times.first_chunk_s) as waiting:
+        async with asyncio.timeout_at(began_at + min(times.first_chunk_s, times.total_s)) as waiting:
             return await answering
     except TimeoutError:
-        if waiting.expired():
+        if waiting.expired() and times.first_chunk_s < times.total_s:
             raise SilentStreamError(nothing_came(times)) from None
         raise
 

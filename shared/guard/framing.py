@@ -36,6 +36,11 @@ class BoundedHandler(ResponseHandler):
             self.transport.close()
             self.set_exception(HttpProcessingError(code=502, message=too_much))
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """aiohttp asks for it after each read, and parses an empty one then; there is nothing to resume mostly."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def set_response_params(self, **params: Any) -> None:
         """Called for each request on the connection."""
         self._interim = self._received = 0

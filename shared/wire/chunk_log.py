@@ -9,27 +9,40 @@ from collections.abc import Iterator
 
 _LEVEL, _WINDOW_BITS, _MEMORY_LEVEL = 1, 12, 1
 _READ_BYTES = 64 * 1024
+_COMPRESSED_AT_ONCE = 4096
 
 
 class ChunkLog:
     def __init__(self) -> None:
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL)
         self._compressed = bytearray()
+        self._new: list[bytes] = []  # not compressed yet: a call for each chunk would take longer than its bytes
+        self._new_bytes = 0
 
     def add(self, chunk: bytes) -> None:
         """chunk: JSON without a newline, or several, joined by newlines."""
-        self._compressed += self._compressor.compress(chunk + b"\n")
+        self._new.append(chunk)
+        self._new_bytes += len(chunk) + 1
+        if self._new_bytes >= _COMPRESSED_AT_ONCE:
+            self._compress()
 
     @property
     def size(self) -> int:
-        """Bytes, compressed."""
-        return len(self._compressed)
+        """Bytes, compressed up to the newest few."""
+        return len(self._compressed) + self._new_bytes
 
     @property
     def bytes_so_far(self) -> bytes:
         """All that was added; more may be added afterwards."""
+        self._compress()
         self._compressed += self._compressor.flush(zlib.Z_SYNC_FLUSH)
         return bytes(self._compressed)
+
+    def _compress(self) -> None:
+        if self._new:
+            self._compressed += self._compressor.compress(b"\n".join(self._new) + b"\n")
+            self._new.clear()
+            self._new_bytes = 0
 
 
 class UnreadableLogError(Exception):

@@ -1,13 +1,11 @@
 """A stream in the OpenAI wire format: chunks pass through as they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-import orjson
 
 from shared.wire.completions import Usage, usage_read
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import Chunk, ErrorInStreamError, StreamSoFar, choices_of, chunk_of, parsed_event, usage_chunk
+from shared.wire.streams import Chunk, StreamSoFar, chunk_of, parsed_event, usage_chunk
 
 _DONE = b"[DONE]"
 
@@ -18,20 +16,17 @@ class OpenAIStream:
         self._first: dict[str, Any] = {}
         self._has_told_usage = False
 
-    def chunks(self, event: ServerEvent) -> Iterator[Chunk]:
+    def chunks(self, event: ServerEvent) -> Iterable[Chunk]:
         if event.data.strip() == _DONE:
             self.so_far.ended = True
-            return
+            return ()
         body = parsed_event(event)
-        for choice in choices_of(body):
-            if _is_error(choice):
-                raise ErrorInStreamError(_error_in(choice))
         if usage := body.get("usage"):
             self.so_far.usage = usage_read(usage)
         if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
-            return
+            return ()
         self._first = self._first or body
-        yield self._passed_on(event.data, body)
+        return (self._passed_on(event.data, body),)
 
     def end(self) -> Iterator[Chunk]:
         if not self._has_told_usage and self.so_far.usage != Usage():
@@ -47,13 +42,3 @@ class OpenAIStream:
         if b"\n" in data:  # JSON over several lines of an event is written anew: chunks travel as lines
             return chunk_of(body, holds_content=holds_content, ends=ends)
         return Chunk(data, holds_content, ends)
-
-
-def _is_error(choice: dict[str, Any]) -> bool:
-    return choice.get("finish_reason") == "error" or bool(choice.get("error"))
-
-
-def _error_in(choice: dict[str, Any]) -> bytes:
-    """Without the rest of the chunk: errors are booked in the clear, and there may be text of the answer in it."""
-    said = choice.get("error") or {"message": "a choice ended with the finish_reason `error`"}
-    return orjson.dumps({"error": said})

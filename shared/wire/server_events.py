@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_DATA = b"data: "
 
 
 class EventTooLargeError(Exception):
@@ -37,6 +38,10 @@ class ServerEvents:
 
     def read(self, received: bytes) -> Iterator[ServerEvent]:
         """The events that are whole with these bytes. Raises EventTooLargeError."""
+        if self._is_one_event(received):
+            self._at_start = False
+            yield ServerEvent(b"", received[len(_DATA) : -2])
+            return
         if self._after_cr and received:
             received = received.removeprefix(b"\n")
             self._after_cr = False
@@ -49,6 +54,18 @@ class ServerEvents:
             if event is not None:
                 yield event
         self._hold(rest)
+
+    def _is_one_event(self, received: bytes) -> bool:
+        """Whether nothing waits, and these are one event of one line and its end: most reads are."""
+        return (
+            not self._held_bytes
+            and not self._after_cr
+            and received.startswith(_DATA)
+            and received.find(b"\n") == len(received) - 2
+            and received.endswith(b"\n\n")
+            and b"\r" not in received
+            and len(received) <= self._max_event_bytes
+        )
 
     def end(self) -> ServerEvent | None:
         """The last event, when the stream ended without an empty line."""

@@ -1,6 +1,6 @@
 """What every stream of an endpoint is read into: chunks in the caller's form, and what they say of the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -21,8 +21,7 @@ from shared.wire.completions import (
 from shared.wire.server_events import ServerEvent
 
 # What of a delta is the model's answer, as OpenAI and those who speak its format name it.
-_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
-_OTHER_CONTENT = ("tool_calls", "function_call", "audio")
+_CONTENT = frozenset({"content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio"})
 _QUICKLY_READ_BYTES = 64 * 1024  # whatever they hold
 
 
@@ -84,7 +83,7 @@ class StreamSoFar:
 
     def heard(self, body: dict[str, Any]) -> tuple[bool, bool]:
         """Of a chunk in the OpenAI wire format: whether it holds content, and whether it ends a choice. Raises
-        BrokenStreamError."""
+        BrokenStreamError and ErrorInStreamError."""
         if self.response_model is None:
             self.response_model = text_or_none(body.get("model"))
         holds_content = ends = False
@@ -92,12 +91,15 @@ class StreamSoFar:
             index = index_of(choice)
             if index not in self.choices:
                 self._begin(index)
+            if choice.get("error") or choice.get("finish_reason") == "error":
+                raise ErrorInStreamError(_error_in(choice))
             if choice.get("finish_reason"):
                 self.finish_reasons[index] = finish_reason_of(choice)
                 ends = True
-            delta = object_or_empty(choice.get("delta"))
-            self.characters += _characters(delta)
-            holds_content = holds_content or _holds_content(delta)
+            for name, value in _delta(choice).items():
+                if value and name in _CONTENT:
+                    holds_content = True
+                    self.characters += len(value) if isinstance(value, str) else _characters(value)
         return holds_content, ends
 
     def _begin(self, index: int) -> None:
@@ -111,11 +113,11 @@ class StreamReader(Protocol):
 
     so_far: StreamSoFar
 
-    def chunks(self, event: ServerEvent) -> Iterator[Chunk]:
+    def chunks(self, event: ServerEvent) -> Iterable[Chunk]:
         """What the event brings. Raises BrokenStreamError and ErrorInStreamError."""
         ...
 
-    def end(self) -> Iterator[Chunk]:
+    def end(self) -> Iterable[Chunk]:
         """What follows when the stream is whole and the endpoint did not say it."""
         ...
 
@@ -174,14 +176,14 @@ def _delta(choice: dict[str, Any]) -> dict[str, Any]:
     return object_or_empty(choice.get("delta"))
 
 
-def _holds_content(delta: dict[str, Any]) -> bool:
-    return any(delta.get(name) for name in _TEXTS) or any(delta.get(name) for name in _OTHER_CONTENT)
+def _error_in(choice: dict[str, Any]) -> bytes:
+    """Without the rest of the chunk: errors are booked in the clear, and there may be text of the answer in it."""
+    said = choice.get("error") or {"message": "a choice ended with the finish_reason `error`"}
+    return orjson.dumps({"error": said})
 
 
-def _characters(delta: dict[str, Any]) -> int:
-    said = sum(len(text) for name in _TEXTS if isinstance(text := delta.get(name), str))
-    if delta.get("tool_calls"):
-        calls = [object_or_empty(call) for call in list_or_empty(delta["tool_calls"])]
-        arguments = [object_or_empty(call.get("function")).get("arguments") for call in calls]
-        said += sum(len(text) for text in arguments if isinstance(text, str))
-    return said
+def _characters(calls: Any) -> int:
+    """Of the arguments of tool calls."""
+    functions = [object_or_empty(object_or_empty(call).get("function")) for call in list_or_empty(calls)]
+    arguments = [function.get("arguments") for function in functions]
+    return sum(len(text) for text in arguments if isinstance(text, str))

@@ -333,7 +333,7 @@ class _Opened:
 async def test_while_the_caller_does_not_read_nothing_is_read_for_it() -> None:
     nothing: Any = None
     stream = ChunkStream(RING, nothing, None, work(model(), reference=None).request, 1)
-    call, opened = StreamedCall(model(), stream, holds_all, 1000, 1000), _Opened()
+    call, opened = StreamedCall(model(), stream, holds_all, 1000, 10_000), _Opened()
     stream.heard(Kind.PAUSE)
     reading = asyncio.create_task(call.read(cast("OpenStream", opened), lambda: 60.0))
     for _ in range(1000):
