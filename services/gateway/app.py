@@ -31,6 +31,8 @@ from services.gateway.inference.store import KeyStore
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
+from services.gateway.responses.keeping import Responses
+from services.gateway.responses.store import ResponseStore
 from services.gateway.retention import Retention
 from services.gateway.routes import HOT_ROUTES, ROUTERS
 from services.gateway.settings import GatewaySettings
@@ -138,8 +140,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         kept_features = feature_keeper(features, publisher, offsets)
         await _keep(service, _RESULTS_GROUP, kept_results)
         await _keep(service, _FEATURES_GROUP, kept_features)
-        retained_s = settings.result_retention_s, settings.feature_retention_s
-        await service.start(Retention(keys, stored, models, features, *retained_s))
+        retained_s = settings.result_retention_s, settings.feature_retention_s, settings.response_retention_s
+        responses = ResponseStore(pool)
+        await service.start(Retention(keys, stored, models, features, responses, *retained_s))
         await service.start(OverdueJobs(features, publisher, settings.instance))
         queue_age = await service.start(QueueAge(broker, settings.router_group))
         rejections = await service.start(Rejections(publisher, settings.instance))
@@ -184,6 +187,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 completing=completing, store=models, registry=registry, probe_limit=probe_limit, guard=guard, ring=ring
             ),
             conversations=ConversationStore(pool, quotas),
+            responses=Responses(responses, ring),
             features=features,
             feature_watch=feature_watch,
             feature_workers=feature_workers,

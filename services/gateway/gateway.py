@@ -17,6 +17,7 @@ from services.gateway.inference.completing import Completing, Sent
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
+from services.gateway.responses.keeping import Responses
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import TenantStore
 from shared.access import Authenticator, Caller, Scope
@@ -44,6 +45,7 @@ class Gateway:
     probe_limit: ProbeLimit
     setups: Setups
     conversations: ConversationStore
+    responses: Responses
     features: FeatureStore
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers

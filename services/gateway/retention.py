@@ -1,4 +1,4 @@
-"""Deletes what is old: idempotency keys, stored results, feature jobs, and models whose setup was never finished."""
+"""Deletes what is old: idempotency keys, results, responses, feature jobs, and models whose setup never ended."""
 
 from datetime import timedelta
 
@@ -7,6 +7,7 @@ import structlog
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.inference.store import KeyStore
 from services.gateway.models.store import ModelStore
+from services.gateway.responses.store import ResponseStore
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
 from shared.events import utc_now
@@ -25,20 +26,28 @@ class Retention(Periodic):
         results: InferenceStore,
         models: ModelStore,
         features: FeatureStore,
+        responses: ResponseStore,
         retention_s: float,
         feature_retention_s: float,
+        response_retention_s: float,
     ) -> None:
         super().__init__("retention", self._forget, min(_EVERY_S, retention_s), RETRYABLE, at_once=False)
         self._keys = keys
         self._results = results
         self._models = models
         self._features = features
+        self._responses = responses
         self._retention = timedelta(seconds=retention_s)
         self._feature_retention = timedelta(seconds=feature_retention_s)
+        self._response_retention = timedelta(seconds=response_retention_s)
 
     async def _forget(self) -> None:
-        for forget in (self._keys.forget_keys, self._results.forget_results):
-            while await forget(utc_now() - self._retention, _BATCH) == _BATCH:
+        for forget, kept_for in (
+            (self._keys.forget_keys, self._retention),
+            (self._results.forget_results, self._retention),
+            (self._responses.forget_older, self._response_retention),
+        ):
+            while await forget(utc_now() - kept_for, _BATCH) == _BATCH:
                 pass
         await self._features.forget_older(utc_now() - self._feature_retention)
         await self._forget_drafts()

@@ -16,5 +16,6 @@ SEALED_PLACES = (
         "gateway.results", "event", (("inference_id", "uuid"),), "reply",
         field="sealed_body", ce_type=ReplyCompleted.ce_type,
     ),
+    SealedPlace("gateway.responses", "sealed_content", (("tenant_id", "text"), ("response_id", "uuid")), "response"),
     SealedPlace("gateway.features", "sealed_result", (("feature_id", "uuid"),), "feature_result"),
 )  # fmt: skip

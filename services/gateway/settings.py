@@ -81,6 +81,9 @@ class GatewaySettings(WaysBackSettings):
     feature_retention_s: Annotated[float, Beyond(words="it is deleted")] = Field(
         default=30 * 86_400.0, gt=0, le=_YEAR_S, description="for this long the result of a feature job is kept"
     )
+    response_retention_s: Annotated[float, Beyond(words="it is deleted")] = Field(
+        default=30 * 86_400.0, gt=0, le=_YEAR_S, description="for this long a response (`/v1/responses`) is kept"
+    )
     tenant_rate_per_s: Annotated[float, Beyond("too_many_requests")] = Field(
         default=500.0, ge=0, le=1_000_000,  # about half of what one gateway takes in on one core
         description="requests a second that a tenant may send to one gateway. 0: no limit",

@@ -35,6 +35,8 @@ from services.gateway.inference.store import KeyStore
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
+from services.gateway.responses.keeping import Responses
+from services.gateway.responses.store import ResponseStore
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import TenantStore
 from shared.access import SCOPES, Authenticator, Caller
@@ -221,6 +223,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
             completing=completing, store=models, registry=registry, probe_limit=probes, guard=guard, ring=ring
         ),
         conversations=ConversationStore(sql, quotas),
+        responses=Responses(ResponseStore(sql), ring),
         features=features,
         feature_watch=FeatureWatch(),
         feature_workers=workers,

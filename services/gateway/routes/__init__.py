@@ -3,6 +3,7 @@
 from services.gateway.routes import (
     chat_completions,
     codebase_chat,
+    completions,
     features,
     front,
     inferences,
@@ -10,6 +11,7 @@ from services.gateway.routes import (
     models,
     monitoring,
     providers,
+    responses,
     setup,
     tenants,
 )
@@ -24,6 +26,8 @@ _SURFACES = (
     codebase_chat,
     features,
     inferences,
+    responses,
+    completions,
     keys,
     tenants,
 )

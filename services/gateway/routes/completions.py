@@ -1,0 +1,34 @@
+"""/v1/completions: OpenAI's old text completions, for clients that know no other."""
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Request, Response
+
+from services.gateway.bodies import parsed
+from services.gateway.edge import Completion
+from services.gateway.event_stream import ChatWords, EventStream
+from services.gateway.gateway import gateway_of
+from services.gateway.inference.text_completions import TextBody, chat_body, told
+from services.gateway.routes.documented import takes
+
+router = APIRouter(tags=["inference"])
+
+
+@router.post("/v1/completions", openapi_extra=takes(TextBody), summary="Text completion")
+async def completions(request: Request) -> Response:
+    """The prompt is asked as the user's message of a chat."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    gateway.let_in(request, caller)
+    sent = await gateway.sent(request, caller)
+    admitted = gateway.completing.admit(replace(sent, body=chat_body(parsed(TextBody, sent.body))))
+    if admitted.stream:
+        words = _TextWords(include_usage=admitted.include_usage)
+        return EventStream(gateway.completing.stream(caller, sent, admitted), words, gateway.stream_times)
+    answer = await gateway.completing.complete(caller, sent, admitted)
+    return Completion(replace(answer, body=told(answer.body)))
+
+
+class _TextWords(ChatWords):
+    def chunks(self, chunks: bytes) -> bytes:
+        return super().chunks(b"\n".join(told(chunk) for chunk in chunks.split(b"\n") if chunk))
