@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from services.features.codegen.answers import Answer, AnswerFile
+from services.features.codegen.elisions import left_out_at
 from services.features.codegen.languages import is_written_in, language_of
 from services.features.codegen.patches import apply_edits, apply_unified
 from services.features.codegen.paths import Taken, allowed, as_spelled, collision, safe_path, taken
@@ -22,11 +23,6 @@ from shared.languages import TEXT
 
 # Files that say something by being there.
 _MAY_BE_EMPTY = ("__init__.py", "py.typed", ".gitkeep", ".keep", ".nojekyll")
-# A whole file in which a model left out what it did not want to repeat would delete it.
-_LEFT_OUT = re.compile(
-    r"^[ \t]*+(?://|#|/\*|<!--|--|\{/\*)[ \t]*+(?:\.{3}|…)[^\n]{0,80}\b(?:rest|existing|remaining|unchanged|same)\b",
-    re.MULTILINE | re.IGNORECASE,
-)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -76,7 +72,8 @@ def _take(entry: AnswerFile, desk: Desk) -> Finding | None:
     path = safe_path(entry.path)
     if isinstance(path, Finding):
         return path
-    path = as_spelled(path, desk.taken)
+    path = as_spelled(_own_path(path, entry, desk), desk.taken)
+    entry = _as_new_file(path, entry, desk)
     refused = _refused(path, desk) or _wrong_action(path, entry, desk)
     if refused is not None:
         return refused
@@ -94,6 +91,20 @@ def _take(entry: AnswerFile, desk: Desk) -> Finding | None:
     if entry.content is not None:
         desk.whole.add(path)
     return Finding(path, "path", "it is given more than once; the last one counts") if twice else None
+
+
+def _own_path(path: str, entry: AnswerFile, desk: Desk) -> str:
+    """Names in headers of diffs may stand in a folder that stands for before or after."""
+    if entry.patch is None or path in desk.taken.files or not path.startswith(("a/", "b/")):
+        return path
+    return path[2:] if path[2:] in desk.taken.files else path
+
+
+def _as_new_file(path: str, entry: AnswerFile, desk: Desk) -> AnswerFile:
+    """One that is to replace nothing, where nothing is."""
+    if len(entry.edits) != 1 or entry.edits[0].search.strip() or path in desk.taken.files:
+        return entry
+    return AnswerFile(entry.path, "create", content=entry.edits[0].replace)
 
 
 def _refused(path: str, desk: Desk) -> Finding | None:
@@ -138,9 +149,8 @@ def _unfit(path: str, entry: AnswerFile, text: str, desk: Desk) -> Finding | Non
     before = desk.repository.files.get(path)
     if text == before and path not in desk.texts:
         return Finding(path, "empty", "it is given without any change")
-    found = _LEFT_OUT.search(text) if entry.content is not None else None
-    if found and found[0] not in (before or ""):
-        line = text.count("\n", 0, found.start()) + 1
+    line = left_out_at(path, desk.texts.get(path, before), text, is_whole=entry.content is not None)
+    if line is not None:
         return Finding(path, "empty", "a comment stands for what was left out; give the whole file, or edits", line)
     return None
 

@@ -6,14 +6,15 @@ from services.features.codegen.answers.joining import continued
 from services.features.codegen.answers.lenient_json import without_halves
 from services.features.codegen.answers.marked import read_marked
 from services.features.codegen.answers.structured import read_structured
+from services.features.codegen.answers.thoughts import without_thoughts
 from services.features.codegen.answers.values import Answer, AnswerFile
 
-__all__ = ["Answer", "AnswerFile", "continued", "parse"]
+__all__ = ["Answer", "AnswerFile", "continued", "parse", "without_thoughts"]
 
 
 def parse(text: str) -> Answer:
     """Files from a JSON object, from marked and fenced blocks, from diffs, or from JSON with blocks behind it."""
-    plain = without_halves(text.removeprefix("\ufeff"))
+    plain = without_thoughts(without_halves(text.removeprefix("\ufeff")))
     found = read_structured(plain, _gives_files)
     if found is None:
         return read_marked(plain)

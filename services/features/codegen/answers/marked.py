@@ -7,15 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from services.features.codegen.answers.diffs import (
-    begins_diff,
-    begins_edit,
-    diff_end,
-    edits_end,
-    edits_of,
-    is_diff,
-    split_diff,
-)
+from services.features.codegen.answers.diffs import begins_diff, diff_end, is_diff, split_diff
+from services.features.codegen.answers.envelopes import begins_envelope, envelope_end, is_envelope, split_envelope
 from services.features.codegen.answers.markers import (
     MAX_MARKER,
     Fence,
@@ -28,31 +21,37 @@ from services.features.codegen.answers.markers import (
     marker_of,
     tag_of,
 )
+from services.features.codegen.answers.replacements import begins_edit, edits_end, ends_edit, holds_edits, split_edits
 from services.features.codegen.answers.values import Answer, AnswerFile
+from services.features.codegen.languages import is_code
 from services.features.codegen.paths import shown
 from services.features.codegen.values import Finding
 
 MAX_PROSE_LINES = 3  # that may stand between a path and its block
 MAX_ITEMS = 50
+_NOT_WHOLE = "a fence follows its end, so that it may not be whole; put a longer fence around a text that holds fences"
 MAX_LINES = 40_000  # that are read; what is longer is no answer, and takes more than a second
 
 _SECTION = re.compile(
     r"[#*\s]*+(summary|integration instructions?|next steps?|estimated impact)[*\s]*+(?::[*\s]*+(.*))?$", re.IGNORECASE
 )
 _BULLET = re.compile(r"^\s*+(?:[-*+]|\d{1,3}[.)])\s++")
-_BEGINNINGS = frozenset("<`~-d")  # of tags, fences, diffs; most lines have none, and are passed by quickly
+_BEGINNINGS = frozenset("<`~-d*")  # of tags, fences, diffs; most lines have none, and are passed by quickly
 _SECTION_BEGINNINGS = frozenset("sine")
 _ADVICE = ("integration instruction", "next step")  # sections that show what others may write
-_MARKDOWN = ("markdown", "md", "mdx")
+_OF_DIFFS = (".diff", ".patch")
 
 
 class Block(NamedTuple):
-    """Lines that may be a file. language: as the fence says."""
+    """Lines that may be a file. language: as the fence says. is_bare: a fence that says nothing at all. is_advice: it
+    shows what others may write."""
 
     marker: Marker | None
     language: str
     lines: Sequence[str]
     complete: bool = True
+    is_bare: bool = False
+    is_advice: bool = False
 
 
 class Note(NamedTuple):
@@ -70,16 +69,29 @@ def read_marked(text: str) -> Answer:
     if len(lines) > MAX_LINES:
         findings.append(Finding("", "size", f"the answer has more than {MAX_LINES} lines; the rest was not read"))
         lines = lines[:MAX_LINES]
+    open_ended: AnswerFile | None = None  # the last file, while what follows may be the rest of it
     for part in _parts(lines):
         if isinstance(part, Note):
             notes.setdefault(part.section, []).append(part.text)
-        elif not part.complete:
+            continue
+        if part.is_bare and open_ended is not None:
+            # The fence that closed the file may as well have opened a block within it.
+            files.remove(open_ended)
+            findings.append(Finding(shown(open_ended.path), "format", _NOT_WHOLE))
+            open_ended = None
+        if not part.complete:
             return _answer(files, findings, notes, cut=True, cut_path=part.marker.path if part.marker else None)
-        else:
-            more, wrong = _files(part)
-            files += more
-            findings += wrong
+        more, wrong = _files(part)
+        files += more
+        findings += wrong
+        open_ended = _open_ended(more) if part.marker else open_ended
     return _answer(files, findings, notes)
+
+
+def _open_ended(files: Sequence[AnswerFile]) -> AnswerFile | None:
+    """A text may hold fences, and nothing else says whether it is whole: code that is cut does not parse."""
+    last = files[-1] if files else None
+    return None if last is None or last.content is None or is_code(last.path) else last
 
 
 def _answer(
@@ -114,8 +126,9 @@ def _parts(lines: list[str]) -> Iterator[Block | Note]:
             continue
         block, at = found
         if block is not None:
-            prose = Prose(section=prose.section) if block.marker is None and prose.gives_advice else Prose()
-            yield block
+            is_advice = block.marker is None and prose.gives_advice
+            prose = Prose(section=prose.section) if is_advice else Prose()
+            yield block._replace(is_advice=is_advice, is_bare=block.is_bare and not is_advice)
 
 
 class Prose(NamedTuple):
@@ -172,6 +185,10 @@ def _block(lines: list[str], at: int, prose: Prose) -> tuple[Block | None, int] 
         closed = edits_end(lines, at)
         end = closed or len(lines)
         return Block(prose.marker, "", lines[at:end], complete=closed is not None), end
+    if begins_envelope(lines[at]):
+        closed = envelope_end(lines, at)
+        end = closed or len(lines)
+        return Block(prose.marker, "", lines[at:end], complete=closed is not None), end
     if begins_diff(lines, at):
         end = diff_end(lines, at + 1)
         return Block(prose.marker, "diff", lines[at:end]), end
@@ -188,29 +205,50 @@ def _fenced(
     lines: list[str], at: int, fence: Fence, pending: Marker | None, in_advice: bool = False
 ) -> tuple[Block, int]:
     marker = _counted(info_marker(fence), in_advice) or pending
-    end = _closing(lines, at, fence, _is_markdown(fence, marker))
+    end = _closing(lines, at, fence)
     body = [_outdented(line, fence.indent) for line in lines[at:end]]
     if marker is None and body and (found := _counted(comment_of(body[0]), in_advice)):
         marker, body = found, body[1:]
-    complete = end < len(lines)
-    return Block(marker, fence.language, body, complete), end + 1
+    is_bare = marker is None and not fence.info and not (holds_edits(body) or is_diff(body, "") or is_envelope(body))
+    return Block(marker, fence.language, body, end < len(lines), is_bare), end + 1
 
 
-def _closing(lines: list[str], at: int, fence: Fence, nested: bool) -> int:
-    """Within Markdown a fence of the same length opens a block of its own when it names a language."""
-    depth = 0
-    for index in range(at, len(lines)):
-        if closes(lines[index], fence):
-            if depth == 0:
+def _closing(lines: list[str], at: int, fence: Fence) -> int:
+    """A fence on the same level opens a block of its own when it names a language. Taken for text, it would be the
+    other's closing fence that ends this block. In search/replace blocks, which have ends of their own, fences are
+    text."""
+    opened = [fence]
+    index = at
+    while index < len(lines):
+        line = lines[index]
+        if begins_edit(line):
+            index = _edit_end(lines, index + 1, fence)
+            continue
+        if closes(line, opened[-1]):
+            opened.pop()
+            if not opened:
                 return index
-            depth -= 1
-        elif nested and (inner := fence_of(lines[index])) and inner.info and inner.mark.startswith(fence.mark):
-            depth += 1
+        elif (inner := fence_of(line)) and inner.info and _may_be_within(inner, opened[-1]):
+            opened.append(inner)
+        index += 1
     return len(lines)
 
 
-def _is_markdown(fence: Fence, marker: Marker | None) -> bool:
-    return fence.language in _MARKDOWN or (marker is not None and marker.path.lower().endswith((".md", ".mdx")))
+def _edit_end(lines: list[str], at: int, fence: Fence) -> int:
+    """The line after a search/replace block, or, of one that has no end of its own, the fence that ends it."""
+    closing: int | None = None
+    for index in range(at, len(lines)):
+        if ends_edit(lines[index]):
+            return index + 1
+        if closing is not None and begins_edit(lines[index]):
+            return closing
+        if closing is None and closes(lines[index], fence):
+            closing = index
+    return len(lines) if closing is None else closing
+
+
+def _may_be_within(inner: Fence, outer: Fence) -> bool:
+    return inner.mark.startswith(outer.mark) and outer.may_begin_at(inner.indent)
 
 
 def _outdented(line: str, indent: int) -> str:
@@ -233,17 +271,18 @@ def _tagged(lines: list[str], at: int, marker: Marker, rest: str) -> tuple[Block
 
 def _files(block: Block) -> tuple[list[AnswerFile], list[Finding]]:
     marker = block.marker
-    if marker is None and not block.lines:
+    if marker is not None and marker.path.endswith(_OF_DIFFS):
+        return [AnswerFile(marker.path, marker.action, content=_content(block.lines))], []
+    if block.is_advice and not any(line.startswith("+++ ") for line in block.lines):
         return [], []
+    if is_envelope(block.lines):
+        return split_envelope(block.lines)
     if is_diff(block.lines, block.language):
         return split_diff(block.lines, marker.path if marker else None)
-    edits = edits_of(block.lines)
-    if isinstance(edits, Finding):
-        return [], [Finding(shown(marker.path) if marker else "", edits.kind, edits.message)]
+    if holds_edits(block.lines):
+        return split_edits(block.lines, marker)
     if marker is None:
-        return [], [Finding("", "patch", "a search/replace block names no file")] if edits else []
-    if edits is not None:
-        return [AnswerFile(marker.path, marker.action or "edit", edits=edits)], []
+        return [], []
     return [AnswerFile(marker.path, marker.action, content=_content(block.lines))], []
 
 

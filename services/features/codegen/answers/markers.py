@@ -12,10 +12,12 @@ MAX_MARKER = 400  # characters of a line that may name a file; longer ones are n
 _FENCE = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)([^`]*+)$")
 _LABELLED = re.compile(
     r"(?:[#*>/\s-]|\d{1,3}\.)*+(?:(new|create|edit|modify|update)[ds]?\s++)?"
-    r"(?:file(?:\s?name|\s?path)?|path|create|edit|modify|update)s?\s*+:\s*+(\S.*)$",
+    r"(?:file(?:\s?name|\s?path)?|path|create|edit|modify|update)s?(?:\s\d{1,3})?\s*+:\s*+(\S.*)$",
     re.IGNORECASE,
 )
 _BARE = re.compile(r"(?:#{1,6}\s++|\*\*|`|//\s*+|--\s*+|\d{1,3}[.)]\s++|[-*]\s++|/\*\s*+|<!--\s*+|;\s*+)++(\S.*)$")
+_HEADING = re.compile(r"\s{0,3}#{1,6}\s|\*\*.{1,400}\*\*:?\s*+$")
+_CODE_SPAN = re.compile(r"`([^`\s]{1,400}+)`")
 _TAG = re.compile(r"\s*+<file\b([^>]*+)>(.*)$", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"\b(path|name|file|filename|title|action)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>}]++))")
 _WRAPPING = "`*\"' \t"
@@ -47,6 +49,10 @@ class Fence(NamedTuple):
     def language(self) -> str:
         return re.split(r"[\s:{=]", self.info.strip(), maxsplit=1)[0].lower()
 
+    def may_begin_at(self, indent: int) -> bool:
+        """Whether another one, so far from the left, may be on the same level: what is further in is of the text."""
+        return indent <= self.indent or (self.indent > 0 and indent <= self.indent + 3)
+
 
 def fence_of(line: str) -> Fence | None:
     if line.lstrip(" \t")[:3] not in ("```", "~~~") or len(line) > MAX_MARKER:
@@ -57,7 +63,9 @@ def fence_of(line: str) -> Fence | None:
 
 def closes(line: str, fence: Fence) -> bool:
     plain = line.strip()
-    return len(plain) >= len(fence.mark) and set(plain) == {fence.mark[0]}
+    if len(plain) < len(fence.mark) or set(plain) != {fence.mark[0]}:
+        return False
+    return fence.may_begin_at(len(line) - len(line.lstrip()))
 
 
 def marker_of(line: str, above_block: bool = False) -> Marker | None:
@@ -74,13 +82,22 @@ def marker_of(line: str, above_block: bool = False) -> Marker | None:
     found = _BARE.match(line.strip())
     plain = line.strip() if above_block or line.strip().endswith(":") else ""
     path, action = _noted(_cleaned(found[1] if found else plain))
-    return Marker(path, action) if _is_path(path) else None
+    if _is_path(path):
+        return Marker(path, action)
+    return _in_heading(line)
+
+
+def _in_heading(line: str) -> Marker | None:
+    """The one path that a heading shows as code, whatever it says of it."""
+    spans = {found[1] for found in _CODE_SPAN.finditer(line)} if _HEADING.match(line) else set()
+    paths = [span for span in spans if _is_path(span)]
+    return Marker(paths[0]) if len(paths) == 1 else None
 
 
 def comment_of(line: str) -> Marker | None:
     """A path alone in a comment: the first line of a block."""
     plain = line.strip()
-    if not plain.startswith(("#", "//", "--", "/*", "<!--", ";")) or plain.startswith("#!"):
+    if not plain.startswith(("#", "//", "--", "/*", "<!--", ";")) or plain.startswith(("#!", "---")):
         return None
     return marker_of(line)
 
@@ -94,6 +111,7 @@ def info_marker(fence: Fence) -> Marker | None:
     if colon and head.isidentifier() and tail.strip():
         return Marker(_cleaned(tail), certain=True)
     word = _cleaned(fence.info.split()[-1]) if fence.info.split() else ""
+    word = word[1:-1] if word[:1] + word[-1:] in ("()", "{}") else word
     return Marker(word) if _is_path(word) else None
 
 

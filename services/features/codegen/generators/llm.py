@@ -91,7 +91,8 @@ class _Generation:
         """Whatever a prompt is made of, what is known to be a secret of the repository does not leave in it."""
         known = self._task.context.secrets
         clean = [{**message, "content": remove_known(message["content"], known)} for message in messages]
-        return await self._ask(key, clean, max_tokens=max_tokens, json_schema=json_schema)
+        reply = await self._ask(key, clean, max_tokens=max_tokens, json_schema=json_schema)
+        return replace(reply, text=answers.without_thoughts(reply.text))
 
     async def _written(self, plan: Plan) -> Answer:
         parts = portions(plan, self._task.repository, self._answer_tokens)

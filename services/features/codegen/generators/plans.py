@@ -12,6 +12,7 @@ from services.features.codegen.answers.lenient_json import (
     without_escaped_halves,
     without_halves,
 )
+from services.features.codegen.answers.thoughts import without_thoughts
 from services.features.codegen.paths import allowed, as_spelled, safe_path, shown, taken
 from services.features.codegen.values import Action, Constraints, Plan, PlannedFile, Repository, Task
 
@@ -58,7 +59,7 @@ class NoPlan(NamedTuple):
 
 def read_plan(text: str, task: Task) -> Plan | NoPlan:
     """Takes JSON wherever it stands in the text, or lines as "create path: purpose". Only files that may be written."""
-    plain = without_halves(text[:_MAX_TEXT])
+    plain = without_halves(without_thoughts(text)[:_MAX_TEXT])
     named_plan = _json_plan(without_escaped_halves(plain)) or _line_plan(plain)
     if isinstance(named_plan, NoPlan):
         return named_plan
