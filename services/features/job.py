@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +18,7 @@ from services.features.codegen.generators.catalogue import Catalogue
 from services.features.codegen.patches import unified_diff
 from services.features.codegen.reading import read
 from services.features.codegen.reading.context import Budget, budget, make_context
+from services.features.codegen.reading.formats import secrets_by_format
 from services.features.codegen.source import GitSource, ReadLimits, Source
 from services.features.codegen.values import Constraints, Draft, Finding, ProducedFile, Repository, Task
 from services.features.outcomes import Outcome
@@ -71,7 +73,10 @@ class JobRunner:
             repository = await self._read(wish.source, steps)
             models = await self._models(request)
             tokens = self._budget(models)
-            context = await asyncio.to_thread(make_context, wish.text, repository, tokens.context)
+            formats = await asyncio.to_thread(secrets_by_format, (wish.text, *repository.files.values()))
+            if formats.degraded is not None:
+                repository = replace(repository, notes=(*repository.notes, formats.degraded))
+            context = await asyncio.to_thread(make_context, wish.text, repository, tokens.context, formats.secrets)
             task = Task(wish.text, repository, context, wish.constraints, self._options(tokens))
             ask = Asking(self._lines, request, steps, job.taken.traceparent, job.written, streamed=can_stream(models))
 
@@ -181,7 +186,11 @@ def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository,
         "integration_instructions": list(draft.integration_instructions),
         "next_steps": list(draft.next_steps),
         "estimated_impact": draft.estimated_impact,
-        "repository": {"origin": repository.origin, "files": len(repository.files)},
+        "repository": {
+            "origin": repository.origin,
+            "files": len(repository.files),
+            "notes": list(repository.notes),
+        },
     }
 
 

@@ -5,7 +5,7 @@ output, has other surroundings.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 _SHORTEST = 8  # shorter ones stand in ordinary words
 _WORDS = re.compile(r"[A-Za-z]+(?:[-_./:][A-Za-z]+)*[-_.:]?")
@@ -13,12 +13,15 @@ _PIECE = re.compile(r"[^\s\"'`=:,;()<>…]{6,}")
 
 
 class KnownSecrets:
-    """Strings to be taken out of texts. What could as well be a word or a name is not taken for one."""
+    """Strings to be taken out of texts. What could as well be a word or a name is not taken for one, unless it has the
+    format of one: formats says what kind each of those is."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), formats: Mapping[str, str] | None = None) -> None:
+        self._formats = formats or {}
         wholes = set(secrets)
         parts = {secret.rpartition("=")[2] for secret in wholes}  # where a pair was taken for one
         found = {secret for secret in wholes | parts if len(secret) >= _SHORTEST and not _WORDS.fullmatch(secret)}
+        found |= {secret for secret in self._formats if len(secret) >= _SHORTEST}
         self._secrets = found | {repr(secret)[1:-1] for secret in found}  # as messages quote them
         self._lengths: dict[str, list[int]] = {}  # by their beginnings: then the number of secrets costs no time
         for start, length in sorted({(secret[:_SHORTEST], len(secret)) for secret in self._secrets}, reverse=True):
@@ -33,6 +36,12 @@ class KnownSecrets:
             if length:
                 end = at + length
                 yield at, end
+
+    def by_format(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where those are that have the format of one, and what kind each is."""
+        for start, end in self.places(text) if self._formats else ():
+            if (kind := self._formats.get(text[start:end])) is not None:
+                yield start, end, kind
 
     def pieces(self, text: str) -> Iterator[tuple[int, int]]:
         """Words that are part of one: messages are cut, and may be in the middle of it."""

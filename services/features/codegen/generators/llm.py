@@ -92,7 +92,7 @@ class _Generation:
         known = self._task.context.secrets
         clean = [{**message, "content": remove_known(message["content"], known)} for message in messages]
         reply = await self._ask(key, clean, max_tokens=max_tokens, json_schema=json_schema)
-        return replace(reply, text=answers.without_thoughts(reply.text))
+        return reply._replace(text=answers.without_thoughts(reply.text))
 
     async def _written(self, plan: Plan) -> Answer:
         parts = portions(plan, self._task.repository, self._answer_tokens)

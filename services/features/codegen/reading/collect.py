@@ -36,7 +36,7 @@ def collect(found: Found, limits: ReadLimits, origin: str, *, tracked: bool = Fa
         else:
             readable[path] = data
     files = _within(readable, limits, left_out)
-    return Repository(files, dict(sorted(left_out.items())), origin)
+    return Repository(files, dict(sorted(left_out.items())), origin, refusals.notes)
 
 
 class _Refusals:
@@ -49,6 +49,10 @@ class _Refusals:
         self._folders = folders
         self._limits = limits
         self._ignores = Ignores({} if tracked else _rule_texts(files, limits))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._ignores.notes
 
     def of(self, path: str, data: bytes) -> str | None:
         reason = refusal_by_path(path, self._paths)
@@ -92,9 +96,9 @@ def _within(readable: Mapping[str, bytes], limits: ReadLimits, left_out: dict[st
     return dict(sorted(files.items()))
 
 
-def _rule_texts(files: Mapping[str, bytes], limits: ReadLimits) -> dict[str, str]:
+def _rule_texts(files: Mapping[str, bytes], limits: ReadLimits) -> dict[str, str | None]:
     named = ((path, data) for path, data in files.items() if path.rsplit("/", 1)[-1] == ".gitignore")
-    return {path: data.decode(errors="replace") for path, data in named if len(data) <= limits.max_file_bytes}
+    return {path: data.decode(errors="replace") if len(data) <= limits.max_file_bytes else None for path, data in named}
 
 
 def _folders(paths: Sequence[str], limits: ReadLimits) -> set[str]:

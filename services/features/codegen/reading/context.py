@@ -3,6 +3,7 @@
 What a repository holds is data: it is ranked, cut and cleaned, and nothing in it decides how.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -38,9 +39,12 @@ def budget(window: int | None, most: Budget) -> Budget:
     )
 
 
-def make_context(wish: str, repository: Repository, budget_tokens: int) -> Context:
-    """Facts and the most relevant files within the budget, each with its reason, without secrets."""
-    secrets = known_secrets(repository.files)
+def make_context(
+    wish: str, repository: Repository, budget_tokens: int, formats: Mapping[str, str] | None = None
+) -> Context:
+    """Facts and the most relevant files within the budget, each with its reason, without secrets. formats: strings that
+    have the format of one, and what kind each is."""
+    secrets = known_secrets(repository.files, formats)
     facts = _trimmed(make_facts(repository), int(budget_tokens * _FACTS_SHARE))
     used = facts_tokens(facts)
     chosen: list[ChosenFile] = []

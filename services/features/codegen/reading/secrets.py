@@ -41,6 +41,8 @@ def remove_secrets(path: str, text: str, known: KnownSecrets | None = None) -> C
     was found elsewhere."""
     taken = _Taken()
     text = _without(text, _private_keys(text), taken)
+    if known is not None:
+        text = _without(text, known.by_format(text), taken)
     text = _without(text, tokens(text), taken)
     text = _without(text, _in_urls(text), taken)
     text = _without(text, named_values(text, is_configuration(path)), taken)
@@ -56,9 +58,10 @@ def remove_from_quotes(text: str, known: KnownSecrets) -> str:
     return _without(cleaned, _known(known.pieces(cleaned)), _Taken())
 
 
-def known_secrets(files: Mapping[str, str]) -> KnownSecrets:
-    """All that are found in these files."""
-    return KnownSecrets(secret for path, text in files.items() for secret in remove_secrets(path, text).secrets)
+def known_secrets(files: Mapping[str, str], formats: Mapping[str, str] | None = None) -> KnownSecrets:
+    """All that are found in these files. formats: those that have the format of one, as these say it."""
+    found = (secret for path, text in files.items() for secret in remove_secrets(path, text).secrets)
+    return KnownSecrets(found, formats)
 
 
 def remove_known(text: str, known: KnownSecrets) -> str:

@@ -335,6 +335,17 @@ JUNK = [
     '{"files":[]}',
     "\r\n",
     "tru",
+    "<think>",
+    "<think>\n</think>\n",
+    "</think>\n",
+    "*** Begin Patch\n",
+    "*** Update File: a\n@@ a\n-a\n",
+    "```diff\n--- a\n+++ b\n-a\n```\n",
+    "```\n<<<<<<< SEARCH\n```\n",
+    "### `a.py` `b.py` \n",
+    "+++ b/a\n",
+    "```x\n",
+    "`" * 400 + "\n",
 ]
 
 

@@ -143,3 +143,53 @@ def test_a_repair_edits_the_earlier_draft() -> None:
         "m.py": ("m\n", None),
     }
     assert not again.findings
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "...",
+        "    ...",
+        "# ...",
+        "# ... existing code ...",
+        "# rest of the file unchanged",
+        "# [The rest of your code]",
+        "# existing methods remain unchanged",
+        "# other imports ...",
+        "# unchanged",
+        "# --- remainder of the original file ---",
+    ],
+)
+def test_what_stands_for_lines_is_not_written_over_them(mark: str) -> None:
+    made = draft(AnswerFile("a.py", "edit", content=f"y = 1\nz = 2\n{mark}\n"))
+    assert not made.files
+    assert made.findings == (
+        Finding("a.py", "empty", "a comment stands for what was left out; give the whole file, or edits", 3),
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "def f():\n    ...",
+        "# The rest of the file is parsed lazily",
+        "# existing tests use this helper here",
+        "# the order is unchanged",
+        "x = [...]",
+        'raise NotImplementedError("...")',
+    ],
+)
+def test_what_only_looks_like_it_is_written(line: str) -> None:
+    assert not draft(AnswerFile("a.py", "edit", content=f"y = 1\n{line}\n")).findings
+
+
+def test_what_stood_there_before_may_stay() -> None:
+    before = "a = 1\n# ... existing code ...\n...\n"
+    repository = Repository({"a.py": before})
+    answer = Answer((AnswerFile("a.py", "edit", content=before.replace("1", "2")),))
+    assert not assemble(answer, repository, Constraints()).findings
+
+
+def test_an_edit_puts_no_mark_in_place_of_lines() -> None:
+    made = draft(AnswerFile("a.py", "edit", edits=(Edit("x = 1\n", "# ... rest of the code unchanged\n"),)))
+    assert said(made) == [("a.py", "empty")]

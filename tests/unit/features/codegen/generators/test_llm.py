@@ -163,6 +163,17 @@ async def test_junk_ends_as_findings() -> None:
     assert ask.keys == ["plan", "plan.retry", "write.1", "repair.1"]
 
 
+async def test_what_a_model_thought_is_no_plan_no_file_and_is_not_shown_to_it_again() -> None:
+    thoughts = f"<think>\n{PLAN.replace('greet.py', 'draft.py')}\nFILE: app/draft.py\n```python\nx\n```\n</think>\n"
+    cut = Reply(thoughts + ANSWER[:60], "length", "custom:m", "0199")
+    ask = ScriptedAsk({"plan": thoughts + PLAN, "write.1": cut, "write.1.more.1": thoughts + ANSWER[60:]})
+    draft = await generated(ask)
+    assert contents(draft)["app/greet.py"] == GREET
+    assert "app/draft.py" not in contents(draft)
+    assert draft.findings == ()
+    assert "draft.py" not in ask.prompt("write.1.more.1")
+
+
 async def test_without_a_plan_all_is_written_at_once_and_that_is_said() -> None:
     ask, tell = ScriptedAsk({"plan": "hm", "plan.retry": "hm", "write.1": ANSWER}), ListeningTell()
     draft = await generated(ask, tell=tell)

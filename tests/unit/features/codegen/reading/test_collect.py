@@ -144,6 +144,46 @@ def test_rules_mean_what_git_says_they_mean(tree: Path, nested: str | None) -> N
     assert wrong == {}
 
 
+@pytest.mark.parametrize(
+    ("rule", "left_out", "read"),
+    [
+        ("hidden[[:digit:]].txt", "hidden1.txt", "hidden.txt"),
+        ("[[:alpha:]]*.key.md", "a.key.md", "b.md"),
+        ("x[![:space:]]", "xy", "y"),
+        ("x[[=a=]]", "xa", "y"),
+        (r"q[a\-z]", "q-", "y"),
+        ("docs/q[a/b]x", "docs/qax", "docs/y"),
+        ("/".join(["**/a"] * 20), "a/" * 20 + "x", "b"),
+        ("n" * 400, "anything", None),
+    ],
+)
+def test_a_pattern_that_is_not_understood_leaves_out_and_is_named(rule: str, left_out: str, read: str | None) -> None:
+    repository = collected({".gitignore": f"{rule}\n".encode(), left_out: b"1", **({read: b"1"} if read else {})})
+    assert left_out not in repository.files
+    assert read is None or read in repository.files
+    assert len(repository.notes) == 1
+    assert rule[:100] in repository.notes[0]
+
+
+def test_a_negation_that_is_not_understood_takes_nothing_back() -> None:
+    repository = collected({".gitignore": b"*.txt\n!a[[:digit:]].txt\n!b.txt\n", "a1.txt": b"1", "b.txt": b"2"})
+    assert set(repository.files) == {".gitignore", "b.txt"}
+
+
+def test_rules_hold_behind_a_byte_order_mark_and_lines_end_at_newlines_only() -> None:
+    repository = collected({".gitignore": "\ufeffa.txt\nb\x0cc\n".encode(), "a.txt": b"1", "b\u0020c": b"2", "c": b"3"})
+    assert set(repository.files) == {".gitignore", "b c", "c"}
+
+
+def test_of_what_has_too_many_rules_nothing_is_read() -> None:
+    rules = "\n".join(f"x{number}" for number in range(6_000)).encode()
+    repository = collected(
+        {"sub/.gitignore": rules, "sub/a": b"1", "big/.gitignore": b"#" * 500_000, "big/a": b"2", "a": b"3"}
+    )
+    assert set(repository.files) == {"a"}
+    assert repository.left_out["sub/a"] == repository.left_out["big/a"] == "there are too many rules in .gitignore"
+
+
 def test_a_rule_of_many_stars_takes_no_time() -> None:
     rules = Ignores({".gitignore": "*a" * 40 + "*b\n" + "**/a/" * 8 + "b"})
     started = time.monotonic()
