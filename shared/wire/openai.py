@@ -15,17 +15,6 @@ from shared.wire.completions import (
 from shared.wire.openai_stream import OpenAIStream
 from shared.wire.requests import with_defaults, written
 
-# All fields of a request that the format knows.
-FIELDS = frozenset(
-    {
-        "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
-        "max_tokens", "messages", "metadata", "modalities", "model", "n", "parallel_tool_calls", "prediction",
-        "presence_penalty", "prompt_cache_key", "reasoning_effort", "response_format", "safety_identifier", "seed",
-        "service_tier", "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools",
-        "top_logprobs", "top_p", "user", "verbosity", "web_search_options",
-    }
-)  # fmt: skip
-
 
 class PlainChat:
     """A chat that is asked in OpenAI's form, of an endpoint that speaks it."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
 from shared.wire import UntranslatableError, dialect_of
 from shared.wire.anthropic import ChatByMessages
-from shared.wire.openai import FIELDS
+from shared.wire.chat_fields import CHAT_TO_MESSAGES
 
 ANTHROPIC = ChatByMessages()
 HI = {"role": "user", "content": "hi"}
@@ -62,14 +62,11 @@ def test_fields_that_the_format_has_keep_their_name() -> None:
     assert (out["temperature"], out["top_p"], out["stream"]) == (0, 0.5, False)
 
 
-def test_fields_that_the_format_does_not_have_are_left_out() -> None:
-    assert sent({"frequency_penalty": 1, "seed": 1, "logprobs": True, "n": 1, "deadline_s": 1}) == sent()
-
-
 @pytest.mark.parametrize(
     ("body", "config", "metadata"),
     [
-        ({"metadata": {"user_id": "u", "team": "red"}}, {}, None),
+        ({"metadata": {"user_id": "u", "team": "red"}}, {}, {"user_id": "u"}),
+        ({"metadata": {"user_id": "m"}, "user": "u"}, {}, {"user_id": "u"}),
         ({"user": "u"}, {}, {"user_id": "u"}),
         ({"safety_identifier": "s"}, {}, {"user_id": "s"}),
         ({"user": "u", "safety_identifier": "s", "metadata": {"team": "red"}}, {}, {"user_id": "s"}),
@@ -90,18 +87,18 @@ def test_what_a_model_is_configured_with_in_its_own_format_is_passed_on() -> Non
     assert sent({}, own) == sent() | own
 
 
-def test_openai_fields_of_the_configuration_are_left_out_like_the_callers() -> None:
-    assert sent({}, {"seed": 1, "n": 1, "response_format": {}, "deadline_s": 1}) == sent()
+def test_what_a_model_is_configured_with_is_refused_like_the_callers() -> None:
+    with pytest.raises(UntranslatableError, match="seed"):
+        sent({}, {"seed": 1})
 
 
 def test_the_caller_comes_before_what_is_configured() -> None:
     assert sent({"top_k": 7}, {"top_k": 5})["top_k"] == 7
-    assert sent({"stop": "END"}, {"stop_sequences": ["x"]})["stop_sequences"] == ["END"]
-    assert sent({"service_tier": "flex"}, {}) == sent()
+    assert sent({"temperature": 0.5}, {"temperature": 0})["temperature"] == 0.5
 
 
-def test_every_openai_field_that_the_gateway_knows_is_known_here() -> None:
-    assert ChatBody.model_fields.keys() - OUR_CHAT_FIELDS == FIELDS
+def test_every_openai_field_that_the_gateway_knows_has_a_row() -> None:
+    assert ChatBody.model_fields.keys() - OUR_CHAT_FIELDS <= CHAT_TO_MESSAGES["body"].keys()
 
 
 @pytest.mark.parametrize(("stop", "sequences"), [("END", ["END"]), (["a", "b"], ["a", "b"])])
@@ -222,40 +219,52 @@ def test_tool_calls_and_their_results_are_translated() -> None:
             "role": "user",
             "content": [
                 {"type": "tool_result", "tool_use_id": "call_1", "content": "sunny"},
-                {"type": "tool_result", "tool_use_id": "call_2", "content": "noon"},
+                {"type": "tool_result", "tool_use_id": "call_2", "content": [{"type": "text", "text": "noon"}]},
                 {"type": "text", "text": "thanks"},
             ],
         },
     ]
 
 
-def test_a_tool_call_without_text_has_no_empty_text_block() -> None:
-    translated = messages(HI, {"role": "assistant", "content": None, "tool_calls": [call("{}")]})
+def called(*calls: Any, content: object = None) -> dict[str, Any]:
+    """Each with its result."""
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "ok"} for call in calls if "id" in call]
+    return {"messages": [HI, {"role": "assistant", "content": content, "tool_calls": list(calls)}, *results]}
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", [], [{"type": "text", "text": ""}]])
+def test_a_tool_call_without_text_has_no_empty_text_block(content: object) -> None:
+    translated = sent(called(call("{}"), content=content))["messages"]
     assert translated[1]["content"] == [{"type": "tool_use", "id": "call_1", "name": "f", "input": {}}]
 
 
-@pytest.mark.parametrize("arguments", ["{", None, "not json", "[1]", "5"])
-def test_arguments_that_are_no_json_become_none(arguments: object) -> None:
-    translated = messages(HI, {"role": "assistant", "tool_calls": [call(arguments)]})
-    assert translated[1]["content"][0]["input"] == {}
-
-
-def test_arguments_that_were_read_already_are_taken_as_they_are() -> None:
-    translated = messages(HI, {"role": "assistant", "tool_calls": [call({"city": "Bern"})]})
-    assert translated[1]["content"][0]["input"] == {"city": "Bern"}
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        (None, {}),
+        ("", {}),
+        (" ", {}),
+        ("{}", {}),
+        ({"city": "Bern"}, {"city": "Bern"}),
+        ("{", {"invalid_arguments": "{"}),
+        ("not json", {"invalid_arguments": "not json"}),
+        ("[1]", {"invalid_arguments": "[1]"}),
+        ("5", {"invalid_arguments": "5"}),
+        ('{"n": NaN}', {"invalid_arguments": '{"n": NaN}'}),
+    ],
+)
+def test_arguments_that_are_no_json_object_stay_as_the_model_wrote_them(arguments: object, given: object) -> None:
+    assert sent(called(call(arguments)))["messages"][1]["content"][0]["input"] == given
 
 
 def test_a_refusal_in_the_conversation_is_text() -> None:
     part = {"type": "refusal", "refusal": "no"}
-    assert messages(HI, {"role": "assistant", "content": [part]})[1]["content"] == [{"type": "text", "text": "no"}]
+    assert messages(HI, {"role": "assistant", "content": [part]})[1] == {"role": "assistant", "content": "no"}
+    assert messages(HI, {"role": "assistant", "refusal": "no"})[1] == {"role": "assistant", "content": "no"}
 
 
 def said(content: object) -> dict[str, Any]:
     return {"messages": [HI, {"role": "user", "content": content}]}
-
-
-def called(*calls: object) -> dict[str, Any]:
-    return {"messages": [HI, {"role": "assistant", "tool_calls": list(calls)}]}
 
 
 TOOL = {"type": "function", "function": {"name": "f"}}
@@ -282,7 +291,7 @@ TOOL = {"type": "function", "function": {"name": "f"}}
         ({"messages": [{"role": "tool", "content": "hi"}]}, "messages[0].tool_call_id"),
         ({"messages": [{"role": "tool", "tool_call_id": "1", "content": 5}]}, "messages[0].content"),
         ({"messages": [HI, {"role": "assistant", "tool_calls": {}}]}, "messages[1].tool_calls"),
-        (called("f"), "messages[1].tool_calls[0]"),
+        ({"messages": [HI, {"role": "assistant", "tool_calls": ["f"]}]}, "messages[1].tool_calls[0]"),
         (called({"id": "1"}), "messages[1].tool_calls[0].function"),
         (called(call("{}"), {"id": 5, "function": {"name": "f"}}), "messages[1].tool_calls[1].id"),
         (called({"id": "1", "function": {}}), "messages[1].tool_calls[0].function.name"),
@@ -290,7 +299,7 @@ TOOL = {"type": "function", "function": {"name": "f"}}
         (called(call([])), "messages[1].tool_calls[0].function.arguments"),
         ({"tools": {}}, "tools"),
         ({"tools": ["f"]}, "tools[0]"),
-        ({"tools": [TOOL, {"type": "custom", "custom": {"name": "f"}}]}, "tools[1].function"),
+        ({"tools": [TOOL, {"type": "custom", "custom": {"name": "f"}}]}, "tools[1].custom"),
         ({"tools": [{"function": {}}]}, "tools[0].function.name"),
         ({"tools": [{"function": {"name": "f", "description": 5}}]}, "tools[0].function.description"),
         ({"tools": [{"function": {"name": "f", "parameters": "x"}}]}, "tools[0].function.parameters"),
@@ -349,9 +358,11 @@ MESSAGE = JSON | st.fixed_dictionaries(
 )
 BODY = st.fixed_dictionaries(
     {"messages": st.lists(MESSAGE, max_size=3) | JSON},
-    optional=dict.fromkeys(sorted(FIELDS - {"messages"}), JSON) | {"top_k": JSON},
+    optional=dict.fromkeys(sorted(CHAT_TO_MESSAGES["body"].keys() - {"messages"}), JSON) | {"unknown": JSON},
 )
-CONFIG = st.dictionaries(st.sampled_from([*sorted(FIELDS - {"model"}), "top_k", "system", "deadline_s"]), JSON)
+CONFIG = st.dictionaries(
+    st.sampled_from([*sorted(CHAT_TO_MESSAGES["body"].keys() - {"model"}), "top_k", "system", "deadline_s"]), JSON
+)
 
 
 @given(BODY, CONFIG)

@@ -1,0 +1,177 @@
+"""Every field of OpenAI's chat form, and what becomes of it at an endpoint that speaks Anthropic's messages."""
+
+from shared.wire.fields import Fields, Row, table
+
+_NOTHING_LIKE_IT = "has no counterpart at an Anthropic endpoint"
+_CACHE_HINT = "steers OpenAI's own cache, and nothing of the answer"
+
+# Of Anthropic's own form, which callers of the chat form may send as well, as they do with other gateways.
+_OWN = (
+    Row("cache_control", "same"),
+    Row("container", "same"),
+    Row("context_management", "same"),
+    Row("diagnostics", "same"),
+    Row("inference_geo", "same"),
+    Row("mcp_servers", "same"),
+    Row("output_config", "translated", "output_config", "together with what is asked by OpenAI's names"),
+    Row("speed", "same"),
+    Row("stop_sequences", "translated", "stop_sequences", "before those of `stop`"),
+    Row("system", "translated", "system", "before the system messages"),
+    Row("thinking", "same"),
+    Row("top_k", "same"),
+    Row("user_profile_id", "same"),
+    Row("workspace_id", "same"),
+)
+
+CHAT_TO_MESSAGES = table(
+    {
+        "body": (
+            Row("audio", "refused", why="asks for speech, which an Anthropic endpoint does not make"),
+            Row("frequency_penalty", "refused", why=_NOTHING_LIKE_IT, nothing=(0,)),
+            Row("function_call", "translated", "tool_choice"),
+            Row("functions", "translated", "tools", "the answer calls them by `tool_calls`"),
+            Row("logit_bias", "refused", why=_NOTHING_LIKE_IT, nothing=({},)),
+            Row("logprobs", "refused", why=_NOTHING_LIKE_IT, nothing=(False,)),
+            Row("max_completion_tokens", "translated", "max_tokens"),
+            Row("max_tokens", "translated", "max_tokens", "without one, a default: the dialect wants the field"),
+            Row("messages", "translated", "messages, system"),
+            Row("metadata", "translated", "metadata.user_id", "its `user_id`; other labels are for OpenAI's records of "
+                "stored answers, which `store` asks for"),
+            Row("modalities", "refused", why="asks for more than text", nothing=(["text"], [])),
+            Row("model", "same"),
+            Row("moderation", "refused", why="asks for results of OpenAI's moderation"),
+            Row("n", "refused", why="must be 1 for an Anthropic endpoint, which gives one answer", nothing=(1,)),
+            Row("parallel_tool_calls", "translated", "tool_choice.disable_parallel_tool_use"),
+            Row("prediction", "refused", why=_NOTHING_LIKE_IT),
+            Row("presence_penalty", "refused", why=_NOTHING_LIKE_IT, nothing=(0,)),
+            Row("prompt_cache_key", "left_out", why=_CACHE_HINT),
+            Row("prompt_cache_options", "left_out",
+                why="an Anthropic endpoint caches at breakpoints only, each for as long as the option may say"),
+            Row("prompt_cache_retention", "left_out", why="is the most that OpenAI's cache may keep, and no least"),
+            Row("reasoning_effort", "translated", "output_config.effort, thinking",
+                "`none`: no thinking, `minimal`: `low`; a Claude up to 4.5 gets a budget within `max_tokens`"),
+            Row("response_format", "translated", "output_config.format",
+                "a `json_schema`; `json_object` is refused, since there is no JSON without a schema"),
+            Row("safety_identifier", "translated", "metadata.user_id", "before `user`"),
+            Row("seed", "refused", why=_NOTHING_LIKE_IT),
+            Row("service_tier", "translated", "service_tier",
+                "`default` becomes `standard_only`; `auto` and Anthropic's own pass, others are refused"),
+            Row("stop", "translated", "stop_sequences", "one of whitespace only is refused"),
+            Row("store", "refused", why="asks OpenAI to keep the answer", nothing=(False,)),
+            Row("stream", "same"),
+            Row("stream_options", "left_out", why="is carried out by this gateway"),
+            Row("temperature", "translated", "temperature", "0 to 1; more is refused"),
+            Row("tool_choice", "translated", "tool_choice"),
+            Row("tools", "translated", "tools"),
+            Row("top_logprobs", "refused", why=_NOTHING_LIKE_IT, nothing=(0,)),
+            Row("top_p", "same"),
+            Row("user", "translated", "metadata.user_id"),
+            Row("verbosity", "refused", why=_NOTHING_LIKE_IT, nothing=("medium",)),
+            Row("web_search_options", "translated", "a tool of the type web_search_20250305"),
+            *_OWN,
+        ),
+        "message": (
+            Row("annotations", "left_out", why="what an answer cited is no input of any model"),
+            Row("audio", "refused", why="is an answer in speech, which only who gave it knows"),
+            Row("cache_control", "translated", "cache_control", "of the message's last block"),
+            Row("content", "translated", "content", "without empty parts"),
+            Row("function_call", "translated", "content[]: tool_use"),
+            Row("is_error", "translated", "content[].is_error", "of a tool's result"),
+            Row("name", "translated", "content[].text", "before what a user says; refused where it would be taken for "
+                "the speaker's own words; of a tool's result it says what the call says already"),
+            Row("provider_specific_fields", "translated", "content",
+                "the `blocks` of an answer for which the chat form has no place, which are told there"),
+            Row("reasoning", "left_out", why="what a model thought is no input, unless it is signed"),
+            Row("reasoning_content", "left_out", why="what a model thought is no input, unless it is signed"),
+            Row("reasoning_details", "left_out", why="what a model thought is no input, unless it is signed"),
+            Row("refusal", "translated", "content[]: text"),
+            Row("role", "translated", "role, system"),
+            Row("thinking_blocks", "translated", "content[]: thinking, redacted_thinking", "those that are signed"),
+            Row("tool_call_id", "translated", "content[].tool_use_id", "mapped as in the call"),
+            Row("tool_calls", "translated", "content[]: tool_use"),
+        ),
+        "part": (
+            Row("cache_control", "same"),
+            Row("citations", "same"),
+            Row("file", "translated", "source", "of a document or an image"),
+            Row("image_url", "translated", "source"),
+            Row("input_audio", "refused", why="is a kind of content that cannot be sent in this place"),
+            Row("prompt_cache_breakpoint", "translated", "cache_control"),
+            Row("refusal", "translated", "text"),
+            Row("text", "same"),
+            Row("type", "translated", "type"),
+        ),
+        "image_url": (
+            Row("detail", "refused", why=_NOTHING_LIKE_IT, nothing=("auto", "high", "original")),
+            Row("format", "translated", "source.media_type"),
+            Row("url", "translated", "source"),
+        ),
+        "file": (
+            Row("file_data", "translated", "source", "PDF, plain text or an image"),
+            Row("file_id", "refused", why="names a file that only OpenAI holds"),
+            Row("filename", "translated", "title"),
+        ),
+        "prompt_cache_breakpoint": (
+            Row("mode", "translated", "type"),
+            Row("ttl", "translated", "ttl", "`1h`, since OpenAI keeps it for at least 30 minutes; `12h` is refused"),
+        ),
+        "tool": (
+            Row("cache_control", "same"),
+            Row("custom", "refused", why="is a tool without a JSON schema, which an Anthropic endpoint does not have"),
+            Row("defer_loading", "same"),
+            Row("eager_input_streaming", "same"),
+            Row("function", "translated", "name, description, input_schema, strict"),
+            Row("input_examples", "same"),
+            Row("allowed_callers", "same"),
+            Row("type", "translated", "type", "tools in Anthropic's own form pass as they are"),
+        ),
+        "function": (
+            Row("cache_control", "same"),
+            Row("description", "translated", "description"),
+            Row("name", "translated", "name", "as long as it is one for an Anthropic endpoint, else refused"),
+            Row("parameters", "translated", "input_schema"),
+            Row("strict", "translated", "strict"),
+        ),
+        "tool_choice": (
+            Row("allowed_tools", "translated", "tools", "only these are offered"),
+            Row("custom", "refused", why="is a tool without a JSON schema, which an Anthropic endpoint does not have"),
+            Row("function", "translated", "name"),
+            Row("type", "translated", "type"),
+        ),
+        "allowed_tools": (
+            Row("mode", "translated", "tool_choice.type"),
+            Row("tools", "translated", "tools"),
+        ),
+        "tool_call": (
+            Row("cache_control", "same"),
+            Row("custom", "refused", why="is a call of a tool without a JSON schema"),
+            Row("function", "translated", "name, input"),
+            Row("id", "translated", "id", "another one where it is none for an Anthropic endpoint, or is used twice"),
+            Row("index", "left_out", why="the order says it"),
+            Row("provider_specific_fields", "left_out", why="what another endpoint noted for itself"),
+            Row("extra_content", "left_out", why="what another endpoint noted for itself"),
+            Row("type", "translated", "type"),
+        ),
+        "called_function": (
+            Row("arguments", "translated", "input", "what is no JSON object is kept as `invalid_arguments`"),
+            Row("name", "translated", "name"),
+            Row("provider_specific_fields", "left_out", why="what another endpoint noted for itself"),
+        ),
+        "response_format": (
+            Row("json_schema", "translated", "output_config.format"),
+            Row("type", "translated", "output_config.format.type"),
+        ),
+        "json_schema": (
+            Row("description", "translated", "schema.description", "unless the schema has its own"),
+            Row("name", "left_out", why="names the format for the caller"),
+            Row("schema", "translated", "schema"),
+            Row("strict", "left_out", why="an Anthropic endpoint keeps to the schema always"),
+        ),
+        "web_search_options": (
+            Row("search_context_size", "refused", why=_NOTHING_LIKE_IT, nothing=("medium",)),
+            Row("user_location", "translated", "user_location"),
+        ),
+    }
+)  # fmt: skip
+
+CHAT = Fields(CHAT_TO_MESSAGES, "an Anthropic endpoint")
