@@ -4,7 +4,7 @@
 
 Hears: no topic.
 Says: no event.
-Owns: no table; docs/limits.md and the tables of docs/settings.md.
+Owns: no table; docs/limits.md, docs/dialects.md and the tables of docs/settings.md.
 """
 
 from services.documents.pages import differing, pages

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.documents.dialects_page import dialects_page
 from services.documents.limits_page import limits_page
 from services.documents.settings_page import with_tables
 
@@ -12,6 +13,7 @@ def pages(docs: Path) -> Iterator[tuple[Path, str]]:
     settings = docs / "settings.md"
     yield settings, with_tables(settings.read_text())
     yield docs / "limits.md", limits_page()
+    yield docs / "dialects.md", dialects_page()
 
 
 def differing(docs: Path) -> list[Path]:

@@ -181,7 +181,8 @@ def _failures_of(model: Model, secrets: ModelSecrets, timeout_s: float) -> Itera
         yield
     except UntranslatableError as error:
         unsayable = failure("invalid_request", f"{model.id} cannot be asked: {error}", model=model.id)
-        raise CallFailedError(unsayable) from None
+        # Another candidate's endpoint may have what this one has not.
+        raise CallFailedError(unsayable.model_copy(update={"fallback": True})) from None
     except NotACompletionError as error:
         raise _failed("bad_response", model, f"answered 200, but {error}") from None
     except ErrorInStreamError as error:

@@ -51,28 +51,32 @@ def refusal_of(told: Object) -> str | None:
 def is_the_endpoints(block: Object) -> bool:
     """Whether it is of a tool that the endpoint ran, or of a kind that is not known yet."""
     kind = block.get("type")
-    return kind not in ("text", "tool_use") and not is_thought(block)
+    return isinstance(kind, str) and kind not in ("text", "tool_use") and kind not in _THOUGHTS
 
 
-def is_thought(block: Object) -> bool:
-    kind = block.get("type")
+def is_thought(block: Any) -> bool:
+    kind = object_or_empty(block).get("type")
     return isinstance(kind, str) and kind in _THOUGHTS
 
 
 def thought_of(block: Object) -> Object:
     """As the caller sends it back: with what proves it, and nothing else."""
     if block.get("type") == "thinking":
-        return {"type": "thinking", "thinking": _string(block, "thinking"), "signature": _string(block, "signature")}
-    return {"type": "redacted_thinking", "data": _string(block, "data")}
+        return {
+            "type": "thinking",
+            "thinking": string_of(block, "thinking"),
+            "signature": string_of(block, "signature"),
+        }
+    return {"type": "redacted_thinking", "data": string_of(block, "data")}
 
 
 def tool_call(block: Object, place: int) -> Object:
     """place: among the calls of the answer."""
     arguments = orjson.dumps(block.get("input", {})).decode()
     return {
-        "id": _string(block, "id") or f"call_{place}",
+        "id": string_of(block, "id") or f"call_{place}",
         "type": "function",
-        "function": {"name": _string(block, "name"), "arguments": arguments},
+        "function": {"name": string_of(block, "name"), "arguments": arguments},
     }
 
 
@@ -118,13 +122,13 @@ def _text(blocks: list[Object]) -> tuple[str, list[Object], list[Any]]:
     text, cited, all_citations = "", [], []
     for block in blocks:
         if block.get("type") == "text":
-            start, text = len(text), text + _string(block, "text")
+            start, text = len(text), text + string_of(block, "text")
             citations = list_or_empty(block.get("citations"))
             cited += annotations(citations, start, len(text))
             all_citations += citations
     return text, cited, all_citations
 
 
-def _string(holder: Object, name: str) -> str:
+def string_of(holder: Object, name: str) -> str:
     value = holder.get(name)
     return value if isinstance(value, str) else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from shared.wire.anthropic_answer import is_the_endpoints, is_thought, thought_of
 from shared.wire.anthropic_blocks import blocks_of, cached, only_text, text_blocks
 from shared.wire.asked import Object, member, objects, text_of
 from shared.wire.chat_fields import CHAT
@@ -154,18 +155,15 @@ def _nameless(message: Object, at: str) -> None:
 def _server_blocks(message: Object) -> list[Object]:
     """What the chat form has no place for, as an answer of ours told it: what the endpoint's own tools did."""
     told = object_or_empty(message.get("provider_specific_fields")).get("blocks")
-    return [block for block in list_or_empty(told) if isinstance(block, dict) and isinstance(block.get("type"), str)]
+    blocks = [object_or_empty(block) for block in list_or_empty(told)]
+    # Clients that added up a stream keep the index of each.
+    return [{name: block[name] for name in block if name != "index"} for block in blocks if is_the_endpoints(block)]
 
 
 def _thoughts(message: Object) -> list[Object]:
     """Those that the endpoint can check; others are no part of the conversation."""
-    thoughts = [object_or_empty(thought) for thought in list_or_empty(message.get("thinking_blocks"))]
-    return [
-        thought
-        for thought in thoughts
-        if (thought.get("type") == "thinking" and thought.get("signature"))
-        or (thought.get("type") == "redacted_thinking" and thought.get("data"))
-    ]
+    thoughts = [thought_of(thought) for thought in list_or_empty(message.get("thinking_blocks")) if is_thought(thought)]
+    return [thought for thought in thoughts if thought.get("signature") or thought.get("data")]
 
 
 def _arguments(arguments: Any, at: str) -> Object:

@@ -43,8 +43,10 @@ class _Choice:
         self._message = _Growing()
         self._logprobs = _Growing()
         self._finish_reason: Any = None
+        self._beside: _Growing = _Growing()  # what an endpoint says in its own words
 
     def add(self, choice: _Object) -> None:
+        self._beside.add(object_or_empty(choice.get("provider_specific_fields")))
         self._message.add(object_or_empty(choice.get("delta")))
         self._logprobs.add(object_or_empty(choice.get("logprobs")))
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
@@ -52,7 +54,9 @@ class _Choice:
     def whole(self) -> _Object:
         logprobs = self._logprobs.whole() or None
         message = {"role": "assistant", "content": None, **self._message.whole()}
-        return {"message": message, "logprobs": logprobs, "finish_reason": self._finish_reason}
+        beside = self._beside.whole()
+        said = {"provider_specific_fields": beside} if beside else {}
+        return {"message": message, "logprobs": logprobs, "finish_reason": self._finish_reason, **said}
 
 
 class _Growing:

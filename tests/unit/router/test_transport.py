@@ -104,7 +104,7 @@ async def test_a_redirect_is_not_followed(status: str, model_id: str) -> None:
     assert call_failure.error_type == "endpoint_not_found"
 
 
-async def test_what_cannot_be_said_in_the_endpoints_format_is_an_invalid_request_and_not_sent() -> None:
+async def test_what_cannot_be_said_in_the_endpoints_format_is_not_sent_and_left_to_another_candidate() -> None:
     async with loopback_server(COMPLETION) as server, running_transport(Guard(LOOPBACK)) as transport:
         claude = model(wire_format="anthropic", endpoint_url=f"http://127.0.0.1:{server.port}/v1")
         asked = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "http://h/cat.png"}]}]}
@@ -115,7 +115,7 @@ async def test_what_cannot_be_said_in_the_endpoints_format_is_an_invalid_request
     assert (call_failure.error_type, call_failure.retryable, call_failure.fallback, call_failure.http_status) == (
         "invalid_request",
         False,
-        False,
+        True,
         400,
     )
     assert call_failure.detail == "custom:m cannot be asked: messages[0].content[0].image_url must be an object"
