@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from deploy.model_server.answer import Answer, words
+from deploy.model_server.anthropic_rules import broken_rule
 from deploy.model_server.errors import ErrorAnswer, invalid_request
 from deploy.model_server.plan import Piece
 from deploy.model_server.request import Request
@@ -22,7 +23,10 @@ class AnthropicWire:
         for field, kind in kinds.items():
             if not isinstance(body.get(field), kind):
                 return invalid_request(f"{field}: Field required", field)
-        return None if body["messages"] else invalid_request("messages: at least one message is required")
+        if not body["messages"]:
+            return invalid_request("messages: at least one message is required")
+        broken = broken_rule(body)
+        return None if broken is None else invalid_request(broken)
 
     def completion(self, answer: Answer) -> bytes:
         content = [block.whole for block in _blocks(answer)]

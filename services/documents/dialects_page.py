@@ -19,8 +19,8 @@ of the other dialect each field is
 
 - **same**: copied as it is,
 - **translated**: to what its row names,
-- **refused**: before the call, with the field's name; the next candidate that can say it is asked, and if there is none,
-  the request ends as `invalid_request` (400). Values behind "asks for nothing" pass, as `null` does everywhere,
+- **refused**: before the call, with the field's name; the next candidate that can say it is asked, and if there is
+  none, the request ends as `invalid_request` (400). Values behind "asks for nothing" pass, as `null` does everywhere,
 - **left out**: since it asks nothing of the model or its answer, as its row says.
 
 A field without a row is refused by its name.

@@ -40,7 +40,7 @@ MESSAGE_TO_COMPLETION = table(
         "delta": (
             Row("citations_delta", "translated", "delta.annotations", "at the end of the text's block"),
             Row("input_json_delta", "translated", "delta.tool_calls[].function.arguments"),
-            Row("signature_delta", "translated", "delta.thinking_blocks", "at the end of the thought, which is whole there"),
+            Row("signature_delta", "translated", "delta.thinking_blocks", "with the whole thought, at its end"),
             Row("text_delta", "translated", "delta.content"),
             Row("thinking_delta", "translated", "delta.reasoning_content"),
         ),
