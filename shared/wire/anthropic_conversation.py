@@ -16,7 +16,7 @@ from shared.wire.completions import list_or_empty, object_or_empty
 from shared.wire.requests import UntranslatableError
 from shared.wire.tool_ids import ToolIds, tool_name
 
-_BEGINNING = "(The conversation begins.)"  # said by the user where a chat begins with the assistant
+BEGINNING = "(The conversation begins.)"  # said by the user where a chat begins with the assistant
 # By how OpenAI's first form of tools names a result: by the function, and no id.
 _BY_FUNCTION = "function_call\x00"
 
@@ -58,7 +58,7 @@ class Conversation:
         if not self.turns and not self.system:
             raise UntranslatableError("messages", "hold nothing that is not empty")
         if not self.turns or self.turns[0]["role"] != "user":
-            self.turns.insert(0, {"role": "user", "content": text_blocks(_BEGINNING)})
+            self.turns.insert(0, {"role": "user", "content": text_blocks(BEGINNING)})
 
     def _say_system(self, message: Object, at: str) -> None:
         blocks = cached(only_text(message.get("content"), f"{at}.content"), message.get("cache_control"))

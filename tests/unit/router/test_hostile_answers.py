@@ -91,7 +91,14 @@ async def called(wire_format: WireFormat, port: int) -> str:
     await transport.start()
     asked = model(endpoint_url=f"http://127.0.0.1:{port}/v1", wire_format=wire_format)
     try:
-        await transport.complete(asked, ModelSecrets(None, {}), Question({"messages": [{"role": "user", "content": "hi"}]}), "r-1", 20.0, holds_all)
+        await transport.complete(
+            asked,
+            ModelSecrets(None, {}),
+            Question({"messages": [{"role": "user", "content": "hi"}]}),
+            "r-1",
+            20.0,
+            holds_all,
+        )
     except CallFailedError as error:
         return error.failure.error_type
     finally:

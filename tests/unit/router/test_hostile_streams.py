@@ -44,7 +44,9 @@ async def _called(wire_format: WireFormat, port: int) -> tuple[str, float]:
     times = StreamTimes(60.0, 60.0, 60.0)
     ended = "completed"
     try:
-        async with transport.stream(asked, ModelSecrets(None, {}), Question({"messages": [{"role": "user", "content": "hi"}]}), "r-1", times) as stream:
+        async with transport.stream(
+            asked, ModelSecrets(None, {}), Question({"messages": [{"role": "user", "content": "hi"}]}), "r-1", times
+        ) as stream:
             async for chunks in stream.reads():
                 for _ in chunks:
                     pass
