@@ -18,7 +18,7 @@ _MAX_TOKENS, _MAX_TOKENS_CLAUDE_4 = 4096, 32_000
 _CLAUDE_4 = re.compile(r"claude-(?:[a-z]+-)?(?:[4-9]|\d\d)(?!\d)")
 # Claude up to 4.5 thinks within a budget, later ones as much as the effort says.
 _BUDGETED = re.compile(r"claude-(?:3-7|(?:opus|sonnet|haiku)-4(?:[-.][0-5])?(?!\d|[-.]\d(?!\d)))")
-_EFFORTS = {"none": None, "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh",
+_EFFORTS = {"none": "none", "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh",
             "max": "max"}  # fmt: skip
 _BUDGETS = {"low": 2048, "medium": 8192, "high": 24_576, "xhigh": 32_000, "max": 48_000}  # tokens of thinking
 _LEAST_BUDGET = 1024
@@ -59,10 +59,14 @@ def _system(own: Any, said: list[list[Object]]) -> Any:
     if not isinstance(own, list):
         raise UntranslatableError("system", "must be a string or a list of blocks")
     blocks = [*own, *(block for message in said for block in message)]
-    if any(not isinstance(block, dict) or block.keys() != {"type", "text"} for block in blocks):
+    if not all(_is_plain(block) for block in blocks):
         return blocks
     messages = [*([own] if own else []), *said]
     return "\n\n".join("\n".join(block["text"] for block in message) for message in messages)
+
+
+def _is_plain(block: Any) -> bool:
+    return isinstance(block, dict) and block.keys() == {"type", "text"} and isinstance(block["text"], str)
 
 
 def _temperature(asked: Object) -> Object:
@@ -109,30 +113,48 @@ def _metadata(defaults: Mapping[str, Any], asked: Object) -> Object:
 
 
 def _effort(model: str, asked: Object) -> Object:
-    """The answer's limit, how much the model thinks, and the answer's form, which all hang together."""
-    asked_limit = asked.get("max_completion_tokens") or asked.get("max_tokens")
-    limit = asked_limit or (_MAX_TOKENS_CLAUDE_4 if _CLAUDE_4.search(model) else _MAX_TOKENS)
+    """How much the model may write and think, and in which form it answers: the fields depend on each other."""
+    effort = _known_effort(asked.get("reasoning_effort"))
+    budgeted = _BUDGETED.search(model) is not None
+    limit = _limit(model, asked, _BUDGETS.get(effort or "") if budgeted else None)
     config = _format(asked.get("response_format"))
-    effort = asked.get("reasoning_effort")
-    thinking: Object = {}
-    if effort is not None:
-        if not isinstance(effort, str) or effort not in _EFFORTS:
-            raise UntranslatableError("reasoning_effort", f"must be one of {', '.join(_EFFORTS)}")
-        named = _EFFORTS[effort]
-        if named is None:
-            thinking = {"type": "disabled"}
-        elif _BUDGETED.search(model):
-            budget = _BUDGETS[named]
-            limit = limit if asked_limit else max(limit, int(budget / _FOR_THINKING))
-            thinking = _budgeted(budget, limit)
-        else:
-            config["effort"] = named
-            thinking = {"type": "adaptive"} if "claude" in model else {}
+    if effort in _BUDGETS and not budgeted:
+        config["effort"] = effort
     config |= object_or_empty(asked.get("output_config"))
-    out = {"max_tokens": limit}
-    if thinking and asked.get("thinking") is None:
-        out["thinking"] = thinking
-    return out | ({"output_config": config} if config else {})
+    thinking = {} if effort is None or asked.get("thinking") is not None else _thinking(model, effort, budgeted, limit)
+    named = {"thinking": thinking, "output_config": config}
+    return {"max_tokens": limit} | {name: value for name, value in named.items() if value}
+
+
+def _known_effort(effort: Any) -> str | None:
+    """In Anthropic's word, or `none`; None: nothing was asked."""
+    if effort is None:
+        return None
+    if not isinstance(effort, str) or effort not in _EFFORTS:
+        raise UntranslatableError("reasoning_effort", f"must be one of {', '.join(_EFFORTS)}")
+    return _EFFORTS[effort]
+
+
+def _thinking(model: str, effort: str, budgeted: bool, limit: Any) -> Object:
+    if effort == "none":
+        return {"type": "disabled"}
+    if budgeted:
+        return _budgeted(_BUDGETS[effort], limit)
+    return {"type": "adaptive"} if "claude" in model else {}  # others of the format know the effort alone
+
+
+def _limit(model: str, asked: Object, budget: int | None) -> Any:
+    """Tokens of the answer, thoughts included. budget: of thoughts, as the effort has it."""
+    if limit := asked.get("max_completion_tokens") or asked.get("max_tokens"):
+        return limit
+    own_budget = object_or_empty(asked.get("thinking")).get("budget_tokens")
+    least = _limit_for(budget if own_budget is None else own_budget)
+    return max(_MAX_TOKENS_CLAUDE_4 if _CLAUDE_4.search(model) else _MAX_TOKENS, least)
+
+
+def _limit_for(budget: Any) -> int:
+    """Of an answer that is to have room beside so many tokens of thinking."""
+    return int(budget / _FOR_THINKING) if isinstance(budget, int) else 0
 
 
 def _budgeted(budget: int, limit: Any) -> Object:

@@ -18,6 +18,7 @@ from shared.wire import exchange_of
 from shared.wire.answer_fields import MESSAGE_TO_COMPLETION
 from shared.wire.anthropic import ChatByMessages
 from shared.wire.chat_fields import CHAT_TO_MESSAGES
+from shared.wire.collected import Collected
 from shared.wire.server_events import ServerEvent
 
 chat = openai.types.chat
@@ -207,6 +208,12 @@ def test_answers_whole_and_streamed_are_of_openais_types_and_say_the_same(blocks
     body, chunks = _answered(message), _chunks(message)
     ChatCompletion.model_validate(body, strict=True)
     assert _comparable(_added_up(chunks)) == _comparable(body)
+    collected = Collected()
+    for chunk in chunks:
+        collected.add(chunk)
+    ours = orjson.loads(collected.completion())
+    assert _comparable(ours) == _comparable(body)
+    assert ours["choices"][0].get("provider_specific_fields") == body["choices"][0].get("provider_specific_fields")
 
 
 def _added_up(chunks: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ JUDGED = {
     "answer.refusal only theirs": "they put a sentence of their own; we tell the endpoint's explanation",
     "request.frequency_penalty only theirs": _NO_FIELD,
     "request.logprobs only theirs": _NO_FIELD,
-    "request.max_tokens differs": "without a limit of the caller's: their default is 8192 for all, ours what Claude 4 and "
+    "request.max_tokens differs": "without a limit of the caller's: their default is 8192, ours what Claude 4 and "
     "later write at least, and 4096 for what is not known; with a budget of thoughts it is larger by that",
     "request.messages.assistant tool_use[].id differs": "an id that is used again later, which the endpoint refuses",
     "request.messages.user tool_result[].tool_use_id differs": "an id that is used again later",

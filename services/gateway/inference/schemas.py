@@ -50,11 +50,14 @@ class ChatBody(BaseModel):
     max_tokens: Tokens | None = None
     metadata: JsonObject | None = None
     modalities: Annotated[list[Word], Field(max_length=100)] | None = None
+    moderation: JsonObject | None = None
     n: int | None = Field(default=None, ge=1, le=128)
     parallel_tool_calls: bool | None = None
     prediction: JsonObject | None = None
     presence_penalty: Number | None = None
     prompt_cache_key: Word | None = None
+    prompt_cache_options: JsonObject | None = None
+    prompt_cache_retention: Word | None = None
     reasoning_effort: Word | None = None
     response_format: JsonObject | None = None
     safety_identifier: Word | None = None

@@ -328,6 +328,9 @@ OWN = {"top_k": 5, "thinking": {"type": "enabled", "budget_tokens": 2000}, "cach
 def test_fields_of_the_endpoints_own_form_pass() -> None:
     assert sent(OWN) == sent({}) | OWN
     assert sent({"system": "a", "messages": [{"role": "system", "content": "b"}, HI]})["system"] == "a\n\nb"
+    assert sent({"system": [{"type": "text", "text": 5}], "messages": [{"role": "system", "content": "b"}, HI]})[
+        "system"
+    ]
     assert sent({"stop_sequences": ["a"], "stop": "b"})["stop_sequences"] == ["a", "b"]
 
 
@@ -369,6 +372,8 @@ def test_a_schema_for_the_answer_is_asked_for_and_closed() -> None:
          {"max_tokens": 60_000, "thinking": {"type": "enabled", "budget_tokens": 48_000}}),
         ("claude-3-7-sonnet-latest", {"reasoning_effort": "high", "max_completion_tokens": 2000},
          {"max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1600}}),
+        ("claude", {"thinking": {"type": "enabled", "budget_tokens": 8000}},
+         {"max_tokens": 10_000, "thinking": {"type": "enabled", "budget_tokens": 8000}}),
         ("claude-opus-5", {"reasoning_effort": "none"}, {"max_tokens": 32_000, "thinking": {"type": "disabled"}}),
         ("claude-opus-5", {"reasoning_effort": "low", "thinking": {"type": "disabled"}},
          {"max_tokens": 32_000, "thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}),
