@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -111,7 +112,7 @@ class Model(BaseModel):
     is_draft: bool = False
     created_at: datetime | None = None
 
-    @property
+    @cached_property
     def is_custom(self) -> bool:
         return self.id.startswith(CUSTOM_PREFIX)
 
@@ -136,7 +137,7 @@ class Model(BaseModel):
         """path: of an operation, below the endpoint's base."""
         return self.endpoint_url + path
 
-    @property
+    @cached_property
     def server_address(self) -> str:
         """host:port, as the books name an endpoint."""
         return server_address(self.endpoint_url)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from shared.errors import Failure
 from shared.events import CandidateConsidered, ModelHealthChanged
@@ -13,6 +14,7 @@ from shared.selection.objections import UNKNOWN, Objection, objection, why_none
 from shared.selection.ordering import Ranked, ranked
 
 MOST_CONSIDERED = 500
+_REMEMBERED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,8 @@ def select(needs: Needs, models: TenantModels, health: Mapping[str, ModelHealthC
     policy = needs.options.policy or models.terms.policy
     known = [model for model in (*models.custom.values(), *models.provider.values()) if _is_seen(needs, model)]
     few = _few(needs, known)
-    selection = _account(needs, ranked(needs, few, health or {}, policy), models, policy)
-    selection = replace(selection, unseen=len(known) - len(few))
-    if needs.reference is None or any(model.id == needs.reference for model in known):
+    selection = _account(needs, ranked(needs, few, health or {}, policy), models, policy, len(known) - len(few))
+    if needs.reference is None or models.get(needs.reference) is not None:
         return selection
     return _with_unknown(selection, needs.reference)
 
@@ -57,7 +58,9 @@ def _few(needs: Needs, known: list[Model]) -> list[Model]:
     return by_use[:MOST_CONSIDERED]
 
 
-def _account(needs: Needs, order: Iterable[Ranked], models: TenantModels, policy: Policy) -> Selection:
+def _account(
+    needs: Needs, order: Iterable[Ranked], models: TenantModels, policy: Policy, unseen: int
+) -> Selection:
     candidates: list[Candidate] = []
     considered: list[CandidateConsidered] = []
     objections: dict[str, Objection] = {}
@@ -67,12 +70,14 @@ def _account(needs: Needs, order: Iterable[Ranked], models: TenantModels, policy
             candidates.append(Candidate(model, reason))
         else:
             objections[model.id] = obstacle
-        considered.append(
-            CandidateConsidered(
-                model=model.id, reason=cut(obstacle.reason if obstacle else reason, MAX_WORDS), chosen=obstacle is None
-            )
-        )
-    return Selection(tuple(candidates), tuple(considered), objections)
+        considered.append(_considered(model.id, obstacle.reason if obstacle else reason, chosen=obstacle is None))
+    return Selection(tuple(candidates), tuple(considered), objections, unseen)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _considered(model_id: str, reason: str, *, chosen: bool) -> CandidateConsidered:
+    """Remembered, since request after request says the same of a tenant's models."""
+    return CandidateConsidered(model=model_id, reason=cut(reason, MAX_WORDS), chosen=chosen)
 
 
 def _is_seen(needs: Needs, model: Model) -> bool:
