@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from shared.db.failures import RETRYABLE, UNSTORABLE, described
 from shared.errors import Failure, TallygateError, failure, render
 from shared.inferences import Answer, InferenceFailedError
 from shared.telemetry import names
-from shared.telemetry.instruments import MAX_SERIES, Counter, Histogram, http_requests, http_seconds
+from shared.telemetry.instruments import http_requests, http_seconds
 from shared.telemetry.traces import TRACEPARENT, Traced, tracing, valid_traceparent
 
 logger = structlog.get_logger(__name__)
@@ -313,22 +313,12 @@ class EdgeMiddleware:
                 release()
             status = 499 if left else answering.status or 500
             route = getattr(scope.get("route"), "path", "unmatched")
-            _counted(route, status).inc()
-            _timed(route).observe(time.perf_counter() - started)
+            http_requests.labels(route, str(status)).inc()
+            http_seconds.labels(route).observe(time.perf_counter() - started)
             traced.set({names.HTTP_ROUTE: route, names.HTTP_STATUS: status})
             if status >= 500:
                 traced.fail(str(status))
             traced.end()
-
-
-@lru_cache(maxsize=MAX_SERIES)
-def _counted(route: str, status: int) -> Counter:
-    return http_requests.labels(route, str(status))
-
-
-@lru_cache(maxsize=MAX_SERIES)
-def _timed(route: str) -> Histogram:
-    return http_seconds.labels(route)
 
 
 async def _told_instead(request: Request, answering: _Answering, failed: Failure) -> None:

@@ -4,6 +4,7 @@ No label has values without bound: none takes words of tenants, endpoints or cal
 MAX_SERIES at most.
 """
 
+from functools import lru_cache
 from typing import Any, Self
 
 import prometheus_client
@@ -19,14 +20,17 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 # Of one instrument. What comes after them is counted under OTHER, in every label.
 MAX_SERIES = 1000
 OTHER = "other"
+_REMEMBERED = 20 * MAX_SERIES  # of all counters, and of all histograms
 
 
 class Counter(prometheus_client.Counter):
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019 - instruments are as old as their process
     def labels(self, *labelvalues: object, **_: object) -> Self:
         return super().labels(*_bounded(self, labelvalues))
 
 
 class Histogram(prometheus_client.Histogram):
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019
     def labels(self, *labelvalues: object, **_: object) -> Self:
         return super().labels(*_bounded(self, labelvalues))
 
