@@ -274,7 +274,7 @@ class Attempts:
             tips = ("Ask for a shorter answer (max_tokens).",)
             too_large = failure("bad_response", detail, model=model.id, tips=tips)
             raise CallFailedError(too_large.model_copy(update={"retryable": False}))  # it would be as large again
-        ended = reports.attempt_succeeded(started, model, completion, began_at, now).model_copy(update=more)
+        ended = reports.attempt_succeeded(started, model, completion, began_at, now, more)
         settled = reports.completed(progress.work, ended, now)
         said = reports.reply_completed(settled)
         if (stream := progress.streamed_call) is None:

@@ -150,6 +150,9 @@ class Intake:
         are known: waiting would hold up every request behind this one.
         """
         reference = canonical_reference(request.request_model)
+        known = self._registry.of(request.tenant_id)
+        if known.version >= request.registry_version and (reference is None or known.get(reference) is not None):
+            return known
         try:
             async with asyncio.timeout(_REGISTRY_WAIT_S):
                 models = await self._registry.at_least(request.tenant_id, request.registry_version)

@@ -21,6 +21,7 @@ from shared.events import (
     UsageState,
     new_id,
 )
+from shared.events.attempt import Outcome
 from shared.events.bounds import MAX_NAME, MAX_WORDS, cut
 from shared.events.inference import Settlement
 from shared.registry import Model, Price
@@ -102,19 +103,20 @@ def told(
 
 
 def attempt_succeeded(
-    started: AttemptStarted, model: Model, completion: Completion, began_at: datetime, now: datetime
-) -> AttemptEnded:
+    started: AttemptStarted, model: Model, completion: Completion, began_at: datetime, now: datetime,
+    more: Mapping[str, Any] = {},
+) -> AttemptEnded:  # fmt: skip
+    """more: of a stream, in place of what a plain answer says."""
     usage = completion.read.usage
-    return _ended(started, began_at, now).model_copy(
-        update={
-            "outcome": "succeeded",
-            "response_model": completion.read.response_model,
-            "finish_reasons": completion.read.finish_reasons[:_MAX_FINISH_REASONS],
-            **usage._asdict(),
-            "usage_state": _usage_state(usage),
-            "cost_usd": cost_usd(model.price, usage),
-        }
-    )
+    told = {
+        "response_model": completion.read.response_model,
+        "finish_reasons": completion.read.finish_reasons[:_MAX_FINISH_REASONS],
+        **usage._asdict(),
+        "usage_state": _usage_state(usage),
+        "cost_usd": cost_usd(model.price, usage),
+        **more,
+    }
+    return _ended(started, "succeeded", began_at, now, **told)
 
 
 def _usage_state(usage: Usage) -> UsageState:
@@ -144,7 +146,7 @@ def of_stream(call: StreamedCall, model: Model, body: Mapping[str, Any]) -> dict
 
 
 def attempt_failed(started: AttemptStarted, failed: Failure, began_at: datetime, now: datetime) -> AttemptEnded:
-    return _ended(started, began_at, now).model_copy(update={"error": failed})
+    return _ended(started, "failed", began_at, now, error=failed)
 
 
 def without_details(ended: AttemptEnded, error: Failure) -> AttemptEnded:
@@ -154,7 +156,7 @@ def without_details(ended: AttemptEnded, error: Failure) -> AttemptEnded:
     return AttemptEnded(outcome="failed", error=error, **{name: getattr(ended, name) for name in kept})
 
 
-def _ended(started: AttemptStarted, began_at: datetime, now: datetime) -> AttemptEnded:
+def _ended(started: AttemptStarted, outcome: Outcome, began_at: datetime, now: datetime, **more: Any) -> AttemptEnded:
     return AttemptEnded(
         inference_id=started.inference_id,
         tenant_id=started.tenant_id,
@@ -163,50 +165,48 @@ def _ended(started: AttemptStarted, began_at: datetime, now: datetime) -> Attemp
         model=started.model,
         server_address=started.server_address,
         provider_name=started.provider_name,
-        outcome="failed",
+        outcome=outcome,
         started_at=began_at,
         ended_at=now,
         duration_s=max(0.0, (now - began_at).total_seconds()),
         reported_by=f"router/{started.router_id}",
+        **more,
     )
 
 
 def completed(work: Work, served: AttemptEnded, now: datetime) -> InferenceSettled:
-    return _settled(work.request, "completed", served.reported_by, now).model_copy(
-        update={
-            "first_model": work.first.model.id,
-            "model_served": served.model,
-            "server_address": served.server_address,
-            "attempts": served.attempt_number,
-        }
-    )
+    """With the outcome that it rests on, which goes on record with it."""
+    return _settled(
+        work.request, "completed", served.reported_by, now, first_model=work.first.model.id, model_served=served.model,
+        server_address=served.server_address, attempts=served.attempt_number, last=served,
+    )  # fmt: skip
 
 
 def failed(work: Work, settlement: Settlement, error: Failure, last: AttemptEnded, now: datetime) -> InferenceSettled:
-    return _settled(work.request, settlement, last.reported_by, now).model_copy(
-        update={
-            "first_model": work.first.model.id,
-            "server_address": last.server_address,
-            "attempts": last.attempt_number,
-            "error": error,
-        }
-    )
+    return _settled(
+        work.request, settlement, last.reported_by, now, first_model=work.first.model.id,
+        server_address=last.server_address, attempts=last.attempt_number, error=error,
+    )  # fmt: skip
 
 
 def together(unreported: Sequence[AttemptEnded | AttemptStarted], settled: InferenceSettled) -> list[InferenceEvent]:
     """What goes on record with a settlement, and it: the last outcome travels in it, as one record."""
     match unreported:
         case [*earlier, AttemptEnded() as last]:
-            return [*earlier, settled.model_copy(update={"last": last})]
+            return [*earlier, settled if settled.last is last else settled.model_copy(update={"last": last})]
     return [*unreported, settled]
 
 
 def refused(refusal: Refused, router_id: str, now: datetime) -> InferenceSettled:
-    settled = _settled(refusal.request, refusal.settlement, f"router/{router_id}", now)
-    return settled.model_copy(update={"error": refusal.failure, "attempts": refusal.request.attempts_made})
+    return _settled(
+        refusal.request, refusal.settlement, f"router/{router_id}", now, error=refusal.failure,
+        attempts=refusal.request.attempts_made,
+    )  # fmt: skip
 
 
-def _settled(request: InferenceRequested, settlement: Settlement, reported_by: str, now: datetime) -> InferenceSettled:
+def _settled(
+    request: InferenceRequested, settlement: Settlement, reported_by: str, now: datetime, **more: Any
+) -> InferenceSettled:
     return InferenceSettled(
         inference_id=request.inference_id,
         tenant_id=request.tenant_id,
@@ -217,6 +217,7 @@ def _settled(request: InferenceRequested, settlement: Settlement, reported_by: s
         settled_at=now,
         duration_s=max(0.0, (now - request.accepted_at).total_seconds()),
         reported_by=reported_by,
+        **more,
     )
 
 
