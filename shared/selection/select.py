@@ -58,9 +58,7 @@ def _few(needs: Needs, known: list[Model]) -> list[Model]:
     return by_use[:MOST_CONSIDERED]
 
 
-def _account(
-    needs: Needs, order: Iterable[Ranked], models: TenantModels, policy: Policy, unseen: int
-) -> Selection:
+def _account(needs: Needs, order: Iterable[Ranked], models: TenantModels, policy: Policy, unseen: int) -> Selection:
     candidates: list[Candidate] = []
     considered: list[CandidateConsidered] = []
     objections: dict[str, Objection] = {}
