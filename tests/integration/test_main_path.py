@@ -132,6 +132,19 @@ async def test_auto_falls_back_to_the_next_model_and_says_so(stack: Live, tenant
     assert monitoring["requests"]["by_model"] == {second: {"total": 1, "succeeded": 1, "failed": 0, "rejected": 0}}
 
 
+async def test_a_model_that_cannot_be_asked_for_it_leaves_the_request_to_the_next(stack: Live, tenant: Api) -> None:
+    await tenant.add_model("claude", stack.model_server_url, provider="anthropic-compatible")
+    good = await tenant.add_model("good", stack.model_server_url)
+
+    answer = await tenant.chat(None, seed=1)
+
+    assert (answer.status, answer.headers["x-tallygate-model"]) == (200, good)
+    timeline = await tenant.settled(answer.headers["x-tallygate-inference-id"])
+    refused, served = timeline["attempts"]
+    assert (refused["error_type"], served["outcome"]) == ("invalid_request", "succeeded")
+    assert (await stack.model_server.calls_of({refused["attempt_id"], served["attempt_id"]})).total() == 1
+
+
 async def test_a_request_that_names_a_model_does_not_silently_use_another(stack: Live, tenant: Api) -> None:
     named = await tenant.add_model("named", stack.model_server_url, "fault-401")
     await tenant.add_model("other", stack.model_server_url)
