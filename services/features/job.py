@@ -37,6 +37,7 @@ from shared.selection import Needs, select
 
 _SOURCE: TypeAdapter[Source] = TypeAdapter(Source)
 _READING = "reading"
+_BOM = "\ufeff"
 MAX_SEALED_RESULT = MAX_RECORD_BYTES - 256 * 1024  # the rest of the record is for the calls and the error
 
 
@@ -177,9 +178,10 @@ def _opened(lines: Lines, request: FeatureRequested) -> Wish:
 
 def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository, *, executed: bool) -> dict[str, Any]:
     """The result as JSON values. Comparing files takes long enough to block the event loop: call it in a thread."""
-    diffs = [unified_diff(file.before, file.content, file.path) for file in draft.files]
+    files = [with_mark(file) if file.path in repository.marked else file for file in draft.files]
+    diffs = [unified_diff(file.before, file.content, file.path) for file in files]
     return {
-        "files": [_file(file, diff) for file, diff in zip(draft.files, diffs, strict=True)],
+        "files": [_file(file, diff) for file, diff in zip(files, diffs, strict=True)],
         "summary": draft.summary,
         "validation": report.validation(findings, draft, executed=executed),
         "quality": quality.as_dict(quality.measure(draft, repository, diffs)),
@@ -192,6 +194,12 @@ def _result(draft: Draft, findings: tuple[Finding, ...], repository: Repository,
             "notes": list(repository.notes),
         },
     }
+
+
+def with_mark(file: ProducedFile) -> ProducedFile:
+    """As it is to be written: the byte order mark that it began with was taken off when it was read."""
+    before = None if file.before is None else _BOM + file.before.removeprefix(_BOM)
+    return replace(file, content=_BOM + file.content.removeprefix(_BOM), before=before)
 
 
 def _file(file: ProducedFile, diff: str) -> dict[str, Any]:

@@ -37,13 +37,15 @@ class Repository:
     """A repository as it was read. files: text by POSIX path relative to its root.
 
     left_out: paths that were not read, and why. origin: for people ("https://host/name at 1a2b3c", "archive", "files").
-    notes: what could not be done with it as it should be, for people.
+    notes: what could not be done with it as it should be, for people. marked: files that begin with a byte order mark,
+    which is not part of their text and stays where it is.
     """
 
     files: Mapping[str, str]
     left_out: Mapping[str, str] = field(default_factory=dict)
     origin: str = "files"
     notes: tuple[str, ...] = ()
+    marked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ def is_envelope(lines: Sequence[str]) -> bool:
 
 def split_envelope(lines: Sequence[str]) -> tuple[list[AnswerFile], list[Finding]]:
     starts = [(at, found) for at, line in enumerate(lines) if (found := _FILE.match(line))]
+    if not starts:
+        return [], [Finding("", "patch", "a patch names no file: it needs a line *** Update File: path")]
     ends = [at for at, _ in starts[1:]] + [len(lines)]
     files: list[AnswerFile] = []
     findings: list[Finding] = []

@@ -22,6 +22,7 @@ MAX_ITEMS = 50  # of a list of sentences
 MAX_SENTENCE = 2_000
 
 _START = re.compile(r'[\[{]\s*+(?:\{\s*+)?"(?:files|path|file|action|summary|filename|file_path)"\s*+:')
+_PATH = re.compile(r"[\w@.+/-]{0,400}[\w@+-]\.[A-Za-z]\w{0,9}")
 _OPENING = re.compile(r"(?:\A|```[a-zA-Z]{0,10}[ \t]*+\r?\n)\s*+(?=[\[{])")
 _PATH_KEYS = ("path", "file_path", "filename", "file")
 _ACTIONS: dict[str, Action] = {
@@ -67,7 +68,15 @@ def _answer(value: Any) -> Answer | None:
             return _of_object({}, list(value), is_cut(value))
         case dict() if _is_file(value):
             return _of_object({}, [value], is_cut(value))
+        case dict() if value and all(map(_is_text_by_path, value.items())):
+            return _of_object({}, _entries(value), is_cut(value))
     return None
+
+
+def _is_text_by_path(item: tuple[str, Any]) -> bool:
+    """Of {"src/a.py": "its lines\\n"}; other objects have names and values of one line."""
+    path, text = item
+    return _PATH.fullmatch(path) is not None and isinstance(text, str) and ("\n" in text or is_cut(text))
 
 
 def _entries(files: list[Any] | dict[str, Any]) -> list[Any]:

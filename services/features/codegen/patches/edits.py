@@ -141,7 +141,9 @@ def _edited_loosely(text: str, edit: Edit) -> str | Misfit:
     at = places[0]
     shift = _shift(lines[at : at + len(wanted)], wanted) or ("", "")
     replacement = edit.replace.strip("\n").split("\n") if edit.replace.strip("\n") else []
-    return "\n".join(lines[:at] + [_shifted(line, *shift) for line in replacement] + lines[at + len(wanted) :])
+    end = "\r" if all(line.endswith("\r") for line in lines[at : at + len(wanted)]) else ""
+    changed = [_shifted(line, *shift).removesuffix("\r") + end for line in replacement]
+    return "\n".join(lines[:at] + changed + lines[at + len(wanted) :])
 
 
 def _candidates(lines: list[str], wanted: list[str]) -> list[int]:

@@ -54,8 +54,10 @@ def apply_unified(before: str, patch: str, path: str = "") -> str | tuple[Findin
         place = _place(target, hunk, done, drift)
         if isinstance(place, Misfit):
             return (Finding(path, "patch", f"hunk {number}: {place.reason}", place.line),)
-        result += lines[done:place] + _after(lines, place, hunk, crlf)
-        done = place + len(hunk.old)
+        end = place + len(hunk.old)
+        ends_so = crlf or (end > place and all(line.endswith("\r") for line in lines[place:end]))
+        result += lines[done:place] + _after(lines, place, hunk, ends_so)
+        done = end
         drift = place - (hunk.start - 1) if hunk.start else drift
     result += lines[done:]
     if not result:

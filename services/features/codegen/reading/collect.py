@@ -36,7 +36,8 @@ def collect(found: Found, limits: ReadLimits, origin: str, *, tracked: bool = Fa
         else:
             readable[path] = data
     files = _within(readable, limits, left_out)
-    return Repository(files, dict(sorted(left_out.items())), origin, refusals.notes)
+    marked = frozenset(path for path in files if readable[path].startswith(_BOM))
+    return Repository(files, dict(sorted(left_out.items())), origin, refusals.notes, marked)
 
 
 class _Refusals:

@@ -58,6 +58,9 @@ def test_other_shapes_of_json() -> None:
     assert paths(json.dumps(ANSWER["files"])) == ["a.py", "b.py", "c.py"]
     assert paths('{"path": "a.py", "content": "x"}') == ["a.py"]
     assert paths('{"files": {"a.py": "x", "b.py": {"content": "y"}}}') == ["a.py", "b.py"]
+    assert paths(f'{FENCE}json\n{{"src/a.py": "x\\n", "b.c.ts": "y\\nz"}}\n{FENCE}') == ["src/a.py", "b.c.ts"]
+    assert paths(f'{FENCE}json\n{{"./a.js": "./b.js"}}\n{FENCE}') == []
+    assert parse('{"a.py": "x\\n", "b.py": "y').cut
     assert parse(r'{"files": [{"path": "a.py", "content": "re.match(\d+)"}]}').files[0].content == r"re.match(\d+)"
 
 

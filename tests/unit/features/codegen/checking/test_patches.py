@@ -137,6 +137,13 @@ def test_a_file_with_crlf_keeps_it() -> None:
     assert apply_unified(crlf, patch) == crlf.replace("1", "3\r\n    # more")
 
 
+def test_lines_of_a_file_with_both_ends_keep_theirs() -> None:
+    mixed = "a\r\n  b\r\nc\n"
+    assert apply_edits(mixed, [Edit("b\n", "d\ne\n")]) == "a\r\n  d\r\n  e\r\nc\n"
+    assert apply_unified(mixed, "@@ -1,2 +1,3 @@\n a\n-  b\n+  d\n+  e\n") == "a\r\n  d\r\n  e\r\nc\n"
+    assert apply_unified(mixed, "@@ -3 +3 @@\n-c\n+d\n") == "a\r\n  b\r\nd\n"
+
+
 def test_a_file_without_a_last_newline_keeps_that() -> None:
     assert apply_edits("a\nb", [Edit("b", "c")]) == "a\nc"
     assert apply_unified("a\nb", "@@ -1,2 +1,2 @@\n-a\n+c\n b\n\\ No newline at end of file\n") == "c\nb"
