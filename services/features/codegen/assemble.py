@@ -23,6 +23,7 @@ from shared.languages import TEXT
 
 # Files that say something by being there.
 _MAY_BE_EMPTY = ("__init__.py", "py.typed", ".gitkeep", ".keep", ".nojekyll")
+_FROM_NOTHING = re.compile(r"^@@ ?-0(?:,0)? ", re.MULTILINE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -102,7 +103,11 @@ def _own_path(path: str, entry: AnswerFile, desk: Desk) -> str:
 
 def _as_new_file(path: str, entry: AnswerFile, desk: Desk) -> AnswerFile:
     """One that is to replace nothing, where nothing is."""
-    if len(entry.edits) != 1 or entry.edits[0].search.strip() or path in desk.taken.files:
+    if path in desk.taken.files:
+        return entry
+    if entry.patch is not None and _FROM_NOTHING.search(entry.patch):
+        return AnswerFile(entry.path, "create", patch=entry.patch)
+    if len(entry.edits) != 1 or entry.edits[0].search.strip():
         return entry
     return AnswerFile(entry.path, "create", content=entry.edits[0].replace)
 

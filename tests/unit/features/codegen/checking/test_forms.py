@@ -226,12 +226,14 @@ def test_several_files_and_hunks_in_one_fence() -> None:
         "@@ def b():\n-    return 1\n+    return 3\n"
         "--- a/README.md\n+++ b/README.md\n@@ -1 +1,2 @@\n # Old\n+New\n"
         "--- /dev/null\n+++ b/n.py\n@@ -0,0 +1 @@\n+x = 1\n"
+        "--- a/m.py\n+++ b/m.py\n@@ -0,0 +1 @@\n+x = 2\n"
         f"diff --git a/empty/__init__.py b/empty/__init__.py\nnew file mode 100644\nindex 000..000\n{FENCE}\n"
     )
     assert written(text) == {
         "src/x.py": AFTER[:-2] + "3\n",
         "README.md": "# Old\nNew\n",
         "n.py": "x = 1\n",
+        "m.py": "x = 2\n",
         "empty/__init__.py": "",
     }
 
