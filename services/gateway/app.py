@@ -95,9 +95,10 @@ def make_app(settings: GatewaySettings) -> FastAPI:
     expected: tuple[type[Exception], ...] = (TallygateError, *RETRYABLE, *UNSTORABLE)
     for kind in expected:
         app.add_exception_handler(kind, edge.on_expected)
+    app.router.routes.extend(health_routes("gateway"))
+    app.state.routes = [route for holder in (app, *ROUTERS) for route in holder.routes]
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.extend(health_routes("gateway"))
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,9 +15,25 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.bodies import InvalidBodyError
+from services.gateway.headers import (
+    ALLOWANCES,
+    ATTEMPTS_HEADER,
+    CANCEL_HEADER,
+    INFERENCE_HEADER,
+    MODEL_HEADER,
+    REPLAYED_HEADER,
+    STARTED,
+    Allowances,
+    Part,
+    headers_of,
+    request_id,
+    standing_headers,
+    surface_of,
+)
 from services.gateway.inference.completing import CallerLeftError, IdName, Sent
 from services.gateway.inference.limits import SHARE_TIPS
 from services.gateway.inference.shares import Shares
@@ -30,31 +46,15 @@ from shared.telemetry.traces import TRACEPARENT, Traced, tracing, valid_tracepar
 
 logger = structlog.get_logger(__name__)
 
-INFERENCE_HEADER = "x-tallygate-inference-id"
-MODEL_HEADER = "x-tallygate-model"
-ATTEMPTS_HEADER = "x-tallygate-attempts"
-REPLAYED_HEADER = "idempotency-replayed"
 _BODIES_TIPS = ("Try again after the time in Retry-After; an operator can raise TALLYGATE_MAX_BODIES_BYTES.",)
 _STOPS = "this gateway stops; what it has accepted goes on, and can be asked for by its id"
+_JSON = "application/json"
+_TAKEN = {_JSON, "text/json", "application/octet-stream", "application/x-www-form-urlencoded"}
 _NAMED = "tallygate.named"  # in a request's scope: ids under which something may have been published for it
-_HEADERS = "tallygate.headers"  # in a request's scope: its headers, by name
 _RELEASES = "tallygate.releases"  # in a request's scope: what is called when it has been answered
-CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
-STARTED = "tallygate.started"  # in a request's scope: when it came, by time.perf_counter
 LAST_WORDS = (
     "tallygate.last_words"  # in a request's scope: how its answer tells a Failure in the middle, if in its own way
 )
-
-
-def headers_of(scope: Scope) -> Mapping[str, str]:
-    """By lower-case names; of a header that is repeated, the first. Read once a request."""
-    found: dict[str, str] | None = scope.get(_HEADERS)
-    if found is None:
-        found = {}
-        for name, value in scope["headers"]:
-            found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
-        scope[_HEADERS] = found
-    return found
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -82,6 +82,11 @@ class BodyLimits:
                 when_answered(request, partial(self.held.give_back, tenant_id, size))
 
 
+def tells_allowances(request: Request, allowances: Callable[[], Allowances]) -> None:
+    """Its answer says what the caller's tenant may still send."""
+    request.scope[ALLOWANCES] = allowances
+
+
 def when_answered(request: Request, release: Callable[[], None]) -> None:
     """Has it called once, when the request has been answered or has failed."""
     request.scope.setdefault(_RELEASES, []).append(release)
@@ -102,9 +107,12 @@ def _named(request: Request, name: IdName, value: UUID) -> None:
 
 async def read_body(request: Request, tenant_id: str, limits: BodyLimits) -> bytes:
     """The body. Raises `payload_too_large` as soon as it is known to be over the limit, `unavailable` when all bodies
-    together are, `too_many_requests` when the tenant's are, `invalid_request` (408) when it does not come in time."""
-    if int(headers_of(request.scope).get("content-length", "0")) > limits.most:
+    together are, `too_many_requests` when the tenant's are, `invalid_request` when it does not come in time (408) or
+    is said to be no JSON (415)."""
+    headers = headers_of(request.scope)
+    if int(headers.get("content-length", "0")) > limits.most:
         raise _too_large(limits.most)
+    check_media_type(headers)
     try:
         async with asyncio.timeout(limits.timeout_s):
             return await _whole_body(request, tenant_id, limits)
@@ -159,9 +167,15 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
         if error.replayed:
             headers["x-should-retry"] = "false"  # with the same Idempotency-Key the answer stays the same
     param = error.param if isinstance(error, InvalidBodyError) else None
-    if request.url.path.startswith("/v1"):
-        body = render.openai_error(refusal, inference_id=inference_id, attempts=attempts, param=param)
-        return json_response(body, refusal.http_status, headers)
+    match surface_of(request.scope["path"]):
+        case "anthropic":
+            named_by = request_id(request.scope, inference_id)
+            return json_response(render.anthropic_error(refusal, named_by), refusal.http_status, headers)
+        case "openai":
+            body = render.openai_error(refusal, inference_id=inference_id, attempts=attempts, param=param)
+            return json_response(body, refusal.http_status, headers)
+        case "own":
+            pass
     body = render.problem(refusal, inference_id=inference_id, attempts=attempts, param=param) | members
     if (feature_id := named.get("feature_id")) is not None:
         body["feature_id"] = str(feature_id)
@@ -207,8 +221,11 @@ async def on_expected(request: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Routing's own refusals: no such path, wrong method."""
+    """Routing's own refusals: no such path, wrong method. OPTIONS is told what a path takes."""
     status = error.status_code if isinstance(error, HTTPException) else 400
+    allow = {"allow": ", ".join(methods_of(request))} if status == 405 else {}
+    if status == 405 and request.method == "OPTIONS":
+        return Response(status_code=204, headers=allow)
     known = {
         404: (
             "endpoint_not_found",
@@ -218,7 +235,16 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
         405: ("invalid_request", f"{request.url.path} does not take {request.method}", ("See GET /docs.",)),
     }
     error_type, detail, tips = known.get(status, ("invalid_request", f"HTTP {status}", ()))
-    return error_response(request, failure(error_type, detail, http_status=status, tips=tips))  # type: ignore[arg-type]
+    answer = error_response(request, failure(error_type, detail, http_status=status, tips=tips))  # type: ignore[arg-type]
+    answer.headers.update(allow)
+    return answer
+
+
+def methods_of(request: Request) -> list[str]:
+    """That the path takes. Several routes may have it, each with its own."""
+    routes: Sequence[Route] = request.app.state.routes
+    found = [route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for methods in found for method in methods} | {"OPTIONS"})
 
 
 def _database_unavailable(error: Exception) -> Failure:
@@ -256,16 +282,18 @@ def _failure_of(error: Exception) -> Failure:
 class _Answering:
     """The answer to one request as it goes out; says how far it has come."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
         self._send = send
         self.status: int | None = None  # none before the answer has begun
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers: list[Part] = []
         self._ended = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._headers = message["headers"]
+            self._headers += standing_headers(self._scope, self._headers)
         elif message["type"] == "http.response.body":
             self._ended = not message.get("more_body", False)
         await self._send(message)
@@ -293,7 +321,7 @@ class EdgeMiddleware:
         started = time.perf_counter()
         traced = _server_span(scope)
         scope["traceparent"], scope[STARTED] = traced.traceparent, started
-        answering, left = _Answering(send), False
+        answering, left = _Answering(scope, send), False
         try:
             await self._app(scope, receive, answering.send)
         except (ClientDisconnect, CallerLeftError):
@@ -306,7 +334,7 @@ class EdgeMiddleware:
             if answer is not None:
                 await answer(scope, receive, answering.send)
             else:
-                logger.exception("request.failed", path=scope["path"])
+                logger.exception("request.failed", path=scope["path"], request_id=request_id(scope))
                 await _told_instead(request, answering, _failure_of(error))
         finally:
             for release in scope.get(_RELEASES, ()):
@@ -348,6 +376,26 @@ def _inference_headers(inference_id: UUID, model: str | None, attempts: int, rep
     if replayed:
         headers[REPLAYED_HEADER] = "true"
     return headers
+
+
+def check_media_type(headers: Mapping[str, str]) -> None:
+    """Raises TallygateError (415) for what is said not to be JSON.
+
+    What says nothing is taken for JSON, and so is what curl says of everything that it is told to send with -d.
+    """
+    said = headers.get("content-type", _JSON)
+    if said == _JSON:
+        pass
+    elif (media_type := said.partition(";")[0].strip().lower()) not in _TAKEN and not media_type.endswith("+json"):
+        raise _not_taken(
+            f"the body is said to be {media_type[:100]!r}", "Send JSON, and content-type: application/json"
+        )
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise _not_taken("the body is said to be compressed", "Send it as it is, without content-encoding.")
+
+
+def _not_taken(detail: str, tip: str) -> TallygateError:
+    return TallygateError("invalid_request", detail, http_status=415, tips=(tip,))
 
 
 def _too_large(limit: int) -> TallygateError:

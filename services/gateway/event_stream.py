@@ -23,7 +23,8 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.edge import INFERENCE_HEADER, LAST_WORDS, REPLAYED_HEADER, STARTED
+from services.gateway.edge import LAST_WORDS
+from services.gateway.headers import INFERENCE_HEADER, REPLAYED_HEADER, STARTED
 from services.gateway.inference.completing import CallerLeftError, Streamed
 from shared.errors import Failure, render
 from shared.inferences import Answer, InferenceFailedError, too_slow

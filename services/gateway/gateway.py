@@ -8,11 +8,12 @@ from starlette.requests import Request
 
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
-from services.gateway.edge import BodyLimits, headers_of, read_body, read_sent, when_answered
+from services.gateway.edge import BodyLimits, read_body, read_sent, tells_allowances, when_answered
 from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
+from services.gateway.headers import headers_of
 from services.gateway.inference.completing import Completing, Sent
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
@@ -57,6 +58,7 @@ class Gateway:
     async def caller(self, request: Request, *scopes: Scope) -> Caller:
         """Raises TallygateError (401, 403) unless the request carries a key that has at least one of the scopes."""
         caller = await self.authenticator.caller(headers_of(request.scope))
+        tells_allowances(request, partial(self.completing.allowances, caller))
         caller.require(*scopes)
         return caller
 

@@ -1,7 +1,7 @@
-"""A Failure in the shape its reader understands: the OpenAI error object on /v1, problem+json elsewhere."""
+"""A Failure in the shape its reader understands: on /v1 OpenAI's or Anthropic's error, problem+json elsewhere."""
 
 from collections.abc import Sequence
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any
 
 from shared.errors.catalogue import ErrorType
@@ -18,6 +18,19 @@ _OPENAI_TYPE: dict[ErrorType, str] = {
     "rate_limited": "rate_limit_error",
     "too_many_requests": "rate_limit_error",
     "quota_exceeded": "insufficient_quota",
+}
+
+
+# The `type` that Anthropic's SDKs know, by the status.
+_ANTHROPIC_TYPE = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
 }
 
 
@@ -65,11 +78,27 @@ def problem(
     }
 
 
+def anthropic_error(failure: Failure, request_id: str) -> dict[str, Any]:
+    """`{"type": "error", ...}` as Anthropic's clients read it; `code` and `tips` are ours."""
+    return {
+        "type": "error",
+        "error": {
+            "type": _anthropic_type(failure),
+            "message": message(failure),
+            "code": failure.error_type,
+            "tips": failure.tips,
+        },
+        "request_id": request_id,
+    }
+
+
 def headers(failure: Failure) -> dict[str, str]:
-    """`x-should-retry` is what the OpenAI and Anthropic SDKs obey before they look at the status."""
+    """`x-should-retry` is what the OpenAI and Anthropic SDKs obey before they look at the status. Of the two waits they
+    read the one in milliseconds first."""
     out = {"x-should-retry": "true" if failure.retryable else "false"}
     if failure.retry_after_s is not None and isfinite(failure.retry_after_s):
-        out["retry-after"] = str(max(1, round(failure.retry_after_s)))
+        out["retry-after"] = str(max(1, ceil(failure.retry_after_s)))
+        out["retry-after-ms"] = str(max(1, ceil(failure.retry_after_s * 1000)))
     return out
 
 
@@ -83,3 +112,8 @@ def _own_type(failure: Failure) -> str:
     if failure.http_status == 403:
         return "permission_error"
     return _OPENAI_TYPE.get(failure.error_type, "api_error" if failure.http_status >= 500 else "upstream_error")
+
+
+def _anthropic_type(failure: Failure) -> str:
+    own = "invalid_request_error" if failure.http_status < 500 else "api_error"
+    return _ANTHROPIC_TYPE.get(failure.http_status, own)

@@ -10,6 +10,14 @@ from shared.registry import Terms
 _NO_LIMITS = (None, None, None, None)
 
 
+class Allowance(NamedTuple):
+    """How much of something a tenant may have, how much of that is left, and in how many seconds it is whole again."""
+
+    limit: int
+    remaining: int
+    reset_s: float
+
+
 class _Budget(NamedTuple):
     limit: float | None
     spent: float
@@ -31,6 +39,18 @@ def over_budget(terms: Terms, spent: TenantSpent | None, now: datetime) -> Failu
         if budget.limit is not None and budget.spent >= budget.limit:
             return _used_up(budget, now)
     return None
+
+
+def tokens_left(terms: Terms, spent: TenantSpent | None, now: datetime) -> Allowance | None:
+    """Of the budgets of tokens the one with the least left; None when there is none."""
+    if terms.tokens_per_day is None and terms.tokens_per_month is None:
+        return None
+    left = [
+        Allowance(int(budget.limit), max(0, int(budget.limit - budget.spent)), (budget.again_at - now).total_seconds())
+        for budget in _budgets(terms, spent, now)
+        if budget.unit == "tokens" and budget.limit is not None
+    ]
+    return min(left, key=lambda allowance: allowance.remaining)
 
 
 def _budgets(terms: Terms, spent: TenantSpent | None, now: datetime) -> tuple[_Budget, ...]:

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import orjson
 
+from services.gateway.headers import IDEMPOTENCY_HEADER
 from services.gateway.inference.admission import Admitted
 from services.gateway.inference.completing import CallerLeftError, Completing, Left, Sent
-from services.gateway.inference.idempotency import IDEMPOTENCY_HEADER
 from shared.access import Caller
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import orjson
 
 from services.gateway.bodies import InvalidBodyError, parse_json, validated
+from services.gateway.headers import DEADLINE_HEADER, NO_FALLBACK_HEADER, POLICY_HEADER
 from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
 from shared.errors import TallygateError
 from shared.events import RoutingOptions
@@ -17,10 +18,6 @@ from shared.operations import Operation, WireFormat
 from shared.policies import POLICIES, Policy
 from shared.registry import Model, TenantModels, canonical_reference
 from shared.selection.objections import UNKNOWN, Objection, standing_objection, why_none
-
-DEADLINE_HEADER = "x-tallygate-deadline-s"
-NO_FALLBACK_HEADER = "x-tallygate-no-fallback"
-POLICY_HEADER = "x-tallygate-policy"
 
 _PLAIN = RoutingOptions()
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
+from services.gateway.headers import Allowances
 from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, known_model
 from services.gateway.inference.doorkeeper import Doorkeeper
 from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
@@ -30,7 +31,7 @@ from shared.inferences import (
 )
 from shared.registry import Registry, TenantModels, Terms
 from shared.selection import Conditions
-from shared.selection.budgets import over_budget
+from shared.selection.budgets import over_budget, tokens_left
 
 _PLAIN = RoutingOptions()
 
@@ -140,6 +141,12 @@ class Completing:
 
     def over_budget(self, caller: Caller) -> Failure | None:
         return over_budget(self._terms(caller), self.conditions.spent(caller.tenant_id), utc_now())
+
+    def allowances(self, caller: Caller) -> Allowances:
+        """What the caller's tenant may still send now."""
+        terms = self._terms(caller)
+        tokens = tokens_left(terms, self.conditions.spent(caller.tenant_id), utc_now())
+        return Allowances(self.doorkeeper.requests_left(caller.tenant_id, terms), tokens)
 
     def _refusal(self, caller: Caller) -> Failure | None:
         """Why the tenant may not send anything now. None: it may, and `leave` must follow."""

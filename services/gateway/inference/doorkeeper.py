@@ -5,9 +5,20 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from services.gateway.inference.limits import Bucket, Granted, Load, LoadLimits, decide, of_tenant, refilled, shedding
+from services.gateway.inference.limits import (
+    Bucket,
+    Granted,
+    Load,
+    LoadLimits,
+    decide,
+    of_tenant,
+    refilled,
+    requests_left,
+    shedding,
+)
 from shared.errors import Failure
 from shared.registry import Terms
+from shared.selection.budgets import Allowance
 
 _BUCKETS = 10_000  # beyond this, full buckets are dropped: a full one is the same as a new one
 
@@ -64,6 +75,10 @@ class Doorkeeper:
         self._tenants[tenant_id] -= 1
         if not self._tenants[tenant_id]:
             del self._tenants[tenant_id]
+
+    def requests_left(self, tenant_id: str, terms: Terms) -> Allowance | None:
+        kept = self._buckets.get(tenant_id)
+        return requests_left(of_tenant(self._limits, terms), kept and kept.bucket, time.monotonic())
 
     def _remember(self, tenant_id: str, kept: _Kept) -> None:
         if len(self._buckets) >= _BUCKETS and tenant_id not in self._buckets:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.gateway.bodies import InvalidBodyError
+from services.gateway.headers import IDEMPOTENCY_HEADER
 from shared.errors import TallygateError
-
-IDEMPOTENCY_HEADER = "idempotency-key"
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shared.errors import Failure, failure
 from shared.registry import Terms
+from shared.selection.budgets import Allowance
 
 _TENANT_WAIT_S = 1.0  # for a place to become free
 _FULL_WAIT_S = 1.0
@@ -146,6 +147,14 @@ def refilled(limits: LoadLimits, bucket: Bucket | None, now_s: float) -> Bucket:
     if bucket is None:
         return Bucket(limits.burst, now_s)
     return Bucket(min(limits.burst, bucket.tokens + (now_s - bucket.at_s) * limits.tenant_rate_per_s), now_s)
+
+
+def requests_left(limits: LoadLimits, bucket: Bucket | None, now_s: float) -> Allowance | None:
+    """What the tenant may send at once, and how much of that is left; None while there is no rate limit."""
+    if limits.tenant_rate_per_s <= 0:
+        return None
+    tokens = refilled(limits, bucket, now_s).tokens
+    return Allowance(int(limits.burst), int(tokens), (limits.burst - tokens) / limits.tenant_rate_per_s)
 
 
 def _unavailable(detail: str, retry_after_s: float) -> Rejected:

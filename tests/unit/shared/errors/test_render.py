@@ -77,8 +77,8 @@ def test_a_failure_without_detail_is_its_title() -> None:
     ("error_type", "wait_s", "headers"),
     [
         ("rate_limited", None, {"x-should-retry": "true"}),
-        ("rate_limited", 7.4, {"x-should-retry": "true", "retry-after": "7"}),
-        ("unavailable", 0.0, {"x-should-retry": "true", "retry-after": "1"}),
+        ("rate_limited", 7.4, {"x-should-retry": "true", "retry-after": "8", "retry-after-ms": "7400"}),
+        ("unavailable", 0.0, {"x-should-retry": "true", "retry-after": "1", "retry-after-ms": "1"}),
         ("too_many_requests", float("inf"), {"x-should-retry": "true"}),
         ("invalid_request", None, {"x-should-retry": "false"}),
         ("read_timeout", None, {"x-should-retry": "false"}),
@@ -88,3 +88,20 @@ def test_the_headers_say_whether_and_when_to_retry(
     error_type: ErrorType, wait_s: float | None, headers: dict[str, str]
 ) -> None:
     assert render.headers(failure(error_type, "why", retry_after_s=wait_s)) == headers
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (failure("invalid_request", ""), "invalid_request_error"),
+        (failure("payload_too_large", ""), "request_too_large"),
+        (failure("authentication_failed", "", http_status=401), "authentication_error"),
+        (failure("authentication_failed", ""), "invalid_request_error"),
+        (failure("too_many_requests", ""), "rate_limit_error"),
+        (failure("overloaded", ""), "overloaded_error"),
+        (failure("internal", ""), "api_error"),
+    ],
+)
+def test_anthropic_clients_are_told_a_type_that_they_know(error: Failure, kind: str) -> None:
+    body = render.anthropic_error(error, "r1")
+    assert (body["type"], body["error"]["type"], body["request_id"]) == ("error", kind, "r1")
