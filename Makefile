@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit streams chaos chaos-long histories check format lock sbom advisories \
+.PHONY: help setup demo demo-llm run stop test test-unit streams schemathesis chaos chaos-long histories check format lock sbom advisories \
 	bench clean
 
 help: ## list the commands
@@ -52,6 +52,12 @@ STREAMS ?= 1000
 
 streams: setup ## stream many answers at once, of which a third break in ten ways; STREAMS=1000
 	@MIXED_STREAMS=$(STREAMS) $(BIN)/python -m pytest tests/integration/streams/test_many.py
+
+EXAMPLES ?= 100
+
+schemathesis: setup ## hold a gateway to its OpenAPI document, all checks, all phases; EXAMPLES=100 for each operation
+	@SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful SCHEMATHESIS_EXAMPLES=$(EXAMPLES) \
+		$(BIN)/python -m pytest --timeout 7200 tests/integration/test_openapi.py
 
 SEEDS ?= 1 2 3
 

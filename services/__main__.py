@@ -90,11 +90,19 @@ def migrate() -> None:
 
 
 @app.command(hidden=True)
+def openapi() -> None:
+    """Print the OpenAPI document of the gateway, which is docs/openapi.json."""
+    from services.documents import openapi_document
+
+    typer.echo(openapi_document(), nl=False)
+
+
+@app.command(hidden=True)
 def documents(
     docs: Annotated[Path, typer.Argument(help="The folder of the pages.")] = Path("docs"),
     check: Annotated[bool, typer.Option(help="Only compare; exit status 1 when a page differs.")] = False,
 ) -> None:
-    """Write the pages of docs/ that are made from the code: limits.md, and the tables of settings.md."""
+    """Write what is made from the code in docs/: headers.md, limits.md, openapi.json, the tables of settings.md."""
     from services.documents import differing, pages
 
     if check:

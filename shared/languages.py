@@ -20,7 +20,7 @@ BY_NAME = {
 }  # fmt: skip
 TEXT = "text"  # what is in none of them
 
-_NAMES = frozenset({*BY_SUFFIX.values(), *BY_NAME.values(), TEXT})
+NAMES = frozenset({*BY_SUFFIX.values(), *BY_NAME.values(), TEXT})
 # What people write, where it is neither a language's name here nor the suffix or the name of a file.
 _ALIASES = {
     "c++": "cpp", "cplusplus": "cpp", "c#": "csharp", "c-sharp": "csharp", "f#": "fsharp", "golang": "go",
@@ -34,6 +34,6 @@ _ALIASES = {
 def known_language(name: str) -> str | None:
     """The one name that a language has here: "cpp" for "C++", "typescript" for "ts". None when there is no such one."""
     plain = name.strip().lower()
-    if plain in _NAMES:
+    if plain in NAMES:
         return plain
     return _ALIASES.get(plain) or BY_SUFFIX.get(plain) or BY_NAME.get(plain)

@@ -4,9 +4,9 @@
 
 Hears: no topic.
 Says: no event.
-Owns: no table; docs/limits.md, docs/dialects.md and the tables of docs/settings.md.
+Owns: no table; docs/dialects.md, docs/headers.md, docs/limits.md, docs/openapi.json and the tables of docs/settings.md.
 """
 
-from services.documents.pages import differing, pages
+from services.documents.pages import differing, openapi_document, pages
 
-__all__ = ["differing", "pages"]
+__all__ = ["differing", "openapi_document", "pages"]

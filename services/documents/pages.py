@@ -1,11 +1,15 @@
 """Which pages there are, and whether they are as the code says."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from services.documents.dialects_page import dialects_page
+from services.documents.headers_page import headers_page
 from services.documents.limits_page import limits_page
 from services.documents.settings_page import with_tables
+from services.gateway.app import routes
+from services.gateway.routes.openapi import openapi
 
 
 def pages(docs: Path) -> Iterator[tuple[Path, str]]:
@@ -14,6 +18,12 @@ def pages(docs: Path) -> Iterator[tuple[Path, str]]:
     yield settings, with_tables(settings.read_text())
     yield docs / "limits.md", limits_page()
     yield docs / "dialects.md", dialects_page()
+    yield docs / "headers.md", headers_page()
+    yield docs / "openapi.json", openapi_document()
+
+
+def openapi_document() -> str:
+    return json.dumps(openapi(routes()), indent=2, sort_keys=True) + "\n"
 
 
 def differing(docs: Path) -> list[Path]:

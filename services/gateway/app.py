@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import aiohttp
 import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from services.gateway import edge
@@ -35,6 +37,8 @@ from services.gateway.responses.keeping import Responses
 from services.gateway.responses.store import ResponseStore
 from services.gateway.retention import Retention
 from services.gateway.routes import HOT_ROUTES, ROUTERS
+from services.gateway.routes.openapi import openapi
+from services.gateway.routes.refusals import refusals
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
@@ -95,20 +99,20 @@ def make_app(settings: GatewaySettings) -> FastAPI:
     expected: tuple[type[Exception], ...] = (TallygateError, *RETRYABLE, *UNSTORABLE)
     for kind in expected:
         app.add_exception_handler(kind, edge.on_expected)
+    known = routes()
+    app.state.routes = [*app.routes, *known]
     app.router.routes.extend(health_routes("gateway"))
-    app.state.routes = [route for holder in (app, *ROUTERS) for route in holder.routes]
+    app.router.routes.extend(refusals(known))
     for router in ROUTERS:
         app.include_router(router)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = cache(lambda: openapi(known))  # type: ignore[method-assign]
     return app
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document with the key that every route asks for."""
-    document = FastAPI.openapi(app)
-    schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
-    schemes["ApiKey"] = {"type": "http", "scheme": "bearer", "description": "A key made by: tallygate keys create"}
-    return document
+def routes() -> list[Route]:
+    """Of the gateway's own API, health included."""
+    routed = [route for router in ROUTERS for route in router.routes]
+    return [route for route in (*health_routes("gateway"), *routed) if isinstance(route, Route)]
 
 
 @asynccontextmanager

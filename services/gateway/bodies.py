@@ -1,5 +1,6 @@
 """JSON bodies: bytes in, values out, or which field is wrong and how; never what was sent."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -17,10 +18,19 @@ BodyText = Annotated[str, StringConstraints(max_length=MOST_BODY_BYTES)]
 JsonObject = Annotated[dict[str, Any], Field(max_length=10_000)]
 
 
-class StrictBody(BaseModel):
-    """What `/api` takes: a field that is not known is refused."""
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+class Query(BaseModel):
+    """What `/api` takes in a query, as text: a field that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class StrictBody(BaseModel):
+    """What `/api` takes: a field that is not known, or of another type, is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class InvalidBodyError(TallygateError):
@@ -57,6 +67,16 @@ def validated(kind: type[BodyModel], fields: dict[str, Any]) -> BodyModel:
 def parsed(kind: type[BodyModel], body: bytes) -> BodyModel:
     """An empty body is an empty object. Raises InvalidBodyError."""
     return validated(kind, parse_json(body or b"{}"))
+
+
+def flag(headers: Mapping[str, str], name: str) -> bool | None:
+    """What a header says that is true or false. None: it is not there. Raises InvalidBodyError."""
+    text = headers.get(name)
+    if text is None:
+        return None
+    if text.lower() not in _FLAGS:
+        raise InvalidBodyError(f"header {name} must be true or false", name)
+    return _FLAGS[text.lower()]
 
 
 def _invalid(error: ValidationError) -> InvalidBodyError:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,10 +15,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.bodies import InvalidBodyError
+from services.gateway.bodies import InvalidBodyError, flag
 from services.gateway.headers import (
     ALLOWANCES,
     ATTEMPTS_HEADER,
@@ -145,7 +144,8 @@ async def caller_left(request: Request) -> None:
 
 
 def asks_to_cancel(request: Request) -> bool:
-    return headers_of(request.scope).get(CANCEL_HEADER, "").lower() in {"1", "true", "yes"}
+    """Raises InvalidBodyError when its header says neither."""
+    return bool(flag(headers_of(request.scope), CANCEL_HEADER))
 
 
 def error_response(request: Request, refusal: Failure, error: Exception | None = None, **members: Any) -> Response:
@@ -172,11 +172,11 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
             named_by = request_id(request.scope, inference_id)
             return json_response(render.anthropic_error(refusal, named_by), refusal.http_status, headers)
         case "openai":
-            body = render.openai_error(refusal, inference_id=inference_id, attempts=attempts, param=param)
-            return json_response(body, refusal.http_status, headers)
+            error_object = render.openai_error(refusal, inference_id=inference_id, attempts=attempts, param=param)
+            return json_response(error_object, refusal.http_status, headers)
         case "own":
-            pass
-    body = render.problem(refusal, inference_id=inference_id, attempts=attempts, param=param) | members
+            problem = render.problem(refusal, inference_id=inference_id, attempts=attempts, param=param)
+    body: dict[str, Any] = {**problem, **members}
     if (feature_id := named.get("feature_id")) is not None:
         body["feature_id"] = str(feature_id)
     if request.url.path.startswith("/api/codebase"):
@@ -241,10 +241,11 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def methods_of(request: Request) -> list[str]:
-    """That the path takes. Several routes may have it, each with its own."""
-    routes: Sequence[Route] = request.app.state.routes
-    found = [route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for methods in found for method in methods} | {"OPTIONS"})
+    """That the path takes. Several routes may have it, each with its own; a fixed path is no id of another one's."""
+    path, routes = request.scope["path"], request.app.state.routes
+    exact = [route for route in routes if route.path == path]
+    found = exact or [route for route in routes if route.path_regex.match(path)]
+    return sorted({method for route in found for method in route.methods or ()} | {"OPTIONS"})
 
 
 def _database_unavailable(error: Exception) -> Failure:

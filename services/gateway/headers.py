@@ -7,11 +7,12 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from starlette.types import Scope
 
 from shared.events import new_id
+from shared.policies import POLICIES
 from shared.selection.budgets import Allowance
 
 # What a path speaks: the bodies of errors and the names of headers are those of its callers' SDKs.
@@ -127,3 +128,92 @@ def _duration(seconds: float) -> str:
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+class Header(NamedTuple):
+    """One header of the documents. schema: of its value. of: which requests take it, or which answers have it; `asked`:
+    of an inference, and not of what the gateway asks a model on its own account, as for a test."""
+
+    name: str
+    says: str
+    schema: Mapping[str, Any]
+    of: Literal["all", "keyed", "openai", "anthropic", "asked", "inference", "error"]
+
+
+_TEXT, _WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0}
+_UUID = {"type": "string", "format": "uuid"}
+
+REQUEST_HEADERS = (
+    Header(
+        REQUEST_ID_HEADER,
+        f"The caller's own id of the request, at most {MAX_REQUEST_ID_CHARS} printable ASCII characters. It comes "
+        "back in the answer; another value is replaced.",
+        _TEXT, "all",
+    ),
+    Header("traceparent", "W3C trace context: the caller's trace goes on here.", _TEXT, "all"),
+    Header("tracestate", "W3C trace context: goes through with it.", _TEXT, "all"),
+    Header(
+        DEADLINE_HEADER, "After so many seconds an answer is of no more use. The body's deadline_s goes before it.",
+        {"type": "number", "exclusiveMinimum": 0}, "asked",
+    ),
+    Header(
+        POLICY_HEADER, "How models are chosen. The body's policy goes before it.",
+        {"type": "string", "enum": list(POLICIES)}, "asked",
+    ),
+    Header(
+        NO_FALLBACK_HEADER, "No other model answers in place of the one that is named. The body's no_fallback goes "
+        "before it.", {"type": "boolean"}, "asked",
+    ),
+    Header(
+        CANCEL_HEADER, "Whether the inference is cancelled when its caller is gone. Otherwise it goes on, and can be "
+        "asked for by its id.", {"type": "boolean"}, "inference",
+    ),
+    Header(
+        IDEMPOTENCY_HEADER, "The same key with the same body gets the answer of the first request, for a day.",
+        {"type": "string", "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}, "inference",
+    ),
+)  # fmt: skip
+
+ANSWER_HEADERS = (
+    Header(
+        REQUEST_ID_HEADER, "The caller's own, where it could be told back; else the inference's id; else one of ours. "
+        "On every answer.", _TEXT, "all",
+    ),
+    Header(ANTHROPIC_REQUEST_ID_HEADER, "The same, by the name that Anthropic's clients read.", _TEXT, "anthropic"),
+    Header(
+        PROCESSING_HEADER, "Milliseconds from the request's head to the answer's; of a stream, to its beginning.",
+        _WHOLE, "openai",
+    ),
+    *(
+        header
+        for unit, which in (
+            ("requests", "that the tenant may send at once"),
+            ("tokens", "of the budget, by UTC day or month, that has the least left"),
+        )
+        for header in (
+            Header(f"x-ratelimit-limit-{unit}", f"How many {unit}, {which}.", _WHOLE, "keyed"),
+            Header(f"x-ratelimit-remaining-{unit}", f"How many of these {unit} are left.", _WHOLE, "keyed"),
+            Header(
+                f"x-ratelimit-reset-{unit}", "In what time all of them are there again, as 1h2m3s, 6m0s or 12ms.",
+                {"type": "string", "pattern": "^(([0-9]+h)?([0-9]+m)?[0-9]+s|[0-9]+ms)$"}, "keyed",
+            ),
+            Header(
+                f"anthropic-ratelimit-{unit}-limit, -remaining, -reset", "The same below /v1/messages; -reset as an "
+                "instant of RFC 3339.", _TEXT, "anthropic",
+            ),
+        )
+    ),
+    Header("retry-after", "Whole seconds after which to try again.", {"type": "integer", "minimum": 1}, "error"),
+    Header("retry-after-ms", "The same in milliseconds.", {"type": "integer", "minimum": 1}, "error"),
+    Header(
+        "x-should-retry", "Whether the same request may succeed when it is sent again; SDKs obey it.",
+        {"type": "string", "enum": ["true", "false"]}, "error",
+    ),
+    Header(INFERENCE_HEADER, "The id of the inference: its timeline is at /api/inferences/{id}.", _UUID, "inference"),
+    Header(MODEL_HEADER, "The model that answered. A stream's chunks name it instead.", _TEXT, "inference"),
+    Header(ATTEMPTS_HEADER, "How many calls of models it took; not said of a stream.", _WHOLE, "inference"),
+    Header(
+        REPLAYED_HEADER, "true: this is the answer of an earlier request with the same Idempotency-Key.",
+        {"type": "string", "enum": ["true"]}, "inference",
+    ),
+)  # fmt: skip

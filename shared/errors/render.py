@@ -2,10 +2,68 @@
 
 from collections.abc import Sequence
 from math import ceil, isfinite
-from typing import Any
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from shared.errors.catalogue import ErrorType
 from shared.errors.failures import Failure
+
+
+class OpenAIErrorMembers(TypedDict):
+    """type: as OpenAI's users know it. code: ours. attempts: every call that failed."""
+
+    message: str
+    type: str
+    code: ErrorType
+    param: str | None
+    tips: Sequence[str]
+    inference_id: str | None
+    attempts: list[dict[str, Any]]
+
+
+class OpenAIError(TypedDict):
+    """An error as OpenAI's clients read it."""
+
+    error: OpenAIErrorMembers
+
+
+class AnthropicErrorMembers(TypedDict):
+    """type: as Anthropic's users know it. code: ours."""
+
+    type: str
+    message: str
+    code: ErrorType
+    tips: Sequence[str]
+
+
+class AnthropicError(TypedDict):
+    """An error as Anthropic's clients read it."""
+
+    type: Literal["error"]
+    error: AnthropicErrorMembers
+    request_id: str
+
+
+class Problem(TypedDict):
+    """An RFC 9457 problem with our members; what is not always there, some routes add."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error_type: ErrorType
+    code: ErrorType
+    message: str
+    param: str | None
+    tips: Sequence[str]
+    inference_id: str | None
+    attempts: list[dict[str, Any]]
+    feature_id: NotRequired[str]
+    success: NotRequired[bool]
+    state: NotRequired[str]
+    steps: NotRequired[list[dict[str, Any]]]
+
 
 # The `type` that OpenAI SDKs and their users know; `code` is ours.
 _OPENAI_TYPE: dict[ErrorType, str] = {
@@ -40,7 +98,7 @@ def openai_error(
     inference_id: str | None,
     attempts: Sequence[dict[str, Any]] = (),
     param: str | None = None,
-) -> dict[str, Any]:
+) -> OpenAIError:
     """`{"error": {...}}` as OpenAI's clients read it, with tips and every call that failed."""
     return {
         "error": {
@@ -61,7 +119,7 @@ def problem(
     inference_id: str | None = None,
     attempts: Sequence[dict[str, Any]] = (),
     param: str | None = None,
-) -> dict[str, Any]:
+) -> Problem:
     """An RFC 9457 problem with our members."""
     return {
         "type": f"urn:tallygate:error:{failure.error_type}",
@@ -78,7 +136,7 @@ def problem(
     }
 
 
-def anthropic_error(failure: Failure, request_id: str) -> dict[str, Any]:
+def anthropic_error(failure: Failure, request_id: str) -> AnthropicError:
     """`{"type": "error", ...}` as Anthropic's clients read it; `code` and `tips` are ours."""
     return {
         "type": "error",

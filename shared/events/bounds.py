@@ -6,7 +6,7 @@ What is read can then be worked on: times can be added to, numbers fit the colum
 from datetime import UTC, date, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, JsonValue
 
 # The record bounds what is read; what is made here must come as far as the check of its size, which says why.
 MAX_SEALED_CHARS = 256 * 1024 * 1024
@@ -36,6 +36,15 @@ _OUR_TIME: dict[str, JsonValue] = {"formatMinimum": "2000-01-01", "formatMaximum
 Instant = Annotated[AwareDatetime, AfterValidator(_in_our_time), Field(json_schema_extra=_OUR_TIME)]
 Day = Annotated[date, AfterValidator(_in_our_time), Field(json_schema_extra=_OUR_TIME)]
 Name = Annotated[str, Field(max_length=MAX_NAME, pattern=_NO_NUL)]  # of models, processes, providers, keys
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+# An integer as JSON has it: 2.0 is one too.
+Integral = BeforeValidator(_whole)
+
 Reference = Annotated[str, Field(max_length=256, pattern=_NO_NUL)]  # to a model, as a caller writes it
 Address = Annotated[str, Field(max_length=3000, pattern=_NO_NUL)]
 Words = Annotated[str, Field(max_length=MAX_WORDS, pattern=_NO_NUL)]

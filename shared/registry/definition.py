@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from shared.errors import TallygateError
+from shared.events.bounds import Integral
 from shared.guard.urls import check_url
 from shared.registry.headers import is_of_the_transport
-from shared.registry.models import MOST_TIMEOUT_S, Capabilities, Price
+from shared.registry.models import MAX_USD_PER_MTOK, MOST_TIMEOUT_S, Capabilities, Price
 from shared.registry.references import AUTO
 from shared.wire import WireFormat, base_url
 
@@ -23,7 +24,6 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _MAX_CONFIG_BYTES, _MAX_CONFIG_DEPTH = 32_768, 20
 _MAX_HEADERS, _MAX_HEADERS_BYTES = 30, 16_384
 _MAX_MODEL_CHARS = 500
-_MAX_USD_PER_MTOK = 1_000_000
 
 _RESERVED_IDS = {"monitoring", AUTO}  # a path, and a word with a meaning
 
@@ -70,17 +70,24 @@ def _few(headers: dict[str, str]) -> dict[str, str]:
 
 def _of_this_world(price: Price) -> Price:
     rates = (price.input_per_mtok_usd, price.output_per_mtok_usd, price.cached_input_per_mtok_usd or 0.0)
-    if max(rates) > _MAX_USD_PER_MTOK:
+    if max(rates) > MAX_USD_PER_MTOK:
         raise PydanticCustomError(
-            "price", "a price must be at most {most} USD per million tokens", {"most": _MAX_USD_PER_MTOK}
+            "price", "a price must be at most {most} USD per million tokens", {"most": MAX_USD_PER_MTOK}
         )
     return price
 
 
+# For the documents; `check_url` says more exactly what it takes.
+_OCTET, _LABEL = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])", "[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"({_LABEL}(\.{_LABEL})*|[1-9][0-9]?(\.{_OCTET}){{3}}|\[[0-9A-Fa-f:]+\])"
+URL_PATTERN = rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}(:[1-9][0-9]{{0,3}})?(/[A-Za-z0-9._~-]*)*$"
+
 # PostgreSQL cannot store NUL in text.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2000)]
 ModelId = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100), AfterValidator(_not_reserved)]
-EndpointUrl = Annotated[str, StringConstraints(max_length=2000)]
+EndpointUrl = Annotated[
+    str, StringConstraints(max_length=2000), Field(json_schema_extra={"format": "uri", "pattern": URL_PATTERN})
+]
 Secret = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=4096)]
 HeaderName = Annotated[
     str,
@@ -89,7 +96,11 @@ HeaderName = Annotated[
 ]
 HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$", max_length=4096)]
 Config = Annotated[dict[str, Any], Field(max_length=1000), AfterValidator(_storable)]
-Headers = Annotated[dict[HeaderName, HeaderValue], Field(max_length=_MAX_HEADERS), AfterValidator(_few)]
+Headers = Annotated[
+    dict[HeaderName, HeaderValue],
+    Field(max_length=_MAX_HEADERS, json_schema_extra={"additionalProperties": False}),
+    AfterValidator(_few),
+]
 SecretField = Literal["api_key", "headers"]
 SECRET_FIELDS: tuple[SecretField, ...] = get_args(SecretField)
 
@@ -97,19 +108,19 @@ SECRET_FIELDS: tuple[SecretField, ...] = get_args(SecretField)
 class ModelFields(BaseModel):
     """The fields that every model has and that are shown again; named as the stored columns are."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
     model_name: Text | None = None
     description: Text = ""
     config: Config = {}
     capabilities: Capabilities = Capabilities()
-    context_window: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    max_concurrency: int | None = Field(default=None, ge=1, le=100_000)
+    context_window: Annotated[int, Field(ge=1, le=2**31 - 1), Integral] | None = None
+    max_concurrency: Annotated[int, Field(ge=1, le=100_000), Integral] | None = None
     price: Annotated[Price, AfterValidator(_of_this_world)] | None = None
     timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
     first_chunk_timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
     idle_timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
-    weight: int | None = Field(default=None, ge=0, le=1_000_000)
+    weight: Annotated[int, Field(ge=0, le=1_000_000), Integral] | None = None
     is_active: bool = True
 
 

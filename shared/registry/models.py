@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ Task = Literal["chat", "embeddings", "rerank"]
 CUSTOM_PREFIX = "custom:"
 DEFAULT_TIMEOUT_S, MOST_TIMEOUT_S = 60.0, 3600.0
 DEFAULT_IDLE_TIMEOUT_S = 30.0
+MAX_USD_PER_MTOK = 1_000_000  # that a tenant may give
 MOST_USD = 1e9  # what a million tokens may cost: the cost of a call still fits an event
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -30,19 +31,20 @@ class Rates(NamedTuple):
     call: float = 0.0
 
 
+Rate = Annotated[float, Field(ge=0, le=MOST_USD, allow_inf_nan=False, json_schema_extra={"maximum": MAX_USD_PER_MTOK})]
+
+
 class Price(BaseModel):
     """US dollars per million tokens, whatever the length of a request.
 
     cached_input_per_mtok_usd: of input that the endpoint had in its cache. None: as all input.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    input_per_mtok_usd: float = Field(ge=0, le=MOST_USD, allow_inf_nan=False)
-    output_per_mtok_usd: float = Field(ge=0, le=MOST_USD, allow_inf_nan=False)
-    cached_input_per_mtok_usd: float | None = Field(
-        default=None, ge=0, le=MOST_USD, allow_inf_nan=False, exclude_if=lambda rate: rate is None
-    )
+    input_per_mtok_usd: Rate
+    output_per_mtok_usd: Rate
+    cached_input_per_mtok_usd: Rate | None = Field(default=None, exclude_if=lambda rate: rate is None)
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -66,12 +68,12 @@ class Price(BaseModel):
 class Capabilities(BaseModel):
     """What a model can do. None: not known, and taken for granted. tasks: what it may be used for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     streaming: bool | None = None
     tools: bool | None = None
     vision: bool | None = None
-    tasks: tuple[Task, ...] = Field(default=("chat",), max_length=20)
+    tasks: tuple[Task, ...] = Field(default=("chat",), max_length=20, strict=False)
 
 
 class Model(BaseModel):

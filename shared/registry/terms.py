@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from shared.events.bounds import Integral
 from shared.policies import Policy
 
 MIN_RATE_PER_S = 0.001
@@ -29,7 +30,7 @@ def at_least(minimum: Number) -> Callable[[Number], Number]:
 RatePerS = Annotated[
     float, Field(le=1e15, json_schema_extra={"minimum": MIN_RATE_PER_S}), AfterValidator(at_least(MIN_RATE_PER_S))
 ]
-Places = Annotated[int, Field(le=10**15, json_schema_extra={"minimum": 1}), AfterValidator(at_least(1))]
+Places = Annotated[int, Field(le=10**15, json_schema_extra={"minimum": 1}), AfterValidator(at_least(1)), Integral]
 
 
 class Terms(BaseModel):

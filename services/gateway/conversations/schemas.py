@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from services.gateway.bodies import BodyText, StrictBody
+from services.gateway.bodies import BodyText, Query, StrictBody
 from shared.events.bounds import Reference
 from shared.registry.definition import (
     Text,
@@ -30,7 +30,7 @@ class CodebaseChatBody(StrictBody):
     stream: bool | None = None
 
 
-class SessionQuery(StrictBody):
+class SessionQuery(Query):
     """GET and DELETE /api/codebase/chat?sessionId=..."""
 
     sessionId: SessionId  # noqa: N815

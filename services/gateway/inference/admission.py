@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from services.gateway.bodies import InvalidBodyError, parse_json, validated
+from services.gateway.bodies import InvalidBodyError, flag, parse_json, validated
 from services.gateway.headers import DEADLINE_HEADER, NO_FALLBACK_HEADER, POLICY_HEADER
 from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
 from shared.errors import TallygateError
@@ -64,15 +64,15 @@ def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines
 
 
 def routing_options(chat: ChatBody, headers: Mapping[str, str]) -> RoutingOptions:
-    """Fields of the body take precedence over headers. Raises InvalidBodyError for an unknown policy."""
-    by_header = headers.get(NO_FALLBACK_HEADER, "").lower() in {"1", "true", "yes"}
+    """Fields of the body take precedence over headers. Raises InvalidBodyError for a header that says nothing known."""
+    by_header = bool(flag(headers, NO_FALLBACK_HEADER))
     policy = chat.policy or _policy_in(headers)
     return _options(policy, by_header if chat.no_fallback is None else chat.no_fallback)
 
 
 def _policy_in(headers: Mapping[str, str]) -> Policy | None:
     text = headers.get(POLICY_HEADER)
-    if not text:
+    if text is None:
         return None
     for policy in POLICIES:
         if policy == text:

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.gateway.bodies import BodyText, JsonObject
-from shared.events.bounds import Reference
+from shared.events.bounds import Integral, Reference
 from shared.policies import Policy
 
 # What the numbers mean, and which of them are allowed, is for the model to say.
 Number = Annotated[float, Field(ge=-1e15, le=1e15)]
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**64)]
-Tokens = Annotated[int, Field(ge=1, lt=2**31)]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**64), Integral]
+Tokens = Annotated[int, Field(ge=1, lt=2**31), Integral]
 Word = Annotated[str, StringConstraints(max_length=1000)]
 Objects = Annotated[list[JsonObject], Field(max_length=10_000)]
 
@@ -51,7 +51,7 @@ class ChatBody(BaseModel):
     metadata: JsonObject | None = None
     modalities: Annotated[list[Word], Field(max_length=100)] | None = None
     moderation: JsonObject | None = None
-    n: int | None = Field(default=None, ge=1, le=128)
+    n: Annotated[int, Field(ge=1, le=128), Integral] | None = None
     parallel_tool_calls: bool | None = None
     prediction: JsonObject | None = None
     presence_penalty: Number | None = None
@@ -70,7 +70,7 @@ class ChatBody(BaseModel):
     temperature: Number | None = None
     tool_choice: Word | JsonObject | None = None
     tools: Objects | None = None
-    top_logprobs: int | None = Field(default=None, ge=0, le=1000)
+    top_logprobs: Annotated[int, Field(ge=0, le=1000), Integral] | None = None
     top_p: Number | None = None
     user: Word | None = None
     verbosity: Word | None = None

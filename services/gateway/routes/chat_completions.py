@@ -1,16 +1,15 @@
 """POST /v1/chat/completions: the OpenAI wire format."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
+from services.gateway.answers import ChatCompletion
 from services.gateway.edge import Completion
 from services.gateway.event_stream import ChatWords, EventStream
 from services.gateway.gateway import gateway_of
 from services.gateway.inference.schemas import ChatBody
-from services.gateway.routes.documented import takes
+from services.gateway.routes.documented import EVENTS, documented
 
 router = APIRouter(tags=["inference"])
 
@@ -25,15 +24,8 @@ async def hot(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "A completion; with `stream`, chunks of one as server-sent events, then `data: [DONE]`",
-        "content": {"application/json": {}, "text/event-stream": {}},
-    }
-}
-
-
-@router.post(PATH, openapi_extra=takes(ChatBody), responses=_ANSWERS, summary="Chat completion")
+@router.post(PATH)
+@documented(infers="asked", takes=ChatBody, gives=ChatCompletion, streams=(EVENTS,))
 async def chat_completions(request: Request) -> Response:
     """With `"stream": true` the answer is told as server-sent events (docs/streams.md)."""
     gateway = gateway_of(request)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.answers import CodebaseAnswer, CodebaseForgotten, CodebaseHistory
 from services.gateway.bodies import parsed, validated
 from services.gateway.conversations.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids, wants_stream
 from services.gateway.conversations.schemas import CodebaseChatBody, SessionQuery
@@ -17,7 +18,7 @@ from services.gateway.edge import inference_headers, json_response
 from services.gateway.event_stream import EventStream
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.inference.admission import Admitted
-from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.documented import EVENTS, documented
 from shared.access import Caller
 from shared.crypto import SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.errors import TallygateError
@@ -29,7 +30,8 @@ router = APIRouter(prefix="/api/codebase/chat", tags=["codebase"])
 _SHOWN_MESSAGES = 1000
 
 
-@router.post("", openapi_extra=takes(CodebaseChatBody))
+@router.post("")
+@documented(infers="made", takes=CodebaseChatBody, gives=CodebaseAnswer, streams=(EVENTS,), fails=(409,))
 async def ask(request: Request) -> Response:
     """The answer as JSON; with `stream`, or `accept: text/event-stream`, as server-sent events: `{"delta": text}` as it
     comes, at last what the JSON would say, and `[DONE]`."""
@@ -65,7 +67,8 @@ async def _whole(
     }
 
 
-@router.get("", openapi_extra=AUTHENTICATED)
+@router.get("")
+@documented(query=SessionQuery, gives=CodebaseHistory, fails=(424,))
 async def history(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
@@ -83,7 +86,8 @@ async def history(request: Request) -> Response:
     return json_response({"sessionId": session_id, "messages": messages, "total": len(messages)})
 
 
-@router.delete("", openapi_extra=AUTHENTICATED)
+@router.delete("")
+@documented(query=SessionQuery, gives=CodebaseForgotten)
 async def forget(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")

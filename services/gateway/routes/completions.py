@@ -4,17 +4,19 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.answers import TextCompletion
 from services.gateway.bodies import parsed
 from services.gateway.edge import Completion
 from services.gateway.event_stream import ChatWords, EventStream
 from services.gateway.gateway import gateway_of
 from services.gateway.inference.text_completions import TextBody, chat_body, told
-from services.gateway.routes.documented import takes
+from services.gateway.routes.documented import EVENTS, documented
 
 router = APIRouter(tags=["inference"])
 
 
-@router.post("/v1/completions", openapi_extra=takes(TextBody), summary="Text completion")
+@router.post("/v1/completions")
+@documented(infers="asked", takes=TextBody, gives=TextCompletion, streams=(EVENTS,))
 async def completions(request: Request) -> Response:
     """The prompt is asked as the user's message of a chat."""
     gateway = gateway_of(request)

@@ -13,12 +13,13 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
+from services.gateway.answers import Feature, FeatureAccepted, FeatureCancelling, Features, Workers
 from services.gateway.bodies import parsed, validated
 from services.gateway.edge import json_response, traceparent, when_answered
 from services.gateway.feature_jobs.jobs import check_body, shown
 from services.gateway.feature_jobs.schemas import FeatureBody, FeaturesQuery
 from services.gateway.gateway import Gateway, gateway_of
-from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.documented import EVENTS, documented
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import FeatureCancelRequested
@@ -34,7 +35,8 @@ _NOBODYS = UUID(int=0)
 _ENDED = {"completed", "failed", "cancelled"}
 
 
-@router.post("/api/repos/quality/generate-feature", openapi_extra=takes(FeatureBody), status_code=202)
+@router.post("/api/repos/quality/generate-feature")
+@documented(infers="made", takes=FeatureBody, gives={202: FeatureAccepted, 200: Feature}, fails_as=Feature)
 async def generate_feature(request: Request) -> Response:
     """202 with the job's id; with `wait`, its result, or its error with the status of its type."""
     gateway = gateway_of(request)
@@ -54,7 +56,8 @@ async def generate_feature(request: Request) -> Response:
     return json_response(job, failed.http_status if failed else 200)
 
 
-@router.get("/api/features", openapi_extra=AUTHENTICATED)
+@router.get("/api/features")
+@documented(query=FeaturesQuery, gives=Features)
 async def list_features(request: Request) -> Response:
     """The newest jobs first, without their results."""
     gateway = gateway_of(request)
@@ -65,7 +68,8 @@ async def list_features(request: Request) -> Response:
     return json_response({"features": features, "total": len(features)})
 
 
-@router.get("/api/features/workers", openapi_extra=AUTHENTICATED)
+@router.get("/api/features/workers")
+@documented(gives=Workers)
 async def list_workers(request: Request) -> Response:
     """The workers that were heard in the last seconds, with their generators."""
     gateway = gateway_of(request)
@@ -73,7 +77,8 @@ async def list_workers(request: Request) -> Response:
     return json_response({"workers": gateway.feature_workers.shown()})
 
 
-@router.get("/api/features/{feature_id}", openapi_extra=AUTHENTICATED)
+@router.get("/api/features/{feature_id}")
+@documented(gives=Feature, fails=(404,))
 async def show_feature(request: Request, feature_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
@@ -81,7 +86,8 @@ async def show_feature(request: Request, feature_id: str) -> Response:
     return json_response(shown(gateway.ring, _found(row, feature_id)))
 
 
-@router.delete("/api/features/{feature_id}", openapi_extra=AUTHENTICATED, status_code=202)
+@router.delete("/api/features/{feature_id}")
+@documented(gives=FeatureCancelling, status=202, fails=(404,))
 async def cancel_feature(request: Request, feature_id: str) -> Response:
     """The worker stops the job when it hears of this; a job that has ended stays as it is."""
     gateway = gateway_of(request)
@@ -93,7 +99,8 @@ async def cancel_feature(request: Request, feature_id: str) -> Response:
     return json_response({"feature_id": str(row["feature_id"]), "state": row["state"]}, 202)
 
 
-@router.get("/api/features/{feature_id}/events", openapi_extra=AUTHENTICATED)
+@router.get("/api/features/{feature_id}/events")
+@documented(gives=str, streams=(EVENTS,), fails=(404,))
 async def feature_events(request: Request, feature_id: str) -> Response:
     """Server-sent events: `progress` for every step, from the first; `writing` while a model's answer comes, with the
     number of its characters so far; then `settled` with the state and any error."""

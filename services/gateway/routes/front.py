@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 
 from services.gateway.routes import monitoring
+from services.gateway.routes.documented import documented
 
 router = APIRouter(tags=["about"])
 
@@ -14,7 +15,8 @@ _LINE = (
 )
 
 
-@router.get("/", response_class=PlainTextResponse)
+@router.get("/")
+@documented(gives=str, keyed=False)
 async def front() -> PlainTextResponse:
     """What this is, and where its documents, its monitoring and its health are. Needs no key."""
     return PlainTextResponse(_LINE)

@@ -10,10 +10,11 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.answers import Cancelling, Timeline
 from services.gateway.edge import json_response, traceparent
 from services.gateway.gateway import gateway_of
 from services.gateway.monitor_client import MonitorAnswer, ask_monitor
-from services.gateway.routes.documented import AUTHENTICATED
+from services.gateway.routes.documented import documented
 from shared.errors import TallygateError, failure, render
 
 router = APIRouter(tags=["inference"])
@@ -21,14 +22,16 @@ router = APIRouter(tags=["inference"])
 _VERSION = 7  # of the UUIDs that inferences have
 
 
-@router.get("/api/inferences/{inference_id}", openapi_extra=AUTHENTICATED)
+@router.get("/api/inferences/{inference_id}")
+@documented(gives=Timeline, fails=(404,))
 async def inference(request: Request, inference_id: str) -> Response:
     gateway = gateway_of(request)
     await gateway.caller(request, "inference")
     return _passed_on(await ask_monitor(gateway.monitor, request, _path(_parsed(inference_id))))
 
 
-@router.delete("/api/inferences/{inference_id}", openapi_extra=AUTHENTICATED, status_code=202)
+@router.delete("/api/inferences/{inference_id}")
+@documented(gives=Cancelling, status=202, fails=(404, 409))
 async def cancel(request: Request, inference_id: str) -> Response:
     """Waiting or in flight, it is settled as `cancelled`, unless its answer comes first."""
     gateway = gateway_of(request)

@@ -5,11 +5,13 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.answers import KeyMade, Keys
+from services.gateway.bodies import validated
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
-from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.documented import documented
 from services.gateway.tenants.changes import changed_by
-from services.gateway.tenants.schemas import KeyCreate
+from services.gateway.tenants.schemas import KeyCreate, KeysQuery
 from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access import ApiKey, Caller, hash_key, new_api_key
 from shared.errors import TallygateError
@@ -19,7 +21,8 @@ router = APIRouter(tags=["keys"])
 _TRIES = 5
 
 
-@router.post("/api/keys", openapi_extra=takes(KeyCreate), status_code=201)
+@router.post("/api/keys")
+@documented(takes=KeyCreate, gives=KeyMade, status=201, fails=(409,))
 async def create_key(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
@@ -50,11 +53,13 @@ async def stored_key(store: TenantStore, caller: Caller, body: KeyCreate, now: d
     raise TallygateError("internal", f"{_TRIES} key ids in a row were taken already; no key was made")
 
 
-@router.get("/api/keys", openapi_extra=AUTHENTICATED)
+@router.get("/api/keys")
+@documented(query=KeysQuery, gives=Keys)
 async def list_keys(request: Request) -> Response:
     gateway = gateway_of(request)
     await gateway.caller(request, "admin")
-    rows = await gateway.tenants.keys(request.query_params.get("tenant"))
+    query = validated(KeysQuery, dict(request.query_params))
+    rows = await gateway.tenants.keys(query.tenant)
     keys = [
         {
             "key_id": row["key_id"],
@@ -70,7 +75,8 @@ async def list_keys(request: Request) -> Response:
     return json_response({"keys": keys, "total": len(keys)})
 
 
-@router.delete("/api/keys/{key_id}", openapi_extra=AUTHENTICATED, status_code=204)
+@router.delete("/api/keys/{key_id}")
+@documented(fails=(404,))
 async def revoke_key(request: Request, key_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")

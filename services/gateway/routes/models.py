@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.answers import CustomModel, CustomModels, ListedModels, OpenAIModel, OpenAIModels, Selection
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
 from services.gateway.inference.schemas import ChatBody
@@ -18,7 +19,7 @@ from services.gateway.models.custom_models import (
 )
 from services.gateway.models.listing import listed, openai_entry, usable, usable_model
 from services.gateway.models.schemas import CustomModelChange, CustomModelCreate
-from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.documented import documented
 from services.gateway.tenants.changes import changed_by
 from shared.errors import TallygateError
 from shared.registry.models import CUSTOM_PREFIX
@@ -29,7 +30,8 @@ router = APIRouter(tags=["models"])
 _TOLD_OF_BUDGET = {"error_type", "http_status", "detail", "tips", "retry_after_s"}
 
 
-@router.get("/v1/models", openapi_extra=AUTHENTICATED)
+@router.get("/v1/models")
+@documented(gives=OpenAIModels)
 async def openai_models(request: Request) -> Response:
     """What this key can call now."""
     gateway = gateway_of(request)
@@ -41,7 +43,8 @@ async def openai_models(request: Request) -> Response:
     return json_response({"object": "list", "data": data})
 
 
-@router.get("/v1/models/{model_id:path}", openapi_extra=AUTHENTICATED)
+@router.get("/v1/models/{model_id:path}")
+@documented(gives=OpenAIModel, fails=(404,))
 async def openai_model(request: Request, model_id: str) -> Response:
     """One that this key can call now; the names of some providers' models hold slashes."""
     gateway = gateway_of(request)
@@ -50,7 +53,8 @@ async def openai_model(request: Request, model_id: str) -> Response:
     return json_response(openai_entry(model, caller))
 
 
-@router.get("/api/models/list", openapi_extra=AUTHENTICATED)
+@router.get("/api/models/list")
+@documented(gives=ListedModels)
 async def list_models(request: Request) -> Response:
     """Custom and provider models in one list; for each that cannot be used, why."""
     gateway = gateway_of(request)
@@ -60,7 +64,8 @@ async def list_models(request: Request) -> Response:
     return json_response({"models": models, "total": len(models)})
 
 
-@router.post("/api/models/select", openapi_extra=takes(ChatBody))
+@router.post("/api/models/select")
+@documented(takes=ChatBody, gives=Selection)
 async def explain_selection(request: Request) -> Response:
     """Which models a chat request would be tried on, in order, and why each other one is passed over. Calls none.
 
@@ -102,7 +107,8 @@ async def explain_selection(request: Request) -> Response:
     return json_response(body)
 
 
-@router.post("/api/models/custom", openapi_extra=takes(CustomModelCreate), status_code=201)
+@router.post("/api/models/custom")
+@documented(takes=CustomModelCreate, gives=CustomModel, status=201, fails=(404, 409, 424, 502))
 async def register_model(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
@@ -115,7 +121,8 @@ async def register_model(request: Request) -> Response:
     return json_response(await shown_model(request, caller.tenant_id, body.model_id), 201)
 
 
-@router.get("/api/models/custom", openapi_extra=AUTHENTICATED)
+@router.get("/api/models/custom")
+@documented(gives=CustomModels)
 async def custom_models(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
@@ -123,7 +130,8 @@ async def custom_models(request: Request) -> Response:
     return json_response({"models": [public_model(row) for row in rows], "total": len(rows)})
 
 
-@router.get("/api/models/custom/{model_id}", openapi_extra=AUTHENTICATED)
+@router.get("/api/models/custom/{model_id}")
+@documented(gives=CustomModel, fails=(404,))
 async def custom_model(request: Request, model_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
@@ -133,7 +141,8 @@ async def custom_model(request: Request, model_id: str) -> Response:
     return json_response(public_model(row))
 
 
-@router.patch("/api/models/custom/{model_id}", openapi_extra=takes(CustomModelChange))
+@router.patch("/api/models/custom/{model_id}")
+@documented(takes=CustomModelChange, gives=CustomModel, fails=(404, 424, 502))
 async def change_model(request: Request, model_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
@@ -153,7 +162,8 @@ async def change_model(request: Request, model_id: str) -> Response:
             return json_response(await shown_model(request, caller.tenant_id, name))
 
 
-@router.delete("/api/models/custom/{model_id}", openapi_extra=AUTHENTICATED, status_code=204)
+@router.delete("/api/models/custom/{model_id}")
+@documented(fails=(404,))
 async def remove_model(request: Request, model_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")

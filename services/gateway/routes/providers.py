@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.answers import Providers
 from services.gateway.edge import json_response
 from services.gateway.gateway import Gateway, gateway_of
-from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.documented import documented
 from services.gateway.tenants.changes import changed_by
 from services.gateway.tenants.schemas import ProviderKey
 from shared.crypto import seal
@@ -16,7 +17,8 @@ from shared.registry.secrets import provider_key_context
 router = APIRouter(tags=["providers"])
 
 
-@router.get("/api/providers", openapi_extra=AUTHENTICATED)
+@router.get("/api/providers")
+@documented(gives=Providers)
 async def list_providers(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
@@ -35,7 +37,8 @@ async def list_providers(request: Request) -> Response:
     return json_response({"providers": providers, "total": len(providers)})
 
 
-@router.put("/api/providers/{name}/key", openapi_extra=takes(ProviderKey), status_code=204)
+@router.put("/api/providers/{name}/key")
+@documented(takes=ProviderKey, fails=(404, 409))
 async def set_provider_key(request: Request, name: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
@@ -48,7 +51,8 @@ async def set_provider_key(request: Request, name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.delete("/api/providers/{name}/key", openapi_extra=AUTHENTICATED, status_code=204)
+@router.delete("/api/providers/{name}/key")
+@documented(fails=(404,))
 async def remove_provider_key(request: Request, name: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.answers import InputItems, OpenAIResponse, ResponseDeleted
 from services.gateway.bodies import parsed
 from services.gateway.edge import inference_headers, json_response
 from services.gateway.event_stream import EventStream
@@ -18,7 +19,7 @@ from services.gateway.inference.completing import Sent
 from services.gateway.responses.asking import THOUGHTS, chat_body
 from services.gateway.responses.response import Telling, told_at_once
 from services.gateway.responses.schemas import ResponseBody
-from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.documented import EVENTS, documented
 from shared.access import Caller
 from shared.errors import TallygateError
 from shared.inferences import Answer, InferenceFailedError
@@ -27,8 +28,9 @@ from shared.wire.streams import BrokenStreamError
 router = APIRouter(prefix="/v1/responses", tags=["inference"])
 
 
-@router.post("", openapi_extra=takes(ResponseBody), summary="Response")
-async def create(request: Request) -> Response:
+@router.post("")
+@documented(infers="asked", takes=ResponseBody, gives=OpenAIResponse, streams=(EVENTS,))
+async def create_response(request: Request) -> Response:
     """With `"stream": true` it is told as server-sent events."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
@@ -54,8 +56,9 @@ async def create(request: Request) -> Response:
     return json_response(telling.whole, 200, inference_headers(answer))
 
 
-@router.get("/{response_id}", openapi_extra=AUTHENTICATED)
-async def kept(request: Request, response_id: str) -> Response:
+@router.get("/{response_id}")
+@documented(gives=OpenAIResponse, fails=(404, 424))
+async def show_response(request: Request, response_id: str) -> Response:
     """A response that is kept."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
@@ -63,8 +66,9 @@ async def kept(request: Request, response_id: str) -> Response:
     return json_response(found["response"])
 
 
-@router.get("/{response_id}/input_items", openapi_extra=AUTHENTICATED)
-async def input_items(request: Request, response_id: str) -> Response:
+@router.get("/{response_id}/input_items")
+@documented(gives=InputItems, fails=(404, 424))
+async def list_input_items(request: Request, response_id: str) -> Response:
     """What a response was asked with, the newest first."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
@@ -73,8 +77,9 @@ async def input_items(request: Request, response_id: str) -> Response:
     return json_response({"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": False})
 
 
-@router.delete("/{response_id}", openapi_extra=AUTHENTICATED)
-async def delete(request: Request, response_id: str) -> Response:
+@router.delete("/{response_id}")
+@documented(gives=ResponseDeleted, fails=(404,))
+async def delete_response(request: Request, response_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     await gateway.responses.delete(caller.tenant_id, response_id)

@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from services.gateway.answers import Presets, ProbeAnswer, SetupAnswer, TestAnswer
 from services.gateway.bodies import parsed
 from services.gateway.edge import error_response, inference_headers, json_response
 from services.gateway.gateway import gateway_of
@@ -19,7 +20,7 @@ from services.gateway.models.probe_steps import Step
 from services.gateway.models.schemas import ModelProbe, ModelSetup, ModelTest
 from services.gateway.models.setup import IdTakenError, target_of
 from services.gateway.models.trial import Question, TrialFailedError
-from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.documented import LINES, documented
 from services.gateway.routes.models import already_there, not_found, shown_model
 from shared.access import Caller
 from shared.guard import Guard
@@ -32,14 +33,16 @@ router = APIRouter(tags=["models"])
 _LINES = "application/x-ndjson"
 
 
-@router.get("/api/models/presets", openapi_extra=AUTHENTICATED)
+@router.get("/api/models/presets")
+@documented(gives=Presets)
 async def presets(request: Request) -> Response:
     """Where well-known model servers and providers are."""
     await gateway_of(request).caller(request, "models")
     return json_response({"presets": [_preset(preset) for preset in PRESETS]})
 
 
-@router.post("/api/models/probe", openapi_extra=takes(ModelProbe))
+@router.post("/api/models/probe")
+@documented(takes=ModelProbe, gives=ProbeAnswer, streams=(LINES,))
 async def probe_endpoint(request: Request) -> Response:
     """Whether an endpoint can be used, step by step, and its models. Asks for no completion; a failed step is data.
 
@@ -56,7 +59,8 @@ async def probe_endpoint(request: Request) -> Response:
         return StreamingResponse(_live_lines(gateway.guard, target, place.pop_all()), media_type=_LINES)
 
 
-@router.post("/api/models/setup", openapi_extra=takes(ModelSetup), status_code=201)
+@router.post("/api/models/setup")
+@documented(infers="made", takes=ModelSetup, gives=SetupAnswer, status=201, fails=(409,))
 async def set_model_up(request: Request) -> Response:
     """Probes the endpoint, has the model answer, and stores it; when a step fails, nothing is stored.
 
@@ -82,7 +86,8 @@ async def _set_up(request: Request, caller: Caller, sent: Sent) -> Response:
     return json_response(shown, 201, inference_headers(trial.answer))
 
 
-@router.post("/api/models/custom/{model_id}/test", openapi_extra=takes(ModelTest))
+@router.post("/api/models/custom/{model_id}/test")
+@documented(infers="made", takes=ModelTest, gives=TestAnswer)
 async def test_model(request: Request, model_id: str) -> Response:
     """One real completion by this model alone, active or not, on record like every other."""
     gateway = gateway_of(request)

@@ -6,10 +6,11 @@ from typing import Any
 import asyncpg
 from fastapi import APIRouter, Request, Response
 
+from services.gateway.answers import Changes, Plans, PlanSet, ShownTenant, Tenants
 from services.gateway.bodies import validated
 from services.gateway.edge import json_response
 from services.gateway.gateway import Gateway, gateway_of
-from services.gateway.routes.documented import AUTHENTICATED, takes
+from services.gateway.routes.documented import documented
 from services.gateway.tenants.changes import Change, changed_by
 from services.gateway.tenants.schemas import ChangesQuery, PlanPath, PlanTerms, TenantTerms
 from shared.access import Caller
@@ -20,7 +21,8 @@ from shared.registry import Terms
 router = APIRouter(tags=["tenants"])
 
 
-@router.get("/api/tenants", openapi_extra=AUTHENTICATED)
+@router.get("/api/tenants")
+@documented(gives=Tenants)
 async def list_tenants(request: Request) -> Response:
     """All tenants, for admins; for others their own."""
     gateway = gateway_of(request)
@@ -29,14 +31,16 @@ async def list_tenants(request: Request) -> Response:
     return json_response({"tenants": [_shown(gateway, row) for row in rows], "total": len(rows)})
 
 
-@router.get("/api/tenants/{tenant_id}", openapi_extra=AUTHENTICATED)
+@router.get("/api/tenants/{tenant_id}")
+@documented(gives=ShownTenant, fails=(404,))
 async def show_tenant(request: Request, tenant_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "monitor")
     return json_response(_shown(gateway, await _row(gateway, caller, tenant_id)))
 
 
-@router.patch("/api/tenants/{tenant_id}", openapi_extra=takes(TenantTerms))
+@router.patch("/api/tenants/{tenant_id}")
+@documented(takes=TenantTerms, gives=ShownTenant, fails=(404,))
 async def change_tenant(request: Request, tenant_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
@@ -55,7 +59,8 @@ async def change_tenant(request: Request, tenant_id: str) -> Response:
     return json_response(_shown(gateway, await _row(gateway, caller, tenant_id)))
 
 
-@router.get("/api/plans", openapi_extra=AUTHENTICATED)
+@router.get("/api/plans")
+@documented(gives=Plans)
 async def list_plans(request: Request) -> Response:
     gateway = gateway_of(request)
     await gateway.caller(request, "admin")
@@ -66,7 +71,8 @@ async def list_plans(request: Request) -> Response:
     return json_response({"plans": plans, "total": len(plans)})
 
 
-@router.put("/api/plans/{plan_id}", openapi_extra=takes(PlanTerms))
+@router.put("/api/plans/{plan_id}")
+@documented(takes=PlanTerms, gives=PlanSet)
 async def put_plan(request: Request, plan_id: str) -> Response:
     """Replaces the plan's terms, for all tenants that have it."""
     gateway = gateway_of(request)
@@ -78,7 +84,8 @@ async def put_plan(request: Request, plan_id: str) -> Response:
     return json_response({"plan": plan_id, "terms": terms})
 
 
-@router.delete("/api/plans/{plan_id}", openapi_extra=AUTHENTICATED, status_code=204)
+@router.delete("/api/plans/{plan_id}")
+@documented(fails=(404, 409))
 async def remove_plan(request: Request, plan_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
@@ -96,7 +103,8 @@ async def remove_plan(request: Request, plan_id: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/api/changes", openapi_extra=AUTHENTICATED)
+@router.get("/api/changes")
+@documented(query=ChangesQuery, gives=Changes)
 async def list_changes(request: Request) -> Response:
     """Who changed what and when, newest first: of the caller's tenant; admins may ask for another, or for all.
 

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from services.gateway.bodies import StrictBody
+from services.gateway.bodies import Query, StrictBody
 from shared.access import SCOPES, Scope
-from shared.events.bounds import FEW_STARS
+from shared.events.bounds import FEW_STARS, Integral
 from shared.events.envelope import TenantId
 from shared.policies import Policy
 from shared.registry.definition import (
@@ -34,6 +34,12 @@ class KeyCreate(StrictBody):
     allowed_models: list[ModelPattern] | None = Field(default=None, max_length=100)
 
 
+class KeysQuery(Query):
+    """GET /api/keys?tenant=..."""
+
+    tenant: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
 class ProviderKey(StrictBody):
     """PUT /api/providers/{name}/key: the tenant's own key of a provider."""
 
@@ -48,20 +54,20 @@ class PlanTerms(StrictBody):
     provider_deny: list[ModelPattern] | None = Field(default=None, max_length=100)
     usd_per_day: float | None = Field(default=None, ge=0, le=_MOST)
     usd_per_month: float | None = Field(default=None, ge=0, le=_MOST)
-    tokens_per_day: int | None = Field(default=None, ge=0, le=_MOST)
-    tokens_per_month: int | None = Field(default=None, ge=0, le=_MOST)
+    tokens_per_day: Annotated[int, Field(ge=0, le=_MOST), Integral] | None = None
+    tokens_per_month: Annotated[int, Field(ge=0, le=_MOST), Integral] | None = None
     rate_per_s: RatePerS | None = None
     burst: Places | None = None
     max_in_flight: Places | None = None
 
 
-class PlanPath(StrictBody):
+class PlanPath(Query):
     """/api/plans/{plan_id}"""
 
     plan_id: PlanId
 
 
-class ChangesQuery(StrictBody):
+class ChangesQuery(Query):
     """GET /api/changes?tenant=...&limit=...&before=...; `*` is all tenants, `before` the `next` of the last answer."""
 
     tenant: Annotated[str, StringConstraints(max_length=64)] | None = None

@@ -216,10 +216,16 @@ def test_any_deadline_header_gives_a_deadline_within_the_limit_or_a_refusal(text
 
 @pytest.mark.parametrize(
     ("text", "ruled_out"),
-    [("1", True), ("true", True), ("Yes", True), ("0", False), ("false", False), ("", False), ("2", False)],
+    [("1", True), ("true", True), ("Yes", True), ("0", False), ("false", False), ("NO", False)],
 )
 def test_fallback_can_be_ruled_out_by_a_header(text: str, ruled_out: bool) -> None:
     assert admit({}, {"x-tallygate-no-fallback": text}).options.no_fallback is ruled_out
+
+
+@pytest.mark.parametrize("text", ["", "2", "never"])
+def test_a_header_that_says_neither_true_nor_false_is_refused(text: str) -> None:
+    with pytest.raises(InvalidBodyError, match="x-tallygate-no-fallback"):
+        admit({}, {"x-tallygate-no-fallback": text})
 
 
 def test_without_the_header_fallback_is_allowed_and_inactive_models_are_not() -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import orjson
 import pytest
 
@@ -37,8 +39,8 @@ def test_the_problem_is_rfc_9457_with_our_members() -> None:
 
 
 def test_both_shapes_say_the_same_in_the_same_members() -> None:
-    openai = render.openai_error(TOLD, inference_id="id-1", attempts=[ATTEMPT], param="p")["error"]
-    problem = render.problem(TOLD, inference_id="id-1", attempts=[ATTEMPT], param="p")
+    openai: dict[str, Any] = {**render.openai_error(TOLD, inference_id="id-1", attempts=[ATTEMPT], param="p")["error"]}
+    problem: dict[str, Any] = {**render.problem(TOLD, inference_id="id-1", attempts=[ATTEMPT], param="p")}
     assert {name: problem[name] for name in openai if name != "type"} == {
         name: value for name, value in openai.items() if name != "type"
     }
