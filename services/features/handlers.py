@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from services.features.store import FeaturesStore
 from services.features.worker import Worker
 from shared.events import FeatureRequested
-from shared.events.envelope import header
+from shared.events.envelope import context_in
 from shared.events.topics import FEATURE_REQUESTS
 from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper, KeptOffsets
 from shared.kafka.publisher import Publisher
-from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 
 class RequestHandler:
@@ -25,7 +24,7 @@ class RequestHandler:
 
     async def _keep(self, heard: Sequence[Heard[FeatureRequested]]) -> None:
         for record, request in heard:
-            traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
+            traceparent = context_in(record.headers)
             await self._store.add_job(
                 request.feature_id, request.tenant_id, record.value, traceparent, request.accepted_at,
                 request.expires_at,

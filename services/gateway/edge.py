@@ -41,7 +41,7 @@ from shared.errors import Failure, TallygateError, failure, render
 from shared.inferences import Answer, InferenceFailedError
 from shared.telemetry import names
 from shared.telemetry.instruments import http_requests, http_seconds
-from shared.telemetry.traces import TRACEPARENT, Traced, tracing, valid_traceparent
+from shared.telemetry.traces import TRACEPARENT, TRACESTATE, Traced, carried, tracing
 
 logger = structlog.get_logger(__name__)
 
@@ -362,8 +362,17 @@ def traceparent(request: Request) -> str | None:
     return value
 
 
+def _context(scope: Scope) -> str | None:
+    """Of the caller's trace, as it is carried."""
+    traceparent = headers_of(scope).get(TRACEPARENT)
+    if traceparent is None:
+        return None
+    states = [value.decode("latin-1") for name, value in scope["headers"] if name == TRACESTATE.encode()]
+    return carried(traceparent, ",".join(states))
+
+
 def _server_span(scope: Scope) -> Traced:
-    parent = valid_traceparent(headers_of(scope).get(TRACEPARENT))
+    parent = _context(scope)
     if not tracing.enabled:
         return Traced(None, parent)
     method = scope["method"]

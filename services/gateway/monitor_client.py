@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from shared.errors import TallygateError
 
-_PASSED_ON = ("authorization", "x-api-key", "traceparent")
+_PASSED_ON = ("authorization", "x-api-key", "traceparent", "tracestate")
 
 
 class MonitorAnswer(NamedTuple):

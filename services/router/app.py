@@ -50,7 +50,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await service.start(Listener(settings.database.dsn(), {REGISTRY_CHANNEL: registry.changed}))
         transport = await service.start(
             Transport(
-                settings.connect_timeout_s, settings.max_answer_bytes, settings.guard.guard(), settings.max_stream_bytes
+                settings.connect_timeout_s,
+                settings.max_answer_bytes,
+                settings.guard.guard(),
+                settings.max_stream_bytes,
+                settings.trace_endpoints,
             )
         )
 

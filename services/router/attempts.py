@@ -198,7 +198,7 @@ class Attempts:
         began_at = self._now()
         progress.begin(OpenCall(model, started, began_at))
         try:
-            brought = await self._brought(progress, candidate, started)
+            brought = await self._brought(progress, candidate, started, span.traceparent)
             answered = self._answered(progress, candidate, started, brought, began_at)
         except LostError:
             raise
@@ -218,7 +218,9 @@ class Attempts:
                 span.set(spans.stream_attributes(progress.streamed_call))
             span.end()
 
-    async def _brought(self, progress: Progress, candidate: Candidate, started: AttemptStarted) -> Brought:
+    async def _brought(
+        self, progress: Progress, candidate: Candidate, started: AttemptStarted, trace: str | None
+    ) -> Brought:
         model = candidate.model
         try:
             secrets = open_secrets(self._ring, model)
@@ -229,7 +231,7 @@ class Attempts:
         if progress.streamed:
             await self._calling.may_stream(progress)
         await self._be_sure_of(progress)
-        return await self._calling.make(progress, model, secrets, started)
+        return await self._calling.make(progress, model, secrets, started, trace)
 
     async def _be_sure_of(self, progress: Progress) -> None:
         """Returns when this router is known to live and the inference is still its own; nothing may be awaited between

@@ -50,10 +50,13 @@ class Calling:
             raise NotCalledError(lost.model_copy(update={"retryable": False, "fallback": False}))
         progress.by_lane = word is Kind.FRESH
 
-    async def make(self, progress: Progress, model: Model, secrets: ModelSecrets, started: AttemptStarted) -> Brought:
-        """Raises CallFailedError."""
+    async def make(
+        self, progress: Progress, model: Model, secrets: ModelSecrets, started: AttemptStarted, trace: str | None
+    ) -> Brought:
+        """Raises CallFailedError. trace: the context of the call, as it is carried."""
         work = progress.work
-        asked = work.question(endpoint_body(work.body, work.request.form, streamed=progress.streamed))
+        body = endpoint_body(work.body, work.request.form, streamed=progress.streamed)
+        asked = work.question(body)._replace(trace=trace)
         if progress.streamed:
             return await self._streamed(progress, model, secrets, started, asked)
         total_s = _total_s(model, progress)

@@ -15,7 +15,7 @@ from shared.errors import TallygateError, failure
 from shared.events import InferenceRequested, Now, utc_now
 from shared.events.bounds import MAX_LIFE_DAYS, instant_of
 from shared.events.codec import UnreadableMessageError, decode
-from shared.events.envelope import header
+from shared.events.envelope import context_in
 from shared.events.topics import REQUESTS
 from shared.inferences import InferenceStore
 from shared.kafka import ConsumerRecord
@@ -24,7 +24,6 @@ from shared.operations import Operation
 from shared.registry import Registry, TenantModels, canonical_reference
 from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import over_budget
-from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 logger = structlog.get_logger(__name__)
 
@@ -69,7 +68,7 @@ class Intake:
             published_at = instant_of(record.timestamp) or utc_now()
             request = request.model_copy(update={"accepted_at": published_at})
         request = _within_our_time(request, utc_now())
-        traceparent = valid_traceparent(header(record.headers, TRACEPARENT))
+        traceparent = context_in(record.headers)
         return Asked(request, Source(record.partition, record.offset, len(record.value or b"")), traceparent)
 
     async def prepared(self, asked: Asked) -> Work | Refused:

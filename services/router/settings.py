@@ -1,6 +1,6 @@
 """Settings of the router, from the environment."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -12,6 +12,8 @@ from shared.guard import GuardSettings
 from shared.registry import ProviderSettings
 from shared.service.settings import ServiceSettings
 from shared.settings import Beyond, GroupName, Port
+
+TracedEndpoints = Literal["none", "providers", "all"]
 
 _PAUSED = Beyond("circuit_open", words="the next candidate is tried")
 
@@ -33,6 +35,11 @@ class RouterSettings(ServiceSettings):
     )
     max_in_flight: Annotated[int, Beyond(words="requests wait in the router, by turn of their tenants")] = Field(
         default=2000, ge=1, le=100_000, description="inferences that the router works on at a time"
+    )
+    trace_endpoints: TracedEndpoints = Field(
+        default="providers",
+        description="which endpoints get `traceparent` and `tracestate` of a call: those of `providers`, `all` (of "
+        "tenants too) or `none`",
     )
     # What two gateways let in.
     max_waiting: Annotated[int, Beyond("too_many_requests")] = Field(

@@ -76,7 +76,7 @@ class Settling:
         progress.open_call, progress.last = None, ended
         progress.unreported.append(ended)
         self._gate.leave(model, failed, called=called)
-        spans.count(model, ended, progress.streamed_call)
+        spans.count(model, progress.work.request.operation_name, ended, progress.streamed_call)
 
     async def settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
         """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.

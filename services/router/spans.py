@@ -17,7 +17,7 @@ def end(traced: Traced, settled: InferenceSettled | None) -> None:
     traced.end()
 
 
-def count(model: Model, ended: AttemptEnded, stream: StreamedCall | None) -> None:
+def count(model: Model, operation: str, ended: AttemptEnded, stream: StreamedCall | None) -> None:
     error_type = ended.error.error_type if ended.error else ""
     name = "custom" if model.is_custom else model.id  # tenants name as many as they like
     instruments.attempts.labels(name, ended.outcome, error_type).inc()
@@ -26,6 +26,30 @@ def count(model: Model, ended: AttemptEnded, stream: StreamedCall | None) -> Non
         instruments.attempt_first_chunk_seconds.labels(name).observe(ended.first_chunk_s)
         if (per_chunk_s := stream.per_chunk_s) is not None:
             instruments.attempt_chunk_seconds.labels(name).observe(per_chunk_s)
+    _count_gen_ai((operation, ended.provider_name, name), ended, stream)
+
+
+# Operations that bring a text, which the conventions call inferences.
+_INFERENCES = {"chat"}
+
+
+def _count_gen_ai(labels: tuple[str, str, str], ended: AttemptEnded, stream: StreamedCall | None) -> None:
+    """The same by the names of OpenTelemetry's GenAI conventions. What is not known is not counted."""
+    is_inference = labels[0] in _INFERENCES
+    seconds = instruments.gen_ai_seconds if is_inference else instruments.gen_ai_operation_seconds
+    seconds.labels(*labels, ended.error.error_type if ended.error else "").observe(ended.duration_s)
+    if stream is not None and ended.first_chunk_s is not None:
+        instruments.gen_ai_first_chunk_seconds.labels(*labels).observe(ended.first_chunk_s)
+        if (per_chunk_s := stream.per_chunk_s) is not None:
+            instruments.gen_ai_chunk_seconds.labels(*labels).observe(per_chunk_s)
+    for tokens, counter in (
+        (ended.input_tokens, instruments.gen_ai_input_tokens),
+        (ended.output_tokens, instruments.gen_ai_output_tokens),
+        (ended.cache_read_tokens, instruments.gen_ai_cache_read_tokens),
+        (ended.cache_write_tokens, instruments.gen_ai_cache_write_tokens),
+    ):
+        if tokens:
+            counter.labels(*labels).inc(tokens)
 
 
 def work_attributes(work: Work) -> dict[str, object]:
@@ -62,6 +86,8 @@ def completion_attributes(read: CompletionRead) -> dict[str, object]:
         names.GEN_AI_FINISH_REASONS: read.finish_reasons,
         names.GEN_AI_INPUT_TOKENS: read.usage.input_tokens,
         names.GEN_AI_OUTPUT_TOKENS: read.usage.output_tokens,
+        names.GEN_AI_CACHE_READ_TOKENS: read.usage.cache_read_tokens or None,
+        names.GEN_AI_CACHE_WRITE_TOKENS: read.usage.cache_write_tokens or None,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from services.router.network import network_failure
+from services.router.settings import TracedEndpoints
 from services.router.streaming import OpenStream, SilentStreamError, StreamLimits, StreamTimes, nothing_came
 from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import classify, status_in
@@ -18,6 +19,7 @@ from shared.guard import Guard
 from shared.guard.framing import bounded
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
+from shared.telemetry.traces import fields_of
 from shared.wire import (
     Completion,
     Exchange,
@@ -55,11 +57,18 @@ class Transport:
     """
 
     def __init__(
-        self, connect_timeout_s: float, max_answer_bytes: int, guard: Guard, max_stream_bytes: int = 64 * 1024**2
+        self,
+        connect_timeout_s: float,
+        max_answer_bytes: int,
+        guard: Guard,
+        max_stream_bytes: int = 64 * 1024**2,
+        traced: TracedEndpoints = "none",
     ) -> None:
+        """traced: which endpoints are told the trace that a call belongs to."""
         self._connect_timeout_s = connect_timeout_s
         self._limits = StreamLimits(max_answer_bytes, max_stream_bytes)
         self._guard = guard
+        self._traced = traced
         self._guarded: aiohttp.ClientSession | None = None
         self._plain: aiohttp.ClientSession | None = None
 
@@ -114,6 +123,7 @@ class Transport:
             **dialect_of(model.wire_format).headers(secrets.api_key),
             **dict(asked.passed_headers if asked.form == model.wire_format else ()),
             "x-request-id": request_id,
+            **dict(fields_of(asked.trace) if self._tells_trace(model) else ()),
         }
         sent = exchange.request(model.upstream_model, model.config, asked.body)
         session = self._guarded if model.is_custom else self._plain
@@ -126,6 +136,9 @@ class Transport:
             if response.status != 200:
                 raise CallFailedError(await _refusal(response, model, secrets))
             yield response
+
+    def _tells_trace(self, model: Model) -> bool:
+        return self._traced == "all" or (self._traced == "providers" and not model.is_custom)
 
     async def _read(self, response: aiohttp.ClientResponse, model: Model, hold: Hold) -> bytes:
         chunks, size = [], 0

@@ -19,6 +19,7 @@ _HEADERS: dict[str, Any] = {
         "ce_time": {"type": "string", "format": "date-time"},
         "ce_subject": {"type": "string", "description": "The inference_id."},
         "traceparent": {"type": "string", "description": "W3C trace context."},
+        "tracestate": {"type": "string", "description": "W3C trace context: goes through with it."},
         "content-type": {"const": "application/json"},
     },
 }

@@ -11,7 +11,7 @@ import uuid_utils.compat
 from pydantic import UUID7, BaseModel, ConfigDict, Field
 
 from shared.clock import utc_now
-from shared.telemetry.traces import TRACEPARENT
+from shared.telemetry.traces import TRACEPARENT, TRACESTATE, carried, fields_of
 
 KafkaHeaders = Sequence[tuple[str, bytes | None]]  # Kafka allows a header without a value
 TenantId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -76,7 +76,7 @@ class Event(BaseModel):
             (CE_SUBJECT, self.subject_bytes),
         ]
         if traceparent is not None:
-            headers.append((TRACEPARENT, traceparent.encode()))
+            headers += ((name, value.encode()) for name, value in fields_of(traceparent))
         return headers
 
 
@@ -118,3 +118,9 @@ def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None
         if known == name and value is not None:
             return value.decode("utf-8", "replace")
     return None
+
+
+def context_in(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
+    """The trace context of a record, as it is carried."""
+    traceparent = header(headers, TRACEPARENT)
+    return None if traceparent is None else carried(traceparent, header(headers, TRACESTATE))

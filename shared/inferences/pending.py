@@ -11,14 +11,14 @@ from opentelemetry.trace import SpanKind
 
 from shared.events import ReplyCompleted, ReplyFailed
 from shared.events.codec import UnreadableMessageError, decode
-from shared.events.envelope import header
+from shared.events.envelope import context_in
 from shared.events.topics import REPLIES
 from shared.inferences.answers import AnyReply, Reply
 from shared.inferences.streams import AnswerStream, IncomingStream
 from shared.kafka import ConsumerRecord
 from shared.telemetry import names
 from shared.telemetry.instruments import streams_followed, waiting
-from shared.telemetry.traces import TRACEPARENT, tracing
+from shared.telemetry.traces import tracing
 
 logger = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ class Pending:
         if record.key not in self._awaited:
             return
         traced = tracing.start(f"{names.PROCESS} {REPLIES.name}", SpanKind.CONSUMER,
-                               header(record.headers, TRACEPARENT) if tracing.enabled else None)  # fmt: skip
+                               context_in(record.headers) if tracing.enabled else None)  # fmt: skip
         try:
             reply = decode(REPLIES, record.headers, record.value)
         except UnreadableMessageError as error:

@@ -54,6 +54,30 @@ attempt_chunk_seconds = Histogram(
     names.METRIC_ATTEMPT_CHUNK_SECONDS, "Between two chunks of a call, from its first content on, on the average.",
     ("model",), buckets=(0.0005, 0.001, 0.0025, *_SECONDS),
 )  # fmt: skip
+_GEN_AI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+gen_ai_seconds = Histogram(
+    names.METRIC_GEN_AI_SECONDS, "Duration of inferences, as endpoints were called.", (*_GEN_AI, "error_type"),
+    buckets=_SECONDS,
+)  # fmt: skip
+gen_ai_operation_seconds = Histogram(
+    names.METRIC_GEN_AI_OPERATION_SECONDS, "Duration of other operations: embeddings, rerank.",
+    (*_GEN_AI, "error_type"), buckets=_SECONDS,
+)  # fmt: skip
+gen_ai_first_chunk_seconds = Histogram(
+    names.METRIC_GEN_AI_FIRST_CHUNK_SECONDS, "From a streamed call to its first chunk.", _GEN_AI, buckets=_SECONDS
+)
+gen_ai_chunk_seconds = Histogram(
+    names.METRIC_GEN_AI_CHUNK_SECONDS, "Between two chunks of a call, on the average.", _GEN_AI,
+    buckets=(0.0005, 0.001, 0.0025, *_SECONDS),
+)  # fmt: skip
+gen_ai_input_tokens = Counter(names.METRIC_GEN_AI_INPUT_TOKENS, "Tokens of prompts, cached ones included.", _GEN_AI)
+gen_ai_output_tokens = Counter(names.METRIC_GEN_AI_OUTPUT_TOKENS, "Tokens of answers, thoughts included.", _GEN_AI)
+gen_ai_cache_read_tokens = Counter(
+    names.METRIC_GEN_AI_CACHE_READ_TOKENS, "Tokens of prompts that endpoints read from a cache.", _GEN_AI
+)
+gen_ai_cache_write_tokens = Counter(
+    names.METRIC_GEN_AI_CACHE_WRITE_TOKENS, "Tokens of prompts that endpoints wrote to a cache.", _GEN_AI
+)
 settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this process.", ("settlement", "error_type"))
 in_flight = Gauge(names.METRIC_IN_FLIGHT, "Claimed inferences that this router is working on.")
 in_line = Gauge(names.METRIC_IN_LINE, "Claimed inferences that wait in this router for their tenant's turn.")

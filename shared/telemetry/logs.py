@@ -20,5 +20,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+    # It repeats what callers send as their trace state.
+    logging.getLogger("opentelemetry.trace").setLevel(logging.ERROR)
     # Libraries log plainly; only what needs attention is let through.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")

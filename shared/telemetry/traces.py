@@ -1,7 +1,10 @@
 """Traces: W3C context from the caller through Kafka to the model call and the books.
 
+A context is carried as one text: the traceparent, and behind a space the tracestate where there is one. Baggage is not
+carried: it is what others say of their users.
+
 Off unless OTEL_EXPORTER_OTLP_ENDPOINT (or ..._TRACES_ENDPOINT) is set. When off, `start` returns a span that
-records nothing and only carries the caller's traceparent on, so a caller's trace is never cut.
+records nothing and only carries the caller's context on, so a caller's trace is never cut.
 """
 
 import os
@@ -9,15 +12,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-TRACEPARENT = "traceparent"
+TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
+MAX_TRACESTATE_CHARS = 512  # that W3C asks everybody to pass on; a longer one stays behind
 
-_HEX = frozenset("0123456789abcdef")
+_MAX_TRACEPARENT_CHARS = 256
+_PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class Traced:
-    """One span and the traceparent that its children continue. Records nothing when tracing is off."""
+    """One span and the context that its children continue. Records nothing when tracing is off."""
 
     __slots__ = ("_span", "traceparent")
 
@@ -66,7 +72,7 @@ class Tracing:
         self, name: str, kind: SpanKind, parent: str | None, attributes: Mapping[str, Any] | None = None,
         start_time_ns: int | None = None,
     ) -> Traced:  # fmt: skip
-        """A span below the span that `parent` (a traceparent) names; a new trace when there is none."""
+        """A span below the span that `parent` (a context) names; a new trace when there is none."""
         if not self.enabled:
             return Traced(None, parent)
         context = _context_of(parent)
@@ -83,12 +89,33 @@ tracing = Tracing()
 
 
 def traceparent_of(context: SpanContext) -> str:
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    """As it is carried, with its state."""
+    fields: dict[str, str] = {}
+    _PROPAGATOR.inject(fields, trace.set_span_in_context(trace.NonRecordingSpan(context)))
+    return " ".join(fields.values())
 
 
-def valid_traceparent(value: str | None) -> str | None:
-    """The value when it is a traceparent of version 00, otherwise None (a caller may send anything)."""
-    return value if value is not None and _parse(value) is not None else None
+def carried(traceparent: str | None, tracestate: str | None = None) -> str | None:
+    """The context as it is carried, from the fields of a request or an event. None without a traceparent that can be
+    read (a caller may send anything). One of a later version is carried in ours."""
+    if not traceparent or len(traceparent) > _MAX_TRACEPARENT_CHARS:
+        return None
+    state = tracestate if tracestate and len(tracestate) <= MAX_TRACESTATE_CHARS else None
+    context = trace.get_current_span(_extracted(traceparent, state)).get_span_context()
+    return traceparent_of(context) if context.is_valid else None
+
+
+def fields_of(context: str | None) -> list[tuple[str, str]]:
+    """A carried context as the fields of a request or an event."""
+    if context is None:
+        return []
+    traceparent, _, tracestate = context.partition(" ")
+    return [(TRACEPARENT, traceparent), *([(TRACESTATE, tracestate)] if tracestate else ())]
+
+
+def _extracted(traceparent: str, tracestate: str | None) -> Any:
+    fields = {TRACEPARENT: traceparent} | ({TRACESTATE: tracestate} if tracestate else {})
+    return _PROPAGATOR.extract(fields)
 
 
 def _wanted(environ: Mapping[str, str]) -> bool:
@@ -97,20 +124,8 @@ def _wanted(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
 
 
-def _context_of(traceparent: str | None) -> Any:
-    parsed = _parse(traceparent) if traceparent else None
-    if parsed is None:
+def _context_of(context: str | None) -> Any:
+    if context is None:
         return trace.set_span_in_context(trace.INVALID_SPAN)
-    trace_id, span_id, flags = parsed
-    remote = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags), trace_state=TraceState())
-    return trace.set_span_in_context(trace.NonRecordingSpan(remote))
-
-
-def _parse(value: str) -> tuple[int, int, int] | None:
-    parts = value.split("-")
-    if len(parts) != 4 or [len(part) for part in parts] != [2, 32, 16, 2] or parts[0] != "00":
-        return None
-    if not _HEX.issuperset("".join(parts)):
-        return None
-    trace_id, span_id = int(parts[1], 16), int(parts[2], 16)
-    return (trace_id, span_id, int(parts[3], 16)) if trace_id and span_id else None
+    traceparent, _, tracestate = context.partition(" ")
+    return _extracted(traceparent, tracestate)

@@ -16,12 +16,13 @@ from shared.wire.streams import Chunk, StreamReader
 
 class Question(NamedTuple):
     """What a caller asks. body: of the operation, in its form. passed_headers: of the caller, for an endpoint that
-    speaks the form itself; names in lower case."""
+    speaks the form itself; names in lower case. trace: the context of the call, as it is carried."""
 
     body: Mapping[str, Any]
     operation: Operation = "chat"
     form: WireFormat = "openai"
     passed_headers: tuple[tuple[str, str], ...] = ()
+    trace: str | None = None
 
 
 class Exchange(Protocol):

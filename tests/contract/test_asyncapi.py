@@ -91,4 +91,4 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 def test_every_header_of_an_event_is_documented(document: dict[str, Any]) -> None:
     documented = document["components"]["messages"]["AttemptEnded"]["headers"]["properties"]
     assert {"content-type", "ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject",
-            "traceparent"} == set(documented)  # fmt: skip
+            "traceparent", "tracestate"} == set(documented)  # fmt: skip

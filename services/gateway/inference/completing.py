@@ -50,7 +50,7 @@ class Sent:
     headers: looked up by lower-case names. route: the path; an Idempotency-Key belongs to one route. body: as it was
     sent; with the same Idempotency-Key, the same body gets the same answer. left: returns when the caller is gone; None
     when the inference is to go on without it. named: called with the id under which something may be published for the
-    request: whatever goes wrong from then on, the caller is told the id.
+    request: whatever goes wrong from then on, the caller is told the id. traceparent: the context, as it is carried.
     """
 
     headers: Mapping[str, str]

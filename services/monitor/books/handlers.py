@@ -11,14 +11,14 @@ from services.monitor.books.lag import Lag
 from services.monitor.books.requests import accepted
 from services.monitor.books.store import BookStore, FeatureBooks
 from shared.events import FeatureEvent, InferenceEvent, Now, utc_now
-from shared.events.envelope import header
+from shared.events.envelope import context_in
 from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES, REQUESTS, Topic
 from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper, KeptOffsets
 from shared.kafka.offsets import next_offsets
 from shared.kafka.publisher import Publisher
 from shared.telemetry import instruments, names
-from shared.telemetry.traces import TRACEPARENT, tracing
+from shared.telemetry.traces import tracing
 
 TOPICS = (ATTEMPTS, OUTCOMES, REQUESTS)
 # The books are behind the topics by so long at most, and by what a batch takes. What is over by then is written once.
@@ -73,5 +73,5 @@ def _trace(records: Sequence[ConsumerRecord], began_ns: int) -> None:
             names.MESSAGING_PARTITION: str(record.partition),
             names.MESSAGING_OFFSET: record.offset,
         }
-        parent = header(record.headers, TRACEPARENT)
+        parent = context_in(record.headers)
         tracing.start(f"{names.PROCESS} {record.topic}", SpanKind.CONSUMER, parent, attributes, began_ns).end()

@@ -7,11 +7,10 @@ import structlog
 from services.monitor.recovery.orphans import Orphan
 from shared.events import InferenceRequested
 from shared.events.codec import UnreadableMessageError, decode
-from shared.events.envelope import header
+from shared.events.envelope import context_in
 from shared.events.topics import REQUESTS
 from shared.kafka import OffsetOutOfRangeError, TopicPartition
 from shared.kafka.broker import Broker, Consumer
-from shared.telemetry.traces import TRACEPARENT, valid_traceparent
 
 logger = structlog.get_logger(__name__)
 
@@ -58,5 +57,5 @@ class RequestReader:
             logger.warning("request.gone", inference_id=str(orphan.inference_id), reason=type(error).__name__)
             return None
         if isinstance(request, InferenceRequested) and request.inference_id == orphan.inference_id:
-            return request, valid_traceparent(header(record.headers, TRACEPARENT))
+            return request, context_in(record.headers)
         return None

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from services.router.room import Room, RoomLimits, Seat
+from services.router.settings import TracedEndpoints
 from services.router.transport import CallFailedError, Hold, Transport
 from shared.errors import Failure
 from shared.guard import Guard
@@ -25,8 +26,8 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
 @asynccontextmanager
-async def running_transport(guard: Guard) -> AsyncIterator[Transport]:
-    transport = Transport(5.0, 100_000, guard)
+async def running_transport(guard: Guard, traced: TracedEndpoints = "none") -> AsyncIterator[Transport]:
+    transport = Transport(5.0, 100_000, guard, traced=traced)
     await transport.start()
     try:
         yield transport
@@ -140,3 +141,25 @@ async def test_an_answer_is_read_while_there_is_room_for_it_and_is_not_asked_for
             await call(transport, called, partial(room.hold_answer, seat))
     assert (caught.value.failure.error_type, caught.value.failure.retryable) == ("too_many_requests", False)
     assert any("TALLYGATE_ROUTER_MAX_HELD_BYTES" in tip for tip in caught.value.failure.tips)
+
+
+@pytest.mark.parametrize(
+    ("traced", "model_id", "told"),
+    [
+        ("none", "acme:m", False),
+        ("providers", "acme:m", True),
+        ("providers", "custom:m", False),
+        ("all", "custom:m", True),
+    ],
+)
+async def test_an_endpoint_is_told_the_trace_where_it_may_be(
+    traced: TracedEndpoints, model_id: str, told: bool
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 rojo=1"
+    async with loopback_server(COMPLETION) as server, running_transport(Guard(LOOPBACK), traced) as transport:
+        called = model(endpoint_url=f"http://127.0.0.1:{server.port}/v1").model_copy(update={"id": model_id})
+        await transport.complete(called, ModelSecrets(), Question(REQUEST, trace=trace), "r-1", 10.0, holds_all)
+    head = server.heads[0].decode().lower()
+    assert (
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntracestate: rojo=1" in head
+    ) is told
