@@ -22,16 +22,23 @@ _NOBODY = "http://127.0.0.1:1/v1"
 # A text of millions of characters is long to make and shows nothing that one of thousands does not.
 _MOST_CHARS, _MOST_ITEMS = 3000, 200
 
-_CONFIG = """\
+_VALID = '["2xx", 401, 402, 403, 404, 409, 422, 424, 429, 502, 503, 504'
+_CONFIG = f"""\
 continue-on-failure = true
 request-timeout = 20
-workers = 4
+# With more, Python 3.11 fails now and then in the generator's own threads: AST constructor recursion depth mismatch.
+workers = 1
 
 [checks]
 # These are typed, as the schemas of errors say: an endpoint cannot be reached, the deadline is over.
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 502, 503, 504]
 # What a valid body asks for may be too much, gone, not allowed, or not what its Idempotency-Key was sent with before.
-positive_data_acceptance.expected-statuses = ["2xx", 401, 402, 403, 404, 409, 422, 424, 429, 502, 503, 504]
+positive_data_acceptance.expected-statuses = {_VALID}]
+
+[[operations]]
+# What no model behind it can do is refused by name, as the field and its value are valid.
+include-path = "/v1/responses"
+checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
 """
 
 
