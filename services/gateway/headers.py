@@ -98,15 +98,19 @@ def standing_headers(scope: Scope, answered: list[Part]) -> list[Part]:
 
 
 Unit = Literal["requests", "tokens"]
+_OPENAI_NAMES: dict[Unit, tuple[bytes, bytes, bytes]] = {
+    "requests": (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
+    "tokens": (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
+}
 
 
 def openai_limits(unit: Unit, allowance: Allowance) -> tuple[Part, ...]:
     """x-ratelimit-*, as OpenAI's and LangChain's clients read them: the time as 1h2m3s."""
-    name, values = unit.encode(), (allowance.limit, allowance.remaining)
+    limit, remaining, reset = _OPENAI_NAMES[unit]
     return (
-        (b"x-ratelimit-limit-" + name, b"%d" % values[0]),
-        (b"x-ratelimit-remaining-" + name, b"%d" % values[1]),
-        (b"x-ratelimit-reset-" + name, _duration(allowance.reset_s).encode()),
+        (limit, b"%d" % allowance.limit),
+        (remaining, b"%d" % allowance.remaining),
+        (reset, _duration(allowance.reset_s)),
     )
 
 
@@ -121,13 +125,15 @@ def anthropic_limits(unit: Unit, allowance: Allowance) -> tuple[Part, ...]:
     )
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: float) -> bytes:
     """As Go writes it: 0s, 12ms, 6m0s, 1h2m3s."""
     if seconds < 1:
-        return f"{round(seconds * 1000)}ms" if seconds > 0 else "0s"
+        return b"%dms" % round(seconds * 1000) if seconds > 0 else b"0s"
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+    if hours:
+        return b"%dh%dm%ds" % (hours, minutes, rest)
+    return b"%dm%ds" % (minutes, rest) if minutes else b"%ds" % rest
 
 
 class Header(NamedTuple):

@@ -41,10 +41,12 @@ def over_budget(terms: Terms, spent: TenantSpent | None, now: datetime) -> Failu
     return None
 
 
-def tokens_left(terms: Terms, spent: TenantSpent | None, now: datetime) -> Allowance | None:
-    """Of the budgets of tokens the one with the least left; None when there is none."""
-    if terms.tokens_per_day is None and terms.tokens_per_month is None:
-        return None
+def has_token_budget(terms: Terms) -> bool:
+    return terms.tokens_per_day is not None or terms.tokens_per_month is not None
+
+
+def tokens_left(terms: Terms, spent: TenantSpent | None, now: datetime) -> Allowance:
+    """Of the budgets of tokens, of which there is one at least, the one with the least left."""
     left = [
         Allowance(int(budget.limit), max(0, int(budget.limit - budget.spent)), (budget.again_at - now).total_seconds())
         for budget in _budgets(terms, spent, now)

@@ -31,7 +31,7 @@ from shared.inferences import (
 )
 from shared.registry import Registry, TenantModels, Terms
 from shared.selection import Conditions
-from shared.selection.budgets import over_budget, tokens_left
+from shared.selection.budgets import has_token_budget, over_budget, tokens_left
 
 _PLAIN = RoutingOptions()
 
@@ -144,8 +144,9 @@ class Completing:
 
     def allowances(self, caller: Caller) -> Allowances:
         """What the caller's tenant may still send now."""
-        terms = self._terms(caller)
-        tokens = tokens_left(terms, self.conditions.spent(caller.tenant_id), utc_now())
+        terms, tokens = self._terms(caller), None
+        if has_token_budget(terms):  # most have none, and every answer asks
+            tokens = tokens_left(terms, self.conditions.spent(caller.tenant_id), utc_now())
         return Allowances(self.doorkeeper.requests_left(caller.tenant_id, terms), tokens)
 
     def _refusal(self, caller: Caller) -> Failure | None:
