@@ -6,6 +6,7 @@ from typing import NamedTuple
 from shared.wire.answer_fields import MESSAGE_TO_COMPLETION
 from shared.wire.chat_fields import CHAT_TO_MESSAGES
 from shared.wire.fields import Row, Table
+from shared.wire.messages_fields import COMPLETION_TO_MESSAGE, MESSAGES_TO_CHAT
 
 _HEAD = """\
 # Dialects
@@ -45,6 +46,22 @@ System messages go before the conversation, wherever they stand.
         CHAT_TO_MESSAGES,
     ),
     Section("An Anthropic endpoint's answer to a chat", "", MESSAGE_TO_COMPLETION),
+    Section(
+        "Anthropic's messages to a chat endpoint",
+        """\
+Hints for Anthropic's cache (`cache_control`) have no answer, so they are left out. An Anthropic endpoint gets a body as
+it is, but for what another model left in the conversation and Anthropic's refuse: thoughts that are not their own, and
+ids of calls that are no ids there.
+""",
+        MESSAGES_TO_CHAT,
+    ),
+    Section(
+        "A chat endpoint's answer to messages",
+        """\
+In a stream, blocks never interleave: a tool call that begins while another is not whole waits until that one is.
+""",
+        COMPLETION_TO_MESSAGE,
+    ),
 )
 
 

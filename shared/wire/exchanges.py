@@ -10,6 +10,8 @@ from shared.operations import Operation, WireFormat
 from shared.wire import collected
 from shared.wire.anthropic import ChatByMessages
 from shared.wire.completions import Completion
+from shared.wire.messages import MessagesByChat, PlainMessages
+from shared.wire.messages_answer import events_of
 from shared.wire.openai import PlainChat
 from shared.wire.streams import Chunk, StreamReader
 
@@ -53,6 +55,8 @@ class Exchange(Protocol):
 _EXCHANGES: dict[tuple[Operation, WireFormat, WireFormat], Exchange] = {
     ("chat", "openai", "openai"): PlainChat(),
     ("chat", "openai", "anthropic"): ChatByMessages(),
+    ("chat", "anthropic", "anthropic"): PlainMessages(),
+    ("chat", "anthropic", "openai"): MessagesByChat(),
 }
 
 
@@ -61,7 +65,10 @@ def exchange_of(operation: Operation, form: WireFormat, wire_format: WireFormat)
     return _EXCHANGES.get((operation, form, wire_format))
 
 
-_CHUNKS_OF: dict[WireFormat, Callable[[bytes], Iterator[Chunk]]] = {"openai": collected.chunks_of}
+_CHUNKS_OF: dict[WireFormat, Callable[[bytes], Iterator[Chunk]]] = {
+    "openai": collected.chunks_of,
+    "anthropic": events_of,
+}
 
 
 def chunks_of(form: WireFormat, answer: bytes) -> Iterator[Chunk]:

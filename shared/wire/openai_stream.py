@@ -17,13 +17,8 @@ class OpenAIStream:
         self._has_told_usage = False
 
     def chunks(self, event: ServerEvent) -> Iterable[Chunk]:
-        if event.data.strip() == _DONE:
-            self.so_far.ended = True
-            return ()
-        body = parsed_event(event)
-        if usage := body.get("usage"):
-            self.so_far.usage = usage_read(usage)
-        if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
+        body = chunk_in(event, self.so_far)
+        if body is None:
             return ()
         self._first = self._first or body
         return (self._passed_on(event.data, body),)
@@ -42,3 +37,16 @@ class OpenAIStream:
         if b"\n" in data:  # JSON over several lines of an event is written anew: chunks travel as lines
             return chunk_of(body, holds_content=holds_content, ends=ends)
         return Chunk(data, holds_content, ends)
+
+
+def chunk_in(event: ServerEvent, so_far: StreamSoFar) -> dict[str, Any] | None:
+    """The chunk that an event brings, if it brings one; `so_far` is told what it says of the end and of the usage.
+    Raises BrokenStreamError and ErrorInStreamError."""
+    if event.data.strip() == _DONE:
+        so_far.ended = True
+        return None
+    body = parsed_event(event)
+    if usage := body.get("usage"):
+        so_far.usage = usage_read(usage)
+    # Some say the usage after the end, which is for the books and no chunk any more.
+    return None if so_far.ended else body

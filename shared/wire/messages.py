@@ -1,0 +1,83 @@
+"""A chat that is asked in the form of Anthropic's messages: of an endpoint that speaks them too, and of one that speaks
+OpenAI's chat form.
+
+What is read here was written by the caller or the endpoint: nothing of it is taken for well-formed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from shared.operations import WireFormat
+from shared.wire.anthropic_words import finish_reason, usage_in_all
+from shared.wire.completions import (
+    MAX_CHOICES,
+    Completion,
+    CompletionRead,
+    NotACompletionError,
+    object_or_empty,
+    parsed_answer,
+    text_or_none,
+)
+from shared.wire.messages_answer import message_of
+from shared.wire.messages_by_chat_stream import MessagesByChatStream
+from shared.wire.messages_native import messages_body
+from shared.wire.messages_request import chat_body
+from shared.wire.messages_stream import MessagesStream
+from shared.wire.openai import PlainChat
+from shared.wire.requests import written
+
+
+class PlainMessages:
+    """Of an endpoint that speaks the form: bodies and answers pass as they are."""
+
+    form: WireFormat = "anthropic"
+    path = "/messages"
+
+    def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
+        return written(messages_body(model, defaults, body))
+
+    def completion(self, answer: bytes) -> Completion:
+        message = object_or_empty(parsed_answer(answer))
+        blocks = message.get("content")
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            raise NotACompletionError("the JSON has no content")
+        if len(blocks) > MAX_CHOICES:
+            raise NotACompletionError(f"the JSON has more than {MAX_CHOICES} blocks of content")
+        texts = [block.get("text") for block in blocks if block.get("type") == "text"]
+        read = CompletionRead(
+            text="".join(text for text in texts if isinstance(text, str)),
+            response_model=text_or_none(message.get("model")),
+            finish_reasons=(finish_reason(message.get("stop_reason")),),
+            usage=usage_in_all(object_or_empty(message.get("usage"))),
+        )
+        return Completion(answer, read)
+
+    def stream(self) -> MessagesStream:
+        return MessagesStream()
+
+
+class MessagesByChat:
+    """Of an endpoint that speaks OpenAI's chat form: what becomes of each field stands in `messages_fields.py`."""
+
+    form: WireFormat = "anthropic"
+    path = "/chat/completions"
+
+    def __init__(self) -> None:
+        self._chat = PlainChat()
+
+    def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
+        return written(chat_body(model, defaults, body))
+
+    def completion(self, answer: bytes) -> Completion:
+        completion = self._chat.completion(answer)
+        try:
+            translated = orjson.dumps(message_of(orjson.loads(completion.body), completion.read.usage))
+        except TypeError:
+            # It can be read deeper than it can be written.
+            raise NotACompletionError("the JSON is nested too deeply") from None
+        return Completion(translated, completion.read)
+
+    def stream(self) -> MessagesByChatStream:
+        return MessagesByChatStream()

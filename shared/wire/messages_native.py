@@ -1,0 +1,69 @@
+"""A body of Anthropic's messages for an endpoint that speaks them.
+
+It passes as it is, but for what another model left in the conversation and Anthropic's would refuse: thoughts that are
+not its own, and ids of calls that are no ids there.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.wire.anthropic_request import request_body
+from shared.wire.messages_words import SIGNATURE
+from shared.wire.requests import with_defaults
+from shared.wire.tool_ids import ToolIds
+
+_Object = dict[str, Any]
+
+_ANY_MESSAGE = {"role": "user", "content": "any"}
+
+
+def messages_body(model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> _Object:
+    """Raises UntranslatableError for defaults that the endpoint cannot have."""
+    asked = with_defaults(model, _in_the_form(model, defaults, body), body)
+    messages = asked.get("messages")
+    if isinstance(messages, list):
+        asked["messages"] = _mended(messages)
+    return asked
+
+
+def _in_the_form(model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> _Object:
+    """What a model is configured with is in OpenAI's words, where those have one for it."""
+    if not defaults and "max_tokens" in body:
+        return {}
+    configured = request_body(model, defaults, {"messages": [_ANY_MESSAGE]})
+    return {name: value for name, value in configured.items() if name not in ("messages", "model")}
+
+
+def _mended(messages: list[Any]) -> list[Any]:
+    ids = ToolIds()
+    mended: list[Any] = []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        if not isinstance(content, list):
+            mended.append(message)
+            continue
+        blocks = [_block(block, ids) for block in content if not _is_foreign_thought(block)]
+        if blocks or not content:
+            is_same = len(blocks) == len(content) and all(map(_is, blocks, content))
+            mended.append(message if is_same else {**message, "content": blocks})
+    return mended
+
+
+def _is_foreign_thought(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") == "thinking" and block.get("signature") == SIGNATURE
+
+
+def _block(block: Any, ids: ToolIds) -> Any:
+    """Itself, unless its id must be another one."""
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind == "tool_use" and isinstance(given := block.get("id"), str):
+        taken = ids.call(given, "")
+        return block if taken == given else {**block, "id": taken}
+    if kind == "tool_result" and isinstance(given := block.get("tool_use_id"), str):
+        answered = ids.result(given) or given
+        return block if answered == given else {**block, "tool_use_id": answered}
+    return block
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
