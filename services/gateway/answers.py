@@ -35,6 +35,19 @@ class ChatCompletion(TypedDict):
     usage: NotRequired[Usage | None]
 
 
+class AnthropicMessage(TypedDict):
+    """A message of Anthropic's API, in the endpoint's own words."""
+
+    id: NotRequired[str]
+    type: NotRequired[str]
+    role: NotRequired[str]
+    model: NotRequired[str]
+    content: list[dict[str, Any]]
+    stop_reason: NotRequired[str | None]
+    stop_sequence: NotRequired[str | None]
+    usage: NotRequired[dict[str, Any]]
+
+
 class TextCompletion(TypedDict):
     """An OpenAI text completion."""
 

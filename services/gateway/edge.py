@@ -170,7 +170,10 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
     match surface_of(request.scope["path"]):
         case "anthropic":
             named_by = request_id(request.scope, inference_id)
-            return json_response(render.anthropic_error(refusal, named_by), refusal.http_status, headers)
+            error_message = render.anthropic_error(
+                refusal, named_by, inference_id=inference_id, attempts=attempts, param=param
+            )
+            return json_response(error_message, refusal.http_status, headers)
         case "openai":
             error_object = render.openai_error(refusal, inference_id=inference_id, attempts=attempts, param=param)
             return json_response(error_object, refusal.http_status, headers)

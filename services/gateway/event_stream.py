@@ -16,6 +16,7 @@ chunk, or before the first comment that keeps the connection open, is raised, an
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -33,6 +34,7 @@ from shared.telemetry.instruments import first_chunk_seconds
 _KEEP_ALIVE = b": keep-alive\n\n"
 _DONE = b"data: [DONE]\n\n"
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')  # a chunk that may be that of the usage
+_TYPED = re.compile(rb'\{"type":\s?"([a-z_]{1,60})"')  # how nearly every event of a message begins
 _HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -51,8 +53,8 @@ class StreamTimes(NamedTuple):
 class Words(Protocol):
     """How one stream is told, as bytes of server-sent events; b"" tells nothing.
 
-    chunks: in the OpenAI wire format, JSON joined by newlines. end: called once, when the answer is whole. failed: the
-    last words of a stream that broke off.
+    chunks: in the form that was asked for, JSON joined by newlines. end: called once, when the answer is whole. failed:
+    the last words of a stream that broke off.
     """
 
     def chunks(self, chunks: bytes) -> bytes: ...
@@ -80,6 +82,33 @@ class ChatWords:
         inference_id, attempts = str(failed.inference_id), failed.failed_attempts
         error = render.openai_error(failed.failure, inference_id=inference_id, attempts=attempts)
         return b"data: " + orjson.dumps(error) + b"\n\n"
+
+
+class MessagesWords:
+    """As Anthropic tells them. request_id: as the caller is told it, of an inference's id."""
+
+    def __init__(self, request_id: Callable[[str], str]) -> None:
+        self._request_id = request_id
+
+    def chunks(self, chunks: bytes) -> bytes:
+        return b"".join([b"event: %b\ndata: %b\n\n" % (_type_of(event), event) for event in chunks.split(b"\n")])
+
+    async def end(self, _answer: Answer) -> bytes:
+        return b""
+
+    def failed(self, failed: InferenceFailedError) -> bytes:
+        inference_id, attempts = str(failed.inference_id), failed.failed_attempts
+        error = render.anthropic_error(
+            failed.failure, self._request_id(inference_id), inference_id=inference_id, attempts=attempts
+        )
+        return b"event: error\ndata: " + orjson.dumps(error) + b"\n\n"
+
+
+def _type_of(event: bytes) -> bytes:
+    if (found := _TYPED.match(event)) is not None:
+        return found[1]
+    kind = orjson.loads(event).get("type")
+    return kind.encode() if isinstance(kind, str) and kind.isidentifier() else b"unknown"
 
 
 def _is_usage(chunk: bytes) -> bool:

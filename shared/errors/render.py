@@ -29,12 +29,15 @@ class OpenAIError(TypedDict):
 
 
 class AnthropicErrorMembers(TypedDict):
-    """type: as Anthropic's users know it. code: ours."""
+    """type: as Anthropic's users know it. What follows the message is ours."""
 
     type: str
     message: str
     code: ErrorType
+    param: str | None
     tips: Sequence[str]
+    inference_id: str | None
+    attempts: list[dict[str, Any]]
 
 
 class AnthropicError(TypedDict):
@@ -136,15 +139,25 @@ def problem(
     }
 
 
-def anthropic_error(failure: Failure, request_id: str) -> AnthropicError:
-    """`{"type": "error", ...}` as Anthropic's clients read it; `code` and `tips` are ours."""
+def anthropic_error(
+    failure: Failure,
+    request_id: str,
+    *,
+    inference_id: str | None = None,
+    attempts: Sequence[dict[str, Any]] = (),
+    param: str | None = None,
+) -> AnthropicError:
+    """`{"type": "error", ...}` as Anthropic's clients read it; what follows the message is ours."""
     return {
         "type": "error",
         "error": {
             "type": _anthropic_type(failure),
             "message": message(failure),
             "code": failure.error_type,
+            "param": param,
             "tips": failure.tips,
+            "inference_id": inference_id,
+            "attempts": list(attempts),
         },
         "request_id": request_id,
     }

@@ -1,4 +1,4 @@
-"""Pure: what a request asks of a model, read from its chat body. Upstream services may send anything."""
+"""Pure: what a request asks of a model, read from its body, in whichever form. Upstream services may send anything."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +12,8 @@ from shared.registry import canonical_reference
 _BYTES_PER_TOKEN = 4
 _TOKENS_PER_IMAGE = 1_000
 _TOKENS_PER_MESSAGE = 4
+_BYTES_PER_TOKEN_OF_FILES = 20  # of a PDF in base64
+_DEEPEST = 3  # content within content: documents within results of tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,16 @@ def needs_of(
     reference: str | None, body: dict[str, Any], options: RoutingOptions | None = None, split_by: bytes = b"",
     operation: Operation = "chat", form: WireFormat = "openai",
 ) -> Needs:  # fmt: skip
-    parts = list(_parts(body.get("messages")))
+    parts = [*_content(body.get("system")), *_parts(body.get("messages"))]
     tools = body.get("tools") or body.get("functions")
     text = sum(len(part.encode(errors="replace")) for part in parts if isinstance(part, str))
-    text += _size(tools) + _size(body.get("response_format"))
-    images = sum(1 for part in parts if not isinstance(part, str))
+    text += _size(tools) + _size(body.get("response_format")) + _size(body.get("output_config"))
+    images = sum(1 for part in parts if isinstance(part, _Image))
+    files = sum(part.tokens for part in parts if isinstance(part, _File))
     messages = len(body["messages"]) if isinstance(body.get("messages"), list) else 0
     return Needs(
         reference=canonical_reference(reference),
-        prompt_tokens=text // _BYTES_PER_TOKEN + images * _TOKENS_PER_IMAGE + messages * _TOKENS_PER_MESSAGE,
+        prompt_tokens=text // _BYTES_PER_TOKEN + images * _TOKENS_PER_IMAGE + files + messages * _TOKENS_PER_MESSAGE,
         answer_tokens=_asked(body, "max_completion_tokens") or _asked(body, "max_tokens"),
         streaming=body.get("stream") is True,
         tools=bool(tools),
@@ -65,22 +68,53 @@ class _Image:
     """Stands for an image in a message."""
 
 
-def _parts(messages: Any) -> Iterator[str | _Image]:
-    """All texts and images of the messages."""
+@dataclass(frozen=True, slots=True)
+class _File:
+    """Stands for a file in a message."""
+
+    tokens: int
+
+
+_Part = str | _Image | _File
+
+
+def _parts(messages: Any) -> Iterator[_Part]:
+    """All texts, images and files of the messages."""
     for message in messages if isinstance(messages, list) else []:
-        if not isinstance(message, dict):
-            continue
-        content = message.get("content")
-        if isinstance(content, str):
-            yield content
-        for part in content if isinstance(content, list) else []:
-            if not isinstance(part, dict):
-                continue
-            if part.get("type") in ("image_url", "image"):
-                yield _Image()
-            elif isinstance(part.get("text"), str):
-                yield part["text"]
-        yield from _strings(message.get("tool_calls"))
+        if isinstance(message, dict):
+            yield from _content(message.get("content"))
+            yield from _strings(message.get("tool_calls"))
+
+
+def _content(content: Any, depth: int = _DEEPEST) -> Iterator[_Part]:
+    if isinstance(content, str):
+        yield content
+    for part in content if isinstance(content, list) and depth else []:
+        if isinstance(part, dict):
+            yield from _of_part(part, depth - 1)
+
+
+def _of_part(part: dict[str, Any], depth: int) -> Iterator[_Part]:
+    match part.get("type"):
+        case "image_url" | "image":
+            yield _Image()
+        case "tool_result" | "search_result":
+            yield from _content(part.get("content"), depth)
+        case "tool_use":
+            yield from _strings(part.get("input"))
+        case "document":
+            yield from _document(part.get("source"), depth)
+        case _ if isinstance(part.get("text"), str):
+            yield part["text"]
+
+
+def _document(source: Any, depth: int) -> Iterator[_Part]:
+    if not isinstance(source, dict):
+        return
+    data = source.get("data")
+    if isinstance(data, str):
+        yield data if source.get("type") == "text" else _File(len(data) // _BYTES_PER_TOKEN_OF_FILES)
+    yield from _content(source.get("content"), depth)
 
 
 def _strings(value: Any) -> Iterator[str]:

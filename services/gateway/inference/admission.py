@@ -1,17 +1,18 @@
 """Pure: may a request be accepted? Bytes and headers in, values out, or a TallygateError that says why not."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from services.gateway.bodies import InvalidBodyError, flag, parse_json, validated
 from services.gateway.headers import DEADLINE_HEADER, NO_FALLBACK_HEADER, POLICY_HEADER
-from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
+from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody, MessagesBody
 from shared.errors import TallygateError
 from shared.events import RoutingOptions
 from shared.operations import Operation, WireFormat
@@ -20,6 +21,15 @@ from shared.registry import Model, TenantModels, canonical_reference
 from shared.selection.objections import UNKNOWN, Objection, standing_objection, why_none
 
 _PLAIN = RoutingOptions()
+_AGENTS_MODELS = "custom:claude-"  # as coding agents name them when they are not told otherwise
+_AGENT_TIP = (
+    "Tell an agent which models there are, by ANTHROPIC_MODEL and ANTHROPIC_DEFAULT_HAIKU_MODEL (before: "
+    "ANTHROPIC_SMALL_FAST_MODEL), or register one by the name that it sends: docs/messages.md"
+)
+# Headers of a caller that endpoints of Anthropic's form are told: its version, and what of later ones.
+_PASSED_ON = ("anthropic-version", "anthropic-beta")
+_MAX_PASSED = 2000
+_PASSABLE = re.compile(rf"[\x20-\x7e]{{0,{_MAX_PASSED}}}")
 
 
 class Deadlines(NamedTuple):
@@ -49,21 +59,48 @@ class Admitted:
 def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
     fields = parse_json(body)
     chat = validated(ChatBody, fields)
-    deadline_s = min(_deadline_s(chat, headers) or deadlines.default_s, deadlines.max_s)
-    if OUR_CHAT_FIELDS & fields.keys():
-        body = orjson.dumps({name: value for name, value in fields.items() if name not in OUR_CHAT_FIELDS})
     return Admitted(
-        body=body,
+        body=_without_ours(body, fields),
         model=chat.model,
         accepted_at=now,
-        deadline_at=now + timedelta(seconds=deadline_s),
+        deadline_at=now + timedelta(seconds=_granted_s(chat, headers, deadlines)),
         options=routing_options(chat, headers),
         stream=bool(chat.stream),
         include_usage=chat.stream_options is not None and bool(chat.stream_options.include_usage),
     )
 
 
-def routing_options(chat: ChatBody, headers: Mapping[str, str]) -> RoutingOptions:
+def admit_messages(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
+    """Of Anthropic's form."""
+    fields = parse_json(body)
+    asked = validated(MessagesBody, fields)
+    return Admitted(
+        body=_without_ours(body, fields),
+        model=asked.model,
+        accepted_at=now,
+        deadline_at=now + timedelta(seconds=_granted_s(asked, headers, deadlines)),
+        options=routing_options(asked, headers),
+        stream=bool(asked.stream),
+        form="anthropic",
+        passed_headers=_passed(headers),
+    )
+
+
+def _without_ours(body: bytes, fields: Mapping[str, Any]) -> bytes:
+    if OUR_CHAT_FIELDS.isdisjoint(fields):
+        return body
+    return orjson.dumps({name: value for name, value in fields.items() if name not in OUR_CHAT_FIELDS})
+
+
+def _passed(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    passed = tuple((name, value) for name in _PASSED_ON if (value := headers.get(name)) is not None)
+    for name, value in passed:
+        if _PASSABLE.fullmatch(value) is None:
+            raise InvalidBodyError(f"header {name} must be at most {_MAX_PASSED} printable ASCII characters", name)
+    return passed
+
+
+def routing_options(chat: ChatBody | MessagesBody, headers: Mapping[str, str]) -> RoutingOptions:
     """Fields of the body take precedence over headers. Raises InvalidBodyError for a header that says nothing known."""
     by_header = bool(flag(headers, NO_FALLBACK_HEADER))
     policy = chat.policy or _policy_in(headers)
@@ -112,11 +149,12 @@ def known_model(
 
 
 def unknown_model(models: TenantModels, model_id: str, allowed: Sequence[str] | None) -> TallygateError:
+    of_an_agent = (_AGENT_TIP,) if model_id.startswith(_AGENTS_MODELS) else ()
     return TallygateError(
         "model_not_found",
         f"there is no model {model_id!r} here",
         http_status=404,
-        tips=(_usable_ids(models, allowed), *UNKNOWN.tips),
+        tips=(_usable_ids(models, allowed), *of_an_agent, *UNKNOWN.tips),
     )
 
 
@@ -137,7 +175,11 @@ def _usable_ids(models: TenantModels, allowed: Sequence[str] | None) -> str:
     return "Register a model first: tallygate models add"
 
 
-def _deadline_s(chat: ChatBody, headers: Mapping[str, str]) -> float | None:
+def _granted_s(chat: ChatBody | MessagesBody, headers: Mapping[str, str], deadlines: Deadlines) -> float:
+    return min(_deadline_s(chat, headers) or deadlines.default_s, deadlines.max_s)
+
+
+def _deadline_s(chat: ChatBody | MessagesBody, headers: Mapping[str, str]) -> float | None:
     if chat.deadline_s is not None:
         return chat.deadline_s
     text = headers.get(DEADLINE_HEADER)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.gateway.headers import Allowances
-from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, known_model
+from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, admit_messages, known_model
 from services.gateway.inference.doorkeeper import Doorkeeper
 from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
 from services.gateway.inference.once import Claim, Once
@@ -97,6 +97,10 @@ class Completing:
     def admit(self, sent: Sent) -> Admitted:
         """Raises InvalidBodyError when the body is not a valid chat body."""
         return admit_chat(sent.body, sent.headers, utc_now(), self.deadlines)
+
+    def admit_messages(self, sent: Sent) -> Admitted:
+        """Raises InvalidBodyError when the body is not one of Anthropic's messages."""
+        return admit_messages(sent.body, sent.headers, utc_now(), self.deadlines)
 
     def admit_made(self, body: bytes, model: str | None, options: RoutingOptions = _PLAIN) -> Admitted:
         """For an OpenAI chat body that the gateway made itself."""

@@ -8,6 +8,7 @@ from services.gateway.routes import (
     front,
     inferences,
     keys,
+    messages,
     models,
     monitoring,
     providers,
@@ -19,6 +20,7 @@ from services.gateway.routes import (
 _SURFACES = (
     front,
     chat_completions,
+    messages,
     monitoring,
     models,
     setup,
@@ -34,4 +36,4 @@ _SURFACES = (
 ROUTERS = tuple(module.router for module in _SURFACES)
 
 # Plain ASGI, by path, for POST.
-HOT_ROUTES = {chat_completions.PATH: chat_completions.hot}
+HOT_ROUTES = {chat_completions.PATH: chat_completions.hot, messages.PATH: messages.hot}

@@ -21,7 +21,7 @@ from shared.events import new_id
 from shared.inferences import NotAcknowledgedError
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/codebase/chat"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/api/codebase/chat"])
 def test_a_503_after_the_publish_names_the_inference_and_invites_to_come_again(path: str) -> None:
     inference_id = new_id()
     error = NotAcknowledgedError(failure("unavailable", "no ack", retry_after_s=2.0), inference_id)

@@ -19,6 +19,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/chat/completions": CHAT,
     "POST /v1/responses": {"input": "hi", "model": "custom:m"},
     "POST /v1/completions": {"prompt": "hi", "model": "custom:m"},
+    "POST /v1/messages": CHAT | {"max_tokens": 9},
     "POST /api/models/select": CHAT,
     "POST /api/models/custom": MODEL | {"model_id": "m2"},
     "PATCH /api/models/custom/{model_id}": {"description": "changed"},
@@ -55,7 +56,8 @@ VALUES: dict[str, Any] = {
 }  # fmt: skip
 # Where a text of 100,000 characters is what somebody may want to send.
 LONG_TEXTS = {
-    "POST /v1/chat/completions", "POST /v1/responses", "POST /v1/completions", "POST /api/models/select",
+    "POST /v1/chat/completions", "POST /v1/responses", "POST /v1/completions", "POST /v1/messages",
+    "POST /api/models/select",
     "POST /api/codebase/chat.message",
     "POST /api/codebase/chat.files.content", "POST /api/codebase/chat.currentFile.content",
     "POST /api/repos/quality/generate-feature.files.content",

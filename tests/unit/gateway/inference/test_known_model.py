@@ -111,6 +111,12 @@ def test_an_unknown_model_is_named_and_the_known_ones_are_told() -> None:
     assert refusal.tips[0] == "You can use: custom:m, openai:m"  # the other one is not active
 
 
+def test_an_agent_that_names_a_model_of_its_vendor_is_told_what_to_set() -> None:
+    with pytest.raises(TallygateError) as caught:
+        known_model(MODELS, "claude-sonnet-4-5")
+    assert "ANTHROPIC_MODEL" in caught.value.failure.tips[1]
+
+
 def test_without_any_model_the_tip_is_to_register_one() -> None:
     with pytest.raises(TallygateError) as caught:
         known_model(TenantModels(), "m")

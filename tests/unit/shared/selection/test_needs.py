@@ -28,6 +28,24 @@ def test_images_count_as_images_and_not_as_text() -> None:
     assert found.prompt_tokens == 1014
 
 
+def test_all_that_anthropics_form_holds_counts() -> None:
+    image = {"type": "image", "source": {"type": "base64", "data": "A" * 1_000_000}}
+    pdf = {"type": "document", "source": {"type": "base64", "data": "A" * 20_000}}
+    plain = {"type": "document", "source": {"type": "text", "data": "x" * 400}}
+    inner = {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "x" * 400}]}}
+    result = {"type": "tool_result", "content": [{"type": "text", "text": "x" * 400}, image]}
+    body = user([pdf, plain, inner, result]) | {
+        "system": [{"type": "text", "text": "x" * 400}],
+        "output_config": {"format": {"schema": "x" * 388}},
+        "max_tokens": 7,
+    }
+    found = needs_of(None, body, form="anthropic")
+    assert found.vision
+    assert (found.prompt_tokens, found.answer_tokens) == (4 + 1000 + 1000 + 5 * 100 + len("formatschema") // 4 - 3, 7)
+    called = {"role": "assistant", "content": [{"type": "tool_use", "input": {"a": "x" * 399}}]}
+    assert needs_of(None, {"messages": [called]}).prompt_tokens == 104
+
+
 @pytest.mark.parametrize(
     ("asked", "tokens"),
     [
