@@ -72,6 +72,19 @@ class AnthropicWire:
         return self.error_event(error)
 
 
+class CountingWire(AnthropicWire):
+    """`POST /v1/messages/count_tokens`: of whatever is asked, how many tokens it has."""
+
+    def problem(self, request: Request, body: Mapping[str, object]) -> ErrorAnswer | None:
+        for field in ("max_tokens", "stream", "temperature"):
+            if field in body:
+                return invalid_request(f"{field}: Extra inputs are not permitted", field)
+        return super().problem(request, {**body, "max_tokens": 1})
+
+    def completion(self, answer: Answer) -> bytes:
+        return to_json({"input_tokens": answer.input_tokens})
+
+
 class _Block(NamedTuple):
     """Of a message's content. start: as a stream begins it. deltas: how it goes on, each with the text it brings."""
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from deploy.model_server.anthropic_wire import AnthropicWire
+from deploy.model_server.anthropic_wire import AnthropicWire, CountingWire
 from deploy.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED, Behaviour, behaviour_of
 from deploy.model_server.call import Call
 from deploy.model_server.errors import ErrorAnswer, invalid_request
@@ -18,12 +18,16 @@ from deploy.model_server.request import Request, fingerprint
 from deploy.model_server.scripts import Scripts
 from deploy.model_server.wire import Wire
 
-OPENAI, ANTHROPIC = OpenAIWire(), AnthropicWire()
+OPENAI, ANTHROPIC, COUNTING = OpenAIWire(), AnthropicWire(), CountingWire()
 ELSEWHERE = "/elsewhere"
 COMPLETION_PATHS: dict[str, Wire] = {
     prefix + path: wire
     for prefix in ("", ELSEWHERE)
-    for path, wire in (("/v1/chat/completions", OPENAI), ("/v1/messages", ANTHROPIC))
+    for path, wire in (
+        ("/v1/chat/completions", OPENAI),
+        ("/v1/messages", ANTHROPIC),
+        ("/v1/messages/count_tokens", COUNTING),
+    )
 }
 REFUSED_KEYS = {"sk-invalid": Behaviour("fault-401"), "sk-forbidden": Behaviour("fault-403")}
 

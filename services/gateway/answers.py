@@ -48,6 +48,12 @@ class AnthropicMessage(TypedDict):
     usage: NotRequired[dict[str, Any]]
 
 
+class CountedTokens(TypedDict):
+    """How many tokens a message would have; a header says whether the endpoint counted them."""
+
+    input_tokens: int
+
+
 class TextCompletion(TypedDict):
     """An OpenAI text completion."""
 

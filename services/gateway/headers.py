@@ -30,6 +30,7 @@ INFERENCE_HEADER = "x-tallygate-inference-id"
 MODEL_HEADER = "x-tallygate-model"
 ATTEMPTS_HEADER = "x-tallygate-attempts"
 REPLAYED_HEADER = "idempotency-replayed"
+USAGE_HEADER = "x-tallygate-usage"
 ANTHROPIC_REQUEST_ID_HEADER = "request-id"
 PROCESSING_HEADER = "openai-processing-ms"
 

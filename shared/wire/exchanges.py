@@ -10,7 +10,7 @@ from shared.operations import Operation, WireFormat
 from shared.wire import collected
 from shared.wire.anthropic import ChatByMessages
 from shared.wire.completions import Completion
-from shared.wire.messages import MessagesByChat, PlainMessages
+from shared.wire.messages import CountTokens, MessagesByChat, PlainMessages
 from shared.wire.messages_answer import events_of
 from shared.wire.openai import PlainChat
 from shared.wire.streams import Chunk, StreamReader
@@ -57,6 +57,7 @@ _EXCHANGES: dict[tuple[Operation, WireFormat, WireFormat], Exchange] = {
     ("chat", "openai", "anthropic"): ChatByMessages(),
     ("chat", "anthropic", "anthropic"): PlainMessages(),
     ("chat", "anthropic", "openai"): MessagesByChat(),
+    ("count_tokens", "anthropic", "anthropic"): CountTokens(),
 }
 
 

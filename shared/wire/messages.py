@@ -16,13 +16,15 @@ from shared.wire.completions import (
     Completion,
     CompletionRead,
     NotACompletionError,
+    Usage,
     object_or_empty,
     parsed_answer,
     text_or_none,
+    whole_number,
 )
 from shared.wire.messages_answer import message_of
 from shared.wire.messages_by_chat_stream import MessagesByChatStream
-from shared.wire.messages_native import messages_body
+from shared.wire.messages_native import counted_body, messages_body
 from shared.wire.messages_request import chat_body
 from shared.wire.messages_stream import MessagesStream
 from shared.wire.openai import PlainChat
@@ -53,6 +55,25 @@ class PlainMessages:
             usage=usage_in_all(object_or_empty(message.get("usage"))),
         )
         return Completion(answer, read)
+
+    def stream(self) -> MessagesStream:
+        return MessagesStream()
+
+
+class CountTokens:
+    """How many tokens a request has, asked of an endpoint that can tell. It costs none: what is counted are tokens of a
+    request that may never be made."""
+
+    form: WireFormat = "anthropic"
+    path = "/messages/count_tokens"
+
+    def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
+        return written(counted_body(model, defaults, body))
+
+    def completion(self, answer: bytes) -> Completion:
+        if whole_number(object_or_empty(parsed_answer(answer)).get("input_tokens")) is None:
+            raise NotACompletionError("the JSON has no input_tokens")
+        return Completion(answer, CompletionRead(usage=Usage(0, 0)))
 
     def stream(self) -> MessagesStream:
         return MessagesStream()

@@ -14,12 +14,23 @@ from shared.wire.tool_ids import ToolIds
 
 _Object = dict[str, Any]
 
+_COUNTED = ("system", "thinking", "tools", "tool_choice", "output_config")
 _ANY_MESSAGE = {"role": "user", "content": "any"}
 
 
 def messages_body(model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> _Object:
     """Raises UntranslatableError for defaults that the endpoint cannot have."""
     asked = with_defaults(model, _in_the_form(model, defaults, body), body)
+    messages = asked.get("messages")
+    if isinstance(messages, list):
+        asked["messages"] = _mended(messages)
+    return asked
+
+
+def counted_body(model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> _Object:
+    """As `messages_body`, to have its tokens counted: of what the model is configured with, what has some."""
+    configured = _in_the_form(model, defaults, {**body, "max_tokens": 1}) if defaults else {}
+    asked = with_defaults(model, {name: configured[name] for name in _COUNTED if name in configured}, body)
     messages = asked.get("messages")
     if isinstance(messages, list):
         asked["messages"] = _mended(messages)

@@ -145,7 +145,7 @@ async def _collect(client: "anthropic.AsyncAnthropic", model: str, kinds: list[s
     ("behaviour", "name", "code"),
     [
         ("fault-400", "BadRequestError", "invalid_request"),
-        ("fault-404-model", "InternalServerError", "model_not_found"),
+        ("fault-404-model", "APIStatusError", "model_not_found"),
         ("fault-429", "RateLimitError", "rate_limited"),
         ("fault-500", "InternalServerError", "server_error"),
         ("fault-529", "InternalServerError", "overloaded"),
@@ -181,7 +181,30 @@ async def test_a_model_that_is_not_here_is_the_sdks_not_found_and_says_what_to_s
     import anthropic
 
     with pytest.raises(anthropic.NotFoundError) as caught:
-        await client.messages.create(model="claude-sonnet-4-5", max_tokens=9, messages=MESSAGES)
+        await client.messages.create(model="claude-next", max_tokens=9, messages=MESSAGES)
     error: Any = caught.value.body
     assert (error["error"]["type"], error["error"]["code"]) == ("not_found_error", "model_not_found")
     assert any("ANTHROPIC_MODEL" in tip for tip in error["error"]["tips"])
+
+
+async def test_tokens_are_counted_by_the_endpoint_that_can_and_estimated_otherwise(
+    stack: Live, tenant: Api, client: "anthropic.AsyncAnthropic"
+) -> None:
+    counting = await model_of(
+        tenant, stack, "demo", "anthropic", price={"input_per_mtok_usd": 1, "output_per_mtok_usd": 1}
+    )
+    told = []
+    for model in (
+        counting,
+        await tenant.add_model("other", stack.model_server_url),
+        await tenant.add_model("without", stack.model_server_url, "fault-404", provider="anthropic-compatible"),
+    ):
+        counted = await client.messages.with_raw_response.count_tokens(model=model, messages=MESSAGES)
+        assert (await counted.parse()).input_tokens > 0
+        told.append((counted.headers["x-tallygate-usage"], counted.headers.get("x-tallygate-attempts")))
+        if model == counting:
+            inference = await tenant.settled(counted.headers["x-tallygate-inference-id"])
+
+    assert told == [("reported", "1"), ("estimated", None), ("estimated", None)]
+    assert [attempt["outcome"] for attempt in inference["attempts"]] == ["succeeded"]
+    assert (await tenant.monitoring(total=2))["costs"]["custom_usd"] == 0

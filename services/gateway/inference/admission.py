@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -12,7 +12,7 @@ import orjson
 
 from services.gateway.bodies import InvalidBodyError, flag, parse_json, validated
 from services.gateway.headers import DEADLINE_HEADER, NO_FALLBACK_HEADER, POLICY_HEADER
-from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody, MessagesBody
+from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody, CountedBody, MessagesBody
 from shared.errors import TallygateError
 from shared.events import RoutingOptions
 from shared.operations import Operation, WireFormat
@@ -74,13 +74,28 @@ def admit_messages(body: bytes, headers: Mapping[str, str], now: datetime, deadl
     """Of Anthropic's form."""
     fields = parse_json(body)
     asked = validated(MessagesBody, fields)
+    return replace(_admitted(asked, body, fields, headers, now, deadlines), stream=bool(asked.stream))
+
+
+def admit_counting(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
+    """Of Anthropic's form, to have its tokens counted. There is nothing to stream."""
+    fields = parse_json(body)
+    if fields.get("stream") is not None:
+        raise InvalidBodyError("stream: there is nothing to be streamed of a count", "stream")
+    asked = validated(CountedBody, fields)
+    return replace(_admitted(asked, body, fields, headers, now, deadlines), operation="count_tokens")
+
+
+def _admitted(
+    asked: CountedBody, body: bytes, fields: Mapping[str, Any], headers: Mapping[str, str], now: datetime,
+    deadlines: Deadlines,
+) -> Admitted:  # fmt: skip
     return Admitted(
         body=_without_ours(body, fields),
         model=asked.model,
         accepted_at=now,
         deadline_at=now + timedelta(seconds=_granted_s(asked, headers, deadlines)),
         options=routing_options(asked, headers),
-        stream=bool(asked.stream),
         form="anthropic",
         passed_headers=_passed(headers),
     )
@@ -100,7 +115,7 @@ def _passed(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return passed
 
 
-def routing_options(chat: ChatBody | MessagesBody, headers: Mapping[str, str]) -> RoutingOptions:
+def routing_options(chat: ChatBody | CountedBody, headers: Mapping[str, str]) -> RoutingOptions:
     """Fields of the body take precedence over headers. Raises InvalidBodyError for a header that says nothing known."""
     by_header = bool(flag(headers, NO_FALLBACK_HEADER))
     policy = chat.policy or _policy_in(headers)
@@ -175,11 +190,11 @@ def _usable_ids(models: TenantModels, allowed: Sequence[str] | None) -> str:
     return "Register a model first: tallygate models add"
 
 
-def _granted_s(chat: ChatBody | MessagesBody, headers: Mapping[str, str], deadlines: Deadlines) -> float:
+def _granted_s(chat: ChatBody | CountedBody, headers: Mapping[str, str], deadlines: Deadlines) -> float:
     return min(_deadline_s(chat, headers) or deadlines.default_s, deadlines.max_s)
 
 
-def _deadline_s(chat: ChatBody | MessagesBody, headers: Mapping[str, str]) -> float | None:
+def _deadline_s(chat: ChatBody | CountedBody, headers: Mapping[str, str]) -> float | None:
     if chat.deadline_s is not None:
         return chat.deadline_s
     text = headers.get(DEADLINE_HEADER)

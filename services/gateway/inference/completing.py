@@ -11,8 +11,17 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
+import orjson
+
 from services.gateway.headers import Allowances
-from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, admit_messages, known_model
+from services.gateway.inference.admission import (
+    Admitted,
+    Deadlines,
+    admit_chat,
+    admit_counting,
+    admit_messages,
+    known_model,
+)
 from services.gateway.inference.doorkeeper import Doorkeeper
 from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
 from services.gateway.inference.once import Claim, Once
@@ -29,8 +38,8 @@ from shared.inferences import (
     NotAcknowledgedError,
     Order,
 )
-from shared.registry import Registry, TenantModels, Terms
-from shared.selection import Conditions
+from shared.registry import Model, Registry, TenantModels, Terms
+from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import has_token_budget, over_budget, tokens_left
 
 _PLAIN = RoutingOptions()
@@ -101,6 +110,22 @@ class Completing:
     def admit_messages(self, sent: Sent) -> Admitted:
         """Raises InvalidBodyError when the body is not one of Anthropic's messages."""
         return admit_messages(sent.body, sent.headers, utc_now(), self.deadlines)
+
+    def admit_counting(self, sent: Sent) -> Admitted:
+        """As `admit_messages`, of a request whose tokens are to be counted."""
+        return admit_counting(sent.body, sent.headers, utc_now(), self.deadlines)
+
+    async def first_candidate(self, caller: Caller, admitted: Admitted) -> tuple[Model, int]:
+        """The model that would be called first, and an estimate of the request's tokens, which hinder none. Calls none.
+        Raises TallygateError when there is no model."""
+        models = await self._models(caller, admitted)
+        options = _of_caller(admitted.options, caller)
+        needs = needs_of(admitted.model, orjson.loads(admitted.body), options, form=admitted.form)
+        light = replace(needs, prompt_tokens=0, answer_tokens=0)
+        selection = select(light, models, self.conditions.health(caller.tenant_id))
+        if not selection.candidates:
+            raise TallygateError.of(selection.why_none(light))
+        return selection.candidates[0].model, needs.prompt_tokens
 
     def admit_made(self, body: bytes, model: str | None, options: RoutingOptions = _PLAIN) -> Admitted:
         """For an OpenAI chat body that the gateway made itself."""

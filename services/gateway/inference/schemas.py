@@ -87,34 +87,39 @@ class MessageTurn(BaseModel):
     content: BodyText | Objects
 
 
-class MessagesBody(BaseModel):
-    """A request in the form of Anthropic's messages. What its fields hold is for the endpoint to say, or for the
-    translation. Ours are deadline_s, policy and no_fallback, as in ChatBody."""
+class CountedBody(BaseModel):
+    """A request in the form of Anthropic's messages whose tokens are counted. What its fields hold is for the endpoint
+    to say, or for the translation. Ours are deadline_s, policy and no_fallback, as in ChatBody."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
     messages: list[MessageTurn] = Field(min_length=1, max_length=10_000)
-    max_tokens: Annotated[int, Field(ge=0, lt=2**31)]
     model: Reference | None = None
-    container: Word | JsonObject | None = None
     context_management: JsonObject | None = None
     mcp_servers: Objects | None = None
-    metadata: JsonObject | None = None
     output_config: JsonObject | None = None
     output_format: JsonObject | None = None
-    service_tier: Word | None = None
-    stop_sequences: Annotated[list[BodyText], Field(max_length=1000)] | None = None
-    stream: bool | None = None
     system: BodyText | Objects | None = None
-    temperature: Number | None = None
     thinking: JsonObject | None = None
     tool_choice: JsonObject | None = None
     tools: Objects | None = None
-    top_k: Whole | None = None
-    top_p: Number | None = None
     deadline_s: float | None = Field(default=None, gt=0, le=1e308)
     policy: Policy | None = None
     no_fallback: bool | None = None
+
+
+class MessagesBody(CountedBody):
+    """A request in the form of Anthropic's messages."""
+
+    max_tokens: Annotated[int, Field(ge=0, lt=2**31)]
+    container: Word | JsonObject | None = None
+    metadata: JsonObject | None = None
+    service_tier: Word | None = None
+    stop_sequences: Annotated[list[BodyText], Field(max_length=1000)] | None = None
+    stream: bool | None = None
+    temperature: Number | None = None
+    top_k: Whole | None = None
+    top_p: Number | None = None
 
 
 OUR_CHAT_FIELDS = frozenset({"deadline_s", "policy", "no_fallback"})  # not passed on to models

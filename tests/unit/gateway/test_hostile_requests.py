@@ -20,6 +20,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/responses": {"input": "hi", "model": "custom:m"},
     "POST /v1/completions": {"prompt": "hi", "model": "custom:m"},
     "POST /v1/messages": CHAT | {"max_tokens": 9},
+    "POST /v1/messages/count_tokens": CHAT,
     "POST /api/models/select": CHAT,
     "POST /api/models/custom": MODEL | {"model_id": "m2"},
     "PATCH /api/models/custom/{model_id}": {"description": "changed"},

@@ -117,3 +117,31 @@ def test_the_last_words_of_a_broken_stream_are_an_error() -> None:
     body = orjson.loads(data)
     assert (name, body["type"], body["error"]["type"]) == (b"event: error", "error", "overloaded_error")
     assert (body["request_id"], body["error"]["attempts"]) == (f"req-{INFERENCE}", [{"model": "m"}])
+
+
+COUNT = PATH + "/count_tokens"
+ASKED = {"model": "custom:m", "messages": [{"role": "user", "content": "x" * 400}]}
+
+
+async def test_where_no_endpoint_can_count_the_tokens_are_estimated() -> None:
+    """Also of more than the model's window holds: whoever counts wants to know."""
+    here = gateway_here()
+    for body, tokens in ((ASKED, 104), (ASKED | {"system": "y" * 4_000}, 1104)):
+        answer = await told(here, "POST", COUNT, orjson.dumps(body))
+        assert (answer.status, answer.body) == (200, {"input_tokens": tokens})
+        assert answer.headers["x-tallygate-usage"] == "estimated"
+    assert here.broker.events == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        (ASKED | {"stream": True}, 400, "stream"),
+        ({"model": "custom:m"}, 400, "messages"),
+        (ASKED | {"model": "custom:nobody"}, 404, None),
+    ],
+    ids=["a stream", "no messages", "an unknown model"],
+)
+async def test_what_cannot_be_counted(body: dict[str, Any], status: int, param: str | None) -> None:
+    answer = await told(gateway_here(), "POST", COUNT, orjson.dumps(body))
+    assert (answer.status, answer.body["type"], answer.body["error"]["param"]) == (status, "error", param)

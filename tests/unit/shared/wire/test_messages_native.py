@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from shared.wire import CompletionRead, NotACompletionError, Usage, exchange_of
-from shared.wire.messages import PlainMessages
+from shared.wire.messages import CountTokens, PlainMessages
 from shared.wire.messages_answer import events_of
 from shared.wire.messages_words import SIGNATURE
 from shared.wire.server_events import ServerEvent
@@ -245,3 +245,22 @@ def test_a_whole_answer_can_be_told_as_events() -> None:
 def test_what_cannot_be_told_as_events_is_broken() -> None:
     with pytest.raises(BrokenStreamError):
         list(events_of(b"no"))
+
+
+def test_a_count_is_asked_for_with_what_has_tokens_and_nothing_else() -> None:
+    defaults = {"max_tokens": 5, "temperature": 0.2, "thinking": {"type": "adaptive"}}
+    asked = orjson.loads(CountTokens().request("claude-9", defaults, {"messages": [HELLO], "system": "s"}))
+    assert asked == {"model": "claude-9", "messages": [HELLO], "system": "s", "thinking": {"type": "adaptive"}}
+    assert isinstance(exchange_of("count_tokens", "anthropic", "anthropic"), CountTokens)
+    assert exchange_of("count_tokens", "anthropic", "openai") is None
+
+
+def test_a_count_is_told_as_it_came_and_takes_no_tokens_itself() -> None:
+    counted = CountTokens().completion(b'{"input_tokens": 12}')
+    assert (counted.body, counted.read.usage) == (b'{"input_tokens": 12}', Usage(0, 0))
+
+
+@pytest.mark.parametrize("answer", [b"{}", b'{"input_tokens": "12"}', b'{"input_tokens": -1}', b"no"], ids=str)
+def test_what_is_no_count_is_no_answer(answer: bytes) -> None:
+    with pytest.raises(NotACompletionError):
+        CountTokens().completion(answer)
