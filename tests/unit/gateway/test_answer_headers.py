@@ -20,7 +20,7 @@ _ANSWERS = [
     pytest.param("PUT", "/v1/models", b"", 405, id="no-such-method"),
     pytest.param("DELETE", "/api/models/custom/m", b"", 204, id="nothing-to-say"),
     pytest.param("GET", "/api/models/custom/monitoring", b"", 503, id="a-monitor-that-is-away"),
-    pytest.param("POST", "/v1/messages", b"{}", 404, id="anthropic"),
+    pytest.param("POST", "/v1/messages", b"{}", 400, id="anthropic"),
     pytest.param("GET", "/healthz", b"", 200, id="health"),
 ]
 
