@@ -14,6 +14,13 @@ _OWN = frozenset(
     {"container_upload", "document", "image", "redacted_thinking", "search_result", "server_tool_use", "thinking"}
 )
 _OWN_ENDING = "_tool_result"
+# By how they begin in base64.
+_PICTURES = {
+    "/9j/": "image/jpeg",
+    "R0lGOD": "image/gif",
+    "UklGR": "image/webp",
+    "iVBORw0KGgo": "image/png",
+}
 _PDF = "application/pdf"
 _PDF_BEGINS = base64.b64encode(b"%PDF")[:5].decode()  # the sixth character depends on what follows
 
@@ -27,11 +34,11 @@ def blocks_of(content: Any, at: str) -> list[Object]:
     if not isinstance(content, list):
         raise UntranslatableError(at, "must be a string or a list of parts")
     blocks = [_block(part, where) for part, where in objects(content, at)]
-    return [block for block in blocks if block["type"] != "text" or not _is_blank(block.get("text"))]
+    return [block for block in blocks if block["type"] != "text" or not is_blank(block.get("text"))]
 
 
 def text_blocks(text: str) -> list[Object]:
-    return [] if _is_blank(text) else [{"type": "text", "text": text}]
+    return [] if is_blank(text) else [{"type": "text", "text": text}]
 
 
 def only_text(content: Any, at: str) -> list[Object]:
@@ -49,7 +56,7 @@ def cached(blocks: list[Object], cache_control: Any) -> list[Object]:
     return [*blocks[:-1], {**blocks[-1], "cache_control": cache_control}]
 
 
-def _is_blank(text: Any) -> bool:
+def is_blank(text: Any) -> bool:
     return isinstance(text, str) and not text.strip()
 
 
@@ -93,7 +100,14 @@ def _image(part: Object, at: str) -> Object:
     if not url.startswith("data:"):
         return {"type": "image", "source": {"type": "url", "url": url}}
     media_type, data = _data_url(url, f"{at}.url")
-    return {"type": "image", "source": _base64(media_type, data)}
+    told = image.get("format")
+    return {"type": "image", "source": _picture(told if isinstance(told, str) else media_type, data)}
+
+
+def _picture(media_type: str, data: str) -> Object:
+    """The endpoint compares the type with the data, where OpenAI goes by the data."""
+    known = (kind for begins, kind in _PICTURES.items() if data.startswith(begins))
+    return _base64(next(known, media_type.replace("image/jpg", "image/jpeg")), data)
 
 
 def _file(part: Object, at: str) -> Object:
@@ -102,7 +116,7 @@ def _file(part: Object, at: str) -> Object:
     given = text_of(file, "file_data", at)
     media_type, data = _data_url(given, f"{at}.file_data") if given.startswith("data:") else (_sniffed(given), given)
     if media_type.startswith("image/"):
-        return {"type": "image", "source": _base64(media_type, data)}
+        return {"type": "image", "source": _picture(media_type, data)}
     titled = {"title": file["filename"]} if file.get("filename") else {}
     return {"type": "document", "source": _document(media_type, data, f"{at}.file_data"), **titled}
 
@@ -129,7 +143,7 @@ def _data_url(url: str, at: str) -> tuple[str, str]:
     described, found, data = url.removeprefix("data:").partition(";base64,")
     if not found:
         raise UntranslatableError(at, "is a data: URL without base64")
-    return described.partition(";")[0].lower(), data
+    return described.partition(";")[0].lower(), "".join(data.split()) if "\n" in data else data
 
 
 def _base64(media_type: str, data: str) -> Object:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shared.wire.anthropic_answer import is_the_endpoints, is_thought, thought_of
-from shared.wire.anthropic_blocks import blocks_of, cached, only_text, text_blocks
+from shared.wire.anthropic_blocks import blocks_of, cached, is_blank, only_text, text_blocks
 from shared.wire.asked import Object, member, objects, text_of
 from shared.wire.chat_fields import CHAT
 from shared.wire.completions import list_or_empty, object_or_empty
@@ -123,7 +123,9 @@ class Conversation:
         else:
             name, given = "tool_call_id", text_of(message, "tool_call_id", at)
         content = message.get("content")
-        blocks = content if isinstance(content, str) else blocks_of(content, f"{at}.content")
+        blocks = "" if is_blank(content) else content
+        if not isinstance(content, str):
+            blocks = blocks_of(content, f"{at}.content")
         answers = self._ids.result(given)
         if answers is None:
             raise UntranslatableError(f"{at}.{name}", "answers no tool call of the turn before it")

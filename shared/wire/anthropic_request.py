@@ -23,6 +23,7 @@ _EFFORTS = {"none": "none", "minimal": "low", "low": "low", "medium": "medium", 
 _BUDGETS = {"low": 2048, "medium": 8192, "high": 24_576, "xhigh": 32_000, "max": 48_000}  # tokens of thinking
 _LEAST_BUDGET = 1024
 _FOR_THINKING = 0.8  # of what an answer may have, at most
+_MAX_USER = 256  # characters
 _TIERS = {"auto": None, "default": "standard_only", "standard_only": "standard_only"}
 _NO_SCHEMAS = ("const", "default", "enum", "examples")
 
@@ -35,7 +36,7 @@ def request_body(model: str, defaults: Mapping[str, Any], body: Mapping[str, Any
     asked = {name: value for name, value in asked.items() if name not in configured}
     conversation = _conversation(asked)
     out = configured | CHAT.same("body", asked)
-    out |= _temperature(asked) | _stop(asked) | _service_tier(asked) | _metadata(defaults, asked)
+    out |= _sampling(model, asked) | _stop(asked) | _service_tier(asked) | _metadata(defaults, asked)
     out |= _effort(model, asked) | tools_of(asked, conversation.called)
     if system := _system(asked.get("system"), conversation.system):
         out["system"] = system
@@ -69,13 +70,14 @@ def _is_plain(block: Any) -> bool:
     return isinstance(block, dict) and block.keys() == {"type", "text"} and isinstance(block["text"], str)
 
 
-def _temperature(asked: Object) -> Object:
+def _sampling(model: str, asked: Object) -> Object:
+    """Some models of Claude's take one of the two only, and later ones neither: 1, the default of both, is not sent."""
     temperature = asked.get("temperature")
-    if temperature is None:
-        return {}
     if isinstance(temperature, int | float) and temperature > 1:
         raise UntranslatableError("temperature", "must be between 0 and 1 for an Anthropic endpoint")
-    return {"temperature": temperature}
+    default = 1 if "claude" in model else None
+    given = {name: asked.get(name) for name in ("temperature", "top_p")}
+    return {name: value for name, value in given.items() if value is not None and value != default}
 
 
 def _stop(asked: Object) -> Object:
@@ -108,6 +110,8 @@ def _metadata(defaults: Mapping[str, Any], asked: Object) -> Object:
     configured = object_or_empty(defaults.get("metadata"))
     own = object_or_empty(asked.get("metadata")).get("user_id")
     user = asked.get("safety_identifier") or asked.get("user") or own
+    if isinstance(user, str) and len(user) > _MAX_USER:
+        raise UntranslatableError("user", f"is longer than {_MAX_USER} characters, the most for an Anthropic endpoint")
     metadata = {**configured, "user_id": user} if user else configured
     return {"metadata": metadata} if metadata else {}
 

@@ -21,6 +21,7 @@ JUDGED = {
     "request.presence_penalty only theirs": _NO_FIELD,
     "request.thinking.budget_tokens differs": "what is left for the answer: with them 1024 tokens, with us a fifth of "
     "the limit; and theirs is cut to their default limit, where ours grows",
+    "request.temperature only theirs": "1, the default, beside which some models take no other field",
     "request.tool_choice only ours": "tools that the chat called and offers no more may not be called",
     "request.tool_choice only theirs": "a choice among no tools, which the endpoint refuses",
     "request.tool_choice.disable_parallel_tool_use only theirs": "false, which is the default",

@@ -264,6 +264,28 @@ def test_files_become_documents_or_images(file: Object, block: Object) -> None:
     assert turns({"role": "user", "content": [{"type": "file", "file": file}]})[0]["content"] == [block]
 
 
+@pytest.mark.parametrize(
+    ("url", "media_type"),
+    [
+        ("data:image/jpg;base64,AAAA", "image/jpeg"),
+        ("data:image/png;base64,/9j/4AAQ", "image/jpeg"),
+        ("data:IMAGE/PNG;charset=x;base64,AA\nAA", "image/png"),
+    ],
+)
+def test_pictures_are_told_as_what_they_are(url: str, media_type: str) -> None:
+    part = {"type": "image_url", "image_url": {"url": url}}
+    (block,) = turns({"role": "user", "content": [part]})[0]["content"]
+    assert block["source"]["media_type"] == media_type
+    assert "\n" not in block["source"]["data"]
+
+
+def test_the_default_of_what_claude_may_not_be_told_is_not_sent() -> None:
+    asked = {"temperature": 1, "top_p": 1.0}
+    assert sent(asked) == sent({})
+    assert sent(asked, "deepseek-chat") == sent({}, "deepseek-chat") | asked
+    assert sent({"temperature": 0.5, "top_p": 0.5}) == sent({}) | {"temperature": 0.5, "top_p": 0.5}
+
+
 def said(part: Object) -> Object:
     return {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, part]}]}
 
@@ -285,6 +307,7 @@ def picture(**fields: object) -> Object:
          "messages[0].content[1].prompt_cache_breakpoint.ttl"),
         (said({"type": "text", "text": "x", "unheard_of": 1}), "messages[0].content[1].unheard_of"),
         ({"temperature": 1.1}, "temperature"),
+        ({"user": "u" * 257}, "user"),
         ({"stop": "\n"}, "stop[0]"),
         ({"stop": ["END", " "]}, "stop[1]"),
         ({"service_tier": "flex"}, "service_tier"),
