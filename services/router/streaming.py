@@ -60,6 +60,7 @@ class OpenStream:
         self._ends_at = began_at + times.total_s
         self._due: float | None = None  # of the read that is under way
         self._size = 0  # bytes that have come
+        self._came_whole = False
         self._watch: asyncio.TimerHandle | None = None
         self.first_content_at: float | None = None
 
@@ -68,8 +69,8 @@ class OpenStream:
         return self._reader.so_far
 
     def last_chunks(self) -> Iterable[Chunk]:
-        """What follows a stream that is whole."""
-        return self._reader.end()
+        """What follows a stream that is whole. An answer that did not come as one has told it all."""
+        return () if self._came_whole else self._reader.end()
 
     async def reads(self) -> AsyncIterator[Iterator[Chunk]]:
         """What each read brings, which must be gone through before the next one: `so_far` is of the chunk in hand.
@@ -165,6 +166,7 @@ class OpenStream:
         """An endpoint that does not stream, or that failed with a 200, answers with JSON all the same."""
         completion: Completion = self._exchange.completion(answer)
         self.so_far.whole_answer(completion.read)
+        self._came_whole = True
         for chunk in chunks_of(self._exchange.form, completion.body):
             self.first_content_at = self.first_content_at or self._loop.time()
             yield chunk

@@ -60,7 +60,7 @@ CHAT_TO_MESSAGES = table(
             Row("store", "refused", why="asks OpenAI to keep the answer", nothing=(False,)),
             Row("stream", "same"),
             Row("stream_options", "left_out", why="is carried out by this gateway"),
-            Row("temperature", "translated", "temperature", "0 to 1, more is refused; the default, 1, is not sent to Claude"),
+            Row("temperature", "translated", "temperature", "above 1 is refused; Claude is not told the default, 1"),
             Row("tool_choice", "translated", "tool_choice"),
             Row("tools", "translated", "tools"),
             Row("top_logprobs", "refused", why=_NOTHING_LIKE_IT, nothing=(0,)),

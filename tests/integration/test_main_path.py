@@ -141,7 +141,7 @@ async def test_a_model_that_cannot_be_asked_for_it_leaves_the_request_to_the_nex
     assert (answer.status, answer.headers["x-tallygate-model"]) == (200, good)
     timeline = await tenant.settled(answer.headers["x-tallygate-inference-id"])
     refused, served = timeline["attempts"]
-    assert (refused["error_type"], served["outcome"]) == ("invalid_request", "succeeded")
+    assert (refused["error"]["error_type"], served["outcome"]) == ("invalid_request", "succeeded")
     assert (await stack.model_server.calls_of({refused["attempt_id"], served["attempt_id"]})).total() == 1
 
 
