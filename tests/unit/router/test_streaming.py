@@ -67,6 +67,7 @@ async def _streamed(*pieces: bytes, times: StreamTimes = _TIMES) -> tuple[list[C
                 async for read in stream.reads():
                     for chunk in read:
                         chunks.append(chunk)  # noqa: PERF402 - those before an error count as well
+                chunks += stream.last_chunks()
     except CallFailedError as error:
         return chunks, error.failure
     finally:
@@ -100,6 +101,22 @@ async def test_a_whole_answer_is_passed_on(pieces: list[bytes]) -> None:
     chunks, failed = await _streamed(*pieces)
     assert failed is None
     assert _text(chunks) == "aä"
+
+
+_USAGE = b'"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}'
+_WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([_WHOLE, b'{"choices":[{"message":{"content":"a"}}],%s}' % _USAGE], id="not streamed"),
+        pytest.param([_HEAD, _A, _event("stop"), b'data: {"choices":[],%s}\n\n' % _USAGE], id="in a chunk of its own"),
+    ],
+)
+async def test_usage_is_told_once(pieces: list[bytes]) -> None:
+    chunks, _ = await _streamed(*pieces)
+    assert [bool(orjson.loads(chunk.data).get("usage")) for chunk in chunks].count(True) == 1
 
 
 @pytest.mark.parametrize(
