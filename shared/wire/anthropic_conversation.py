@@ -98,8 +98,10 @@ class Conversation:
         called = [self._call(call, where) for call, where in objects(message.get("tool_calls"), f"{at}.tool_calls")]
         if message.get("function_call") is not None:
             called.append(self._function_call(member(message, "function_call", at), f"{at}.function_call"))
+        thoughts = _signed(list_or_empty(message.get("thinking_blocks")) or said)
+        said = [block for block in said if not is_thought(block)]
         answered = cached([*_server_blocks(message), *said, *called], message.get("cache_control"))
-        return [*_thoughts(message), *answered] if answered else []
+        return [*thoughts, *answered] if answered else []
 
     def _call(self, call: Object, at: str) -> Object:
         kept = CHAT.same("tool_call", call, at)
@@ -162,9 +164,9 @@ def _server_blocks(message: Object) -> list[Object]:
     return [{name: block[name] for name in block if name != "index"} for block in blocks if is_the_endpoints(block)]
 
 
-def _thoughts(message: Object) -> list[Object]:
-    """Those that the endpoint can check; others are no part of the conversation."""
-    thoughts = [thought_of(thought) for thought in list_or_empty(message.get("thinking_blocks")) if is_thought(thought)]
+def _signed(blocks: list[Any]) -> list[Object]:
+    """Thoughts that the endpoint can check; others are no part of the conversation."""
+    thoughts = [thought_of(block) for block in blocks if is_thought(block)]
     return [thought for thought in thoughts if thought.get("signature") or thought.get("data")]
 
 

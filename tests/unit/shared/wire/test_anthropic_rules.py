@@ -204,6 +204,12 @@ def test_thoughts_that_are_signed_come_before_what_was_said_and_called() -> None
     assert last["content"] == "x"
 
 
+def test_thoughts_among_the_parts_of_a_turn_are_kept_when_they_are_signed() -> None:
+    of_another_model = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    parts = [of_another_model, THOUGHT, {"type": "text", "text": "so"}]
+    assert turns(HI, {"role": "assistant", "content": parts})[1]["content"] == [THOUGHT, {"type": "text", "text": "so"}]
+
+
 def test_a_turn_of_thoughts_alone_is_left_out() -> None:
     assert turns(HI, {"role": "assistant", "content": "", "thinking_blocks": [THOUGHT]}) == [HI]
 
