@@ -119,14 +119,19 @@ def _message(answer: Object, blocks: list[Object]) -> Object:
 
 def _text(blocks: list[Object]) -> tuple[str, list[Object], list[Any]]:
     """The text of all blocks, its annotations, and all citations as the endpoint has them."""
-    text, cited, all_citations = "", [], []
+    texts: list[str] = []
+    cited: list[Object] = []
+    all_citations: list[Any] = []
+    begins_at = 0
     for block in blocks:
         if block.get("type") == "text":
-            start, text = len(text), text + string_of(block, "text")
+            texts.append(string_of(block, "text"))
+            ends_at = begins_at + len(texts[-1])
             citations = list_or_empty(block.get("citations"))
-            cited += annotations(citations, start, len(text))
+            cited += annotations(citations, begins_at, ends_at)
             all_citations += citations
-    return text, cited, all_citations
+            begins_at = ends_at
+    return "".join(texts), cited, all_citations
 
 
 def string_of(holder: Object, name: str) -> str:

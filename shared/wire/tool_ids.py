@@ -5,7 +5,7 @@ Other models' ids are of any characters and length (`functions.find:0`), and som
 
 import hashlib
 import re
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 
 _ALLOWED = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _OTHER = re.compile(r"[^a-zA-Z0-9_-]")
@@ -18,15 +18,19 @@ class ToolIds:
 
     def __init__(self) -> None:
         self._used: set[str] = set()
+        self._times: Counter[str] = Counter()  # that an id was given
+        self._waiting = 0  # calls without a result
         self._open: defaultdict[str, deque[tuple[str, str]]] = defaultdict(deque)
 
     def call(self, given: str, at: str) -> str:
         """The id of a call that stands `at` this place; two calls never have the same."""
-        taken, again = _allowed(given), 0
+        taken = _allowed(given) if not self._times[given] else _marked(given, str(self._times[given]))
         while taken in self._used:
-            again += 1
-            taken = _marked(given, str(again))
+            self._times[given] += 1
+            taken = _marked(given, str(self._times[given]))
+        self._times[given] += 1
         self._used.add(taken)
+        self._waiting += 1
         self._open[given].append((taken, at))
         return taken
 
@@ -36,10 +40,13 @@ class ToolIds:
         if not waiting:
             return None
         taken, _ = waiting.popleft()
+        self._waiting -= 1
         return taken
 
     def unanswered(self) -> str | None:
         """Where a call stands that has no result."""
+        if not self._waiting:
+            return None
         return next((waiting[0][1] for waiting in self._open.values() if waiting), None)
 
 
