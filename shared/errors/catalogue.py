@@ -15,6 +15,7 @@ ErrorType = Literal[
     "permission_denied",
     "model_not_found",
     "endpoint_not_found",
+    "endpoint_refused",
     "endpoint_unreachable",
     "tls_failed",
     "connect_timeout",
@@ -118,6 +119,18 @@ CATALOGUE: dict[ErrorType, Kind] = {
             "Check endpoint_url: it usually ends in /v1.",
             "Check the provider: openai-compatible and anthropic-compatible use different paths.",
         ),
+    ),
+    "endpoint_refused": Kind(
+        "The endpoint refused the call",
+        424,
+        (
+            "The detail says with which status; look at the logs of the server at {host} and of proxies before it.",
+            "Check endpoint_url and headers (tallygate models show {model}).",
+        ),
+        provider_tips=(
+            "The detail says with which status; see the provider's documentation, or choose another model.",
+        ),
+        setup_tips=("The detail says with which status; check endpoint_url and headers.",),
     ),
     "endpoint_unreachable": Kind(
         "No connection to the endpoint could be made",

@@ -1,56 +1,15 @@
 """From what an endpoint answered to one of our error types. Pure: status, headers and body in, Failure out."""
 
-import email.utils
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
-from shared.errors.catalogue import ErrorType
 from shared.errors.failures import Failure, failure
+from shared.errors.upstream import UpstreamError, judged, meant_status, wait_of
 
-_BY_STATUS: dict[int, ErrorType] = {
-    401: "authentication_failed",
-    402: "quota_exceeded",
-    403: "permission_denied",
-    405: "endpoint_not_found",
-    408: "read_timeout",
-    413: "payload_too_large",
-    503: "overloaded",
-    529: "overloaded",
-}
-
-_CONTEXT_LENGTH = re.compile(
-    r"maximum context length|context[ _]length|context window|prompt is too long|too many (?:input )?tokens"
-    r"|exceed\w{0,3} (?:the )?(?:model'?s? )?context",
-    re.IGNORECASE,
-)
-_FILTERED = re.compile(r"content[ _](?:filter|policy|management)|safety system", re.IGNORECASE)
-_QUOTA = re.compile(r"insufficient_quota|billing|credit balance|exceeded your current quota", re.IGNORECASE)
-_NO_CREDIT = re.compile(r"insufficient_quota|credit balance is too low", re.IGNORECASE)  # Anthropic says so with a 400
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamError:
-    """The error in the answer of an endpoint, in any dialect: OpenAI, Anthropic, FastAPI or plain text."""
-
-    message: str
-    code: str  # type and code, joined: what the endpoint calls it
-
-    @classmethod
-    def parse(cls, body: bytes) -> "UpstreamError":
-        try:
-            parsed: Any = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return cls(_one_line(body), "")
-        error = parsed.get("error", parsed) if isinstance(parsed, dict) else parsed
-        if not isinstance(error, dict):
-            return cls(str(error), "")
-        message = error.get("message") or error.get("detail") or error.get("msg") or orjson.dumps(error).decode()
-        return cls(_worded(message), f"{error.get('type') or ''} {error.get('code') or ''}".strip())
+__all__ = ["UpstreamError", "classify", "failure_in_answer", "status_in"]
 
 
 def classify(
@@ -61,105 +20,89 @@ def classify(
     model: str,
     host: str,
     secrets: tuple[str, ...] = (),
+    now: datetime | None = None,
 ) -> Failure:
-    """The Failure for an answer that is not a 2xx. `host` is host:port of the endpoint."""
-    upstream_error = UpstreamError.parse(body)
-    answered = f"{host} answered {status}"
-    if 300 <= status < 400:
-        detail = f"{answered}, a redirect to {headers.get('location', 'nowhere')}; redirects are not followed"
-    else:
-        detail = f"{answered}: {upstream_error.message}" if upstream_error.message else f"{answered} without a message"
-    return failure(
-        error_type_of(status, upstream_error),
-        detail,
+    """The Failure for an answer that brings no completion: no 2xx, or a 200 that holds an error (`failure_in_answer`).
+
+    headers: names in lower case. host: host:port of the endpoint. now: for headers that name an instant.
+    """
+    error = UpstreamError.parse(body)
+    verdict = judged(status, error)
+    found = failure(
+        verdict.error_type,
+        f"{host} {_told(status, headers, error)}",
         model=model,
         host=host,
         secrets=secrets,
+        http_status=verdict.http_status,
+        tips=None if verdict.tips is None else tuple(tip.replace("{host}", host) for tip in verdict.tips),
         upstream_status=status,
-        retry_after_s=retry_after_s(headers.get("retry-after")),
+        retry_after_s=wait_of(verdict.error_type, headers, error, now),
     )
-
-
-def error_type_of(status: int, error: UpstreamError) -> ErrorType:
-    words = f"{error.code} {error.message}"
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if status == 404:
-        return "model_not_found" if _names_a_model(error) else "endpoint_not_found"
-    if status == 429:
-        return "quota_exceeded" if _QUOTA.search(words) else "rate_limited"
-    if status >= 500:
-        return "overloaded" if "overloaded" in error.code else "server_error"
-    if status < 400:
-        return "endpoint_not_found"
-    if _NO_CREDIT.search(words):
-        return "quota_exceeded"
-    if _CONTEXT_LENGTH.search(words):
-        return "context_length_exceeded"
-    return "content_filtered" if _FILTERED.search(words) else "invalid_request"
-
-
-_STATUS_OF_NAME = {
-    "overloaded_error": 529,
-    "rate_limit_error": 429,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "invalid_request_error": 400,
-    "request_too_large": 413,
-    "timeout_error": 504,
-    "rate_limit_exceeded": 429,  # OpenAI's codes, whose types are of another kind
-    "insufficient_quota": 429,
-    "context_length_exceeded": 400,
-    "content_filter": 400,
-}
+    retryable = found.retryable if verdict.retryable is None else verdict.retryable
+    fallback = found.fallback if verdict.fallback is None else verdict.fallback
+    if headers.get("x-should-retry", "").lower() == "false":  # as OpenAI and Anthropic tell their SDKs
+        retryable = False
+    return found.model_copy(update={"retryable": retryable, "fallback": fallback})
 
 
 def status_in(body: bytes) -> int:
     """The HTTP status that is meant by an error which came with a 200: by its number, else by its name, else 500."""
-    try:
-        parsed: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return 500
-    error = parsed.get("error", parsed) if isinstance(parsed, dict) else {}
-    if not isinstance(error, dict):
-        return 500
-    for name in ("code", "status", "status_code"):
-        code = error.get(name)
-        if isinstance(code, str) and code.isascii() and code.isdecimal():
-            code = int(code[:4])
-        if isinstance(code, int) and 400 <= code < 600:
-            return code
-    named = (_STATUS_OF_NAME.get(str(error.get(name))) for name in ("type", "code"))
-    return next((status for status in named if status is not None), 500)
+    return meant_status(200, UpstreamError.parse(body))
 
 
-def retry_after_s(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds to wait, from either form of Retry-After (RFC 9110: seconds or an HTTP date)."""
-    if not value:
+# Members of which one holds the answer, in any format that is read; where one is filled, the rest is no failure.
+_ANSWERS = ("choices", "content", "data", "results", "candidates", "output", "embeddings")
+_ERRORS = ("error", "errors", "detail", "error_msg", "errorMessage")
+_WORDED = ("message", "msg")
+_NAMED = ("code", "status", "type", "status_code", "statusCode")
+
+
+def failure_in_answer(answer: Any) -> bytes | None:
+    """The error that a 200 holds instead of an answer, as JSON for `classify`; None when it holds none.
+
+    answer: its parsed JSON. Of an answer that broke off in a choice, only the error is given: errors are booked in the
+    clear, and there may be text of the answer beside it.
+    """
+    if isinstance(answer, list):
+        return next((error for item in answer[:1] if (error := failure_in_answer(item)) is not None), None)
+    if not isinstance(answer, dict):
         return None
+    choices = answer.get("choices")
+    if isinstance(choices, list) and choices:
+        return _failure_in_choices(choices)
+    return None if any(answer.get(name) for name in _ANSWERS) or not _is_error(answer) else _written(answer)
+
+
+def _failure_in_choices(choices: list[Any]) -> bytes | None:
+    for choice in choices:
+        if isinstance(choice, dict) and (choice.get("error") or choice.get("finish_reason") == "error"):
+            return _written({"error": choice.get("error") or {"message": "a choice ended with finish_reason `error`"}})
+    return None
+
+
+def _is_error(answer: dict[str, Any]) -> bool:
+    if any(answer.get(name) for name in _ERRORS) or "error" in (answer.get("object"), answer.get("type")):
+        return True
+    if any(isinstance(answer.get(name), str) for name in _WORDED):
+        return any(answer.get(name) for name in _NAMED)
+    minimax, gemini = answer.get("base_resp"), answer.get("promptFeedback")
+    if isinstance(minimax, dict):
+        return bool(minimax.get("status_code"))
+    return isinstance(gemini, dict) and bool(gemini.get("blockReason"))
+
+
+def _written(error: dict[str, Any]) -> bytes:
     try:
-        return max(0.0, float(value)) if float(value) < float("inf") else None
-    except ValueError:
-        pass
-    try:
-        at = email.utils.parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds()) if at.tzinfo else None
+        return orjson.dumps(error)
+    except TypeError:  # it is nested too deeply to be written
+        return b'{"error":{}}'
 
 
-def _names_a_model(error: UpstreamError) -> bool:
-    return "model" in error.code or "not_found_error" in error.code or "model" in error.message.lower()
-
-
-def _worded(message: Any) -> str:
-    """FastAPI lists what is wrong and repeats the input with it; the place and the reason are enough."""
-    if not isinstance(message, list) or not all(isinstance(item, dict) and "msg" in item for item in message):
-        return str(message)
-    return "; ".join(f"{'.'.join(map(str, item.get('loc') or ()))}: {item['msg']}" for item in message)
-
-
-def _one_line(body: bytes) -> str:
-    """Not cut here: half a secret could not be recognized any more by those who redact the text."""
-    return " ".join(re.sub(r"<[^<>]*>", " ", body.decode("utf-8", "replace")).split())
+def _told(status: int, headers: Mapping[str, str], error: UpstreamError) -> str:
+    if 300 <= status < 400:
+        return f"answered {status}, a redirect to {headers.get('location', 'nowhere')}; redirects are not followed"
+    answered = f"answered {status}" if status >= 300 else f"answered {status} with an error"
+    if error.message:
+        return f"{answered}: {error.message}"
+    return f"{answered} without a message" + (f" ({', '.join(error.names)})" if error.names else "")

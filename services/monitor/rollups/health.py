@@ -22,9 +22,9 @@ _P50_MOVED = 0.2
 # Errors that are the fault of the endpoint, its key or its settings.
 _UNWELL = frozenset(
     {
-        "authentication_failed", "permission_denied", "model_not_found", "endpoint_not_found", "endpoint_unreachable",
-        "endpoint_forbidden", "tls_failed", "connect_timeout", "read_timeout", "rate_limited", "quota_exceeded",
-        "server_error", "overloaded", "bad_response", "stream_broken", "key_unreadable",
+        "authentication_failed", "permission_denied", "model_not_found", "endpoint_not_found", "endpoint_refused",
+        "endpoint_unreachable", "endpoint_forbidden", "tls_failed", "connect_timeout", "read_timeout", "rate_limited",
+        "quota_exceeded", "server_error", "overloaded", "bad_response", "stream_broken", "key_unreadable",
     }
 )  # fmt: skip
 # Errors by which a healthy endpoint refuses a bad request.
