@@ -16,7 +16,7 @@ from services.router.calling import MAX_BODY_BYTES, Brought, Calling, NotCalledE
 from services.router.gate import Gate
 from services.router.progress import Answered, LostError, OpenCall, Progress
 from services.router.pulse import Pulse
-from services.router.retry import RetryPolicy, after_failure, before_first_call, within_limit
+from services.router.retry import RetryPolicy, after_failure, before_first_call, within_limit, worth_calling
 from services.router.settling import Settling
 from services.router.transport import CallFailedError, Hold, Transport
 from services.router.work import Begun, FailedCall, Refused, Work
@@ -169,6 +169,7 @@ class Attempts:
             if progress.told:
                 return await self._settling.settle(progress, self._settling.failed(progress, outcome, traced))
             wanted = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
+            waiting = _worth_calling(outcome, waiting)
             decision = within_limit(wanted, progress.calls_of_all, bool(waiting), self._retries)
             progress.limit_reached = decision.limit_reached
             if decision.action == "retry":
@@ -283,6 +284,11 @@ class Attempts:
             return Answered(ended, settled, Reply(self._ring, said, completion.body))
         told = said.model_copy(update={"form": "chunks", "chunk_frames": stream.out.frames})
         return Answered(ended, settled, Reply(self._ring, told, completion.body, stream.out))
+
+
+def _worth_calling(failed: FailedCall, waiting: list[Candidate]) -> list[Candidate]:
+    window = failed.model.context_window
+    return [other for other in waiting if worth_calling(failed.failure, window, other.model.context_window)]
 
 
 def _expired_or(call_failure: Failure, progress: Progress) -> Failure:

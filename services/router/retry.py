@@ -49,6 +49,14 @@ def after_failure(
     return Decision("fall_back" if failed.fallback else "give_up")
 
 
+def worth_calling(failed: Failure, window: int | None, other_window: int | None) -> bool:
+    """Whether another model may answer what a model could not: what was too long for it is not shorter for one whose
+    context window is known to be no larger. Windows in tokens; None is not known."""
+    if failed.error_type != "context_length_exceeded" or window is None or other_window is None:
+        return True
+    return other_window > window
+
+
 def within_limit(decision: Decision, calls_made: int, others_wait: bool, policy: RetryPolicy) -> Decision:
     """The decision, or to give up when it would make more calls than one inference may have.
 

@@ -215,14 +215,20 @@ def _failures_of(model: Model, secrets: ModelSecrets, timeout_s: float) -> Itera
 
 async def _refusal(response: aiohttp.ClientResponse, model: Model, secrets: ModelSecrets) -> Failure:
     """The Failure of an answer that is no 200. Its body helps to classify it; without one in time, the status alone."""
+    body = bytearray()
     try:
         async with asyncio.timeout(_ERROR_BODY_S):
-            body = await response.content.read(_ERROR_BYTES)
+            async for part in response.content.iter_any():
+                body += part
+                if len(body) >= _ERROR_BYTES:
+                    break
     except (aiohttp.ClientError, TimeoutError):
-        body = b""
+        pass  # what has come may say enough
     headers = {name.lower(): value for name, value in response.headers.items()}
     host, redacted = model.server_address, secrets.to_redact
-    return classify(response.status, headers, body, model=model.id, host=host, secrets=redacted)
+    return classify(
+        response.status, headers, bytes(body[:_ERROR_BYTES]), model=model.id, host=host, secrets=redacted
+    )  # fmt: skip
 
 
 def _told_in_stream(body: bytes, model: Model, secrets: ModelSecrets) -> Failure:

@@ -102,7 +102,7 @@ def _written(error: dict[str, Any]) -> bytes:
 def _told(status: int, headers: Mapping[str, str], error: UpstreamError) -> str:
     if 300 <= status < 400:
         return f"answered {status}, a redirect to {headers.get('location', 'nowhere')}; redirects are not followed"
-    answered = f"answered {status}" if status >= 300 else f"answered {status} with an error"
+    answered = f"answered {status}" + (" with an error" if status == 200 else "")
     if error.message:
         return f"{answered}: {error.message}"
     return f"{answered} without a message" + (f" ({', '.join(error.names)})" if error.names else "")

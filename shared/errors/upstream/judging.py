@@ -78,6 +78,8 @@ def meant_status(status: int, error: UpstreamError) -> int:
 
 
 def judged(status: int, error: UpstreamError) -> Verdict:
+    if 200 < status < 300 and not (error.status or error.names):
+        return Verdict("bad_response")
     meant = meant_status(status, error)
     error_type = _type_of(meant, error)
     if error_type == "payload_too_large":

@@ -100,6 +100,24 @@ async def test_an_inference_has_so_many_calls_and_then_its_first_models_failure(
 
 
 @virtually
+async def test_what_is_too_long_for_a_model_is_asked_of_none_that_is_known_to_hold_no_more() -> None:
+    def too_long(model: Model) -> Completion:
+        raise CallFailedError(failure("context_length_exceeded", f"{model.id} answered 400", model=model.id))
+
+    windows = {"m1": 8000, "m2": 4000, "m3": None, "m4": 8000, "m5": 16000, "m6": 12000, "m7": None}
+    models = [model(id=f"custom:{name}", context_window=window) for name, window in windows.items()]
+    now = utc_now()
+    asked = work(*models, accepted_at=now, deadline_at=now + timedelta(seconds=60), reply_partition=3)
+    router = Router(too_long)
+
+    settled = await router.run(asked)
+
+    assert router.endpoints.called == ["custom:m1", "custom:m3", "custom:m5", "custom:m7"]
+    assert settled.error is not None
+    assert settled.error.detail == "custom:m1 answered 400"
+
+
+@virtually
 async def test_calls_of_earlier_deliveries_count() -> None:
     router = Router(refuses)
 

@@ -1,5 +1,6 @@
 """The dial: custom models through the guard, provider models as the operator configured them."""
 
+import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -120,6 +121,25 @@ async def test_what_cannot_be_said_in_the_endpoints_format_is_not_sent_and_left_
         400,
     )
     assert call_failure.detail == "custom:m cannot be asked: messages[0].content[0].image_url must be an object"
+
+
+async def test_an_error_that_comes_in_parts_is_read_whole() -> None:
+    body = orjson.dumps(
+        {"error": {"message": "Rate limit reached", "padding": "x" * 100, "code": "rate_limit_exceeded"}}
+    )
+
+    async def in_parts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 Oops\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body[:50]))
+        await asyncio.sleep(0.05)  # so that the parts are read one by one; whole or not, the same must come of it
+        writer.write(body[50:])
+        writer.close()
+
+    async with await asyncio.start_server(in_parts, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        call_failure = await failure_of(Guard(LOOPBACK), model(endpoint_url=f"http://127.0.0.1:{port}/v1"))
+    assert (call_failure.error_type, call_failure.upstream_status) == ("rate_limited", 500)
+    assert call_failure.detail == f"127.0.0.1:{port} answered 500: Rate limit reached"
 
 
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

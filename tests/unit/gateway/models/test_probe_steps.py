@@ -32,9 +32,13 @@ def test_a_list_means_that_the_key_was_taken() -> None:
     assert "without a key" in auth_step(asked(200, LIST), HOST, False, 0.5).detail
 
 
-@pytest.mark.parametrize(("status", "error_type"), [(401, "authentication_failed"), (403, "permission_denied")])
-def test_a_refused_key_fails_without_being_shown(status: int, error_type: str) -> None:
-    step = auth_step(asked(status, REFUSED), HOST, True, 0.1)
+@pytest.mark.parametrize(
+    ("status", "body", "error_type"),
+    [(401, REFUSED, "authentication_failed"), (403, REFUSED, "authentication_failed"),
+     (403, b'{"error": {"message": "sk-1234 may not use it"}}', "permission_denied")],
+)  # fmt: skip
+def test_a_refused_key_fails_without_being_shown(status: int, body: bytes, error_type: str) -> None:
+    step = auth_step(asked(status, body), HOST, True, 0.1)
 
     assert step.ok is False
     assert step.error is not None

@@ -48,6 +48,8 @@ def anthropic(message: str, kind: str) -> object:
         (520, "server_error"),
         (529, "overloaded"),
         (599, "server_error"),
+        (202, "bad_response"),
+        (204, "bad_response"),
         (301, "endpoint_not_found"),
         (308, "endpoint_not_found"),
     ],
