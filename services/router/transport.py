@@ -120,7 +120,7 @@ class Transport:
         """A 200, of which the body is yet to be read."""
         headers = {
             **secrets.headers,
-            **dialect_of(model.wire_format).headers(secrets.api_key),
+            **dialect_of(model.wire_format).headers(secrets.api_key, model.endpoint_url),
             **dict(asked.passed_headers if asked.form == model.wire_format else ()),
             "x-request-id": request_id,
             **dict(fields_of(asked.trace) if self._tells_trace(model) else ()),

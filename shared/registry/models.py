@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.wire import WireFormat, dialect_of
+from shared.wire import WireFormat, below, dialect_of
 
 Task = Literal["chat", "embeddings", "rerank"]
 
@@ -137,7 +137,7 @@ class Model(BaseModel):
 
     def url_of(self, path: str) -> str:
         """path: of an operation, below the endpoint's base."""
-        return self.endpoint_url + path
+        return below(self.endpoint_url, path)
 
     @cached_property
     def server_address(self) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.guard.urls import secret_in_query
 from shared.registry.models import (
     CUSTOM_PREFIX,
     DEFAULT_IDLE_TIMEOUT_S,
@@ -37,7 +38,7 @@ class Provider(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)
     wire_format: WireFormat = "openai"
-    base_url: str = Field(pattern=r"^https?://[^\s@?#]+$", max_length=2000)
+    base_url: str = Field(pattern=r"^https?://[^\s@?#]+(?:\?[^\s#]+)?$", max_length=2000)
     api_key: SecretStr | None = None
     key_required: bool = False
     models: tuple[Annotated[str, Field(min_length=1, max_length=MAX_UPSTREAM_NAME)], ...] = Field(
@@ -64,6 +65,13 @@ class Provider(BaseModel):
         if f"{name}:" == CUSTOM_PREFIX:
             raise ValueError("'custom' is the prefix of tenants' own models; choose another name")
         return name
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_secrets(cls, url: str) -> str:
+        if secret_in_query(url):
+            raise ValueError("base_url must not hold a secret in its query, which is shown and logged; use api_key")
+        return url
 
     @model_validator(mode="after")
     def _of_its_models(self) -> Self:

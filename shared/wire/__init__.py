@@ -4,8 +4,9 @@ It knows nothing of models, keys or connections: what differs between two models
 """
 
 from shared.operations import Operation, WireFormat
+from shared.wire.addresses import base_url, below, wire_format_of
 from shared.wire.completions import Completion, CompletionRead, NotACompletionError, Usage, read_completion
-from shared.wire.dialects import DIALECTS, Dialect, base_url, dialect_of, wire_format_of
+from shared.wire.dialects import DIALECTS, Dialect, dialect_of
 from shared.wire.exchanges import Exchange, Question, exchange_of
 from shared.wire.requests import UntranslatableError
 
@@ -22,6 +23,7 @@ __all__ = [
     "Usage",
     "WireFormat",
     "base_url",
+    "below",
     "dialect_of",
     "exchange_of",
     "read_completion",

@@ -1,4 +1,4 @@
-"""What differs between endpoints by their wire format alone, and what an endpoint's URL says of it."""
+"""What differs between endpoints by their wire format alone."""
 
 import re
 from typing import Protocol
@@ -6,7 +6,10 @@ from typing import Protocol
 from shared.operations import WireFormat
 
 _ANTHROPIC_VERSION = "2023-06-01"
-_HOST = re.compile(r"https?://([^:/]+)", re.IGNORECASE)  # urlsplit would raise for what is no URL
+# Azure's hosts, of all its clouds, which take a key by a header of their own.
+_AZURE = re.compile(
+    r"https?://[^:/?]+\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)(?:[:/?]|\Z)", re.IGNORECASE
+)
 
 
 class Dialect(Protocol):
@@ -18,8 +21,8 @@ class Dialect(Protocol):
     models_path: str
     hosts: frozenset[str]
 
-    def headers(self, api_key: str | None) -> dict[str, str]:
-        """What proves who asks, and in which version of the format; names in lower case."""
+    def headers(self, api_key: str | None, endpoint_url: str) -> dict[str, str]:
+        """What proves to this endpoint who asks, and in which version of the format; names in lower case."""
         ...
 
 
@@ -28,8 +31,10 @@ class OpenAIDialect:
     models_path = "/models"
     hosts: frozenset[str] = frozenset()  # this format is assumed of every other host
 
-    def headers(self, api_key: str | None) -> dict[str, str]:
-        return {"authorization": f"Bearer {api_key}"} if api_key else {}
+    def headers(self, api_key: str | None, endpoint_url: str) -> dict[str, str]:
+        if not api_key:
+            return {}
+        return {"api-key": api_key} if _AZURE.match(endpoint_url) else {"authorization": f"Bearer {api_key}"}
 
 
 class AnthropicDialect:
@@ -37,7 +42,7 @@ class AnthropicDialect:
     models_path = "/models?limit=1000"  # the most; 20 are listed otherwise
     hosts = frozenset({"api.anthropic.com"})
 
-    def headers(self, api_key: str | None) -> dict[str, str]:
+    def headers(self, api_key: str | None, endpoint_url: str) -> dict[str, str]:  # noqa: ARG002 - of others it depends
         return {"anthropic-version": _ANTHROPIC_VERSION} | ({"x-api-key": api_key} if api_key else {})
 
 
@@ -47,20 +52,3 @@ DIALECTS: dict[WireFormat, Dialect] = {"openai": OpenAIDialect(), "anthropic": A
 
 def dialect_of(wire_format: WireFormat) -> Dialect:
     return DIALECTS[wire_format]
-
-
-def base_url(endpoint_url: str, wire_format: WireFormat) -> str:
-    """The endpoint without a trailing slash and without the path that the wire format adds."""
-    trimmed = endpoint_url.strip().rstrip("/")
-    return trimmed.removesuffix(dialect_of(wire_format).completions_path).rstrip("/")
-
-
-def wire_format_of(endpoint_url: str) -> WireFormat | None:
-    """What the URL itself gives away; its path comes before its host, which may speak several formats."""
-    trimmed = endpoint_url.strip().rstrip("/")
-    for wire_format, dialect in DIALECTS.items():
-        if trimmed.endswith(dialect.completions_path):
-            return wire_format
-    host = _HOST.match(trimmed)
-    hosts = {host: wire_format for wire_format, dialect in DIALECTS.items() for host in dialect.hosts}
-    return hosts.get(host[1].lower()) if host else None

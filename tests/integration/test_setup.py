@@ -68,6 +68,21 @@ async def test_a_model_that_answers_is_set_up(stack: Live, tenant: Api, database
     assert await database.fetchval(DRAFTS) == 0
 
 
+async def test_an_endpoint_with_a_query_is_set_up_and_called(stack: Live, tenant: Api) -> None:
+    url = f"{stack.model_server_url}/chat/completions?api-version=2024-10-21"
+
+    answer = await tenant.post(SETUP, body(url))
+
+    assert answer.status == 201, answer
+    assert answer.body["model"]["endpoint_url"] == f"{stack.model_server_url}?api-version=2024-10-21"
+    assert (await tenant.chat("custom:m", "hello")).status == 200
+
+    refused = await tenant.post(SETUP, body(f"{stack.model_server_url}?api_key=hunter2hunter2", model_id="n"))
+    assert (refused.status, refused.body["param"]) == (400, "endpoint_url")
+    assert "use api_key or headers" in refused.body["detail"]
+    assert "hunter2" not in str(refused)
+
+
 async def test_a_model_can_be_set_up_inactive(stack: Live, tenant: Api) -> None:
     answer = await tenant.post(SETUP, body(stack.model_server_url, is_active=False, context_window=4096))
 

@@ -28,7 +28,7 @@ from shared.errors import Failure
 from shared.guard import ForbiddenAddressError, Guard
 from shared.registry.models import server_address
 from shared.registry.secrets import ModelSecrets
-from shared.wire import DIALECTS, WireFormat, base_url, dialect_of, wire_format_of
+from shared.wire import DIALECTS, WireFormat, base_url, below, dialect_of, wire_format_of
 
 _MAX_MODELS = 500
 _MAX_BODY_BYTES = 1_000_000
@@ -134,8 +134,8 @@ async def _ask(guard: Guard, target: Target, wire_formats: tuple[WireFormat, ...
 async def _asked(session: aiohttp.ClientSession, target: Target, wire_format: WireFormat) -> Asked:
     """The one request that a gateway may send by itself: it costs nothing and completes nothing."""
     dialect = dialect_of(wire_format)
-    headers = {**target.secrets.headers, **dialect.headers(target.secrets.api_key)}
-    async with session.get(target.base + dialect.models_path, headers=headers, allow_redirects=False) as response:
+    headers = {**target.secrets.headers, **dialect.headers(target.secrets.api_key, target.base)}
+    async with session.get(below(target.base, dialect.models_path), headers=headers, allow_redirects=False) as response:
         received = {name.lower(): value for name, value in response.headers.items()}
         return Asked(wire_format, response.status, received, await _read(response))
 

@@ -123,6 +123,13 @@ async def test_what_cannot_be_said_in_the_endpoints_format_is_not_sent_and_left_
     assert call_failure.detail == "custom:m cannot be asked: messages[0].content[0].image_url must be an object"
 
 
+async def test_the_query_of_an_endpoint_stays_behind_the_path() -> None:
+    async with loopback_server(COMPLETION) as server, running_transport(Guard(LOOPBACK)) as transport:
+        url = f"http://127.0.0.1:{server.port}/openai/deployments/d?api-version=2024-10-21"
+        await call(transport, model(endpoint_url=url))
+    assert server.heads[0].startswith(b"POST /openai/deployments/d/chat/completions?api-version=2024-10-21 HTTP/1.1")
+
+
 async def test_an_error_that_comes_in_parts_is_read_whole() -> None:
     body = orjson.dumps(
         {"error": {"message": "Rate limit reached", "padding": "x" * 100, "code": "rate_limit_exceeded"}}

@@ -75,6 +75,19 @@ async def test_a_server_that_lists_nothing_is_assumed_to_speak_openai() -> None:
     assert (probed.wire_format, probed.assumed, probed.failure) == ("openai", True, None)
 
 
+async def test_the_query_of_an_endpoint_stays_behind_the_path_of_the_listing() -> None:
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.path_qs)
+        return web.Response(status=404)
+
+    async with served(handler) as url:
+        await probe_url(f"{url}/chat/completions?api-version=2024-10-21")
+
+    assert asked == ["/v1/models?api-version=2024-10-21"]
+
+
 async def test_a_redirect_is_not_followed() -> None:
     paths: list[str] = []
 

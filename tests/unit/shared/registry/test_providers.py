@@ -137,3 +137,20 @@ def test_a_tenants_own_key_replaces_the_deployments() -> None:
     assert (own["openai:m"].sealed_api_key, own["openai:m"].plain_api_key) == ("sealed", None)
     assert own["openai:m"].tenant_id == "acme"
     assert own["claude:c"] is other
+
+
+def test_a_provider_may_have_a_query_which_stays_behind_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://r.openai.azure.com/openai/deployments/d?api-version=2024-10-21"
+    monkeypatch.setenv(
+        "TALLYGATE_PROVIDERS", orjson.dumps([{"name": "azure", "base_url": url, "models": ["d"]}]).decode()
+    )
+    [azure] = provider_models(ProviderSettings()).values()
+    assert azure.completions_url == url.replace("?", "/chat/completions?")
+
+
+def test_a_provider_has_no_secret_in_its_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = {"name": "p", "base_url": "https://h/v1?api_key=opensesame", "models": ["m"]}
+    monkeypatch.setenv("TALLYGATE_PROVIDERS", orjson.dumps([provider]).decode())
+    with pytest.raises(ConfigurationError, match="use api_key") as caught:
+        ProviderSettings()
+    assert "opensesame" not in str(caught.value)

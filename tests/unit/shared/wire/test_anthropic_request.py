@@ -26,11 +26,11 @@ def messages(*given: dict[str, Any]) -> Any:
 
 
 def test_the_key_has_its_own_header_and_the_version_is_always_sent() -> None:
-    assert dialect_of("anthropic").headers("opensesame") == {
+    assert dialect_of("anthropic").headers("opensesame", "http://h/v1") == {
         "anthropic-version": "2023-06-01",
         "x-api-key": "opensesame",
     }
-    assert dialect_of("anthropic").headers(None) == {"anthropic-version": "2023-06-01"}
+    assert dialect_of("anthropic").headers(None, "http://h/v1") == {"anthropic-version": "2023-06-01"}
 
 
 def test_the_least_request() -> None:

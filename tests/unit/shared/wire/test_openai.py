@@ -23,11 +23,11 @@ def read(answer: dict[str, Any]) -> CompletionRead:
 
 
 def test_the_key_is_a_bearer_token() -> None:
-    assert dialect_of("openai").headers("opensesame") == {"authorization": "Bearer opensesame"}
+    assert dialect_of("openai").headers("opensesame", "http://h/v1") == {"authorization": "Bearer opensesame"}
 
 
 def test_without_a_key_there_is_no_header() -> None:
-    assert dialect_of("openai").headers(None) == {}
+    assert dialect_of("openai").headers(None, "http://h/v1") == {}
 
 
 def test_the_body_goes_on_with_the_models_name_and_defaults() -> None:
