@@ -7,7 +7,7 @@ that it does not hold is answered like `fault-404-model`. In short:
 - `demo-rate-<n>-count-<n>`, `demo-silence-<ms>`: answers that take their time when they are streamed
 - `script-<name>`: what a script says (scripts.py); 400 when no answer of it is left
 - `flaky-<n>`: 503 for the first n calls with the same last user message, then an answer
-- `fault-400`, `-400-context`, `-400-filter`, `-401`, `-403`, `-404`, `-404-model`, `-429`, `-429-<s>`,
+- `fault-400`, `-400-context`, `-400-filter`, `-401`, `-403`, `-404`, `-404-model`, `-418`, `-429`, `-429-<s>`,
   `-429-quota`, `-500`, `-503`, `-529`: refusals
 - `fault-redirect`, `-slow-headers-<ms>`, `-slow-body-<ms>`, `-hang`, `-reset`, `-half-body`:
   trouble on the wire
@@ -69,6 +69,7 @@ BEHAVIOURS = (
     BehaviourRow("fault-403", "403 permission denied"),
     BehaviourRow("fault-404", "404 page that is not JSON"),
     BehaviourRow("fault-404-model", "404 model_not_found"),
+    BehaviourRow("fault-418", "418, a status that no client knows"),
     BehaviourRow("fault-429", "429 with Retry-After: 1"),
     BehaviourRow("fault-429-<s>", "429 with Retry-After: so many seconds"),
     BehaviourRow("fault-429-quota", "429 insufficient_quota"),

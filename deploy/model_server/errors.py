@@ -104,6 +104,14 @@ ERRORS = {
     ),
     "fault-404-model": _NO_SUCH_MODEL,
     UNKNOWN_MODEL.name: _NO_SUCH_MODEL,
+    "fault-418": ErrorAnswer(
+        418,
+        "invalid_request_error",
+        None,
+        "This server makes tea.",
+        "invalid_request_error",
+        "This server makes tea.",
+    ),
     "fault-429": ErrorAnswer(
         429,
         "requests",

@@ -33,6 +33,7 @@ CAUSED_BY_ENDPOINTS: dict[ErrorType, Cause] = {
     "permission_denied": Cause("fault-403"),
     "model_not_found": Cause("fault-404-model"),
     "endpoint_not_found": Cause("fault-404"),
+    "endpoint_refused": Cause("fault-418"),
     "endpoint_unreachable": Cause(endpoint="http://127.0.0.1:9/v1"),
     "tls_failed": Cause(endpoint="https://{address}/v1"),
     "read_timeout": Cause("fault-hang", timeout_s=0.5),

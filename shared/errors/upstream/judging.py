@@ -46,14 +46,13 @@ _BROKEN: _Rule = ("server_error", words.BROKEN)
 _WORDS: dict[int, tuple[_Rule, ...]] = {
     401: (_CREDIT, _ACCESS),
     402: (),
-    403: (_KEY, _CREDIT, _FILTER, _MODEL),
+    403: (_KEY, _CREDIT, _FILTER, _ACCESS, _MODEL),
     404: (_PATH, _MODEL, ("model_not_found", words.MODEL)),
     405: (),
     410: (("model_not_found", words.MODEL),),
 }
-_ANY_WORDS = (_KEY, _FILTER, _CONTEXT, _CREDIT, _ACCESS, _MODEL, _PATH, _LOAD, _BROKEN)
-_RATED = frozenset({400, 403, 413, 422, 429, *range(500, 530)})  # where a limit of the rate may be told
-_WORDED_400 = frozenset({400, 422})
+_ANY_WORDS = (_KEY, _FILTER, _CONTEXT, _CREDIT, _MODEL, _ACCESS, _PATH, _LOAD, _BROKEN)
+_NOT_RATED = frozenset({401, 402, 404, 405, 408, 410})  # all others may tell of a limit of the rate
 
 
 class Verdict(NamedTuple):
@@ -124,7 +123,7 @@ def _type_of(status: int, error: UpstreamError) -> ErrorType:
     named = type_named(error.names)
     if named is not None and not (rated and named == "quota_exceeded" and _lifted_soon(error)):
         return named
-    if rated or status == 429 or (status in _RATED and words.RATE.search(error.words)):
+    if rated or status == 429 or (status not in _NOT_RATED and words.RATE.search(error.words)):
         return _of_a_limit(error)
     if error.is_page:
         return _of_a_page(status)
@@ -137,7 +136,7 @@ def _of_a_limit(error: UpstreamError) -> ErrorType:
         return "quota_exceeded"
     if names_a_capacity(error.names) or words.OVERLOADED.search(error.words):
         return "overloaded"
-    if words.NO_CREDIT.search(error.words) and not _lifted_soon(error) and not words.RATE.search(error.words):
+    if words.NO_CREDIT.search(error.words) and not _lifted_soon(error) and not words.RATE.search(error.texts):
         return "quota_exceeded"
     return "rate_limited"
 

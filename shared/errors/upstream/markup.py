@@ -3,13 +3,15 @@
 import html
 import re
 
-_MARKUP = re.compile(r"\A\s*<[a-z!?]|<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+_PAGE = re.compile(r"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+_TAG = re.compile(r"\s*<[a-z!?]", re.IGNORECASE)
 _NOT_SHOWN = frozenset({"script", "style", "svg", "template", "noscript"})
 _TAG_NAME = re.compile(r"/?[a-z0-9]*")
 
 
-def is_markup(text: str) -> bool:
-    return _MARKUP.search(text) is not None
+def is_markup(text: str, *, whole: bool) -> bool:
+    """whole: the text is a body of its own, and no sentence within JSON, which may begin with a tag that it speaks of."""
+    return _PAGE.search(text) is not None or (whole and _TAG.match(text) is not None)
 
 
 def words_of(page: str) -> str:

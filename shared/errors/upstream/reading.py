@@ -43,14 +43,14 @@ class UpstreamError:
     """The error in the answer of an endpoint.
 
     message: the endpoint's own sentence; empty when it has none. names: what it calls the error, most telling last.
-    words: all that it says, in which words are looked for. status: the HTTP status that it names.
+    texts: all sentences that it says, in which words are looked for. status: the HTTP status that it names.
     wait_s: how long it asks to wait. too_long: its numbers say that the prompt is longer than its context.
     about_model: it says that the member `model` of the request is wrong. is_page: it is a web page.
     """
 
     message: str = ""
     names: tuple[str, ...] = ()
-    words: str = field(default="", repr=False)
+    texts: str = field(default="", repr=False)
     status: int | None = None
     wait_s: float | None = None
     too_long: bool = False
@@ -58,8 +58,9 @@ class UpstreamError:
     is_page: bool = False
 
     @property
-    def code(self) -> str:
-        return " ".join(self.names)
+    def words(self) -> str:
+        """The texts and the names."""
+        return " ".join((self.texts, *self.names))
 
     @classmethod
     def parse(cls, body: bytes) -> "UpstreamError":
@@ -70,9 +71,9 @@ class UpstreamError:
         except orjson.JSONDecodeError:
             parsed = text
         message = seen.sentence(parsed, 0)
-        words = " ".join(dict.fromkeys((*seen.texts, *seen.names)))[:_MOST_WORDS]
+        texts = " ".join(dict.fromkeys(seen.texts))[:_MOST_WORDS]
         names = tuple(dict.fromkeys(seen.names))
-        return cls(message, names, words, seen.status, seen.wait_s, seen.too_long, seen.about_model, seen.is_page)
+        return cls(message, names, texts, seen.status, seen.wait_s, seen.too_long, seen.about_model, seen.is_page)
 
 
 class _Seen:
@@ -137,7 +138,7 @@ class _Seen:
             self.names.append(" ".join(value[:_NAME_CHARS].split()))
 
     def _of_text(self, text: str, depth: int) -> str:
-        if is_markup(text):
+        if is_markup(text, whole=depth == 0):
             self.is_page = True
             words = words_of(text)
             self.texts.append(words)

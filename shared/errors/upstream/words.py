@@ -12,13 +12,17 @@ CONTEXT_LENGTH = _any(
     r"maximum context",
     r"context (?:the )?overflow",
     r"max(?:imum)?[ _](?:model|prompt|input|sequence|seq|context|allowed|allowed input)[ _](?:len|length)\b",
-    r"exceeds? max(?:imum)? length|max length exceeded",
-    r"(?:prompt|input|request|conversation)(?: is)? too long",
-    r"too long (?:to fit into|for) (?:the|this|requested) model",
+    r"max_num_tokens|max_position_embeddings|maximum input characters|max input characters",
+    r"exceeds? max(?:imum)? length|max length exceeded|token limit exceeded",
+    r"(?:prompt|input|request|conversation|message)(?: text| you submitted)?(?: is| was)? too long",
+    r"too long (?:to fit into|for) (?:the|this|requested) (?:model|context)",
+    r"max_tokens must be at least 1, got -",  # what vLLM makes of a prompt that leaves no room for an answer
     r"too many (?:input )?tokens(?!, please wait)",
     r"(?:prompt|input)[ _]tokens?(?: count)?\b.{0,40}exceed",
     r"token count.{0,40}exceed",
-    r"exceed\w{0,3}\b.{0,40}\b(?:maximum number of (?:input )?tokens|token limit|context)",
+    r"exceed\w{0,3}\b.{0,40}\b(?:maximum (?:number of (?:input )?|input |prompt )tokens|token limit|context)",
+    r"(?<!max )(?<!max_)(?<!maximum )(?<!output )(?<!completion )tokens?\b[^.]{0,40}"
+    r"\b(?:exceeds?|more than|longer than)\b[^.]{0,40}\b(?:max|maximum|limit|allowed)\b",
     r"`?inputs`? (?:tokens \+|must have less than)",
     r"range of input length should be",
     r"reduce the length of (?:the |your )?(?:input|prompt|messages)",
@@ -56,7 +60,7 @@ NO_CREDIT = _any(
     r"(?:any|enough|more|available|no) credits",
     r"billing(?! documentation)|exceeded your current quota|payment required",
     r"(?:spending|monthly|usage) limit|past invoices|extra usage is required",
-    r"free tier.{0,60}exhausted|good standing|budget (?:has been )?exceeded|included credits",
+    r"free tier.{0,60}exhausted|good standing|budget (?:has been )?exceeded|included credits|key limit exceeded",
     r"余额不足|欠费|额度",
 )
 
@@ -92,8 +96,9 @@ CANNOT = _any(
 )
 
 NO_SUCH_MODEL = _any(
-    r"model\b[^.;]{0,160}?(?:does not exist|doesn't exist|not exist|not found|not a valid model|is not available)",
+    r"model\b[^.;]{0,160}?(?:(?:doesn't|not) exist|not found|is not available(?! in your))",
     r"not a valid model|invalid model(?! output)|unknown model|unavailable model|no models? (?:is |are )?loaded",
+    r"no such model|model [`'\"]?[\w./:-]{1,80}[`'\"]? (?:is )?not supported",
     r"models/[\w.@-]{1,100} is not found|model identifier is invalid|unable to access model",
     r"no (?:allowed providers|endpoints) (?:are |found)|deployment\b.{0,60}\bdoes not exist",
     r"model\b.{0,80}\b(?:decommissioned|has been (?:retired|removed|shut down))",

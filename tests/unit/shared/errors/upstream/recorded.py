@@ -157,6 +157,8 @@ SERVERS: dict[str, tuple[Recorded, ...]] = {
                                         "of 80,000 input tokens per minute. For details, refer to: "
                                         "https://docs.anthropic.com/en/api/rate-limits"), "rate_limited",
                  "This request", 12.0, {"retry-after": "12"}),
+        Recorded("credit_429", 429, anthropic("rate_limit_error", "Your credit balance is too low to access the API."),
+                 "quota_exceeded", "Your credit balance"),
         Recorded("rate_day", 429, anthropic("rate_limit_error", "This request would exceed your daily rate limit."),
                  "quota_exceeded", "This request"),
         Recorded("overloaded", 529, anthropic("overloaded_error", "Overloaded"), "overloaded", "Overloaded"),

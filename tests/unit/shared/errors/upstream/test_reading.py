@@ -42,6 +42,7 @@ NO = {"message": "no"}
         ({"error": {"message": "Failed: {'input': 'MINE'}"}}, "Failed", ()),
         ({"error": {"message": "Provider failed", "metadata": {"raw": "no"}}}, "Provider failed: no", ()),
         ({"error": {"message": "no", "metadata": {"flagged_input": "MINE"}}}, "no", ()),
+        ({"error": {"message": "<think> is not closed"}}, "<think> is not closed", ()),
         ({"error": {"unknown": 1}}, "", ()),
         ({"error": {"code": "why"}}, "", ("why",)),
         ({"error": {"message": "<html><title>502 Bad &amp; Gone</title><p>p</p></html>"}}, "502 Bad & Gone", ()),
