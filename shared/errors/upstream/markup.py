@@ -10,7 +10,7 @@ _TAG_NAME = re.compile(r"/?[a-z0-9]*")
 
 
 def is_markup(text: str, *, whole: bool) -> bool:
-    """whole: the text is a body of its own, and no sentence within JSON, which may begin with a tag that it speaks of."""
+    """whole: the text is a body of its own, and no sentence within JSON, which may begin with a tag that it names."""
     return _PAGE.search(text) is not None or (whole and _TAG.match(text) is not None)
 
 

@@ -80,7 +80,7 @@ RATE = _any(
 )
 
 OVERLOADED = _any(
-    r"overload|loading model|model\b.{0,60}\b(?:currently|still|being) load|warming up",
+    r"overload|loading model|model\b.{0,60}\b(?:is|still|being) (?:currently |still |being )?load(?:ing|ed)|warming up",
     r"no (?:available |free )?(?:slots?|capacity)|(?:at|over|exceeded?) capacity|capacity exceeded",
     r"queue\b.{0,20}\bfull|(?:server|system|service) is (?:currently |too )?busy|temporarily unavailable",
     r"过载|繁忙|负载",

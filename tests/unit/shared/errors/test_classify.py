@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ErrorType, Failure
-from shared.errors.classify import classify, failure_in_answer, status_in
+from shared.errors.classify import classify, status_in
 
 STATUSES = [*range(300, 309), *range(400, 419), 422, 425, 429, 431, 451, *range(500, 512), 520, 529, 599]
 
@@ -187,60 +187,3 @@ def test_an_error_that_came_with_a_200_means_a_status(body: object, status: int)
 @given(JSON)
 def test_any_json_in_a_stream_means_a_status(body: object) -> None:
     assert 400 <= status_in(orjson.dumps(body)) < 600
-
-
-SAID = {"error": {"message": "no", "code": 429}}
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (SAID | {"choices": None}, SAID | {"choices": None}),
-        (SAID | {"choices": []}, SAID | {"choices": []}),
-        ([SAID], SAID),
-        ({"error": "no"}, {"error": "no"}),
-        ({"errors": ["no"]}, {"errors": ["no"]}),
-        ({"detail": "no"}, {"detail": "no"}),
-        ({"code": 1302, "msg": "no", "data": None}, {"code": 1302, "msg": "no", "data": None}),
-        ({"object": "error", "message": "no"}, {"object": "error", "message": "no"}),
-        (anthropic("no", "overloaded_error"), anthropic("no", "overloaded_error")),
-        ({"choices": [{"finish_reason": "error", "message": {"content": "MINE"}, "error": {"code": 502}}]},
-         {"error": {"code": 502}}),
-        ({"choices": [{"finish_reason": "error", "message": {"content": "MINE"}}]},
-         {"error": {"message": "a choice ended with finish_reason `error`"}}),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_failure_that_is_dressed_as_a_success_is_found(answer: object, error: object) -> None:
-    found = failure_in_answer(answer)
-    assert found is not None
-    assert orjson.loads(found) == error
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]},
-        {"choices": [{"message": {"content": "yes"}, "error": None}], "error": None},
-        {"choices": [{"message": {"content": "yes"}}], "error": {"message": "a warning of no weight"}},
-        {"choices": [{"message": {"content": "yes"}}], "base_resp": {"status_code": 0, "status_msg": "success"}},
-        {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "yes"}]},
-        {"data": [{"embedding": [0.1]}], "object": "list"},
-        {"choices": []},
-        {"base_resp": {"status_code": 0, "status_msg": "success"}},
-        {"id": "1"},
-        {},
-        [],
-        "no",
-        None,
-    ],
-    ids=str,
-)
-def test_what_holds_no_error_is_none(answer: object) -> None:
-    assert failure_in_answer(answer) is None
-
-
-@given(JSON)
-def test_whatever_a_200_holds_an_error_of_it_can_be_classified(answer: object) -> None:
-    found = failure_in_answer(answer)
-    assert found is None or classify(200, {}, found, model="custom:m", host="h:80").upstream_status == 200

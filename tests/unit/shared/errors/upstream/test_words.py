@@ -82,6 +82,8 @@ def test_the_callers_own_mistake(sentence: str) -> None:
         (500, "Incorrect API key provided", "authentication_failed"),
         (500, "insufficient balance", "quota_exceeded"),
         (503, "Model too busy, unable to get response in less than 60 second(s)", "overloaded"),
+        (500, "the model is loading", "overloaded"),
+        (500, "Model x is still being loaded", "overloaded"),
         (400, "Content was blocked by safety settings: prohibited content", "content_filtered"),
     ],
 )
