@@ -96,7 +96,7 @@ CANNOT = _any(
 )
 
 NO_SUCH_MODEL = _any(
-    r"model\b[^.;]{0,160}?(?:(?:doesn't|not) exist|not found|is not available(?! in your))",
+    r"model\b[^.;]{0,80}?(?:(?:doesn't|not) exist|not found|is not available(?! in your))",
     r"not a valid model|invalid model(?! output)|unknown model|unavailable model|no models? (?:is |are )?loaded",
     r"no such model|model [`'\"]?[\w./:-]{1,80}[`'\"]? (?:is )?not supported",
     r"models/[\w.@-]{1,100} is not found|model identifier is invalid|unable to access model",
