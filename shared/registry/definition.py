@@ -80,7 +80,7 @@ def _of_this_world(price: Price) -> Price:
 # For the documents; `check_url` says more exactly what it takes.
 _OCTET, _LABEL = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])", "[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = rf"({_LABEL}(\.{_LABEL})*|[1-9][0-9]?(\.{_OCTET}){{3}}|\[[0-9A-Fa-f:]+\])"
-URL_PATTERN = rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}(:[1-9][0-9]{{0,3}})?(/[A-Za-z0-9._~-]*)*$"
+URL_PATTERN = rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}(:[1-9][0-9]{{0,3}})?(/[A-Za-z0-9._~-]*)*(\?[a-z-]+=[A-Za-z0-9._-]+)?$"
 
 # PostgreSQL cannot store NUL in text.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2000)]
