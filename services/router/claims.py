@@ -366,7 +366,6 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     def _spawn(self, work: Coroutine[Any, Any, None], seat: Seat | None = None) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        self.waiting.show()
         task.add_done_callback(partial(self._finished, seat))
 
     def _finished(self, seat: Seat | None, task: asyncio.Task[None]) -> None:

@@ -51,6 +51,8 @@ class Waiting:
         self._kept: dict[Seat, _Waiter] = {}
         self._seats: dict[Inference, list[Seat]] = {}  # two, when it was handed out again meanwhile
         self._tasks: set[asyncio.Task[None]] = set()
+        instruments.in_flight.set_function(lambda: room.in_slots)
+        instruments.in_line.set_function(lambda: room.in_line)
 
     def keep(self, kept: Kept) -> None:
         """It is claimed, and waits. `run` must follow."""
@@ -80,11 +82,6 @@ class Waiting:
         self._room.leave(seat)
         while (following := self._room.next()) is not None:
             self._wake(following)
-        self.show()
-
-    def show(self) -> None:
-        instruments.in_flight.set(self._room.in_slots)
-        instruments.in_line.set(self._room.in_line)
 
     def cancel(self, event: CancelRequested) -> None:
         for seat in self._seats.get((event.tenant_id, event.inference_id), ()):

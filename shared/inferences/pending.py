@@ -50,6 +50,8 @@ class Pending:
         self._awaited: dict[bytes, Awaited] = {}
         self._waiting = 0
         self._streams = 0
+        waiting.set_function(lambda: self._waiting)
+        streams_followed.set_function(lambda: self._streams)
 
     @contextmanager
     def expect(self, inference_id: UUID, tenant_id: str) -> Iterator["asyncio.Future[AnyReply]"]:
@@ -57,13 +59,13 @@ class Pending:
         awaited = self._await(inference_id, tenant_id)
         future: asyncio.Future[AnyReply] = asyncio.get_running_loop().create_future()
         awaited.futures.append(future)
-        self._count(1)
+        self._waiting += 1
         try:
             yield future
         finally:
             awaited.futures.remove(future)
             self._let_go(awaited)
-            self._count(-1)
+            self._waiting -= 1
 
     @contextmanager
     def follow(self, inference_id: UUID, tenant_id: str, begin: Callable[[], IncomingStream]) -> Iterator[AnswerStream]:
@@ -71,7 +73,7 @@ class Pending:
         awaited = self._await(inference_id, tenant_id)
         stream = awaited.stream = awaited.stream or begin()
         reader = stream.reader()
-        self._count_streams(1)
+        self._streams += 1
         try:
             yield reader
         finally:
@@ -79,7 +81,7 @@ class Pending:
             if not stream.readers:
                 awaited.stream = None
             self._let_go(awaited)
-            self._count_streams(-1)
+            self._streams -= 1
 
     def awaited(self, inference_id: bytes) -> Awaited | None:
         """None when nobody waits for it."""
@@ -114,11 +116,3 @@ class Pending:
     def _let_go(self, awaited: Awaited) -> None:
         if not awaited.by_anybody:
             del self._awaited[awaited.inference_id.bytes]
-
-    def _count_streams(self, change: int) -> None:
-        self._streams += change
-        streams_followed.set(self._streams)
-
-    def _count(self, change: int) -> None:
-        self._waiting += change
-        waiting.set(self._waiting)
