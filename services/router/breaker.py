@@ -50,12 +50,12 @@ class Breaker:
         return replace(self, probing=True) if self.state(now) == "half_open" else self
 
     def succeeded(self) -> "Breaker":
-        return Breaker()
+        return CLOSED
 
     def failed(self, error_type: ErrorType, now: float, policy: BreakerPolicy) -> "Breaker":
         """A call failed. An error outside of UNWELL proves that the endpoint answers, and so closes the breaker."""
         if error_type not in UNWELL:
-            return Breaker()
+            return CLOSED
         failures = self.failures + 1
         if not self.probing and failures < policy.open_after:
             return replace(self, failures=failures, last_error=error_type)
@@ -64,4 +64,7 @@ class Breaker:
 
     def left(self) -> "Breaker":
         """A call ended without telling anything of the endpoint's health: it was cancelled, or never made."""
-        return replace(self, probing=False)
+        return replace(self, probing=False) if self.probing else self
+
+
+CLOSED = Breaker()

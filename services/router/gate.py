@@ -3,7 +3,7 @@
 import asyncio
 from typing import NamedTuple
 
-from services.router.breaker import Breaker, BreakerPolicy
+from services.router.breaker import CLOSED, Breaker, BreakerPolicy
 from shared.errors import Failure, failure
 from shared.memory import Memory
 from shared.registry import Model
@@ -59,13 +59,13 @@ class Gate:
     def _state(self, model: Model) -> _State:
         known = self._states.get((model.tenant_id, model.id))
         if known is None or known.target != _target(model):
-            return _State(Breaker(), known.in_flight if known else 0, _target(model))
+            return _State(CLOSED, known.in_flight if known else 0, _target(model))
         return known
 
     def _keep(self, model: Model, state: _State) -> None:
         """Stores the state. A model without failures and calls has the state of an unknown one, and is forgotten."""
         key = (model.tenant_id, model.id)
-        if state.breaker == Breaker() and not state.in_flight:
+        if not state.in_flight and state.breaker == CLOSED:
             self._states.forget(key)
         else:
             self._states.put(key, state)

@@ -142,7 +142,8 @@ class Transport:
 
     async def _read(self, response: aiohttp.ClientResponse, model: Model, hold: Hold) -> bytes:
         chunks, size = [], 0
-        async for chunk in response.content.iter_any():
+        while not response.content.at_eof():
+            chunk = await response.content.readany()
             size += len(chunk)
             _grown(model, size, self._limits.answer)
             if (too_many := hold(size)) is not None:  # not tried again: the next call would be paid for, too
