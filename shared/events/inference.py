@@ -157,7 +157,7 @@ class InferenceRequested(InferenceEvent):
     def _accepted_header(self) -> bytes:
         """`accepted` as JSON, without what is as it is by default. Every request has it: no model is made for it."""
         told = {
-            "inference_id": str(self.inference_id), "tenant_id": self.tenant_id, "accepted_at": self.accepted_at,
+            "inference_id": self.inference_id, "tenant_id": self.tenant_id, "accepted_at": self.accepted_at,
             "deadline_at": self.expires_at,
         }  # fmt: skip
         if self.request_model is not None:
@@ -168,7 +168,7 @@ class InferenceRequested(InferenceEvent):
             told["store_result"] = True
         if self.delivery != 1:
             told["delivery"] = self.delivery
-        return orjson.dumps(told, option=orjson.OPT_UTC_Z)
+        return orjson.dumps(told, default=str, option=orjson.OPT_UTC_Z)
 
 
 class InferenceSettled(InferenceEvent):

@@ -31,6 +31,7 @@ def server_options(limits: ConnectionLimits) -> dict[str, Any]:
         "ws": "none",
         "log_config": None,
         "access_log": False,
+        "proxy_headers": False,  # who is connected is asked by nobody
         "server_header": False,
         "timeout_keep_alive": _KEEP_ALIVE_S,
         "timeout_graceful_shutdown": _GRACEFUL_HTTP_S,
