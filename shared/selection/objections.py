@@ -114,19 +114,24 @@ def _not_wanted(needs: Needs, model: Model, policy: Policy, chosen: int) -> Obje
 
 def _not_able(needs: Needs, model: Model) -> Objection | None:
     can = model.capabilities
-    for needed, able, ability, tips in (
-        (needs.streaming, can.streaming, "stream", _WITHOUT_A_STREAM),
-        (needs.tools, can.tools, "call tools", ()),
-        (needs.vision, can.vision, "see images", ()),
-        (True, _does(needs.operation, can), f"be used for {needs.operation}", ()),
-        (True, _can_be_asked(needs, model), f"do {needs.operation} in the format {model.wire_format}", ()),
-    ):
-        if needed and able is False:
-            return Objection("no_model_available", f"it cannot {ability}", tips)
+    if needs.streaming and can.streaming is False:
+        return _cannot("stream", _WITHOUT_A_STREAM)
+    if needs.tools and can.tools is False:
+        return _cannot("call tools")
+    if needs.vision and can.vision is False:
+        return _cannot("see images")
+    if not _does(needs.operation, can):
+        return _cannot(f"be used for {needs.operation}")
+    if not _can_be_asked(needs, model):
+        return _cannot(f"do {needs.operation} in the format {model.wire_format}")
     if model.context_window is not None and needs.tokens > model.context_window:
         reason = f"about {needs.tokens} tokens are needed, its context window is {model.context_window}"
         return Objection("context_length_exceeded", reason)
     return None
+
+
+def _cannot(what: str, tips: tuple[str, ...] = ()) -> Objection:
+    return Objection("no_model_available", f"it cannot {what}", tips)
 
 
 def _does(operation: Operation, can: Capabilities) -> bool:
