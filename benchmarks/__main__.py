@@ -15,6 +15,7 @@ from benchmarks.history import run as history_bench
 from benchmarks.measure import Options
 from benchmarks.run import run
 from benchmarks.streams.run import run as streams_bench
+from benchmarks.surfaces import run as surfaces_bench
 from deploy.local.failure import LocalRunError
 from deploy.local.progress import say
 
@@ -52,6 +53,16 @@ def streams(
 ) -> None:
     """Streams through the whole path: time to the first chunk, delay of each chunk, CPU, records, memory."""
     _exit(streams_bench(streams, seconds, held))
+
+
+@app.command()
+def surfaces(
+    callers: Annotated[int, typer.Option(min=1, max=1000)] = 16,
+    seconds: Annotated[float, typer.Option(help="For each surface and round.", min=0.5, max=120)] = 5.0,
+    rounds: Annotated[int, typer.Option(min=1, max=50)] = 3,
+) -> None:
+    """Every surface beside a chat: requests a second, latency, CPU of a request."""
+    _exit(surfaces_bench(callers, seconds, rounds))
 
 
 @app.command()

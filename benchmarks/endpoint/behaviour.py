@@ -1,13 +1,15 @@
 """Pure: what the model that a request names asks of this endpoint, and the bytes of its answer."""
 
+import base64
 import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 AT_ONCE = "at-once"
 _NAME = re.compile(r"after-(?P<ms>\d+)(?:-(?P<chunks>\d+)-chunks-(?P<per_s>\d+)-per-s)?")
 _TEXT = "The same words for every request, so that every gateway passes on the same bytes."
 _USAGE = '"usage":{"prompt_tokens":42,"completion_tokens":21,"total_tokens":63}'
+_INPUT_USAGE = '"usage":{"prompt_tokens":42,"total_tokens":42}'
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -47,6 +49,31 @@ def completion(number: int, model: str) -> bytes:
         f"{_USAGE}}}"
     )
     return json_response(text.encode())
+
+
+_VECTOR = base64.b64encode(b"\x00\x00\x00\x3d" * 1536).decode()
+_NUMBERS = ",".join(["0.03125"] * 1536)
+
+
+def embeddings(asked: dict[str, Any], model: str) -> bytes:
+    """Of 1536 dimensions, in the encoding that is asked for."""
+    vector = f'"{_VECTOR}"' if asked.get("encoding_format") == "base64" else f"[{_NUMBERS}]"
+    inputs = len(asked["input"]) if isinstance(asked["input"], list) else 1
+    data = ",".join(f'{{"object":"embedding","index":{index},"embedding":{vector}}}' for index in range(inputs))
+    return json_response(f'{{"object":"list","model":"{model}","data":[{data}],{_INPUT_USAGE}}}'.encode())
+
+
+def ranking(asked: dict[str, Any], model: str) -> bytes:
+    """The documents in their order."""
+    results = ",".join(f'{{"index":{place},"relevance_score":0.5}}' for place in range(len(asked["documents"])))
+    return json_response(f'{{"model":"{model}","results":[{results}],{_INPUT_USAGE}}}'.encode())
+
+
+def answer(asked: dict[str, Any], number: int, model: str) -> bytes:
+    """To what is asked, which its fields tell."""
+    if "input" in asked:
+        return embeddings(asked, model)
+    return ranking(asked, model) if "documents" in asked else completion(number, model)
 
 
 class StreamBytes:

@@ -3,13 +3,13 @@
 import asyncio
 from dataclasses import dataclass, field
 from time import monotonic_ns
-from typing import cast
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import httptools
 import orjson
 
-from benchmarks.endpoint.behaviour import Behaviour, StreamBytes, completion, json_response
+from benchmarks.endpoint.behaviour import Behaviour, StreamBytes, answer, json_response
 
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"
 
@@ -94,13 +94,13 @@ class Connection(asyncio.Protocol):
             stream = _Stream(StreamBytes(number, model), behaviour, self._loop.time() + behaviour.after_s)
             self._send_at(stream.starts_at, stream)
         elif behaviour.after_s:
-            self._timer = self._loop.call_later(behaviour.after_s, self._answer, number, model)
+            self._timer = self._loop.call_later(behaviour.after_s, self._answer, asked, number, model)
         else:
-            self._answer(number, model)
+            self._answer(asked, number, model)
 
-    def _answer(self, number: int, model: str) -> None:
+    def _answer(self, asked: dict[str, Any], number: int, model: str) -> None:
         self._answered()
-        self._write(completion(number, model))
+        self._write(answer(asked, number, model))
 
     def _send_at(self, at: float, stream: "_Stream") -> None:
         self._timer = self._loop.call_at(at, self._send, stream)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 CHAT_PATH = "/v1/chat/completions"
@@ -86,13 +86,21 @@ class LoadResult:
         return json.dumps(asdict(self))
 
 
+def chat_body(*, stream: bool = False) -> dict[str, Any]:
+    """Without its model."""
+    return {"messages": [{"role": "user", "content": _PROMPT}]} | ({"stream": True} if stream else {})
+
+
 def chat_request(
     url: str, model: str, headers: Mapping[str, str], *, path: str = CHAT_PATH, stream: bool = False
 ) -> str:
     """A chat completion as it goes over the wire."""
-    body = json.dumps(
-        {"model": model, "messages": [{"role": "user", "content": _PROMPT}]} | ({"stream": True} if stream else {})
-    )
-    fields = {"host": urlsplit(url).netloc, "content-type": "application/json", "content-length": str(len(body))}
+    return post_request(url, path, headers, {"model": model, **chat_body(stream=stream)})
+
+
+def post_request(url: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> str:
+    """As it goes over the wire."""
+    sent = json.dumps(body)
+    fields = {"host": urlsplit(url).netloc, "content-type": "application/json", "content-length": str(len(sent))}
     lines = [f"{name}: {value}\r\n" for name, value in (fields | dict(headers)).items()]
-    return f"POST {path} HTTP/1.1\r\n{''.join(lines)}\r\n{body}"
+    return f"POST {path} HTTP/1.1\r\n{''.join(lines)}\r\n{sent}"

@@ -4,8 +4,8 @@
 
 It is a tool of its own: it needs aiohttp and uvloop, and nothing of the services that are tested against it.
 
-- What it hears: `POST /v1/chat/completions` and `/v1/messages`; `GET /v1/models` and `/healthz`; `GET` and
-  `DELETE /ledger`; `PUT` and `GET /scripts/<name>`.
+- What it hears: `POST /v1/chat/completions`, `/v1/messages`, `/v1/embeddings` and `/v1/rerank`; `GET /v1/models` and
+  `/healthz`; `GET` and `DELETE /ledger`; `PUT` and `GET /scripts/<name>`.
 - What it answers is decided by the model that a request names: `behaviours.py` has the table, `scripts.py` the answers
   that a test writes itself. The same request gets the same answer.
 - What it owns: the ledger (`ledger.py`) of every call that it really received, which the gateway's books are checked

@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deploy.model_server.question import Question, Tool
 
@@ -42,7 +42,7 @@ class ToolCall:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`seq` is the ledger's number of the request, from which the answer's ids are made. `choices`: how often the
-    OpenAI wire gives it."""
+    OpenAI wire gives it. `body`: the request's."""
 
     seq: int
     model: str
@@ -55,6 +55,7 @@ class Answer:
     tool_calls: tuple[ToolCall, ...] = ()
     truncated: bool = False
     choices: int = 1
+    body: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def pieces(self) -> list[str]:
@@ -80,6 +81,7 @@ def answer_text(question: Question, seq: int, text: str, *, truncated: bool = Fa
         reasoning=reasoning,
         truncated=truncated,
         choices=question.choices,
+        body=question.body,
     )
 
 

@@ -14,6 +14,7 @@ from deploy.model_server.wire import Parts, in_utf8, to_json
 
 class AnthropicWire:
     name = "anthropic"
+    tells_text = True
     request_id_header = "request-id"
 
     def problem(self, request: Request, body: Mapping[str, object]) -> ErrorAnswer | None:

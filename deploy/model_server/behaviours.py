@@ -5,6 +5,7 @@ that it does not hold is answered like `fault-404-model`. In short:
 
 - `demo`, `demo-delay-<ms>`, `demo-tokens-<n>`, `demo-tools`, `demo-tools-<n>`, `demo-reasoning`: answers
 - `demo-rate-<n>-count-<n>`, `demo-silence-<ms>`: answers that take their time when they are streamed
+- `demo-vectors-numbers`, `-base64`, `-bare`, `-only`, `fault-vectors-missing`: embeddings and rankings in other forms
 - `script-<name>`: what a script says (scripts.py); 400 when no answer of it is left
 - `flaky-<n>`: 503 for the first n calls with the same last user message, then an answer
 - `fault-400`, `-400-context`, `-400-filter`, `-401`, `-403`, `-404`, `-404-model`, `-418`, `-429`, `-429-<s>`,
@@ -60,6 +61,11 @@ BEHAVIOURS = (
     BehaviourRow("demo-reasoning", "thinks before it answers"),
     BehaviourRow("demo-rate-<n>-count-<n>", "streams so many chunks a second, and so many in all"),
     BehaviourRow("demo-silence-<ms>", "streams the first half of its answer, and so many milliseconds later the rest"),
+    BehaviourRow("demo-vectors-numbers", "embeddings as numbers, also where base64 is asked for"),
+    BehaviourRow("demo-vectors-base64", "embeddings in base64, also where numbers are asked for"),
+    BehaviourRow("demo-vectors-bare", "embeddings as Ollama's own interface has them, rankings as TEI has them"),
+    BehaviourRow("demo-vectors-only", "embeddings and rankings; 400 to a chat"),
+    BehaviourRow("fault-vectors-missing", "one embedding too few, or a ranking of a document that was not sent"),
     BehaviourRow("script-<name>", "answers as the script says that PUT /scripts/<name> has stored"),
     BehaviourRow("flaky-<n>", "503 for the first n calls with the same last user message, then answers"),
     BehaviourRow("fault-400", "400 invalid_request_error"),

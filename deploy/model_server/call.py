@@ -52,9 +52,9 @@ def stream_plan(call: Call, events: Iterable[Piece]) -> Plan:
 
 
 def answer_plan(call: Call, answered: answer.Answer) -> Plan:
-    if call.question.stream:
+    if call.question.stream and call.wire.tells_text:
         return stream_plan(call, call.wire.events(answered))
-    return json_plan(call, call.wire.completion(answered), answered.text)
+    return json_plan(call, call.wire.completion(answered), answered.text if call.wire.tells_text else "")
 
 
 def error_plan(call: Call, error: ErrorAnswer) -> Plan:

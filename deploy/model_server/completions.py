@@ -16,9 +16,11 @@ from deploy.model_server.planning import plan_call
 from deploy.model_server.question import Question, decode, read_question
 from deploy.model_server.request import Request, fingerprint
 from deploy.model_server.scripts import Scripts
+from deploy.model_server.vector_wires import EmbeddingsWire, RerankWire
 from deploy.model_server.wire import Wire
 
 OPENAI, ANTHROPIC, COUNTING = OpenAIWire(), AnthropicWire(), CountingWire()
+EMBEDDINGS, RERANK = EmbeddingsWire(), RerankWire()
 ELSEWHERE = "/elsewhere"
 COMPLETION_PATHS: dict[str, Wire] = {
     prefix + path: wire
@@ -27,6 +29,8 @@ COMPLETION_PATHS: dict[str, Wire] = {
         ("/v1/chat/completions", OPENAI),
         ("/v1/messages", ANTHROPIC),
         ("/v1/messages/count_tokens", COUNTING),
+        ("/v1/embeddings", EMBEDDINGS),
+        ("/v1/rerank", RERANK),
     )
 }
 REFUSED_KEYS = {"sk-invalid": Behaviour("fault-401"), "sk-forbidden": Behaviour("fault-403")}

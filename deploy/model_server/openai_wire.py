@@ -14,6 +14,7 @@ _DONE = Piece(b"data: [DONE]\n\n")
 
 class OpenAIWire:
     name = "openai"
+    tells_text = True
     request_id_header = "x-request-id"
 
     def problem(self, _request: Request, body: Mapping[str, object]) -> ErrorAnswer | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from deploy.model_server import answer, faults, plan, streams
+from deploy.model_server import answer, faults, plan, streams, vector_wires
 from deploy.model_server.behaviours import INVALID_REQUEST, REDIRECT_FOLLOWED
 from deploy.model_server.call import Call, answer_plan, error_plan, later
 from deploy.model_server.errors import ERRORS, invalid_request
@@ -51,6 +51,16 @@ def _script(call: Call) -> Plan:
     return later(planned, scripted.delay_ms)
 
 
+def _form(call: Call) -> Plan:
+    return vector_wires.form_plan(call) or _demo(call)
+
+
+def _vectors_only(call: Call) -> Plan:
+    if call.wire.tells_text:
+        return error_plan(call, invalid_request(f"{call.question.model} does not support chat"))
+    return _demo(call)
+
+
 def _flaky(call: Call) -> Plan:
     if call.earlier_calls < call.number:
         return error_plan(call, call.error("fault-503"))
@@ -89,6 +99,8 @@ _PLANS: dict[str, Callable[[Call], Plan]] = {
     "fault-huge": faults.huge,
     "fault-long-error": faults.long_error,
     **streams.PLANS,
+    **dict.fromkeys(vector_wires.FORMS, _form),
+    "demo-vectors-only": _vectors_only,
     INVALID_REQUEST.name: _invalid_request,
     REDIRECT_FOLLOWED.name: _demo,
 }

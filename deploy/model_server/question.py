@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from deploy.model_server.vectors import text_in
 
 MAX_CHOICES = 8
 
@@ -16,7 +18,7 @@ class Tool:
 @dataclass(frozen=True, slots=True)
 class Question:
     """`text` is the last user message, `asked` the text of all messages, the system's first; `tool` the first tool
-    that may be called, if any; `choices` how many answers are asked for."""
+    that may be called, if any; `choices` how many answers are asked for; `body` the whole request."""
 
     model: str
     text: str = ""
@@ -26,6 +28,7 @@ class Question:
     include_usage: bool = False
     tool: Tool | None = None
     choices: int = 1
+    body: Mapping[str, object] = field(default_factory=dict, compare=False)
 
 
 def decode(body: bytes) -> dict[str, object] | None:
@@ -44,13 +47,14 @@ def read_question(body: Mapping[str, object]) -> Question:
     model = body.get("model")
     return Question(
         model=model if isinstance(model, str) else "",
-        text=_last_user_text(messages),
+        text=_last_user_text(messages) if messages else text_in(body),
         asked="\n".join(filter(None, map(text_of, contents))),
-        input_tokens=sum(map(_words, contents)),
+        input_tokens=sum(map(_words, contents)) if messages else _words(text_in(body)),
         stream=body.get("stream") is True,
         include_usage=_mapping(body.get("stream_options")).get("include_usage") is True,
         tool=None if "tools" not in body else _callable_tool(body, messages),
         choices=n if isinstance(n := body.get("n"), int) and 1 <= n <= MAX_CHOICES else 1,
+        body=body,
     )
 
 

@@ -24,10 +24,11 @@ class Parts(NamedTuple):
 
 
 class Wire(Protocol):
-    """How answers and errors are written, and what a request must hold."""
+    """How answers and errors are written, and what a request must hold. `tells_text`: an answer has the text."""
 
     name: str
     request_id_header: str
+    tells_text: bool
 
     def problem(self, request: Request, body: Mapping[str, object], /) -> ErrorAnswer | None:
         """Why the provider would refuse this body, if it would."""

@@ -47,8 +47,9 @@ def timeline_tree(body: dict[str, Any]) -> RenderableType:
 
 
 def _asked(body: dict[str, Any]) -> Text:
+    operation = body.get("operation") or "chat"
     parts = [
-        f"asked for {body['model_requested'] or 'auto'}",
+        f"asked for {body['model_requested'] or 'auto'}" + ("" if operation == "chat" else f", {operation}"),
         f"served by {body['model_served']}" if body["model_served"] else "",
         f"accepted {instant(body['accepted_at'])} UTC",
         f"delivery {body['delivery']}" if (body.get("delivery") or 1) > 1 else "",

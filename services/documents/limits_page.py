@@ -45,7 +45,8 @@ _BODIES_HEAD = """
 
 A field beyond its bound is refused as `invalid_request` (400), which names the field and never repeats its value. The
 whole body is within `TALLYGATE_MAX_BODY_BYTES`; "any JSON" is as large as that, and as deep as can be written again
-(about 250 levels). Fields of a chat body that are not listed are passed on to the model.
+(about 250 levels). Fields that are not listed in a chat body, or one of embeddings or of a ranking, are
+passed on to the model.
 """
 
 _EVENTS_HEAD = """

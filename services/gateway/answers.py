@@ -14,7 +14,7 @@ from shared.events.bounds import Reference
 from shared.policies import Policy
 from shared.registry import Terms
 from shared.registry.definition import Protocol
-from shared.registry.models import Capabilities, Price
+from shared.registry.models import Capabilities, Price, Task
 
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
@@ -52,6 +52,37 @@ class CountedTokens(TypedDict):
     """How many tokens a message would have; a header says whether the endpoint counted them."""
 
     input_tokens: int
+
+
+class Embedding(TypedDict):
+    """embedding: numbers, or base64 of them, as was asked for."""
+
+    object: Literal["embedding"]
+    index: Count
+    embedding: list[float] | str
+
+
+class Embeddings(TypedDict):
+    object: Literal["list"]
+    model: str
+    data: list[Embedding]
+    usage: Usage
+
+
+class Ranked(TypedDict):
+    index: Count
+    relevance_score: float
+    document: NotRequired[Any]
+
+
+class Ranking(TypedDict):
+    """The best first."""
+
+    id: NotRequired[str]
+    model: NotRequired[str]
+    results: list[Ranked]
+    usage: NotRequired[Usage | None]
+    meta: NotRequired[Usage | None]
 
 
 class TextCompletion(TypedDict):
@@ -96,7 +127,9 @@ class OpenAIModel(TypedDict):
     object: Literal["model"]
     created: int
     owned_by: str
+    max_model_len: int | None
     context_window: int | None
+    operations: list[Task]
     capabilities: Capabilities
     price: Price | None
 
@@ -104,6 +137,22 @@ class OpenAIModel(TypedDict):
 class OpenAIModels(TypedDict):
     object: Literal["list"]
     data: list[OpenAIModel]
+
+
+class AnthropicModel(TypedDict):
+    type: Literal["model"]
+    id: str
+    display_name: str
+    created_at: Instant
+    lifecycle: Literal["active"]
+    max_input_tokens: int | None
+
+
+class AnthropicModels(TypedDict):
+    data: list[AnthropicModel]
+    has_more: Literal[False]
+    first_id: str | None
+    last_id: str | None
 
 
 class ModelHealth(TypedDict):
@@ -123,6 +172,7 @@ class ListedModel(TypedDict):
     server_address: str
     upstream_model: str
     context_window: int | None
+    operations: list[Task]
     capabilities: Capabilities
     price: Price | None
     weight: int | None
@@ -257,6 +307,9 @@ class ProbeAnswer(TypedDict):
 
 
 class TrialAnswer(TypedDict):
+    """task: what the model was asked for."""
+
+    task: Task
     answer: str
     latency_s: Seconds
     inference_id: Id
@@ -474,6 +527,7 @@ class Timeline(TypedDict):
     settled_at: Instant | None
     duration_s: Seconds | None
     delivery: int
+    operation: str | None
     model_requested: Reference | None
     model_served: str | None
     candidates: list[Any]

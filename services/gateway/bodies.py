@@ -15,7 +15,8 @@ MOST_BODY_BYTES = 3_800_000
 
 # No larger than the body that it is in.
 BodyText = Annotated[str, StringConstraints(max_length=MOST_BODY_BYTES)]
-JsonObject = Annotated[dict[str, Any], Field(max_length=10_000)]
+MOST_MEMBERS = 10_000
+JsonObject = Annotated[dict[str, Any], Field(max_length=MOST_MEMBERS)]
 
 
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -63,7 +63,7 @@ def headers_of(scope: Scope) -> Mapping[str, str]:
 
 
 def surface_of(path: str) -> Surface:
-    if path != "/v1" and not path.startswith("/v1/"):
+    if path != "/v1" and not path.startswith(("/v1/", "/v2/")):
         return "own"
     return "anthropic" if path == "/v1/messages" or path.startswith("/v1/messages/") else "openai"
 

@@ -18,7 +18,7 @@ from services.router.progress import Answered, LostError, OpenCall, Progress
 from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy, after_failure, before_first_call, within_limit, worth_calling
 from services.router.settling import Settling
-from services.router.transport import CallFailedError, Hold, Transport
+from services.router.transport import CallFailedError, Hold, Transport, too_large
 from services.router.work import Begun, FailedCall, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
 from shared.errors import Failure, failure
@@ -129,7 +129,7 @@ class Attempts:
         progress = Progress(
             work, self._now, life, hold, started, OpenCall(work.first.model, started, self._now()),
             unreported=[] if on_record else [started], task=asyncio.current_task(),
-            streamed=work.body.get("stream") is True and work.request.is_awaited,
+            streamed=work.is_streamed,
         )  # fmt: skip
         self._running.add(progress)
         try:
@@ -270,13 +270,11 @@ class Attempts:
         now, model, (completion, more) = self._now(), candidate.model, brought
         if len(completion.body) > MAX_BODY_BYTES:
             detail = (
-                f"{model.server_address} answered with a completion that is too large to be passed on: "
+                "answered with what is too large to be passed on: "
                 f"{len(completion.body)} bytes when translated, and sealed in base64 it exceeds the {MAX_EVENT_BYTES} "
                 "bytes of an event"
             )
-            tips = ("Ask for a shorter answer (max_tokens).",)
-            too_large = failure("bad_response", detail, model=model.id, tips=tips)
-            raise CallFailedError(too_large.model_copy(update={"retryable": False}))  # it would be as large again
+            raise too_large(model, progress.work.request.operation_name, detail)
         ended = reports.attempt_succeeded(started, model, completion, began_at, now, more)
         settled = reports.completed(progress.work, ended, now)
         said = reports.reply_completed(settled)

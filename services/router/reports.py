@@ -125,9 +125,12 @@ def _usage_state(usage: Usage) -> UsageState:
 
 
 def cost_usd(price: Price | None, usage: Usage) -> float | None:
-    """None without a price, and when the endpoint counted nothing."""
-    if price is None or (usage.input_tokens is None and usage.output_tokens is None):
+    """None without a price, and when the endpoint counted nothing and is not paid by the call alone."""
+    if price is None:
         return None
+    if usage.input_tokens is None and usage.output_tokens is None:
+        rates = price.rates(0)
+        return rates.call if rates.call and not rates.input and not rates.output else None
     cached = (usage.cache_read_tokens, usage.cache_write_tokens)
     return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached)
 

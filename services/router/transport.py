@@ -17,6 +17,7 @@ from shared.errors import ErrorType, Failure, failure
 from shared.errors.classify import classify, status_in
 from shared.guard import Guard
 from shared.guard.framing import bounded
+from shared.operations import Operation
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
 from shared.telemetry.traces import fields_of
@@ -36,6 +37,16 @@ _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0
 # The router bounds what is in flight; a limit here would only add an invisible queue.
 _CONNECTOR: dict[str, Any] = {"limit": 0, "ttl_dns_cache": 30, "keepalive_timeout": 60}
+
+
+# Numbers are four times as long as the base64 that a caller may have asked for.
+_AS_NUMBERS = 4
+_SMALLER: dict[Operation, str] = {
+    "chat": "Ask for a shorter answer (max_tokens).",
+    "embeddings": "Send fewer inputs in one request; ask for base64 (encoding_format), or for fewer dimensions.",
+    "rerank": "Ask for fewer results (top_n), and for none of the documents (return_documents: false).",
+    "count_tokens": "Ask another model: a count is a few bytes.",
+}
 
 
 # The size of the answer so far; returns why it may not be kept.
@@ -92,7 +103,7 @@ class Transport:
         with _failures_of(model, secrets, timeout_s):
             exchange = _exchange(model, asked)
             async with self._answer(model, secrets, asked, exchange, request_id, total_s=timeout_s) as response:
-                return exchange.completion(await self._read(response, model, hold))
+                return exchange.completion(await self._read(response, model, asked.operation, hold))
 
     @asynccontextmanager
     async def stream(
@@ -140,12 +151,14 @@ class Transport:
     def _tells_trace(self, model: Model) -> bool:
         return self._traced == "all" or (self._traced == "providers" and not model.is_custom)
 
-    async def _read(self, response: aiohttp.ClientResponse, model: Model, hold: Hold) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, model: Model, operation: Operation, hold: Hold) -> bytes:
         chunks, size = [], 0
+        most = self._limits.answer * (_AS_NUMBERS if operation == "embeddings" else 1)
         while not response.content.at_eof():
             chunk = await response.content.readany()
             size += len(chunk)
-            _grown(model, size, self._limits.answer)
+            if size > most:
+                raise too_large(model, operation, f"answered with more than {most} bytes")
             if (too_many := hold(size)) is not None:  # not tried again: the next call would be paid for, too
                 raise CallFailedError(too_many.model_copy(update={"retryable": False}))
             chunks.append(chunk)
@@ -154,7 +167,7 @@ class Transport:
 
 def _exchange(model: Model, asked: Question) -> Exchange:
     """Raises UntranslatableError; the selection passes such a model over."""
-    exchange = exchange_of(asked.operation, asked.form, model.wire_format)
+    exchange = exchange_of(asked.operation, asked.form, model.wire_format, asked.body)
     if exchange is None:
         raise UntranslatableError(asked.operation, f"is nothing that an endpoint of the format {model.wire_format} has")
     return exchange
@@ -183,9 +196,16 @@ async def _in_time(
 
 
 def _grown(model: Model, size: int, most: int) -> None:
-    """Raises CallFailedError when an answer has more bytes than it may."""
+    """Raises CallFailedError when a stream has more bytes than it may."""
     if size > most:
-        raise _failed("bad_response", model, f"answered with more than {most} bytes")
+        raise too_large(model, "chat", f"answered with more than {most} bytes")
+
+
+def too_large(model: Model, operation: Operation, detail: str) -> CallFailedError:
+    """It is not tried again: another answer of the same model would be as large, and be paid for too."""
+    address = model.server_address
+    failed = failure("bad_response", f"{address} {detail}", model=model.id, host=address, tips=(_SMALLER[operation],))
+    return CallFailedError(failed.model_copy(update={"retryable": False}))
 
 
 @contextmanager

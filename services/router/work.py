@@ -47,6 +47,12 @@ class Work:
         return Question(body, request.operation_name, request.form, request.passed_headers)
 
     @property
+    def is_streamed(self) -> bool:
+        """Of all operations only a chat is told chunk by chunk."""
+        request = self.request
+        return request.operation_name == "chat" and self.body.get("stream") is True and request.is_awaited
+
+    @property
     def first(self) -> Candidate:
         return self.selection.candidates[0]
 

@@ -70,6 +70,7 @@ class InferenceAccepted(BaseModel):
 
     inference_id: UUID7
     tenant_id: TenantId
+    operation_name: Operation = "chat"
     request_model: Reference | None = None
     reply_partition: ReplyPartition | None = None
     store_result: bool = False
@@ -146,9 +147,9 @@ class InferenceRequested(InferenceEvent):
     @property
     def accepted(self) -> InferenceAccepted:
         return InferenceAccepted.model_construct(
-            inference_id=self.inference_id, tenant_id=self.tenant_id, request_model=self.request_model,
-            reply_partition=self.reply_partition, store_result=self.store_result, accepted_at=self.accepted_at,
-            deadline_at=self.expires_at, delivery=self.delivery,
+            inference_id=self.inference_id, tenant_id=self.tenant_id, operation_name=self.operation_name,
+            request_model=self.request_model, reply_partition=self.reply_partition, store_result=self.store_result,
+            accepted_at=self.accepted_at, deadline_at=self.expires_at, delivery=self.delivery,
         )  # fmt: skip
 
     def headers(self, source: str, traceparent: str | None) -> list[tuple[str, bytes]]:
@@ -160,6 +161,8 @@ class InferenceRequested(InferenceEvent):
             "inference_id": self.inference_id, "tenant_id": self.tenant_id, "accepted_at": self.accepted_at,
             "deadline_at": self.expires_at,
         }  # fmt: skip
+        if self.operation_name != "chat":
+            told["operation_name"] = self.operation_name
         if self.request_model is not None:
             told["request_model"] = self.request_model
         if self.reply_partition is not None:

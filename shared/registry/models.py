@@ -1,22 +1,33 @@
 """A model that can be called, custom or of a provider, as one value."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.wire import WireFormat, below, dialect_of
+from shared.operations import Operation, WireFormat
+from shared.wire import below, dialect_of
 
 Task = Literal["chat", "embeddings", "rerank"]
+
+
+def task_of(operation: Operation) -> Task:
+    """What a model must do for it: whoever can chat can count, or be estimated."""
+    return "chat" if operation == "count_tokens" else operation
+
 
 CUSTOM_PREFIX = "custom:"
 DEFAULT_TIMEOUT_S, MOST_TIMEOUT_S = 60.0, 3600.0
 DEFAULT_IDLE_TIMEOUT_S = 30.0
 MAX_USD_PER_MTOK = 1_000_000  # that a tenant may give
 MOST_USD = 1e9  # what a million tokens may cost: the cost of a call still fits an event
+
+# Names of models that say it, and of families that make nothing but embeddings.
+_EMBEDDING_NAME = re.compile(r"embed|(?:^|[/_-])(?:bge|gte|e5|all-minilm|all-mpnet)-")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -37,7 +48,8 @@ Rate = Annotated[float, Field(ge=0, le=MOST_USD, allow_inf_nan=False, json_schem
 class Price(BaseModel):
     """US dollars per million tokens, whatever the length of a request.
 
-    cached_input_per_mtok_usd: of input that the endpoint had in its cache. None: as all input.
+    cached_input_per_mtok_usd: of input that the endpoint had in its cache. None: as all input. per_call_usd: for each
+    call, beside its tokens.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -45,6 +57,7 @@ class Price(BaseModel):
     input_per_mtok_usd: Rate
     output_per_mtok_usd: Rate
     cached_input_per_mtok_usd: Rate | None = Field(default=None, exclude_if=lambda rate: rate is None)
+    per_call_usd: Rate | None = Field(default=None, exclude_if=lambda rate: rate is None)
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -53,7 +66,8 @@ class Price(BaseModel):
 
     def rates(self, input_tokens: float) -> Rates:  # noqa: ARG002 - other prices depend on it
         plain, cached = self.input_per_mtok_usd, self.cached_input_per_mtok_usd
-        return Rates(plain, self.output_per_mtok_usd, plain if cached is None else cached, plain)
+        read = plain if cached is None else cached
+        return Rates(plain, self.output_per_mtok_usd, read, plain, self.per_call_usd or 0.0)
 
     def cost_usd(
         self, input_tokens: float, output_tokens: float, cache_read_tokens: float = 0, cache_write_tokens: float = 0
@@ -66,14 +80,18 @@ class Price(BaseModel):
 
 
 class Capabilities(BaseModel):
-    """What a model can do. None: not known, and taken for granted. tasks: what it may be used for."""
+    """What a model can do. None: not known, and taken for granted.
+
+    tasks: what it may be used for. While they are not known (None), it is used for what its name says, or else for
+    chats, and for whatever else it is named for.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     streaming: bool | None = None
     tools: bool | None = None
     vision: bool | None = None
-    tasks: tuple[Task, ...] = Field(default=("chat",), max_length=20, strict=False)
+    tasks: tuple[Task, ...] | None = Field(default=None, max_length=20, strict=False)
 
 
 class Model(BaseModel):
@@ -132,6 +150,13 @@ class Model(BaseModel):
         return str(self.config.get("model") or self.name)
 
     @property
+    def likely_tasks(self) -> tuple[Task, ...]:
+        """What to use it for unless somebody says otherwise."""
+        if self.capabilities.tasks is not None:
+            return self.capabilities.tasks
+        return tasks_by_name(self.upstream_model) or ("chat",)
+
+    @property
     def completions_url(self) -> str:
         return self.url_of(dialect_of(self.wire_format).completions_path)
 
@@ -143,6 +168,24 @@ class Model(BaseModel):
     def server_address(self) -> str:
         """host:port, as the books name an endpoint."""
         return server_address(self.endpoint_url)
+
+
+@lru_cache(maxsize=4096)
+def tasks_by_name(upstream_model: str) -> tuple[Task, ...] | None:
+    """What the name of a model gives away: `text-embedding-3-small`, `bge-reranker-v2-m3`. None: nothing."""
+    name = upstream_model.lower()
+    if "rerank" in name:  # some name what they are made from, too
+        return ("rerank",)
+    return ("embeddings",) if _EMBEDDING_NAME.search(name) else None
+
+
+def same_model(one: str, other: str) -> bool:
+    """Whether two names at endpoints mean one model: `BAAI/bge-m3` and `bge-m3:latest`."""
+    return _bare_name(one) == _bare_name(other)
+
+
+def _bare_name(upstream_model: str) -> str:
+    return upstream_model.lower().rpartition("/")[2].removesuffix(":latest")
 
 
 def server_address(url: str) -> str:

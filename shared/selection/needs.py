@@ -1,7 +1,7 @@
 """Pure: what a request asks of a model, read from its body, in whichever form. Upstream services may send anything."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.events import RoutingOptions
@@ -20,12 +20,14 @@ _DEEPEST = 3  # content within content: documents within results of tools
 class Needs:
     """reference: `<kind>:<name>`, or None for auto. Tokens are estimates.
 
+    longest_tokens: of the longest of several inputs, where a model reads each by itself; None: it reads all at once.
     split_by: what decides between models that share traffic by weight; the same gives the same order.
     """
 
     reference: str | None = None
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    longest_tokens: int | None = None
     streaming: bool = False
     tools: bool = False
     vision: bool = False
@@ -36,13 +38,36 @@ class Needs:
 
     @property
     def tokens(self) -> int:
-        return self.prompt_tokens + self.answer_tokens
+        """That must fit a context window at once."""
+        return (self.prompt_tokens if self.longest_tokens is None else self.longest_tokens) + self.answer_tokens
 
 
 def needs_of(
     reference: str | None, body: dict[str, Any], options: RoutingOptions | None = None, split_by: bytes = b"",
     operation: Operation = "chat", form: WireFormat = "openai",
 ) -> Needs:  # fmt: skip
+    asked = Needs(
+        reference=canonical_reference(reference),
+        options=options or RoutingOptions(),
+        split_by=split_by,
+        operation=operation,
+        form=form,
+    )
+    match operation:
+        case "embeddings":
+            return _of_each(asked, body, _input_sizes(body.get("input")))
+        case "rerank":
+            return _of_each(asked, body, _document_sizes(body))
+    return _of_messages(asked, body)
+
+
+def _of_each(asked: Needs, body: dict[str, Any], tokens: list[int]) -> Needs:
+    """Each is read by itself, or cut to what the model can read where the caller asks for that."""
+    longest = 0 if _is_cut(body) else max(tokens, default=0)
+    return replace(asked, prompt_tokens=sum(tokens), longest_tokens=longest)
+
+
+def _of_messages(asked: Needs, body: dict[str, Any]) -> Needs:
     parts = [*_content(body.get("system")), *_parts(body.get("messages"))]
     tools = body.get("tools") or body.get("functions")
     text = sum(len(part.encode(errors="replace")) for part in parts if isinstance(part, str))
@@ -50,18 +75,35 @@ def needs_of(
     images = sum(1 for part in parts if isinstance(part, _Image))
     files = sum(part.tokens for part in parts if isinstance(part, _File))
     messages = len(body["messages"]) if isinstance(body.get("messages"), list) else 0
-    return Needs(
-        reference=canonical_reference(reference),
+    return replace(
+        asked,
         prompt_tokens=text // _BYTES_PER_TOKEN + images * _TOKENS_PER_IMAGE + files + messages * _TOKENS_PER_MESSAGE,
         answer_tokens=_asked(body, "max_completion_tokens") or _asked(body, "max_tokens"),
         streaming=body.get("stream") is True,
         tools=bool(tools),
         vision=images > 0,
-        options=options or RoutingOptions(),
-        split_by=split_by,
-        operation=operation,
-        form=form,
     )
+
+
+def _input_sizes(given: Any) -> list[int]:
+    """In tokens, of a text, texts, the tokens of one, or the tokens of several."""
+    items = given if isinstance(given, list) else [given]
+    if items and all(type(item) is int for item in items):
+        return [len(items)]
+    return [len(item) if isinstance(item, list) else _size(item) // _BYTES_PER_TOKEN for item in items]
+
+
+def _document_sizes(body: dict[str, Any]) -> list[int]:
+    """In tokens; each document is read with the query."""
+    query = _size(body.get("query"))
+    documents = body.get("documents")
+    return [(query + _size(item)) // _BYTES_PER_TOKEN for item in (documents if isinstance(documents, list) else [])]
+
+
+def _is_cut(body: dict[str, Any]) -> bool:
+    """By the names of TEI, Ollama, Jina and Voyage (true), NVIDIA and Cohere (a word for which end)."""
+    asked = [body.get(name) for name in ("truncate", "truncation", "truncate_prompt_tokens")]
+    return any(bool(word) and word != "NONE" for word in asked)
 
 
 class _Image:

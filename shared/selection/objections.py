@@ -5,10 +5,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from shared.errors import ErrorType, Failure, failure
-from shared.operations import Operation
 from shared.policies import Policy
 from shared.registry import Model, Terms
-from shared.registry.models import Capabilities
+from shared.registry.models import same_model, task_of
 from shared.registry.terms import matches
 from shared.selection.needs import Needs
 from shared.wire import exchange_of
@@ -34,12 +33,15 @@ _OWN_STATUS: Mapping[ErrorType, int] = {"permission_denied": 403, "model_not_fou
 _OWN_TITLE: Mapping[ErrorType, str] = {"permission_denied": "Your API key may not use this model"}
 
 
-def objection(needs: Needs, model: Model, terms: Terms, policy: Policy, chosen: int) -> Objection | None:
-    """`chosen`: how many candidates stand before this model."""
+def objection(
+    needs: Needs, model: Model, terms: Terms, policy: Policy, chosen: int, first: Model | None = None
+) -> Objection | None:
+    """chosen: how many candidates stand before this model. first: that was named, or else is the first candidate."""
     tested = needs.options.allow_inactive and model.id == needs.reference
     return (
         standing_objection(model, terms, needs.options.allowed_models, tested=tested)
         or _not_wanted(needs, model, policy, chosen)
+        or _of_another_space(needs, model, first)
         or _not_able(needs, model)
     )
 
@@ -112,6 +114,17 @@ def _not_wanted(needs: Needs, model: Model, policy: Policy, chosen: int) -> Obje
     return None
 
 
+def _of_another_space(needs: Needs, model: Model, first: Model | None) -> Objection | None:
+    """Vectors of two models cannot be compared, and nobody sees it of them: only the same model stands in for one."""
+    if needs.operation != "embeddings" or model.id in (needs.reference, first.id if first else None):
+        return None
+    if first is None:
+        return None if needs.reference is None else Objection("no_model_available", "another model was named")
+    if same_model(first.upstream_model, model.upstream_model):
+        return None
+    return Objection("no_model_available", f"its vectors cannot be compared with those of {first.id}")
+
+
 def _not_able(needs: Needs, model: Model) -> Objection | None:
     can = model.capabilities
     if needs.streaming and can.streaming is False:
@@ -120,9 +133,9 @@ def _not_able(needs: Needs, model: Model) -> Objection | None:
         return _cannot("call tools")
     if needs.vision and can.vision is False:
         return _cannot("see images")
-    if not _does(needs.operation, can):
-        return _cannot(f"be used for {needs.operation}")
-    if not _can_be_asked(needs, model):
+    if not _does(needs, model):
+        return _cannot(f"be used for {needs.operation}", _tasks_tips(needs, model))
+    if exchange_of(needs.operation, needs.form, model.wire_format) is None:
         return _cannot(f"do {needs.operation} in the format {model.wire_format}")
     if model.context_window is not None and needs.tokens > model.context_window:
         reason = f"about {needs.tokens} tokens are needed, its context window is {model.context_window}"
@@ -134,9 +147,16 @@ def _cannot(what: str, tips: tuple[str, ...] = ()) -> Objection:
     return Objection("no_model_available", f"it cannot {what}", tips)
 
 
-def _does(operation: Operation, can: Capabilities) -> bool:
-    return (operation if operation != "count_tokens" else "chat") in can.tasks
+def _does(needs: Needs, model: Model) -> bool:
+    """What a model can is often not known: then whoever names it is believed."""
+    task = task_of(needs.operation)
+    if model.capabilities.tasks is None and model.id == needs.reference:
+        return True
+    return task in model.likely_tasks
 
 
-def _can_be_asked(needs: Needs, model: Model) -> bool:
-    return exchange_of(needs.operation, needs.form, model.wire_format) is not None
+def _tasks_tips(needs: Needs, model: Model) -> tuple[str, ...]:
+    others = f"Name a model whose tasks hold {task_of(needs.operation)}: tallygate models list (GET /v1/models)"
+    if not model.is_custom:
+        return (others,)
+    return (f"If it can, add it to capabilities.tasks: PATCH /api/models/custom/{model.name}", others)

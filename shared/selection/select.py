@@ -62,9 +62,11 @@ def _account(needs: Needs, order: Iterable[Ranked], models: TenantModels, policy
     candidates: list[Candidate] = []
     considered: list[CandidateConsidered] = []
     objections: dict[str, Objection] = {}
+    first = models.get(needs.reference) if needs.reference is not None else None
     for model, reason in order:
-        obstacle = objection(needs, model, models.terms, policy, len(candidates))
+        obstacle = objection(needs, model, models.terms, policy, len(candidates), first)
         if obstacle is None:
+            first = first or model
             candidates.append(Candidate(model, reason))
         else:
             objections[model.id] = obstacle

@@ -10,9 +10,11 @@ from shared.operations import Operation, WireFormat
 from shared.wire import collected
 from shared.wire.anthropic import ChatByMessages
 from shared.wire.completions import Completion
+from shared.wire.embeddings import PlainEmbeddings
 from shared.wire.messages import CountTokens, MessagesByChat, PlainMessages
 from shared.wire.messages_answer import events_of
 from shared.wire.openai import PlainChat
+from shared.wire.rerank import PlainRerank
 from shared.wire.streams import Chunk, StreamReader
 
 
@@ -59,11 +61,23 @@ _EXCHANGES: dict[tuple[Operation, WireFormat, WireFormat], Exchange] = {
     ("chat", "anthropic", "openai"): MessagesByChat(),
     ("count_tokens", "anthropic", "anthropic"): CountTokens(),
 }
+# Their answers are held against what was asked, so there is one of them for each request.
+_OF_ONE_REQUEST: dict[tuple[Operation, WireFormat, WireFormat], Callable[[Mapping[str, Any]], Exchange]] = {
+    ("embeddings", "openai", "openai"): PlainEmbeddings,
+    ("rerank", "openai", "openai"): PlainRerank,
+}
+
+_NOTHING: Mapping[str, Any] = {}
 
 
-def exchange_of(operation: Operation, form: WireFormat, wire_format: WireFormat) -> Exchange | None:
-    """form: of the caller. wire_format: of the endpoint. None: such endpoints cannot be asked for it."""
-    return _EXCHANGES.get((operation, form, wire_format))
+def exchange_of(
+    operation: Operation, form: WireFormat, wire_format: WireFormat, body: Mapping[str, Any] = _NOTHING
+) -> Exchange | None:
+    """form: of the caller. wire_format: of the endpoint, which cannot be asked for it when there is none. body: the
+    caller's."""
+    key = (operation, form, wire_format)
+    made = _OF_ONE_REQUEST.get(key)
+    return _EXCHANGES.get(key) if made is None else made(body)
 
 
 _CHUNKS_OF: dict[WireFormat, Callable[[bytes], Iterator[Chunk]]] = {

@@ -46,6 +46,23 @@ async def assert_nothing_is_left(tenant: Api, database: asyncpg.Connection) -> N
     assert await database.fetchval(DRAFTS) == 0
 
 
+async def test_what_a_model_can_is_found_out_by_asking_it(stack: Live, tenant: Api) -> None:
+    """An endpoint that refuses chats is asked for embeddings, and auto takes it for no chat from then on."""
+    answer = await tenant.post(SETUP, body(stack.model_server_url, "demo-vectors-only"))
+
+    assert answer.status == 201, answer
+    assert answer.body["answer"] == "a vector of 16 numbers"
+    assert answer.body["model"]["capabilities"] == {"tasks": ["embeddings"]}
+    assert answer.body["filled_in"]["capabilities"] == "endpoint"
+    assert (await tenant.chat(None)).body["error"]["code"] == "no_model_available"
+    auto = await tenant.post("/v1/embeddings", {"model": "auto", "input": "hi"})
+    assert (auto.status, auto.headers["x-tallygate-model"]) == (200, "custom:m")
+    tested = await tenant.post(f"{MODELS}/m/test", {})
+    assert (tested.status, tested.body["task"], tested.body["ok"]) == (200, "embeddings", True)
+    (listed,) = (await tenant.get("/v1/models")).body["data"]
+    assert (listed["operations"], listed["max_model_len"]) == (["embeddings"], 131072)
+
+
 async def test_a_model_that_answers_is_set_up(stack: Live, tenant: Api, database: asyncpg.Connection) -> None:
     answer = await tenant.post(SETUP, body(stack.model_server_url, max_concurrency=3))
 

@@ -9,13 +9,19 @@ from rich.text import Text
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.given_key import given_key
 from services.cli.models.calls import presets, register, set_up
-from services.cli.models.form import ModelForm, Provider
+from services.cli.models.form import ModelForm, Provider, TaskName
 from services.cli.models.views import shown, tested_text
 from services.cli.models.wizard import run_wizard
 from services.cli.output import emit, on_terminal, plain
 from services.cli.problem import refused, reports_problems
 from shared.client import Client
+from shared.registry.models import Task
 
+_USES: dict[Task, str] = {
+    "chat": 'tallygate chat --model {} "Hello"',
+    "embeddings": 'POST /v1/embeddings, "model": "{}"',
+    "rerank": 'POST /v1/rerank, "model": "{}"',
+}
 _SOURCES = {"endpoint": "the endpoint"}
 
 
@@ -44,6 +50,10 @@ def add(
         float | None, typer.Option(help="Seconds until a stream begins; otherwise as for a whole answer.")
     ] = None,
     idle_timeout_s: Annotated[float | None, typer.Option(help="Seconds of silence within a stream.")] = None,
+    task: Annotated[
+        list[TaskName] | None,
+        typer.Option(help="What it is for, several times if need be; otherwise found out by asking it."),
+    ] = None,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     no_test: Annotated[bool, typer.Option("--no-test", help="Activate it without trying it.")] = False,
     gateway: GatewayOption = None,
@@ -67,6 +77,7 @@ def add(
         timeout_s=timeout_s,
         first_chunk_timeout_s=first_chunk_timeout_s,
         idle_timeout_s=idle_timeout_s,
+        tasks=tuple(task or ()),
         description=description,
     )
     client = connect(gateway, key)
@@ -95,7 +106,8 @@ def _added(body: dict[str, Any]) -> Text:
     for field, source in body["filled_in"].items():
         text.append(f"\n  {field} as known from {_SOURCES.get(source, source)}: ", "dim")
         text.append(plain(shown(field, body["model"][field])))
-    return text.append(f'\n  Use it: tallygate chat --model {model_id} "Hello"', "dim")
+    tasks = (body["model"].get("capabilities") or {}).get("tasks") or ["chat"]
+    return text.append(f"\n  Use it: {_USES[tasks[0]].format(model_id)}", "dim")
 
 
 def _preset(client: Client, name: str) -> dict[str, Any]:

@@ -14,9 +14,16 @@ class Provider(StrEnum):
     ANTHROPIC = "anthropic-compatible"
 
 
+class TaskName(StrEnum):
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelForm:
-    """`model`: its name at the endpoint. Prices are US dollars per million tokens, both or none.
+    """`model`: its name at the endpoint. Prices are US dollars per million tokens, both or none; a model that does not
+    chat needs only the first. tasks: when none are given, the gateway finds them out.
 
     provider None: the gateway finds it out. preset: what the endpoint was chosen by.
     """
@@ -33,6 +40,7 @@ class ModelForm:
     timeout_s: float | None = None
     first_chunk_timeout_s: float | None = None
     idle_timeout_s: float | None = None
+    tasks: tuple[TaskName, ...] = ()
     description: str = ""
     preset: str | None = None
 
@@ -56,6 +64,7 @@ class ModelForm:
             "timeout_s": self.timeout_s,
             "first_chunk_timeout_s": self.first_chunk_timeout_s,
             "idle_timeout_s": self.idle_timeout_s,
+            "capabilities": {"tasks": [task.value for task in self.tasks]} if self.tasks else None,
             "description": self.description or None,
         }
         return {name: value for name, value in values.items() if value is not None}
@@ -85,6 +94,9 @@ class ModelForm:
     def _price(self) -> dict[str, float] | None:
         if self.input_price is None and self.output_price is None:
             return None
-        if self.input_price is None or self.output_price is None:
+        output_price = self.output_price
+        if output_price is None and self.tasks and TaskName.CHAT not in self.tasks:
+            output_price = 0.0  # it makes no tokens
+        if self.input_price is None or output_price is None:
             raise refused("a price has two sides: give both --input-price and --output-price")
-        return {"input_per_mtok_usd": self.input_price, "output_per_mtok_usd": self.output_price}
+        return {"input_per_mtok_usd": self.input_price, "output_per_mtok_usd": output_price}

@@ -46,7 +46,8 @@ def model_details(model: dict[str, Any]) -> RenderableType:
 
 def tested_text(test: dict[str, Any]) -> Text:
     usage = test.get("usage") or {}
-    tokens = f", {usage['prompt_tokens']} → {usage['completion_tokens']} tokens" if "prompt_tokens" in usage else ""
+    made = f" → {usage['completion_tokens']}" if "completion_tokens" in usage else ""
+    tokens = f", {usage['prompt_tokens']}{made} tokens" if "prompt_tokens" in usage else ""
     answer = plain(test["answer"])
     cut = answer if len(answer) <= _SHOWN_CHARS else answer[:_SHOWN_CHARS] + "…"
     text = steps_text(test.get("steps") or ())

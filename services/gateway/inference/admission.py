@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from services.gateway.bodies import InvalidBodyError, flag, parse_json, validated
 from services.gateway.headers import DEADLINE_HEADER, NO_FALLBACK_HEADER, POLICY_HEADER
-from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody, CountedBody, MessagesBody
+from services.gateway.inference.schemas import OUR_FIELDS, ChatBody, CountedBody, MessagesBody
 from shared.errors import TallygateError
 from shared.events import RoutingOptions
 from shared.operations import Operation, WireFormat
@@ -56,15 +56,22 @@ class Admitted:
     passed_headers: tuple[tuple[str, str], ...] = ()
 
 
+class Routed(Protocol):
+    """What bodies of every operation say for us: OUR_FIELDS, and the model."""
+
+    deadline_s: float | None
+    policy: Policy | None
+    no_fallback: bool | None
+
+    @property
+    def model(self) -> str | None: ...
+
+
 def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
     fields = parse_json(body)
     chat = validated(ChatBody, fields)
-    return Admitted(
-        body=_without_ours(body, fields),
-        model=chat.model,
-        accepted_at=now,
-        deadline_at=now + timedelta(seconds=_granted_s(chat, headers, deadlines)),
-        options=routing_options(chat, headers),
+    return replace(
+        admitted(chat, fields, body, headers, now, deadlines),
         stream=bool(chat.stream),
         include_usage=chat.stream_options is not None and bool(chat.stream_options.include_usage),
     )
@@ -90,21 +97,14 @@ def _admitted(
     asked: CountedBody, body: bytes, fields: Mapping[str, Any], headers: Mapping[str, str], now: datetime,
     deadlines: Deadlines,
 ) -> Admitted:  # fmt: skip
-    return Admitted(
-        body=_without_ours(body, fields),
-        model=asked.model,
-        accepted_at=now,
-        deadline_at=now + timedelta(seconds=_granted_s(asked, headers, deadlines)),
-        options=routing_options(asked, headers),
-        form="anthropic",
-        passed_headers=_passed(headers),
-    )
+    asked_for = admitted(asked, fields, body, headers, now, deadlines)
+    return replace(asked_for, form="anthropic", passed_headers=_passed(headers))
 
 
 def _without_ours(body: bytes, fields: Mapping[str, Any]) -> bytes:
-    if OUR_CHAT_FIELDS.isdisjoint(fields):
+    if OUR_FIELDS.isdisjoint(fields):
         return body
-    return orjson.dumps({name: value for name, value in fields.items() if name not in OUR_CHAT_FIELDS})
+    return orjson.dumps({name: value for name, value in fields.items() if name not in OUR_FIELDS})
 
 
 def _passed(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -115,11 +115,27 @@ def _passed(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return passed
 
 
-def routing_options(chat: ChatBody | CountedBody, headers: Mapping[str, str]) -> RoutingOptions:
+def admitted(
+    asked: Routed, fields: Mapping[str, Any], body: bytes, headers: Mapping[str, str], now: datetime,
+    deadlines: Deadlines, operation: Operation = "chat",
+) -> Admitted:  # fmt: skip
+    """fields: of the body, which is passed on without ours. Raises InvalidBodyError for a header that is wrong."""
+    deadline_s = min(_deadline_s(asked, headers) or deadlines.default_s, deadlines.max_s)
+    return Admitted(
+        body=_without_ours(body, fields),
+        model=asked.model,
+        accepted_at=now,
+        deadline_at=now + timedelta(seconds=deadline_s),
+        options=routing_options(asked, headers),
+        operation=operation,
+    )
+
+
+def routing_options(asked: Routed, headers: Mapping[str, str]) -> RoutingOptions:
     """Fields of the body take precedence over headers. Raises InvalidBodyError for a header that says nothing known."""
     by_header = bool(flag(headers, NO_FALLBACK_HEADER))
-    policy = chat.policy or _policy_in(headers)
-    return _options(policy, by_header if chat.no_fallback is None else chat.no_fallback)
+    policy = asked.policy or _policy_in(headers)
+    return _options(policy, by_header if asked.no_fallback is None else asked.no_fallback)
 
 
 def _policy_in(headers: Mapping[str, str]) -> Policy | None:
@@ -190,13 +206,9 @@ def _usable_ids(models: TenantModels, allowed: Sequence[str] | None) -> str:
     return "Register a model first: tallygate models add"
 
 
-def _granted_s(chat: ChatBody | CountedBody, headers: Mapping[str, str], deadlines: Deadlines) -> float:
-    return min(_deadline_s(chat, headers) or deadlines.default_s, deadlines.max_s)
-
-
-def _deadline_s(chat: ChatBody | CountedBody, headers: Mapping[str, str]) -> float | None:
-    if chat.deadline_s is not None:
-        return chat.deadline_s
+def _deadline_s(asked: Routed, headers: Mapping[str, str]) -> float | None:
+    if asked.deadline_s is not None:
+        return asked.deadline_s
     text = headers.get(DEADLINE_HEADER)
     if text is None:
         return None

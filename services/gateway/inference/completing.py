@@ -38,6 +38,7 @@ from shared.inferences import (
     NotAcknowledgedError,
     Order,
 )
+from shared.operations import Operation
 from shared.registry import Model, Registry, TenantModels, Terms
 from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import has_token_budget, over_budget, tokens_left
@@ -127,10 +128,13 @@ class Completing:
             raise TallygateError.of(selection.why_none(light))
         return selection.candidates[0].model, needs.prompt_tokens
 
-    def admit_made(self, body: bytes, model: str | None, options: RoutingOptions = _PLAIN) -> Admitted:
-        """For an OpenAI chat body that the gateway made itself."""
+    def admit_made(
+        self, body: bytes, model: str | None, options: RoutingOptions = _PLAIN, operation: Operation = "chat"
+    ) -> Admitted:
+        """For a body in OpenAI's form that the gateway made itself."""
         now = utc_now()
-        return Admitted(body, model, now, now + timedelta(seconds=self.deadlines.default_s), options)
+        deadline_at = now + timedelta(seconds=self.deadlines.default_s)
+        return Admitted(body, model, now, deadline_at, options, operation=operation)
 
     async def complete(self, caller: Caller, sent: Sent, admitted: Admitted) -> Answer:
         """The answer to a caller that has been let in. The model is checked before anything is published.

@@ -1,17 +1,22 @@
 """Pure: the models that a caller sees, custom and provider in one list, and why one of them cannot be used."""
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, get_args
 
 from services.gateway.inference.admission import unknown_model
 from shared.access import Caller
 from shared.crypto import KeyRing
 from shared.errors import TallygateError
 from shared.events import ModelHealthChanged
+from shared.operations import WireFormat
 from shared.registry import Model, TenantModels, canonical_reference
 from shared.registry.secrets import why_unreadable
 from shared.selection.conditions import Health
 from shared.selection.objections import UNKNOWN, Objection, standing_objection
+from shared.wire import exchange_of
+
+_NO_TIME = datetime.fromtimestamp(0, UTC)  # Anthropic's word for a time that is not known
 
 
 def listed(models: TenantModels, caller: Caller, health: Health, ring: KeyRing) -> list[dict[str, Any]]:
@@ -35,13 +40,37 @@ def usable_model(models: TenantModels, reference: str, caller: Caller, ring: Key
     return model
 
 
+def openai_list(models: Iterable[Model], caller: Caller) -> dict[str, Any]:
+    return {"object": "list", "data": [openai_entry(model, caller) for model in models]}
+
+
+def anthropic_list(models: Iterable[Model]) -> dict[str, Any]:
+    """All on one page."""
+    data = [anthropic_entry(model) for model in models]
+    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return {"data": data, "has_more": False, "first_id": first, "last_id": last}
+
+
+def anthropic_entry(model: Model) -> dict[str, Any]:
+    """As Anthropic's clients read it."""
+    return {
+        "type": "model",
+        "id": model.id,
+        "display_name": model.name,
+        "created_at": (model.created_at or _NO_TIME).isoformat(),
+        "lifecycle": "active",
+        "max_input_tokens": model.context_window,
+    }
+
+
 def openai_entry(model: Model, caller: Caller) -> dict[str, Any]:
-    """As /v1/models shows it: OpenAI's fields, and what is known of the model."""
+    """As /v1/models shows it: OpenAI's fields, vLLM's for the context window, and what is known of the model."""
     return {
         "id": model.id,
         "object": "model",
         "created": int(model.created_at.timestamp()) if model.created_at else 0,
         "owned_by": caller.tenant_id if model.is_custom else model.provider_name,
+        "max_model_len": model.context_window,
         **_facts(model),
     }
 
@@ -75,9 +104,19 @@ def _entry(model: Model, why_not: Objection | None, health: ModelHealthChanged |
 def _facts(model: Model) -> dict[str, Any]:
     return {
         "context_window": model.context_window,
+        "operations": operations_of(model),
         "capabilities": model.capabilities.model_dump(),
         "price": model.price.model_dump() if model.price else None,
     }
+
+
+def operations_of(model: Model) -> list[str]:
+    """What it is used for unless it is named for something else."""
+    return [
+        task
+        for task in model.likely_tasks
+        if any(exchange_of(task, form, model.wire_format) for form in get_args(WireFormat))
+    ]
 
 
 def _whose_key(model: Model) -> str:

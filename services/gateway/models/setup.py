@@ -21,7 +21,7 @@ from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.probe_steps import Step
 from services.gateway.models.schemas import CustomModelCreate, ModelProbe, ModelSetup
 from services.gateway.models.store import ModelStore, StoredModel
-from services.gateway.models.trial import Question, Trial, TrialFailedError, ask
+from services.gateway.models.trial import Question, Trial, TrialFailedError, ask_for_one, tasks_to_try
 from services.gateway.tenants.changes import changed_by
 from shared.access import Caller
 from shared.crypto import KeyRing, UnreadableSecretError
@@ -33,7 +33,7 @@ from shared.guard import Guard
 from shared.inferences import InferenceFailedError
 from shared.registry import Model, Registry, Terms
 from shared.registry.definition import PROTOCOLS, WIRE_FORMATS
-from shared.registry.models import CUSTOM_PREFIX, server_address
+from shared.registry.models import CUSTOM_PREFIX, Task, server_address
 from shared.registry.prices import model_facts
 from shared.registry.secrets import ModelSecrets, open_secrets
 from shared.selection.objections import standing_objection, why_none
@@ -82,10 +82,13 @@ class Setups:
         model = stored_model(self.ring, tenant_id, whole)
         until = utc_now() + self._draft_time
         async with _draft(self.store, tenant_id, model, until):
-            trial = await self._answered(question, model, probed)
+            trial = await self._answered(question, model, probed, whole.capabilities.tasks)
+            if whole.capabilities.tasks is None and trial.task != "chat":
+                model.capabilities["tasks"] = [trial.task]
+                filled_in["capabilities"] = "endpoint"
             fields = sorted(body.model_fields_set)
             change = changed_by(question.caller, "model.added", question.model, fields=fields)
-            if not await self.store.keep_draft(model.model_id, until, body.is_active, change, utc_now()):
+            if not await self.store.keep_draft(model, until, body.is_active, change, utc_now()):
                 raise TrialFailedError(_removed_meanwhile(model.model_id), trial.steps)
         return SetUp(trial, filled_in)
 
@@ -94,7 +97,9 @@ class Setups:
         refuse_other_keys(question.caller, question.model)
         with self.probe_limit.place(question.caller.tenant_id):
             steps = await self._probe_stored(question.caller.tenant_id, row)
-        return await ask(self.completing, question, steps)
+        named = callable_model(question.caller.tenant_id, row).upstream_model
+        tasks = tasks_to_try((row["capabilities"] or {}).get("tasks"), named, row["wire_format"])
+        return await ask_for_one(self.completing, question, steps, tasks)
 
     @property
     def _draft_time(self) -> timedelta:
@@ -115,11 +120,14 @@ class Setups:
         except (UnreadableSecretError, TallygateError):
             return ()  # the completion will say so
 
-    async def _answered(self, question: Question, model: StoredModel, probed: Probed) -> Trial:
+    async def _answered(
+        self, question: Question, model: StoredModel, probed: Probed, known: tuple[Task, ...] | None
+    ) -> Trial:
+        tasks = tasks_to_try(known, model.config.get("model") or model.model_id, model.wire_format)
         try:
             # This gateway must know the draft before it checks a request for it; routers learn of it by the version.
             await self.registry.refresh(question.caller.tenant_id)
-            return await ask(self.completing, question, probed.steps)
+            return await ask_for_one(self.completing, question, probed.steps, tasks)
         except TrialFailedError as error:
             raise worded_for_setup(error, server_address(model.endpoint_url)) from None
 

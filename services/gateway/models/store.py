@@ -143,13 +143,16 @@ class ModelStore:
             tip = "Remove one that is not needed: tallygate models remove <model>"
             raise over_quota("models", has, self._most, "TALLYGATE_MAX_MODELS_PER_TENANT", tip)
 
-    async def keep_draft(self, model_id: str, until: datetime, is_active: bool, change: Change, now: datetime) -> bool:
-        """The draft that was made with `until` becomes a model. False when it is not there any more."""
+    async def keep_draft(
+        self, model: StoredModel, until: datetime, is_active: bool, change: Change, now: datetime
+    ) -> bool:
+        """The draft that was made with `until` becomes a model, with its capabilities as they are known now. False when
+        it is not there any more."""
         async with self._pool.acquire() as connection, connection.transaction():
             status = await connection.execute(
-                "UPDATE gateway.custom_models SET draft_until = NULL, is_active = $4, updated_at = $5 "
-                "WHERE tenant_id = $1 AND model_id = $2 AND draft_until = $3",
-                change.tenant_id, model_id, until, is_active, now,
+                "UPDATE gateway.custom_models SET draft_until = NULL, is_active = $4, updated_at = $5, "
+                "capabilities = $6 WHERE tenant_id = $1 AND model_id = $2 AND draft_until = $3",
+                change.tenant_id, model.model_id, until, is_active, now, model.capabilities,
             )  # fmt: skip
             return status == "UPDATE 1" and await _registry_changed(connection, change)
 

@@ -4,6 +4,7 @@ from services.gateway.routes import (
     chat_completions,
     codebase_chat,
     completions,
+    embeddings,
     features,
     front,
     inferences,
@@ -12,6 +13,7 @@ from services.gateway.routes import (
     models,
     monitoring,
     providers,
+    rerank,
     responses,
     setup,
     tenants,
@@ -21,6 +23,8 @@ _SURFACES = (
     front,
     chat_completions,
     messages,
+    embeddings,
+    rerank,
     monitoring,
     models,
     setup,
@@ -36,4 +40,4 @@ _SURFACES = (
 ROUTERS = tuple(module.router for module in _SURFACES)
 
 # Plain ASGI, by path, for POST.
-HOT_ROUTES = {chat_completions.PATH: chat_completions.hot, messages.PATH: messages.hot}
+HOT_ROUTES = {surface.PATH: surface.hot for surface in (chat_completions, messages, embeddings)}

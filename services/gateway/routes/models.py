@@ -6,7 +6,16 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import CustomModel, CustomModels, ListedModels, OpenAIModel, OpenAIModels, Selection
+from services.gateway.answers import (
+    AnthropicModel,
+    AnthropicModels,
+    CustomModel,
+    CustomModels,
+    ListedModels,
+    OpenAIModel,
+    OpenAIModels,
+    Selection,
+)
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
 from services.gateway.inference.schemas import ChatBody
@@ -17,7 +26,15 @@ from services.gateway.models.custom_models import (
     servers_changed,
     stored_model,
 )
-from services.gateway.models.listing import listed, openai_entry, usable, usable_model
+from services.gateway.models.listing import (
+    anthropic_entry,
+    anthropic_list,
+    listed,
+    openai_entry,
+    openai_list,
+    usable,
+    usable_model,
+)
 from services.gateway.models.schemas import CustomModelChange, CustomModelCreate
 from services.gateway.routes.documented import documented
 from services.gateway.tenants.changes import changed_by
@@ -31,26 +48,27 @@ _TOLD_OF_BUDGET = {"error_type", "http_status", "detail", "tips", "retry_after_s
 
 
 @router.get("/v1/models")
-@documented(gives=OpenAIModels)
+@documented(gives=OpenAIModels | AnthropicModels)
 async def openai_models(request: Request) -> Response:
-    """What this key can call now."""
+    """What this key can call now; in Anthropic's form for clients that send `anthropic-version`."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
-    data = [
-        openai_entry(model, caller)
-        for model in usable(gateway.registry.current(caller.tenant_id), caller, gateway.ring)
-    ]
-    return json_response({"object": "list", "data": data})
+    models = usable(gateway.registry.current(caller.tenant_id), caller, gateway.ring)
+    return json_response(anthropic_list(models) if _speaks_anthropic(request) else openai_list(models, caller))
 
 
 @router.get("/v1/models/{model_id:path}")
-@documented(gives=OpenAIModel, fails=(404,))
+@documented(gives=OpenAIModel | AnthropicModel, fails=(404,))
 async def openai_model(request: Request, model_id: str) -> Response:
     """One that this key can call now; the names of some providers' models hold slashes."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "inference")
     model = usable_model(gateway.registry.current(caller.tenant_id), model_id, caller, gateway.ring)
-    return json_response(openai_entry(model, caller))
+    return json_response(anthropic_entry(model) if _speaks_anthropic(request) else openai_entry(model, caller))
+
+
+def _speaks_anthropic(request: Request) -> bool:
+    return "anthropic-version" in request.headers
 
 
 @router.get("/api/models/list")

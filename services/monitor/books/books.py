@@ -106,6 +106,7 @@ def _accept(books: Books, event: Accepted) -> None:
     """Of its delivery it says the least: what routers say of the same one is newer, whatever their clocks say."""
     request = event.request
     inference = _inference(books, request)
+    inference["operation_name"] = inference["operation_name"] or request.operation_name
     inference["model_requested"] = inference["model_requested"] or request.request_model
     told = {
         "delivery": request.delivery,
@@ -124,6 +125,7 @@ def _start(books: Books, event: AttemptStarted) -> None:
     attempt = _attempt(books, event)
     attempt.update(reason=event.reason, router_id=event.router_id, on_record=True, started_at=event.started_at)
     inference = _inference(books, event)
+    inference["operation_name"] = inference["operation_name"] or event.operation_name
     if event.candidates and inference["candidates"] is None:
         inference["candidates"] = [candidate.model_dump() for candidate in event.candidates]
     _claim(inference, event, event.started_at, event.router_id)
@@ -281,8 +283,8 @@ ATTEMPT_COLUMNS = (
 )  # fmt: skip
 
 INFERENCE_COLUMNS = (
-    "inference_id", "tenant_id", "accepted_at", "deadline_at", "model_requested", "candidates", "router_id",
-    "last_start_at", "held_by", "reply_partition", "store_result", "request_partition", "request_offset", "delivery",
-    "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
+    "inference_id", "tenant_id", "accepted_at", "deadline_at", "operation_name", "model_requested", "candidates",
+    "router_id", "last_start_at", "held_by", "reply_partition", "store_result", "request_partition", "request_offset",
+    "delivery", "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
     "server_address", "attempts", "error_type", "error", "reported_by",
 )  # fmt: skip

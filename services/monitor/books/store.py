@@ -56,6 +56,7 @@ _MERGE_INFERENCES = _merge(
     ", ".join(f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE old.{name} END" for name in _CURRENT)
     # Of one router the last word counts: its words lie on one partition, in their order.
     + ", held_by = coalesce(old.held_by || excluded.held_by, old.held_by, excluded.held_by)"
+    + ", operation_name = coalesce(old.operation_name, excluded.operation_name)"
     + ", model_requested = coalesce(old.model_requested, excluded.model_requested)"
     + ", candidates = coalesce(old.candidates, excluded.candidates)"
     + ", delivery = greatest(old.delivery, excluded.delivery)",

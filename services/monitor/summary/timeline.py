@@ -15,6 +15,7 @@ def timeline(inference: Row, attempts: Sequence[Row]) -> dict[str, Any]:
         "settled_at": _iso(inference["settled_at"]),
         "duration_s": inference["duration_s"],
         "delivery": inference["delivery"],
+        "operation": inference["operation_name"],
         "model_requested": inference["model_requested"],
         "model_served": inference["model_served"],
         "candidates": inference["candidates"] or [],

@@ -83,6 +83,9 @@ ROUTES = [
     Route("DELETE", HISTORY + "?sessionId={id}", "session", 200),
     Route("POST", HISTORY, "model", 404, {"model": "custom:{id}", "message": "hi"}),
     Route("POST", CHAT, "model", 404, {"model": "custom:{id}", "messages": _HI}),
+    Route("POST", "/v1/embeddings", "model", 404, {"model": "custom:{id}", "input": "hi"}),
+    Route("POST", "/v1/rerank", "model", 404, {"model": "custom:{id}", "query": "hi", "documents": ["a"]}),
+    Route("POST", "/v2/rerank", "model", 404, {"model": "custom:{id}", "query": "hi", "documents": ["a"]}),
     Route("POST", "/api/models/select", "model", 200, {"model": "custom:{id}", "messages": _HI}),
     Route(
         "POST",

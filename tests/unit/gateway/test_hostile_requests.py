@@ -15,12 +15,16 @@ CHAT = {"model": "custom:m", "messages": [{"role": "user", "content": "hi"}]}
 MODEL = {"endpoint_url": "https://model.example/v1", "provider": "openai-compatible", "config": {"model": "m"}}
 
 # A valid body for each route that takes one.
+RANKING = {"query": "hi", "documents": ["a", "b"], "model": "custom:m"}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/chat/completions": CHAT,
     "POST /v1/responses": {"input": "hi", "model": "custom:m"},
     "POST /v1/completions": {"prompt": "hi", "model": "custom:m"},
     "POST /v1/messages": CHAT | {"max_tokens": 9},
     "POST /v1/messages/count_tokens": CHAT,
+    "POST /v1/embeddings": {"input": ["hi"], "model": "custom:m"},
+    "POST /v1/rerank": RANKING,
+    "POST /v2/rerank": RANKING,
     "POST /api/models/select": CHAT,
     "POST /api/models/custom": MODEL | {"model_id": "m2"},
     "PATCH /api/models/custom/{model_id}": {"description": "changed"},
@@ -58,7 +62,7 @@ VALUES: dict[str, Any] = {
 # Where a text of 100,000 characters is what somebody may want to send.
 LONG_TEXTS = {
     "POST /v1/chat/completions", "POST /v1/responses", "POST /v1/completions", "POST /v1/messages",
-    "POST /api/models/select",
+    "POST /api/models/select", "POST /v1/embeddings", "POST /v1/rerank", "POST /v2/rerank",
     "POST /api/codebase/chat.message",
     "POST /api/codebase/chat.files.content", "POST /api/codebase/chat.currentFile.content",
     "POST /api/repos/quality/generate-feature.files.content",

@@ -88,6 +88,9 @@ def test_a_success_is_booked_with_what_the_endpoint_told() -> None:
         (Price(input_per_mtok_usd=1, output_per_mtok_usd=4), (None, None), None),
         (Price(input_per_mtok_usd=0, output_per_mtok_usd=0), (1, 1), 0.0),
         (None, (1_000_000, 500_000), None),
+        (Price(input_per_mtok_usd=0, output_per_mtok_usd=0, per_call_usd=0.002), (None, None), 0.002),
+        (Price(input_per_mtok_usd=1, output_per_mtok_usd=0, per_call_usd=0.002), (None, None), None),
+        (Price(input_per_mtok_usd=1, output_per_mtok_usd=0, per_call_usd=0.5), (1_000_000, None), 1.5),
     ],
 )
 def test_a_cost_is_known_where_price_and_tokens_are(

@@ -87,6 +87,20 @@ def test_what_the_gateway_filled_in_is_told_with_its_source(gateway: StubGateway
     assert json.loads(run(*NEEDED, "--json").stdout)["filled_in"] == filled_in
 
 
+def test_a_model_for_embeddings_has_a_price_for_its_input_only(gateway: StubGateway, run: Run) -> None:
+    model = {"id": "custom:m", "is_active": True, "capabilities": {"tasks": ["embeddings"]}}
+    answer = {**PASSED, "answer": "a vector of 3 numbers", "usage": {"prompt_tokens": 2, "total_tokens": 2}}
+    gateway.answers[SETUP] = (201, {"model": model, "filled_in": {"capabilities": "endpoint"}, **answer})
+
+    done = run(*NEEDED, "--task", "embeddings", "--input-price", "0.02")
+
+    assert done.exit_code == 0, done.output
+    assert gateway.asked[0].body["capabilities"] == {"tasks": ["embeddings"]}
+    assert gateway.asked[0].body["price"] == {"input_per_mtok_usd": 0.02, "output_per_mtok_usd": 0.0}
+    assert "2 tokens:\n  a vector of 3 numbers" in done.stdout
+    assert 'Use it: POST /v1/embeddings, "model": "custom:m"' in done.stdout
+
+
 def test_a_preset_fills_in_what_was_not_given(gateway: StubGateway, run: Run) -> None:
     done = run("models", "add", "--id", "m", "--preset", "ollama", "--model", "llama3.2:3b", "--json")
 

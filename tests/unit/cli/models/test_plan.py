@@ -45,7 +45,7 @@ def test_what_is_not_there_is_created_with_what_was_said() -> None:
         {},
         {"endpoint_url": "http://h/v1/chat/completions"},
         {"model_name": None},
-        {"capabilities": {"tasks": ["chat"]}},
+        {"capabilities": {"tasks": None}},
         {"price": {"input_per_mtok_usd": 0.1, "output_per_mtok_usd": 0.2}},
         {"headers": {}},
         {"config": {"model": "llama"}, "is_active": True},

@@ -1,13 +1,14 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from services.gateway.models.listing import listed, openai_entry, usable, usable_model
+from services.gateway.models.listing import anthropic_list, listed, openai_entry, usable, usable_model
 from shared.access import Caller
 from shared.crypto import KeyRing, seal
 from shared.crypto.keys import new_key
 from shared.errors import TallygateError
-from shared.registry import Model, Price, TenantModels, Terms
+from shared.registry import Capabilities, Model, Price, TenantModels, Terms
 from shared.registry.secrets import api_key_context
 from tests.unit.shared.registry.test_models import model
 from tests.unit.shared.selection.values import health, tenant
@@ -95,6 +96,31 @@ def test_openai_clients_are_told_what_is_known_of_a_model() -> None:
     assert shown["context_window"] == 8192
     assert shown["price"]["output_per_mtok_usd"] == 2
     assert shown["capabilities"]["tools"] is None
+
+
+def test_anthropics_clients_are_told_in_their_form() -> None:
+    first, last = model(id="custom:a", context_window=8192), model(id="x:b/c")
+    listed = anthropic_list([first, last])
+    assert (listed["has_more"], listed["first_id"], listed["last_id"]) == (False, "custom:a", "x:b/c")
+    assert anthropic_list([]) == {"data": [], "has_more": False, "first_id": None, "last_id": None}
+    from anthropic.types import ModelInfo  # it takes seconds, in every process that only collects the tests
+
+    found = ModelInfo.model_validate(listed["data"][0])
+    assert (found.type, found.id, found.display_name, found.max_input_tokens) == ("model", "custom:a", "a", 8192)
+    assert found.created_at == datetime.fromtimestamp(0, UTC)
+
+
+@pytest.mark.parametrize(
+    ("fields", "operations"),
+    [
+        ({}, ["chat"]),
+        ({"config": {"model": "nomic-embed-text"}}, ["embeddings"]),
+        ({"capabilities": Capabilities(tasks=("chat", "embeddings"))}, ["chat", "embeddings"]),
+        ({"wire_format": "anthropic", "capabilities": Capabilities(tasks=("chat", "embeddings"))}, ["chat"]),
+    ],
+)
+def test_what_a_model_is_used_for_is_listed(fields: dict[str, Any], operations: list[str]) -> None:
+    assert openai_entry(model(**fields), CALLER)["operations"] == operations
 
 
 def test_a_model_whose_secret_can_be_opened_is_usable_and_its_key_is_its_own() -> None:

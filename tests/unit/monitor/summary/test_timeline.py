@@ -23,6 +23,7 @@ def test_a_running_inference_has_an_open_attempt() -> None:
         "settled_at": None,
         "duration_s": None,
         "delivery": 1,
+        "operation": "chat",
         "model_requested": "m",
         "model_served": None,
         "candidates": CANDIDATES,

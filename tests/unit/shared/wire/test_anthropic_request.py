@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.inference.schemas import OUR_CHAT_FIELDS, ChatBody
+from services.gateway.inference.schemas import OUR_FIELDS, ChatBody
 from shared.wire import UntranslatableError, dialect_of
 from shared.wire.anthropic import ChatByMessages
 from shared.wire.chat_fields import CHAT_TO_MESSAGES
@@ -98,7 +98,7 @@ def test_the_caller_comes_before_what_is_configured() -> None:
 
 
 def test_every_openai_field_that_the_gateway_knows_has_a_row() -> None:
-    assert ChatBody.model_fields.keys() - OUR_CHAT_FIELDS <= CHAT_TO_MESSAGES["body"].keys()
+    assert ChatBody.model_fields.keys() - OUR_FIELDS <= CHAT_TO_MESSAGES["body"].keys()
 
 
 @pytest.mark.parametrize(("stop", "sequences"), [("END", ["END"]), (["a", "b"], ["a", "b"])])

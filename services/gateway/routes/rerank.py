@@ -1,0 +1,26 @@
+"""POST /v1/rerank and /v2/rerank: how well each of some documents answers a query."""
+
+from fastapi import APIRouter, Request, Response
+
+from services.gateway.answers import Ranking
+from services.gateway.edge import Completion
+from services.gateway.gateway import gateway_of
+from services.gateway.inference.rerank import admit_rerank
+from services.gateway.inference.schemas import RerankBody
+from services.gateway.routes.documented import documented
+from shared.events import utc_now
+
+router = APIRouter(tags=["inference"])
+
+
+@router.post("/v1/rerank")
+@router.post("/v2/rerank")  # where clients of Cohere ask
+@documented(infers="asked", takes=RerankBody, gives=Ranking)
+async def rerank(request: Request) -> Response:
+    """`results`, the best first, each with the `index` of its document and its `relevance_score`."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    gateway.let_in(request, caller)
+    sent = await gateway.sent(request, caller)
+    admitted = admit_rerank(sent.body, sent.headers, utc_now(), gateway.completing.deadlines)
+    return Completion(await gateway.completing.complete(caller, sent, admitted))
