@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit streams schemathesis chaos chaos-long histories check format lock sbom advisories \
+.PHONY: help setup demo demo-llm run stop test test-unit streams schemathesis clients chaos chaos-long histories check format lock sbom advisories \
 	bench clean
 
 help: ## list the commands
@@ -58,6 +58,9 @@ EXAMPLES ?= 100
 schemathesis: setup ## hold a gateway to its OpenAPI document, all checks, all phases; EXAMPLES=100 for each operation
 	@SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful SCHEMATHESIS_EXAMPLES=$(EXAMPLES) \
 		$(BIN)/python -m pytest --timeout 7200 tests/integration/test_openapi.py
+
+clients: setup ## run the official SDKs and other clients, unmodified, over every surface and kind of endpoint
+	@$(BIN)/python -m tests.clients
 
 SEEDS ?= 1 2 3
 
