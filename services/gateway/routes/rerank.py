@@ -14,7 +14,6 @@ router = APIRouter(tags=["inference"])
 
 
 @router.post("/v1/rerank")
-@router.post("/v2/rerank")  # where clients of Cohere ask
 @documented(infers="asked", takes=RerankBody, gives=Ranking)
 async def rerank(request: Request) -> Response:
     """`results`, the best first, each with the `index` of its document and its `relevance_score`."""
@@ -24,3 +23,10 @@ async def rerank(request: Request) -> Response:
     sent = await gateway.sent(request, caller)
     admitted = admit_rerank(sent.body, sent.headers, utc_now(), gateway.completing.deadlines)
     return Completion(await gateway.completing.complete(caller, sent, admitted))
+
+
+@router.post("/v2/rerank")
+@documented(infers="asked", takes=RerankBody, gives=Ranking)
+async def rerank_as_cohere(request: Request) -> Response:
+    """The same, where clients of Cohere ask."""
+    return await rerank(request)
