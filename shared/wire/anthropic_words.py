@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from shared.wire.completions import Usage, text_or_none, usage_of, whole_number
+from shared.wire.completions import Usage, text_or_none, usage_read
 
-_CACHE_READ, _CACHE_WRITE = "cache_read_input_tokens", "cache_creation_input_tokens"
 _FINISH_REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -22,8 +21,4 @@ def finish_reason(stop_reason: Any) -> str:
 
 def usage_in_all(usage: dict[str, Any]) -> Usage:
     """The format counts what was cached beside its input_tokens, and ours within them."""
-    read, written = usage.get(_CACHE_READ), usage.get(_CACHE_WRITE)
-    uncached = whole_number(usage.get("input_tokens"))
-    cached = (whole_number(read) or 0) + (whole_number(written) or 0)
-    input_tokens = None if uncached is None else uncached + cached
-    return usage_of(input_tokens, usage.get("output_tokens"), read, written)
+    return usage_read(usage)

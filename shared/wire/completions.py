@@ -1,40 +1,74 @@
-"""The one reader of completions. Endpoints wrote them, so nothing of them is taken for well-formed."""
+"""The one reader of completions, for routers, gateways and features alike.
 
+Endpoints wrote them, so nothing of them is taken for well-formed. What a model thinks is not its answer.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
-_FINISH_REASON_CHARS = 40
-MAX_VALUES = 300_000  # an answer of the largest size with the twenty likeliest tokens at each place has as many
+from shared.wire.thoughts import answer_in
+from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_in_text, error_of_choice, words_of_page
+from shared.wire.usage import Usage, openai_usage, usage_in, usage_of, usage_read
+from shared.wire.values import (
+    MAX_VALUES,
+    Parsed,
+    TooManyValuesError,
+    list_or_empty,
+    object_or_empty,
+    parsed_json,
+    text_or_none,
+    values_in,
+    whole_number,
+)
+
+__all__ = [
+    "MAX_CHOICES", "MAX_VALUES", "Completion", "CompletionRead", "ErrorInAnswerError", "NotACompletionError", "Usage",
+    "characters_of", "completion_in", "finish_reason_of", "list_or_empty", "object_or_empty", "openai_usage",
+    "parsed_answer", "read_completion", "text_of", "text_or_none", "usage_in", "usage_of", "usage_read", "values_in",
+    "whole_number",
+]  # fmt: skip
+
+_Object = Mapping[str, Any]
+
 MAX_CHOICES = 1000  # of an answer, or blocks of its content; OpenAI makes 128 at most
+_FINISH_REASON_CHARS = 40
+_DEEPEST = 5  # of content in content
+# Of parts of content: what a model thinks.
+_THOUGHTS = frozenset(
+    {
+        "analysis", "reasoning", "reasoning.encrypted", "reasoning.summary", "reasoning.text", "reasoning_content",
+        "reasoning_text", "redacted_thinking", "summary_text", "thinking", "thought",
+    }
+)  # fmt: skip
+# Some name the same thoughts twice, for the readers of two vendors.
+_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+_TEXTS = ("text", "content", "value", "refusal", "parts", "transcript")
+_THOUGHT_TEXTS = ("thinking", "reasoning", "summary")
 
 
 class NotACompletionError(Exception):
-    """A 200 whose body is not a completion; the text says what is missing."""
+    """A 200 whose body is not a completion; the text says what is missing. usage: what it says that it took."""
 
-
-class Usage(NamedTuple):
-    """Tokens of one completion. None: the endpoint did not say, or nothing that can be booked.
-
-    input_tokens: of the whole prompt, those that were read from a cache or written to one included, in every format.
-    """
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
+    def __init__(self, why: str, usage: Usage = Usage()) -> None:  # noqa: B008 - immutable
+        super().__init__(why)
+        self.usage = usage
 
 
 class CompletionRead(NamedTuple):
     """What is read of a completion.
 
-    text: of the first choice; empty when it calls a tool instead. finish_reasons: of every choice, in OpenAI's words.
+    text: of the first choice, without what the model thought; its refusal, or what it said aloud, when it wrote
+    nothing; empty when it calls a tool instead. finish_reasons: of every choice, in the endpoint's words. characters:
+    of all that the model made in all choices, thoughts and arguments of tool calls included.
     """
 
     text: str = ""
     response_model: str | None = None
     finish_reasons: tuple[str, ...] = ()
     usage: Usage = Usage()
+    characters: int = 0
 
     @property
     def finish_reason(self) -> str:
@@ -53,87 +87,146 @@ def read_completion(body: Any) -> CompletionRead:
     """Of a completion in the OpenAI wire format, parsed. Whatever it holds, nothing is raised."""
     completion = object_or_empty(body)
     choices = [object_or_empty(choice) for choice in list_or_empty(completion.get("choices"))]
+    messages = [_message_of(choice) for choice in choices]
     return CompletionRead(
-        text=_text_of(choices[0]) if choices else "",
+        text=_answer_of(messages[0]) if messages else "",
         response_model=text_or_none(completion.get("model")),
         finish_reasons=tuple(map(finish_reason_of, choices)),
-        usage=usage_read(completion.get("usage")),
+        usage=usage_in(completion),
+        characters=sum(map(characters_of, messages)),
     )
 
 
-def usage_read(usage: Any) -> Usage:
-    """Of `usage` in the OpenAI wire format."""
-    counts = object_or_empty(usage)
-    details = object_or_empty(counts.get("prompt_tokens_details"))
-    cached = details.get("cached_tokens"), details.get("cache_write_tokens")
-    return usage_of(counts.get("prompt_tokens"), counts.get("completion_tokens"), *cached)
-
-
-def usage_of(input_tokens: Any, output_tokens: Any, cache_read_tokens: Any, cache_write_tokens: Any) -> Usage:
-    """As it can be booked: what is cached is never more than the input, whatever the endpoint says."""
-    prompt = whole_number(input_tokens)
-    read = min(whole_number(cache_read_tokens) or 0, prompt or 0)
-    written = min(whole_number(cache_write_tokens) or 0, (prompt or 0) - read)
-    return Usage(prompt, whole_number(output_tokens), read, written)
-
-
-def openai_usage(usage: Usage) -> dict[str, Any]:
-    """As OpenAI's format has it, which cannot say that a count is unknown."""
-    input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
-    return {
-        "prompt_tokens": input_tokens,
-        "completion_tokens": output_tokens,
-        "total_tokens": input_tokens + output_tokens,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cache_read_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-        },
-    }
+def completion_in(answer: bytes) -> Completion:
+    """Of the body of a 200 in the OpenAI wire format. What the SDKs of our callers read passes as it is; what they do
+    not and we can is put into the form. Raises NotACompletionError and ErrorInAnswerError."""
+    parsed = _parsed(answer)
+    body = object_or_empty(parsed.value)
+    usage, choices = usage_in(body), body.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise NotACompletionError("the JSON has no choices", usage)
+    if len(choices) > MAX_CHOICES:
+        raise NotACompletionError(f"the JSON has more than {MAX_CHOICES} choices", usage)
+    formed = [_formed(choice) for choice in choices]
+    for choice in formed:
+        if choice is None:
+            raise NotACompletionError("a choice has no message", usage)
+        if (error := error_of_choice(choice)) is not None:
+            raise ErrorInAnswerError(error, usage)
+    is_changed = any(after is not before for after, before in zip(formed, choices, strict=True))
+    if parsed.as_it_is and not is_changed:
+        return Completion(answer, read_completion(body))
+    changed = {**body, "choices": formed}
+    return Completion(_written(changed), read_completion(changed))
 
 
 def parsed_answer(answer: bytes) -> Any:
-    """The JSON of a 200. Raises NotACompletionError."""
-    if values_in(answer) > MAX_VALUES:
-        raise NotACompletionError(f"the JSON has more than {MAX_VALUES} objects, lists and members")
-    try:
-        return orjson.loads(answer)
-    except orjson.JSONDecodeError:
-        raise NotACompletionError("the body is not JSON") from None
+    """The JSON of a 200 in any wire format. Raises NotACompletionError and ErrorInAnswerError."""
+    return _parsed(answer).value
 
 
-def values_in(json: bytes) -> int:
-    """How many objects, lists and members, at most: reading takes longer by their number than by the length, and holds
-    up every other call meanwhile."""
-    return json.count(b"{") + json.count(b"[") + json.count(b'":')
+def text_of(content: Any) -> str:
+    """Of a message or a delta: a text, parts of one, or an object that holds either; without thoughts that are parts of
+    their own."""
+    return content if isinstance(content, str) else "".join(_texts(content, _DEEPEST, thoughts=False))
 
 
-def object_or_empty(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def characters_of(said: _Object) -> int:
+    """Of all that a message or a delta says: for an estimate of tokens that the endpoint does not count."""
+    content = said.get("content")
+    size = len(content) if isinstance(content, str) else sum(map(len, _texts(content, _DEEPEST, thoughts=True)))
+    if len(said) == 1 and content:  # nearly every delta
+        return size
+    size += max(sum(map(len, _texts(said.get(name), _DEEPEST, thoughts=True))) for name in _THOUGHT_FIELDS)
+    size += sum(map(len, _texts(said.get("refusal"), 1, thoughts=False)))
+    size += len(_transcript(said))
+    calls = [object_or_empty(call).get("function") for call in list_or_empty(said.get("tool_calls"))]
+    return size + sum(map(_arguments, (*calls, said.get("function_call"))))
 
 
-def list_or_empty(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def whole_number(value: Any) -> int | None:
-    """A count that fits an integer column of the books; None for everything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
-
-
-def finish_reason_of(choice: dict[str, Any]) -> str:
+def finish_reason_of(choice: _Object) -> str:
     """In the endpoint's own word."""
-    return text_or_none(choice.get("finish_reason"), _FINISH_REASON_CHARS) or "unknown"
+    reason = choice.get("finish_reason")
+    if isinstance(reason, dict):  # SGLang
+        reason = reason.get("type")
+    return text_or_none(reason, _FINISH_REASON_CHARS) or "unknown"
 
 
-def text_or_none(value: Any, limit: int = 200) -> str | None:
-    """At most `limit` characters, without NUL, which PostgreSQL cannot store; None for what is no text."""
-    return value.replace("\x00", "")[:limit] if isinstance(value, str) and value else None
+def _parsed(answer: bytes) -> Parsed:
+    try:
+        parsed = parsed_json(answer)
+    except TooManyValuesError as error:
+        raise NotACompletionError(f"the JSON {error}") from None
+    except ValueError:
+        if (told := error_in_text(answer)) is not None:
+            raise told from None
+        words = words_of_page(answer)
+        raise NotACompletionError("the body is not JSON" + (f": {words}" if words else "")) from None
+    check_for_error(parsed.value)
+    return parsed
 
 
-def _text_of(choice: dict[str, Any]) -> str:
-    """Some endpoints answer in parts."""
-    content = object_or_empty(choice.get("message")).get("content")
+def _formed(choice: Any) -> dict[str, Any] | None:
+    """The choice with a message in it; itself when it has one. None when it says nothing that could be one."""
+    if not isinstance(choice, dict):
+        return None
+    if isinstance(choice.get("message"), dict):
+        return choice
+    if message := _message_of(choice):
+        return {**choice, "message": {"role": "assistant", **message}}
+    if choice.get("finish_reason") or choice.get("error"):  # a filter may leave nothing of an answer but its end
+        return {**choice, "message": {"role": "assistant", "content": None}}
+    return None
+
+
+def _message_of(choice: _Object) -> dict[str, Any]:
+    """Also of a choice of a stream that came whole, and of the older completions."""
+    for name in ("message", "delta"):
+        if isinstance(message := choice.get(name), dict):
+            return message
+    for name in ("message", "text"):
+        if isinstance(text := choice.get(name), str):
+            return {"content": text}
+    return {}
+
+
+def _answer_of(message: _Object) -> str:
+    text = answer_in(text_of(message.get("content")))
+    return text or text_of(message.get("refusal")) or _transcript(message)
+
+
+def _texts(content: Any, depth: int, *, thoughts: bool) -> Iterator[str]:
+    """thoughts: those are wanted too."""
     if isinstance(content, str):
-        return content
-    parts = [object_or_empty(part).get("text") for part in list_or_empty(content)]
-    return "".join(part for part in parts if isinstance(part, str))
+        yield content
+    elif isinstance(content, list) and depth:
+        for part in content:
+            yield from _texts(part, depth - 1, thoughts=thoughts)
+    elif isinstance(content, dict) and depth:
+        is_thought = content.get("type") in _THOUGHTS if isinstance(content.get("type"), str) else False
+        if thoughts or not (is_thought or content.get("thought") is True):
+            names = (*_THOUGHT_TEXTS, *_TEXTS) if thoughts else _TEXTS
+            said = next((content[name] for name in names if content.get(name)), None)
+            yield from _texts(said, depth - 1, thoughts=thoughts)
+
+
+def _transcript(said: _Object) -> str:
+    transcript = object_or_empty(said.get("audio")).get("transcript")
+    return transcript if isinstance(transcript, str) else ""
+
+
+def _arguments(function: Any) -> int:
+    arguments = object_or_empty(function).get("arguments")
+    if isinstance(arguments, str):
+        return len(arguments)
+    try:
+        return len(orjson.dumps(arguments)) if isinstance(arguments, dict) else 0
+    except TypeError:  # nested too deeply
+        return 0
+
+
+def _written(body: Any) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        raise NotACompletionError("the JSON is nested too deeply") from None

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.wire import CompletionRead, NotACompletionError, UntranslatableError, Usage, dialect_of
+from shared.wire.completions import ErrorInAnswerError
 from shared.wire.openai import PlainChat
 
 OPENAI = PlainChat()
@@ -65,8 +66,50 @@ def test_an_answer_passes_through_byte_for_byte() -> None:
     assert OPENAI.completion(body).body == body
 
 
+READABLE: dict[str, dict[str, Any]] = {
+    "no id, no object, no time": {"choices": [{"message": {"content": "hi"}}]},
+    "no reason to end": {"choices": [{"message": {"content": "hi"}, "finish_reason": None}]},
+    "a reason of tomorrow": {"choices": [{"message": {"content": "hi"}, "finish_reason": "of tomorrow"}]},
+    "numbers as texts": {"created": "1", "choices": [{"index": "0", "message": {"content": "hi"}}]},
+    "an empty answer": {"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]},
+    "an answer that is missing": {"choices": [{"message": {"role": "assistant"}, "finish_reason": "stop"}]},
+    "thoughts alone": {
+        "choices": [{"message": {"content": None, "reasoning_content": "hm"}, "finish_reason": "length"}]
+    },
+    "parts": {"choices": [{"message": {"content": [{"type": "text", "text": "hi"}]}, "finish_reason": "stop"}]},
+    "tools": {"choices": [{"message": {"tool_calls": [{"id": 1}]}, "finish_reason": "tool_calls"}]},
+}
+
+
+@pytest.mark.parametrize("answer", READABLE.values(), ids=list(READABLE))
+def test_what_the_sdks_read_passes_as_it_is(answer: dict[str, Any]) -> None:
+    sent = orjson.dumps(answer)
+    assert OPENAI.completion(sent).body == sent
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"message": "hi"}, {"role": "assistant", "content": "hi"}),
+        ({"text": "hi", "finish_reason": "stop"}, {"role": "assistant", "content": "hi"}),
+        ({"delta": {"role": "model", "content": "hi"}}, {"role": "model", "content": "hi"}),
+        ({"message": None, "finish_reason": "content_filter"}, {"role": "assistant", "content": None}),
+    ],
+    ids=["a text", "a completion of old", "a delta", "nothing but its end"],
+)
+def test_an_answer_in_another_form_is_put_into_the_form(choice: dict[str, Any], message: dict[str, Any]) -> None:
+    known = OPENAI.completion(orjson.dumps({"id": "c", "choices": [choice], "x": 1}))
+    assert orjson.loads(known.body) == {"id": "c", "choices": [{**choice, "message": message}], "x": 1}
+    assert known.read.text == (message["content"] or "")
+
+
+def test_an_answer_that_is_no_json_to_the_letter_is_written_anew() -> None:
+    known = OPENAI.completion(b'\xef\xbb\xbf{"choices": [{"message": {"content": "hi"}, "logprobs": NaN}]}')
+    assert known.body == b'{"choices":[{"message":{"content":"hi"},"logprobs":null}]}'
+
+
 def test_what_is_booked_is_read_from_the_answer() -> None:
-    assert read(ANSWER) == CompletionRead("hi", "upstream-2026", ("stop",), Usage(3, 4))
+    assert read(ANSWER) == CompletionRead("hi", "upstream-2026", ("stop",), Usage(3, 4), characters=2)
 
 
 def test_every_choice_has_its_finish_reason() -> None:
@@ -79,7 +122,7 @@ def test_a_finish_reason_is_cut_to_what_can_be_booked() -> None:
     assert read({"choices": choices}).finish_reasons == ("x" * 40,)
 
 
-@pytest.mark.parametrize("usage", [None, [], "x", {}, {"prompt_tokens": "3", "completion_tokens": -1}])
+@pytest.mark.parametrize("usage", [None, [], "x", {}, {"prompt_tokens": "n/a", "completion_tokens": -1}])
 def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
     assert read(ANSWER | {"usage": usage}).usage == Usage(None, None)
 
@@ -91,7 +134,7 @@ def test_usage_that_says_nothing_is_unknown_and_not_zero(usage: object) -> None:
         ({"cached_tokens": 60, "cache_write_tokens": 30}, (60, 30)),
         ({"cached_tokens": 90, "cache_write_tokens": 30}, (90, 10)),
         ({"cached_tokens": 101}, (100, 0)),
-        ({"cached_tokens": -1, "cache_write_tokens": "3"}, (0, 0)),
+        ({"cached_tokens": -1, "cache_write_tokens": "three"}, (0, 0)),
         ({}, (0, 0)),
         (None, (0, 0)),
         ("x", (0, 0)),
@@ -110,17 +153,16 @@ def test_of_a_prompt_of_unknown_length_nothing_is_cached() -> None:
     ("answer", "why"),
     [
         (b"", "the body is not JSON"),
-        (b"<html></html>", "the body is not JSON"),
+        (b"<html><title>Sign in</title></html>", "the body is not JSON: Sign in"),
         (b'data: {"choices": []}', "the body is not JSON"),
         (b"null", "the JSON has no choices"),
         (b"[]", "the JSON has no choices"),
         (b"{}", "the JSON has no choices"),
-        (b'{"error": {"message": "no"}}', "the JSON has no choices"),
         (b'{"choices": []}', "the JSON has no choices"),
         (b'{"choices": {"0": 1}}', "the JSON has no choices"),
         (b'{"choices": ["x"]}', "a choice has no message"),
-        (b'{"choices": [{"text": "x"}]}', "a choice has no message"),
-        (b'{"choices": [{"message": {}}, {"message": "x"}]}', "a choice has no message"),
+        (b'{"choices": [{"index": 0}]}', "a choice has no message"),
+        (b'{"choices": [{"message": {}}, {"message": 5}]}', "a choice has no message"),
     ],
 )
 def test_a_200_that_is_no_completion_is_told_what_is_missing(answer: bytes, why: str) -> None:
@@ -130,5 +172,5 @@ def test_a_200_that_is_no_completion_is_told_what_is_missing(answer: bytes, why:
 
 @given(st.binary())
 def test_any_other_answer_is_no_completion(answer: bytes) -> None:
-    with pytest.raises(NotACompletionError):
+    with pytest.raises((NotACompletionError, ErrorInAnswerError)):
         OPENAI.completion(answer)
