@@ -1,7 +1,9 @@
 """One streamed answer of an endpoint: bytes in, chunks out, each within its time."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import aiohttp
@@ -9,10 +11,12 @@ import aiohttp
 from shared.wire import Completion, Exchange, NotACompletionError
 from shared.wire.exchanges import chunks_of
 from shared.wire.server_events import ServerEvent, ServerEvents
-from shared.wire.streams import Chunk, StreamReader, StreamSoFar
+from shared.wire.streams import BrokenStreamError, Chunk, StreamReader, StreamSoFar
+from shared.wire.told_errors import error_in_text
 
 _JSON, _EVENTS = "application/json", "text/event-stream"
 _AT_ONCE_BYTES = 16 * 1024  # of a read, before others get their turn: it may hold thousands of events
+_NO_STREAM = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,100}[{\[<]")  # no line of a stream begins so
 _AFTER_END_S = 0.5  # for what some endpoints say after their last word; then they need not close
 
 
@@ -76,26 +80,27 @@ class OpenStream:
         """What each read brings, which must be gone through before the next one: `so_far` is of the chunk in hand.
 
         Ends without an error when the stream does, be it whole or not. Raises, also while a read is gone through,
-        BrokenStreamError, ErrorInStreamError, NotACompletionError, SilentStreamError, EventTooLargeError, and what
+        BrokenStreamError, ErrorInAnswerError, NotACompletionError, SilentStreamError, EventTooLargeError, and what
         aiohttp and `grown` raise.
         """
         try:
             if self._response.content_type == _JSON:
-                answer = []
-                while received := await self._next(self._limits.answer):
-                    answer.append(received)
-                yield self._of_whole_answer(b"".join(answer))
+                yield self._of_whole_answer(await self._rest(b""))
                 return
-            events = ServerEvents(self._limits.answer)
+            events, beginning = ServerEvents(self._limits.answer), b""
             while received := await self._next(self._limits.stream):
+                if not beginning:
+                    beginning = received[:_AT_ONCE_BYTES]
+                    if _NO_STREAM.match(beginning):  # often an error, whatever the header says
+                        yield self._of_whole_answer(await self._rest(received))
+                        return
                 while len(received) > _AT_ONCE_BYTES:
                     yield self._chunks(events.read(received[:_AT_ONCE_BYTES]))
                     received = received[_AT_ONCE_BYTES:]
                     await asyncio.sleep(0)
                 yield self._chunks(events.read(received))
-            last = events.end()
-            yield self._chunks(iter(() if last is None else (last,)))
-            self._check()
+            yield self._of_last(events.end())
+            self._check(beginning)
         finally:
             if self._watch is not None:
                 self._watch.cancel()
@@ -107,14 +112,28 @@ class OpenStream:
                     self.first_content_at = self._loop.time()
                 yield chunk
 
-    def _check(self) -> None:
-        """That it was a stream at all. Raises NotACompletionError."""
+    def _of_last(self, event: ServerEvent | None) -> Iterator[Chunk]:
+        """Of what the end of the stream cut off: an event that is whole, or a part of one."""
+        with suppress(BrokenStreamError):
+            yield from self._chunks(iter(() if event is None else (event,)))
+
+    def _check(self, beginning: bytes) -> None:
+        """That it was a stream at all. Raises NotACompletionError, and ErrorInAnswerError."""
         if self.so_far.choices:
             return
+        if (told := error_in_text(beginning)) is not None:
+            raise told
         if self._response.content_type != _EVENTS:
             raise NotACompletionError("what it answers is neither JSON nor a stream of events")
         if self.so_far.ended:
             raise NotACompletionError("its stream has no choices")
+
+    async def _rest(self, received: bytes) -> bytes:
+        """All of an answer that is no stream, of which this has been received."""
+        pieces = [received]
+        while piece := await self._next(self._limits.answer):
+            pieces.append(piece)
+        return b"".join(pieces)
 
     async def _next(self, most: int) -> bytes:
         """Empty at the end. most: bytes that may come in all."""

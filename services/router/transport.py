@@ -31,7 +31,9 @@ from shared.wire import (
     exchange_of,
 )
 from shared.wire.server_events import EventTooLargeError
-from shared.wire.streams import BrokenStreamError, ErrorInStreamError
+from shared.wire.streams import BrokenStreamError
+from shared.wire.told_errors import ErrorInAnswerError
+from shared.wire.usage import NO_USAGE, Usage
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0
@@ -54,11 +56,12 @@ Hold = Callable[[int], Failure | None]
 
 
 class CallFailedError(Exception):
-    """The call did not bring a completion."""
+    """The call did not bring a completion. usage: what its endpoint says that it took all the same."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, usage: Usage = NO_USAGE) -> None:
         super().__init__(failure.detail)
         self.failure = failure
+        self.usage = usage
 
 
 class Transport:
@@ -121,7 +124,8 @@ class Transport:
                 opened = OpenStream(response, exchange, times, self._limits, began_at, partial(_grown, model))
                 yield opened
                 if not opened.so_far.whole:
-                    raise BrokenStreamError("its stream ended before the answer was whole")
+                    detail = "broke its stream: its stream ended before the answer was whole"
+                    raise _failed("stream_broken", model, detail)
 
     @asynccontextmanager
     async def _answer(
@@ -218,11 +222,13 @@ def _failures_of(model: Model, secrets: ModelSecrets, timeout_s: float) -> Itera
         # Another candidate's endpoint may have what this one has not.
         raise CallFailedError(unsayable.model_copy(update={"fallback": True})) from None
     except NotACompletionError as error:
-        raise _failed("bad_response", model, f"answered 200, but {error}") from None
-    except ErrorInStreamError as error:
-        raise CallFailedError(_told_in_stream(error.body, model, secrets)) from None
+        raise _failed("bad_response", model, f"answered 200, but {error}", error.usage) from None
+    except ErrorInAnswerError as error:
+        raise CallFailedError(_told_with_200(error.body, model, secrets), error.usage) from None
     except BrokenStreamError as error:
-        raise _failed("stream_broken", model, f"broke its stream: {error}") from None
+        # Of its form: it would be paid for again and be read no better.
+        broken = _failed("stream_broken", model, f"broke its stream: {error}").failure
+        raise CallFailedError(broken.model_copy(update={"retryable": False})) from None
     except EventTooLargeError as error:
         raise _failed("bad_response", model, f"answered with too much: {error}") from None
     except SilentStreamError as error:
@@ -252,12 +258,12 @@ async def _refusal(response: aiohttp.ClientResponse, model: Model, secrets: Mode
     )  # fmt: skip
 
 
-def _told_in_stream(body: bytes, model: Model, secrets: ModelSecrets) -> Failure:
+def _told_with_200(body: bytes, model: Model, secrets: ModelSecrets) -> Failure:
     """Classified as if the endpoint had answered with the status that it names, if it names one."""
     status = status_in(body)
     return classify(status, {}, body, model=model.id, host=model.server_address, secrets=secrets.to_redact)
 
 
-def _failed(error_type: ErrorType, model: Model, detail: str) -> CallFailedError:
+def _failed(error_type: ErrorType, model: Model, detail: str, usage: Usage = NO_USAGE) -> CallFailedError:
     address = model.server_address
-    return CallFailedError(failure(error_type, f"{address} {detail}", model=model.id, host=address))
+    return CallFailedError(failure(error_type, f"{address} {detail}", model=model.id, host=address), usage)

@@ -23,6 +23,7 @@ from shared.wire.anthropic_words import usage_in_all
 from shared.wire.completions import Usage, list_or_empty, object_or_empty, text_or_none
 from shared.wire.server_events import ServerEvent
 from shared.wire.streams import BrokenStreamError, Chunk, StreamSoFar, chunk_of, index_of, parsed_event, usage_chunk
+from shared.wire.told_errors import check_for_error
 
 _Object = dict[str, Any]
 
@@ -63,6 +64,8 @@ class AnthropicStream:
                 yield from self._last_words(body)
             case "message_stop":
                 self.so_far.ended = True
+            case None:
+                check_for_error(body)
 
     def _start(self, message: _Object) -> _Object:
         self._frame = {

@@ -10,7 +10,7 @@ import orjson
 
 from shared.wire.thoughts import answer_in
 from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_in_text, error_of_choice, words_of_page
-from shared.wire.usage import Usage, openai_usage, usage_in, usage_of, usage_read
+from shared.wire.usage import NO_USAGE, Usage, openai_usage, usage_in, usage_of, usage_read
 from shared.wire.values import (
     MAX_VALUES,
     Parsed,
@@ -26,8 +26,8 @@ from shared.wire.values import (
 __all__ = [
     "MAX_CHOICES", "MAX_VALUES", "Completion", "CompletionRead", "ErrorInAnswerError", "NotACompletionError", "Usage",
     "characters_of", "completion_in", "finish_reason_of", "list_or_empty", "object_or_empty", "openai_usage",
-    "parsed_answer", "read_completion", "text_of", "text_or_none", "usage_in", "usage_of", "usage_read", "values_in",
-    "whole_number",
+    "parsed_answer", "read_completion", "said_in", "text_of", "text_or_none", "usage_in", "usage_of", "usage_read",
+    "values_in", "whole_number",
 ]  # fmt: skip
 
 _Object = Mapping[str, Any]
@@ -43,7 +43,7 @@ _THOUGHTS = frozenset(
     }
 )  # fmt: skip
 # Some name the same thoughts twice, for the readers of two vendors.
-_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+_THOUGHT_FIELDS = frozenset({"reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks"})
 _TEXTS = ("text", "content", "value", "refusal", "parts", "transcript")
 _THOUGHT_TEXTS = ("thinking", "reasoning", "summary")
 
@@ -51,7 +51,7 @@ _THOUGHT_TEXTS = ("thinking", "reasoning", "summary")
 class NotACompletionError(Exception):
     """A 200 whose body is not a completion; the text says what is missing. usage: what it says that it took."""
 
-    def __init__(self, why: str, usage: Usage = Usage()) -> None:  # noqa: B008 - immutable
+    def __init__(self, why: str, usage: Usage = NO_USAGE) -> None:
         super().__init__(why)
         self.usage = usage
 
@@ -87,7 +87,7 @@ def read_completion(body: Any) -> CompletionRead:
     """Of a completion in the OpenAI wire format, parsed. Whatever it holds, nothing is raised."""
     completion = object_or_empty(body)
     choices = [object_or_empty(choice) for choice in list_or_empty(completion.get("choices"))]
-    messages = [_message_of(choice) for choice in choices]
+    messages = [said_in(choice) for choice in choices]
     return CompletionRead(
         text=_answer_of(messages[0]) if messages else "",
         response_model=text_or_none(completion.get("model")),
@@ -125,6 +125,17 @@ def parsed_answer(answer: bytes) -> Any:
     return _parsed(answer).value
 
 
+def said_in(choice: _Object) -> dict[str, Any]:
+    """The message or the delta of a choice, also of one in the form of the older completions."""
+    for name in ("message", "delta"):
+        if isinstance(message := choice.get(name), dict):
+            return message
+    for name in ("message", "text"):
+        if isinstance(text := choice.get(name), str):
+            return {"content": text}
+    return {}
+
+
 def text_of(content: Any) -> str:
     """Of a message or a delta: a text, parts of one, or an object that holds either; without thoughts that are parts of
     their own."""
@@ -133,15 +144,23 @@ def text_of(content: Any) -> str:
 
 def characters_of(said: _Object) -> int:
     """Of all that a message or a delta says: for an estimate of tokens that the endpoint does not count."""
-    content = said.get("content")
-    size = len(content) if isinstance(content, str) else sum(map(len, _texts(content, _DEEPEST, thoughts=True)))
-    if len(said) == 1 and content:  # nearly every delta
-        return size
-    size += max(sum(map(len, _texts(said.get(name), _DEEPEST, thoughts=True))) for name in _THOUGHT_FIELDS)
-    size += sum(map(len, _texts(said.get("refusal"), 1, thoughts=False)))
-    size += len(_transcript(said))
-    calls = [object_or_empty(call).get("function") for call in list_or_empty(said.get("tool_calls"))]
-    return size + sum(map(_arguments, (*calls, said.get("function_call"))))
+    size = thoughts = 0
+    for name, value in said.items():
+        if not value:
+            continue
+        if name == "content":
+            size += len(value) if isinstance(value, str) else _length(value)
+        elif name in _THOUGHT_FIELDS:
+            thoughts = max(thoughts, _length(value))
+        elif name == "refusal":
+            size += _length(value)
+        elif name == "tool_calls":
+            size += sum(_arguments(object_or_empty(call).get("function")) for call in list_or_empty(value))
+        elif name == "function_call":
+            size += _arguments(value)
+        elif name == "audio":
+            size += len(_transcript(said))
+    return size + thoughts
 
 
 def finish_reason_of(choice: _Object) -> str:
@@ -172,22 +191,11 @@ def _formed(choice: Any) -> dict[str, Any] | None:
         return None
     if isinstance(choice.get("message"), dict):
         return choice
-    if message := _message_of(choice):
+    if message := said_in(choice):
         return {**choice, "message": {"role": "assistant", **message}}
     if choice.get("finish_reason") or choice.get("error"):  # a filter may leave nothing of an answer but its end
         return {**choice, "message": {"role": "assistant", "content": None}}
     return None
-
-
-def _message_of(choice: _Object) -> dict[str, Any]:
-    """Also of a choice of a stream that came whole, and of the older completions."""
-    for name in ("message", "delta"):
-        if isinstance(message := choice.get(name), dict):
-            return message
-    for name in ("message", "text"):
-        if isinstance(text := choice.get(name), str):
-            return {"content": text}
-    return {}
 
 
 def _answer_of(message: _Object) -> str:
@@ -208,6 +216,10 @@ def _texts(content: Any, depth: int, *, thoughts: bool) -> Iterator[str]:
             names = (*_THOUGHT_TEXTS, *_TEXTS) if thoughts else _TEXTS
             said = next((content[name] for name in names if content.get(name)), None)
             yield from _texts(said, depth - 1, thoughts=thoughts)
+
+
+def _length(content: Any) -> int:
+    return sum(map(len, _texts(content, _DEEPEST, thoughts=True)))
 
 
 def _transcript(said: _Object) -> str:

@@ -1,12 +1,21 @@
 """The OpenAI wire format: what our callers speak, so bodies pass through."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from shared.operations import WireFormat
-from shared.wire.completions import Completion, completion_in
+from shared.wire.collected import Collected
+from shared.wire.completions import Completion, NotACompletionError, completion_in
 from shared.wire.openai_stream import OpenAIStream
 from shared.wire.requests import with_defaults, written
+from shared.wire.server_events import ServerEvents
+from shared.wire.streams import BrokenStreamError
+
+_STREAM = re.compile(rb"\s{0,100}(?:data|event|id|retry)?:")
+_MOST_EVENTS = 10_000  # of a stream that is read at once
 
 
 class PlainChat:
@@ -19,7 +28,28 @@ class PlainChat:
         return written(with_defaults(model, defaults, body))
 
     def completion(self, answer: bytes) -> Completion:
-        return completion_in(answer)
+        return completion_in(_of_stream(answer) if _STREAM.match(answer) else answer)
 
     def stream(self) -> OpenAIStream:
         return OpenAIStream()
+
+
+def _of_stream(answer: bytes) -> bytes:
+    """The completion that a stream adds up to, for endpoints that stream although nobody has asked for it. Raises
+    NotACompletionError and ErrorInAnswerError."""
+    if answer.count(b"data:") > _MOST_EVENTS:
+        raise NotACompletionError("the body is a stream of too many events, which was not asked for")
+    events, reader, collected = ServerEvents(len(answer) + 1), OpenAIStream(), Collected()
+    told = list(events.read(answer))
+    told += [] if (last := events.end()) is None else [last]
+    try:
+        for event in told:
+            for chunk in reader.chunks(event):
+                collected.add(orjson.loads(chunk.data))
+    except BrokenStreamError as error:
+        raise NotACompletionError(f"the body is a stream, and {error}", reader.so_far.usage) from None
+    if not reader.so_far.whole:
+        raise NotACompletionError("the body is a stream that ended before the answer was whole", reader.so_far.usage)
+    for chunk in reader.end():
+        collected.add(orjson.loads(chunk.data))
+    return collected.completion()

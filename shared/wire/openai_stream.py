@@ -3,38 +3,76 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from shared.wire.completions import Usage, usage_read
+from shared.wire.completions import said_in, usage_in
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import Chunk, StreamSoFar, chunk_of, parsed_event, usage_chunk
+from shared.wire.streams import Chunk, StreamSoFar, choices_of, chunk_of, read_event, usage_chunk
+from shared.wire.told_errors import check_for_error
+from shared.wire.usage import NO_USAGE, says_usage
 
 _DONE = b"[DONE]"
+
+_Object = dict[str, Any]
 
 
 class OpenAIStream:
     def __init__(self) -> None:
         self.so_far = StreamSoFar()
-        self._first: dict[str, Any] = {}
+        self._first: _Object = {}
         self._has_told_usage = False
+        self._usage: _Object = {}  # in the endpoint's own words, when these are OpenAI's
+        self._has_deltas = False
 
     def chunks(self, event: ServerEvent) -> Iterable[Chunk]:
-        body = chunk_in(event, self.so_far)
-        if body is None:
+        if not event.data or event.data.isspace():  # keeps a connection open
+            return ()
+        if event.data.lstrip().startswith(_DONE):
+            self.so_far.ended = True
+            return ()
+        body, as_it_is = read_event(event)
+        if says_usage(body):
+            self._hear_usage(body)
+        choices = choices_of(body)
+        if not choices:
+            check_for_error(body)
+        if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
             return ()
         self._first = self._first or body
-        return (self._passed_on(event.data, body),)
+        formed = self._formed(body, choices)
+        as_it_is = as_it_is and formed is body and b"\n" not in event.data
+        return (self._passed_on(formed, event.data if as_it_is else None),)
 
     def end(self) -> Iterator[Chunk]:
-        if not self._has_told_usage and self.so_far.usage != Usage():
-            yield usage_chunk(self._first, self.so_far.usage)
+        if self._has_told_usage or self.so_far.usage == NO_USAGE:
+            return
+        yield usage_chunk(self._first, self._usage or self.so_far.usage)
 
-    def _passed_on(self, data: bytes, body: dict[str, Any]) -> Chunk:
+    def _hear_usage(self, body: _Object) -> None:
+        usage = usage_in(body)
+        if usage != NO_USAGE:
+            self.so_far.usage = usage
+            said = body.get("usage")
+            if isinstance(said, dict) and {"prompt_tokens", "completion_tokens"} <= said.keys():
+                self._usage = said
+
+    def _formed(self, body: _Object, choices: list[_Object]) -> _Object:
+        """With deltas in place of messages, which some endpoints send: clients look nowhere else. What a message says
+        again after deltas is left alone."""
+        if all("delta" in choice for choice in choices):
+            self._has_deltas = self._has_deltas or bool(choices)
+            return body
+        if self._has_deltas or not any(map(said_in, choices)):
+            return body
+        return {**body, "choices": [{**choice, "delta": said_in(choice)} for choice in choices]}
+
+    def _passed_on(self, body: _Object, data: bytes | None) -> Chunk:
+        """data: None when the chunk is to be written anew; chunks travel as lines."""
         holds_content, ends = self.so_far.heard(body)
         if body.get("usage"):
             if body.get("choices"):
                 # Of the whole answer so far. Clients add up what chunks say: it is told by one of its own, at the end.
                 return chunk_of({**body, "usage": None}, holds_content=holds_content, ends=ends)
             self._has_told_usage = True
-        if b"\n" in data:  # JSON over several lines of an event is written anew: chunks travel as lines
+        if data is None:
             return chunk_of(body, holds_content=holds_content, ends=ends)
         return Chunk(data, holds_content, ends)
 

@@ -8,33 +8,36 @@ import orjson
 
 from shared.wire.completions import (
     MAX_CHOICES,
-    MAX_VALUES,
     CompletionRead,
     Usage,
+    characters_of,
     finish_reason_of,
     list_or_empty,
     object_or_empty,
     openai_usage,
+    said_in,
+    text_of,
     text_or_none,
-    values_in,
 )
 from shared.wire.server_events import ServerEvent
+from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_in_text, error_of_choice
+from shared.wire.values import TooManyValuesError, parsed_json
 
 # What of a delta is the model's answer, as OpenAI and those who speak its format name it.
-_CONTENT = frozenset({"content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio"})
-_QUICKLY_READ_BYTES = 64 * 1024  # whatever they hold
+_CONTENT = frozenset(
+    {
+        "audio", "content", "function_call", "images", "reasoning", "reasoning_content", "reasoning_details", "refusal",
+        "thinking", "thinking_blocks", "tool_calls",
+    }
+)  # fmt: skip
 
 
 class BrokenStreamError(Exception):
     """The stream is not what its format says; the text says how."""
 
 
-class ErrorInStreamError(Exception):
-    """The endpoint ended its stream with an error. body: the JSON that it sent, to be classified."""
-
-    def __init__(self, body: bytes) -> None:
-        super().__init__("the stream holds an error")
-        self.body = body
+# The endpoint ended its stream with an error.
+ErrorInStreamError = ErrorInAnswerError
 
 
 class Chunk(NamedTuple):
@@ -79,7 +82,7 @@ class StreamSoFar:
         self.response_model, self.usage, self.ended = read.response_model, read.usage, True
         self.finish_reasons = dict(enumerate(read.finish_reasons))
         self.choices = set(self.finish_reasons)
-        self.characters = len(read.text)
+        self.characters = read.characters
 
     def heard(self, body: dict[str, Any]) -> tuple[bool, bool]:
         """Of a chunk in the OpenAI wire format: whether it holds content, and whether it ends a choice. Raises
@@ -91,16 +94,28 @@ class StreamSoFar:
             index = index_of(choice)
             if index not in self.choices:
                 self._begin(index)
-            if choice.get("error") or choice.get("finish_reason") == "error":
-                raise ErrorInStreamError(_error_in(choice))
-            if choice.get("finish_reason"):
-                self.finish_reasons[index] = finish_reason_of(choice)
-                ends = True
-            for name, value in _delta(choice).items():
-                if value and name in _CONTENT:
-                    holds_content = True
-                    self.characters += len(value) if isinstance(value, str) else _characters(value)
+            ends_so = choice.get("finish_reason")
+            if ends_so or choice.get("error"):
+                if (error := error_of_choice(choice)) is not None:
+                    raise ErrorInStreamError(error, self.usage)
+                if ends_so:
+                    self.finish_reasons[index] = finish_reason_of(choice)
+                    ends = True
+            holds_content = self._heard_delta(object_or_empty(choice.get("delta"))) or holds_content
         return holds_content, ends
+
+    def _heard_delta(self, delta: dict[str, Any]) -> bool:
+        """Whether it holds content. Nearly every delta holds one text."""
+        size, held, is_plain = 0, 0, True
+        for name, value in delta.items():
+            if value and name in _CONTENT:
+                held += 1
+                if isinstance(value, str):
+                    size += len(value)
+                else:
+                    is_plain = False
+        self.characters += size if is_plain and held <= 1 else characters_of(delta)
+        return held > 0
 
     def _begin(self, index: int) -> None:
         self.choices.add(index)
@@ -124,19 +139,29 @@ class StreamReader(Protocol):
 
 def parsed_event(event: ServerEvent) -> dict[str, Any]:
     """The JSON object of an event. Raises BrokenStreamError, and ErrorInStreamError when it is an error."""
-    if len(event.data) > _QUICKLY_READ_BYTES and values_in(event.data) > MAX_VALUES:
-        raise BrokenStreamError(f"an event of the stream has more than {MAX_VALUES} objects, lists and members")
+    return read_event(event)[0]
+
+
+def read_event(event: ServerEvent) -> tuple[dict[str, Any], bool]:
+    """As `parsed_event`, and whether every reader of JSON can read its data."""
     try:
-        body = orjson.loads(event.data)
-    except orjson.JSONDecodeError:
+        body, as_it_is = parsed_json(event.data)
+    except TooManyValuesError as error:
+        raise BrokenStreamError(f"an event of the stream {error}") from None
+    except ValueError:
         if event.name == b"error":
             raise ErrorInStreamError(event.data) from None
+        if (told := error_in_text(event.data)) is not None:
+            raise told from None
         raise BrokenStreamError("an event of the stream is not JSON") from None
     if not isinstance(body, dict):
+        check_for_error(body)
         raise BrokenStreamError("an event of the stream is no JSON object")
-    if body.get("error") or event.name == b"error":
+    if body.get("error"):
+        check_for_error(body)
+    if event.name == b"error":
         raise ErrorInStreamError(event.data)
-    return body
+    return body, as_it_is
 
 
 def chunk_of(body: dict[str, Any], *, holds_content: bool = False, ends: bool = False) -> Chunk:
@@ -147,16 +172,17 @@ def chunk_of(body: dict[str, Any], *, holds_content: bool = False, ends: bool = 
         raise BrokenStreamError("an event of the stream is nested too deeply") from None
 
 
-def usage_chunk(like: dict[str, Any], usage: Usage) -> Chunk:
-    """The chunk that ends a stream whose caller asked for its usage. like: another chunk of it."""
+def usage_chunk(like: dict[str, Any], usage: Usage | dict[str, Any]) -> Chunk:
+    """The chunk that ends a stream whose caller asked for its usage. like: another chunk of it. usage: as it was read,
+    or in the endpoint's own words."""
+    told = openai_usage(usage) if isinstance(usage, Usage) else usage
     named: dict[str, Any] = {name: like[name] for name in ("id", "object", "created", "model") if name in like}
-    return chunk_of({**named, "choices": [], "usage": openai_usage(usage)})
+    return chunk_of({**named, "choices": [], "usage": told})
 
 
 def text_in(body: dict[str, Any]) -> str:
     """What a chunk in the OpenAI wire format adds to the text of the first choice."""
-    texts = [_delta(choice).get("content") for choice in choices_of(body) if index_of(choice) == 0]
-    return "".join(text for text in texts if isinstance(text, str))
+    return "".join(text_of(said_in(choice).get("content")) for choice in choices_of(body) if index_of(choice) == 0)
 
 
 def choices_of(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -170,20 +196,3 @@ def index_of(numbered: dict[str, Any]) -> int:
     """Of a choice or a tool call; 0 when it has none that can be one."""
     index = numbered.get("index")
     return index if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 2**31 else 0
-
-
-def _delta(choice: dict[str, Any]) -> dict[str, Any]:
-    return object_or_empty(choice.get("delta"))
-
-
-def _error_in(choice: dict[str, Any]) -> bytes:
-    """Without the rest of the chunk: errors are booked in the clear, and there may be text of the answer in it."""
-    said = choice.get("error") or {"message": "a choice ended with the finish_reason `error`"}
-    return orjson.dumps({"error": said})
-
-
-def _characters(calls: Any) -> int:
-    """Of the arguments of tool calls."""
-    functions = [object_or_empty(object_or_empty(call).get("function")) for call in list_or_empty(calls)]
-    arguments = [function.get("arguments") for function in functions]
-    return sum(len(text) for text in arguments if isinstance(text, str))

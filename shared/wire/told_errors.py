@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from shared.wire.usage import Usage, usage_in
+from shared.wire.usage import NO_USAGE, Usage, usage_in
 from shared.wire.values import list_or_empty, object_or_empty
 
 _Object = Mapping[str, Any]
@@ -51,14 +51,14 @@ class ErrorInAnswerError(Exception):
     """An endpoint answered 200 and told an error. body: JSON of the error alone, to be classified. usage: what the
     answer says that it took."""
 
-    def __init__(self, body: bytes, usage: Usage = Usage()) -> None:  # noqa: B008 - immutable
+    def __init__(self, body: bytes, usage: Usage = NO_USAGE) -> None:
         super().__init__("the answer holds an error")
         self.body = body
         self.usage = usage
 
 
 def check_for_error(body: Any) -> None:
-    """Of a whole answer, parsed, in any wire format. Raises ErrorInAnswerError."""
+    """Of a whole answer or an event of a stream, parsed, in any wire format. Raises ErrorInAnswerError."""
     if isinstance(body, list):
         body = object_or_empty(next(iter(body), None))  # Gemini lists its one error
     if not isinstance(body, dict):

@@ -50,6 +50,9 @@ class Usage(NamedTuple):
     cost_usd: float | None = None
 
 
+NO_USAGE = Usage()
+
+
 def usage_of(
     input_tokens: Any, output_tokens: Any, cache_read_tokens: Any = 0, cache_write_tokens: Any = 0,
     reasoning_tokens: Any = 0,
@@ -66,7 +69,7 @@ def usage_read(usage: Any) -> Usage:
     """Of what an endpoint calls its usage."""
     counts = object_or_empty(usage)
     if not counts:
-        return Usage()
+        return NO_USAGE
     tokens = _Tokens(counts)
     prompt, made = tokens.both()
     read = usage_of(prompt, made, tokens.cache_read, tokens.cache_write, tokens.reasoning)
@@ -81,9 +84,9 @@ def usage_in(body: _Object) -> Usage:
     """Of a whole answer or a chunk of one, wherever its endpoint says it; the first place that says anything counts."""
     if type(said := body.get("usage")) is dict and said:  # nearly every answer
         usage = usage_read(_without_wrapping(said))
-        if usage != Usage():
+        if usage != NO_USAGE:
             return usage
-    return next((usage for place in _places(body) if (usage := usage_read(place)) != Usage()), Usage())
+    return next((usage for place in _places(body) if (usage := usage_read(place)) != NO_USAGE), NO_USAGE)
 
 
 def says_usage(chunk: _Object) -> bool:

@@ -95,6 +95,11 @@ def _text(chunks: Sequence[Chunk]) -> str:
              '{"model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"content":"aä"}}]}'.encode()],
             id="not streamed at all",
         ),
+        pytest.param(
+            [_HEAD, b' {"model":"m","choices":[{"finish_reason":"stop",', '"message":{"content":"aä"}}]}'.encode()],
+            id="not streamed at all, whatever the header says",
+        ),
+        pytest.param([_HEAD, b"data:\n\n", _event(content="aä"), b"data: \n\n", _END], id="events of nothing"),
     ],
 )  # fmt: skip
 async def test_a_whole_answer_is_passed_on(pieces: list[bytes]) -> None:
@@ -123,7 +128,7 @@ async def test_usage_is_told_once(pieces: list[bytes]) -> None:
     ("pieces", "passed_on", "error_type", "detail"),
     [
         pytest.param([_HEAD, _A], "a", "stream_broken", "before the answer was whole", id="cut between events"),
-        pytest.param([_HEAD, _A, _A[:9]], "a", "stream_broken", "is not JSON", id="cut in an event"),
+        pytest.param([_HEAD, _A, _A[:9]], "a", "stream_broken", "before the answer was whole", id="cut in an event"),
         pytest.param([_HEAD], "", "stream_broken", "before the answer was whole", id="nothing"),
         pytest.param([_HEAD, _A, b"data: {\n\n"], "a", "stream_broken", "is not JSON", id="no JSON"),
         pytest.param([_HEAD, _HANG], "", "read_timeout", "sent nothing", id="silent before it"),
@@ -144,6 +149,13 @@ async def test_usage_is_told_once(pieces: list[bytes]) -> None:
             [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n", _A], "a",
             "stream_broken", "broke off", id="shorter than it said",
         ),
+        pytest.param([_HEAD, b'{"detail": "slower", "code": 429}'], "", "rate_limited", "slower",
+                     id="an error that is no event"),
+        pytest.param([_HEAD, b"<html><title>503 Service Unavailable</title>", b"</html>"], "", "overloaded",
+                     "503 Service Unavailable", id="a page"),
+        pytest.param([_HEAD, b"error code: 503"], "", "overloaded", "error code: 503", id="a text"),
+        pytest.param([_HEAD, b'data: {"object":"error","message":"slower","code":429}\n\n'], "", "rate_limited",
+                     "slower", id="an error of vLLM"),
         pytest.param(
             [b"HTTP/1.1 429 No\r\ncontent-length: 2\r\n\r\n{}"], "", "rate_limited", "429", id="refused at once"
         ),
@@ -158,6 +170,17 @@ async def test_a_bad_stream_is_told_as_what_it_was(
     assert detail in failed.detail
     if passed_on is not None:
         assert _text(chunks) == passed_on
+
+
+@pytest.mark.parametrize(
+    ("pieces", "again"),
+    [([_HEAD, _A], True), ([_HEAD, b"data: {\n\n"], False), ([_HEAD, b'{"choices": []}'], False)],
+    ids=["a stream that was cut", "a stream in another form", "an answer in another form"],
+)
+async def test_what_cannot_be_read_for_its_form_is_not_called_again(pieces: list[bytes], again: bool) -> None:
+    _, failed = await _streamed(*pieces)
+    assert failed is not None
+    assert (failed.retryable, failed.fallback) == (again, True)
 
 
 async def test_the_time_of_the_whole_call_ends_a_stream_that_goes_on() -> None:

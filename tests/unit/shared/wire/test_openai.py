@@ -103,6 +103,17 @@ def test_an_answer_in_another_form_is_put_into_the_form(choice: dict[str, Any], 
     assert known.read.text == (message["content"] or "")
 
 
+def test_a_stream_that_nobody_asked_for_is_read_as_the_completion_that_it_adds_up_to() -> None:
+    chunks: list[dict[str, Any]] = [
+        {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "h"}}]},
+        {"id": "c", "choices": [{"index": 0, "delta": {"content": "i"}, "finish_reason": "stop"}]},
+        {"id": "c", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}},
+    ]
+    known = OPENAI.completion(b": hello\n\n" + b"".join(b"data: %s\n\n" % orjson.dumps(chunk) for chunk in chunks))
+    assert known.read == CompletionRead("hi", "m", ("stop",), Usage(3, 4), 2)
+    assert orjson.loads(known.body)["choices"][0]["message"] == {"role": "assistant", "content": "hi"}
+
+
 def test_an_answer_that_is_no_json_to_the_letter_is_written_anew() -> None:
     known = OPENAI.completion(b'\xef\xbb\xbf{"choices": [{"message": {"content": "hi"}, "logprobs": NaN}]}')
     assert known.body == b'{"choices":[{"message":{"content":"hi"},"logprobs":null}]}'
@@ -154,7 +165,9 @@ def test_of_a_prompt_of_unknown_length_nothing_is_cached() -> None:
     [
         (b"", "the body is not JSON"),
         (b"<html><title>Sign in</title></html>", "the body is not JSON: Sign in"),
-        (b'data: {"choices": []}', "the body is not JSON"),
+        (b'data: {"choices": []}', "the body is a stream that ended before the answer was whole"),
+        (b"data: {}\n\n" * 10_001, "the body is a stream of too many events, which was not asked for"),
+        (b"data: [\n\n", "the body is a stream, and an event of the stream is not JSON"),
         (b"null", "the JSON has no choices"),
         (b"[]", "the JSON has no choices"),
         (b"{}", "the JSON has no choices"),
@@ -164,6 +177,7 @@ def test_of_a_prompt_of_unknown_length_nothing_is_cached() -> None:
         (b'{"choices": [{"index": 0}]}', "a choice has no message"),
         (b'{"choices": [{"message": {}}, {"message": 5}]}', "a choice has no message"),
     ],
+    ids=lambda value: value[:60].decode() if isinstance(value, bytes) else value,
 )
 def test_a_200_that_is_no_completion_is_told_what_is_missing(answer: bytes, why: str) -> None:
     with pytest.raises(NotACompletionError, match=why):

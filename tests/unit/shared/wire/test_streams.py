@@ -40,10 +40,11 @@ _DONE = b"[DONE]"
         (_chunk(content="a"), "a"),
         (_chunk(index=1, content="a"), ""),
         (_chunk(content=None, reasoning_content="a"), ""),
-        (_chunk(content=["a"]), ""),
+        (_chunk(content=[{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}]), "a"),
+        (_chunk(content=5), ""),
         (_ONLY_USAGE, ""),
     ],
-    ids=["first choice", "another choice", "thoughts", "no text", "usage"],
+    ids=["first choice", "another choice", "thoughts", "parts", "no text", "usage"],
 )
 def test_the_text_of_a_chunk_is_that_of_the_first_choice(chunk: dict[str, Any], text: str) -> None:
     assert text_in(chunk) == text
@@ -91,6 +92,48 @@ def test_usage_is_read_wherever_it_stands(events: list[Any]) -> None:
     assert chunks[0].holds_content
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        _chunk(finish_reason="stop") | {"x_groq": {"usage": _USAGE}},
+        _chunk() | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": _USAGE}]},
+        _chunk(finish_reason="stop") | {"timings": {"prompt_n": 3, "predicted_n": 2}},
+        _ONLY_USAGE | {"usage": {"prompt_tokens": "3", "completion_tokens": 2.0}},
+    ],
+    ids=["Groq", "Moonshot", "llama.cpp", "numbers in other forms"],
+)
+def test_usage_is_read_wherever_a_vendor_says_it(last: dict[str, Any]) -> None:
+    _, reader = _stream(_chunk(content="a"), last, _DONE)
+    assert reader.so_far.usage == Usage(3, 2)
+
+
+def test_the_usage_that_is_told_at_the_end_is_the_endpoints_own() -> None:
+    said = {**_USAGE, "cost": 0.5, "prompt_tokens_details": {"cached_tokens": 1}}
+    _, reader = _stream(_chunk(content="a"), _chunk(finish_reason="stop") | {"usage": said}, _DONE)
+    assert [orjson.loads(chunk.data)["usage"] for chunk in reader.end()] == [said]
+
+
+@pytest.mark.parametrize(
+    ("sent", "deltas"),
+    [
+        ([{"message": {"content": "a"}}, {"message": {"content": "b"}}], ["a", "b"]),
+        ([{"text": "a"}, {"text": "b"}], ["a", "b"]),
+        ([{"delta": {"content": "a"}}, {"message": {"content": "a"}, "finish_reason": "stop"}], ["a", None]),
+        ([{"delta": {"content": "a"}}, {"content_filter_offsets": {}}], ["a", None]),
+    ],
+    ids=["messages", "texts", "a message that says all again", "no delta"],
+)
+def test_clients_find_what_is_said_in_deltas(sent: list[dict[str, Any]], deltas: list[str | None]) -> None:
+    chunks, _ = _stream(*({"choices": [{"index": 0, **choice}]} for choice in sent))
+    told = [orjson.loads(chunk.data)["choices"][0].get("delta", {}).get("content") for chunk in chunks]
+    assert told == deltas
+
+
+def test_a_chunk_that_is_no_json_to_the_letter_is_written_anew() -> None:
+    chunks, _ = _stream(b'{"choices":[{"index":0,"delta":{"content":"\\ud83d"},"logprobs":NaN}]}', b" ", b"[DONE] ")
+    assert [orjson.loads(chunk.data)["choices"][0]["delta"]["content"] for chunk in chunks] == ["\ufffd"]
+
+
 def test_usage_beside_content_is_for_the_books_alone() -> None:
     """Clients would add it to that of the chunk which ends the stream."""
     chunks, _ = _stream(_chunk(content="a") | {"usage": _USAGE}, _DONE)
@@ -106,11 +149,27 @@ def test_usage_beside_content_is_for_the_books_alone() -> None:
         pytest.param({"choices": [{"index": 0, "finish_reason": "error", "delta": {}}]}, id="a choice that failed"),
         pytest.param({"choices": [{"index": 0, "error": {"code": 502}, "delta": {}}]}, id="an error in a choice"),
         pytest.param({"choices": [{"index": 0, "error": "no", "delta": {}}]}, id="an error in a choice, in words"),
+        pytest.param({"object": "error", "message": "no", "code": 400}, id="an error of vLLM"),
+        pytest.param({"code": 429, "message": "no"}, id="a code"),
+        pytest.param({"detail": "no"}, id="a detail"),
+        pytest.param({"choices": [], "base_resp": {"status_code": 1002}}, id="an error of MiniMax"),
+        pytest.param(b'[{"error": {"code": 503}}]', id="an error in a list"),
+        pytest.param(b"upstream error: 503", id="a line of a proxy"),
     ],
 )
 def test_an_error_in_the_stream_is_the_endpoints_own(event: Any) -> None:
     with pytest.raises(ErrorInStreamError):
         _stream(_chunk(content="a"), event)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"choices": [], "prompt_filter_results": []}, {"error": None, **_ONLY_USAGE}, {"object": "ping"}],
+    ids=["Azure's filters", "no error", "a ping"],
+)
+def test_what_holds_no_choice_is_no_error_for_that(event: dict[str, Any]) -> None:
+    chunks, _ = _stream(_chunk(content="a"), event)
+    assert len(chunks) == 2
 
 
 @pytest.mark.parametrize("error", [{}, {"error": {"code": 502, "message": "no"}}], ids=str)
