@@ -15,7 +15,9 @@ from services.cli.shown import Shown
 from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError
 from shared.client.requests import CANCELS, CHAT
 from shared.wire.collected import Collected
+from shared.wire.completions import calls_in, read_completion
 from shared.wire.streams import text_in
+from shared.wire.thoughts import AnswerReader
 
 _INTERRUPTED_STATUS = 130  # as shells tell of Ctrl-C
 
@@ -71,11 +73,12 @@ def _printed(client: Client, body: dict[str, Any], as_json: bool) -> Mapping[str
 
 
 def _streamed(client: Client, body: dict[str, Any]) -> Mapping[str, str]:
-    whole = Collected()
+    whole, answer_in = Collected(), AnswerReader()
     with client.stream(CHAT, body | {"stream": True}, CANCELS) as answer, Shown(body.get("model")) as shown:
         for chunk in answer:
             whole.add(chunk)
-            shown.add(text_in(chunk))
+            shown.add(answer_in.add(text_in(chunk)))
+        shown.add(answer_in.end())
         completion = json.loads(whole.completion())
         if not shown.begun:
             shown.add(_text(completion))
@@ -101,11 +104,10 @@ def _messages(message: str, system: str | None) -> list[dict[str, str]]:
 
 
 def _text(completion: Any) -> str:
-    try:
-        message = completion["choices"][0]["message"]
-        return str(message.get("content") or message.get("refusal") or message.get("tool_calls") or "")
-    except (LookupError, TypeError, AttributeError):
-        raise ProblemError(Problem("bad_response", "the gateway's answer holds no message")) from None
+    read = read_completion(completion)
+    if not read.finish_reasons:
+        raise ProblemError(Problem("bad_response", "the gateway's answer holds no message"))
+    return read.text or calls_in(completion)
 
 
 def _about(headers: Mapping[str, str]) -> str:

@@ -74,7 +74,7 @@ def _attempt(attempt: dict[str, Any]) -> Text:
         text.append(f", the first chunk after {seconds(attempt['first_chunk_s'])}")
     if attempt.get("server_address"):
         text.append(f" at {plain(attempt['server_address'])}", "dim")
-    if attempt.get("output_tokens") is not None:
+    if attempt.get("output_tokens") or attempt.get("input_tokens"):
         cost = f", {usd(attempt['cost_usd'])}" if attempt.get("cost_usd") else ""
         cached = f", {attempt['cache_read_tokens']} of them cached" if attempt.get("cache_read_tokens") else ""
         estimated = "estimated " if (attempt.get("usage") or {}).get("state") == "estimated" else ""

@@ -205,7 +205,8 @@ class Attempts:
             raise
         except CallFailedError as error:
             called = not isinstance(error, NotCalledError)
-            return self._settling.fail(progress, _expired_or(error.failure, progress), span, called=called)
+            failed = _expired_or(error.failure, progress)
+            return self._settling.fail(progress, failed, span, called=called, took=error.usage)
         except Exception as error:
             # The attempt is on record, so it gets an outcome whatever the error: it would stay open in the books.
             logger.exception("call.failed", attempt_id=str(started.attempt_id), model=model.id)
@@ -275,7 +276,7 @@ class Attempts:
                 "bytes of an event"
             )
             raise too_large(model, progress.work.request.operation_name, detail)
-        ended = reports.attempt_succeeded(started, model, completion, began_at, now, more)
+        ended = reports.attempt_succeeded(started, completion, began_at, now, more)
         settled = reports.completed(progress.work, ended, now)
         said = reports.reply_completed(settled)
         if (stream := progress.streamed_call) is None:

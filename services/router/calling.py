@@ -1,8 +1,9 @@
 """Make one call: its answer whole, or as a stream whose chunks are told while they come."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
-from services.router import reports
+from services.router import counting, reports
 from services.router.callers import Callers
 from services.router.progress import Progress
 from services.router.streamed_call import StreamedCall, endpoint_body
@@ -62,7 +63,9 @@ class Calling:
         total_s = _total_s(model, progress)
         request_id = str(started.attempt_id)
         completion = await self._transport.complete(model, secrets, asked, request_id, total_s, progress.hold)
-        return Brought(completion, {})
+        read, prompt_tokens = completion.read, partial(reports.prompt_tokens, progress.work)
+        counted = counting.of_answer(read.usage, read.characters, prompt_tokens)
+        return Brought(completion, reports.booked(counted, model))
 
     async def _streamed(
         self, progress: Progress, model: Model, secrets: ModelSecrets, started: AttemptStarted, asked: Question
@@ -73,9 +76,8 @@ class Calling:
         times = StreamTimes(total_s, model.first_chunk_timeout_s, model.idle_timeout_s)
         async with self._transport.stream(model, secrets, asked, str(started.attempt_id), times) as opened:
             await call.read(opened, lambda: _total_s(model, progress))
-        more = reports.of_stream(call, model, progress.work.body)
-        usage, _ = call.usage(lambda: 0)
-        return Brought(Completion(call.end(), call.completion_read(usage)), more)
+        more = reports.of_stream(call, model, progress.work)
+        return Brought(Completion(call.end(), call.completion_read), more)
 
 
 def _total_s(model: Model, progress: Progress) -> float:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
-from services.router import reports
+from services.router import counting, reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
 from services.router.pulse import Pulse
@@ -360,7 +360,8 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             else "lost its partitions before the call was made"
         )
         told = failure("handed_back", f"router {self._router_id} {why}")
-        yield Outgoing(OUTCOMES, reports.attempt_failed(begun.started, told, now, now), traceparent)
+        booked = reports.booked(counting.of_failure(told, sent=False), begun.work.first.model)
+        yield Outgoing(OUTCOMES, reports.attempt_failed(begun.started, told, now, now, booked), traceparent)
         yield Outgoing(ATTEMPTS, reports.handed_back(begun.started, was_claimed=was_claimed), traceparent)
 
     def _spawn(self, work: Coroutine[Any, Any, None], seat: Seat | None = None) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from services.router import counting
 from services.router.streamed_call import StreamedCall
 from services.router.work import FailedCall, Refused, Source, Work
 from shared.errors import Failure
@@ -18,15 +20,14 @@ from shared.events import (
     InferenceSettled,
     ReplyCompleted,
     ReplyFailed,
-    UsageState,
     new_id,
 )
 from shared.events.attempt import Outcome
 from shared.events.bounds import MAX_NAME, MAX_WORDS, cut
 from shared.events.inference import Settlement
-from shared.registry import Model, Price
+from shared.registry import Model
 from shared.selection import Candidate, needs_of
-from shared.wire import Completion, Usage
+from shared.wire import Completion
 
 MAX_CANDIDATES_TOLD = 100
 _MAX_FAILED_TOLD = 50
@@ -103,53 +104,39 @@ def told(
 
 
 def attempt_succeeded(
-    started: AttemptStarted, model: Model, completion: Completion, began_at: datetime, now: datetime,
-    more: Mapping[str, Any] = {},
-) -> AttemptEnded:  # fmt: skip
-    """more: of a stream, in place of what a plain answer says."""
-    usage = completion.read.usage
-    told = {
-        "response_model": completion.read.response_model,
-        "finish_reasons": completion.read.finish_reasons[:_MAX_FINISH_REASONS],
-        **usage._asdict(),
-        "usage_state": _usage_state(usage),
-        "cost_usd": cost_usd(model.price, usage),
-        **more,
-    }
-    return _ended(started, "succeeded", began_at, now, **told)
+    started: AttemptStarted, completion: Completion, began_at: datetime, now: datetime, took: Mapping[str, Any] = {}
+) -> AttemptEnded:
+    """took: as `booked` and `of_stream` say it."""
+    read = completion.read
+    told = {"response_model": read.response_model, "finish_reasons": read.finish_reasons[:_MAX_FINISH_REASONS]}
+    return _ended(started, "succeeded", began_at, now, **told, **took)
 
 
-def _usage_state(usage: Usage) -> UsageState:
-    told = usage.input_tokens is not None or usage.output_tokens is not None
-    return "reported" if told else "unknown"
+def booked(counted: counting.Counted, model: Model) -> dict[str, Any]:
+    """What the outcome of a call says of its tokens."""
+    usage, state = counted
+    tokens = {name: count for name, count in usage._asdict().items() if name != "cost_usd"}
+    return {**tokens, "usage_state": state, "cost_usd": counting.cost_usd(model.price, usage)}
 
 
-def cost_usd(price: Price | None, usage: Usage) -> float | None:
-    """None without a price, and when the endpoint counted nothing and is not paid by the call alone."""
-    if price is None:
-        return None
-    if usage.input_tokens is None and usage.output_tokens is None:
-        rates = price.rates(0)
-        return rates.call if rates.call and not rates.input and not rates.output else None
-    cached = (usage.cache_read_tokens, usage.cache_write_tokens)
-    return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached)
+def of_stream(call: StreamedCall, model: Model, work: Work) -> dict[str, Any]:
+    """What the outcome of a streamed call says besides."""
+    told = {"streamed": True, "first_chunk_s": call.first_chunk_s, "chunks": call.chunks}
+    counted = call.usage(partial(prompt_tokens, work))
+    return told if counted is None else {**told, **booked(counted, model)}
 
 
-def of_stream(call: StreamedCall, model: Model, body: Mapping[str, Any]) -> dict[str, object]:
-    """What the outcome of a streamed call says besides. body: of the caller, for an estimate of what was read of it."""
-    usage, state = call.usage(lambda: needs_of(None, dict(body)).prompt_tokens)
-    return {
-        "streamed": True,
-        "first_chunk_s": call.first_chunk_s,
-        "chunks": call.chunks,
-        "usage_state": state,
-        **usage._asdict(),
-        "cost_usd": cost_usd(model.price, usage),
-    }
+def prompt_tokens(work: Work) -> int:
+    """An estimate."""
+    request = work.request
+    return needs_of(None, dict(work.body), operation=request.operation_name, form=request.form).prompt_tokens
 
 
-def attempt_failed(started: AttemptStarted, failed: Failure, began_at: datetime, now: datetime) -> AttemptEnded:
-    return _ended(started, "failed", began_at, now, error=failed)
+def attempt_failed(
+    started: AttemptStarted, failed: Failure, began_at: datetime, now: datetime, took: Mapping[str, Any] = {}
+) -> AttemptEnded:
+    """took: as `booked` and `of_stream` say it."""
+    return _ended(started, "failed", began_at, now, error=failed, **took)
 
 
 def without_details(ended: AttemptEnded, error: Failure) -> AttemptEnded:

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from services.router import reports, spans
+from services.router import counting, reports, spans
 from services.router.callers import Callers, Reply
 from services.router.gate import Gate
 from services.router.progress import Answered, Progress
@@ -29,6 +29,7 @@ from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.registry import Model
 from shared.telemetry import instruments
 from shared.telemetry.traces import Traced
+from shared.wire.usage import NO_USAGE, Usage
 
 logger = structlog.get_logger(__name__)
 
@@ -55,14 +56,18 @@ class Settling:
         except UnpublishableError as error:  # a refusal fits a record; this is a broker that is set up wrongly
             logger.error("refusal.unpublishable", inference_id=str(settled.inference_id), reason=str(error))  # noqa: TRY400
 
-    def fail(self, progress: Progress, told: Failure, span: Traced | None, *, called: bool = True) -> FailedCall:
-        """Close the open call with this failure. called: whether it tells something of the endpoint."""
+    def fail(
+        self, progress: Progress, told: Failure, span: Traced | None, *, called: bool = True, took: Usage = NO_USAGE
+    ) -> FailedCall:
+        """Close the open call with this failure. called: whether it tells something of the endpoint. took: what the
+        endpoint says that it took all the same."""
         if progress.open_call is None:
             raise AssertionError("no call is open")
         model, started, began_at = progress.open_call
-        ended = reports.attempt_failed(started, told, began_at, self._now())
+        booked = reports.booked(counting.of_failure(told, took, sent=called), model)
         if (stream := progress.streamed_call) is not None:
-            ended = ended.model_copy(update=reports.of_stream(stream, model, progress.work.body))
+            booked |= reports.of_stream(stream, model, progress.work)
+        ended = reports.attempt_failed(started, told, began_at, self._now(), booked)
         if span is not None:
             span.fail(told.error_type)
         progress.failed.append(FailedCall(model, told, ended))

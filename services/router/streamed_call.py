@@ -8,16 +8,15 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from services.router import counting
 from services.router.chunk_stream import ChunkStream
 from services.router.streaming import OpenStream
 from services.router.transport import CallFailedError, Hold
 from shared.errors import failure
-from shared.events.attempt import UsageState
 from shared.registry import Model
-from shared.wire import CompletionRead, Usage, WireFormat
+from shared.wire import CompletionRead, WireFormat
 from shared.wire.streams import Chunk, StreamSoFar
 
-_CHARACTERS_PER_TOKEN = 4
 _HELD_IN_STEPS_OF = 4096  # bytes
 
 
@@ -91,20 +90,18 @@ class StreamedCall:
             return None
         return max(0.0, self._newest_at - self._began_at - first_s) / (self.chunks - 1)
 
-    def usage(self, prompt_tokens: Callable[[], int]) -> tuple[Usage, UsageState]:
-        """What the endpoint counted; what it did not count, or not to the end, estimated from what came."""
+    def usage(self, prompt_tokens: Callable[[], int]) -> counting.Counted | None:
+        """What the endpoint counted; what it did not count, or not to the end, estimated from what came. None when
+        nothing came."""
         so_far = self._so_far
-        said = so_far.usage
-        if so_far.whole and said.input_tokens is not None and said.output_tokens is not None:
-            return said, "reported"
         if not self.chunks:
-            return said, "unknown"
-        came = -(-so_far.characters // _CHARACTERS_PER_TOKEN)
-        input_tokens = prompt_tokens() if said.input_tokens is None else said.input_tokens
-        return said._replace(input_tokens=input_tokens, output_tokens=max(came, said.output_tokens or 0)), "estimated"
+            return None
+        count = counting.of_answer if so_far.whole else counting.of_part
+        return count(so_far.usage, so_far.characters, prompt_tokens)
 
-    def completion_read(self, usage: Usage) -> CompletionRead:
-        return self._so_far.read._replace(usage=usage)
+    @property
+    def completion_read(self) -> CompletionRead:
+        return self._so_far.read
 
     @property
     def _so_far(self) -> StreamSoFar:

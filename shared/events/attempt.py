@@ -97,8 +97,10 @@ class AttemptEnded(InferenceEvent):
     """How one call ended. `error` is set when the outcome is `failed`; no prompt and no answer is in here.
 
     duration_s: from the start of the call to its end. cost_usd: None when no price is known.
-    input_tokens: of the whole prompt. cache_read_tokens, cache_write_tokens: those among them that the endpoint read
-    from its cache, and wrote to it. swept: the monitor closed it because nobody else had, a minute past the deadline.
+    input_tokens: of the whole prompt. cache_read_tokens, cache_write_tokens, input_audio_tokens: those among them that
+    the endpoint read from its cache, wrote to it, and heard. output_tokens: all that the model made; reasoning_tokens,
+    output_audio_tokens: those among them that it thought, and said aloud. None: not known; then usage_state is
+    `unknown`, too. swept: the monitor closed it because nobody else had, a minute past the deadline.
     streamed: the answer was asked for chunk by chunk. first_chunk_s: from the start of the call to its first chunk that
     holds content; chunks: how many came.
     """
@@ -121,6 +123,9 @@ class AttemptEnded(InferenceEvent):
     output_tokens: Count | None = None
     cache_read_tokens: Count = 0
     cache_write_tokens: Count = 0
+    reasoning_tokens: Count = 0
+    input_audio_tokens: Count = 0
+    output_audio_tokens: Count = 0
     usage_state: UsageState = "unknown"
     cost_usd: Usd | None = None
     streamed: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from shared.wire.completions import list_or_empty, object_or_empty, said_in
+from shared.wire.completions import list_or_empty, object_or_empty, said_in, text_of
 from shared.wire.streams import BrokenStreamError, Chunk, choices_of, chunk_of, index_of
 
 _Object = dict[str, Any]
@@ -52,7 +52,10 @@ class Collected:
         body["choices"] = [{"index": index, **choice.whole()} for index, choice in sorted(self._choices.items())]
         if self._usage:
             body["usage"] = self._usage
-        return orjson.dumps(body)
+        try:
+            return orjson.dumps(body)
+        except TypeError:  # vendors' members can be read deeper than they can be written
+            return orjson.dumps({"object": "chat.completion", "choices": [c.text() for c in self._choices.values()]})
 
 
 class _Choice:
@@ -85,6 +88,10 @@ class _Choice:
         beside = self._beside.whole()
         more = self._more | ({"provider_specific_fields": beside} if beside else {})
         return {**more, "message": message, "logprobs": logprobs, "finish_reason": self._finish_reason}
+
+    def text(self) -> _Object:
+        """The text of the answer alone."""
+        return {"message": {"role": "assistant", "content": text_of(self._message.whole().get("content"))}}
 
 
 class _Calls:

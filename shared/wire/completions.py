@@ -25,9 +25,9 @@ from shared.wire.values import (
 
 __all__ = [
     "MAX_CHOICES", "MAX_VALUES", "Completion", "CompletionRead", "ErrorInAnswerError", "NotACompletionError", "Usage",
-    "characters_of", "completion_in", "finish_reason_of", "list_or_empty", "object_or_empty", "openai_usage",
-    "parsed_answer", "read_completion", "said_in", "text_of", "text_or_none", "usage_in", "usage_of", "usage_read",
-    "values_in", "whole_number",
+    "calls_in", "characters_of", "completion_in", "finish_reason_of", "list_or_empty", "object_or_empty",
+    "openai_usage", "parsed_answer", "read_completion", "said_in", "text_of", "text_or_none", "usage_in", "usage_of",
+    "usage_read", "values_in", "whole_number",
 ]  # fmt: skip
 
 _Object = Mapping[str, Any]
@@ -134,6 +134,14 @@ def said_in(choice: _Object) -> dict[str, Any]:
         if isinstance(text := choice.get(name), str):
             return {"content": text}
     return {}
+
+
+def calls_in(body: Any) -> str:
+    """The tool calls of the first choice, for people; empty when there are none."""
+    choices = list_or_empty(object_or_empty(body).get("choices"))
+    said = said_in(object_or_empty(choices[0])) if choices else {}
+    calls = said.get("tool_calls") or said.get("function_call")
+    return str(calls) if calls else ""
 
 
 def text_of(content: Any) -> str:

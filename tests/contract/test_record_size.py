@@ -29,7 +29,7 @@ def test_the_longest_settlement_with_its_outcome_fits_a_record() -> None:
     read = CompletionRead("", name, (name,) * 2000, Usage(2**31 - 1, 2**31 - 1))
     job = work(model(id="custom:m"))
     started = attempt_started(job, job.first, 1, "r" * 500, NOW)
-    ended = attempt_succeeded(started, job.first.model, Completion(b"", read), NOW, NOW)
+    ended = attempt_succeeded(started, Completion(b"", read), NOW, NOW)
     (record,) = together([ended], completed(job, ended, NOW))
     assert len(record.encoded()) + HEADERS_BYTES < MAX_RECORD_BYTES
 

@@ -9,6 +9,7 @@ from shared.errors import render
 from shared.inferences import Answer, InferenceFailedError
 from shared.wire.collected import Collected
 from shared.wire.streams import text_in
+from shared.wire.thoughts import AnswerReader
 
 # The answer, and the completion that its chunks add up to; returns what a plain answer would say.
 Whole = Callable[[Answer, Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -20,15 +21,15 @@ class CodebaseWords:
     def __init__(self, whole: Whole) -> None:
         self._whole = whole
         self._collected = Collected()
+        self._answer = AnswerReader()
 
     def chunks(self, chunks: bytes) -> bytes:
-        """One event for all of their text; none when they add none."""
-        text = "".join([self._added(chunk) for chunk in chunks.split(b"\n")])
-        return _event({"delta": text}) if text else b""
+        """One event for all of their text, without what the model thinks; none when they add none."""
+        return _delta("".join([self._added(chunk) for chunk in chunks.split(b"\n")]))
 
     async def end(self, answer: Answer) -> bytes:
         said = await self._whole(answer, orjson.loads(self._collected.completion()))
-        return _event(said) + b"data: [DONE]\n\n"
+        return _delta(self._answer.end()) + _event(said) + b"data: [DONE]\n\n"
 
     def failed(self, failed: InferenceFailedError) -> bytes:
         inference_id, attempts = str(failed.inference_id), failed.failed_attempts
@@ -38,7 +39,11 @@ class CodebaseWords:
     def _added(self, line: bytes) -> str:
         body = orjson.loads(line)
         self._collected.add(body)
-        return text_in(body)
+        return self._answer.add(text_in(body))
+
+
+def _delta(text: str) -> bytes:
+    return _event({"delta": text}) if text else b""
 
 
 def _event(data: Mapping[str, Any]) -> bytes:

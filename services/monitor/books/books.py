@@ -192,6 +192,9 @@ def _end(books: Books, event: AttemptEnded) -> None:
         output_tokens=event.output_tokens,
         cache_read_tokens=event.cache_read_tokens,
         cache_write_tokens=event.cache_write_tokens,
+        reasoning_tokens=event.reasoning_tokens,
+        input_audio_tokens=event.input_audio_tokens,
+        output_audio_tokens=event.output_audio_tokens,
         usage_state=event.usage_state,
         cost_usd=event.cost_usd,
         streamed=event.streamed,
@@ -278,8 +281,8 @@ ATTEMPT_COLUMNS = (
     "attempt_id", "inference_id", "tenant_id", "attempt_number", "model", "provider_name", "server_address",
     "reason", "router_id", "started_at", "on_record", "outcome", "outcome_event_id", "error_type", "error",
     "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens",
-    "cache_read_tokens", "cache_write_tokens", "usage_state", "cost_usd", "streamed", "first_chunk_s", "chunks",
-    "reported_by",
+    "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_audio_tokens", "output_audio_tokens",
+    "usage_state", "cost_usd", "streamed", "first_chunk_s", "chunks", "reported_by",
 )  # fmt: skip
 
 INFERENCE_COLUMNS = (

@@ -6,6 +6,9 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+           "input_audio_tokens", "output_audio_tokens")  # fmt: skip
+
 
 def timeline(inference: Row, attempts: Sequence[Row]) -> dict[str, Any]:
     return {
@@ -53,10 +56,12 @@ def _usage(row: Row) -> dict[str, Any] | None:
     """None while the call is open."""
     if row["outcome"] is None:
         return None
-    told = {name: row[name] for name in ("input_tokens", "output_tokens")}
     # What was booked before streams were has no state of its own: then only endpoints told tokens.
-    before = "unknown" if set(told.values()) == {None} else "reported"
-    return told | {"state": row["usage_state"] or before}
+    before = "unknown" if row["input_tokens"] is row["output_tokens"] is None else "reported"
+    return {name: row[name] for name in _TOKENS} | {
+        "state": row["usage_state"] or before,
+        "cost_usd": row["cost_usd"],
+    }
 
 
 def _iso(at: datetime | None) -> str | None:

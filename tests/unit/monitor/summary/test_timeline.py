@@ -77,12 +77,15 @@ def test_what_was_cached_is_shown() -> None:
 def test_of_a_stream_is_told_when_it_began_how_much_came_and_who_counted_the_tokens() -> None:
     cut = ended(
         outcome="failed", error=TOLD, streamed=True, first_chunk_s=0.25, chunks=7, input_tokens=3, output_tokens=4,
-        usage_state="estimated", cost_usd=0.5,
+        reasoning_tokens=2, usage_state="estimated", cost_usd=0.5,
     )  # fmt: skip
     attempts = told(started(), cut)["attempts"]
     assert isinstance(attempts, list)
     assert [attempts[0][name] for name in ("streamed", "first_chunk_s", "chunks", "cost_usd")] == [True, 0.25, 7, 0.5]
-    assert attempts[0]["usage"] == {"input_tokens": 3, "output_tokens": 4, "state": "estimated"}
+    assert attempts[0]["usage"] == {
+        "input_tokens": 3, "output_tokens": 4, "cache_read_tokens": 0, "cache_write_tokens": 0, "reasoning_tokens": 2,
+        "input_audio_tokens": 0, "output_audio_tokens": 0, "state": "estimated", "cost_usd": 0.5,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("tokens", "state"), [(3, "reported"), (None, "unknown")])

@@ -1,0 +1,65 @@
+"""Pure: how many tokens a call took, and who says so. In words: docs/usage.md."""
+
+from collections.abc import Callable
+
+from shared.errors import Failure
+from shared.events.attempt import UsageState
+from shared.registry import Price
+from shared.wire.usage import NO_USAGE, Usage
+
+_CHARACTERS_PER_TOKEN = 4
+_NOTHING = Usage(0, 0)
+# Of a call that ended so, nothing had reached a model.
+_NEVER_SENT = frozenset(
+    {"connect_timeout", "endpoint_forbidden", "endpoint_unreachable", "handed_back", "key_unreadable", "tls_failed"}
+)
+# A gateway in between gave up on an endpoint that may go on: 504, and Cloudflare's 524.
+_GAVE_UP = frozenset({408, 499, 504, 524})
+
+Counted = tuple[Usage, UsageState]
+
+
+def of_answer(said: Usage, characters: int, prompt_tokens: Callable[[], int]) -> Counted:
+    """Of an answer that is whole. characters: of it. prompt_tokens: an estimate, which is made only when it is needed.
+
+    Some servers say 0 for what they did not count: then it is estimated too. No prompt has no tokens.
+    """
+    if said.input_tokens and (said.output_tokens or not characters):
+        return said._replace(output_tokens=said.output_tokens or 0), "reported"
+    return _estimated(said, characters, prompt_tokens)
+
+
+def of_part(said: Usage, characters: int, prompt_tokens: Callable[[], int]) -> Counted:
+    """Of an answer that broke off after it had begun: what came of it, at least."""
+    return _estimated(said, characters, prompt_tokens)
+
+
+def of_failure(failed: Failure, said: Usage = NO_USAGE, *, sent: bool = True) -> Counted:
+    """Of a call that brought nothing. said: by its endpoint all the same. sent: the request left this router."""
+    if said.input_tokens or said.output_tokens:
+        return said._replace(input_tokens=said.input_tokens or 0, output_tokens=said.output_tokens or 0), "reported"
+    status = failed.upstream_status
+    was_refused = status is not None and status not in _GAVE_UP
+    if not sent or was_refused or failed.error_type in _NEVER_SENT:
+        return _NOTHING, "reported"
+    if failed.error_type == "invalid_request" and status is None:  # it cannot be said to such an endpoint
+        return _NOTHING, "reported"
+    return NO_USAGE, "unknown"
+
+
+def cost_usd(price: Price | None, usage: Usage) -> float | None:
+    """Without a price, what the endpoint says that it costs. None when neither is known, or no tokens are."""
+    if usage[:2] == (0, 0):
+        return None if price is None else 0.0
+    if price is None:
+        return usage.cost_usd
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None
+    cached = (usage.cache_read_tokens, usage.cache_write_tokens)
+    return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached)
+
+
+def _estimated(said: Usage, characters: int, prompt_tokens: Callable[[], int]) -> Counted:
+    came = -(-characters // _CHARACTERS_PER_TOKEN)
+    input_tokens = said.input_tokens or prompt_tokens()
+    return said._replace(input_tokens=input_tokens, output_tokens=max(came, said.output_tokens or 0)), "estimated"
