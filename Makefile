@@ -6,8 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit streams schemathesis clients chaos chaos-long histories check format lock sbom advisories \
-	bench clean
+.PHONY: help setup demo demo-llm run stop test test-unit streams schemathesis clients chaos chaos-long histories check format lock sbom advisories fuzz-answers \
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +42,7 @@ test: setup ## run all tests, in two processes
 	@$(BIN)/python -m pytest -n 2
 
 # Those that start nothing: what else they run on is a mark.
-UNIT_TESTS := tests/unit tests/contract tests/kafka tests/histories tests/stores
+UNIT_TESTS := tests/unit tests/contract tests/fuzz tests/kafka tests/histories tests/stores
 
 test-unit: setup ## run the tests that need no broker and no database
 	@$(BIN)/python -m pytest -n 2 -m "not real_kafka and not real_postgres" $(UNIT_TESTS)
@@ -73,6 +72,11 @@ chaos-long: setup ## the same for 30 minutes, a fault every 15 seconds, and memo
 histories: SEEDS = 1-20000
 histories: setup ## search for what breaks the promise: thousands of histories in simulated time, SEEDS="1-20000"
 	@$(BIN)/python -m tests.histories $(SEEDS)
+
+ANSWERS ?= 100000
+
+fuzz-answers: setup ## whatever an endpoint may send, by a grammar, ANSWERS=100000
+	@$(BIN)/python -m tests.fuzz.answers $(ANSWERS)
 
 check: setup ## format, lint, types, layers, and the generated documents
 	$(BIN)/ruff format --check .

@@ -159,7 +159,11 @@ def test_what_a_failed_answer_took_is_kept() -> None:
 NAMES = ["error", "errors", "message", "detail", "code", "status", "type", "object", "success", "base_resp", "choices",
          "promptFeedback", "data", "finish_reason", "delta", "text", "content"]  # fmt: skip
 JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["", "error", "429", "x"]),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["", "error", "429", "x"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
     max_leaves=12,
 )
