@@ -5,7 +5,7 @@ the answers that the last worker got, and waits for the inferences that it had p
 memory would die with its worker, and the next one would pay for the same call again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,9 @@ from shared.crypto import KeyRing
 from shared.errors import Failure, TallygateError
 from shared.events import FeatureRequested, RoutingOptions, new_id, utc_now
 from shared.inferences import Answer, InferenceFailedError, Inferences, Order
+from shared.selection import needs_of
 from shared.wire import CompletionRead, read_completion
+from shared.wire.usage import estimated, is_counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ class Asking:
         except InferenceFailedError as error:
             failed = {"error": error.failure.model_dump(mode="json"), "inference_id": str(error.inference_id)}
             return failed | {"characters": writing.characters}
-        kept = kept_of(read_completion(writing.completion))
+        kept = kept_of(
+            read_completion(writing.completion), lambda: needs_of(None, orjson.loads(order.body)).prompt_tokens
+        )
         return kept | {"model": answer.model, "inference_id": str(answer.inference_id), "error": None}
 
     async def _answer(self, step_key: str, order: Order, writing: Writing) -> Answer:
@@ -121,15 +125,17 @@ class Asking:
         )
 
 
-def kept_of(read: CompletionRead) -> dict[str, Any]:
-    """What a step keeps of an answer. Tokens that the endpoint did not count are 0."""
+def kept_of(read: CompletionRead, prompt_tokens: Callable[[], int]) -> dict[str, Any]:
+    """What a step keeps of an answer. Tokens that the endpoint did not count are estimated."""
+    said, characters = read.usage, read.characters
+    usage = said if is_counted(said, characters) else estimated(said, characters, prompt_tokens)
     return {
         "text": read.text,
         "finish_reason": read.finish_reason,
-        "input_tokens": read.usage.input_tokens or 0,
-        "output_tokens": read.usage.output_tokens or 0,
-        "cache_read_tokens": read.usage.cache_read_tokens,
-        "cache_write_tokens": read.usage.cache_write_tokens,
+        "input_tokens": usage.input_tokens or 0,
+        "output_tokens": usage.output_tokens or 0,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
     }
 
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from shared.errors import Failure
 from shared.events.attempt import UsageState
 from shared.registry import Price
-from shared.wire.usage import NO_USAGE, Usage
+from shared.wire.usage import NO_USAGE, Usage, estimated, is_counted
 
-_CHARACTERS_PER_TOKEN = 4
 _NOTHING = Usage(0, 0)
 # Of a call that ended so, nothing had reached a model.
 _NEVER_SENT = frozenset(
@@ -20,18 +19,15 @@ Counted = tuple[Usage, UsageState]
 
 
 def of_answer(said: Usage, characters: int, prompt_tokens: Callable[[], int]) -> Counted:
-    """Of an answer that is whole. characters: of it. prompt_tokens: an estimate, which is made only when it is needed.
-
-    Some servers say 0 for what they did not count: then it is estimated too. No prompt has no tokens.
-    """
-    if said.input_tokens and (said.output_tokens or not characters):
+    """Of an answer that is whole. characters: of it. prompt_tokens: an estimate, made only where it is needed."""
+    if is_counted(said, characters):
         return said._replace(output_tokens=said.output_tokens or 0), "reported"
-    return _estimated(said, characters, prompt_tokens)
+    return estimated(said, characters, prompt_tokens), "estimated"
 
 
 def of_part(said: Usage, characters: int, prompt_tokens: Callable[[], int]) -> Counted:
     """Of an answer that broke off after it had begun: what came of it, at least."""
-    return _estimated(said, characters, prompt_tokens)
+    return estimated(said, characters, prompt_tokens), "estimated"
 
 
 def of_failure(failed: Failure, said: Usage = NO_USAGE, *, sent: bool = True) -> Counted:
@@ -57,9 +53,3 @@ def cost_usd(price: Price | None, usage: Usage) -> float | None:
         return None
     cached = (usage.cache_read_tokens, usage.cache_write_tokens)
     return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached)
-
-
-def _estimated(said: Usage, characters: int, prompt_tokens: Callable[[], int]) -> Counted:
-    came = -(-characters // _CHARACTERS_PER_TOKEN)
-    input_tokens = said.input_tokens or prompt_tokens()
-    return said._replace(input_tokens=input_tokens, output_tokens=max(came, said.output_tokens or 0)), "estimated"

@@ -13,11 +13,10 @@ from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_i
 from shared.wire.usage import NO_USAGE, Usage, openai_usage, usage_in, usage_of, usage_read
 from shared.wire.values import (
     MAX_VALUES,
-    Parsed,
     TooManyValuesError,
     list_or_empty,
     object_or_empty,
-    parsed_json,
+    read_json,
     text_or_none,
     values_in,
     whole_number,
@@ -100,8 +99,8 @@ def read_completion(body: Any) -> CompletionRead:
 def completion_in(answer: bytes) -> Completion:
     """Of the body of a 200 in the OpenAI wire format. What the SDKs of our callers read passes as it is; what they do
     not and we can is put into the form. Raises NotACompletionError and ErrorInAnswerError."""
-    parsed = _parsed(answer)
-    body = object_or_empty(parsed.value)
+    parsed, as_it_is = _parsed(answer)
+    body = object_or_empty(parsed)
     usage, choices = usage_in(body), body.get("choices")
     if not isinstance(choices, list) or not choices:
         raise NotACompletionError("the JSON has no choices", usage)
@@ -114,7 +113,7 @@ def completion_in(answer: bytes) -> Completion:
         if (error := error_of_choice(choice)) is not None:
             raise ErrorInAnswerError(error, usage)
     is_changed = any(after is not before for after, before in zip(formed, choices, strict=True))
-    if parsed.as_it_is and not is_changed:
+    if as_it_is and not is_changed:
         return Completion(answer, read_completion(body))
     changed = {**body, "choices": formed}
     return Completion(_written(changed), read_completion(changed))
@@ -122,7 +121,7 @@ def completion_in(answer: bytes) -> Completion:
 
 def parsed_answer(answer: bytes) -> Any:
     """The JSON of a 200 in any wire format. Raises NotACompletionError and ErrorInAnswerError."""
-    return _parsed(answer).value
+    return _parsed(answer)[0]
 
 
 def said_in(choice: _Object) -> dict[str, Any]:
@@ -179,9 +178,10 @@ def finish_reason_of(choice: _Object) -> str:
     return text_or_none(reason, _FINISH_REASON_CHARS) or "unknown"
 
 
-def _parsed(answer: bytes) -> Parsed:
+def _parsed(answer: bytes) -> tuple[Any, bool]:
+    """As `read_json`."""
     try:
-        parsed = parsed_json(answer)
+        parsed = read_json(answer)
     except TooManyValuesError as error:
         raise NotACompletionError(f"the JSON {error}") from None
     except ValueError:
@@ -189,7 +189,7 @@ def _parsed(answer: bytes) -> Parsed:
             raise told from None
         words = words_of_page(answer)
         raise NotACompletionError("the body is not JSON" + (f": {words}" if words else "")) from None
-    check_for_error(parsed.value)
+    check_for_error(parsed[0])
     return parsed
 
 

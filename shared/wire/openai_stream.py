@@ -23,15 +23,17 @@ class OpenAIStream:
         self._has_deltas = False
 
     def chunks(self, event: ServerEvent) -> Iterable[Chunk]:
-        if not event.data or event.data.isspace():  # keeps a connection open
-            return ()
-        if event.data.lstrip().startswith(_DONE):
-            self.so_far.ended = True
-            return ()
+        if not event.data.startswith(b"{"):
+            said = event.data.strip()
+            if not said:  # it keeps the connection open
+                return ()
+            if said.startswith(_DONE):
+                self.so_far.ended = True
+                return ()
         body, as_it_is = read_event(event)
-        if says_usage(body):
-            self._hear_usage(body)
         choices = choices_of(body)
+        if says_usage(body, choices):
+            self._hear_usage(body)
         if not choices:
             check_for_error(body)
         if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
@@ -57,7 +59,8 @@ class OpenAIStream:
     def _formed(self, body: _Object, choices: list[_Object]) -> _Object:
         """With deltas in place of messages, which some endpoints send: clients look nowhere else. What a message says
         again after deltas is left alone."""
-        if all("delta" in choice for choice in choices):
+        missing = [choice for choice in choices if "delta" not in choice]
+        if not missing:
             self._has_deltas = self._has_deltas or bool(choices)
             return body
         if self._has_deltas or not any(map(said_in, choices)):

@@ -21,7 +21,7 @@ from shared.wire.completions import (
 )
 from shared.wire.server_events import ServerEvent
 from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_in_text, error_of_choice
-from shared.wire.values import TooManyValuesError, parsed_json
+from shared.wire.values import TooManyValuesError, read_json
 
 # What of a delta is the model's answer, as OpenAI and those who speak its format name it.
 _CONTENT = frozenset(
@@ -145,7 +145,7 @@ def parsed_event(event: ServerEvent) -> dict[str, Any]:
 def read_event(event: ServerEvent) -> tuple[dict[str, Any], bool]:
     """As `parsed_event`, and whether every reader of JSON can read its data."""
     try:
-        body, as_it_is = parsed_json(event.data)
+        body, as_it_is = read_json(event.data)
     except TooManyValuesError as error:
         raise BrokenStreamError(f"an event of the stream {error}") from None
     except ValueError:

@@ -3,7 +3,7 @@
 Nothing here is taken for well-formed. What cannot be known is None, never 0.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from shared.wire.values import list_or_empty, object_or_empty, whole_number
@@ -30,6 +30,8 @@ _CACHE_MISS = "prompt_cache_miss_tokens"  # DeepSeek
 _BESIDE = {"input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation"),
            "inputTokens": ("cacheReadInputTokens", "cacheWriteInputTokens")}  # fmt: skip
 _MOST_USD = 1e6  # of one call
+_CHARACTERS_PER_TOKEN = 4
+_ELSEWHERE = frozenset({"x_groq", "usageMetadata", "timings"})  # a chunk's members that may say the usage
 
 
 class Usage(NamedTuple):
@@ -89,12 +91,23 @@ def usage_in(body: _Object) -> Usage:
     return next((usage for place in _places(body) if (usage := usage_read(place)) != NO_USAGE), NO_USAGE)
 
 
-def says_usage(chunk: _Object) -> bool:
+def says_usage(chunk: _Object, choices: list[dict[str, Any]]) -> bool:
     """Whether a chunk may say its stream's usage. Cheap: it is asked of every chunk."""
-    if chunk.get("usage") or "x_groq" in chunk or "usageMetadata" in chunk or "timings" in chunk:
+    if chunk.get("usage") or not _ELSEWHERE.isdisjoint(chunk):
         return True
-    choices = list_or_empty(chunk.get("choices"))
-    return len(choices) == 1 and bool(object_or_empty(choices[0]).get("usage"))
+    return len(choices) == 1 and "usage" in choices[0]
+
+
+def is_counted(said: Usage, characters: int) -> bool:
+    """Whether an endpoint counted an answer of so many characters. Some say 0 for what they did not count; no prompt
+    has no tokens."""
+    return bool(said.input_tokens) and bool(said.output_tokens or not characters)
+
+
+def estimated(said: Usage, characters: int, prompt_tokens: Callable[[], int]) -> Usage:
+    """What was not said, from characters. prompt_tokens: an estimate, which is made only when it is needed."""
+    made = max(-(-characters // _CHARACTERS_PER_TOKEN), said.output_tokens or 0)
+    return said._replace(input_tokens=said.input_tokens or prompt_tokens(), output_tokens=made)
 
 
 def openai_usage(usage: Usage) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -22,16 +22,10 @@ class TooManyValuesError(Exception):
         super().__init__(f"has more than {MAX_VALUES} objects, lists and members")
 
 
-class Parsed(NamedTuple):
-    """value: of the JSON. as_it_is: whether every reader of JSON can read the bytes; otherwise `value` is to be written
-    anew."""
+def read_json(data: bytes) -> tuple[Any, bool]:
+    """The value, and whether every reader of JSON can read the bytes; otherwise the value is to be written anew.
 
-    value: Any
-    as_it_is: bool = True
-
-
-def parsed_json(data: bytes) -> Parsed:
-    """Also of what is read by the SDKs that our callers use and is no JSON to the letter: a byte order mark, NaN and
+    Also of what is read by the SDKs that our callers use and is no JSON to the letter: a byte order mark, NaN and
     Infinity (which become null), halves of surrogate pairs and bytes that are no UTF-8 (which become U+FFFD).
 
     Raises TooManyValuesError, and ValueError for what is no JSON.
@@ -39,9 +33,9 @@ def parsed_json(data: bytes) -> Parsed:
     if len(data) > _QUICKLY_READ_BYTES and values_in(data) > MAX_VALUES:
         raise TooManyValuesError
     try:
-        return Parsed(orjson.loads(data))
+        return orjson.loads(data), True
     except orjson.JSONDecodeError:
-        return Parsed(_loosely(data), as_it_is=False)
+        return _loosely(data), False
 
 
 def values_in(data: bytes) -> int:

@@ -9,7 +9,7 @@ from services.gateway.bodies import BodyText
 from services.gateway.inference.schemas import Number, StreamOptions, Tokens, Whole, Word
 from shared.events.bounds import Reference
 from shared.policies import Policy
-from shared.wire.completions import object_or_empty
+from shared.wire.completions import object_or_empty, said_in, text_of
 from shared.wire.streams import choices_of, index_of
 
 _Object = dict[str, Any]
@@ -62,10 +62,9 @@ def told(completion: bytes) -> bytes:
 
 
 def _choice(choice: _Object) -> _Object:
-    said = object_or_empty(choice.get("message") or choice.get("delta")).get("content")
     return {
         "index": index_of(choice),
-        "text": said if isinstance(said, str) else "",
+        "text": text_of(said_in(choice).get("content")),
         "logprobs": None,
         "finish_reason": choice.get("finish_reason"),
     }

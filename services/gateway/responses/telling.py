@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, cast
 
-from shared.wire.completions import list_or_empty, object_or_empty, usage_read
+from shared.wire.completions import list_or_empty, object_or_empty, text_of, usage_read
 from shared.wire.streams import choices_of, index_of
 
 _Object = dict[str, Any]
@@ -72,7 +72,7 @@ class Output:
                 yield from self._begin(_Thoughts(self._id("rs"), len(self._all), as_summary=self._summary))
             yield from cast("_Thoughts", self._open).thinks(thought)
         for name in ("content", "refusal"):
-            if isinstance(text := delta.get(name), str) and text:
+            if text := text_of(delta.get(name)):
                 if not isinstance(self._open, _Message):
                     yield from self._begin(_Message(self._id("msg"), len(self._all)))
                 yield from cast("_Message", self._open).says(name, text, list_or_empty(logprobs.get("content")))

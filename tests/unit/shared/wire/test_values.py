@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from shared.wire.values import parsed_json, text_or_none, whole_number
+from shared.wire.values import read_json, text_or_none, whole_number
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_text_that_can_be_booked(value: object, text: str | None) -> None:
     ids=["byte order mark", "numbers that are none", "lone surrogate", "pair of surrogates", "no UTF-8"],
 )
 def test_what_the_sdks_read_is_read_and_written_anew(data: bytes, value: Any) -> None:
-    assert parsed_json(data) == (value, False)
+    assert read_json(data) == (value, False)
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_what_the_sdks_read_is_read_and_written_anew(data: bytes, value: Any) ->
 )
 def test_what_is_no_json_to_anybody(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        parsed_json(data)
+        read_json(data)
