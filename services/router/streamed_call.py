@@ -16,6 +16,7 @@ from shared.errors import failure
 from shared.registry import Model
 from shared.wire import CompletionRead, WireFormat
 from shared.wire.streams import Chunk, StreamSoFar
+from shared.wire.usage import NO_USAGE
 
 _HELD_IN_STEPS_OF = 4096  # bytes
 
@@ -92,12 +93,13 @@ class StreamedCall:
 
     def usage(self, prompt_tokens: Callable[[], int]) -> counting.Counted | None:
         """What the endpoint counted; what it did not count, or not to the end, estimated from what came. None when
-        nothing came."""
+        nothing of an answer came and nothing was counted."""
         so_far = self._so_far
-        if not self.chunks:
+        if so_far.whole:
+            return counting.of_answer(so_far.usage, so_far.characters, prompt_tokens)
+        if not so_far.characters and so_far.usage == NO_USAGE:
             return None
-        count = counting.of_answer if so_far.whole else counting.of_part
-        return count(so_far.usage, so_far.characters, prompt_tokens)
+        return counting.of_part(so_far.usage, so_far.characters, prompt_tokens)
 
     @property
     def completion_read(self) -> CompletionRead:

@@ -65,7 +65,7 @@ class AnthropicStream:
             case "message_stop":
                 self.so_far.ended = True
             case None:
-                check_for_error(body)
+                check_for_error(body, is_event=True)
 
     def _start(self, message: _Object) -> _Object:
         self._frame = {

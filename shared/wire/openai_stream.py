@@ -35,7 +35,7 @@ class OpenAIStream:
         if says_usage(body, choices):
             self._hear_usage(body)
         if not choices:
-            check_for_error(body)
+            check_for_error(body, is_event=True)
         if self.so_far.ended:  # some say the usage after the end, which is for the books and no chunk any more
             return ()
         self._first = self._first or body

@@ -155,10 +155,10 @@ def read_event(event: ServerEvent) -> tuple[dict[str, Any], bool]:
             raise told from None
         raise BrokenStreamError("an event of the stream is not JSON") from None
     if not isinstance(body, dict):
-        check_for_error(body)
+        check_for_error(body, is_event=True)
         raise BrokenStreamError("an event of the stream is no JSON object")
     if body.get("error"):
-        check_for_error(body)
+        check_for_error(body, is_event=True)
     if event.name == b"error":
         raise ErrorInStreamError(event.data)
     return body, as_it_is

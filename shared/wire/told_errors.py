@@ -57,13 +57,16 @@ class ErrorInAnswerError(Exception):
         self.usage = usage
 
 
-def check_for_error(body: Any) -> None:
-    """Of a whole answer or an event of a stream, parsed, in any wire format. Raises ErrorInAnswerError."""
+def check_for_error(body: Any, *, is_event: bool = False) -> None:
+    """Of a whole answer or an event of a stream, parsed, in any wire format. Raises ErrorInAnswerError.
+
+    is_event: other ones may be the answer, and words alone are no error.
+    """
     if isinstance(body, list):
         body = object_or_empty(next(iter(body), None))  # Gemini lists its one error
     if not isinstance(body, dict):
         return
-    error = _error_beside_answer(body) if _has_answer(body) else _error_without_answer(body)
+    error = _error_beside_answer(body) if _has_answer(body) else _error_without_answer(body, is_event=is_event)
     if error is not None:
         raise ErrorInAnswerError(_written(error), usage_in(body))
 
@@ -130,7 +133,7 @@ def _error_beside_answer(body: _Object) -> Any:
     return body["error"] if _says_something(body.get("error")) else None
 
 
-def _error_without_answer(body: _Object) -> Any:
+def _error_without_answer(body: _Object, *, is_event: bool) -> Any:
     if _says_something(body.get("error")):
         return body["error"] if isinstance(body["error"], dict) else _named(body, _both(body))
     if _says_something(body.get("errors")):
@@ -142,7 +145,7 @@ def _error_without_answer(body: _Object) -> Any:
         return {"message": f"the prompt was blocked: {reason}", "code": "content_filter"}
     words = _first(body, _WORDS)
     says_so = _is_named_failure(body) or _code(body) is not None
-    if says_so or (words and not _NOT_WORDS & body.keys()):
+    if says_so or (words and not is_event and not _NOT_WORDS & body.keys()):
         return _named(body, words)
     return None
 

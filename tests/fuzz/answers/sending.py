@@ -51,14 +51,11 @@ def made(seed: int, wire_format: str, *, streamed: bool) -> Sent:
 
 
 def _json(rng: random.Random, value: Any) -> bytes:
-    written = json.dumps(
-        value, ensure_ascii=rng.random() < 0.5 or _has_surrogates(value), indent=rng.choice([None, None, 1])
-    )
-    return written.encode()
-
-
-def _has_surrogates(value: Any) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in json.dumps(value, ensure_ascii=False))
+    written = json.dumps(value, ensure_ascii=False, indent=1 if rng.random() < 0.05 else None)
+    try:
+        return written.encode() if rng.random() < 0.5 else json.dumps(value).encode()
+    except UnicodeEncodeError:  # halves of surrogate pairs are sent as escapes
+        return json.dumps(value).encode()
 
 
 def _events(rng: random.Random, events: Iterable[Event]) -> bytes:

@@ -24,6 +24,7 @@ from shared.wire.exchanges import chunks_of, exchange_of
 from shared.wire.streams import BrokenStreamError, Chunk
 from tests.fuzz.answers.grammar import SAID
 from tests.fuzz.answers.sending import Sent, made
+from tests.support.cpu_time import cpu_time
 from tests.unit.router.values import model
 from tests.unit.shared.events.samples import ended
 
@@ -62,11 +63,14 @@ def tried(seed: int) -> str:
     """How the call ended: its error type, or "completed". Raises WrongError, and what nobody foresaw."""
     asked = EVERY_WAY[seed % len(EVERY_WAY)]
     sent = made(seed, asked.wire_format, streamed=asked.streamed)
-    began = time.thread_time()
+    began = time.perf_counter()
     outcome = asyncio.run(_called(asked, sent))
-    took = time.thread_time() - began
-    if took > _LONGEST_S:
-        raise WrongError(f"it took {took:.2f} s")
+    if time.perf_counter() - began > _LONGEST_S:  # of the machine, perhaps: the thread's own time costs a lot to ask
+        with cpu_time() as spent:
+            asyncio.run(_called(asked, sent))
+            took = spent()
+        if took > _LONGEST_S:
+            raise WrongError(f"it took {took:.2f} s")
     if sent.is_good and asked.operation == "chat" and outcome != "completed":
         raise WrongError(f"a good answer became {outcome}")
     return outcome

@@ -24,7 +24,7 @@ from shared.kafka.local import LocalBroker, Produce, refused
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model
 from shared.telemetry import instruments
-from shared.wire import Completion, CompletionRead
+from shared.wire import Completion, CompletionRead, Usage
 from tests.support.virtual_time import virtually
 from tests.unit.router.values import beating, holds_all, model, work
 
@@ -115,6 +115,33 @@ async def test_what_is_too_long_for_a_model_is_asked_of_none_that_is_known_to_ho
     assert router.endpoints.called == ["custom:m1", "custom:m3", "custom:m5", "custom:m7"]
     assert settled.error is not None
     assert settled.error.detail == "custom:m1 answered 400"
+
+
+@virtually
+async def test_every_call_says_what_it_took_and_who_says_so() -> None:
+    def says(called: Model) -> Completion:
+        match called.name:
+            case "m0":
+                raise CallFailedError(
+                    failure("rate_limited", "h answered 429", upstream_status=429, retry_after_s=99.0)
+                )
+            case "m1":
+                raise CallFailedError(
+                    failure("read_timeout", "h did not answer").model_copy(update={"retryable": False})
+                )
+            case "m2":
+                raise CallFailedError(failure("bad_response", "h answered 200, but"), Usage(3, 4))
+        return Completion(b"{}", CompletionRead(characters=9))
+
+    router = Router(says)
+    settled = await router.run(job(4))
+
+    assert settled.settlement == "completed"
+    ended = [event for event in router.events(OUTCOMES) if isinstance(event, AttemptEnded)]
+    assert [(call.input_tokens, call.output_tokens, call.usage_state) for call in ended] == [
+        (0, 0, "reported"), (None, None, "unknown"), (3, 4, "reported"), (ended[-1].input_tokens, 3, "estimated"),
+    ]  # fmt: skip
+    assert ended[-1].input_tokens
 
 
 @virtually

@@ -53,6 +53,21 @@ async def test_pieces_are_told_as_they_come_and_the_whole_at_the_end() -> None:
     assert (read_completion(completion).text, completion["usage"]) == ("aä\n", {"total_tokens": 3})
 
 
+async def test_what_a_model_thinks_is_not_told() -> None:
+    words = CodebaseWords(Told())
+    parts = [{"type": "thinking", "thinking": "hm"}]
+    assert words.chunks(lines(chunk(reasoning_content="hm"), chunk(content=parts), chunk(content="<thi"))) == b""
+    assert words.chunks(lines(chunk(content="nk>hm</think>"))) == b""
+    assert data_of(words.chunks(lines(chunk(content="\nan answer")))) == {"delta": "an answer"}
+
+
+async def test_what_only_looked_like_thoughts_is_told_at_the_end() -> None:
+    words = CodebaseWords(Told())
+    assert words.chunks(lines(chunk(content="<thi"))) == b""
+    last = await words.end(Answer(new_id(), b"", "custom:m", 1))
+    assert last == b'data: {"delta":"<thi"}\n\ndata: {"success":true}\n\ndata: [DONE]\n\n'
+
+
 def test_an_answer_that_broke_off_is_a_typed_error_and_nothing_is_made_of_it() -> None:
     told, inference_id = Told(), new_id()
     words = CodebaseWords(told)

@@ -151,7 +151,6 @@ def test_usage_beside_content_is_for_the_books_alone() -> None:
         pytest.param({"choices": [{"index": 0, "error": "no", "delta": {}}]}, id="an error in a choice, in words"),
         pytest.param({"object": "error", "message": "no", "code": 400}, id="an error of vLLM"),
         pytest.param({"code": 429, "message": "no"}, id="a code"),
-        pytest.param({"detail": "no"}, id="a detail"),
         pytest.param({"choices": [], "base_resp": {"status_code": 1002}}, id="an error of MiniMax"),
         pytest.param(b'[{"error": {"code": 503}}]', id="an error in a list"),
         pytest.param(b"upstream error: 503", id="a line of a proxy"),
@@ -164,8 +163,13 @@ def test_an_error_in_the_stream_is_the_endpoints_own(event: Any) -> None:
 
 @pytest.mark.parametrize(
     "event",
-    [{"choices": [], "prompt_filter_results": []}, {"error": None, **_ONLY_USAGE}, {"object": "ping"}],
-    ids=["Azure's filters", "no error", "a ping"],
+    [
+        {"choices": [], "prompt_filter_results": []},
+        {"error": None, **_ONLY_USAGE},
+        {"object": "ping"},
+        {"status": "queued", "message": "you are the third"},
+    ],
+    ids=["Azure's filters", "no error", "a ping", "words"],
 )
 def test_what_holds_no_choice_is_no_error_for_that(event: dict[str, Any]) -> None:
     chunks, _ = _stream(_chunk(content="a"), event)
