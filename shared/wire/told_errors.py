@@ -40,6 +40,7 @@ _MARKUP = re.compile(rb"\s{0,1000}<(!doctype|html|head|body|\?xml)", re.IGNORECA
 _STATUS = re.compile(r"\b([45]\d\d)\b")
 _PHRASES = {status.phrase.lower(): int(status) for status in HTTPStatus if status >= 400}
 _SHORT_TEXT = 300
+_OF_JSON = re.compile(rb"[{}\[\]\"]|data:")
 _FAILURE_WORDS = re.compile(
     r"\b(?:error|fail\w*|denied|forbidden|unauthorized|too many|limit|time[sd]? ?out|unavailable|overload\w*|upstream"
     r"|bad gateway|quota|exceeded|maintenance)\b",
@@ -104,9 +105,10 @@ def words_of_page(answer: bytes) -> str | None:
     if _MARKUP.match(answer):
         found = _PAGE_TITLE.search(answer[: 64 * 1024])
         return _line(found[2]) if found else "a page without a title"
-    line = _line(answer[: _SHORT_TEXT + 1])
-    is_told = len(answer) <= _SHORT_TEXT and not answer.lstrip().startswith((b"{", b"[", b"data:"))
-    return line if is_told and _FAILURE_WORDS.search(line) else None
+    if len(answer) > _SHORT_TEXT or _OF_JSON.search(answer):  # a part of an answer, perhaps
+        return None
+    line = _line(answer)
+    return line if _FAILURE_WORDS.search(line) else None
 
 
 def _has_answer(body: _Object) -> bool:

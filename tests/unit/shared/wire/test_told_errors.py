@@ -132,8 +132,16 @@ def test_a_page_of_a_proxy_that_names_a_status_is_that_failure(page: bytes, erro
         (b"upstream connect error", "the body is not JSON: upstream connect error"),
         (SECRET.encode(), "the body is not JSON"),
         (b'{"choices": [{"message": {"content": "an error is', "the body is not JSON"),
+        (b'"content": "an error 500 is', "the body is not JSON"),
     ],
-    ids=["a page", "an empty page", "a text that tells of a failure", "any other text", "an answer that was cut"],
+    ids=[
+        "a page",
+        "an empty page",
+        "a text that tells of a failure",
+        "any other text",
+        "an answer that was cut",
+        "a part of an answer",
+    ],
 )
 def test_any_other_page_or_text_is_no_completion_and_no_words_of_a_model_are_told(page: bytes, why: str) -> None:
     with pytest.raises(NotACompletionError) as caught:
