@@ -25,8 +25,8 @@ from shared.wire.values import (
 __all__ = [
     "MAX_CHOICES", "MAX_VALUES", "Completion", "CompletionRead", "ErrorInAnswerError", "NotACompletionError", "Usage",
     "calls_in", "characters_of", "completion_in", "finish_reason_of", "list_or_empty", "object_or_empty",
-    "openai_usage", "parsed_answer", "read_completion", "said_in", "text_of", "text_or_none", "usage_in", "usage_of",
-    "usage_read", "values_in", "whole_number",
+    "openai_usage", "parsed_answer", "parsed_with_body", "read_completion", "said_in", "text_of", "text_or_none",
+    "usage_in", "usage_of", "usage_read", "values_in", "whole_number",
 ]  # fmt: skip
 
 _Object = Mapping[str, Any]
@@ -141,6 +141,12 @@ def calls_in(body: Any) -> str:
     said = said_in(object_or_empty(choices[0])) if choices else {}
     calls = said.get("tool_calls") or said.get("function_call")
     return str(calls) if calls else ""
+
+
+def parsed_with_body(answer: bytes) -> tuple[Any, bytes]:
+    """As `parsed_answer`, and the answer as every reader of JSON can read it: itself, or written anew."""
+    value, as_it_is = _parsed(answer)
+    return value, answer if as_it_is else _written(value)
 
 
 def text_of(content: Any) -> str:

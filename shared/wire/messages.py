@@ -17,8 +17,9 @@ from shared.wire.completions import (
     CompletionRead,
     NotACompletionError,
     Usage,
+    characters_of,
     object_or_empty,
-    parsed_answer,
+    parsed_with_body,
     text_or_none,
     whole_number,
 )
@@ -41,7 +42,8 @@ class PlainMessages:
         return written(messages_body(model, defaults, body))
 
     def completion(self, answer: bytes) -> Completion:
-        message = object_or_empty(parsed_answer(answer))
+        parsed, body = parsed_with_body(answer)
+        message = object_or_empty(parsed)
         blocks = message.get("content")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             raise NotACompletionError("the JSON has no content")
@@ -53,8 +55,9 @@ class PlainMessages:
             response_model=text_or_none(message.get("model")),
             finish_reasons=(finish_reason(message.get("stop_reason")),),
             usage=usage_in_all(object_or_empty(message.get("usage"))),
+            characters=sum(map(_characters, blocks)),
         )
-        return Completion(answer, read)
+        return Completion(body, read)
 
     def stream(self) -> MessagesStream:
         return MessagesStream()
@@ -71,9 +74,10 @@ class CountTokens:
         return written(counted_body(model, defaults, body))
 
     def completion(self, answer: bytes) -> Completion:
-        if whole_number(object_or_empty(parsed_answer(answer)).get("input_tokens")) is None:
+        parsed, body = parsed_with_body(answer)
+        if whole_number(object_or_empty(parsed).get("input_tokens")) is None:
             raise NotACompletionError("the JSON has no input_tokens")
-        return Completion(answer, CompletionRead(usage=Usage(0, 0)))
+        return Completion(body, CompletionRead(usage=Usage(0, 0)))
 
     def stream(self) -> MessagesStream:
         return MessagesStream()
@@ -102,3 +106,9 @@ class MessagesByChat:
 
     def stream(self) -> MessagesByChatStream:
         return MessagesByChatStream()
+
+
+def _characters(block: dict[str, Any]) -> int:
+    """Of what the model made."""
+    made = characters_of({"content": [block]})
+    return made + (len(str(block["input"])) if isinstance(block.get("input"), dict) else 0)

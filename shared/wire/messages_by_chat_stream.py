@@ -13,7 +13,7 @@ import orjson
 from shared.wire.completions import MAX_CHOICES, object_or_empty
 from shared.wire.messages_answer import arguments_of, call_id, calls_of, frame, thought_and_text
 from shared.wire.messages_words import SIGNATURE, ending, message_usage
-from shared.wire.openai_stream import chunk_in
+from shared.wire.openai_stream import ChatEvents
 from shared.wire.server_events import ServerEvent
 from shared.wire.streams import BrokenStreamError, Chunk, StreamSoFar, choices_of, chunk_of, index_of
 
@@ -26,15 +26,17 @@ _LOOKS = 20  # how often it is looked whether the arguments of a call are whole 
 class MessagesByChatStream:
     def __init__(self) -> None:
         self.so_far = StreamSoFar()
+        self._read = ChatEvents(self.so_far)
         self._begun = False
         self._blocks = _Blocks()
         self._last: _Object = {}  # the choice, as it ended
         self._refuses = False
 
     def chunks(self, event: ServerEvent) -> Iterator[Chunk]:
-        body = chunk_in(event, self.so_far)
-        if body is None:
+        read = self._read.chunk(event)
+        if read is None:
             return
+        body, _ = read
         self.so_far.heard(body)
         for choice in choices_of(body):
             if index_of(choice) == 0:

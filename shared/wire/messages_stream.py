@@ -6,7 +6,7 @@ from typing import Any
 from shared.wire.anthropic_words import finish_reason, usage_in_all
 from shared.wire.completions import object_or_empty, text_or_none
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import Chunk, StreamSoFar, chunk_of, parsed_event
+from shared.wire.streams import Chunk, StreamSoFar, chunk_of, read_event
 
 _Object = dict[str, Any]
 
@@ -22,7 +22,7 @@ class MessagesStream:
         self._usage: _Object = {}
 
     def chunks(self, event: ServerEvent) -> Iterator[Chunk]:
-        body = parsed_event(event)
+        body, as_it_is = read_event(event)
         kind = body.get("type")
         if kind == "ping":
             return
@@ -38,7 +38,8 @@ class MessagesStream:
                 ends = self._ends(body)
             case "message_stop":
                 self.so_far.ended = ends = True
-        if kind is None or b"\n" in event.data:  # written anew: chunks travel as lines, and each says what it is
+        if kind is None or not as_it_is or b"\n" in event.data:
+            # Written anew: chunks travel as lines, and each says what it is.
             named = {"type": event.name.decode("utf-8", "replace"), **body} if kind is None else body
             yield chunk_of(named, holds_content=holds_content, ends=ends)
         else:

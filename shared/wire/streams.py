@@ -20,7 +20,7 @@ from shared.wire.completions import (
     text_or_none,
 )
 from shared.wire.server_events import ServerEvent
-from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_in_text, error_of_choice
+from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_in_text, error_of_choice, words_alone
 from shared.wire.values import TooManyValuesError, read_json
 
 # What of a delta is the model's answer, as OpenAI and those who speak its format name it.
@@ -149,10 +149,10 @@ def read_event(event: ServerEvent) -> tuple[dict[str, Any], bool]:
     except TooManyValuesError as error:
         raise BrokenStreamError(f"an event of the stream {error}") from None
     except ValueError:
-        if event.name == b"error":
-            raise ErrorInStreamError(event.data) from None
         if (told := error_in_text(event.data)) is not None:
             raise told from None
+        if event.name == b"error":
+            raise ErrorInStreamError(words_alone(event.data)) from None
         raise BrokenStreamError("an event of the stream is not JSON") from None
     if not isinstance(body, dict):
         check_for_error(body, is_event=True)

@@ -100,6 +100,11 @@ def error_in_text(answer: bytes) -> ErrorInAnswerError | None:
     return ErrorInAnswerError(_written({"message": words, "code": status})) if status else None
 
 
+def words_alone(told: bytes) -> bytes:
+    """Of what is told as an error and is no JSON; nothing of a part of an answer."""
+    return _written({} if len(told) > _MOST_TEXT or _OF_JSON.search(told) else {"message": _line(told)})
+
+
 def words_of_page(answer: bytes) -> str | None:
     """The title of a page, or a short text that tells of a failure. None for what may be the words of a model."""
     if _MARKUP.match(answer):
