@@ -99,9 +99,10 @@ def says_usage(chunk: _Object, choices: list[dict[str, Any]]) -> bool:
 
 
 def is_counted(said: Usage, characters: int) -> bool:
-    """Whether an endpoint counted an answer of so many characters. Some say 0 for what they did not count; no prompt
-    has no tokens."""
-    return bool(said.input_tokens) and bool(said.output_tokens or not characters)
+    """Whether an endpoint counted an answer of so many characters. Some say 0 for what they did not count."""
+    if not characters:
+        return said.input_tokens is not None
+    return bool(said.input_tokens and said.output_tokens)
 
 
 def estimated(said: Usage, characters: int, prompt_tokens: Callable[[], int]) -> Usage:

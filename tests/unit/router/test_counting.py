@@ -22,8 +22,8 @@ def not_asked() -> int:
 
 @pytest.mark.parametrize(
     ("said", "characters"),
-    [(Usage(3, 4), 100), (Usage(3, 4), 0), (Usage(3, 0), 0), (Usage(3, 4, 1, 0, 2), 9)],
-    ids=["counted", "of nothing that we read", "an answer of nothing", "with all that is within"],
+    [(Usage(3, 4), 100), (Usage(3, 4), 0), (Usage(3, 0), 0), (Usage(0, 0), 0), (Usage(3, 4, 1, 0, 2), 9)],
+    ids=["counted", "of nothing that we read", "an answer of nothing", "what costs nothing", "with all that is within"],
 )
 def test_what_an_endpoint_counted_is_reported(said: Usage, characters: int) -> None:
     assert counting.of_answer(said, characters, not_asked) == (said, "reported")

@@ -260,7 +260,7 @@ def test_a_count_is_told_as_it_came_and_takes_no_tokens_itself() -> None:
     assert (counted.body, counted.read.usage) == (b'{"input_tokens": 12}', Usage(0, 0))
 
 
-@pytest.mark.parametrize("answer", [b"{}", b'{"input_tokens": "12"}', b'{"input_tokens": -1}', b"no"], ids=str)
+@pytest.mark.parametrize("answer", [b"{}", b'{"input_tokens": "twelve"}', b'{"input_tokens": -1}', b"no"], ids=str)
 def test_what_is_no_count_is_no_answer(answer: bytes) -> None:
     with pytest.raises(NotACompletionError):
         CountTokens().completion(answer)

@@ -25,7 +25,7 @@ def choice(**fields: Any) -> dict[str, Any]:
 
 ERRORS: dict[str, tuple[Any, str, str]] = {
     "OpenRouter": ({"choices": None, "error": {"code": 429, "message": "slow down"}}, "rate_limited", "slow down"),
-    "a text": ({"error": "the model is loading"}, "server_error", "the model is loading"),
+    "a text": ({"error": "it broke"}, "server_error", "it broke"),
     "a text and a code": ({"error": "Unauthorized", "statusCode": 401, "message": "no such key"},
                           "authentication_failed", "Unauthorized: no such key"),
     "true": ({"error": True, "message": "it broke"}, "server_error", "it broke"),
