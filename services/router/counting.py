@@ -7,7 +7,7 @@ from shared.events.attempt import UsageState
 from shared.registry import Price
 from shared.wire.usage import NO_USAGE, Usage, estimated, is_counted
 
-_NOTHING = Usage(0, 0)
+_NOTHING = Usage(0, 0, cost_usd=0.0)
 # Of a call that ended so, nothing had reached a model.
 _NEVER_SENT = frozenset(
     {"connect_timeout", "endpoint_forbidden", "endpoint_unreachable", "handed_back", "key_unreadable", "tls_failed"}
@@ -45,7 +45,7 @@ def of_failure(failed: Failure, said: Usage = NO_USAGE, *, sent: bool = True) ->
 
 def cost_usd(price: Price | None, usage: Usage) -> float | None:
     """Without a price, what the endpoint says that it costs. None when neither is known, or no tokens are."""
-    if usage[:2] == (0, 0):
+    if usage == _NOTHING:
         return None if price is None else 0.0
     if price is None:
         return usage.cost_usd

@@ -77,12 +77,13 @@ def test_a_call_that_was_refused_or_never_sent_is_known_to_take_nothing(
     error_type: ErrorType, status: int | None
 ) -> None:
     usage, state = counting.of_failure(failure(error_type, "x", upstream_status=status))
-    assert (usage, state) == (Usage(0, 0), "reported")
+    assert (usage[:2], state) == ((0, 0), "reported")
     assert (counting.cost_usd(PRICE, usage), counting.cost_usd(None, usage)) == (0.0, None)
 
 
 def test_what_was_not_sent_for_another_reason_took_nothing_either() -> None:
-    assert counting.of_failure(failure("stream_broken", "x"), sent=False) == (Usage(0, 0), "reported")
+    usage, state = counting.of_failure(failure("stream_broken", "x"), sent=False)
+    assert (usage[:2], state) == ((0, 0), "reported")
 
 
 def test_what_a_failed_call_says_that_it_took_is_booked() -> None:
@@ -97,10 +98,15 @@ def test_what_a_failed_call_says_that_it_took_is_booked() -> None:
         (PRICE, Usage(), None),
         (PRICE, Usage(1_000_000, 500_000, cost_usd=9.0), 3.0),
         (Price(input_per_mtok_usd=0, output_per_mtok_usd=0), Usage(1, 1), 0.0),
+        (Price(input_per_mtok_usd=0, output_per_mtok_usd=0, per_call_usd=0.002), Usage(10, 0), 0.002),
+        (Price(input_per_mtok_usd=0, output_per_mtok_usd=0, per_call_usd=0.002), Usage(0, 0), 0.002),
+        (Price(input_per_mtok_usd=1, output_per_mtok_usd=0, per_call_usd=0.5), Usage(1_000_000, 0), 1.5),
+        (Price(input_per_mtok_usd=1, output_per_mtok_usd=0, per_call_usd=0.5), Usage(), None),
         (None, Usage(1_000_000, 500_000), None),
         (None, Usage(1_000_000, 500_000, cost_usd=9.0), 9.0),
     ],
-    ids=["both", "input alone", "nothing", "a price before the endpoint's word", "a price of nothing", "no price",
+    ids=["both", "input alone", "nothing", "a price before the endpoint's word", "a price of nothing",
+         "a price of the call", "a price of the call, which took nothing", "of both", "of both, unknown", "no price",
          "no price, and the endpoint's word"],
 )  # fmt: skip
 def test_a_cost_is_known_where_price_and_tokens_are(price: Price | None, usage: Usage, cost_usd: float | None) -> None:
