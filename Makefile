@@ -6,7 +6,8 @@ BIN := .venv/bin
 STAMP := .venv/setup.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit streams schemathesis clients chaos chaos-long histories check format lock sbom advisories fuzz-answers \
+.PHONY: help setup demo demo-llm run stop test test-unit streams schemathesis clients fuzz-answers \
+	chaos chaos-long histories check format lock sbom advisories bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
