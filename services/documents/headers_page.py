@@ -34,6 +34,7 @@ _ON = {
     "anthropic": "`/v1/messages`",
     "asked": "inferences",
     "inference": "inferences, and what asks a model: tests, setups, codebase chat, feature jobs",
+    "counted": "`/v1/messages/count_tokens`",
     "error": "errors",
 }
 

@@ -139,12 +139,13 @@ def _duration(seconds: float) -> bytes:
 
 class Header(NamedTuple):
     """One header of the documents. schema: of its value. of: which requests take it, or which answers have it; `asked`:
-    of an inference, and not of what the gateway asks a model on its own account, as for a test."""
+    of an inference, and not of what the gateway asks a model on its own account, as for a test; `counted`: of
+    /v1/messages/count_tokens."""
 
     name: str
     says: str
     schema: Mapping[str, Any]
-    of: Literal["all", "keyed", "openai", "anthropic", "asked", "inference", "error"]
+    of: Literal["all", "keyed", "openai", "anthropic", "asked", "inference", "counted", "error"]
 
 
 _TEXT, _WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0}
@@ -219,6 +220,10 @@ ANSWER_HEADERS = (
     Header(INFERENCE_HEADER, "The id of the inference: its timeline is at /api/inferences/{id}.", _UUID, "inference"),
     Header(MODEL_HEADER, "The model that answered. A stream's chunks name it instead.", _TEXT, "inference"),
     Header(ATTEMPTS_HEADER, "How many calls of models it took; not said of a stream.", _WHOLE, "inference"),
+    Header(
+        USAGE_HEADER, "Whether the endpoint counted the tokens, or they are an estimate.",
+        {"type": "string", "enum": ["reported", "estimated"]}, "counted",
+    ),
     Header(
         REPLAYED_HEADER, "true: this is the answer of an earlier request with the same Idempotency-Key.",
         {"type": "string", "enum": ["true"]}, "inference",

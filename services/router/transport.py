@@ -3,7 +3,7 @@
 import asyncio
 import math
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -37,6 +37,7 @@ from shared.wire.usage import NO_USAGE, Usage
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0
+_BETAS = "anthropic-beta"
 # The router bounds what is in flight; a limit here would only add an invisible queue.
 _CONNECTOR: dict[str, Any] = {"limit": 0, "ttl_dns_cache": 30, "keepalive_timeout": 60}
 
@@ -136,7 +137,7 @@ class Transport:
         headers = {
             **secrets.headers,
             **dialect_of(model.wire_format).headers(secrets.api_key, model.endpoint_url),
-            **dict(asked.passed_headers if asked.form == model.wire_format else ()),
+            **(_passed(asked, secrets.headers) if asked.form == model.wire_format else {}),
             "x-request-id": request_id,
             **dict(fields_of(asked.trace) if self._tells_trace(model) else ()),
         }
@@ -167,6 +168,14 @@ class Transport:
                 raise CallFailedError(too_many.model_copy(update={"retryable": False}))
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _passed(asked: Question, configured: Mapping[str, str]) -> dict[str, str]:
+    """The caller's headers, which come before the model's own. Of betas, those of either are asked for."""
+    passed = dict(asked.passed_headers)
+    lists = (configured.get(_BETAS, ""), passed.get(_BETAS, ""))
+    betas = dict.fromkeys(beta.strip() for listed in lists if listed for beta in listed.split(","))
+    return {**passed, _BETAS: ",".join(betas)} if all(lists) else passed
 
 
 def _exchange(model: Model, asked: Question) -> Exchange:

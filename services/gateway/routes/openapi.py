@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from starlette.routing import BaseRoute, Route
 
-from services.gateway.answers import Alive, Ready
+from services.gateway.answers import Alive, CountedTokens, Ready
 from services.gateway.headers import ANSWER_HEADERS, REQUEST_HEADERS, Header, Surface, surface_of
 from services.gateway.routes.documented import Documented, documented_of
 from services.gateway.tenants.schemas import PlanId
@@ -181,6 +181,7 @@ def _responses(operation: _Operation, schemas: _Schemas) -> dict[str, Any]:
     of, said = operation.of, {"all", operation.surface}
     said |= {"keyed"} if of.keyed and operation.surface != "anthropic" else set()
     said |= {"inference"} if of.infers else set()
+    said |= {"counted"} if CountedTokens in of.gives.values() else set()
     found = {
         str(status): {
             "description": _SUCCESS.get(status, _WHY.get(status)),

@@ -14,11 +14,12 @@ from services.router.settings import TracedEndpoints
 from services.router.transport import CallFailedError, Hold, Transport
 from shared.errors import Failure
 from shared.guard import Guard
+from shared.operations import WireFormat
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
 from shared.wire import Completion, Question
 from tests.unit.router.values import holds_all, model
-from tests.unit.shared.guard.fakes import PUBLIC, FakeDns, dns, loopback_server
+from tests.unit.shared.guard.fakes import PUBLIC, FakeDns, Loopback, dns, loopback_server
 
 BODY = orjson.dumps({"model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}}]})
 COMPLETION = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
@@ -190,3 +191,24 @@ async def test_an_endpoint_is_told_the_trace_where_it_may_be(
     assert (
         "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntracestate: rojo=1" in head
     ) is told
+
+
+async def _head_of_a_message(server: Loopback, form: WireFormat, **configured: str) -> list[bytes]:
+    asked = Question(
+        REQUEST, form=form, passed_headers=(("anthropic-version", "2099-01-01"), ("anthropic-beta", "a, b"))
+    )
+    called = model(wire_format="anthropic", endpoint_url=f"http://127.0.0.1:{server.port}/v1")
+    secrets = ModelSecrets("opensesame", {name.replace("_", "-"): value for name, value in configured.items()})
+    async with running_transport(Guard(LOOPBACK)) as transport:
+        with pytest.raises(CallFailedError):  # the server answers as another dialect does
+            await transport.complete(called, secrets, asked, "r-1", 10.0, holds_all)
+    return [line for line in server.heads[-1].lower().splitlines() if line.startswith(b"anthropic-")]
+
+
+async def test_betas_of_the_caller_and_of_the_model_are_joined_and_other_headers_of_the_caller_come_first() -> None:
+    async with loopback_server() as server:
+        assert await _head_of_a_message(server, "anthropic", anthropic_beta="b,c", anthropic_version="2000-01-01") == [
+            b"anthropic-beta: b,c,a", b"anthropic-version: 2099-01-01",
+        ]  # fmt: skip
+        assert b"anthropic-beta: a, b" in await _head_of_a_message(server, "anthropic")
+        assert b"anthropic-beta: c" in await _head_of_a_message(server, "openai", anthropic_beta="c")
