@@ -34,11 +34,7 @@ class Authenticator:
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:
         """Raises TallygateError (401). The text says what is missing, never what was sent."""
-        text = _key_in(headers)
-        key = parse_key(text) if text else None
-        if key is None:
-            detail = "the API key is not one of this gateway's" if text else "the request carries no API key"
-            raise _refused(detail)
+        key = _key_in(headers)
         digest = hash_key(key.text)
         caller, read_at = self._known.get(digest) or (None, 0.0)
         age_s = asyncio.get_running_loop().time() - read_at
@@ -61,9 +57,17 @@ class Authenticator:
         return caller
 
 
-def _key_in(headers: Mapping[str, str]) -> str | None:
+def _key_in(headers: Mapping[str, str]) -> ApiKey:
+    """Of the two headers, the one that has a key of ours: coding agents send their own token beside it. Raises
+    TallygateError (401); two keys of ours may not differ, since one of them would be charged."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
-    return value.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")
+    sent = (value.strip() if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))
+    keys = {key for text in sent if (key := parse_key(text)) is not None}
+    if len(keys) > 1:
+        raise _refused("the request carries two API keys")
+    if not keys:
+        raise _refused("the API key is not one of this gateway's" if any(sent) else "the request carries no API key")
+    return keys.pop()
 
 
 def _refused(detail: str) -> TallygateError:

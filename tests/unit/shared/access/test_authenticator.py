@@ -52,9 +52,14 @@ async def refusal(authenticator: Authenticator, headers: dict[str, str]) -> Tall
         {"authorization": f"bearer  {KEY.text} "},
         {"x-api-key": KEY.text},
         {"authorization": "Basic abc", "x-api-key": KEY.text},
+        {"authorization": "Bearer sk-ant-oat01-foreign", "x-api-key": KEY.text},
+        {"authorization": f"Bearer {KEY.text}", "x-api-key": "sk-ant-foreign"},
+        {"authorization": f"Bearer {KEY.text}", "x-api-key": KEY.text},
     ],
 )
-async def test_a_key_is_found_in_either_header(authenticator: Authenticator, headers: dict[str, str]) -> None:
+async def test_a_key_is_found_in_either_header_whatever_the_other_has(
+    authenticator: Authenticator, headers: dict[str, str]
+) -> None:
     assert await authenticator.caller(headers) == CALLER
 
 
@@ -143,6 +148,14 @@ async def test_a_refusal_never_repeats_what_was_sent(authenticator: Authenticato
     error = await refusal(authenticator, {"authorization": f"Bearer {text}"})
     assert text not in str(error)
     assert text not in error.failure.model_dump_json()
+
+
+async def test_of_two_keys_none_is_taken(authenticator: Authenticator, reader: Reader) -> None:
+    other = new_api_key()
+    reader.callers[other.text] = CALLER
+    error = await refusal(authenticator, BEARER | {"x-api-key": other.text})
+    assert error.failure.detail == "the request carries two API keys"
+    assert reader.reads == 0
 
 
 async def test_what_has_not_the_form_of_a_key_is_not_looked_up(authenticator: Authenticator, reader: Reader) -> None:
