@@ -90,7 +90,7 @@ async def test_tools(stack: Live, tenant: Api, client: "anthropic.AsyncAnthropic
 
     results: Any = [{"type": "tool_result", "tool_use_id": block.id, "content": "ok"} for block in message.content]
     turns: Any = [*MESSAGES, {"role": "assistant", "content": message.content}, {"role": "user", "content": results}]
-    again = await client.messages.create(model=model, max_tokens=100, messages=turns)
+    again = await client.messages.create(model=model, max_tokens=100, messages=turns, tools=[TRIP])
     assert again.stop_reason == "end_turn"
 
 
