@@ -26,7 +26,7 @@ __all__ = [
     "MAX_CHOICES", "MAX_VALUES", "Completion", "CompletionRead", "ErrorInAnswerError", "NotACompletionError", "Usage",
     "calls_in", "characters_of", "completion_in", "finish_reason_of", "list_or_empty", "object_or_empty",
     "openai_usage", "parsed_answer", "parsed_with_body", "read_completion", "said_in", "text_of", "text_or_none",
-    "usage_in", "usage_of", "usage_read", "values_in", "whole_number",
+    "usage_in", "usage_of", "usage_read", "values_in", "whole_number", "written_answer",
 ]  # fmt: skip
 
 _Object = Mapping[str, Any]
@@ -116,7 +116,7 @@ def completion_in(answer: bytes) -> Completion:
     if as_it_is and not is_changed:
         return Completion(answer, read_completion(body))
     changed = {**body, "choices": formed}
-    return Completion(_written(changed), read_completion(changed))
+    return Completion(written_answer(changed), read_completion(changed))
 
 
 def parsed_answer(answer: bytes) -> Any:
@@ -146,7 +146,7 @@ def calls_in(body: Any) -> str:
 def parsed_with_body(answer: bytes) -> tuple[Any, bytes]:
     """As `parsed_answer`, and the answer as every reader of JSON can read it: itself, or written anew."""
     value, as_it_is = _parsed(answer)
-    return value, answer if as_it_is else _written(value)
+    return value, answer if as_it_is else written_answer(value)
 
 
 def text_of(content: Any) -> str:
@@ -251,7 +251,8 @@ def _arguments(function: Any) -> int:
         return 0
 
 
-def _written(body: Any) -> bytes:
+def written_answer(body: Any) -> bytes:
+    """Raises NotACompletionError for what could be read and is too deep to be written."""
     try:
         return orjson.dumps(body)
     except TypeError:

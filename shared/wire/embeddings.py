@@ -12,8 +12,6 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from shared.operations import WireFormat
 from shared.wire.completions import (
     Completion,
@@ -21,8 +19,9 @@ from shared.wire.completions import (
     NotACompletionError,
     list_or_empty,
     object_or_empty,
-    parsed_answer,
+    parsed_with_body,
     text_or_none,
+    written_answer,
 )
 from shared.wire.input_usage import input_usage
 from shared.wire.requests import with_defaults, written
@@ -57,7 +56,7 @@ class PlainEmbeddings:
 
     def completion(self, answer: bytes) -> Completion:
         """Raises NotACompletionError too where vectors are missing, or are more than the inputs."""
-        parsed = parsed_answer(answer)
+        parsed, answer = parsed_with_body(answer)
         body = {"data": parsed} if isinstance(parsed, list) else object_or_empty(parsed)
         told = _entries(body)
         entries = _in_order(told, inputs_of(self._body))
@@ -66,7 +65,7 @@ class PlainEmbeddings:
         read = CompletionRead(response_model=text_or_none(body.get("model")), usage=input_usage(body))
         if _is_whole(body) and wanted == told:
             return Completion(answer, read)
-        return Completion(orjson.dumps(_formed(body, wanted, read)), read)
+        return Completion(written_answer(_formed(body, wanted, read)), read)
 
     def stream(self) -> StreamReader:
         raise NotACompletionError("embeddings are not streamed")

@@ -8,8 +8,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from shared.operations import WireFormat
 from shared.wire.completions import (
     Completion,
@@ -17,8 +15,9 @@ from shared.wire.completions import (
     NotACompletionError,
     list_or_empty,
     object_or_empty,
-    parsed_answer,
+    parsed_with_body,
     text_or_none,
+    written_answer,
 )
 from shared.wire.input_usage import input_usage
 from shared.wire.requests import with_defaults, written
@@ -51,7 +50,7 @@ class PlainRerank:
 
     def completion(self, answer: bytes) -> Completion:
         """The best first, no more than `top_n`. Raises NotACompletionError too for a document that was not sent."""
-        parsed = parsed_answer(answer)
+        parsed, answer = parsed_with_body(answer)
         body = {"results": parsed} if isinstance(parsed, list) else object_or_empty(parsed)
         told = _results(body)
         results = sorted(map(_formed, told), key=lambda result: -result["relevance_score"])
@@ -62,7 +61,7 @@ class PlainRerank:
         if body is parsed and body.get("results") == wanted:
             return Completion(answer, read)
         rest = {name: value for name, value in body.items() if name not in _LISTS}
-        return Completion(orjson.dumps({**rest, "results": wanted}), read)
+        return Completion(written_answer({**rest, "results": wanted}), read)
 
     def stream(self) -> StreamReader:
         raise NotACompletionError("rankings are not streamed")

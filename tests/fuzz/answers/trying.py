@@ -174,6 +174,9 @@ class _Content:
     async def readany(self) -> bytes:
         return self._pieces.pop() if self._pieces else b""
 
+    def at_eof(self) -> bool:
+        return not self._pieces
+
     async def iter_any(self) -> AsyncIterator[bytes]:
         while self._pieces:
             yield self._pieces.pop()
