@@ -28,6 +28,8 @@ def parse_remote(url: str) -> Remote:
         raise invalid("repo must not hold credentials or use ssh: only public repositories over https are cloned")
     if not url.lower().startswith(("https://", "http://")):
         raise invalid("repo must be an https:// URL")
+    if "?" in url:
+        raise invalid("repo must not have a query: git would not be given it")
     try:
         scheme, host, port = Guard.check_url(url)
     except TallygateError as error:
