@@ -22,7 +22,16 @@ from shared.wire.anthropic_answer import (
 from shared.wire.anthropic_words import usage_in_all
 from shared.wire.completions import Usage, list_or_empty, object_or_empty, text_or_none
 from shared.wire.server_events import ServerEvent
-from shared.wire.streams import BrokenStreamError, Chunk, StreamSoFar, chunk_of, index_of, parsed_event, usage_chunk
+from shared.wire.streams import (
+    BrokenStreamError,
+    Chunk,
+    StreamSoFar,
+    chunk_of,
+    index_of,
+    json_of,
+    parsed_event,
+    usage_chunk,
+)
 from shared.wire.told_errors import check_for_error
 
 _Object = dict[str, Any]
@@ -121,7 +130,7 @@ class AnthropicStream:
         call = self._calls.get(index)
         if call is not None and not call.in_parts:  # the arguments came whole with its beginning, or it has none
             call.in_parts = True
-            yield _delta(tool_calls=[call.part({"arguments": orjson.dumps(call.whole_input).decode()})])
+            yield _delta(tool_calls=[call.part({"arguments": json_of(call.whole_input).decode()})])
         block = self._blocks.pop(index, None)
         if block is None:
             return

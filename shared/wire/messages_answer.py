@@ -11,7 +11,7 @@ import orjson
 
 from shared.wire.completions import Usage, list_or_empty, object_or_empty, text_or_none
 from shared.wire.messages_words import SIGNATURE, ending, message_usage
-from shared.wire.streams import BrokenStreamError, Chunk, choices_of, chunk_of
+from shared.wire.streams import BrokenStreamError, Chunk, choices_of, chunk_of, json_of
 
 Object = dict[str, Any]
 
@@ -131,7 +131,7 @@ def _told_in_parts(block: Object) -> tuple[Object, list[Object]]:
             signed = {"type": "signature_delta", "signature": block.get("signature") or ""}
             return {**block, "thinking": "", "signature": ""}, [thought, signed]
         case "tool_use" | "server_tool_use":
-            given = orjson.dumps(block.get("input") or {}).decode()
+            given = json_of(block.get("input") or {}).decode()
             return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": given}]
     return block, []
 

@@ -166,8 +166,13 @@ def read_event(event: ServerEvent) -> tuple[dict[str, Any], bool]:
 
 def chunk_of(body: dict[str, Any], *, holds_content: bool = False, ends: bool = False) -> Chunk:
     """Raises BrokenStreamError for what could be read and is too deep to be written."""
+    return Chunk(json_of(body), holds_content, ends)
+
+
+def json_of(value: Any) -> bytes:
+    """Raises BrokenStreamError for what could be read and is too deep to be written."""
     try:
-        return Chunk(orjson.dumps(body), holds_content, ends)
+        return orjson.dumps(value)
     except TypeError:
         raise BrokenStreamError("an event of the stream is nested too deeply") from None
 

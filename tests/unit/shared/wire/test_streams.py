@@ -1,5 +1,6 @@
 """Streams of both wire formats, as endpoints send them: what becomes of them, and what is known of their answers."""
 
+import json
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ import pytest
 from shared.wire import WireFormat, exchange_of, read_completion
 from shared.wire.collected import Collected, chunks_of
 from shared.wire.completions import Usage
+from shared.wire.messages_answer import events_of
 from shared.wire.server_events import ServerEvent
 from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader, text_in
 
@@ -339,3 +341,15 @@ def test_names_that_are_said_again_are_not_continued() -> None:
     chunks, _ = _stream(_chunk(role="assistant", tool_calls=[call]), _chunk(role="assistant", tool_calls=[again]))
     (collected,) = _collected(chunks)["choices"][0]["message"]["tool_calls"]
     assert collected == {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+def test_what_is_too_deep_to_be_written_breaks_the_stream_also_where_it_is_written_as_a_text() -> None:
+    deep = {"type": "tool_use", "id": "t", "name": "f", "input": {"a": orjson.loads(b"[" * 500 + b"]" * 500)}}
+    start = (
+        b'{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"f","input":{"a":'
+    )
+    begun = start + b"[" * 500 + b"]" * 500 + b"}}}"
+    with pytest.raises(BrokenStreamError, match="nested too deeply"):
+        _stream(begun, {"type": "content_block_stop", "index": 0}, wire_format="anthropic")
+    with pytest.raises(BrokenStreamError, match="nested too deeply"):
+        list(events_of(json.dumps({"content": [deep]}).encode()))
