@@ -14,10 +14,10 @@ from services.cli.problem import refused, reports_problems
 from services.cli.shown import Shown
 from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError
 from shared.client.requests import CANCELS, CHAT
-from shared.wire.collected import Collected
-from shared.wire.completions import calls_in, read_completion
-from shared.wire.streams import text_in
-from shared.wire.thoughts import AnswerReader
+from shared.wire.reading.collected import Collected
+from shared.wire.reading.completions import calls_in, read_completion
+from shared.wire.reading.streams import text_in
+from shared.wire.reading.thoughts import AnswerReader
 
 _INTERRUPTED_STATUS = 130  # as shells tell of Ctrl-C
 

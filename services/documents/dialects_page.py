@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shared.wire.answer_fields import MESSAGE_TO_COMPLETION
-from shared.wire.chat_fields import CHAT_TO_MESSAGES
+from shared.wire.chat_by_messages.answer_fields import MESSAGE_TO_COMPLETION
+from shared.wire.chat_by_messages.chat_fields import CHAT_TO_MESSAGES
 from shared.wire.fields import Row, Table
-from shared.wire.messages_fields import COMPLETION_TO_MESSAGE, MESSAGES_TO_CHAT
+from shared.wire.messages.message_fields import COMPLETION_TO_MESSAGE, MESSAGES_TO_CHAT
 
 _HEAD = """\
 # Dialects

@@ -20,7 +20,7 @@ from shared.inferences import withdrawals
 from shared.kafka import records
 from shared.registry.providers import MAX_UPSTREAM_NAME
 from shared.settings import Beyond
-from shared.wire import completions
+from shared.wire.reading import completions
 
 
 class Fixed(NamedTuple):

@@ -22,7 +22,7 @@ from shared.events import FeatureRequested, RoutingOptions, new_id, utc_now
 from shared.inferences import Answer, InferenceFailedError, Inferences, Order
 from shared.selection import needs_of
 from shared.wire import CompletionRead, read_completion
-from shared.wire.usage import estimated, is_counted
+from shared.wire.reading.usage import estimated, is_counted
 
 
 @dataclass(frozen=True, slots=True)

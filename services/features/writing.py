@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from shared.background import end_task
-from shared.wire.collected import Collected
-from shared.wire.streams import StreamSoFar
+from shared.wire.reading.collected import Collected
+from shared.wire.reading.streams import StreamSoFar
 
 _TELL_EVERY_S = 1.0  # each word is a record and a row: people see no more of it
 

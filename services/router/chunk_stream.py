@@ -11,7 +11,7 @@ from shared.events import InferenceRequested
 from shared.lane import Frame, Kind, Lanes
 from shared.lane.payloads import Chunks, chunk_context, sealed_chunks
 from shared.lane.router_side import Gateway, Lane
-from shared.wire.chunk_log import ChunkLog, chunks_in
+from shared.wire.reading.chunk_log import ChunkLog, chunks_in
 
 _FRAME_BYTES = 1024**2  # a frame of more holds one chunk
 _NO_END = 2**63
@@ -64,7 +64,7 @@ class ChunkStream:
 
     @property
     def log(self) -> bytes:
-        """All chunks, as `shared.wire.chunk_log` reads them."""
+        """All chunks, as `shared.wire.reading.chunk_log` reads them."""
         return self._log.bytes_so_far
 
     def heard(self, word: Kind) -> None:

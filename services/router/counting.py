@@ -5,7 +5,7 @@ from collections.abc import Callable
 from shared.errors import Failure
 from shared.events.attempt import UsageState
 from shared.registry import Price
-from shared.wire.usage import NO_USAGE, Usage, estimated, is_counted
+from shared.wire.reading.usage import NO_USAGE, Usage, estimated, is_counted
 
 _NOTHING = Usage(0, 0, cost_usd=0.0)
 # Of a call that ended so, nothing had reached a model.

@@ -29,7 +29,7 @@ from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.registry import Model
 from shared.telemetry import instruments
 from shared.telemetry.traces import Traced
-from shared.wire.usage import NO_USAGE, Usage
+from shared.wire.reading.usage import NO_USAGE, Usage
 
 logger = structlog.get_logger(__name__)
 

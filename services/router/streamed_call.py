@@ -15,8 +15,8 @@ from services.router.transport import CallFailedError, Hold
 from shared.errors import failure
 from shared.registry import Model
 from shared.wire import CompletionRead, WireFormat
-from shared.wire.streams import Chunk, StreamSoFar
-from shared.wire.usage import NO_USAGE
+from shared.wire.reading.streams import Chunk, StreamSoFar
+from shared.wire.reading.usage import NO_USAGE
 
 _HELD_IN_STEPS_OF = 4096  # bytes
 

@@ -10,9 +10,9 @@ import aiohttp
 
 from shared.wire import Completion, Exchange, NotACompletionError
 from shared.wire.exchanges import chunks_of
-from shared.wire.server_events import ServerEvent, ServerEvents
-from shared.wire.streams import BrokenStreamError, Chunk, StreamReader, StreamSoFar
-from shared.wire.told_errors import error_in_text
+from shared.wire.reading.server_events import ServerEvent, ServerEvents
+from shared.wire.reading.streams import BrokenStreamError, Chunk, StreamReader, StreamSoFar
+from shared.wire.reading.told_errors import error_in_text
 
 _JSON, _EVENTS = "application/json", "text/event-stream"
 _AT_ONCE_BYTES = 16 * 1024  # of a read, before others get their turn: it may hold thousands of events

@@ -30,10 +30,10 @@ from shared.wire import (
     dialect_of,
     exchange_of,
 )
-from shared.wire.server_events import EventTooLargeError
-from shared.wire.streams import BrokenStreamError
-from shared.wire.told_errors import ErrorInAnswerError
-from shared.wire.usage import NO_USAGE, Usage
+from shared.wire.reading.server_events import EventTooLargeError
+from shared.wire.reading.streams import BrokenStreamError
+from shared.wire.reading.told_errors import ErrorInAnswerError
+from shared.wire.reading.usage import NO_USAGE, Usage
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, this much is read
 _ERROR_BODY_S = 10.0

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from shared.client.answer import Answer
 from shared.client.problem import Problem, ProblemError
 from shared.client.streamed import Streamed, events_of, problem_in
-from shared.wire.server_events import EventTooLargeError
+from shared.wire.reading.server_events import EventTooLargeError
 
 # The gateway ends what passes its deadline, an hour at most; this only ends a wait for a gateway that is gone.
 COMPLETION_TIMEOUT_S = 3700.0

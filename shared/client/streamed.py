@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from shared.client.answer import Answer
 from shared.client.problem import Problem, ProblemError
-from shared.wire.server_events import EventTooLargeError, ServerEvents
+from shared.wire.reading.server_events import EventTooLargeError, ServerEvents
 
 _READ_BYTES = 64 * 1024
 _MAX_EVENT_BYTES = 64 * 2**20

@@ -23,7 +23,7 @@ class AttemptSummary(BaseModel):
 
 class ReplyCompleted(InferenceEvent):
     """The answer. sealed_body: sealed, and what `form` says: an OpenAI chat completion (JSON bytes), or the chunks of a
-    streamed one, as `shared.wire.chunk_log` writes them.
+    streamed one, as `shared.wire.reading.chunk_log` writes them.
 
     attempt_number: of the call that brought it. chunk_frames: how many frames of chunks the router sent of that call by
     the lane; a gateway that has heard fewer has not heard all.

@@ -25,9 +25,9 @@ from shared.lane import Kind
 from shared.lane.listener import Lane
 from shared.lane.payloads import Chunks, chunk_context
 from shared.operations import WireFormat
-from shared.wire.chunk_log import ChunkLog, UnreadableLogError, chunks_in
 from shared.wire.exchanges import chunks_of
-from shared.wire.streams import BrokenStreamError
+from shared.wire.reading.chunk_log import ChunkLog, UnreadableLogError, chunks_in
+from shared.wire.reading.streams import BrokenStreamError
 
 _BLOCK_BYTES = 32 * 1024  # of what is told at once of an answer that is there already
 _MAX_ANSWER_BYTES = 1024 * 1024 * 1024

@@ -5,9 +5,9 @@ It knows nothing of models, keys or connections: what differs between two models
 
 from shared.operations import Operation, WireFormat
 from shared.wire.addresses import base_url, below, wire_format_of
-from shared.wire.completions import Completion, CompletionRead, NotACompletionError, Usage, read_completion
 from shared.wire.dialects import DIALECTS, Dialect, dialect_of
 from shared.wire.exchanges import Exchange, Question, exchange_of
+from shared.wire.reading.completions import Completion, CompletionRead, NotACompletionError, Usage, read_completion
 from shared.wire.requests import UntranslatableError
 
 __all__ = [

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from shared.operations import Operation, WireFormat
-from shared.wire import collected
-from shared.wire.anthropic import ChatByMessages
-from shared.wire.completions import Completion
-from shared.wire.embeddings import PlainEmbeddings
-from shared.wire.messages import CountTokens, MessagesByChat, PlainMessages
-from shared.wire.messages_answer import events_of
-from shared.wire.openai import PlainChat
-from shared.wire.rerank import PlainRerank
-from shared.wire.streams import Chunk, StreamReader
+from shared.wire.chat_by_messages.exchange import ChatByMessages
+from shared.wire.messages.answer import events_of
+from shared.wire.messages.exchanges import CountTokens, MessagesByChat, PlainMessages
+from shared.wire.plain.chat import PlainChat
+from shared.wire.plain.embeddings import PlainEmbeddings
+from shared.wire.plain.rerank import PlainRerank
+from shared.wire.reading import collected
+from shared.wire.reading.completions import Completion
+from shared.wire.reading.streams import Chunk, StreamReader
 
 
 class Question(NamedTuple):

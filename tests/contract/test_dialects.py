@@ -15,11 +15,11 @@ from openai.types.chat import chat_completion_content_part_param as parts
 from openai.types.shared_params import FunctionDefinition, response_format_json_schema
 
 from shared.wire import exchange_of
-from shared.wire.answer_fields import MESSAGE_TO_COMPLETION
-from shared.wire.anthropic import ChatByMessages
-from shared.wire.chat_fields import CHAT_TO_MESSAGES
-from shared.wire.collected import Collected
-from shared.wire.server_events import ServerEvent
+from shared.wire.chat_by_messages.answer_fields import MESSAGE_TO_COMPLETION
+from shared.wire.chat_by_messages.chat_fields import CHAT_TO_MESSAGES
+from shared.wire.chat_by_messages.exchange import ChatByMessages
+from shared.wire.reading.collected import Collected
+from shared.wire.reading.server_events import ServerEvent
 
 chat = openai.types.chat
 

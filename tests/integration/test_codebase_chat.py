@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from shared.client import Answer
-from shared.wire.server_events import ServerEvents
+from shared.wire.reading.server_events import ServerEvents
 from tests.support.live import Api, Live
 
 PATH = "/api/codebase/chat"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.client import Answer
-from shared.wire.messages_words import SIGNATURE
+from shared.wire.messages.words import SIGNATURE
 from tests.integration.streams.checking import WIRES, Wire
 from tests.support.agent_session import BETAS, HEADERS, QUERY, agent_body
 from tests.support.live import Api, Live

@@ -14,8 +14,8 @@ import orjson
 
 from benchmarks.peers.install import installed
 from shared.wire import UntranslatableError
-from shared.wire.anthropic import ChatByMessages
-from shared.wire.server_events import ServerEvent
+from shared.wire.chat_by_messages.exchange import ChatByMessages
+from shared.wire.reading.server_events import ServerEvent
 from tests.oracle import differences, generated
 from tests.oracle.judged import JUDGED
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shared.wire.anthropic_conversation import BEGINNING
+from shared.wire.chat_by_messages.conversation import BEGINNING
 
 Object = dict[str, Any]
 

@@ -10,7 +10,7 @@ from shared.errors import ErrorType, failure
 from shared.registry import Model
 from shared.registry.secrets import ModelSecrets
 from shared.wire import Completion, Question
-from shared.wire.completions import CompletionRead, Usage
+from shared.wire.reading.completions import CompletionRead, Usage
 
 How = Literal["succeeded", "failed", "cancelled"]
 

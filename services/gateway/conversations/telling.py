@@ -7,9 +7,9 @@ import orjson
 
 from shared.errors import render
 from shared.inferences import Answer, InferenceFailedError
-from shared.wire.collected import Collected
-from shared.wire.streams import text_in
-from shared.wire.thoughts import AnswerReader
+from shared.wire.reading.collected import Collected
+from shared.wire.reading.streams import text_in
+from shared.wire.reading.thoughts import AnswerReader
 
 # The answer, and the completion that its chunks add up to; returns what a plain answer would say.
 Whole = Callable[[Answer, Mapping[str, Any]], Awaitable[dict[str, Any]]]

@@ -9,8 +9,8 @@ from services.gateway.bodies import BodyText
 from services.gateway.inference.schemas import Number, StreamOptions, Tokens, Whole, Word
 from shared.events.bounds import Reference
 from shared.policies import Policy
-from shared.wire.completions import object_or_empty, said_in, text_of
-from shared.wire.streams import choices_of, index_of
+from shared.wire.reading.completions import object_or_empty, said_in, text_of
+from shared.wire.reading.streams import choices_of, index_of
 
 _Object = dict[str, Any]
 _OLD_DEFAULT_TOKENS = 16  # of the old API: without a limit it ended there

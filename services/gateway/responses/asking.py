@@ -5,7 +5,7 @@ from typing import Any
 
 from services.gateway.bodies import InvalidBodyError
 from services.gateway.responses.schemas import Format, ResponseBody
-from shared.wire.completions import list_or_empty
+from shared.wire.reading.completions import list_or_empty
 
 _Object = dict[str, Any]
 # Opens what a reasoning item holds in its `encrypted_content`: thinking blocks, as a chat takes them back.

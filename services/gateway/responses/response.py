@@ -11,7 +11,7 @@ from services.gateway.responses.asking import KEPT_THOUGHTS
 from services.gateway.responses.schemas import ResponseBody
 from services.gateway.responses.telling import Output, SealThoughts, numbered
 from shared.errors import Failure, render
-from shared.wire.collected import chunks_of
+from shared.wire.reading.collected import chunks_of
 
 _Object = dict[str, Any]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, cast
 
-from shared.wire.completions import list_or_empty, object_or_empty, text_of, usage_read
-from shared.wire.streams import choices_of, index_of
+from shared.wire.reading.completions import list_or_empty, object_or_empty, text_of, usage_read
+from shared.wire.reading.streams import choices_of, index_of
 
 _Object = dict[str, Any]
 _Event = tuple[str, _Object]  # its type below `response.`, and what it holds

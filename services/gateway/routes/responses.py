@@ -23,7 +23,7 @@ from services.gateway.routes.documented import EVENTS, documented
 from shared.access import Caller
 from shared.errors import TallygateError
 from shared.inferences import Answer, InferenceFailedError
-from shared.wire.streams import BrokenStreamError
+from shared.wire.reading.streams import BrokenStreamError
 
 router = APIRouter(prefix="/v1/responses", tags=["inference"])
 

@@ -19,9 +19,9 @@ from shared.guard import Guard
 from shared.operations import Operation, WireFormat
 from shared.registry.secrets import ModelSecrets
 from shared.wire import Completion, Question, read_completion
-from shared.wire.collected import Collected
 from shared.wire.exchanges import chunks_of, exchange_of
-from shared.wire.streams import BrokenStreamError, Chunk
+from shared.wire.reading.collected import Collected
+from shared.wire.reading.streams import BrokenStreamError, Chunk
 from tests.fuzz.answers.grammar import SAID
 from tests.fuzz.answers.sending import Sent, made
 from tests.support.cpu_time import cpu_time

@@ -12,10 +12,17 @@ import pytest
 
 from deploy.model_server.behaviours import BEHAVIOURS
 from deploy.model_server.streams import BEYOND_ASCII, rate_text
-from shared.wire.anthropic_stream import AnthropicStream
-from shared.wire.openai_stream import OpenAIStream
-from shared.wire.server_events import ServerEvent, ServerEvents
-from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader, StreamSoFar, choices_of
+from shared.wire.chat_by_messages.stream import AnthropicStream
+from shared.wire.plain.chat_stream import OpenAIStream
+from shared.wire.reading.server_events import ServerEvent, ServerEvents
+from shared.wire.reading.streams import (
+    BrokenStreamError,
+    Chunk,
+    ErrorInStreamError,
+    StreamReader,
+    StreamSoFar,
+    choices_of,
+)
 from tests.unit.model_server.client import OPENAI_PATH, Client, Reply, chat_body, until
 
 pytestmark = pytest.mark.asyncio

@@ -24,7 +24,7 @@ from shared.errors import failure
 from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled, ReplyFailed, utc_now
 from shared.kafka.publisher import Outgoing
 from shared.wire import Completion
-from shared.wire.completions import CompletionRead
+from shared.wire.reading.completions import CompletionRead
 from tests.unit.router.values import beating, holds_all, model, work
 
 COMPLETION = Completion(b"{}", CompletionRead(text="hi", response_model="m"))

@@ -14,9 +14,9 @@ from services.router.transport import CallFailedError, Transport
 from shared.guard import Guard
 from shared.registry.secrets import ModelSecrets
 from shared.wire import Question, WireFormat
-from shared.wire.anthropic import ChatByMessages
-from shared.wire.completions import MAX_CHOICES, MAX_VALUES, NotACompletionError
-from shared.wire.openai import PlainChat
+from shared.wire.chat_by_messages.exchange import ChatByMessages
+from shared.wire.plain.chat import PlainChat
+from shared.wire.reading.completions import MAX_CHOICES, MAX_VALUES, NotACompletionError
 from tests.support.cpu_time import cpu_time
 from tests.unit.router.values import holds_all, model
 

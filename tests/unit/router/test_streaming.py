@@ -14,7 +14,7 @@ from shared.errors import Failure
 from shared.guard import Guard
 from shared.registry.secrets import ModelSecrets
 from shared.wire import Question
-from shared.wire.streams import Chunk
+from shared.wire.reading.streams import Chunk
 from tests.unit.router.values import model
 
 _GUARD = Guard((ipaddress.ip_network("127.0.0.0/8"),))

@@ -21,8 +21,8 @@ from shared.events import (
 )
 from shared.events.topics import REPLIES
 from shared.lane.frames import Kind
-from shared.wire.chunk_log import chunks_in
-from shared.wire.streams import Chunk, StreamSoFar
+from shared.wire.reading.chunk_log import chunks_in
+from shared.wire.reading.streams import Chunk, StreamSoFar
 from tests.support.scripted_gateway import Heard, ScriptedGateway, taken
 from tests.unit.router.streaming_world import (
     DONE,
@@ -369,8 +369,8 @@ def test_chunks_that_say_the_same_in_another_way_travel_as_lines() -> None:
 
 
 def _lines_of(said: bytes) -> Iterable[bytes]:
-    from shared.wire.openai_stream import OpenAIStream
-    from shared.wire.server_events import ServerEvents
+    from shared.wire.plain.chat_stream import OpenAIStream
+    from shared.wire.reading.server_events import ServerEvents
 
     reader = OpenAIStream()
     return [chunk.data for event in ServerEvents(10_000).read(said) for chunk in reader.chunks(event)]

@@ -21,7 +21,7 @@ from shared.inferences.streams import IncomingStream
 from shared.lane.payloads import Chunks
 from shared.registry import Registry, TenantModels
 from shared.selection import Conditions
-from shared.wire.chunk_log import ChunkLog
+from shared.wire.reading.chunk_log import ChunkLog
 from tests.unit.gateway.inference.keys import KeyTable
 from tests.unit.shared.events.samples import reply_failed
 from tests.unit.shared.inferences.fakes import RING, Broker, Table, reply_completed

@@ -12,7 +12,7 @@ from services.gateway.bodies import validated
 from services.gateway.responses.response import Telling, inference_id_in, response_id, told_at_once
 from services.gateway.responses.schemas import ResponseBody
 from shared.errors import failure
-from shared.wire.collected import Collected
+from shared.wire.reading.collected import Collected
 
 _ID = UUID("019a0000-0000-7000-8000-000000000001")
 _USAGE = {"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 2},

@@ -16,7 +16,7 @@ from shared.inferences.streams import IncomingStream
 from shared.lane import Kind
 from shared.lane.listener import Lane
 from shared.lane.payloads import Chunks, LaneReply, reply_context
-from shared.wire.chunk_log import ChunkLog
+from shared.wire.reading.chunk_log import ChunkLog
 from tests.unit.shared.events.samples import INFERENCE, reply_failed
 from tests.unit.shared.inferences.fakes import RING, Broker, Table
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from shared.wire.messages import MessagesByChat, PlainMessages
-from shared.wire.messages_fields import MESSAGES_TO_CHAT
-from shared.wire.messages_words import SIGNATURE
+from shared.wire.messages.exchanges import MessagesByChat, PlainMessages
+from shared.wire.messages.message_fields import MESSAGES_TO_CHAT
+from shared.wire.messages.words import SIGNATURE
 from tests.support.agent_session import CALLS, LATER_CALL, PICTURE, TOOLS, USER_ID, agent_body
 
 BODY = agent_body("custom:claude")

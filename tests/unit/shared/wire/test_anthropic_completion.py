@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.wire import Completion, CompletionRead, NotACompletionError, Usage
-from shared.wire.anthropic import ChatByMessages
+from shared.wire.chat_by_messages.exchange import ChatByMessages
 
 ANTHROPIC = ChatByMessages()
 ANSWER: dict[str, Any] = {

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from services.gateway.inference.schemas import OUR_FIELDS, ChatBody
 from shared.wire import UntranslatableError, dialect_of
-from shared.wire.anthropic import ChatByMessages
-from shared.wire.chat_fields import CHAT_TO_MESSAGES
+from shared.wire.chat_by_messages.chat_fields import CHAT_TO_MESSAGES
+from shared.wire.chat_by_messages.exchange import ChatByMessages
 
 ANTHROPIC = ChatByMessages()
 HI = {"role": "user", "content": "hi"}

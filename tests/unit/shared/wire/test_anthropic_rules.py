@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from deploy.model_server.anthropic_rules import broken_rule
 from shared.wire import UntranslatableError
-from shared.wire.anthropic import ChatByMessages
-from shared.wire.chat_fields import CHAT_TO_MESSAGES
+from shared.wire.chat_by_messages.chat_fields import CHAT_TO_MESSAGES
+from shared.wire.chat_by_messages.exchange import ChatByMessages
 from shared.wire.fields import Row
 
 ANTHROPIC = ChatByMessages()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.wire.chunk_log import ChunkLog, UnreadableLogError, chunks_in
+from shared.wire.reading.chunk_log import ChunkLog, UnreadableLogError, chunks_in
 
 _CHUNK = (
     b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m",'

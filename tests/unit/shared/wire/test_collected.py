@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.collected import Collected, chunks_of
+from shared.wire.reading.collected import Collected, chunks_of
 
 _Object = dict[str, Any]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.wire import Completion, NotACompletionError, Usage
-from shared.wire.embeddings import PlainEmbeddings, in_base64, inputs_of, numbers
+from shared.wire.plain.embeddings import PlainEmbeddings, in_base64, inputs_of, numbers
 
 HALF = [0.5, -0.25]
 HALF_64 = b64encode(struct.pack("<2f", *HALF)).decode()

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from shared.wire import NotACompletionError, UntranslatableError, Usage, exchange_of
-from shared.wire.messages import MessagesByChat
-from shared.wire.messages_answer import events_of
-from shared.wire.messages_words import SIGNATURE
-from shared.wire.server_events import ServerEvent
-from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader
+from shared.wire.messages.answer import events_of
+from shared.wire.messages.exchanges import MessagesByChat
+from shared.wire.messages.words import SIGNATURE
+from shared.wire.reading.server_events import ServerEvent
+from shared.wire.reading.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader
 
 EXCHANGE = MessagesByChat()
 _Object = dict[str, Any]

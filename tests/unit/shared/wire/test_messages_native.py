@@ -6,11 +6,11 @@ import orjson
 import pytest
 
 from shared.wire import CompletionRead, NotACompletionError, Usage, exchange_of
-from shared.wire.messages import CountTokens, PlainMessages
-from shared.wire.messages_answer import events_of
-from shared.wire.messages_words import SIGNATURE
-from shared.wire.server_events import ServerEvent
-from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader
+from shared.wire.messages.answer import events_of
+from shared.wire.messages.exchanges import CountTokens, PlainMessages
+from shared.wire.messages.words import SIGNATURE
+from shared.wire.reading.server_events import ServerEvent
+from shared.wire.reading.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader
 
 EXCHANGE = PlainMessages()
 _Object = dict[str, Any]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.wire import CompletionRead, NotACompletionError, UntranslatableError, Usage, dialect_of
-from shared.wire.completions import ErrorInAnswerError
-from shared.wire.openai import PlainChat
+from shared.wire.plain.chat import PlainChat
+from shared.wire.reading.completions import ErrorInAnswerError
 
 OPENAI = PlainChat()
 ANSWER: dict[str, Any] = {

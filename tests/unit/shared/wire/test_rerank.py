@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from shared.wire import Completion, NotACompletionError, Usage
-from shared.wire.rerank import PlainRerank
+from shared.wire.plain.rerank import PlainRerank
 
 ASKED = {"query": "q", "documents": ["a", "b", "c"]}
 RANKED = [{"index": 2, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.5}]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.server_events import EventTooLargeError, ServerEvent, ServerEvents
+from shared.wire.reading.server_events import EventTooLargeError, ServerEvent, ServerEvents
 
 
 def _read(*pieces: bytes, max_event_bytes: int = 10_000) -> list[ServerEvent]:

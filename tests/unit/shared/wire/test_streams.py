@@ -7,11 +7,11 @@ import orjson
 import pytest
 
 from shared.wire import WireFormat, exchange_of, read_completion
-from shared.wire.collected import Collected, chunks_of
-from shared.wire.completions import Usage
-from shared.wire.messages_answer import events_of
-from shared.wire.server_events import ServerEvent
-from shared.wire.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader, text_in
+from shared.wire.messages.answer import events_of
+from shared.wire.reading.collected import Collected, chunks_of
+from shared.wire.reading.completions import Usage
+from shared.wire.reading.server_events import ServerEvent
+from shared.wire.reading.streams import BrokenStreamError, Chunk, ErrorInStreamError, StreamReader, text_in
 
 
 def _stream(*events: Any, wire_format: WireFormat = "openai") -> tuple[list[Chunk], StreamReader]:

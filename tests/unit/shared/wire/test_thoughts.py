@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.thoughts import AnswerReader, answer_in
+from shared.wire.reading.thoughts import AnswerReader, answer_in
 
 TEXTS = {
     "no thoughts": ("an answer", "an answer"),

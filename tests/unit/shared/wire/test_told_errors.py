@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from shared.errors.classify import classify, status_in
 from shared.wire import NotACompletionError, Usage
-from shared.wire.anthropic import ChatByMessages
-from shared.wire.completions import ErrorInAnswerError
-from shared.wire.openai import PlainChat
+from shared.wire.chat_by_messages.exchange import ChatByMessages
+from shared.wire.plain.chat import PlainChat
+from shared.wire.reading.completions import ErrorInAnswerError
 
 OPENAI, ANTHROPIC = PlainChat(), ChatByMessages()
 SECRET = "what the model said"  # is never told in an error, which is booked in the clear

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.wire.usage import Usage, openai_usage, usage_in, usage_read
+from shared.wire.reading.usage import Usage, openai_usage, usage_in, usage_read
 
 FORMS: dict[str, tuple[dict[str, Any], Usage]] = {
     "OpenAI": (

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from shared.wire.values import read_json, text_or_none, whole_number
+from shared.wire.reading.values import read_json, text_or_none, whole_number
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from shared.wire.anthropic_answer import (
+from shared.wire.chat_by_messages.answer import (
     annotations,
     ending,
     is_the_endpoints,
@@ -19,10 +19,10 @@ from shared.wire.anthropic_answer import (
     string_of,
     thought_of,
 )
-from shared.wire.anthropic_words import usage_in_all
-from shared.wire.completions import Usage, list_or_empty, object_or_empty, text_or_none
-from shared.wire.server_events import ServerEvent
-from shared.wire.streams import (
+from shared.wire.chat_by_messages.words import usage_in_all
+from shared.wire.reading.completions import Usage, list_or_empty, object_or_empty, text_or_none
+from shared.wire.reading.server_events import ServerEvent
+from shared.wire.reading.streams import (
     BrokenStreamError,
     Chunk,
     StreamSoFar,
@@ -32,7 +32,7 @@ from shared.wire.streams import (
     parsed_event,
     usage_chunk,
 )
-from shared.wire.told_errors import check_for_error
+from shared.wire.reading.told_errors import check_for_error
 
 _Object = dict[str, Any]
 

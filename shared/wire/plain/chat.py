@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 
 from shared.operations import WireFormat
-from shared.wire.collected import Collected
-from shared.wire.completions import Completion, NotACompletionError, completion_in
-from shared.wire.openai_stream import OpenAIStream
+from shared.wire.plain.chat_stream import OpenAIStream
+from shared.wire.reading.collected import Collected
+from shared.wire.reading.completions import Completion, NotACompletionError, completion_in
+from shared.wire.reading.server_events import ServerEvents
+from shared.wire.reading.streams import BrokenStreamError
 from shared.wire.requests import with_defaults, written
-from shared.wire.server_events import ServerEvents
-from shared.wire.streams import BrokenStreamError
 
 _STREAM = re.compile(rb"\s{0,100}(?:data|event|id|retry)?:")
 _MOST_EVENTS = 10_000  # of a stream that is read at once

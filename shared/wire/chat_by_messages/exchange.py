@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from shared.operations import WireFormat
-from shared.wire.anthropic_answer import completion_of
-from shared.wire.anthropic_request import request_body
-from shared.wire.anthropic_stream import AnthropicStream
-from shared.wire.anthropic_words import usage_in_all
-from shared.wire.completions import (
+from shared.wire.chat_by_messages.answer import completion_of
+from shared.wire.chat_by_messages.request import request_body
+from shared.wire.chat_by_messages.stream import AnthropicStream
+from shared.wire.chat_by_messages.words import usage_in_all
+from shared.wire.reading.completions import (
     MAX_CHOICES,
     Completion,
     NotACompletionError,

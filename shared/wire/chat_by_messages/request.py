@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from shared.wire.anthropic_conversation import Conversation, as_sent
-from shared.wire.anthropic_tools import tools_of
-from shared.wire.asked import Object, member, objects
-from shared.wire.chat_fields import CHAT
-from shared.wire.completions import object_or_empty
+from shared.wire.chat_by_messages.asked import Object, member, objects
+from shared.wire.chat_by_messages.chat_fields import CHAT
+from shared.wire.chat_by_messages.conversation import Conversation, as_sent
+from shared.wire.chat_by_messages.tools import tools_of
+from shared.wire.reading.completions import object_or_empty
 from shared.wire.requests import UntranslatableError, with_defaults, written
 
 # The format wants the field. Models from Claude 4 on write so much at least; of others, the least is known.

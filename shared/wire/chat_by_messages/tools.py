@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from shared.wire.asked import Object, member, objects, text_of
-from shared.wire.chat_fields import CHAT
+from shared.wire.chat_by_messages.asked import Object, member, objects, text_of
+from shared.wire.chat_by_messages.chat_fields import CHAT
 from shared.wire.requests import UntranslatableError
 
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}

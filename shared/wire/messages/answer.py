@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import orjson
 
-from shared.wire.completions import Usage, list_or_empty, object_or_empty, text_or_none
-from shared.wire.messages_words import SIGNATURE, ending, message_usage
-from shared.wire.streams import BrokenStreamError, Chunk, choices_of, chunk_of, json_of
+from shared.wire.messages.words import SIGNATURE, ending, message_usage
+from shared.wire.reading.completions import Usage, list_or_empty, object_or_empty, text_or_none
+from shared.wire.reading.streams import BrokenStreamError, Chunk, choices_of, chunk_of, json_of
 
 Object = dict[str, Any]
 

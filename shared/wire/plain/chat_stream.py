@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from shared.wire.completions import said_in, usage_in
-from shared.wire.server_events import ServerEvent
-from shared.wire.streams import Chunk, StreamSoFar, choices_of, chunk_of, read_event, usage_chunk
-from shared.wire.told_errors import check_for_error
-from shared.wire.usage import NO_USAGE, says_usage
+from shared.wire.reading.completions import said_in, usage_in
+from shared.wire.reading.server_events import ServerEvent
+from shared.wire.reading.streams import Chunk, StreamSoFar, choices_of, chunk_of, read_event, usage_chunk
+from shared.wire.reading.told_errors import check_for_error
+from shared.wire.reading.usage import NO_USAGE, says_usage
 
 _DONE = b"[DONE]"
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.operations import WireFormat
-from shared.wire.completions import (
+from shared.wire.plain.input_usage import input_usage
+from shared.wire.reading.completions import (
     Completion,
     CompletionRead,
     NotACompletionError,
@@ -23,9 +24,8 @@ from shared.wire.completions import (
     text_or_none,
     written_answer,
 )
-from shared.wire.input_usage import input_usage
+from shared.wire.reading.streams import StreamReader
 from shared.wire.requests import with_defaults, written
-from shared.wire.streams import StreamReader
 
 _BYTES = 4  # of one number: IEEE 754, little-endian
 # Of a model's configuration: what belongs to embeddings, by the names of OpenAI, vLLM, Ollama, Jina, Voyage, Mistral,

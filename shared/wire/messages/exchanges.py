@@ -10,8 +10,14 @@ from typing import Any
 import orjson
 
 from shared.operations import WireFormat
-from shared.wire.anthropic_words import finish_reason, usage_in_all
-from shared.wire.completions import (
+from shared.wire.chat_by_messages.words import finish_reason, usage_in_all
+from shared.wire.messages.answer import message_of
+from shared.wire.messages.by_chat_stream import MessagesByChatStream
+from shared.wire.messages.native import counted_body, messages_body
+from shared.wire.messages.request import chat_body
+from shared.wire.messages.stream import MessagesStream
+from shared.wire.plain.chat import PlainChat
+from shared.wire.reading.completions import (
     MAX_CHOICES,
     Completion,
     CompletionRead,
@@ -23,12 +29,6 @@ from shared.wire.completions import (
     text_or_none,
     whole_number,
 )
-from shared.wire.messages_answer import message_of
-from shared.wire.messages_by_chat_stream import MessagesByChatStream
-from shared.wire.messages_native import counted_body, messages_body
-from shared.wire.messages_request import chat_body
-from shared.wire.messages_stream import MessagesStream
-from shared.wire.openai import PlainChat
 from shared.wire.requests import written
 
 
@@ -84,7 +84,7 @@ class CountTokens:
 
 
 class MessagesByChat:
-    """Of an endpoint that speaks OpenAI's chat form: what becomes of each field stands in `messages_fields.py`."""
+    """Of an endpoint that speaks OpenAI's chat form: what becomes of each field stands in `message_fields.py`."""
 
     form: WireFormat = "anthropic"
     path = "/chat/completions"

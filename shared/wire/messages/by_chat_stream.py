@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import orjson
 
-from shared.wire.completions import MAX_CHOICES, object_or_empty
-from shared.wire.messages_answer import arguments_of, call_id, calls_of, frame, thought_and_text
-from shared.wire.messages_words import SIGNATURE, ending, message_usage
-from shared.wire.openai_stream import ChatEvents
-from shared.wire.server_events import ServerEvent
-from shared.wire.streams import BrokenStreamError, Chunk, StreamSoFar, choices_of, chunk_of, index_of
+from shared.wire.messages.answer import arguments_of, call_id, calls_of, frame, thought_and_text
+from shared.wire.messages.words import SIGNATURE, ending, message_usage
+from shared.wire.plain.chat_stream import ChatEvents
+from shared.wire.reading.completions import MAX_CHOICES, object_or_empty
+from shared.wire.reading.server_events import ServerEvent
+from shared.wire.reading.streams import BrokenStreamError, Chunk, StreamSoFar, choices_of, chunk_of, index_of
 
 _Object = dict[str, Any]
 

@@ -8,10 +8,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.wire.thoughts import answer_in
-from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_in_text, error_of_choice, words_of_page
-from shared.wire.usage import NO_USAGE, Usage, openai_usage, usage_in, usage_of, usage_read
-from shared.wire.values import (
+from shared.wire.reading.thoughts import answer_in
+from shared.wire.reading.told_errors import (
+    ErrorInAnswerError,
+    check_for_error,
+    error_in_text,
+    error_of_choice,
+    words_of_page,
+)
+from shared.wire.reading.usage import NO_USAGE, Usage, openai_usage, usage_in, usage_of, usage_read
+from shared.wire.reading.values import (
     MAX_VALUES,
     TooManyValuesError,
     list_or_empty,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.operations import WireFormat
-from shared.wire.completions import (
+from shared.wire.plain.input_usage import input_usage
+from shared.wire.reading.completions import (
     Completion,
     CompletionRead,
     NotACompletionError,
@@ -19,9 +20,8 @@ from shared.wire.completions import (
     text_or_none,
     written_answer,
 )
-from shared.wire.input_usage import input_usage
+from shared.wire.reading.streams import StreamReader
 from shared.wire.requests import with_defaults, written
-from shared.wire.streams import StreamReader
 
 # Of a model's configuration: what belongs to reranking, by the names of Jina, Cohere, Voyage, vLLM, TEI and NVIDIA.
 _DEFAULTS = frozenset(

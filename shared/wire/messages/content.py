@@ -3,9 +3,9 @@
 import hashlib
 from typing import Any
 
-from shared.wire.asked import Object, member, objects, text_of
-from shared.wire.messages_fields import MESSAGES
-from shared.wire.messages_words import SIGNATURE
+from shared.wire.chat_by_messages.asked import Object, member, objects, text_of
+from shared.wire.messages.message_fields import MESSAGES
+from shared.wire.messages.words import SIGNATURE
 from shared.wire.requests import UntranslatableError, written
 
 _MAX_ID = 40  # characters that OpenAI takes

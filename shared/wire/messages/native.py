@@ -7,10 +7,10 @@ not its own, and ids of calls that are no ids there.
 from collections.abc import Mapping
 from typing import Any
 
-from shared.wire.anthropic_request import request_body
-from shared.wire.messages_words import SIGNATURE
+from shared.wire.chat_by_messages.request import request_body
+from shared.wire.chat_by_messages.tool_ids import ToolIds
+from shared.wire.messages.words import SIGNATURE
 from shared.wire.requests import with_defaults
-from shared.wire.tool_ids import ToolIds
 
 _Object = dict[str, Any]
 

@@ -6,7 +6,7 @@ Nothing here is taken for well-formed. What cannot be known is None, never 0.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from shared.wire.values import list_or_empty, object_or_empty, whole_number
+from shared.wire.reading.values import list_or_empty, object_or_empty, whole_number
 
 _Object = Mapping[str, Any]
 

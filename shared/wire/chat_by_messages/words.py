@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.wire.completions import Usage, text_or_none, usage_read
+from shared.wire.reading.completions import Usage, text_or_none, usage_read
 
 _FINISH_REASONS = {
     "end_turn": "stop",

@@ -5,8 +5,8 @@ import base64
 import binascii
 from typing import Any
 
-from shared.wire.asked import Object, member, objects, text_of
-from shared.wire.chat_fields import CHAT
+from shared.wire.chat_by_messages.asked import Object, member, objects, text_of
+from shared.wire.chat_by_messages.chat_fields import CHAT
 from shared.wire.requests import UntranslatableError
 
 # Blocks of Anthropic's own form that callers of the chat form may send, too: they pass as they are.

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from shared.wire.usage import NO_USAGE, Usage, usage_in
-from shared.wire.values import list_or_empty, object_or_empty
+from shared.wire.reading.usage import NO_USAGE, Usage, usage_in
+from shared.wire.reading.values import list_or_empty, object_or_empty
 
 _Object = Mapping[str, Any]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from shared.wire.anthropic_words import finish_reason
-from shared.wire.completions import Usage, list_or_empty, object_or_empty, openai_usage, text_or_none
+from shared.wire.chat_by_messages.words import finish_reason
+from shared.wire.reading.completions import Usage, list_or_empty, object_or_empty, openai_usage, text_or_none
 
 Object = dict[str, Any]
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from shared.wire.anthropic_words import finish_reason, usage_in_all
-from shared.wire.completions import object_or_empty, text_or_none
-from shared.wire.server_events import ServerEvent
-from shared.wire.streams import Chunk, StreamSoFar, chunk_of, read_event
+from shared.wire.chat_by_messages.words import finish_reason, usage_in_all
+from shared.wire.reading.completions import object_or_empty, text_or_none
+from shared.wire.reading.server_events import ServerEvent
+from shared.wire.reading.streams import Chunk, StreamSoFar, chunk_of, read_event
 
 _Object = dict[str, Any]
 

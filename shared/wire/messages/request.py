@@ -1,15 +1,15 @@
 """A body of Anthropic's messages as a request to an endpoint that speaks OpenAI's chat form. What becomes of each field
-stands in `messages_fields.py`."""
+stands in `message_fields.py`."""
 
 import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from shared.wire.asked import Object, member, objects, text_of
-from shared.wire.completions import object_or_empty
-from shared.wire.messages_content import of_assistant, of_user, system_text
-from shared.wire.messages_fields import MESSAGES
+from shared.wire.chat_by_messages.asked import Object, member, objects, text_of
+from shared.wire.messages.content import of_assistant, of_user, system_text
+from shared.wire.messages.message_fields import MESSAGES
+from shared.wire.reading.completions import object_or_empty
 from shared.wire.requests import OWN_FIELDS, UntranslatableError, with_defaults, written
 
 # Models of OpenAI's that think: they refuse `max_tokens`, and other servers do not all know the newer name.

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from shared.wire.completions import list_or_empty, object_or_empty, said_in, text_of
-from shared.wire.streams import BrokenStreamError, Chunk, choices_of, chunk_of, index_of
+from shared.wire.reading.completions import list_or_empty, object_or_empty, said_in, text_of
+from shared.wire.reading.streams import BrokenStreamError, Chunk, choices_of, chunk_of, index_of
 
 _Object = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from shared.wire.completions import (
+from shared.wire.reading.completions import (
     MAX_CHOICES,
     CompletionRead,
     Usage,
@@ -19,9 +19,15 @@ from shared.wire.completions import (
     text_of,
     text_or_none,
 )
-from shared.wire.server_events import ServerEvent
-from shared.wire.told_errors import ErrorInAnswerError, check_for_error, error_in_text, error_of_choice, words_alone
-from shared.wire.values import TooManyValuesError, read_json
+from shared.wire.reading.server_events import ServerEvent
+from shared.wire.reading.told_errors import (
+    ErrorInAnswerError,
+    check_for_error,
+    error_in_text,
+    error_of_choice,
+    words_alone,
+)
+from shared.wire.reading.values import TooManyValuesError, read_json
 
 # What of a delta is the model's answer, as OpenAI and those who speak its format name it.
 _CONTENT = frozenset(

@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 
-from shared.wire.anthropic_answer import is_the_endpoints, is_thought, thought_of
-from shared.wire.anthropic_blocks import blocks_of, cached, is_blank, only_text, text_blocks
-from shared.wire.asked import Object, member, objects, text_of
-from shared.wire.chat_fields import CHAT
-from shared.wire.completions import list_or_empty, object_or_empty
+from shared.wire.chat_by_messages.answer import is_the_endpoints, is_thought, thought_of
+from shared.wire.chat_by_messages.asked import Object, member, objects, text_of
+from shared.wire.chat_by_messages.blocks import blocks_of, cached, is_blank, only_text, text_blocks
+from shared.wire.chat_by_messages.chat_fields import CHAT
+from shared.wire.chat_by_messages.tool_ids import ToolIds, tool_name
+from shared.wire.reading.completions import list_or_empty, object_or_empty
 from shared.wire.requests import UntranslatableError
-from shared.wire.tool_ids import ToolIds, tool_name
 
 BEGINNING = "(The conversation begins.)"  # said by the user where a chat begins with the assistant
 # By how OpenAI's first form of tools names a result: by the function, and no id.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.wire.completions import Usage, object_or_empty, usage_of
+from shared.wire.reading.completions import Usage, object_or_empty, usage_of
 
 _INPUT = ("prompt_tokens", "input_tokens", "total_tokens", "prompt_eval_count")
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.wire.completions import Usage
+from shared.wire.reading.completions import Usage
 
 # Of thoughts that no Anthropic model had: the form wants a signature, and an Anthropic endpoint refuses one that is not
 # its own.
