@@ -25,11 +25,14 @@ from tests.support.live import Api, Live
 
 MODELS, HISTORY, CHAT = "/api/models/custom", "/api/codebase/chat", "/v1/chat/completions"
 MONITORING, INFERENCES = f"{MODELS}/monitoring", "/api/inferences"
+RESPONSES = "/v1/responses"
 FEATURES, GENERATE = "/api/features", "/api/repos/quality/generate-feature"
 
 _PAIRS, _TRIES = 60, 3
 _ALIKE_S, _ALIKE_SHARE = 0.003, 0.25
 _WAIT_S = 20.0
+# Headers that differ between any two requests.
+_DIFFER = ("date", "x-request-id", "request-id", "openai-processing-ms", "x-ratelimit-", "anthropic-ratelimit-")
 _HI = [{"role": "user", "content": "hi"}]
 
 
@@ -44,6 +47,7 @@ class Things(NamedTuple):
     tenant: str
     plan: str
     provider: str
+    response: str
 
 
 class Route(NamedTuple):
@@ -83,6 +87,14 @@ ROUTES = [
     Route("DELETE", HISTORY + "?sessionId={id}", "session", 200),
     Route("POST", HISTORY, "model", 404, {"model": "custom:{id}", "message": "hi"}),
     Route("POST", CHAT, "model", 404, {"model": "custom:{id}", "messages": _HI}),
+    Route("POST", "/v1/completions", "model", 404, {"model": "custom:{id}", "prompt": "hi"}),
+    Route("POST", "/v1/messages", "model", 404, {"model": "custom:{id}", "messages": _HI, "max_tokens": 9}),
+    Route("POST", "/v1/messages/count_tokens", "model", 404, {"model": "custom:{id}", "messages": _HI}),
+    Route("POST", RESPONSES, "model", 404, {"model": "custom:{id}", "input": "hi"}),
+    Route("POST", RESPONSES, "response", 400, {"model": "custom:mine", "input": "hi", "previous_response_id": "{id}"}),
+    Route("GET", RESPONSES + "/{response_id}", "response", 404),
+    Route("GET", RESPONSES + "/{response_id}/input_items", "response", 404),
+    Route("DELETE", RESPONSES + "/{response_id}", "response", 404),
     Route("POST", "/v1/embeddings", "model", 404, {"model": "custom:{id}", "input": "hi"}),
     Route("POST", "/v1/rerank", "model", 404, {"model": "custom:{id}", "query": "hi", "documents": ["a"]}),
     Route("POST", "/v2/rerank", "model", 404, {"model": "custom:{id}", "query": "hi", "documents": ["a"]}),
@@ -146,7 +158,8 @@ async def world(stack: Live) -> World:
     inference = answer.headers["x-tallygate-inference-id"]
     await owner.settled(inference)
     feature = await feature_job(stack, tenant)
-    theirs = Things(model, inference, feature, session, key_id(owner), tenant, plan, HOUSE)
+    response = (await owner.post(RESPONSES, {"model": f"custom:{model}", "input": planted.PROMPT})).body["id"]
+    theirs = Things(model, inference, feature, session, key_id(owner), tenant, plan, HOUSE, response)
     nobodys = Things(*map(unknown, theirs))._replace(provider=BRING)
     return World(stack, stranger, owner, theirs, nobodys)
 
@@ -176,9 +189,11 @@ async def tenant_id(api: Api) -> str:
 async def told(live: Live, api: Api, route: Route, thing: str) -> Told:
     path = re.sub(r"\{\w+\}", thing, route.path)
     body = None if route.body is None else json.dumps(route.body).replace("{id}", thing)
-    headers = {"authorization": f"Bearer {api.key}"} if api.key else {}
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {api.key}"} if api.key else {})
     async with live.session.request(route.method, api.url + path, data=body, headers=headers) as response:
-        seen = sorted((name.lower(), value) for name, value in response.headers.items() if name.lower() != "date")
+        seen = sorted(
+            (name.lower(), value) for name, value in response.headers.items() if not name.lower().startswith(_DIFFER)
+        )
         text = (await response.read()).decode()
     return Told(response.status, [(name, alike(value, thing)) for name, value in seen], alike(text, thing))
 
@@ -186,6 +201,7 @@ async def told(live: Live, api: Api, route: Route, thing: str) -> Told:
 def alike(text: str, thing: str) -> str:
     text = text.replace(thing, "<id>")
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(\+00:00|Z)", "<date>", text)
+    text = re.sub(r'("request_id":)"[^"]+"', r"\1<id>", text)
     return re.sub(r'("lag_s":)[\d.]+', r"\1<seconds>", text)
 
 
@@ -194,7 +210,8 @@ async def all_that_is_theirs(world: World) -> list[str]:
     theirs, get = world.theirs, world.owner.get
     paths = [
         f"{MODELS}/{theirs.model}", f"{INFERENCES}/{theirs.inference}", f"{HISTORY}?sessionId={theirs.session}",
-        f"{FEATURES}/{theirs.feature}", "/api/providers", "/api/changes", "/v1/models",
+        f"{FEATURES}/{theirs.feature}", f"{RESPONSES}/{theirs.response}", "/api/providers", "/api/changes",
+        "/v1/models",
     ]  # fmt: skip
     seen = [str((await get(path)).body) for path in paths]
     tenant = (await get(f"/api/tenants/{theirs.tenant}")).body
