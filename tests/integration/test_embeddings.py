@@ -31,7 +31,7 @@ async def test_they_are_asked_for_once_and_are_on_record_as_what_they_are(stack:
     timeline = await tenant.settled(answer.headers["x-tallygate-inference-id"])
     assert (timeline["state"], timeline["operation"]) == ("completed", "embeddings")
     (attempt,) = timeline["attempts"]
-    assert (attempt["input_tokens"], attempt["output_tokens"], attempt["usage"]["state"]) == (6, None, "reported")
+    assert (attempt["input_tokens"], attempt["output_tokens"], attempt["usage"]["state"]) == (6, 0, "reported")
     assert (attempt["cost_usd"], attempt["streamed"]) == (6.0, False)
     (entry,) = (await stack.model_server.entries_of({attempt["attempt_id"]})).values()
     assert (entry["path"], entry["finished"]) == ("/v1/embeddings", True)

@@ -36,7 +36,7 @@ _WAIT_S = 60.0
 
 
 class Tenant:
-    """A tenant, its models with the key of each, and one keyed request that was answered."""
+    """A tenant, its models with the key of each, one keyed request that was answered, and a response that is kept."""
 
     def __init__(self, api: Api, tenant_id: str) -> None:
         self.api = api
@@ -44,6 +44,7 @@ class Tenant:
         self.keys: dict[str, str] = {}
         self.repeatable = {"idempotency-key": str(uuid.uuid4())}
         self.answer: Answer | None = None
+        self.kept_response = ""
 
 
 async def new_tenant(own: Live) -> Tenant:

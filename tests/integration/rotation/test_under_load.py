@@ -35,6 +35,7 @@ from tests.support.rotation import (
 _CALLERS = 16
 _TENANTS, _MODELS_EACH, _MESSAGES_EACH = 5, 10, 800
 _REQUESTS = 100  # before and after each rotation
+_RESPONSES = "/v1/responses"
 _CODEBASE = "/api/codebase/chat"
 
 
@@ -76,7 +77,7 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
 
 
 async def furnished_tenant(own: Live) -> Tenant:
-    """With models, an answer to repeat, and a chat that was remembered."""
+    """With models, an answer to repeat, a response that is kept, and a chat that was remembered."""
     tenant = await new_tenant(own)
     for number in range(_MODELS_EACH):
         key = f"sk-{tenant.id}-{number}"
@@ -89,6 +90,8 @@ async def furnished_tenant(own: Live) -> Tenant:
     for text in ("one", "two"):
         asked = await tenant.api.post(_CODEBASE, {"sessionId": "s", "message": text, "model": model})
         assert asked.status == 200
+    kept = await tenant.api.post(_RESPONSES, {"input": "three", "model": model})
+    tenant.kept_response = str(kept.body["id"])
     return tenant
 
 
@@ -148,6 +151,8 @@ async def serves_everything(own: Live, tenants: list[Tenant]) -> None:
     for tenant in tenants:
         history = await tenant.api.get(f"{_CODEBASE}?sessionId=s")
         assert [one["content"] for one in history.body["messages"]] == ["one", "echo: one", "two", "echo: two"]
+        kept = await tenant.api.get(f"{_RESPONSES}/{tenant.kept_response}")
+        assert kept.body["output"][0]["content"][0]["text"] == "echo: three"
         repeat = await tenant.api.chat(next(iter(tenant.keys)), "once", headers=tenant.repeatable)
         assert repeat.headers["idempotency-replayed"] == "true"
         assert tenant.answer is not None
