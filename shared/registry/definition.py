@@ -69,10 +69,9 @@ def _few(headers: dict[str, str]) -> dict[str, str]:
 
 
 def _of_this_world(price: Price) -> Price:
-    rates = (price.input_per_mtok_usd, price.output_per_mtok_usd, price.cached_input_per_mtok_usd or 0.0)
-    if max(rates) > MAX_USD_PER_MTOK:
+    if max(rate for _, rate in price if rate is not None) > MAX_USD_PER_MTOK:
         raise PydanticCustomError(
-            "price", "a price must be at most {most} USD per million tokens", {"most": MAX_USD_PER_MTOK}
+            "price", "a price must be at most {most} USD", {"most": MAX_USD_PER_MTOK}
         )
     return price
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+import httpx
 import openai
 import pytest
 from pydantic import SecretStr
@@ -69,13 +70,16 @@ async def test_errors_are_the_sdks_own(stack: Live, tenant: Api) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_langchain_embeds_documents_and_queries(stack: Live, tenant: Api, kind: str) -> None:
     model = await tenant.add_model("e", stack.model_server_url, kind)
-    embeddings = embedder(tenant, model)
+    # It closes no connection of its own.
+    with httpx.Client() as plain:
+        async with httpx.AsyncClient() as client:
+            embeddings = embedder(tenant, model, plain, client)
 
-    assert await embeddings.aembed_documents(TEXTS[:2]) == expected(*TEXTS[:2])
-    assert await asyncio.to_thread(embeddings.embed_query, "one") == expected("one")[0]
+            assert await embeddings.aembed_documents(TEXTS[:2]) == expected(*TEXTS[:2])
+            assert await asyncio.to_thread(embeddings.embed_query, "one") == expected("one")[0]
 
 
-def embedder(tenant: Api, model: str) -> "OpenAIEmbeddings":
+def embedder(tenant: Api, model: str, plain: httpx.Client, client: httpx.AsyncClient) -> "OpenAIEmbeddings":
     # Not at the top: it takes seconds, in every process that only collects the tests.
     from langchain_openai import OpenAIEmbeddings
 
@@ -83,5 +87,5 @@ def embedder(tenant: Api, model: str) -> "OpenAIEmbeddings":
     # It would count tokens with tiktoken, which loads OpenAI's tables, and send tokens instead of texts.
     return OpenAIEmbeddings.model_validate({
         "base_url": tenant.url + "/v1", "api_key": SecretStr(tenant.key), "model": model,
-        "check_embedding_ctx_length": False,
+        "check_embedding_ctx_length": False, "http_client": plain, "http_async_client": client,
     })  # fmt: skip

@@ -36,8 +36,19 @@ not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 502, 503, 504]
 positive_data_acceptance.expected-statuses = {_VALID}]
 
 [[operations]]
-# What no model behind it can do is refused by name, as the field and its value are valid.
-include-path = "/v1/responses"
+# It would have headers that are not documented refused.
+include-path = "/v1/messages/count_tokens"
+checks.negative_data_rejection.expected-statuses = [200, "4xx"]
+checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
+
+[[operations]]
+# What no model behind it can do is refused by name, although the field and its value are valid.
+include-path-regex = "^/v[12]/"
+checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
+
+[[operations]]
+# A key is not sent to another server than the one that it was stored for.
+include-path = "/api/models/custom/{{model_id}}"
 checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
 """
 

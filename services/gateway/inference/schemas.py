@@ -213,7 +213,7 @@ class RerankBody(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
-    query: Annotated[BodyText, Field(min_length=1)] | JsonObject
+    query: Annotated[BodyText, Field(min_length=1)] | Annotated[JsonObject, Field(min_length=1)]
     documents: list[BodyText | JsonObject] = Field(min_length=1, max_length=MOST_DOCUMENTS)
     model: Reference | None = None
     top_n: int | None = Field(default=None, ge=1, lt=2**31)
