@@ -70,9 +70,7 @@ def _few(headers: dict[str, str]) -> dict[str, str]:
 
 def _of_this_world(price: Price) -> Price:
     if max(rate for _, rate in price if rate is not None) > MAX_USD_PER_MTOK:
-        raise PydanticCustomError(
-            "price", "a price must be at most {most} USD", {"most": MAX_USD_PER_MTOK}
-        )
+        raise PydanticCustomError("price", "a price must be at most {most} USD", {"most": MAX_USD_PER_MTOK})
     return price
 
 

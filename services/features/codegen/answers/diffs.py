@@ -17,7 +17,7 @@ _GIT = "diff --git "
 _IN_DIFF = (" ", "+", "-", "@", "\\", _GIT, *_EXTRA)
 _NONE = "/dev/null"
 _PREFIXES = (("a/", "b/"), ("i/", "w/"), ("c/", "i/"), ("c/", "w/"), ("o/", "w/"), ("old/", "new/"), ("1/", "2/"))
-_TIME = re.compile(r"(?:\t|\s+(?=\d{4}-\d\d-\d\d)).*+$")
+_TIME = re.compile(r"(?:\t|\s(?=\d{4}-\d\d-\d\d)).*+")
 _ESCAPE = re.compile(r'\\(?:([0-7]{3})|(["\\abfnrtv]))')
 _ESCAPED = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _MAX_HEADER = 2_000
