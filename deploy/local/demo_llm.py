@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -86,14 +87,25 @@ def wish_for_a_feature(gateway: Client, url: str) -> None:
     add_model(gateway, "coder", url, config={"model": _NAME}, context_window=2048, timeout_s=200)
     wish = "Add a function that greets a person by name."
     files = [{"path": "greet.py", "content": "def main() -> None:\n    print('hello')\n"}]
-    body = {"featureRequest": wish, "files": files, "model": "custom:coder", "wait": True, "deadline_s": 240}
-    job = gateway.post("/api/repos/quality/generate-feature", body, TIMEOUT_S).body
-    expect(job.get("state") in {"completed", "failed"}, f"the job did not end: {job}")
+    body = {"featureRequest": wish, "files": files, "model": "custom:coder", "deadline_s": 240}
+    feature_id = gateway.post("/api/repos/quality/generate-feature", body, TIMEOUT_S).body["feature_id"]
+    job = _ended(gateway, feature_id)
     console.print(f"\n[bold]{wish}[/bold]\n{job['state']} after {len(job['inferences'])} calls")
     for progress in job["progress"]:
         console.print(f"  {progress['step']:<9} {progress['message']}", style="dim")
     if job["error"] is not None:
         console.print(f"{job['error']['error_type']}: {job['error']['detail']}")
+
+
+def _ended(gateway: Client, feature_id: str) -> dict[str, Any]:
+    """Not waited for with the request: a job that failed is answered there with the status of its error."""
+    until = time.monotonic() + TIMEOUT_S
+    while True:
+        job: dict[str, Any] = gateway.get(f"/api/features/{feature_id}").body
+        if job["state"] in {"completed", "failed"}:
+            return job
+        expect(time.monotonic() < until, f"the job did not end: {job}")
+        time.sleep(1.0)
 
 
 def _installed(place: Path) -> Path:
