@@ -4,7 +4,7 @@ import asyncio
 import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -252,14 +252,12 @@ def _failures_of(model: Model, secrets: ModelSecrets, timeout_s: float) -> Itera
 async def _refusal(response: aiohttp.ClientResponse, model: Model, secrets: ModelSecrets) -> Failure:
     """The Failure of an answer that is no 200. Its body helps to classify it; without one in time, the status alone."""
     body = bytearray()
-    try:
+    with suppress(aiohttp.ClientError, TimeoutError):  # what has come may say enough
         async with asyncio.timeout(_ERROR_BODY_S):
             async for part in response.content.iter_any():
                 body += part
                 if len(body) >= _ERROR_BYTES:
                     break
-    except (aiohttp.ClientError, TimeoutError):
-        pass  # what has come may say enough
     headers = {name.lower(): value for name, value in response.headers.items()}
     host, redacted = model.server_address, secrets.to_redact
     return classify(
