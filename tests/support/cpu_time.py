@@ -5,6 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_SHORT, _LONG = 64 * 1024, 256 * 1024
+_MOST_GROWTH = 8.0  # from the short to the long: 4 is linear, 16 quadratic
+_MOMENT_S = 0.05  # what takes no longer has no growth that could be measured
+
 
 @contextmanager
 def cpu_time() -> Iterator[Callable[[], float]]:
@@ -16,3 +20,21 @@ def cpu_time() -> Iterator[Callable[[], float]]:
         yield lambda: time.thread_time() - began
     finally:
         gc.enable()
+
+
+def linear_fault(work: Callable[[str], object], unit: str, head: str = "") -> str | None:
+    """Why the work on a text of `unit`s takes more than a time in proportion to its length, or None. How fast the
+    machine is does not matter, nor what else it does, as that only adds: the least of some runs is taken."""
+    short, long = (head + unit * (size // len(unit) + 1) for size in (_SHORT, _LONG))
+
+    def took(text: str) -> float:
+        with cpu_time() as spent:
+            work(text)
+            return spent()
+
+    if (long_s := took(long)) < _MOMENT_S:
+        return None
+    short_s = min(took(short), took(short))
+    if long_s < _MOST_GROWTH * short_s or (long_s := took(long)) < _MOST_GROWTH * short_s:
+        return None
+    return f"{short_s:.3f} s for {_SHORT} characters like {unit[:40]!r}, {long_s:.3f} s for {_LONG}"
