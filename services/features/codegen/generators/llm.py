@@ -5,7 +5,6 @@ asks the same keys again and gets the same draft.
 """
 
 import asyncio
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +25,7 @@ DEFAULT_ANSWER_TOKENS = 8_000
 DEFAULT_REPAIRS = 2
 
 _NO_PLAN = "No plan could be read from the model's answers: all was written at once. Look for what is missing."
-_ABOUT_SCHEMAS = re.compile(r"response_format|json[_ ]?schema|\bschema|structured[_ ]output", re.IGNORECASE)
+_OF_REQUEST = frozenset({"invalid_request", "endpoint_refused", "server_error", "bad_response"})
 
 
 def make() -> "Llm":
@@ -80,7 +79,7 @@ class _Generation:
             try:
                 return (await self._asked(key, messages, max_tokens=tokens, json_schema=PLAN_SCHEMA)).text
             except TallygateError as error:
-                if not refuses_schemas(error.failure):
+                if not may_refuse_schemas(error.failure):
                     raise
                 self._structured = False
         return (await self._asked(f"{key}.text", messages, max_tokens=tokens)).text
@@ -152,11 +151,10 @@ class _Generation:
         return prompts.repairing(self._task, plan, Mending(errors, fitting))
 
 
-def refuses_schemas(failure: Failure) -> bool:
-    """Whether the model could answer if it were not asked for structured output."""
-    # Some servers answer 500 to a field that they do not know.
-    of_request = failure.error_type in {"invalid_request", "server_error", "bad_response"}
-    return of_request and _ABOUT_SCHEMAS.search(failure.detail) is not None
+def may_refuse_schemas(failure: Failure) -> bool:
+    """Whether the model may answer if it is not asked for structured output. What servers say of a field that they do
+    not know has no form: llama-cpp-python answers 500, "Input should be 'text' or 'json_object'"."""
+    return failure.error_type in _OF_REQUEST
 
 
 def is_cut(reply: Reply, text: str) -> bool:

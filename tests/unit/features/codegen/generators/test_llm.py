@@ -29,8 +29,10 @@ from tests.unit.features.codegen.generators.values import (
 
 BROKEN = ANSWER.replace("def greet(name):", "def greet(name:")
 MENDED = f"FILE: app/greet.py\n```python\n{GREET}```\n"
-NO_SCHEMA = TallygateError(
-    "invalid_request", "host answered 400: 'response_format' of type json_schema is not supported"
+NO_SCHEMA = (
+    TallygateError("invalid_request", "host answered 400: 'response_format' of type json_schema is not supported"),
+    TallygateError("server_error", "host answered 500: Input should be 'text' or 'json_object'"),
+    TallygateError("endpoint_refused", "host answered 422"),
 )
 
 
@@ -216,8 +218,9 @@ async def test_a_repair_that_makes_it_worse_is_not_taken() -> None:
     assert set(contents(draft)) == {"app/greet.py", "app/hello.py"}
 
 
-async def test_a_model_without_structured_output_is_asked_in_plain_text() -> None:
-    ask = ScriptedAsk({"plan": NO_SCHEMA, "plan.text": "hm", "plan.retry.text": PLAN, "write.1": ANSWER})
+@pytest.mark.parametrize("refusal", NO_SCHEMA, ids=lambda error: error.failure.error_type)
+async def test_a_model_without_structured_output_is_asked_in_plain_text(refusal: TallygateError) -> None:
+    ask = ScriptedAsk({"plan": refusal, "plan.text": "hm", "plan.retry.text": PLAN, "write.1": ANSWER})
     draft = await generated(ask)
     assert draft.findings == ()
     assert ask.keys == ["plan", "plan.text", "plan.retry.text", "write.1"]
@@ -227,7 +230,8 @@ async def test_a_model_without_structured_output_is_asked_in_plain_text() -> Non
 @pytest.mark.parametrize("key", ["plan", "write.1"])
 @pytest.mark.parametrize("error_type", ["rate_limited", "invalid_request", "expired"])
 async def test_an_error_while_planning_or_writing_is_raised(key: str, error_type: Any) -> None:
-    ask = ScriptedAsk({"plan": PLAN, "write.1": ANSWER, key: TallygateError(error_type, "the field n is wrong")})
+    error = TallygateError(error_type, "the field n is wrong")
+    ask = ScriptedAsk({"plan": PLAN, "plan.text": error, "write.1": ANSWER, key: error})
     with pytest.raises(TallygateError) as raised:
         await generated(ask)
     assert raised.value.failure.error_type == error_type
@@ -321,7 +325,7 @@ KEYS = (
 async def test_whoever_goes_on_asks_nothing_twice_and_gives_the_same(
     said: dict[str, str | Reply | TallygateError], refuses: bool, fails: str | None, dies_at: int
 ) -> None:
-    script = {**said, **({"plan": NO_SCHEMA} if refuses else {})}
+    script = {**said, **({"plan": NO_SCHEMA[0]} if refuses else {})}
     if fails:
         script[fails] = TallygateError("overloaded", "later")
     wished = task(max_repairs=2)
