@@ -90,7 +90,7 @@ def inputs_of(body: Mapping[str, Any]) -> int:
 def in_base64(vector: Sequence[Any]) -> str:
     """Raises NotACompletionError."""
     floats = _floats(vector)
-    if not all(map(math.isfinite, floats)):
+    if not _all_finite(floats):
         raise NotACompletionError("an embedding holds numbers that four bytes cannot say")
     return base64.b64encode(_little_endian(floats).tobytes()).decode()
 
@@ -106,7 +106,7 @@ def numbers(text: str) -> list[float]:
     floats = array("f")
     floats.frombytes(data)
     found = _little_endian(floats).tolist()
-    if not all(map(math.isfinite, found)):
+    if not _all_finite(floats):
         raise NotACompletionError("an embedding holds numbers that are not finite")
     # Nine digits say a number of four bytes; as one of eight it would be told in seventeen.
     return [float(f"{number:.9g}") for number in found]
@@ -117,6 +117,11 @@ def _floats(vector: Sequence[Any]) -> "array[float]":
         return array("f", vector)
     except (TypeError, OverflowError):
         raise NotACompletionError("an embedding holds what is no number") from None
+
+
+def _all_finite(floats: "array[float]") -> bool:
+    """No sum of finite numbers of four bytes is beyond those of eight."""
+    return math.isfinite(sum(floats))
 
 
 def _little_endian(floats: "array[float]") -> "array[float]":
@@ -143,6 +148,10 @@ def _check(vector: Any) -> None:
         return
     if not isinstance(vector, list) or not vector:
         raise NotACompletionError("an entry of the data holds no embedding")
+    if isinstance(vector[0], list):  # llama.cpp, of a model that has no pooling of its own
+        raise NotACompletionError(
+            "an embedding holds a vector for each token: start the server with a pooling (llama.cpp: --pooling mean)"
+        )
     _floats(vector)
 
 

@@ -110,6 +110,7 @@ def test_other_forms_become_what_sdks_read(answer: object) -> None:
         (told(entry(0), entry(1, [0.5, None])), "no number"),
         (told(entry(0), entry(1, ["0.5"])), "no number"),
         (told(entry(0), entry(1, [0, [1]])), "no number"),
+        (told(entry(0), entry(1, [[0.5], [0.5]])), "each token"),
         (told(entry(0), entry(1, "?")), "not base64"),
         (told(entry(0), entry(1, "AAA=")), "2 bytes"),
         (told(entry(0), entry(1, b64encode(struct.pack("<f", float("nan"))).decode())), "not finite"),
