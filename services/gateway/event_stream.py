@@ -2,11 +2,9 @@
 
 How a route answers with a stream, when its caller has asked for one:
 
-    caller = await gateway.caller(request, "inference")
-    gateway.let_in(request, caller)            # the place is held until the stream has ended
-    sent = await gateway.sent(request, caller)
+    caller, sent = await gateway.asked(request)  # the caller's place is held until the stream has ended
     ...
-    admitted = completing.admit(sent)          # or admit_made, of a body that says "stream": true
+    admitted = completing.admit(sent)  # or admit_made, of a body that says "stream": true
     return EventStream(gateway.completing.stream(caller, sent, admitted), MyWords(), gateway.stream_times)
 
 `Words` say in which form chunks, end and errors are told; `ChatWords` is the form of /v1. An error before the first

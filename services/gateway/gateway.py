@@ -62,10 +62,13 @@ class Gateway:
         caller.require(*scopes)
         return caller
 
-    def let_in(self, request: Request, caller: Caller) -> None:
-        """Of an inference: the caller's place is held until it is answered. Raises as `Completing.let_in`."""
+    async def asked(self, request: Request) -> tuple[Caller, Sent]:
+        """Of an inference: who asks, and what was sent. The caller's place is held until it is answered, or told to its
+        end. Raises TallygateError: for the key, as `Completing.take_place`, and for a body that cannot be read."""
+        caller = await self.caller(request, "inference")
         self.completing.take_place(caller)
         when_answered(request, partial(self.completing.leave, caller))
+        return caller, await self.sent(request, caller)
 
     def admit(self, request: Request, caller: Caller) -> None:
         """Of what is no inference: within the tenant's limits until it is answered. Admins are always let in: they must

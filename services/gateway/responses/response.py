@@ -5,13 +5,11 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from services.gateway.responses.asking import KEPT_THOUGHTS
 from services.gateway.responses.schemas import ResponseBody
 from services.gateway.responses.telling import Output, SealThoughts, numbered
 from shared.errors import Failure, render
-from shared.wire.reading.collected import chunks_of
+from shared.wire.reading.collected import chunk_bodies_of
 
 _Object = dict[str, Any]
 
@@ -115,8 +113,8 @@ class Telling:
 
 def told_at_once(telling: Telling, completion: bytes) -> None:
     """Adds a whole completion in the OpenAI wire format. Raises BrokenStreamError."""
-    for chunk in chunks_of(completion):
-        for _ in telling.add(orjson.loads(chunk.data)):
+    for chunk in chunk_bodies_of(completion):
+        for _ in telling.add(chunk):
             pass
     for _ in telling.last_items():
         pass

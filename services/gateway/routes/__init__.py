@@ -18,6 +18,7 @@ from services.gateway.routes import (
     setup,
     tenants,
 )
+from services.gateway.routes.hot import hot_routes
 
 _SURFACES = (
     front,
@@ -39,5 +40,7 @@ _SURFACES = (
 )
 ROUTERS = tuple(module.router for module in _SURFACES)
 
-# Plain ASGI, by path, for POST.
-HOT_ROUTES = {surface.PATH: surface.hot for surface in (chat_completions, messages, embeddings)}
+# Plain ASGI, by path, for POST: where inferences come in.
+HOT_ROUTES = hot_routes(
+    *(surface.router for surface in (chat_completions, messages, responses, completions, embeddings, rerank))
+)

@@ -36,9 +36,7 @@ async def ask(request: Request) -> Response:
     """The answer as JSON; with `stream`, or `accept: text/event-stream`, as server-sent events: `{"delta": text}` as it
     comes, at last what the JSON would say, and `[DONE]`."""
     gateway = gateway_of(request)
-    caller = await gateway.caller(request, "inference")
-    gateway.let_in(request, caller)
-    sent = await gateway.sent(request, caller)
+    caller, sent = await gateway.asked(request)
     asked = parsed(CodebaseChatBody, sent.body)
     streamed = wants_stream(asked.stream, sent.headers.get("accept"))
     admitted = await _admitted(gateway, caller, asked, streamed=streamed)

@@ -20,9 +20,7 @@ router = APIRouter(tags=["inference"])
 async def completions(request: Request) -> Response:
     """The prompt is asked as the user's message of a chat."""
     gateway = gateway_of(request)
-    caller = await gateway.caller(request, "inference")
-    gateway.let_in(request, caller)
-    sent = await gateway.sent(request, caller)
+    caller, sent = await gateway.asked(request)
     admitted = gateway.completing.admit(replace(sent, body=chat_body(parsed(TextBody, sent.body))))
     if admitted.stream:
         words = _TextWords(include_usage=admitted.include_usage)

@@ -4,8 +4,6 @@ from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
-from starlette.types import Receive, Scope, Send
 
 from services.gateway.answers import AnthropicMessage, CountedTokens
 from services.gateway.edge import Completion, json_response
@@ -23,21 +21,12 @@ PATH = "/v1/messages"
 _NOT_THERE = frozenset({404, 405, 501})
 
 
-async def hot(scope: Scope, receive: Receive, send: Send) -> None:
-    """The route without FastAPI's layers, which only document it."""
-    scope["route"] = _ROUTE
-    response = await messages(Request(scope, receive))
-    await response(scope, receive, send)
-
-
 @router.post(PATH)
 @documented(infers="asked", takes=MessagesBody, gives=AnthropicMessage, streams=(EVENTS,))
 async def messages(request: Request) -> Response:
     """Any model, in Anthropic's form (docs/messages.md); with `"stream": true` as server-sent events."""
     gateway = gateway_of(request)
-    caller = await gateway.caller(request, "inference")
-    gateway.let_in(request, caller)
-    sent = await gateway.sent(request, caller)
+    caller, sent = await gateway.asked(request)
     admitted = gateway.completing.admit_messages(sent)
     if admitted.stream:
         words = MessagesWords(partial(request_id, request.scope))
@@ -51,9 +40,7 @@ async def count_tokens(request: Request) -> Response:
     """How many tokens a message would take: asked of the endpoint when the model that would be called first has one
     that can tell, else an estimate, which the header x-tallygate-usage says."""
     gateway = gateway_of(request)
-    caller = await gateway.caller(request, "inference")
-    gateway.let_in(request, caller)
-    sent = await gateway.sent(request, caller)
+    caller, sent = await gateway.asked(request)
     admitted = gateway.completing.admit_counting(sent)
     model, estimate = await gateway.completing.first_candidate(caller, admitted)
     if exchange_of(admitted.operation, admitted.form, model.wire_format) is not None:
@@ -74,6 +61,3 @@ def _cannot_count(error: InferenceFailedError) -> bool:
     """Servers that speak the form need not have all of it."""
     failed = error.failure
     return failed.upstream_status in _NOT_THERE and failed.error_type != "model_not_found"
-
-
-_ROUTE = next(route for route in router.routes if isinstance(route, APIRoute))

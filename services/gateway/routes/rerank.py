@@ -18,9 +18,7 @@ router = APIRouter(tags=["inference"])
 async def rerank(request: Request) -> Response:
     """`results`, the best first, each with the `index` of its document and its `relevance_score`."""
     gateway = gateway_of(request)
-    caller = await gateway.caller(request, "inference")
-    gateway.let_in(request, caller)
-    sent = await gateway.sent(request, caller)
+    caller, sent = await gateway.asked(request)
     admitted = admit_rerank(sent.body, sent.headers, utc_now(), gateway.completing.deadlines)
     return Completion(await gateway.completing.complete(caller, sent, admitted))
 

@@ -33,9 +33,7 @@ router = APIRouter(prefix="/v1/responses", tags=["inference"])
 async def create_response(request: Request) -> Response:
     """With `"stream": true` it is told as server-sent events."""
     gateway = gateway_of(request)
-    caller = await gateway.caller(request, "inference")
-    gateway.let_in(request, caller)
-    sent = await gateway.sent(request, caller)
+    caller, sent = await gateway.asked(request)
     asked = parsed(ResponseBody, sent.body)
     earlier = await gateway.responses.earlier(caller.tenant_id, asked)
     body = chat_body(asked, earlier, partial(gateway.responses.open_thoughts, caller.tenant_id))

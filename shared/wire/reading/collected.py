@@ -208,6 +208,13 @@ def chunks_of(answer: bytes) -> Iterator[Chunk]:
     For an endpoint that answers whole where a stream was asked for, and for a stored answer that is asked for as a
     stream.
     """
+    for body in chunk_bodies_of(answer):
+        holds_choice = bool(body["choices"])
+        yield chunk_of(body, holds_content=holds_choice, ends=holds_choice)
+
+
+def chunk_bodies_of(answer: bytes) -> Iterator[_Object]:
+    """The same, for who reads them at once."""
     completion = _parsed(answer)
     frame = {name: value for name, value in completion.items() if name not in ("choices", "usage")}
     frame["object"] = "chat.completion.chunk"
@@ -217,9 +224,9 @@ def chunks_of(answer: bytes) -> Iterator[Chunk]:
         delta = message | ({"tool_calls": calls} if calls else {})
         whole = {**choice, "delta": delta}
         whole.pop("message", None)
-        yield chunk_of({**frame, "choices": [whole]}, holds_content=True, ends=True)
+        yield {**frame, "choices": [whole]}
     if completion.get("usage"):
-        yield chunk_of({**frame, "choices": [], "usage": completion["usage"]})
+        yield {**frame, "choices": [], "usage": completion["usage"]}
 
 
 def _streamed(place: int, call: _Object) -> _Object:
