@@ -19,6 +19,7 @@ from rich.console import Console
 
 from deploy.local.demo_gateway import TIMEOUT_S, add_model, chat, expect, new_tenant, show_stream
 from deploy.local.failure import LocalRunError, log_tail
+from deploy.local.llm_surfaces import show_surfaces
 from deploy.local.ports import free_port
 from deploy.local.progress import step
 from deploy.local.readiness import http_not_ready
@@ -48,9 +49,13 @@ def main() -> None:
         place = read_settings(os.environ).cache / "llm"
         model = _installed(place)
         running = stack.up()
+        admin = Client(str(running.gateway), Path(running.admin_key_file).read_text().strip())
+        tenant = new_tenant(admin, f"llm-{int(time.time())}")
+        environment = {**os.environ, **stack.environment()}
         with _llama_server(place, model, stack.home.log("llama-server")) as url:
-            admin = Client(str(running.gateway), Path(running.admin_key_file).read_text().strip())
-            ask(new_tenant(admin, f"llm-{int(time.time())}"), url, {**os.environ, **stack.environment()})
+            ask(tenant, url, environment)
+        audit = subprocess.run([sys.executable, "-m", "services", "audit"], env=environment, check=False)
+        expect(audit.returncode == 0, "the books do not balance")
     except (LocalRunError, ProblemError) as error:
         console.print(str(error), style="red")
         sys.exit(1)
@@ -77,9 +82,12 @@ def ask(gateway: Client, url: str, environment: Mapping[str, str]) -> None:
     for shown in (reply, too_long):
         command = [sys.executable, "-m", "services", "show", str(shown.inference_id)]
         subprocess.run(command, env={**environment, "TALLYGATE_API_KEY": str(gateway.key)}, check=True)
+    console.print("\n[bold]Every other surface, on the same model[/bold]")
+    show_surfaces(console, gateway, "custom:gemma")
+    models = [model["id"] for model in gateway.get("/v1/models").body["data"]]
+    expect("custom:gemma" in models, f"/v1/models does not list it: {models}")
+    console.print(f"[bold]/v1/models[/bold]  {', '.join(models)}")
     wish_for_a_feature(gateway, url)
-    audit = subprocess.run([sys.executable, "-m", "services", "audit"], env=dict(environment), check=False)
-    expect(audit.returncode == 0, "the books do not balance")
 
 
 def wish_for_a_feature(gateway: Client, url: str) -> None:
