@@ -19,11 +19,13 @@ _WARM_S, _WARM_UP_S = 0.3, 2.0
 
 @dataclass(frozen=True)
 class Surface:
-    """body: of a request, without its model. name: which of several requests of one path."""
+    """body: of a request, without its model. name: which of several requests of one path. beside: the chat whose answer
+    is as long, for a chat itself None."""
 
     path: str
     body: Mapping[str, Any]
     name: str = ""
+    beside: "Surface | None" = None
 
     @property
     def title(self) -> str:
@@ -31,13 +33,21 @@ class Surface:
 
 
 CHAT = Surface("/v1/chat/completions", chat_body())
+LONG_CHAT = Surface("/v1/chat/completions", chat_body() | {"answer_bytes": 132_000}, "an answer of 132 KB")
 SURFACES = (
     CHAT,
-    Surface("/v1/responses", {"input": "which?", "store": False}),
-    Surface("/v1/completions", {"prompt": "which?"}),
-    Surface("/v1/embeddings", {"input": "one text"}, "one text"),
-    Surface("/v1/embeddings", {"input": ["one text"] * 16, "encoding_format": "base64"}, "16 texts, base64"),
-    Surface("/v1/rerank", {"query": "which?", "documents": ["a document"] * 16}, "16 documents"),
+    Surface("/v1/messages", chat_body() | {"max_tokens": 100}, beside=CHAT),
+    Surface("/v1/responses", {"input": "which?", "store": False}, beside=CHAT),
+    Surface("/v1/completions", {"prompt": "which?"}, beside=CHAT),
+    Surface("/v1/rerank", {"query": "which?", "documents": ["a document"] * 16}, "16 documents", beside=CHAT),
+    Surface("/v1/embeddings", {"input": "one text", "encoding_format": "base64"}, "one text, 8 KB", beside=CHAT),
+    LONG_CHAT,
+    Surface(
+        "/v1/embeddings",
+        {"input": ["one text"] * 16, "encoding_format": "base64"},
+        "16 texts, 132 KB",
+        beside=LONG_CHAT,
+    ),
 )
 
 
@@ -112,14 +122,15 @@ def _together(surface: Surface, costs: list[Cost]) -> Cost:
 
 
 def _table(costs: list[Cost], callers: int) -> Table:
-    table = Table("surface", "requests/s", "p50 ms", "CPU ms", "CPU of a chat", title=f"{callers} callers")
+    table = Table("surface", "requests/s", "p50 ms", "CPU ms", "of a chat's", title=f"{callers} callers")
     for row in _rows(costs):
         table.add_row(*row)
     return table
 
 
 def _rows(costs: list[Cost]) -> Iterator[tuple[str, ...]]:
-    chat = next(cost for cost in costs if cost.surface is CHAT)
+    cpu_ms = {cost.surface.title: cost.cpu_ms for cost in costs}
     for cost in costs:
-        share = f"{100 * ratio(cost.cpu_ms, chat.cpu_ms):.0f} %"
+        chat = cost.surface.beside or cost.surface
+        share = f"{100 * ratio(cost.cpu_ms, cpu_ms[chat.title]):.0f} %"
         yield cost.surface.title, f"{cost.per_s:.0f}", f"{cost.p50_ms:.2f}", f"{cost.cpu_ms:.2f}", share

@@ -41,14 +41,14 @@ def json_response(body: bytes) -> bytes:
     return _HEAD % (len(body), body)
 
 
-def completion(number: int, model: str) -> bytes:
+def completion(number: int, model: str, text: str) -> bytes:
     """Each with an id of its own: some gateways make it the key of their log."""
-    text = (
+    body = (
         f'{{"id":"chatcmpl-{number:028}","object":"chat.completion","created":1760000000,"model":"{model}","choices":'
-        f'[{{"index":0,"message":{{"role":"assistant","content":"{_TEXT}"}},"logprobs":null,"finish_reason":"stop"}}],'
+        f'[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"logprobs":null,"finish_reason":"stop"}}],'
         f"{_USAGE}}}"
     )
-    return json_response(text.encode())
+    return json_response(body.encode())
 
 
 _VECTOR = base64.b64encode(b"\x00\x00\x00\x3d" * 1536).decode()
@@ -70,10 +70,12 @@ def ranking(asked: dict[str, Any], model: str) -> bytes:
 
 
 def answer(asked: dict[str, Any], number: int, model: str) -> bytes:
-    """To what is asked, which its fields tell."""
+    """To what is asked, which its fields tell; `answer_bytes` is ours: how long the text of a completion is to be."""
     if "input" in asked:
         return embeddings(asked, model)
-    return ranking(asked, model) if "documents" in asked else completion(number, model)
+    if "documents" in asked:
+        return ranking(asked, model)
+    return completion(number, model, "x" * asked.get("answer_bytes", 0) or _TEXT)
 
 
 class StreamBytes:
