@@ -222,7 +222,7 @@ def _named(counts: _Object, names: Iterable[str]) -> tuple[str, int | None]:
 
 
 def _first_count(places: Iterable[_Object], names: tuple[str, ...]) -> int | None:
-    counts = (whole_number(place.get(name)) for place in places for name in names)
+    counts = (whole_number(place[name]) for place in places for name in names if name in place)
     return next((count for count in counts if count), None)
 
 
@@ -234,7 +234,7 @@ def _written_by_age(counts: _Object) -> int:
     """Anthropic, by how long it stays in the cache."""
     by_age = object_or_empty(counts.get("cache_creation"))
     ages = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-    return sum(whole_number(by_age.get(age)) or 0 for age in ages)
+    return sum(whole_number(by_age.get(age)) or 0 for age in ages) if by_age else 0
 
 
 def _audio(counts: _Object, details: Iterable[str], by_modality: str) -> int:
