@@ -24,9 +24,9 @@ Line = dict[str, Any]
 
 async def _models(stack: Live, tenant: Api, kind: str) -> dict[str, str]:
     url = stack.model_server_url.removesuffix("/v1") + f"/scripts/{kind}"
-    async with stack.session.put(url, json={"answers": [{"text": _TRIP}] * 10}) as response:
+    async with stack.session.put(url, json={"answers": [{"text": _TRIP}] * 20}) as response:
         response.raise_for_status()
-    behaviours = {"demo": "demo", "tools": "demo-tools-2", "trip": f"script-{kind}"}
+    behaviours = {"demo": "demo", "tools": "demo-tools-2", "thinks": "demo-reasoning", "trip": f"script-{kind}"}
     return {
         does: await tenant.add_model(f"{kind}-{does}", stack.model_server_url, behaviour, provider=_KINDS[kind])
         for does, behaviour in behaviours.items()

@@ -27,6 +27,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 QUESTION = "say this word by word"
 ANSWER = f"echo: {QUESTION}"
+THOUGHT = "Let me think about that."
 MESSAGES: list[Any] = [{"role": "user", "content": QUESTION}]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
@@ -121,6 +122,29 @@ def openai_response_streamed(where: Where) -> None:
         same("".join(event.delta for event in stream if event.type == "response.output_text.delta"), ANSWER)
 
 
+@case("openai", "responses", "tools")
+def openai_response_tools(where: Where) -> None:
+    tools: Any = [openai.pydantic_function_tool(Trip)["function"] | {"type": "function"}]
+    answer = _openai(where).responses.create(model=where.models["tools"], input=QUESTION, tools=tools)
+    calls = [json.loads(item.arguments) for item in answer.output if item.type == "function_call"]
+    same(calls, [{"city": QUESTION, "days": 1}] * 2)
+
+
+@case("openai", "responses", "structured")
+def openai_response_structured(where: Where) -> None:
+    answer = _openai(where).responses.parse(model=where.models["trip"], input=QUESTION, text_format=Trip)
+    same(answer.output_parsed, Trip(city="Bern", days=3))
+
+
+@case("openai, async", "responses", "streamed")
+async def openai_response_async(where: Where) -> None:
+    async with openai.AsyncOpenAI(base_url=where.v1, api_key=where.key, max_retries=0) as client:
+        answer = await client.responses.create(model=where.models["demo"], input=QUESTION)
+        same(answer.output_text, ANSWER)
+        async with client.responses.stream(model=where.models["demo"], input=QUESTION) as stream:
+            same((await stream.get_final_response()).output_text, ANSWER)
+
+
 @case("openai", "completions", "plain")
 def openai_text(where: Where) -> None:
     answer = _openai(where).completions.create(model=where.models["demo"], prompt=QUESTION, max_tokens=99)
@@ -181,6 +205,24 @@ def anthropic_tools(where: Where) -> None:
     same(message.stop_reason, "tool_use")
 
 
+def _thoughts(message: Any) -> str:
+    return "".join(block.thinking for block in message.content if block.type == "thinking")
+
+
+@case("anthropic", "messages", "thinking")
+def anthropic_thinking(where: Where) -> None:
+    """What was thought goes back with the next question, as the SDK gave it."""
+    asked: Any = {
+        "model": where.models["thinks"], "max_tokens": 4000, "thinking": {"type": "enabled", "budget_tokens": 1024}
+    }  # fmt: skip
+    answer = _anthropic(where).messages.create(messages=MESSAGES, **asked)
+    same((_thoughts(answer), _text(answer)), (THOUGHT, ANSWER))
+    turns: Any = [*MESSAGES, {"role": "assistant", "content": answer.content}, *MESSAGES]
+    with _anthropic(where).messages.stream(messages=turns, **asked) as stream:
+        again = stream.get_final_message()
+    same((_thoughts(again), _text(again)), (THOUGHT, ANSWER))
+
+
 @case("anthropic", "count_tokens", "plain")
 def anthropic_count(where: Where) -> None:
     counted = _anthropic(where).messages.count_tokens(model=where.models["demo"], messages=MESSAGES)
@@ -190,12 +232,16 @@ def anthropic_count(where: Where) -> None:
 # langchain
 
 
-def _langchain_openai(where: Where, **more: Any) -> ChatOpenAI:
-    return ChatOpenAI(base_url=where.v1, api_key=where.key, model=where.models["demo"], max_retries=0, **more)
+def _langchain_openai(where: Where, does: str = "demo", **more: Any) -> ChatOpenAI:
+    return ChatOpenAI(base_url=where.v1, api_key=where.key, model=where.models[does], max_retries=0, **more)
 
 
-def _langchain_anthropic(where: Where) -> ChatAnthropic:
-    return ChatAnthropic(base_url=where.url, api_key=where.key, model=where.models["demo"], max_retries=0)
+def _langchain_anthropic(where: Where, does: str = "demo") -> ChatAnthropic:
+    return ChatAnthropic(base_url=where.url, api_key=where.key, model=where.models[does], max_retries=0)
+
+
+def _calls_of_trips(message: Any) -> None:
+    same([(call["name"], call["args"].get("city")) for call in message.tool_calls], [("Trip", QUESTION)] * 2)
 
 
 @case("langchain-openai", "chat", "plain")
@@ -206,6 +252,17 @@ def langchain_chat(where: Where) -> None:
 @case("langchain-openai", "chat", "streamed")
 def langchain_chat_streamed(where: Where) -> None:
     same("".join(chunk.text for chunk in _langchain_openai(where).stream(QUESTION)), ANSWER)
+
+
+@case("langchain-openai", "chat", "tools")
+def langchain_tools(where: Where) -> None:
+    _calls_of_trips(_langchain_openai(where, "tools").bind_tools([Trip]).invoke(QUESTION))
+
+
+@case("langchain-openai", "chat", "structured")
+def langchain_structured(where: Where) -> None:
+    planner = _langchain_openai(where, "trip").with_structured_output(Trip, method="json_schema")
+    same(planner.invoke(QUESTION), Trip(city="Bern", days=3))
 
 
 @case("langchain-openai", "responses", "plain")
@@ -237,13 +294,18 @@ def langchain_message_streamed(where: Where) -> None:
     same("".join(chunk.text for chunk in _langchain_anthropic(where).stream(QUESTION)), ANSWER)
 
 
+@case("langchain-anthropic", "messages", "tools")
+def langchain_message_tools(where: Where) -> None:
+    _calls_of_trips(_langchain_anthropic(where, "tools").bind_tools([Trip]).invoke(QUESTION))
+
+
 # litellm
 
 
-def _litellm(where: Where, dialect: str, **more: Any) -> Any:
+def _litellm(where: Where, dialect: str, does: str = "demo", **more: Any) -> Any:
     base = where.v1 if dialect == "openai" else where.url
     return litellm.completion(
-        model=f"{dialect}/{where.models['demo']}", messages=MESSAGES, api_base=base, api_key=where.key,
+        model=f"{dialect}/{where.models[does]}", messages=MESSAGES, api_base=base, api_key=where.key,
         max_tokens=99, num_retries=0, **more,
     )  # fmt: skip
 
@@ -270,6 +332,19 @@ def litellm_message_streamed(where: Where) -> None:
     same("".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices), ANSWER)
 
 
+def _litellm_tools(dialect: str) -> Call:
+    def call(where: Where) -> None:
+        tools = [openai.pydantic_function_tool(Trip)]
+        calls = _litellm(where, dialect, "tools", tools=tools).choices[0].message.tool_calls
+        same([json.loads(call.function.arguments)["city"] for call in calls], [QUESTION] * 2)
+
+    return call
+
+
+case("litellm", "chat", "tools")(_litellm_tools("openai"))
+case("litellm", "messages", "tools")(_litellm_tools("anthropic"))
+
+
 @case("litellm", "embeddings", "plain")
 def litellm_embeddings(where: Where) -> None:
     answer = litellm.embedding(
@@ -282,6 +357,10 @@ def litellm_embeddings(where: Where) -> None:
 
 
 async def _agent(model: Any, mode: str) -> None:
+    if mode == "structured":  # by the tool that it makes of the type
+        planner: Agent[None, Trip] = Agent(model, output_type=Trip)
+        same((await planner.run(QUESTION)).output, Trip(city=QUESTION, days=1))
+        return
     agent: Agent[None, str] = Agent(model)
     if mode == "plain":
         same((await agent.run(QUESTION)).output, ANSWER)
@@ -293,7 +372,7 @@ async def _agent(model: Any, mode: str) -> None:
 def _pydantic_ai(surface: str, mode: str) -> None:
     @case("pydantic-ai", surface, mode)
     def run(where: Where) -> Coroutine[Any, Any, None]:
-        name = where.models["demo"]
+        name = where.models["tools" if mode == "structured" else "demo"]
         if surface == "messages":
             client = anthropic.AsyncAnthropic(base_url=where.url, api_key=where.key, max_retries=0)
             return _agent(AnthropicModel(name, provider=AnthropicProvider(anthropic_client=client)), mode)
@@ -303,7 +382,7 @@ def _pydantic_ai(surface: str, mode: str) -> None:
 
 
 for _surface in ("chat", "responses", "messages"):
-    for _mode in ("plain", "streamed"):
+    for _mode in ("plain", "streamed", "structured"):
         _pydantic_ai(_surface, _mode)
 
 
