@@ -22,6 +22,7 @@ ModelPattern = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$", max_length=256),
     StringConstraints(pattern=FEW_STARS),
 ]
+TenantFilter = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=64)]  # whoever it is, or is not
 PlanId = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 
 _MOST = 10**15
@@ -37,7 +38,7 @@ class KeyCreate(StrictBody):
 class KeysQuery(Query):
     """GET /api/keys?tenant=..."""
 
-    tenant: Annotated[str, StringConstraints(max_length=64)] | None = None
+    tenant: TenantFilter | None = None
 
 
 class ProviderKey(StrictBody):
@@ -70,7 +71,7 @@ class PlanPath(Query):
 class ChangesQuery(Query):
     """GET /api/changes?tenant=...&limit=...&before=...; `*` is all tenants, `before` the `next` of the last answer."""
 
-    tenant: Annotated[str, StringConstraints(max_length=64)] | None = None
+    tenant: TenantFilter | None = None
     limit: int = Field(default=100, ge=1, le=1000)
     before: UUID | None = None
 
