@@ -47,6 +47,7 @@ def _count_gen_ai(labels: tuple[str, str, str], ended: AttemptEnded, stream: Str
         (ended.output_tokens, instruments.gen_ai_output_tokens),
         (ended.cache_read_tokens, instruments.gen_ai_cache_read_tokens),
         (ended.cache_write_tokens, instruments.gen_ai_cache_write_tokens),
+        (ended.reasoning_tokens, instruments.gen_ai_reasoning_tokens),
     ):
         if tokens:
             counter.labels(*labels).inc(tokens)
@@ -88,6 +89,9 @@ def completion_attributes(read: CompletionRead) -> dict[str, object]:
         names.GEN_AI_OUTPUT_TOKENS: read.usage.output_tokens,
         names.GEN_AI_CACHE_READ_TOKENS: read.usage.cache_read_tokens or None,
         names.GEN_AI_CACHE_WRITE_TOKENS: read.usage.cache_write_tokens or None,
+        names.GEN_AI_REASONING_TOKENS: read.usage.reasoning_tokens or None,
+        names.GEN_AI_INPUT_AUDIO_TOKENS: read.usage.input_audio_tokens or None,
+        names.GEN_AI_OUTPUT_AUDIO_TOKENS: read.usage.output_audio_tokens or None,
     }
 
 

@@ -78,6 +78,9 @@ gen_ai_cache_read_tokens = Counter(
 gen_ai_cache_write_tokens = Counter(
     names.METRIC_GEN_AI_CACHE_WRITE_TOKENS, "Tokens of prompts that endpoints wrote to a cache.", _GEN_AI
 )
+gen_ai_reasoning_tokens = Counter(
+    names.METRIC_GEN_AI_REASONING_TOKENS, "Tokens of answers that were thoughts.", _GEN_AI
+)
 settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this process.", ("settlement", "error_type"))
 in_flight = Gauge(names.METRIC_IN_FLIGHT, "Claimed inferences that this router is working on.")
 in_line = Gauge(names.METRIC_IN_LINE, "Claimed inferences that wait in this router for their tenant's turn.")
