@@ -140,8 +140,10 @@ async def test_a_failing_model_is_unhealthy_within_seconds_and_well_again_when_i
         for _ in range(2):  # of three calls each, with the same message
             assert (await tenant.chat(model, "again")).status >= 500
         health_event = await health(words, books, model, "unhealthy")
-        assert (health_event.calls, health_event.failed, health_event.p50_s) == (6, 6, None)
-        assert health_event.reason == "6 of 6 calls failed, most of them overloaded"
+        calls = health_event.calls
+        assert calls in {5, 6}, "judged from five on: the sixth may not be booked yet"
+        assert (health_event.failed, health_event.p50_s) == (calls, None)
+        assert health_event.reason == f"{calls} of {calls} calls failed, most of them overloaded"
 
         for _ in range(60):
             assert (await tenant.chat(model, "again")).status == 200
