@@ -17,6 +17,9 @@ from tests.chaos.evidence import Sample
 _EVERY_S = 2.0
 _MIB = 1024 * 1024
 _WARM_S = 15.0  # of a process: imports, pools, the first bodies
+# Of the samples of a program: on a slow machine a process warms up for most of a minute, which is no growth. A short
+# run ends before that and says nothing of memory.
+_JUDGED_FROM_S = 90.0
 # A process may hold half more in the end, and what a burst of bodies at the limit leaves behind in the allocator.
 GROWS_AT_MOST, AND_MIB = 1.5, 64.0
 
@@ -37,11 +40,13 @@ class Growth(NamedTuple):
 
 
 def growths(samples: Iterable[Sample]) -> list[Growth]:
-    """Programs with too few samples to say anything are left out."""
+    """Programs that were warm for less than 90 s are left out."""
     by_program: dict[str, list[Sample]] = defaultdict(list)
     for sample in _warm(samples):
         by_program[sample.program].append(sample)
-    return [_growth(program, found) for program, found in sorted(by_program.items()) if len(found) >= 8]
+    return [
+        _growth(program, found) for program, found in sorted(by_program.items()) if _span_s(found) >= _JUDGED_FROM_S
+    ]
 
 
 async def watch(stack: Stack, into: list[Sample]) -> None:
@@ -71,6 +76,10 @@ def _samples(stack: Stack, at_s: float) -> list[Sample]:
 def _warm(samples: Iterable[Sample]) -> list[Sample]:
     since: dict[int, float] = {}
     return [one for one in samples if one.at_s >= since.setdefault(one.pid, one.at_s) + _WARM_S]
+
+
+def _span_s(samples: Sequence[Sample]) -> float:
+    return samples[-1].at_s - samples[0].at_s
 
 
 def _growth(program: str, samples: Sequence[Sample]) -> Growth:

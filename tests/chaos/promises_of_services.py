@@ -69,4 +69,4 @@ def memory_flat(evidence: Evidence) -> Promise:
     wrong = [f"{one.program} held {one.first:.0f} MiB at first and {one.last:.0f} MiB at last"
              for one in found if not one.is_flat]  # fmt: skip
     steepest = some([f"{one.program} {one.slope:+.1f} MiB/min" for one in sorted(found, key=lambda one: -one.slope)])
-    return Promise("memory stays flat", steepest, wrong)
+    return Promise("memory stays flat", steepest or "too short a run to say", wrong)

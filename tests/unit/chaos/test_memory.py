@@ -20,4 +20,4 @@ def test_memory_that_grows_is_not_although_its_process_came_anew_in_between() ->
 
 
 def test_a_process_that_starts_says_nothing_yet() -> None:
-    assert growths(life(1, 0, 14, 10.0, 100.0)) == []
+    assert growths(life(1, 0, 100, 97.0, 211.0)) == []
