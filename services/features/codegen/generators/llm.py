@@ -5,6 +5,7 @@ asks the same keys again and gets the same draft.
 """
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ DEFAULT_REPAIRS = 2
 
 _NO_PLAN = "No plan could be read from the model's answers: all was written at once. Look for what is missing."
 _OF_REQUEST = frozenset({"invalid_request", "endpoint_refused", "server_error", "bad_response"})
+_NAMES_SCHEMAS = re.compile(r"response.?format|json.?(?:schema|object)|structured.?output|guided.?json", re.IGNORECASE)
 
 
 def make() -> "Llm":
@@ -50,7 +52,7 @@ class _Generation:
         self._check = check
         self._answer_tokens = int(task.options.get("answer_tokens", DEFAULT_ANSWER_TOKENS))
         self._max_repairs = int(task.options.get("max_repairs", DEFAULT_REPAIRS))
-        self._structured = True  # until a model refuses
+        self._structured = True  # until a model says that it does not take schemas
 
     async def run(self) -> Draft:
         plan = await self._planned()
@@ -81,7 +83,7 @@ class _Generation:
             except TallygateError as error:
                 if not may_refuse_schemas(error.failure):
                     raise
-                self._structured = False
+                self._structured = not refuses_schemas(error.failure)
         return (await self._asked(f"{key}.text", messages, max_tokens=tokens)).text
 
     async def _asked(
@@ -155,6 +157,11 @@ def may_refuse_schemas(failure: Failure) -> bool:
     """Whether the model may answer if it is not asked for structured output. What servers say of a field that they do
     not know has no form: llama-cpp-python answers 500, "Input should be 'text' or 'json_object'"."""
     return failure.error_type in _OF_REQUEST
+
+
+def refuses_schemas(failure: Failure) -> bool:
+    """Whether it says so by name. A 500 that does not may pass, and a plan is better for its schema."""
+    return may_refuse_schemas(failure) and _NAMES_SCHEMAS.search(failure.detail) is not None
 
 
 def is_cut(reply: Reply, text: str) -> bool:

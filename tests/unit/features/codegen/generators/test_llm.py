@@ -12,7 +12,7 @@ from services.features.codegen.generators.contract import Ask, Reply
 from services.features.codegen.generators.llm import MAX_CONTINUATIONS, make
 from services.features.codegen.reading.context import make_context
 from services.features.codegen.values import Constraints, Draft, Finding, Task
-from shared.errors import TallygateError
+from shared.errors import ErrorType, TallygateError
 from tests.unit.features.codegen.generators.values import (
     ANSWER,
     EDIT,
@@ -32,7 +32,7 @@ MENDED = f"FILE: app/greet.py\n```python\n{GREET}```\n"
 NO_SCHEMA = (
     TallygateError("invalid_request", "host answered 400: 'response_format' of type json_schema is not supported"),
     TallygateError("server_error", "host answered 500: Input should be 'text' or 'json_object'"),
-    TallygateError("endpoint_refused", "host answered 422"),
+    TallygateError("endpoint_refused", "host answered 422: Structured outputs need another model"),
 )
 
 
@@ -225,6 +225,18 @@ async def test_a_model_without_structured_output_is_asked_in_plain_text(refusal:
     assert draft.findings == ()
     assert ask.keys == ["plan", "plan.text", "plan.retry.text", "write.1"]
     assert [schema is None for _, _, schema in ask.calls] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("error_type", ["server_error", "bad_response", "endpoint_refused"])
+async def test_a_failure_that_does_not_name_schemas_is_asked_again_without_one_and_not_remembered(
+    error_type: ErrorType,
+) -> None:
+    passing = TallygateError(error_type, "host answered 500: out of memory")
+    ask = ScriptedAsk({"plan": passing, "plan.text": "hm", "plan.retry": PLAN, "write.1": ANSWER})
+    draft = await generated(ask)
+    assert draft.findings == ()
+    assert ask.keys == ["plan", "plan.text", "plan.retry", "write.1"]
+    assert [schema is None for _, _, schema in ask.calls] == [False, True, False, True]
 
 
 @pytest.mark.parametrize("key", ["plan", "write.1"])
