@@ -41,15 +41,15 @@ class Responses:
 
     async def keep(self, tenant_id: str, asked: ResponseBody, inference_id: UUID, telling: Telling) -> None:
         """Says in the response whether it is kept: an answer that was paid for is not lost because this fails."""
-        telling.is_kept = True
-        content = orjson.dumps({"response": telling.kept, "input": _with_ids(asked.given, inference_id)})
+        content = orjson.dumps({"response": telling.to_keep, "input": _with_ids(asked.given, inference_id)})
         previous = inference_id_in(asked.previous_response_id or "")
         sealed = seal(self._ring, _context(tenant_id, inference_id), content)
         try:
             await self._store.keep(tenant_id, KeptResponse(inference_id, previous, sealed), utc_now())
         except RETRYABLE as error:
-            telling.is_kept = False
             logger.warning("response.not_kept", inference_id=str(inference_id), reason=type(error).__name__)
+        else:
+            telling.is_kept()
 
     async def kept(self, tenant_id: str, text: str) -> _Object:
         """`response` and `input`. Raises TallygateError."""

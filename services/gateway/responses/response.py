@@ -1,6 +1,7 @@
 """Pure: a response as it is told, whole or event by event."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -48,7 +49,6 @@ class Telling:
         self._numbers = count()
         summary = reasoning is not None and (reasoning.summary or reasoning.generate_summary) is not None
         self._output = Output(inference_id.hex, seal_thoughts, summary=summary)
-        self.is_kept = False
 
     def begin(self) -> Iterator[_Object]:
         """The first events."""
@@ -75,24 +75,23 @@ class Telling:
         response = {**self._told("failed"), "output": self._output.items, "error": told}
         return {"type": "response.failed", "sequence_number": next(self._numbers), "response": response}
 
-    @property
+    @cached_property
     def whole(self) -> _Object:
-        """As it is told when all has come."""
+        """As it is told when all has come; it is made then, and once."""
         why = self._output.why_incomplete
         told = self._told("completed" if why is None else "incomplete")
         told |= {"output": self._output.items, "usage": self._output.usage}
         return told if why is None else told | {"incomplete_details": {"reason": why}}
 
     @property
-    def kept(self) -> _Object:
+    def to_keep(self) -> _Object:
         """`whole`, with the thoughts that later responses give back to the model."""
-        whole = self.whole
-        for item in whole["output"]:
-            if item["type"] == "reasoning" and self._output.thoughts:
-                item.pop("encrypted_content", None)  # under today's key, and rotation does not know it
-                item[KEPT_THOUGHTS] = self._output.thoughts
-                break
-        return whole
+        thoughts, items = self._output.thoughts, self.whole["output"]
+        return {**self.whole, "store": True, "output": _with_thoughts(items, thoughts) if thoughts else items}
+
+    def is_kept(self) -> None:
+        """It says so of itself from now on."""
+        self.whole["store"] = True
 
     def _told(self, status: str) -> _Object:
         asked = self._asked
@@ -103,12 +102,19 @@ class Telling:
             "model": self._output.model or asked.model or "auto", "output": [], "error": None,
             "incomplete_details": None, "metadata": asked.metadata or {}, "usage": None,
             "parallel_tool_calls": asked.parallel_tool_calls is not False, "tool_choice": asked.tool_choice or "auto",
-            "tools": [left_out | tool for tool in asked.tools or ()], "store": self.is_kept, "background": False,
+            "tools": [left_out | tool for tool in asked.tools or ()], "store": False, "background": False,
             "truncation": "disabled",
             "text": {"format": {"type": "text"}} | text,
             "reasoning": asked.reasoning.model_dump() if asked.reasoning else {"effort": None, "summary": None},
             **{name: getattr(asked, name) for name in _ECHOED},
         }  # fmt: skip
+
+
+def _with_thoughts(items: list[_Object], thoughts: list[_Object]) -> list[_Object]:
+    """Without what is sealed of them: it is under today's key, and rotation does not know it."""
+    at = next(at for at, item in enumerate(items) if item["type"] == "reasoning")
+    item = {name: value for name, value in items[at].items() if name != "encrypted_content"}
+    return [*items[:at], item | {KEPT_THOUGHTS: thoughts}, *items[at + 1 :]]
 
 
 def told_at_once(telling: Telling, completion: bytes) -> None:

@@ -47,7 +47,7 @@ class ChatByMessages:
             # It can be read deeper than it can be written.
             raise NotACompletionError("the JSON is nested too deeply") from None
         # OpenAI's format cannot express an unknown count, so the usage is not read from the translation.
-        return Completion(translated, read_completion(body)._replace(usage=usage))
+        return Completion(translated, read_completion(body, usage))
 
     def stream(self) -> AnthropicStream:
         return AnthropicStream()

@@ -88,8 +88,9 @@ class Completion(NamedTuple):
     read: CompletionRead
 
 
-def read_completion(body: Any) -> CompletionRead:
-    """Of a completion in the OpenAI wire format, parsed. Whatever it holds, nothing is raised."""
+def read_completion(body: Any, usage: Usage | None = None) -> CompletionRead:
+    """Of a completion in the OpenAI wire format, parsed. usage: where it was read already. Nothing is raised, whatever
+    the body holds."""
     completion = object_or_empty(body)
     choices = [object_or_empty(choice) for choice in list_or_empty(completion.get("choices"))]
     messages = [said_in(choice) for choice in choices]
@@ -97,7 +98,7 @@ def read_completion(body: Any) -> CompletionRead:
         text=_answer_of(messages[0]) if messages else "",
         response_model=text_or_none(completion.get("model")),
         finish_reasons=tuple(map(finish_reason_of, choices)),
-        usage=usage_in(completion),
+        usage=usage_in(completion) if usage is None else usage,
         characters=sum(map(characters_of, messages)),
     )
 
@@ -120,9 +121,9 @@ def completion_in(answer: bytes) -> Completion:
             raise ErrorInAnswerError(error, usage)
     is_changed = any(after is not before for after, before in zip(formed, choices, strict=True))
     if as_it_is and not is_changed:
-        return Completion(answer, read_completion(body))
+        return Completion(answer, read_completion(body, usage))
     changed = {**body, "choices": formed}
-    return Completion(written_answer(changed), read_completion(changed))
+    return Completion(written_answer(changed), read_completion(changed, usage))
 
 
 def parsed_answer(answer: bytes) -> Any:

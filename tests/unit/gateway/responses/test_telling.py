@@ -103,9 +103,19 @@ def test_thoughts_are_a_summary_when_one_is_asked_for() -> None:
 def test_thoughts_that_are_kept_are_those_that_an_endpoint_takes_back() -> None:
     telling = _telling()
     _streamed(telling, _TURN)
-    reasoning = telling.kept["output"][0]
+    reasoning = telling.to_keep["output"][0]
     assert reasoning["thinking_blocks"] == [{"type": "thinking", "thinking": "let me think", "signature": "s"}]
     assert "encrypted_content" not in reasoning
+    told = telling.whole["output"][0]
+    assert (told["encrypted_content"], "thinking_blocks" in told) == ("sealed 1", False)
+
+
+def test_a_response_says_that_it_is_kept_once_it_is() -> None:
+    telling = _telling()
+    _streamed(telling, [_chunk("stop", content="hi")])
+    assert (telling.whole["store"], telling.to_keep["store"]) == (False, True)
+    telling.is_kept()
+    assert telling.end()["response"]["store"] is True
 
 
 def test_thoughts_in_pieces_are_one_block() -> None:
@@ -114,7 +124,7 @@ def test_thoughts_in_pieces_are_one_block() -> None:
               {"type": "thinking", "thinking": "", "signature": "s"},
               {"type": "redacted_thinking", "data": "x"}]  # fmt: skip
     _streamed(telling, [_chunk(thinking_blocks=[piece]) for piece in pieces])
-    assert telling.kept["output"][0]["thinking_blocks"] == [
+    assert telling.to_keep["output"][0]["thinking_blocks"] == [
         {"type": "thinking", "thinking": "ab", "signature": "s"}, {"type": "redacted_thinking", "data": "x"},
     ]  # fmt: skip
 
