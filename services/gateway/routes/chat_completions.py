@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import ChatCompletion
+from services.gateway.answers.openai import ChatCompletion
 from services.gateway.edge import Completion
 from services.gateway.event_stream import ChatWords, EventStream
 from services.gateway.gateway import gateway_of

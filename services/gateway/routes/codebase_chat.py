@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import CodebaseAnswer, CodebaseForgotten, CodebaseHistory
+from services.gateway.answers.conversations import CodebaseAnswer, CodebaseForgotten, CodebaseHistory
 from services.gateway.bodies import parsed, validated
 from services.gateway.conversations.codebase import HISTORY_MESSAGES, Turn, chat_body, message_ids, wants_stream
 from services.gateway.conversations.schemas import CodebaseChatBody, SessionQuery

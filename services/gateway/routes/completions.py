@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import TextCompletion
+from services.gateway.answers.openai import TextCompletion
 from services.gateway.bodies import parsed
 from services.gateway.edge import Completion
 from services.gateway.event_stream import ChatWords, EventStream

@@ -13,7 +13,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
-from services.gateway.answers import Feature, FeatureAccepted, FeatureCancelling, Features, Workers
+from services.gateway.answers.features import Feature, FeatureAccepted, FeatureCancelling, Features, Workers
 from services.gateway.bodies import parsed, validated
 from services.gateway.edge import json_response, traceparent, when_answered
 from services.gateway.feature_jobs.jobs import check_body, shown

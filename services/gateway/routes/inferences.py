@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import Cancelling, Timeline
+from services.gateway.answers.monitoring import Cancelling, Timeline
 from services.gateway.edge import json_response, traceparent
 from services.gateway.gateway import gateway_of
 from services.gateway.monitor_client import MonitorAnswer, ask_monitor

@@ -5,7 +5,7 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import KeyMade, Keys
+from services.gateway.answers.tenants import KeyMade, Keys
 from services.gateway.bodies import validated
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of

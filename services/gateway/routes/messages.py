@@ -5,7 +5,7 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import AnthropicMessage, CountedTokens
+from services.gateway.answers.anthropic import AnthropicMessage, CountedTokens
 from services.gateway.edge import Completion, json_response
 from services.gateway.event_stream import EventStream, MessagesWords
 from services.gateway.gateway import gateway_of

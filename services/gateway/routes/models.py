@@ -6,16 +6,9 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import (
-    AnthropicModel,
-    AnthropicModels,
-    CustomModel,
-    CustomModels,
-    ListedModels,
-    OpenAIModel,
-    OpenAIModels,
-    Selection,
-)
+from services.gateway.answers.anthropic import AnthropicModel, AnthropicModels
+from services.gateway.answers.models import CustomModel, CustomModels, ListedModels, Selection
+from services.gateway.answers.openai import OpenAIModel, OpenAIModels
 from services.gateway.edge import json_response
 from services.gateway.gateway import gateway_of
 from services.gateway.inference.schemas import ChatBody

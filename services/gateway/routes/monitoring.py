@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
-from services.gateway.answers import Summary
+from services.gateway.answers.monitoring import Summary
 from services.gateway.bodies import Query, validated
 from services.gateway.gateway import gateway_of
 from services.gateway.monitor_client import ask_monitor

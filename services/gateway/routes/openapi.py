@@ -9,7 +9,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from starlette.routing import BaseRoute, Route
 
-from services.gateway.answers import Alive, CountedTokens, Ready
+from services.gateway.answers.anthropic import CountedTokens
+from services.gateway.answers.service import Alive, Ready
 from services.gateway.headers import ANSWER_HEADERS, REQUEST_HEADERS, Header, Surface, surface_of
 from services.gateway.routes.documented import Documented, documented_of
 from services.gateway.tenants.schemas import PlanId

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import Providers
+from services.gateway.answers.models import Providers
 from services.gateway.edge import json_response
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.routes.documented import documented

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import Ranking
+from services.gateway.answers.openai import Ranking
 from services.gateway.edge import Completion
 from services.gateway.gateway import gateway_of
 from services.gateway.inference.rerank import admit_rerank

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import InputItems, OpenAIResponse, ResponseDeleted
+from services.gateway.answers.openai import InputItems, OpenAIResponse, ResponseDeleted
 from services.gateway.bodies import parsed
 from services.gateway.edge import inference_headers, json_response
 from services.gateway.event_stream import EventStream

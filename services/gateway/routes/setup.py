@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.gateway.answers import Presets, ProbeAnswer, SetupAnswer, TestAnswer
+from services.gateway.answers.models import Presets, ProbeAnswer, SetupAnswer, TestAnswer
 from services.gateway.bodies import parsed
 from services.gateway.edge import error_response, inference_headers, json_response
 from services.gateway.gateway import gateway_of

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers import Changes, Plans, PlanSet, ShownTenant, Tenants
+from services.gateway.answers.tenants import Changes, Plans, PlanSet, ShownTenant, Tenants
 from services.gateway.bodies import validated
 from services.gateway.edge import json_response
 from services.gateway.gateway import Gateway, gateway_of

@@ -1,0 +1,49 @@
+"""What the books say."""
+
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from services.gateway.answers.shapes import Id, Instant, Seconds
+from shared.events.bounds import Reference
+
+
+class Timeline(TypedDict):
+    """Of one inference, from the books. candidates, attempts: in the order in which they were tried."""
+
+    inference_id: Id
+    state: str
+    accepted_at: Instant | None
+    settled_at: Instant | None
+    duration_s: Seconds | None
+    delivery: int
+    operation: str | None
+    model_requested: Reference | None
+    model_served: str | None
+    candidates: list[Any]
+    attempts: list[dict[str, Any]]
+    error: dict[str, Any] | None
+
+
+class Cancelling(TypedDict):
+    inference_id: Id
+    state: Literal["cancelling"]
+
+
+class ShownHealth(TypedDict):
+    status: str
+    issues: list[Any]
+
+
+class Summary(TypedDict):
+    """The books of a tenant, summed up over the window."""
+
+    requests: dict[str, Any]
+    attempts: dict[str, Any]
+    performance: dict[str, float]
+    costs: dict[str, float]
+    health: ShownHealth
+    errors: list[dict[str, Any]]
+    features: dict[str, Any]
+    as_of: Instant
+    lag_s: float
