@@ -14,7 +14,7 @@ from tests.integration.streams.checking import WIRES, Wire
 from tests.support.agent_session import BETAS, HEADERS, QUERY, agent_body
 from tests.support.live import Api, Live
 from tests.support.stub_gateway import Told, running_stub
-from tests.unit.shared.wire.test_messages_by_chat import blocks_in
+from tests.unit.shared.wire.messages_by_chat import blocks_in
 
 PATH = "/v1/messages"
 ASKED = "one two three"
