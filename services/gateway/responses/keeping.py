@@ -49,7 +49,7 @@ class Responses:
         except RETRYABLE as error:
             logger.warning("response.not_kept", inference_id=str(inference_id), reason=type(error).__name__)
         else:
-            telling.is_kept()
+            telling.mark_kept()
 
     async def kept(self, tenant_id: str, text: str) -> _Object:
         """`response` and `input`. Raises TallygateError."""

@@ -89,8 +89,8 @@ class Telling:
         thoughts, items = self._output.thoughts, self.whole["output"]
         return {**self.whole, "store": True, "output": _with_thoughts(items, thoughts) if thoughts else items}
 
-    def is_kept(self) -> None:
-        """It says so of itself from now on."""
+    def mark_kept(self) -> None:
+        """From now on it says so of itself."""
         self.whole["store"] = True
 
     def _told(self, status: str) -> _Object:

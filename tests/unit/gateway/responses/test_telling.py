@@ -114,7 +114,7 @@ def test_a_response_says_that_it_is_kept_once_it_is() -> None:
     telling = _telling()
     _streamed(telling, [_chunk("stop", content="hi")])
     assert (telling.whole["store"], telling.to_keep["store"]) == (False, True)
-    telling.is_kept()
+    telling.mark_kept()
     assert telling.end()["response"]["store"] is True
 
 
