@@ -121,6 +121,8 @@ class Asking:
             accepted_at=now,
             deadline_at=min(request.expires_at, now + timedelta(seconds=self._lines.call_timeout_s)),
             api_key_id=request.api_key_id,
+            session=request.session,
+            tags=request.tags,
             traceparent=self._traceparent,
         )
 

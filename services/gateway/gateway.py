@@ -66,7 +66,7 @@ class Gateway:
         """Of an inference: who asks, and what was sent. The caller's place is held until it is answered, or told to its
         end. Raises TallygateError: for the key, as `Completing.take_place`, and for a body that cannot be read."""
         caller = await self.caller(request, "inference")
-        self.completing.take_place(caller)
+        self.completing.take_place(caller, headers_of(request.scope))
         when_answered(request, partial(self.completing.leave, caller))
         return caller, await self.sent(request, caller)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from starlette.types import Scope
 
 from shared.events import new_id
+from shared.events.bounds import MOST_TAGS, SESSION, TAG_NAME
 from shared.policies import POLICIES
 from shared.selection.budgets import Allowance
 
@@ -22,6 +23,8 @@ Part = tuple[bytes, bytes]
 DEADLINE_HEADER = "x-tallygate-deadline-s"
 NO_FALLBACK_HEADER = "x-tallygate-no-fallback"
 POLICY_HEADER = "x-tallygate-policy"
+SESSION_HEADER = "x-tallygate-session"
+TAGS_HEADER = "x-tallygate-tags"
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
 IDEMPOTENCY_HEADER = "idempotency-key"
 REQUEST_ID_HEADER = "x-request-id"
@@ -149,6 +152,7 @@ class Header(NamedTuple):
 
 
 _TEXT, _WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0}
+_TAG = TAG_NAME + "=[!-+\\x2d-~]([ -+\\x2d-~]{0,254}[!-+\\x2d-~])?"  # of its value, no comma and no space at its ends
 _UUID = {"type": "string", "format": "uuid"}
 
 REQUEST_HEADERS = (
@@ -171,6 +175,16 @@ REQUEST_HEADERS = (
     Header(
         NO_FALLBACK_HEADER, "No other model answers in place of the one that is named. The body's no_fallback goes "
         "before it.", {"type": "boolean"}, "asked",
+    ),
+    Header(
+        SESSION_HEADER, "The session that the request belongs to, to find it again in lists and exports. It is kept in "
+        "the clear, and told to no endpoint.",
+        {"type": "string", "pattern": f"^{SESSION}$"}, "inference",
+    ),
+    Header(
+        TAGS_HEADER, f"At most {MOST_TAGS} tags, as team=search,env=prod: the same for whatever else the caller knows "
+        "its requests by. A name has at most 64 characters, a value 256, none of them a comma.",
+        {"type": "string", "pattern": f"^{_TAG}(,{_TAG}){{0,{MOST_TAGS - 1}}}$"}, "inference",
     ),
     Header(
         CANCEL_HEADER, "Whether the inference is cancelled when its caller is gone. Otherwise it goes on, and can be "

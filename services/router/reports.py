@@ -48,6 +48,7 @@ def attempt_started(work: Work, candidate: Candidate, call: int, router_id: str,
         reason=cut(candidate.reason, MAX_WORDS) if call == 1 or candidate is not work.first else "tried again",
         candidates=told(work.selection.considered, work.selection.unseen) if call == 1 else (),
         operation_name=request.operation_name,
+        api_key_id=request.api_key_id,
         provider_name=model.provider_name,
         request_model=cut(model.upstream_model, MAX_NAME),
         model_requested=request.request_model,
@@ -141,8 +142,8 @@ def attempt_failed(
 
 def without_details(ended: AttemptEnded, error: Failure) -> AttemptEnded:
     """The outcome of the same attempt as a failure, without anything that an endpoint said."""
-    kept = ("inference_id", "tenant_id", "attempt_id", "attempt_number", "model", "server_address", "provider_name",
-            "started_at", "ended_at", "duration_s", "reported_by")  # fmt: skip
+    kept = ("inference_id", "tenant_id", "attempt_id", "attempt_number", "operation_name", "api_key_id", "model",
+            "server_address", "provider_name", "started_at", "ended_at", "duration_s", "reported_by")  # fmt: skip
     return AttemptEnded(outcome="failed", error=error, **{name: getattr(ended, name) for name in kept})
 
 
@@ -152,6 +153,8 @@ def _ended(started: AttemptStarted, outcome: Outcome, began_at: datetime, now: d
         tenant_id=started.tenant_id,
         attempt_id=started.attempt_id,
         attempt_number=started.attempt_number,
+        operation_name=started.operation_name,
+        api_key_id=started.api_key_id,
         model=started.model,
         server_address=started.server_address,
         provider_name=started.provider_name,
@@ -201,6 +204,10 @@ def _settled(
         inference_id=request.inference_id,
         tenant_id=request.tenant_id,
         settlement=settlement,
+        operation_name=request.operation_name,
+        api_key_id=request.api_key_id,
+        session=request.session,
+        tags=request.tags,
         model_requested=request.request_model,
         delivery=request.delivery,
         accepted_at=request.accepted_at,

@@ -42,6 +42,7 @@ class AttemptStarted(InferenceEvent):
     attempt_number: from 1, over all models and deliveries of the inference.
     candidates: what the selector considered, in order; only on the first attempt of a delivery. Of more than 100 the
     last one, whose model is "…", says how many more there are.
+    api_key_id: of the inference's caller; None: not known.
     request_partition, request_offset: where the request lies, so that the monitor can read it back and redeliver it.
     """
 
@@ -54,6 +55,7 @@ class AttemptStarted(InferenceEvent):
     reason: Words
     candidates: Annotated[tuple[CandidateConsidered, ...], Field(max_length=50_000)] = ()
     operation_name: Name = "chat"
+    api_key_id: Name | None = None
     provider_name: Name
     request_model: Name
     model_requested: Reference | None = None
@@ -96,6 +98,7 @@ class InferenceHeld(InferenceEvent):
 class AttemptEnded(InferenceEvent):
     """How one call ended. `error` is set when the outcome is `failed`; no prompt and no answer is in here.
 
+    operation_name, api_key_id: as in its start, which may be read later than this; None: not known.
     duration_s: from the start of the call to its end. cost_usd: None when no price is known.
     input_tokens: of the whole prompt. cache_read_tokens, cache_write_tokens, input_audio_tokens: those among them that
     the endpoint read from its cache, wrote to it, and heard. output_tokens: all that the model made; reasoning_tokens,
@@ -109,6 +112,8 @@ class AttemptEnded(InferenceEvent):
 
     attempt_id: UUID7
     attempt_number: Turn
+    operation_name: Name | None = None
+    api_key_id: Name | None = None
     model: Name
     server_address: Address
     provider_name: Name

@@ -72,6 +72,14 @@ PassedHeaders = Annotated[
     Field(max_length=8),
 ]
 
+# What a caller says of its own requests, to find them again: in the clear, and no content.
+MOST_TAGS = 16
+SESSION, TAG_NAME, TAG_VALUE = r"[A-Za-z0-9_.:-]{1,128}", r"[A-Za-z0-9_.-]{1,64}", r"[\x20-\x7e]{1,256}"
+Session = Annotated[str, Field(max_length=128, pattern=f"^{SESSION}$")]
+TagName = Annotated[str, Field(max_length=64, pattern=f"^{TAG_NAME}$")]
+TagValue = Annotated[str, Field(max_length=256, pattern=f"^{TAG_VALUE}$")]
+Tags = Annotated[dict[TagName, TagValue], Field(max_length=MOST_TAGS)]
+
 
 def cut(text: str, most: int) -> str:
     """What others wrote, so that it fits a field of an event."""

@@ -8,7 +8,20 @@ from pydantic import UUID7, BaseModel, ConfigDict, Field
 
 from shared.clock import utc_now
 from shared.errors import Failure
-from shared.events.bounds import Count, Instant, Name, Patterns, Reference, Sealed, Seconds, Turn, Usd, Words
+from shared.events.bounds import (
+    Count,
+    Instant,
+    Name,
+    Patterns,
+    Reference,
+    Sealed,
+    Seconds,
+    Session,
+    Tags,
+    Turn,
+    Usd,
+    Words,
+)  # fmt: skip
 from shared.events.envelope import Event, TenantId
 from shared.policies import Policy
 
@@ -37,7 +50,8 @@ class FeatureRequested(FeatureEvent):
     """A caller asks for code to be generated.
 
     sealed_input: JSON of the source, the request and its constraints, sealed (tenant, "feature", feature_id).
-    model, policy, allowed_models: how the models for its calls are chosen, as for an inference.
+    model, policy, allowed_models: how the models for its calls are chosen, as for an inference. session, tags: what the
+    caller says of it, and of its inferences.
     """
 
     ce_type: ClassVar[str] = "tallygate.feature.requested.v1"
@@ -48,6 +62,8 @@ class FeatureRequested(FeatureEvent):
     policy: Policy | None = None
     allowed_models: Patterns | None = None
     api_key_id: Name | None = None
+    session: Session | None = None
+    tags: Tags | None = None
     accepted_at: Instant = Field(default_factory=utc_now)
     deadline_at: Instant | None = None
 

@@ -22,6 +22,8 @@ from shared.events.bounds import (
     ReplyPartition,
     Sealed,
     Seconds,
+    Session,
+    Tags,
     Turn,
 )  # fmt: skip
 from shared.events.envelope import InferenceEvent, TenantId
@@ -72,6 +74,9 @@ class InferenceAccepted(BaseModel):
     tenant_id: TenantId
     operation_name: Operation = "chat"
     request_model: Reference | None = None
+    api_key_id: Name | None = None
+    session: Session | None = None
+    tags: Tags | None = None
     reply_partition: ReplyPartition | None = None
     store_result: bool = False
     accepted_at: Instant
@@ -93,6 +98,7 @@ class InferenceRequested(InferenceEvent):
     "input", inference_id).
     passed_headers: of the caller, for an endpoint that speaks the form itself.
     request_model: as the caller wrote it; None means auto.
+    api_key_id: of the caller; None: not known. session, tags: what the caller says of it, to find it again.
     registry_version: the tenant's registry version that the gateway knew; a router with an older one reads again.
     reply_partition: of inference.replies.v1, where the reply goes; None: not there.
     reply_to: the lane by which the reply and a stream's chunks go, while it can be had. Without either nobody waits.
@@ -112,6 +118,8 @@ class InferenceRequested(InferenceEvent):
     sealed_input: Sealed | None = None
     options: RoutingOptions = RoutingOptions()
     api_key_id: Name | None = None
+    session: Session | None = None
+    tags: Tags | None = None
     registry_version: LargeCount = 0
     reply_partition: ReplyPartition | None = None
     reply_to: ReplyTo | None = None
@@ -148,8 +156,9 @@ class InferenceRequested(InferenceEvent):
     def accepted(self) -> InferenceAccepted:
         return InferenceAccepted.model_construct(
             inference_id=self.inference_id, tenant_id=self.tenant_id, operation_name=self.operation_name,
-            request_model=self.request_model, reply_partition=self.reply_partition, store_result=self.store_result,
-            accepted_at=self.accepted_at, deadline_at=self.expires_at, delivery=self.delivery,
+            request_model=self.request_model, api_key_id=self.api_key_id, session=self.session, tags=self.tags,
+            reply_partition=self.reply_partition, store_result=self.store_result, accepted_at=self.accepted_at,
+            deadline_at=self.expires_at, delivery=self.delivery,
         )  # fmt: skip
 
     def headers(self, source: str, traceparent: str | None) -> list[tuple[str, bytes]]:
@@ -157,7 +166,7 @@ class InferenceRequested(InferenceEvent):
 
     def _accepted_header(self) -> bytes:
         """`accepted` as JSON, without what is as it is by default. Every request has it: no model is made for it."""
-        told = {
+        told: dict[str, Any] = {
             "inference_id": self.inference_id, "tenant_id": self.tenant_id, "accepted_at": self.accepted_at,
             "deadline_at": self.expires_at,
         }  # fmt: skip
@@ -165,6 +174,12 @@ class InferenceRequested(InferenceEvent):
             told["operation_name"] = self.operation_name
         if self.request_model is not None:
             told["request_model"] = self.request_model
+        if self.api_key_id is not None:
+            told["api_key_id"] = self.api_key_id
+        if self.session is not None:
+            told["session"] = self.session
+        if self.tags:
+            told["tags"] = self.tags
         if self.reply_partition is not None:
             told["reply_partition"] = self.reply_partition
         if self.store_result:
@@ -177,6 +192,7 @@ class InferenceRequested(InferenceEvent):
 class InferenceSettled(InferenceEvent):
     """How an inference ended. The first settlement is effective; a later one is kept and marked late.
 
+    operation_name, api_key_id, session, tags: as in the request, where it was read; None: not known.
     first_model: the candidate that was called first. model_served: the one that answered, when one did.
     server_address: host:port of the endpoint that was called last.
     attempts: calls made over all deliveries. duration_s: from acceptance to settlement.
@@ -188,6 +204,10 @@ class InferenceSettled(InferenceEvent):
     ce_type: ClassVar[str] = "tallygate.inference.settled.v1"
 
     settlement: Settlement
+    operation_name: Name | None = None
+    api_key_id: Name | None = None
+    session: Session | None = None
+    tags: Tags | None = None
     model_requested: Reference | None = None
     first_model: Name | None = None
     model_served: Name | None = None

@@ -48,7 +48,7 @@ class Order:
     """What is asked for.
 
     body: of the operation, in its form, as JSON bytes. passed_headers: as in the event.
-    model: as the caller wrote it; None means auto.
+    model: as the caller wrote it; None means auto. session, tags: what the caller says of it.
     registry_version: of the tenant's models, as known here; a router with an older one reads them again.
     """
 
@@ -64,6 +64,8 @@ class Order:
     operation: Operation = "chat"
     form: WireFormat = "openai"
     passed_headers: tuple[tuple[str, str], ...] = ()
+    session: str | None = None
+    tags: dict[str, str] | None = None
 
     @property
     def remaining_s(self) -> float:
@@ -192,6 +194,8 @@ class Inferences:
             sealed_input=seal(self._ring, context, order.body),
             options=order.options,
             api_key_id=order.api_key_id,
+            session=order.session,
+            tags=order.tags,
             registry_version=order.registry_version,
             reply_partition=self._reply_partition,
             reply_to=self._reply_to,

@@ -66,7 +66,9 @@ def test_a_field_of_a_newer_writer_is_ignored(ce_type: str) -> None:
 @every_event
 def test_a_field_of_a_newer_writer_inside_a_value_is_ignored(ce_type: str) -> None:
     newer = golden(ce_type)
-    for value in newer.values():
+    for name, value in newer.items():
+        if name == "tags":  # its names are the caller's
+            continue
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, dict):
                 part["field_of_tomorrow"] = 1

@@ -43,7 +43,7 @@ async def ask(place: Place, completing: Completing, asked: Asked) -> None:
     sent = Sent({IDEMPOTENCY_HEADER: request.name} if request.way == "keyed" else {}, ROUTE, body, None, _left(request))
     admitted = Admitted(body, None, now, now + timedelta(seconds=request.deadline_s))
     try:
-        with completing.let_in(_CALLER):
+        with completing.let_in(_CALLER, {}):
             answer = await completing.complete(_CALLER, sent, admitted)
     except InferenceFailedError as error:
         asked.told, asked.inference_id = error.failure.error_type, error.inference_id

@@ -12,6 +12,9 @@ from shared.events import AttemptEnded, InferenceEvent, InferenceRequested, new_
 from tests.unit.shared.events.samples import NOW, ended, handed_back, held, requested, settled, started
 
 _ERRORS: tuple[ErrorType, ...] = ("server_error", "handed_back", "router_lost", "cancelled")
+_ASKED_BY: tuple[dict[str, object], ...] = (
+    {}, {"api_key_id": "k1"}, {"session": "s1", "tags": {"team": "a"}}, {"api_key_id": "k2", "tags": {"team": "b"}},
+)  # fmt: skip
 _CANDIDATES = [{"model": "custom:m", "reason": "named by the request", "chosen": True}]
 
 
@@ -53,6 +56,7 @@ def _request(draw: st.DrawFn, inference_id: UUID) -> Accepted:
         reply_partition=draw(st.sampled_from((None, 6))),
         store_result=draw(st.booleans()),
         request_model=draw(st.sampled_from((None, "custom:m"))),
+        **draw(st.sampled_from(_ASKED_BY)),
     )
     return asked(request, draw(st.integers(10, 19)))
 
@@ -62,6 +66,7 @@ def _attempt(draw: st.DrawFn, inference_id: UUID, number: int, routers: tuple[st
     """Its start, and up to two words about its end; each may be missing. Starts of one inference are never at once."""
     at = NOW + timedelta(seconds=number + draw(st.sampled_from((0.0, 0.25, -3.75))))
     ids = {"inference_id": inference_id, "attempt_id": new_id(), "attempt_number": number + 1}
+    told = {"operation_name": draw(st.sampled_from((None, "chat"))), "api_key_id": draw(st.sampled_from((None, "k1")))}
     start = started(
         **ids,
         router_id=draw(st.sampled_from(routers)),
@@ -72,12 +77,15 @@ def _attempt(draw: st.DrawFn, inference_id: UUID, number: int, routers: tuple[st
         store_result=draw(st.booleans()),
         request_offset=draw(st.integers(0, 9)),
         model_requested=draw(st.sampled_from((None, "custom:m"))),
+        api_key_id=draw(st.sampled_from((None, "k1"))),
     )
     error = failure(draw(st.sampled_from(_ERRORS)), "why")
     ends = [
-        ended(**ids, outcome="failed", error=error, event_id=new_id(), started_at=at)
+        ended(**ids, **told, outcome="failed", error=error, event_id=new_id(), started_at=at)
         if draw(st.booleans())
-        else ended(**ids, input_tokens=number, cost_usd=0.5, finish_reasons=("stop",), event_id=new_id(), started_at=at)
+        else ended(
+            **ids, **told, input_tokens=number, cost_usd=0.5, finish_reasons=("stop",), event_id=new_id(), started_at=at
+        )
         for _ in range(draw(st.integers(0, 2)))
     ]
     return [*([start] if draw(st.integers(0, 5)) else []), *ends]
@@ -106,6 +114,7 @@ def _settlement(draw: st.DrawFn, inference_id: UUID, outcomes: list[AttemptEnded
     return settled(
         inference_id=inference_id, settlement=word, error=error, event_id=new_id(), delivery=draw(st.integers(1, 3)),
         model_requested=draw(st.sampled_from((None, "custom:m"))), last=draw(st.sampled_from((None, *outcomes))),
+        **draw(st.sampled_from(_ASKED_BY)),
     )  # fmt: skip
 
 

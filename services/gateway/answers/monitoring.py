@@ -18,6 +18,9 @@ class Timeline(TypedDict):
     duration_s: Seconds | None
     delivery: int
     operation: str | None
+    key: str | None
+    session: str | None
+    tags: dict[str, str]
     model_requested: Reference | None
     model_served: str | None
     candidates: list[Any]

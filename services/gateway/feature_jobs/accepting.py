@@ -15,6 +15,7 @@ from services.gateway.feature_jobs.watch import FeatureWorkers
 from services.gateway.inference.admission import known_model
 from services.gateway.inference.completing import Completing, Sent
 from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
+from services.gateway.inference.labels import labels
 from services.gateway.inference.once import Once
 from services.gateway.quotas import over_quota
 from shared.access import Caller
@@ -64,8 +65,9 @@ class AcceptingJobs:
             return await self._accepted(caller, sent, body, key)
 
     async def _accepted(self, caller: Caller, sent: Sent, body: FeatureBody, key: IdempotencyKey | None) -> UUID:
+        said = labels(sent.headers)
         if key is None:
-            event = requested(self.ring, caller, new_id(), body, utc_now())
+            event = requested(self.ring, caller, new_id(), body, said, utc_now())
             sent.named("feature_id", event.feature_id)
             try:
                 await self._publish(event, sent)
@@ -75,7 +77,7 @@ class AcceptingJobs:
             return event.feature_id
         claim = await self.once.claim(key)
         sent.named("feature_id", claim.id)
-        event = requested(self.ring, caller, claim.id, body, utc_now())
+        event = requested(self.ring, caller, claim.id, body, said, utc_now())
         await self.once.publish(claim, lambda _: self._publish(event, sent), until=event.expires_at)
         return claim.id
 

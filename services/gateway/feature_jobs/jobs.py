@@ -9,6 +9,7 @@ import orjson
 
 from services.gateway.bodies import InvalidBodyError
 from services.gateway.feature_jobs.schemas import FeatureBody, FeatureConstraints
+from services.gateway.inference.labels import Labels
 from shared.access import Caller
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed, seal
 from shared.events import FeatureRequested
@@ -47,7 +48,9 @@ def source_of(body: FeatureBody) -> dict[str, Any]:
     raise InvalidBodyError(f"there is no repository to read; {_GIVE}", "repo")
 
 
-def requested(ring: KeyRing, caller: Caller, feature_id: UUID, body: FeatureBody, now: datetime) -> FeatureRequested:
+def requested(
+    ring: KeyRing, caller: Caller, feature_id: UUID, body: FeatureBody, said: Labels, now: datetime
+) -> FeatureRequested:
     context = SealedContext(caller.tenant_id, "feature", str(feature_id))
     wish = {
         "source": source_of(body),
@@ -63,6 +66,8 @@ def requested(ring: KeyRing, caller: Caller, feature_id: UUID, body: FeatureBody
         policy=body.policy,
         allowed_models=caller.allowed_models,
         api_key_id=caller.key_id,
+        session=said.session,
+        tags=said.tags,
         accepted_at=now,
         deadline_at=now + timedelta(seconds=body.deadline_s or DEFAULT_FEATURE_DEADLINE_S),
     )

@@ -24,6 +24,7 @@ from services.gateway.inference.admission import (
 )
 from services.gateway.inference.doorkeeper import Doorkeeper
 from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
+from services.gateway.inference.labels import known_labels, labels
 from services.gateway.inference.once import Claim, Once
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
@@ -140,7 +141,7 @@ class Completing:
         """The answer to a caller that has been let in. The model is checked before anything is published.
 
         Raises InferenceFailedError for an inference that has an id, NotAcknowledgedError for one that may have been
-        accepted; CallerLeftError; TallygateError.
+        accepted; CallerLeftError; TallygateError, InvalidBodyError for a header.
         """
         key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
         order = await self._order(caller, sent, admitted)
@@ -149,20 +150,20 @@ class Completing:
     # Whether a tenant may send anything. This is asked before a body is read: who is refused costs no more than a head.
 
     @contextmanager
-    def let_in(self, caller: Caller) -> Iterator[None]:
+    def let_in(self, caller: Caller, headers: Mapping[str, str]) -> Iterator[None]:
         """Raises as `take_place`."""
-        self.take_place(caller)
+        self.take_place(caller, headers)
         try:
             yield
         finally:
             self.leave(caller)
 
-    def take_place(self, caller: Caller) -> None:
+    def take_place(self, caller: Caller, headers: Mapping[str, str]) -> None:
         """`leave` must follow. Raises InferenceFailedError when the tenant may not send anything now; the rejection is
-        on record."""
+        on record, with what the caller says of it in the headers."""
         refusal = self.over_budget(caller) or self._refusal(caller)
         if refusal is not None:
-            raise self.rejections.rejected(caller, refusal)
+            raise self.rejections.rejected(caller, refusal, known_labels(headers))
 
     def enter(self, caller: Caller) -> None:
         """For what is no inference; `leave` must follow. Raises TallygateError as `let_in`, and spends no budget."""
@@ -192,6 +193,7 @@ class Completing:
     # Publish and await
 
     async def _order(self, caller: Caller, sent: Sent, admitted: Admitted) -> Order:
+        session, tags = labels(sent.headers)
         models = await self._models(caller, admitted)
         return Order(
             tenant_id=caller.tenant_id,
@@ -206,6 +208,8 @@ class Completing:
             operation=admitted.operation,
             form=admitted.form,
             passed_headers=admitted.passed_headers,
+            session=session,
+            tags=tags,
         )
 
     async def _models(self, caller: Caller, admitted: Admitted) -> TenantModels:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from services.gateway.inference.labels import Labels
 from shared.access import Caller
 from shared.background import Background
 from shared.errors import Failure
@@ -41,12 +42,12 @@ class Rejections:
                 await self._waiting.join()
         await self._recording.stop()
 
-    def rejected(self, caller: Caller, refusal: Failure) -> InferenceFailedError:
+    def rejected(self, caller: Caller, refusal: Failure, said: Labels) -> InferenceFailedError:
         """The error for the caller. The rejection is published later, under the inference id that the error carries.
 
         Which model it was for is not known: what was refused is not read.
         """
-        settled = self._settled(caller, refusal, utc_now())
+        settled = self._settled(caller, refusal, said, utc_now())
         instruments.settlements.labels("rejected", refusal.error_type).inc()
         try:
             self._waiting.put_nowait(settled)
@@ -54,11 +55,14 @@ class Rejections:
             instruments.rejections_unrecorded.inc()
         return InferenceFailedError(refusal, settled.inference_id)
 
-    def _settled(self, caller: Caller, refusal: Failure, now: datetime) -> InferenceSettled:
+    def _settled(self, caller: Caller, refusal: Failure, said: Labels, now: datetime) -> InferenceSettled:
         return InferenceSettled(
             inference_id=new_id(),
             tenant_id=caller.tenant_id,
             settlement="rejected",
+            api_key_id=caller.key_id,
+            session=said.session,
+            tags=said.tags,
             error=refusal,
             accepted_at=now,
             settled_at=now,

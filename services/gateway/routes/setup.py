@@ -13,6 +13,7 @@ from services.gateway.answers.models import Presets, ProbeAnswer, SetupAnswer, T
 from services.gateway.bodies import parsed
 from services.gateway.edge import error_response, inference_headers, json_response
 from services.gateway.gateway import gateway_of
+from services.gateway.headers import headers_of
 from services.gateway.inference.completing import Sent
 from services.gateway.models.custom_models import model_name_of
 from services.gateway.models.probe import Probed, Target, probe
@@ -68,7 +69,7 @@ async def set_model_up(request: Request) -> Response:
     """
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    with gateway.completing.let_in(caller):
+    with gateway.completing.let_in(caller, headers_of(request.scope)):
         return await _set_up(request, caller, await gateway.sent(request, caller))
 
 
@@ -92,7 +93,7 @@ async def test_model(request: Request, model_id: str) -> Response:
     """One real completion by this model alone, active or not, on record like every other."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    with gateway.completing.let_in(caller):
+    with gateway.completing.let_in(caller, headers_of(request.scope)):
         return await _tested(request, caller, await gateway.sent(request, caller), model_id)
 
 

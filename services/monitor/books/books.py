@@ -108,6 +108,7 @@ def _accept(books: Books, event: Accepted) -> None:
     inference = _inference(books, request)
     inference["operation_name"] = inference["operation_name"] or request.operation_name
     inference["model_requested"] = inference["model_requested"] or request.request_model
+    _asked_by(inference, request)
     told = {
         "delivery": request.delivery,
         "last_start_at": ALL_KEPT,
@@ -124,8 +125,10 @@ def _accept(books: Books, event: Accepted) -> None:
 def _start(books: Books, event: AttemptStarted) -> None:
     attempt = _attempt(books, event)
     attempt.update(reason=event.reason, router_id=event.router_id, on_record=True, started_at=event.started_at)
+    _called_for(attempt, event)
     inference = _inference(books, event)
     inference["operation_name"] = inference["operation_name"] or event.operation_name
+    inference["key_id"] = inference["key_id"] or event.api_key_id
     if event.candidates and inference["candidates"] is None:
         inference["candidates"] = [candidate.model_dump() for candidate in event.candidates]
     _claim(inference, event, event.started_at, event.router_id)
@@ -178,6 +181,7 @@ def _newness(row: Row) -> tuple[int, datetime, int]:
 
 def _end(books: Books, event: AttemptEnded) -> None:
     attempt = _attempt(books, event)
+    _called_for(attempt, event)
     if not _first_word(books, attempt, "outcome_event_id", event):
         return
     attempt.update(
@@ -207,6 +211,8 @@ def _end(books: Books, event: AttemptEnded) -> None:
 def _settle(books: Books, event: InferenceSettled) -> None:
     inference = _inference(books, event)
     inference["delivery"] = max(inference["delivery"], event.delivery)
+    inference["operation_name"] = inference["operation_name"] or event.operation_name
+    _asked_by(inference, event)
     if not _first_word(books, inference, "settlement_event_id", event):
         return
     inference.update(
@@ -222,6 +228,18 @@ def _settle(books: Books, event: InferenceSettled) -> None:
         error=_told(event),
         reported_by=event.reported_by,
     )
+
+
+def _asked_by(inference: Row, event: InferenceAccepted | InferenceSettled) -> None:
+    inference["key_id"] = inference["key_id"] or event.api_key_id
+    inference["session"] = inference["session"] or event.session
+    inference["tags"] = inference["tags"] or event.tags or None
+
+
+def _called_for(attempt: Row, event: AttemptStarted | AttemptEnded) -> None:
+    """Also by its end, of which the sums are made, and which may be booked before its start."""
+    attempt["key_id"] = attempt["key_id"] or event.api_key_id
+    attempt["operation_name"] = attempt["operation_name"] or event.operation_name
 
 
 def _first_word(books: Books, row: Row, column: str, event: InferenceEvent) -> bool:
@@ -278,16 +296,16 @@ def _told(event: AttemptEnded | InferenceSettled) -> Row | None:
 
 
 ATTEMPT_COLUMNS = (
-    "attempt_id", "inference_id", "tenant_id", "attempt_number", "model", "provider_name", "server_address",
-    "reason", "router_id", "started_at", "on_record", "outcome", "outcome_event_id", "error_type", "error",
-    "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens",
+    "attempt_id", "inference_id", "tenant_id", "attempt_number", "key_id", "operation_name", "model", "provider_name",
+    "server_address", "reason", "router_id", "started_at", "on_record", "outcome", "outcome_event_id", "error_type",
+    "error", "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_audio_tokens", "output_audio_tokens",
     "usage_state", "cost_usd", "streamed", "first_chunk_s", "chunks", "reported_by",
 )  # fmt: skip
 
 INFERENCE_COLUMNS = (
-    "inference_id", "tenant_id", "accepted_at", "deadline_at", "operation_name", "model_requested", "candidates",
-    "router_id", "last_start_at", "held_by", "reply_partition", "store_result", "request_partition", "request_offset",
-    "delivery", "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
-    "server_address", "attempts", "error_type", "error", "reported_by",
+    "inference_id", "tenant_id", "accepted_at", "deadline_at", "key_id", "session", "tags", "operation_name",
+    "model_requested", "candidates", "router_id", "last_start_at", "held_by", "reply_partition", "store_result",
+    "request_partition", "request_offset", "delivery", "settlement", "settlement_event_id", "settled_at", "duration_s",
+    "first_model", "model_served", "server_address", "attempts", "error_type", "error", "reported_by",
 )  # fmt: skip

@@ -40,6 +40,8 @@ RETURNING {key[-1]} AS id, {word} AS word
 _MERGE_ATTEMPTS = _merge(
     "$1", "attempts", ("inference_id", "attempt_id"), ATTEMPT_COLUMNS, "outcome_event_id", _OUTCOME,
     "reason = coalesce(old.reason, excluded.reason), router_id = coalesce(old.router_id, excluded.router_id), "
+    "key_id = coalesce(old.key_id, excluded.key_id), "
+    "operation_name = coalesce(old.operation_name, excluded.operation_name), "
     "started_at = CASE WHEN excluded.on_record THEN excluded.started_at ELSE old.started_at END, "
     "on_record = old.on_record OR excluded.on_record",
 )  # fmt: skip
@@ -57,6 +59,8 @@ _MERGE_INFERENCES = _merge(
     ", ".join(f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE old.{name} END" for name in _CURRENT)
     # Of one router the last word counts: its words lie on one partition, in their order.
     + ", held_by = coalesce(old.held_by || excluded.held_by, old.held_by, excluded.held_by)"
+    + ", key_id = coalesce(old.key_id, excluded.key_id), session = coalesce(old.session, excluded.session)"
+    + ", tags = coalesce(old.tags, excluded.tags)"
     + ", operation_name = coalesce(old.operation_name, excluded.operation_name)"
     + ", model_requested = coalesce(old.model_requested, excluded.model_requested)"
     + ", candidates = coalesce(old.candidates, excluded.candidates)"

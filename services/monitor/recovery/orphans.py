@@ -52,6 +52,10 @@ class Orphan:
     delivery: int
     accepted_at: datetime
     deadline_at: datetime
+    operation_name: str | None
+    key_id: str | None
+    session: str | None
+    tags: dict[str, str] | None
     model_requested: str | None
     request_partition: int
     request_offset: int
@@ -127,6 +131,10 @@ def settled(orphan: Orphan, action: Action, monitor_id: str, now: datetime) -> I
         inference_id=orphan.inference_id,
         tenant_id=orphan.tenant_id,
         settlement="failed" if action in ("give_up", "unreadable") else "expired",
+        operation_name=orphan.operation_name,
+        api_key_id=orphan.key_id,
+        session=orphan.session,
+        tags=orphan.tags,
         model_requested=orphan.model_requested,
         first_model=orphan.attempts[0].model if orphan.attempts else None,
         server_address=last.server_address if last else None,

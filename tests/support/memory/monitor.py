@@ -218,6 +218,8 @@ def _merged_attempt(old: Row, new: Row) -> Row:
     return old | _first_word(old, new, "outcome_event_id", _OUTCOME) | {
         "reason": _known(old, new, "reason"),
         "router_id": _known(old, new, "router_id"),
+        "key_id": _known(old, new, "key_id"),
+        "operation_name": _known(old, new, "operation_name"),
         "started_at": started_at,
         "on_record": old["on_record"] or new["on_record"],
     }  # fmt: skip
@@ -228,7 +230,7 @@ def _merged_inference(old: Row, new: Row) -> Row:
     return old | _first_word(old, new, "settlement_event_id", _SETTLEMENT) | {
         **{name: current[name] for name in _CURRENT},
         "held_by": (old["held_by"] or {}) | (new["held_by"] or {}) or None,
-        "operation_name": _known(old, new, "operation_name"),
+        **{name: _known(old, new, name) for name in ("key_id", "session", "tags", "operation_name")},
         "model_requested": _known(old, new, "model_requested"),
         "candidates": _known(old, new, "candidates"),
         "delivery": max(old["delivery"], new["delivery"]),

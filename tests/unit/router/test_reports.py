@@ -37,6 +37,16 @@ def test_a_start_names_the_call_the_request_and_where_it_lies() -> None:
     assert (event.accepted_at, event.started_at, event.deadline_at) == (NOW, NOW, NOW + timedelta(seconds=60))
 
 
+def test_who_asked_is_said_of_every_call_and_of_the_end() -> None:
+    """Of calls also by their end, since that may be booked before its start."""
+    job = work(FIRST, api_key_id="k1", session="checkout-42", tags={"team": "search"})
+    begun = reports.attempt_started(job, job.first, 1, "r1", NOW)
+    over = reports.attempt_failed(begun, TOLD, NOW, LATER)
+    word = reports.failed(job, "failed", TOLD, over, LATER)
+    assert {(said.api_key_id, said.operation_name) for said in (begun, over, word)} == {("k1", "chat")}
+    assert (word.session, word.tags) == ("checkout-42", {"team": "search"})
+
+
 def test_every_start_is_another_attempt() -> None:
     assert started().attempt_id != started().attempt_id
 

@@ -66,12 +66,13 @@ class Bench:
         )
 
     def chat(self, key: str | None = None, left: Left | None = None) -> "asyncio.Task[Answer]":
-        headers = {} if key is None else {"idempotency-key": key}
+        headers = {"x-tallygate-session": "checkout-42", "x-tallygate-tags": "team=search"}
+        headers |= {} if key is None else {"idempotency-key": key}
         sent = Sent(headers, "/v1/chat/completions", BODY, None, left)
         return asyncio.create_task(self._answer(sent))
 
     async def _answer(self, sent: Sent) -> Answer:
-        with self.completing.let_in(CALLER):
+        with self.completing.let_in(CALLER, {}):
             return await self.completing.chat(CALLER, sent)
 
     async def asked(self) -> UUID:
@@ -99,6 +100,7 @@ async def test_the_answer_to_what_was_sent() -> None:
     assert (answer.body, answer.replayed) == (b"completion", False)
     [request] = bench.broker.requests
     assert (request.options.allowed_models, request.api_key_id, request.store_result) == (("custom:*",), "k1", False)
+    assert (request.session, request.tags) == ("checkout-42", {"team": "search"})
 
 
 async def test_one_key_is_one_inference_and_the_second_answer_is_told_as_replayed() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 
+from services.gateway.inference.labels import Labels
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import failure
@@ -8,6 +9,7 @@ from shared.telemetry import instruments
 from tests.unit.shared.inferences.fakes import Broker
 
 CALLER = Caller("acme", "k1", frozenset({"inference"}))
+SAID = Labels("checkout-42", {"team": "search"})
 TOLD = failure("too_many_requests", "slow down", retry_after_s=1.0)
 
 
@@ -20,13 +22,14 @@ async def test_a_rejection_is_on_record_under_the_id_that_is_told() -> None:
     rejected = Rejections(broker, "g1")
     await rejected.start()
 
-    error = rejected.rejected(CALLER, TOLD)
+    error = rejected.rejected(CALLER, TOLD, SAID)
     await rejected.stop()
 
     [settled] = broker.events
     assert isinstance(settled, InferenceSettled)
     assert settled.inference_id == error.inference_id
     assert (settled.settlement, settled.error, settled.attempts) == ("rejected", TOLD, 0)
+    assert (settled.api_key_id, settled.session, settled.tags) == ("k1", "checkout-42", {"team": "search"})
     assert (settled.tenant_id, settled.model_requested, settled.reported_by) == ("acme", None, "gateway/g1")
     assert error.failure is TOLD
 
@@ -38,7 +41,7 @@ async def test_while_the_broker_is_away_only_so_many_are_kept() -> None:
     before = count()
 
     for _ in range(10_003):
-        rejected.rejected(CALLER, TOLD)
+        rejected.rejected(CALLER, TOLD, SAID)
 
     assert count() - before == 3
     broker.away = False

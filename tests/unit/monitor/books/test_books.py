@@ -4,7 +4,7 @@ import pytest
 
 from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books, fold
 from shared.errors import failure
-from shared.events import new_id
+from shared.events import AttemptEnded, AttemptStarted, new_id
 from tests.unit.shared.events.samples import ATTEMPT, INFERENCE, NOW, ended, requested, settled, started
 
 TOLD = failure("server_error", "h:80 answered 500", upstream_status=500)
@@ -39,6 +39,20 @@ def test_a_second_delivery_keeps_what_the_first_told_of_the_candidates() -> None
     other = [{"model": "openai:b", "reason": "provider model", "chosen": True}]
     second = started(attempt_id=new_id(), delivery=2, candidates=other)
     assert fold([started(candidates=CANDIDATES), second]).inferences[INFERENCE]["candidates"] == CANDIDATES
+
+
+@pytest.mark.parametrize(
+    "said", [started(api_key_id="k1"), ended(api_key_id="k1", operation_name="chat")], ids=["start", "end"]
+)
+def test_either_word_of_a_call_says_for_which_key_and_operation_it_was(said: AttemptStarted | AttemptEnded) -> None:
+    attempt = fold([said]).attempts[ATTEMPT]
+    assert (attempt["key_id"], attempt["operation_name"]) == ("k1", "chat")
+
+
+def test_an_inference_that_was_never_called_tells_who_asked() -> None:
+    refused = settled(settlement="rejected", api_key_id="k1", session="checkout-42", tags={"team": "search"})
+    row = fold([refused]).inferences[INFERENCE]
+    assert (row["key_id"], row["session"], row["tags"]) == ("k1", "checkout-42", {"team": "search"})
 
 
 def test_an_outcome_closes_the_attempt() -> None:

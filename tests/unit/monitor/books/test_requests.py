@@ -13,7 +13,10 @@ from shared.kafka import ConsumerRecord
 from tests.unit.shared.events.samples import INFERENCE, NOW, requested, started
 
 _TIMESTAMP_MS = 1_800_000_000_000
-_HEADERS = dict(requested(reply_partition=4, request_model="custom:m").headers("tallygate/gateway/g1", None))
+_ASKED = requested(
+    reply_partition=4, request_model="custom:m", api_key_id="k1", session="checkout-42", tags={"team": "search"}
+)
+_HEADERS = dict(_ASKED.headers("tallygate/gateway/g1", None))
 
 
 def record(
@@ -29,7 +32,7 @@ def test_our_own_services_tell_it_in_a_header_and_the_body_is_not_read() -> None
     told = accepted(record(b"not read", _HEADERS))
     assert told is not None
     assert (told.partition, told.offset) == (3, 42)
-    assert told.request == requested(reply_partition=4, request_model="custom:m").accepted
+    assert told.request == _ASKED.accepted
 
 
 @pytest.mark.parametrize(

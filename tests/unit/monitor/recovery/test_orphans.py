@@ -16,8 +16,9 @@ LOST = OrphanAttempt(
 )  # fmt: skip
 ORPHAN = Orphan(
     inference_id=UUID("019a0000-0000-7000-8000-000000000001"), tenant_id="acme", router_id="r1", delivery=1,
-    accepted_at=NOW - timedelta(seconds=20), deadline_at=NOW + timedelta(seconds=100), model_requested=None,
-    request_partition=3, request_offset=42, reply_partition=5, store_result=False, attempts=[LOST],
+    accepted_at=NOW - timedelta(seconds=20), deadline_at=NOW + timedelta(seconds=100), operation_name="chat",
+    key_id="k1", session="s1", tags={"team": "a"}, model_requested=None, request_partition=3, request_offset=42,
+    reply_partition=5, store_result=False, attempts=[LOST],
 )  # fmt: skip
 
 
@@ -68,6 +69,8 @@ def test_what_cannot_be_handed_out_again_is_settled_and_its_caller_told(
     word = orphans.settled(ORPHAN, action, "m1", NOW)
     answer = orphans.reply(ORPHAN, word)
     assert (word.settlement, answer.settlement) == (settlement, settlement)
+    asked_by = (word.operation_name, word.api_key_id, word.session, word.tags)
+    assert asked_by == ("chat", "k1", "s1", {"team": "a"})
     assert word.error is not None
     assert word.error.error_type == answer.error.error_type == error_type
     assert [one.error_type for one in answer.failed_attempts] == ["router_lost"]

@@ -16,7 +16,7 @@ def told(*events: object) -> dict[str, object]:
 
 
 def test_a_running_inference_has_an_open_attempt() -> None:
-    assert told(started(candidates=CANDIDATES, model_requested="m")) == {
+    assert told(started(candidates=CANDIDATES, model_requested="m", api_key_id="k1")) == {
         "inference_id": str(INFERENCE),
         "state": "running",
         "accepted_at": "2026-11-23T12:00:00+00:00",
@@ -24,6 +24,9 @@ def test_a_running_inference_has_an_open_attempt() -> None:
         "duration_s": None,
         "delivery": 1,
         "operation": "chat",
+        "key": "k1",
+        "session": None,
+        "tags": {},
         "model_requested": "m",
         "model_served": None,
         "candidates": CANDIDATES,
