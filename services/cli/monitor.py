@@ -13,7 +13,7 @@ from shared.client.requests import MONITORING
 
 @reports_problems
 def monitor(
-    window: Annotated[str, typer.Option(metavar="SPAN", help="15m, 1h, 7d ... up to 90d.")] = "1h",
+    window: Annotated[str, typer.Option(metavar="SPAN", help="15m, 1h, 7d ... up to 400d.")] = "1h",
     model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
     gateway: GatewayOption = None,
     key: KeyOption = None,

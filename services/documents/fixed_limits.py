@@ -9,7 +9,7 @@ from services.features.codegen.source import ReadLimits
 from services.gateway.conversations import codebase
 from services.gateway.inference import idempotency, rejections
 from services.gateway.models import probe
-from services.monitor.summary import summary
+from services.monitor import ranges
 from services.router import cancellations, claims, heartbeat, intake, pulse, reports, transport
 from shared.access import authenticator
 from shared.errors.redact import MAX_DETAIL_CHARS
@@ -55,7 +55,8 @@ FIXED = {
     ],
     "Requests": [
         Fixed("an `Idempotency-Key`", idempotency._KEY.pattern, "as a pattern", Beyond("invalid_request")),
-        Fixed("the window of a monitoring query", summary._MAX_WINDOW_S / 86_400, "days", Beyond("invalid_request")),
+        Fixed("how far back the range of a monitoring query goes", ranges.OLDEST.days, "days",
+              Beyond("invalid_request", words="for a window; what an earlier `from` asks for is cut off")),
         Fixed("messages of a conversation that are sent to the model", codebase.HISTORY_MESSAGES, "",
               Beyond(words="older ones are left out")),
         Fixed("a file of a question about code", codebase._FILE_CHARS, "characters",

@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
+from services.monitor.ranges import parse_window
 from services.monitor.summary.store import Row, Span, SummaryStore
-from services.monitor.summary.summary import parse_window, summarize
+from services.monitor.summary.summary import summarize
 from services.monitor.summary.timeline import timeline
 from shared.access import Authenticator
 from shared.errors import TallygateError, render

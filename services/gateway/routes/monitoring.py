@@ -17,11 +17,11 @@ router = APIRouter(tags=["monitoring"])
 PATH = "/api/models/custom/monitoring"
 
 
-_WINDOW = "^([1-9][0-9]{0,5}s|[1-9][0-9]{0,4}m|[1-9][0-9]{0,2}h|([1-9]|[1-8][0-9]|90)d)$"
+_WINDOW = "^([1-9][0-9]{0,5}s|[1-9][0-9]{0,4}m|[1-9][0-9]{0,2}h|([1-9][0-9]?|[1-3][0-9]{2}|400)d)$"
 
 
 class MonitoringQuery(Query):
-    """What the monitor reads, which says more exactly what a window is: how far back, as 15m, 1h or 7d, at most 90d."""
+    """What the monitor reads, which knows best what a window is: how far back (15m, 1h or 7d, at most 400d)."""
 
     window: Annotated[str, StringConstraints(max_length=20), Field(json_schema_extra={"pattern": _WINDOW})] = "1h"
     model: Reference | None = None

@@ -1,16 +1,14 @@
 """Pure: from rows of the books to the answer of GET /api/models/custom/monitoring."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
 
 from services.monitor.rollups.health import ModelCalls, judge
 from services.monitor.rollups.latency import Histogram, percentile
-from shared.errors import TallygateError
 from shared.registry import Price
 from shared.registry.models import CUSTOM_PREFIX
 from shared.registry.prices import model_facts
@@ -21,8 +19,6 @@ Row = Mapping[str, Any]
 # What was accepted and did not succeed has failed; what was rejected was never accepted.
 _COUNTED_AS = {"completed": "succeeded", "rejected": "rejected"}
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_MAX_WINDOW_S = 90 * 86400
 
 
 class BookRows(NamedTuple):
@@ -41,15 +37,6 @@ class BookRows(NamedTuple):
     first_chunk: Histogram
     open_attempts: int
     errors: Sequence[Row]
-
-
-def parse_window(text: str) -> timedelta:
-    """`<number><s|m|h|d>`, at most 90 days: the span that a summary is about. Raises `invalid_request`."""
-    found = re.fullmatch(r"(\d{1,7})([smhd])", text)
-    seconds = int(found[1]) * _UNITS_S[found[2]] if found else 0
-    if not 0 < seconds <= _MAX_WINDOW_S:
-        raise TallygateError("invalid_request", "window must look like 15m, 1h or 7d, and be at most 90d")
-    return timedelta(seconds=seconds)
 
 
 def reference_price(reference: str) -> Price | None:
