@@ -15,6 +15,7 @@ from deploy.local.progress import step
 from deploy.local.stack import Running, Stack
 
 OURS = ("gateway", "router", "monitor", "features", "postgres", "kafka")  # what running Tallygate costs
+_SERVICES = ("gateway", "router", "monitor", "features")
 _CHOSEN_HERE = ("TALLYGATE_", "KAFKA_", "DATABASE_", "OTEL_")
 _KEPT = ("TALLYGATE_CACHE", "TALLYGATE_BROKER")
 
@@ -43,7 +44,7 @@ def running_system(models: Iterable[str], stage: Stage | None = None) -> Iterato
     """models: those of the stage's endpoint that are registered."""
     with ExitStack() as stack:
         stage = stage or stack.enter_context(running_stage())
-        local = Stack(stage.folder / "home", _environment())
+        local = Stack(stage.folder / "home", _environment(), _SERVICES)
         stack.callback(_removed, local)
         api = _api(local.up())
         for model in models:

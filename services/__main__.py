@@ -21,6 +21,7 @@ from shared.db.migrate import migrate as apply_migrations
 from shared.errors import TallygateError
 from shared.kafka.admin import require_topics
 from shared.kafka.real import RealBroker
+from shared.service.listening import HttpSettings
 from shared.service.serving import run_server
 from shared.service.settings import ServiceSettings
 from shared.telemetry.logs import configure_logs
@@ -77,6 +78,17 @@ def features() -> None:
     settings = FeaturesSettings()
     settings.sealing.key_ring()
     _serve("features", make_app(settings), settings)
+
+
+@serve.command()
+def console() -> None:
+    """Run the console: the pages that people look at. It needs the gateway only."""
+    from services.console.app import make_app
+    from services.console.settings import ConsoleSettings
+
+    settings = ConsoleSettings()
+    settings.sealing.key_ring()
+    _listen("console", make_app(settings), settings)
 
 
 @app.command()
@@ -227,8 +239,12 @@ def main() -> None:
 def _serve(service: str, asgi: ASGIApp, settings: ServiceSettings) -> None:
     settings.database.dsn()
     settings.kafka.connection()
-    configure_logs(service, settings.log_level)
     asyncio.run(_require_what_it_stands_on(service, settings))
+    _listen(service, asgi, settings)
+
+
+def _listen(service: str, asgi: ASGIApp, settings: HttpSettings) -> None:
+    configure_logs(service, settings.log_level)
     _collect_garbage_rarely()
     run_server(asgi, settings.host, settings.port, settings.connection_limits)
 

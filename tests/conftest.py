@@ -25,7 +25,7 @@ from tests.support.live import (
     stack_environment,
 )
 from tests.support.otlp import OtlpReceiver, running_otlp_receiver
-from tests.support.own_stack import discard
+from tests.support.own_stack import WITHOUT_CONSOLE, discard
 
 # Tests wait for both. A router that stops may not hand back calls which it could have finished: they last 0.3 s.
 _QUICK = {"TALLYGATE_ROUTER_DRAIN_S": "3", "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S": "2"}
@@ -103,7 +103,7 @@ def running_stack(
 ) -> Iterator[tuple[Stack, dict[str, str]]]:
     environment = stack_environment(dict(os.environ), otlp.endpoint) | _QUICK
     home: Path = tmp_path_factory.mktemp("tallygate")
-    stack = Stack(home, environment)
+    stack = Stack(home, environment, WITHOUT_CONSOLE)
     stack.up()
     try:
         yield stack, environment | stack.environment()

@@ -6,13 +6,20 @@ from typing import NamedTuple
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from services.console.settings import ConsoleSettings
 from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterDatabaseSettings, RouterSettings
 from shared.settings import parts, variables
 
-SERVICES: tuple[type[BaseSettings], ...] = (GatewaySettings, RouterSettings, MonitorSettings, FeaturesSettings)
+SERVICES: tuple[type[BaseSettings], ...] = (
+    GatewaySettings,
+    RouterSettings,
+    MonitorSettings,
+    FeaturesSettings,
+    ConsoleSettings,
+)
 NEEDED = frozenset({"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "TALLYGATE_KEYS"})
 
 

@@ -1,21 +1,15 @@
-"""Settings that every service reads."""
+"""Settings of the services that hear and say events."""
 
 import os
 import secrets
 import socket
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from shared.db import DatabaseSettings
 from shared.kafka.settings import KafkaSettings
-from shared.service.connections import ConnectionLimits
-from shared.settings import Beyond, Port, Settings
-
-LogLevel = Annotated[
-    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-    BeforeValidator(lambda level: level.upper() if isinstance(level, str) else level),
-]
+from shared.service.listening import HttpSettings
 
 
 def _host_and_pid() -> str:
@@ -26,14 +20,9 @@ def _of_this_life(name: str) -> str:
     return f"{name}-{secrets.token_hex(4)}"
 
 
-class ServiceSettings(Settings):
-    """Each service gives an `env_prefix` and its port; Kafka and database settings are read by their own classes."""
+class ServiceSettings(HttpSettings):
+    """Of a service that hears and says events; Kafka and database settings are read by their own classes."""
 
-    host: str = Field(default="0.0.0.0", min_length=1, max_length=253, description="the address to listen on")
-    port: Port
-    log_level: LogLevel = Field(
-        default="INFO", validation_alias="TALLYGATE_LOG_LEVEL", description="the same variable for every service"
-    )
     # The configured name and a random part. A name that is used again, after a restart or by a second process, must not
     # be taken for the process that had it before: its work would pass as in hand, or the work of the new one as lost.
     # An identity has at most 200 characters in events.
@@ -42,34 +31,8 @@ class ServiceSettings(Settings):
         description="the name of this process in events and traces (at most 150 characters), by default made of host "
         "and pid; a random part is added at each start",
     )
-
-    max_connections: Annotated[int, Beyond(words="the connection is closed at once")] = Field(
-        default=10_000, ge=1, le=1_000_000, validation_alias="TALLYGATE_MAX_CONNECTIONS",
-        description="HTTP connections of one process. The same variable for every service",
-    )  # fmt: skip
-    # Who opens a connection has something to ask; ten seconds are enough for the slowest line.
-    header_timeout_s: Annotated[float, Beyond(words="the connection is closed")] = Field(
-        default=10.0, gt=0, le=3600, validation_alias="TALLYGATE_HEADER_TIMEOUT_S",
-        description="for the head of a request on a connection. The same variable for every service",
-    )  # fmt: skip
-    max_header_bytes: Annotated[int, Beyond(words="431, and the connection is closed")] = Field(
-        default=64 * 1024, ge=1024, le=2**20, validation_alias="TALLYGATE_MAX_HEADER_BYTES",
-        description="of the head of one request, and of its trailers. The same variable for every service",
-    )  # fmt: skip
-    # The least that a client may take of its answer in this time is what fills the buffer of its connection, 64 KB.
-    stall_timeout_s: Annotated[float, Beyond(words="the connection is closed")] = Field(
-        default=30.0, gt=0, le=3600, validation_alias="TALLYGATE_STALL_TIMEOUT_S",
-        description="for a client that takes nothing of its answer. The same variable for every service",
-    )  # fmt: skip
-
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
-
-    @property
-    def connection_limits(self) -> ConnectionLimits:
-        return ConnectionLimits(
-            self.max_connections, self.header_timeout_s, self.stall_timeout_s, self.max_header_bytes
-        )
 
     @property
     def instance_name(self) -> str:

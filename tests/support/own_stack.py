@@ -10,7 +10,7 @@ import aiohttp
 import psutil
 
 from deploy.local import leftovers
-from deploy.local.stack import DEFAULT_SERVICES, Stack
+from deploy.local.stack import Stack
 from tests.support.live import Live, ModelServer, admin_key, stack_environment
 from tests.support.otlp import OtlpReceiver
 
@@ -26,6 +26,8 @@ def discard(stack: Stack) -> None:
     stack.remove()
 
 
+# Nobody looks at pages in most tests, and each process costs a second of CPU to start.
+WITHOUT_CONSOLE = ("gateway", "router", "monitor", "features")
 _WITHOUT_FEATURES = ("gateway", "router", "monitor")
 
 
@@ -35,7 +37,7 @@ async def own_stack(
     settings: dict[str, str],
     server: ModelServer,
     otlp: OtlpReceiver,
-    services: Sequence[str] = DEFAULT_SERVICES,
+    services: Sequence[str] = WITHOUT_CONSOLE,
 ) -> AsyncIterator[Live]:
     environment = stack_environment(dict(os.environ), otlp.endpoint) | settings
     stack = Stack(home, environment, services)

@@ -21,6 +21,15 @@ class KeyMade(TypedDict):
     created_at: Instant
 
 
+class ShownCaller(TypedDict):
+    """Of the key that asks. allowed_models: patterns; null for all that its tenant may use."""
+
+    tenant: str
+    key_id: str
+    scopes: list[str]
+    allowed_models: list[str] | None
+
+
 class ShownKey(TypedDict):
     key_id: str
     tenant: str

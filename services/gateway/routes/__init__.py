@@ -1,6 +1,7 @@
 """One file per surface."""
 
 from services.gateway.routes import (
+    callers,
     chat_completions,
     codebase_chat,
     completions,
@@ -36,6 +37,7 @@ _SURFACES = (
     responses,
     completions,
     keys,
+    callers,
     tenants,
 )
 ROUTERS = tuple(module.router for module in _SURFACES)

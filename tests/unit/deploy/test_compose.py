@@ -10,6 +10,7 @@ import typer
 from ruamel.yaml import YAML
 
 from services.__main__ import app
+from services.console.settings import ConsoleSettings
 from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
@@ -31,11 +32,22 @@ READ_BY = {
     "router": environment_names(RouterSettings),
     "features": environment_names(FeaturesSettings),
     "monitor": environment_names(MonitorSettings),
+    "console": environment_names(ConsoleSettings),
 }
 
 
 def test_the_services_are_these() -> None:
-    assert set(SERVICES) == {"kafka", "postgres", "setup", "gateway", "router", "features", "monitor", "traces"}
+    assert set(SERVICES) == {
+        "kafka",
+        "postgres",
+        "setup",
+        "gateway",
+        "router",
+        "features",
+        "monitor",
+        "console",
+        "traces",
+    }
     assert set(OURS) == set(READ_BY)
 
 

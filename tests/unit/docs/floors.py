@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).parents[3]
 PICTURE = ROOT / "docs/images/floors.svg"
-_SERVICES = ("gateway", "router", "monitor", "features")
+_SERVICES = ("gateway", "router", "monitor", "features", "console")
 _WIDTH, _ROW, _GAP, _TOP = 1000, 24, 6, 40
 _STYLE = """
     svg { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; }
