@@ -11,6 +11,8 @@ from services.monitor import routes
 from services.monitor.books.handlers import GATHER_S, TOPICS, BookingHandler, feature_keeper
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
+from services.monitor.lists.routes import ListsApi
+from services.monitor.lists.store import ListStore
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.recovery import Recovery, RecoverySettings
 from services.monitor.recovery.requests import RequestReader
@@ -87,6 +89,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             SummaryStore(reads), feature_books, authenticator, lag, reference_price(settings.savings_reference),
             offsets.booked_to_the_end,
         )  # fmt: skip
+        app.state.lists = ListsApi(ListStore(reads), authenticator, lag)
         app.state.checks = {
             "database": holds(lambda: listener.connected, "the database cannot be reached"),
             "books": is_kept(booking.keeper),

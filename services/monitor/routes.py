@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
+from services.monitor.lists import routes as lists
 from services.monitor.ranges import parse_window
 from services.monitor.summary.store import Row, Span, SummaryStore
 from services.monitor.summary.summary import summarize
@@ -83,6 +84,7 @@ def make_routes() -> list[Route]:
         return await _api(request).inference(request)
 
     return [
+        *lists.make_routes(),
         Route("/api/models/custom/monitoring", monitoring),
         Route("/api/inferences/{inference_id}", inference),
     ]

@@ -28,6 +28,50 @@ class Timeline(TypedDict):
     error: dict[str, Any] | None
 
 
+class ListedUsage(TypedDict):
+    """Of the call that answered, or of the last one."""
+
+    input_tokens: int | None
+    output_tokens: int | None
+    state: Literal["reported", "estimated", "unknown"]
+
+
+class ListedInference(TypedDict):
+    """usage: None while there is no call that has ended. cost_usd: of all its calls."""
+
+    inference_id: Id
+    state: str
+    operation: str | None
+    accepted_at: Instant
+    settled_at: Instant | None
+    duration_s: Seconds | None
+    model_requested: Reference | None
+    model_served: str | None
+    attempts: int
+    error_type: str | None
+    first_chunk_s: Seconds | None
+    usage: ListedUsage | None
+    cost_usd: float | None
+    key: str | None
+    session: str | None
+    tags: dict[str, str]
+
+
+# Some of its names are words of Python.
+Inferences = TypedDict(
+    "Inferences",
+    {
+        "items": list[ListedInference],
+        "next_cursor": str | None,
+        "looked_to": Instant,
+        "from": Instant,
+        "to": Instant,
+        "as_of": Instant,
+        "lag_s": float,
+    },
+)
+
+
 class Cancelling(TypedDict):
     inference_id: Id
     state: Literal["cancelling"]

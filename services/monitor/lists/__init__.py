@@ -1,0 +1,1 @@
+"""Lists of inferences and calls, page by page, as they come, and as files."""
