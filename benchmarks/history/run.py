@@ -21,12 +21,13 @@ from deploy.local.lone_postgres import running_postgres
 from deploy.local.progress import say, step
 from services.monitor.books.books import fold
 from services.monitor.books.store import BookStore
+from services.monitor.reading.store import Span
 from services.monitor.retention.days import keep_from
 from services.monitor.retention.retention import prune
 from services.monitor.retention.store import TABLES, RetentionStore
-from services.monitor.rollups.steps import Step
+from services.monitor.rollups.steps import STEPS, Step
 from services.monitor.rollups.store import RollupStore
-from services.monitor.summary.store import Span, SummaryStore
+from services.monitor.summary.store import SummaryStore
 from shared.db import DatabaseSettings, connect_pool
 from shared.db.pool import Pool
 from shared.db.reads import ReadSettings, connect_reads
@@ -39,7 +40,7 @@ _ASKING = 6  # summaries at a time, of one tenant
 _MEASURED_S = 15.0
 _ERRORS = 20
 _TURN_EVERY_S = 2.0
-_OVER: tuple[tuple[Step, timedelta], ...] = (("hour", timedelta(hours=1)), ("day", timedelta(days=1)))
+_OVER: tuple[Step, ...] = ("minute", "hour", "day")
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ async def _turn(pool: Pool) -> bool:
     async with RollupStore(pool).turn() as turn:
         if turn is None:
             return True
-        over = [await turn.sum_up(each, utc_now() - length, 24) for each, length in _OVER]
+        over = [await turn.sum_up(each, utc_now() - STEPS[each], 24) for each in _OVER]
     return bool(taken) or any(over)
 
 

@@ -11,6 +11,7 @@ from services.monitor import routes
 from services.monitor.books.handlers import GATHER_S, TOPICS, BookingHandler, feature_keeper
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
+from services.monitor.errors.store import ErrorStore
 from services.monitor.lists.routes import ListsApi
 from services.monitor.lists.store import ListStore
 from services.monitor.recovery.offsets import Offsets
@@ -21,6 +22,7 @@ from services.monitor.retention.retention import KeptFrom, Retention
 from services.monitor.retention.store import RetentionStore
 from services.monitor.rollups.rollups import Rollups
 from services.monitor.rollups.store import RollupStore
+from services.monitor.series.store import SeriesStore
 from services.monitor.settings import MonitorSettings
 from services.monitor.summary.store import SummaryStore
 from services.monitor.summary.summary import reference_price
@@ -86,8 +88,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await service.start(Recovery(_recovery(settings), RecoveryStore(pool), publisher, offsets, requests))
         await service.start(Rollups(RollupStore(pool), publisher))
         app.state.api = routes.MonitorApi(
-            SummaryStore(reads), feature_books, authenticator, lag, reference_price(settings.savings_reference),
-            offsets.booked_to_the_end,
+            routes.Stores(SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), feature_books),
+            authenticator, lag, reference_price(settings.savings_reference), offsets.booked_to_the_end,
         )  # fmt: skip
         app.state.lists = ListsApi(ListStore(reads), authenticator, lag)
         app.state.checks = {

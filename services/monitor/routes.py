@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -12,9 +14,17 @@ from starlette.routing import Route
 
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
+from services.monitor.errors.errors import MOST_GROUPS
+from services.monitor.errors.errors import told as told_errors
+from services.monitor.errors.store import ErrorStore
 from services.monitor.lists import routes as lists
-from services.monitor.ranges import parse_window
-from services.monitor.summary.store import Row, Span, SummaryStore
+from services.monitor.ranges import Range, parse_range
+from services.monitor.reading.store import Span
+from services.monitor.rollups.steps import end
+from services.monitor.series.series import parse_axis, parse_group, parse_measure
+from services.monitor.series.series import told as told_series
+from services.monitor.series.store import SeriesStore
+from services.monitor.summary.store import Row, SummaryStore
 from services.monitor.summary.summary import summarize
 from services.monitor.summary.timeline import timeline
 from shared.access import Authenticator
@@ -27,30 +37,71 @@ _ERRORS_SHOWN = 20
 _CATCH_UP_S = 2.0
 
 
+class Stores(NamedTuple):
+    """What is read for people."""
+
+    summaries: SummaryStore
+    series: SeriesStore
+    errors: ErrorStore
+    features: FeatureBooks
+
+
 class MonitorApi:
     def __init__(
-        self, store: SummaryStore, features: FeatureBooks, authenticator: Authenticator, lag: Lag,
-        reference: Price | None, caught_up: Callable[[float], Awaitable[object]],
+        self, stores: Stores, authenticator: Authenticator, lag: Lag, reference: Price | None,
+        caught_up: Callable[[float], Awaitable[object]],
     ) -> None:  # fmt: skip
         """caught_up: returns when everything that is on the topics is booked, or after so many seconds."""
-        self._store = store
-        self._features = features
+        self._stores = stores
         self._authenticator = authenticator
         self._lag = lag
         self._reference = reference
         self._caught_up = caught_up
 
-    async def monitoring(self, request: Request) -> Response:
-        caller = await self._authenticator.caller(request.headers)
-        caller.require("monitor")
+    async def summary(self, request: Request) -> Response:
         now = utc_now()
-        window = parse_window(request.query_params.get("window", "1h"))
-        model = canonical_reference(request.query_params.get("model"))
-        span = Span(caller.tenant_id, now - window, now, model)
-        rows = await self._store.summary(span, _ERRORS_SHOWN)
-        features = await self._features.summary(caller.tenant_id, span.since, span.until)
+        span = await self._span(request, now)
+        rows = await self._stores.summaries.summary(span, _ERRORS_SHOWN)
+        features = await self._stores.features.summary(span.tenant_id, rows.since, rows.until)
         summary = summarize(rows, now, await self._lag.seconds(), self._reference)
         return _json(summary | {"features": features})
+
+    async def timeseries(self, request: Request) -> Response:
+        now, query = utc_now(), request.query_params
+        measure, group = parse_measure(query.get("measure", "requests")), parse_group(query.get("group"))
+        asked = await self._span(request, now)
+        axis = parse_axis(query.get("step"), Range(asked.since, asked.until))
+        read = await self._stores.series.read(asked._replace(since=axis.since, until=axis.until), axis, measure, group)
+        found = {"series": told_series(axis, measure, group is not None, read), "step": axis.step}
+        return _json(found | await self._told_of(axis.since, axis.until, now))
+
+    async def errors(self, request: Request) -> Response:
+        now = utc_now()
+        span = await self._span(request, now)
+        found = await self._stores.errors.read(span, request.query_params.get("error_type"), MOST_GROUPS)
+        groups = told_errors(found.rows)
+        answer = {"groups": groups, "more_groups": found.groups - len(groups), "total": found.total}
+        return _json(answer | await self._told_of(found.since, found.until, now))
+
+    async def _span(self, request: Request, now: datetime) -> Span:
+        """Of the caller's tenant. A range that ends now holds the whole of the running minute: nothing ended later."""
+        caller = await self._authenticator.caller(request.headers)
+        caller.require("monitor")
+        query = request.query_params
+        since, until = parse_range(query, now)
+        return Span(
+            caller.tenant_id,
+            since,
+            end(now, "minute") if until == now else until,
+            canonical_reference(query.get("model")),
+            query.get("operation"),
+            query.get("key"),
+        )
+
+    async def _told_of(self, since: datetime, until: datetime, now: datetime) -> dict[str, object]:
+        """What every answer says of the range that was read, and of how new it is."""
+        span = {"from": since.isoformat(), "to": min(until, now).isoformat()}
+        return span | {"as_of": now.isoformat(), "lag_s": round(await self._lag.seconds(), 3)}
 
     async def inference(self, request: Request) -> Response:
         caller = await self._authenticator.caller(request.headers)
@@ -68,24 +119,33 @@ class MonitorApi:
 
     async def _inference(self, tenant_id: str, inference_id: UUID) -> tuple[Row, list[Row]] | None:
         """Whoever asks has its id, and maybe its answer, from a moment ago: then the books are to know it, too."""
-        found = await self._store.inference(tenant_id, inference_id)
+        found = await self._stores.summaries.inference(tenant_id, inference_id)
         if found is None or found[0]["settlement"] is None:
             with suppress(KafkaError):  # the books say what they know
                 await self._caught_up(_CATCH_UP_S)
-            found = await self._store.inference(tenant_id, inference_id)
+            found = await self._stores.summaries.inference(tenant_id, inference_id)
         return found
 
 
 def make_routes() -> list[Route]:
-    async def monitoring(request: Request) -> Response:
-        return await _api(request).monitoring(request)
+    async def summary(request: Request) -> Response:
+        return await _api(request).summary(request)
+
+    async def timeseries(request: Request) -> Response:
+        return await _api(request).timeseries(request)
+
+    async def errors(request: Request) -> Response:
+        return await _api(request).errors(request)
 
     async def inference(request: Request) -> Response:
         return await _api(request).inference(request)
 
     return [
         *lists.make_routes(),
-        Route("/api/models/custom/monitoring", monitoring),
+        Route("/api/models/custom/monitoring", summary),
+        Route("/api/monitoring/summary", summary),
+        Route("/api/monitoring/timeseries", timeseries),
+        Route("/api/monitoring/errors", errors),
         Route("/api/inferences/{inference_id}", inference),
     ]
 

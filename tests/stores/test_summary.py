@@ -3,116 +3,44 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.monitor.books.books import fold
 from services.monitor.books.store import BookStore
+from services.monitor.reading.store import Span
+from services.monitor.rollups.cover import whole
 from services.monitor.rollups.latency import BOUNDS
-from services.monitor.rollups.steps import TOKEN_STEPS, beginning
+from services.monitor.rollups.steps import TOKEN_STEPS, end
 from services.monitor.rollups.store import RollupStore
-from services.monitor.summary.store import Span, SummaryStore
+from services.monitor.summary.store import SummaryStore
 from services.monitor.summary.summary import BookRows
 from services.monitor.summary.timeline import timeline
 from shared.db.pool import Pool
 from shared.db.reads import Reads, ReadSettings
 from shared.errors import TallygateError, failure
 from shared.events import InferenceEvent, new_id
+from tests.stores.lives import KEYS, MODELS, NOW, OPERATIONS, SHARED, Life, life, live, sum_up
 from tests.support.memory.monitor import MonitorTables
+from tests.unit.monitor.rollups.test_cover import LONG_AGO
 from tests.unit.shared.events.samples import ended, settled, started
 
 pytestmark = pytest.mark.real_postgres
-_SHARED = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    deadline=None,
-    max_examples=25,
-    phases=(Phase.generate,),
-)  # the database and its sums are shared by the examples, which have tenants of their own
-
-NOW = datetime(2026, 11, 23, 12, 34, 56, 789, UTC)
-_MODELS = ("custom:a", "custom:b", "openai:c")
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+_USAGE = ("reported", "estimated", "unknown")
+_SUMS = (*_TOKENS, "reasoning_tokens", *_USAGE)
 _EVER = timedelta(days=4000)
-
-Do = Literal["book", "minutes", "hours and days"]
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """Batches of events of one tenant, with what the monitor sums up before each."""
-
-    batches: tuple[tuple[InferenceEvent, ...], ...]
-    sums: tuple[Do, ...]
 
 
 @pytest_asyncio.fixture(scope="session")
 async def summaries(pool: Pool) -> AsyncIterator[SummaryStore]:
     yield SummaryStore(Reads(pool, ReadSettings()))
-
-
-@st.composite
-def inference(draw: st.DrawFn) -> list[InferenceEvent]:
-    ids = {"inference_id": new_id(), "tenant_id": "acme"}
-    at = NOW - draw(
-        st.one_of(st.timedeltas(timedelta(0), timedelta(hours=2)), st.timedeltas(timedelta(0), timedelta(days=3)))
-    )
-    events: list[InferenceEvent] = []
-    models = draw(st.lists(st.sampled_from(_MODELS), max_size=3))
-    for number, model in enumerate(models, 1):
-        call = ids | {"attempt_id": new_id(), "attempt_number": number, "model": model, "started_at": at}
-        events.append(started(**call))
-        error = failure(draw(st.sampled_from(("server_error", "rate_limited"))), "why") if draw(st.booleans()) else None
-        if draw(st.integers(0, 5)):
-            events.append(
-                ended(
-                    **call,
-                    outcome="failed" if error else "succeeded",
-                    error=error,
-                    event_id=new_id(),
-                    ended_at=min(NOW, at + timedelta(seconds=draw(st.integers(0, 90)))),
-                    duration_s=draw(st.floats(0, 90)),
-                    input_tokens=draw(st.sampled_from((None, 5, 200_000, 200_001))),
-                    cost_usd=0.25,
-                    streamed=True,
-                    first_chunk_s=draw(st.none() | st.floats(0, 90)),
-                )
-            )
-    if draw(st.integers(0, 5)):
-        word = draw(st.sampled_from(("completed", "failed", "rejected")))
-        events.append(
-            settled(
-                **ids,
-                settlement=word,
-                error=None if word == "completed" else failure("no_model_available", "why"),
-                attempts=len(models),
-                first_model=models[0] if models else None,
-                event_id=new_id(),
-                model_served=models[-1] if models and word == "completed" else None,
-                model_requested=None,
-                settled_at=min(NOW, at + timedelta(seconds=100)),
-                duration_s=draw(st.floats(0, 90)),
-            )
-        )
-    return events
-
-
-@st.composite
-def life(draw: st.DrawFn) -> Life:
-    events = [event for events in draw(st.lists(inference(), max_size=8)) for event in events]
-    ordered = draw(st.permutations(events)) if events else []
-    cuts = sorted(draw(st.lists(st.integers(0, len(ordered)), max_size=3)))
-    edges = [0, *cuts, len(ordered)]
-    batches = tuple(tuple(ordered[a:b]) for a, b in pairwise(edges))
-    sums: tuple[Do, ...] = ("book", "minutes", "hours and days")
-    return Life(batches, tuple(draw(st.sampled_from(sums)) for _ in batches))
 
 
 async def test_a_call_that_becomes_known_after_the_sums_counts_for_its_model(
@@ -132,37 +60,26 @@ async def test_a_call_that_becomes_known_after_the_sums_counts_for_its_model(
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # instead of what went wrong
-@_SHARED
-@given(life(), st.sampled_from(("", *_MODELS)), st.timedeltas(timedelta(minutes=1), timedelta(days=5)))
-async def test_any_window_tells_what_the_books_hold(
-    pool: Pool, summaries: SummaryStore, lived: Life, model: str, window: timedelta
-) -> None:
-    tenant, tables = f"tenant-{new_id()}", MonitorTables()
-    span = Span(tenant, NOW - window, NOW, model or None)
-    for batch, sums in zip(lived.batches, lived.sums, strict=True):
-        await sum_up(pool, sums)
-        books = fold([event.model_copy(update={"tenant_id": tenant}) for event in batch])
-        await BookStore(pool).book(books, NOW)
-        tables.book(books, NOW)
+@SHARED
+@given(
+    life(), st.sampled_from((None, *MODELS)), st.sampled_from(OPERATIONS), st.sampled_from(KEYS),
+    st.timedeltas(timedelta(seconds=1), timedelta(days=5)), st.timedeltas(timedelta(0), timedelta(days=3)),
+)  # fmt: skip
+async def test_any_span_tells_what_the_books_hold(
+    pool: Pool, summaries: SummaryStore, lived: Life, model: str | None, operation: str | None, key: str | None,
+    length: timedelta, ago: timedelta,
+) -> None:  # fmt: skip
+    tenant = f"tenant-{new_id()}"
+    until = NOW - ago if ago else end(NOW, "minute")
+    span = Span(tenant, until - length, until, model, operation, key)
+    tables = await live(pool, tenant, lived)
     assert comparable(await summaries.summary(span, 5)) == comparable(counted(tables, span, 5))
-
-
-async def sum_up(pool: Pool, what: Do) -> None:
-    if what == "book":
-        return
-    async with RollupStore(pool).turn() as turn:
-        assert turn is not None
-        _, touched = await turn.take_touched(5000)
-        await turn.sum_up_minutes(touched)
-        if what == "hours and days":
-            for step in ("hour", "day"):
-                await turn.sum_up(step, NOW, 1000)
 
 
 def counted(tables: MonitorTables, span: Span, most: int) -> BookRows:
     """The same, of rows one by one."""
-    since = span.since if span.until - span.since <= timedelta(hours=1) else beginning(span.since, "minute")
-    calls = [row for row in tables.attempts.values() if span.model in (None, row["model"])]
+    since, until = whole(span.since, span.until, LONG_AGO)
+    calls = [row for row in tables.attempts.values() if span.model in (None, row["model"]) and _is_asked(row, span)]
     called: dict[UUID, set[str]] = {}
     for row in tables.attempts.values():
         called.setdefault(row["inference_id"], set()).add(row["model"])
@@ -172,7 +89,7 @@ def counted(tables: MonitorTables, span: Span, most: int) -> BookRows:
     duration_s = 0.0
     errors: list[dict[str, Any]] = []
     for row in tables.inferences.values():
-        if row["settled_at"] is None or row["settled_at"] < since:
+        if row["settled_at"] is None or not since <= row["settled_at"] < until or not _is_asked(row, span):
             continue
         model = row["model_served"] or row["first_model"] or "auto"
         if span.model not in (None, model, *called.get(row["inference_id"], ())):
@@ -184,29 +101,45 @@ def counted(tables: MonitorTables, span: Span, most: int) -> BookRows:
         if completed:
             latency[bisect_right(BOUNDS, row["duration_s"])] += 1
             duration_s += row["duration_s"]
-        elif not row["attempts"] and span.model is None and row["settled_at"] >= span.since:
+        elif not row["attempts"] and span.model is None:
             errors.append({"at": row["settled_at"], "inference_id": row["inference_id"]})
-    over = [row for row in calls if row["ended_at"] is not None and row["ended_at"] >= since]
+    over = [row for row in calls if row["ended_at"] is not None and since <= row["ended_at"] < until]
     errors += [
-        {"at": row["ended_at"], "inference_id": row["inference_id"]}
-        for row in over
-        if row["outcome"] == "failed" and row["ended_at"] >= span.since
+        {"at": row["ended_at"], "inference_id": row["inference_id"]} for row in over if row["outcome"] == "failed"
     ]
     errors.sort(key=lambda error: error["at"], reverse=True)
     names = ("model", "server_address", "settlement", "error_type")
     return BookRows(
-        [dict(zip(names, key, strict=True)) | {"n": n, "fallbacks": fallbacks[key]} for key, n in requests.items()],
-        latency,
-        duration_s,
-        [_call(row) for row in over],
-        Counter(bisect_right(BOUNDS, row["first_chunk_s"]) for row in over if row["first_chunk_s"] is not None),
-        sum(row["outcome"] is None and row["started_at"] >= span.since for row in calls),
-        errors[:most],
+        since=since,
+        until=until,
+        requests=[
+            dict(zip(names, key, strict=True)) | {"n": n, "fallbacks": fallbacks[key]} for key, n in requests.items()
+        ],
+        latency=latency,
+        duration_s=duration_s,
+        attempts=[_call(row) for row in over],
+        first_chunk=Counter(bucket(row["first_chunk_s"]) for row in over if row["first_chunk_s"] is not None),
+        per_chunk=Counter(
+            bucket((row["duration_s"] - row["first_chunk_s"]) / (row["chunks"] - 1))
+            for row in over
+            if row["first_chunk_s"] is not None and (row["chunks"] or 0) > 1
+        ),
+        open_attempts=sum(row["outcome"] is None and since <= row["started_at"] < until for row in calls),
+        errors=errors[:most],
     )
 
 
+def _is_asked(row: dict[str, Any], span: Span) -> bool:
+    return span.operation in (None, row["operation_name"]) and span.key in (None, row["key_id"])
+
+
+def bucket(seconds: float) -> int:
+    return bisect_right(BOUNDS, seconds)
+
+
 def _call(row: dict[str, Any]) -> dict[str, Any]:
-    tokens = {name: row[name] or 0 for name in _TOKENS}
+    tokens = {name: row[name] or 0 for name in _SUMS[: -len(_USAGE)]}
+    tokens |= {state: int(row["usage_state"] == state) for state in _USAGE}
     named = {name: row[name] for name in ("model", "outcome", "error_type", "cost_usd")}
     return named | tokens | {"prompt_from": max(step for step in TOKEN_STEPS if step <= tokens["input_tokens"]), "n": 1}
 
@@ -215,13 +148,13 @@ def comparable(rows: BookRows) -> list[Any]:
     calls: dict[tuple[Any, ...], Counter[str]] = {}
     for row in rows.attempts:
         key = (row["model"], row["outcome"], row["error_type"], row["prompt_from"])
-        calls.setdefault(key, Counter()).update({name: row[name] for name in ("n", "cost_usd", *_TOKENS)})
+        calls.setdefault(key, Counter()).update({name: row[name] for name in ("n", "cost_usd", *_SUMS)})
     requests: dict[tuple[Any, ...], tuple[int, int]] = {
         (row["model"], row["server_address"], row["settlement"], row["error_type"]): (row["n"], row["fallbacks"])
         for row in rows.requests
     }
     times = [error["at"] for error in rows.errors]
-    histograms = [dict(rows.latency), dict(rows.first_chunk)]
+    histograms = [dict(rows.latency), dict(rows.first_chunk), dict(rows.per_chunk)]
     return [calls, requests, histograms, pytest.approx(rows.duration_s), rows.open_attempts, times]
 
 
@@ -235,7 +168,7 @@ async def test_calls_are_summed_up_by_the_steps_of_a_price_with_what_was_cached(
         told = {name: value for name, value in zip(_TOKENS, call, strict=True) if value is not None}
         events.append(ended(inference_id=new_id(), attempt_id=new_id(), tenant_id=tenant, ended_at=NOW, **told))
     await BookStore(pool).book(fold(events), NOW)
-    rows = (await summaries.summary(Span(tenant, NOW - _EVER, NOW, None), 5)).attempts
+    rows = (await summaries.summary(Span(tenant, NOW - _EVER, NOW), 5)).attempts
     found = [(row["prompt_from"], row["n"], *(row[name] for name in _TOKENS)) for row in rows]
     assert sorted(found) == [
         (0, 2, 100_000, 2, 90_000, 5_000),

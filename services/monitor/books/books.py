@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.monitor.books.causes import cause_of
 from shared.events import (
     AttemptEnded,
     AttemptStarted,
@@ -188,6 +189,7 @@ def _end(books: Books, event: AttemptEnded) -> None:
         outcome=event.outcome,
         error_type=event.error.error_type if event.error else None,
         error=_told(event),
+        cause=cause_of(event.error) if event.error else None,
         ended_at=event.ended_at,
         duration_s=event.duration_s,
         response_model=event.response_model,
@@ -226,6 +228,7 @@ def _settle(books: Books, event: InferenceSettled) -> None:
         attempts=event.attempts,
         error_type=event.error.error_type if event.error else None,
         error=_told(event),
+        cause=cause_of(event.error) if event.error else None,
         reported_by=event.reported_by,
     )
 
@@ -298,7 +301,7 @@ def _told(event: AttemptEnded | InferenceSettled) -> Row | None:
 ATTEMPT_COLUMNS = (
     "attempt_id", "inference_id", "tenant_id", "attempt_number", "key_id", "operation_name", "model", "provider_name",
     "server_address", "reason", "router_id", "started_at", "on_record", "outcome", "outcome_event_id", "error_type",
-    "error", "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens",
+    "error", "cause", "ended_at", "duration_s", "response_model", "finish_reasons", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_audio_tokens", "output_audio_tokens",
     "usage_state", "cost_usd", "streamed", "first_chunk_s", "chunks", "reported_by",
 )  # fmt: skip
@@ -307,5 +310,6 @@ INFERENCE_COLUMNS = (
     "inference_id", "tenant_id", "accepted_at", "deadline_at", "key_id", "session", "tags", "operation_name",
     "model_requested", "candidates", "router_id", "last_start_at", "held_by", "reply_partition", "store_result",
     "request_partition", "request_offset", "delivery", "settlement", "settlement_event_id", "settled_at", "duration_s",
-    "first_model", "model_served", "server_address", "attempts", "error_type", "error", "reported_by",
+    "first_model", "model_served", "server_address", "attempts", "error_type", "error",
+    "cause", "reported_by",
 )  # fmt: skip

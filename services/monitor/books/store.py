@@ -11,12 +11,12 @@ from shared.db.reads import Reads
 from shared.events import AttemptEnded, FeatureEvent, FeatureSettled, FeatureStarted, InferenceEvent
 
 # Columns that the first outcome (or settlement) fills, all of them together.
-_OUTCOME = ("outcome", "outcome_event_id", "error_type", "error", "ended_at", "duration_s", "response_model",
+_OUTCOME = ("outcome", "outcome_event_id", "error_type", "error", "cause", "ended_at", "duration_s", "response_model",
             "finish_reasons", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
             "reasoning_tokens", "input_audio_tokens", "output_audio_tokens", "usage_state", "cost_usd", "streamed",
             "first_chunk_s", "chunks", "reported_by")  # fmt: skip
 _SETTLEMENT = ("settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served",
-               "server_address", "attempts", "error_type", "error", "reported_by")  # fmt: skip
+               "server_address", "attempts", "error_type", "error", "cause", "reported_by")  # fmt: skip
 
 
 def _merge(

@@ -29,15 +29,16 @@ class Table(NamedTuple):
         return self.key != "at"
 
 
+SUMMED_UP = ("calls", "requests", "key_calls", "key_requests", "errors")
+
 TABLES = (
     Table("attempts", "inference_id", "coalesce(ended_at, started_at)", "outcome IS NULL"),
     Table("inferences", "inference_id", "coalesce(settled_at, accepted_at)", "settlement IS NULL"),
     Table("late_words", "inference_id", "booked_at"),
     Table("features", "feature_id", "coalesce(settled_at, accepted_at)", "settlement IS NULL"),
-    Table("calls_by_minute", "at", "at"),
-    Table("requests_by_minute", "at", "at"),
+    *(Table(f"{name}_by_minute", "at", "at") for name in SUMMED_UP),
 )
-_SUMS = ("calls_by_hour", "calls_by_day", "requests_by_hour", "requests_by_day")
+_SUMS = tuple(f"{name}_by_{step}" for name in SUMMED_UP for step in ("hour", "day"))
 
 _PARTITIONS = """
 SELECT child.relname AS name, pg_total_relation_size(child.oid) AS bytes, greatest(child.reltuples, 0)::bigint AS rows
@@ -78,6 +79,7 @@ _DROP = "DROP TABLE monitor.{day}"
 
 _NOT_SUMMED_UP = """
 SELECT EXISTS (SELECT FROM monitor.touched_minutes WHERE minute < $1)
+    OR EXISTS (SELECT FROM monitor.touched_key_minutes WHERE at < $1)
     OR EXISTS (SELECT FROM monitor.touched_hours WHERE at < $1)
     OR EXISTS (SELECT FROM monitor.touched_days WHERE at < $1)
 """

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from services.monitor.rollups.steps import STEPS, Step, beginning
+from services.monitor.rollups.steps import STEPS, Step, beginning, end
 
-_LONG = timedelta(hours=1)  # a span that is longer begins at a whole minute
+_LONG = timedelta(hours=1)  # a span that is longer is one of whole minutes
 
 
 class Fresh(NamedTuple):
@@ -21,30 +21,43 @@ class Fresh(NamedTuple):
 
 @dataclass(slots=True)
 class Cover:
-    """Parts of a span that do not overlap: days, hours and minutes by their beginnings, and spans (since, until) that
-    are counted in the books."""
+    """What covers the span from `since` until `until`, in parts that do not overlap: days, hours and minutes by their
+    beginnings, and spans (since, until) that are counted in the books."""
 
+    since: datetime
+    until: datetime
     days: list[datetime] = field(default_factory=list)
     hours: list[datetime] = field(default_factory=list)
     minutes: list[datetime] = field(default_factory=list)
     spans: list[tuple[datetime, datetime]] = field(default_factory=list)
 
 
-def cover(since: datetime, until: datetime, fresh: Fresh, gone_before: datetime) -> Cover:
-    """In UTC. The last minute counts as a whole: nothing has ended after `until`, which is now. A span of more than an
-    hour begins with the whole of its first minute, and where minutes are gone with the whole hour."""
-    hours = {*fresh.hours, *(beginning(at, "hour") for at in fresh.minutes)}
-    fresh = Fresh(fresh.minutes, hours, {*fresh.days, *(beginning(at, "day") for at in hours)})
+def whole(since: datetime, until: datetime, gone_before: datetime) -> tuple[datetime, datetime]:
+    """The span that is read: a longer one than an hour is widened to whole minutes, and where minutes are gone to whole
+    hours."""
     if until - since > _LONG:
-        since = beginning(since, "minute")
+        since, until = beginning(since, "minute"), end(until, "minute")
     if since < gone_before:
         since = beginning(since, "hour")
-    until = beginning(until, "minute") + STEPS["minute"]
-    found = Cover()
-    edge = min(beginning(since + STEPS["minute"] - timedelta(microseconds=1), "minute"), until)
-    if since < edge:
-        found.spans.append((since, edge))
-    _days(found, edge, until, fresh)
+    if until < gone_before:
+        until = end(until, "hour")
+    return since, until
+
+
+def cover(since: datetime, until: datetime, fresh: Fresh, largest: Step = "day") -> Cover:
+    """In UTC, by steps up to the largest. What is not of a whole minute is counted in the books."""
+    hours = {*fresh.hours, *(beginning(at, "hour") for at in fresh.minutes)}
+    fresh = Fresh(fresh.minutes, hours, {*fresh.days, *(beginning(at, "day") for at in hours)})
+    found = Cover(since, until)
+    first, last = end(since, "minute"), beginning(until, "minute")
+    if first > last:  # within one minute
+        found.spans.append((since, until))
+        return found
+    if since < first:
+        found.spans.append((since, first))
+    {"day": _days, "hour": _hours, "minute": _minutes}[largest](found, first, last, fresh)
+    if last < until:
+        found.spans.append((last, until))
     return found
 
 

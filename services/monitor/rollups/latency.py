@@ -23,11 +23,12 @@ def percentile(histogram: Histogram, share: float) -> float | None:
     for number in sorted(histogram):
         counted += histogram[number]
         if counted and counted >= share * total:
-            return _middle(number)
+            return middle(number)
     return None
 
 
-def _middle(number: int) -> float:
+def middle(number: int) -> float:
+    """Of the bucket of that number, in seconds."""
     if number <= 0:
         return BOUNDS[0]
     if number >= len(BOUNDS):

@@ -22,3 +22,9 @@ def beginning(at: datetime, step: Step) -> datetime:
     if step != "minute":
         at = at.replace(minute=0)
     return at.replace(hour=0) if step == "day" else at
+
+
+def end(at: datetime, step: Step) -> datetime:
+    """`at`, when a minute, hour or UTC day begins then; otherwise the end of the one that holds it."""
+    begun = beginning(at, step)
+    return begun if begun == at else begun + STEPS[step]

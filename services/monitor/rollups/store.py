@@ -1,13 +1,18 @@
 """The SQL of the rollups: sums of the books by minute, hour and day, and what is read from them."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from services.monitor.rollups.error_sums.store import (
+    errors_table,
+    insert_minutes_of_errors,
+    insert_sums_of_errors,
+)
 from services.monitor.rollups.latency import BOUNDS
 from services.monitor.rollups.steps import STEPS, Step
-from services.monitor.rollups.sums.store import KINDS, delete, insert_minutes, insert_sums
+from services.monitor.rollups.sums.store import BY_KEY, OF_ALL_KEYS, Kind, delete, insert_minutes, insert_sums
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
 
@@ -29,9 +34,13 @@ RETURNING tenant_id, minute, minute >= (SELECT gone_before FROM monitor.retentio
 """
 
 _LOWER: dict[Step, Step] = {"hour": "minute", "day": "hour"}
+_HIGHER: dict[Step, Step] = {"minute": "hour", "hour": "day"}
+
+# Minutes by key and of errors are summed up when they are over. What was spent, and how models are, is known sooner.
+_TOUCHED: dict[Step, str] = {"minute": "touched_key_minutes", "hour": "touched_hours", "day": "touched_days"}
 
 _TOUCH = """
-INSERT INTO monitor.touched_{step}s (tenant_id, at)
+INSERT INTO monitor.{table} (tenant_id, at)
 SELECT DISTINCT tenant_id, date_trunc('{step}', touched.at, 'UTC')
 FROM unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
 ON CONFLICT DO NOTHING
@@ -40,8 +49,8 @@ ON CONFLICT DO NOTHING
 # Those that are over. While one runs, its shorter steps are read instead, and it is summed up once.
 _TAKE_OVER = """
 WITH gone AS (
-    DELETE FROM monitor.touched_{step}s
-    WHERE at IN (SELECT DISTINCT at FROM monitor.touched_{step}s WHERE at <= $1 ORDER BY at LIMIT $2)
+    DELETE FROM monitor.{table}
+    WHERE at IN (SELECT DISTINCT at FROM monitor.{table} WHERE at <= $1 ORDER BY at LIMIT $2)
     RETURNING tenant_id, at)
 SELECT at, array_agg(tenant_id) AS tenants FROM gone
 WHERE at >= (SELECT gone_before FROM monitor.retention) GROUP BY at
@@ -123,24 +132,41 @@ class Turn:
         """The statement begins after the touches were read, so it sees every call that was booked with them."""
         tenants, since = [touch.tenant_id for touch in touched], [touch.minute for touch in touched]
         until = [at + STEPS["minute"] for at in since]
-        for kind in KINDS:
-            await self._connection.execute(delete(kind, "minute"), tenants, since, timeout=_TIMEOUT_S)
-            await self._connection.execute(insert_minutes(kind), tenants, since, until, BOUNDS, timeout=_TIMEOUT_S)
-        await self._connection.execute(_TOUCH.format(step="hour"), tenants, since)
+        await self._sum_up_books(OF_ALL_KEYS, tenants, since, until)
+        await self._touch("minute", tenants, since)
+        await self._touch("hour", tenants, since)
 
     async def sum_up(self, step: Step, begun_before: datetime, most: int) -> int:
-        """Hours or days that were touched and are over, of all tenants. Returns how many."""
-        over = await self._connection.fetch(_TAKE_OVER.format(step=step), begun_before, most)
+        """Hours or days that were touched and are over, of all tenants; or minutes, by key and their errors. Returns
+        how many."""
+        over = await self._connection.fetch(_TAKE_OVER.format(table=_TOUCHED[step]), begun_before, most)
         for at, tenants in over:
-            for kind in KINDS:
-                times = [at] * len(tenants)
-                await self._connection.execute(delete(kind, step), tenants, times, timeout=_TIMEOUT_S)
-                await self._connection.execute(
-                    insert_sums(kind, step, _LOWER[step]), at, at + STEPS[step], tenants, timeout=_TIMEOUT_S
-                )
-            if step == "hour":
-                await self._connection.execute(_TOUCH.format(step="day"), tenants, [at] * len(tenants))
+            times, until = [at] * len(tenants), at + STEPS[step]
+            await self._execute(delete(errors_table(step)), tenants, times)
+            if step == "minute":
+                await self._sum_up_books(BY_KEY, tenants, times, [until] * len(tenants))
+                await self._execute(insert_minutes_of_errors(), tenants, times, [until] * len(tenants))
+            else:
+                await self._sum_up_sums(step, tenants, at)
+                await self._execute(insert_sums_of_errors(step, _LOWER[step]), at, until, tenants)
+            if step in _HIGHER:
+                await self._touch(_HIGHER[step], tenants, times)
         return len(over)
+
+    async def _sum_up_books(
+        self, kinds: Iterable[Kind], tenants: Sequence[str], since: Sequence[datetime], until: Sequence[datetime]
+    ) -> None:
+        for kind in kinds:
+            await self._execute(delete(kind.table("minute")), tenants, since)
+            await self._execute(insert_minutes(kind), tenants, since, until, BOUNDS)
+
+    async def _sum_up_sums(self, step: Step, tenants: Sequence[str], at: datetime) -> None:
+        for kind in (*OF_ALL_KEYS, *BY_KEY):
+            await self._execute(delete(kind.table(step)), tenants, [at] * len(tenants))
+            await self._execute(insert_sums(kind, step, _LOWER[step]), at, at + STEPS[step], tenants)
+
+    async def _touch(self, step: Step, tenants: Sequence[str], times: Sequence[datetime]) -> None:
+        await self._execute(_TOUCH.format(step=step, table=_TOUCHED[step]), tenants, times)
 
     async def sum_up_days(self, days: Collection[tuple[str, date]]) -> set[str]:
         """What was spent in these days. Returns the tenants whose sums have changed."""
@@ -156,6 +182,9 @@ class Turn:
         """Calls that failed, by error type, and those that succeeded, by bucket of their duration."""
         rows = await self._connection.fetch(_RECENT, since, until, timeout=_TIMEOUT_S)
         return [dict(row) for row in rows]
+
+    async def _execute(self, statement: str, *values: object) -> None:
+        await self._connection.execute(statement, *values, timeout=_TIMEOUT_S)
 
     async def keep_history(self, words: Sequence[ModelHealthChanged]) -> None:
         """A row for each change of status; events that repeat the last status leave none."""

@@ -19,22 +19,28 @@ Row = Mapping[str, Any]
 # What was accepted and did not succeed has failed; what was rejected was never accepted.
 _COUNTED_AS = {"completed": "succeeded", "rejected": "rejected"}
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+_SHOWN_TOKENS = (*_TOKENS, "reasoning_tokens")
+_USAGE = ("reported", "estimated", "unknown")
 
 
 class BookRows(NamedTuple):
-    """What was read from the books for one summary.
+    """What was read from the books for one summary, of the span that was really read.
 
     requests: counts by model, endpoint, settlement and error type. latency: of those that were completed, by bucket of
     their duration; duration_s: of all of them together. attempts: sums of calls that have ended, by model, outcome,
     error type and step of the price. first_chunk: of the streamed ones, by bucket of the time to the first chunk that
-    held content. open_attempts: calls that have not ended. errors: the last ones.
+    held content; per_chunk: of the time from one such chunk to the next. open_attempts: calls that have not ended.
+    errors: the last ones.
     """
 
+    since: datetime
+    until: datetime
     requests: Sequence[Row]
     latency: Histogram
     duration_s: float
     attempts: Sequence[Row]
     first_chunk: Histogram
+    per_chunk: Histogram
     open_attempts: int
     errors: Sequence[Row]
 
@@ -55,10 +61,14 @@ def summarize(rows: BookRows, now: datetime, lag_s: float, reference: Price | No
     return {
         "requests": _requests(rows.requests),
         "attempts": _attempts(rows.attempts, rows.open_attempts),
-        "performance": _performance(rows.latency, rows.duration_s, rows.first_chunk),
+        "performance": _performance(rows),
+        "tokens": {name.removesuffix("_tokens"): sum(row[name] for row in rows.attempts) for name in _SHOWN_TOKENS},
+        "usage": {state: sum(row[state] for row in rows.attempts) for state in _USAGE},
         "costs": _costs(rows.attempts, reference),
         "health": {"status": health.status, "issues": list(health.issues)},
         "errors": [_error(row) for row in rows.errors],
+        "from": rows.since.isoformat(),
+        "to": min(rows.until, now).isoformat(),
         "as_of": now.isoformat(),
         "lag_s": round(lag_s, 3),
     }
@@ -114,11 +124,12 @@ def _attempts(rows: Iterable[Row], open_attempts: int) -> dict[str, Any]:
     }
 
 
-def _performance(latency: Histogram, duration_s: float, first_chunk: Histogram) -> dict[str, float]:
+def _performance(rows: BookRows) -> dict[str, float]:
     """Percentiles are the middle of a bucket: at most 4.4 % off. The average is exact."""
-    completed = sum(latency.values())
-    values = {"average_s": duration_s / completed if completed else 0.0}
-    values |= _percentiles("", latency) | _percentiles("first_chunk_", first_chunk)
+    completed = sum(rows.latency.values())
+    values = {"average_s": rows.duration_s / completed if completed else 0.0}
+    values |= _percentiles("", rows.latency)
+    values |= _percentiles("first_chunk_", rows.first_chunk) | _percentiles("per_chunk_", rows.per_chunk)
     return {name: round(value, 6) for name, value in values.items()}
 
 

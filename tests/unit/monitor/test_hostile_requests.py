@@ -1,5 +1,6 @@
 """Whatever is sent to the monitor is answered with what it has, or a typed error; never with a 500."""
 
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -8,15 +9,19 @@ from starlette.applications import Starlette
 from services.monitor.app import make_app
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
-from services.monitor.routes import MonitorApi
+from services.monitor.errors.store import ErrorStore
+from services.monitor.reading.store import _FRESH
+from services.monitor.routes import MonitorApi, Stores
+from services.monitor.series.store import SeriesStore
 from services.monitor.settings import MonitorSettings
-from services.monitor.summary.store import _ATTEMPTS, _FRESH, _OPEN, _REQUESTS, Row, SummaryStore
+from services.monitor.summary.store import _OF_ALL, _OF_KEY, _OPEN, SummaryStore
 from shared.access import Caller
 from shared.db.pool import Pool
 from shared.errors.catalogue import CATALOGUE
 from tests.support.gateway_app import NOW, KnownKey, MemoryPool, MemoryReads, told
 
 MONITORING, INFERENCE = "/api/models/custom/monitoring", "/api/inferences/"
+SUMMARY, TIMESERIES, ERRORS = "/api/monitoring/summary", "/api/monitoring/timeseries", "/api/monitoring/errors"
 IDS = ["%00", "x", "..", "%FF", "a" * 5000, "0" * 32, "{00000000-0000-0000-0000-000000000000}", "%F0%9F%92%A9" * 16]
 WINDOWS = [
     "",
@@ -34,6 +39,14 @@ WINDOWS = [
     "٣h",
     "x" * 100_000,
 ]
+RANGES = [
+    "from=2026-11-23&to=2026-11-22", "from=9999-12-31", "from=0001-01-01", "from=1926-01-01&to=1926-01-02", "from=%00",
+    "to=x", "from=2026-11-23T00:00:00", "from=2026-01-01&window=1h", "window=400d", "window=401d",
+]  # fmt: skip
+SERIES = [
+    "measure=x", "measure=%00", "group=tenant_id", "group=", "step=1s", "step=1m&window=400d", "step=1d&window=400d",
+    "measure=p95&group=key", "measure=tokens&group=error_type&key=%00", "operation=%FF",
+]  # fmt: skip
 MODELS = ["%00", "a%00b", "%FF%FE", "x" * 100_000, "custom:", ":", "auto"]
 
 
@@ -42,16 +55,20 @@ async def caught_up(_within_s: float) -> None:
 
 
 def monitor() -> Starlette:
-    fresh: dict[str, object] = {"minutes": [], "hours": [], "days": [], "gone_before": NOW}
+    fresh: dict[str, object] = {"minutes": [], "hours": [], "days": [], "gone_before": NOW - timedelta(days=30)}
     requests = {"requests": [], "latency": {}, "duration_s": 0}
-    attempts: Row = {"calls": [], "first_chunk": {}}
-    known = {_FRESH: [fresh], _REQUESTS: [requests], _ATTEMPTS: [attempts], _OPEN: 0, "SELECT": []}
+    attempts: dict[str, object] = {"calls": [], "first_chunk": {}, "per_chunk": {}}
+    known: dict[str, object] = {_FRESH: [fresh], _OPEN: 0}
+    for of_requests, of_attempts in (_OF_ALL, _OF_KEY):
+        known |= {of_requests: [requests], of_attempts: [attempts]}
+    known |= {"SELECT": [], "WITH": []}
     pool = MemoryPool(known)
     sql = cast(Pool, pool)
     app = make_app(MonitorSettings())
     keys = KnownKey(Caller("acme", "k", frozenset({"monitor", "inference"})))
     reads = MemoryReads(pool)
-    app.state.api = MonitorApi(SummaryStore(reads), FeatureBooks(sql, reads), keys, Lag(), None, caught_up)
+    stores = Stores(SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), FeatureBooks(sql, reads))
+    app.state.api = MonitorApi(stores, keys, Lag(), None, caught_up)
     return app
 
 
@@ -60,6 +77,9 @@ def monitor() -> Starlette:
     [INFERENCE + known for known in IDS]
     + [f"{MONITORING}?window={window}" for window in WINDOWS]
     + [f"{MONITORING}?model={model}" for model in MODELS]
+    + [f"{path}?{asked}" for path in (SUMMARY, TIMESERIES, ERRORS) for asked in RANGES]
+    + [f"{TIMESERIES}?{asked}" for asked in SERIES]
+    + [f"{path}?{asked}" for path in (SUMMARY, ERRORS) for asked in ("key=%00", "error_type=%00", "operation=x")]
     + [f"{MONITORING}?window=1h&window=%00", f"{MONITORING}?{'a=1&' * 1000}", f"{MONITORING}/%00", "/%00"],
     ids=lambda target: target[:60].encode("unicode_escape").decode(),
 )

@@ -8,7 +8,7 @@ import pytest
 from services.monitor.app import make_app
 from services.monitor.books.books import Accepted, fold
 from services.monitor.books.lag import Lag
-from services.monitor.routes import MonitorApi
+from services.monitor.routes import MonitorApi, Stores
 from services.monitor.settings import MonitorSettings
 from services.monitor.summary.store import Row, SummaryStore
 from shared.access import Caller
@@ -43,7 +43,7 @@ async def timeline_of(books: Books) -> tuple[int, str | None]:
     nothing: Any = None
     app = make_app(MonitorSettings())
     keys = KnownKey(Caller("acme", "k", frozenset({"inference"})))
-    app.state.api = MonitorApi(books, nothing, keys, Lag(), None, books.caught_up)
+    app.state.api = MonitorApi(Stores(books, nothing, nothing, nothing), keys, Lag(), None, books.caught_up)
     answer = await told(app, "GET", f"/api/inferences/{INFERENCE}")
     return answer.status, answer.body.get("state")
 

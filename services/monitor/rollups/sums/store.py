@@ -1,4 +1,4 @@
-"""The two kinds of sums, as SQL: of calls and of requests; from the books, and from sums of shorter steps.
+"""The kinds of sums, as SQL: of calls and of requests, by key and of all keys; from the books, and from other sums.
 
 Everything is computed anew from what lies below, never counted up: what is computed twice is the same.
 """
@@ -11,79 +11,101 @@ from services.monitor.rollups.steps import STEPS, TOKEN_STEPS, Step
 class Kind(NamedTuple):
     """key: the columns beside tenant and time by which rows are told apart. sums: of these columns. histograms: counts
     by bucket, as JSON objects. from_books: rows of spans of time ($1 tenants, $2 since, $3 until; $4 BOUNDS) with
-    at = since."""
+    at = since. of_model: which rows are those of the model $9, or (NULL) of all models."""
 
     name: str
     key: tuple[str, ...]
     sums: tuple[str, ...]
     histograms: tuple[str, ...]
     from_books: str
+    of_model: str
 
     def table(self, step: Step) -> str:
         return f"monitor.{self.name}_by_{step}"
+
+    @property
+    def is_by_key(self) -> bool:
+        return "key_id" in self.key
 
     @property
     def columns(self) -> str:
         return ", ".join((*self.key, *self.sums, *self.histograms))
 
 
+_CALLS_KEY = ("model", "server_address", "operation_name", "outcome", "error_type", "prompt_from")
+_CALLS_SUMS = ("calls", "usd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+               "reasoning_tokens", "reported", "estimated", "unknown")  # fmt: skip
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_STEPS = f"ARRAY{list(TOKEN_STEPS)}"
+_REQUESTS_SUMS = ("requests", "fallbacks", "duration_s")
+_REQUESTS_KEY = ("model", "server_address", "operation_name", "settlement", "error_type", "passed_over")
+
+# What was booked before usage had a state of its own: then only endpoints told tokens.
+_STATE = """
+coalesce(usage_state, CASE WHEN coalesce(input_tokens, output_tokens) IS NULL THEN 'unknown' ELSE 'reported' END)"""
+
+
 # LATERAL with a GROUP BY keeps it a loop over the spans, each of them found by index. A histogram is summed up from
-# rows that are told apart by their bucket, too. Where there are two, one reading of the calls makes three grouping sets
-# (part 3: sums; 1: by duration; 2: by first chunk). Prices and token counts come from tenants and their endpoints: no
-# figure of theirs may make a sum impossible.
-_CALLS_FROM_BOOKS = """
+# rows that are told apart by their bucket, too: one reading of the calls makes a grouping set for the sums (part 7) and
+# one for each histogram. Prices and token counts come from tenants and their endpoints: no figure of theirs may make a
+# sum impossible.
+def _calls_from_books(names: tuple[str, ...]) -> str:
+    key = ", ".join(names)
+    return f"""
 SELECT span.tenant_id, span.since AS at, cell.*
 FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS span (tenant_id, since, until)
 CROSS JOIN LATERAL (
-    SELECT model, server_address, outcome, error_type, prompt_from, (sum(n) FILTER (WHERE part = 3))::bigint AS calls,
-           sum(usd) FILTER (WHERE part = 3) AS usd,
-           (sum(input_tokens) FILTER (WHERE part = 3))::bigint AS input_tokens,
-           (sum(output_tokens) FILTER (WHERE part = 3))::bigint AS output_tokens,
-           (sum(cache_read_tokens) FILTER (WHERE part = 3))::bigint AS cache_read_tokens,
-           (sum(cache_write_tokens) FILTER (WHERE part = 3))::bigint AS cache_write_tokens,
-           jsonb_object_agg(bucket, n) FILTER (WHERE part = 1 AND bucket IS NOT NULL) AS latency,
-           jsonb_object_agg(chunk_bucket, n) FILTER (WHERE part = 2 AND chunk_bucket IS NOT NULL) AS first_chunk
+    SELECT {key},
+           {", ".join(f"sum({name}) FILTER (WHERE part = 7) AS {name}" for name in _CALLS_SUMS)},
+           jsonb_object_agg(bucket, calls) FILTER (WHERE part = 3 AND bucket IS NOT NULL) AS latency,
+           jsonb_object_agg(first_bucket, calls) FILTER (WHERE part = 5 AND first_bucket IS NOT NULL) AS first_chunk,
+           jsonb_object_agg(next_bucket, calls) FILTER (WHERE part = 6 AND next_bucket IS NOT NULL) AS per_chunk
     FROM (
-        SELECT model, server_address, outcome, error_type, prompt_from, bucket, chunk_bucket,
-               grouping(bucket, chunk_bucket) AS part,
-               count(*) AS n, coalesce(sum(least(greatest(cost_usd, 0), 1e9)), 0) AS usd,
-               coalesce(sum(greatest(input_tokens, 0)), 0) AS input_tokens,
-               coalesce(sum(greatest(output_tokens, 0)), 0) AS output_tokens,
-               coalesce(sum(greatest(cache_read_tokens, 0)), 0) AS cache_read_tokens,
-               coalesce(sum(greatest(cache_write_tokens, 0)), 0) AS cache_write_tokens
+        SELECT {key}, bucket, first_bucket, next_bucket,
+               grouping(bucket, first_bucket, next_bucket) AS part,
+               count(*) AS calls, coalesce(sum(least(greatest(cost_usd, 0), 1e9)), 0) AS usd,
+               {", ".join(f"coalesce(sum(greatest({name}, 0)), 0) AS {name}" for name in _TOKENS)},
+               {", ".join(f"count(*) FILTER (WHERE state = '{name}') AS {name}" for name in _CALLS_SUMS[-3:])}
         FROM (
-            SELECT model, server_address, outcome, cost_usd, input_tokens, output_tokens, cache_read_tokens,
-                   cache_write_tokens,
+            SELECT coalesce(key_id, '') AS key_id, model, server_address,
+                   coalesce(operation_name, '') AS operation_name, outcome,
                    CASE WHEN outcome = 'failed' THEN coalesce(error_type, '') ELSE '' END AS error_type,
-                   ({steps})[width_bucket(greatest(coalesce(input_tokens, 0), 0), {steps})] AS prompt_from,
+                   ({_STEPS})[width_bucket(greatest(coalesce(input_tokens, 0), 0), {_STEPS})] AS prompt_from,
+                   cost_usd, {", ".join(_TOKENS)}, {_STATE} AS state,
                    CASE WHEN outcome = 'succeeded' THEN width_bucket(duration_s, $4::float8[]) END AS bucket,
-                   width_bucket(first_chunk_s, $4::float8[]) AS chunk_bucket
+                   width_bucket(first_chunk_s, $4::float8[]) AS first_bucket,
+                   CASE WHEN chunks > 1 THEN width_bucket((duration_s - first_chunk_s) / (chunks - 1), $4::float8[])
+                   END AS next_bucket
             FROM monitor.attempts
             WHERE tenant_id = span.tenant_id AND ended_at >= span.since AND ended_at < span.until) AS call
-        GROUP BY model, server_address, outcome, error_type, prompt_from, GROUPING SETS ((), (bucket), (chunk_bucket))
+        GROUP BY {key}, GROUPING SETS ((), (bucket), (first_bucket), (next_bucket))
         ) AS of_part
-    GROUP BY 1, 2, 3, 4, 5) AS cell
-"""
+    GROUP BY {key}) AS cell
+"""  # noqa: S608 - only constants are joined
+
 
 # A request counts once for the model that served it, and once more for each other one that was called before.
-_REQUESTS_FROM_BOOKS = """
+def _requests_from_books(names: tuple[str, ...]) -> str:
+    key = ", ".join(names)
+    return f"""
 SELECT span.tenant_id, span.since AS at, cell.*
 FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS span (tenant_id, since, until)
 CROSS JOIN LATERAL (
     WITH settled AS (
-        SELECT inference_id, coalesce(model_served, first_model, model_requested, 'auto') AS model,
-               coalesce(server_address, '') AS server_address, settlement, coalesce(error_type, '') AS error_type,
-               coalesce(duration_s, 0) AS duration_s, attempts,
+        SELECT inference_id, coalesce(key_id, '') AS key_id,
+               coalesce(model_served, first_model, model_requested, 'auto') AS model,
+               coalesce(server_address, '') AS server_address, coalesce(operation_name, '') AS operation_name,
+               settlement, coalesce(error_type, '') AS error_type, coalesce(duration_s, 0) AS duration_s, attempts,
                coalesce(settlement = 'completed' AND model_served <> first_model, false) AS is_fallback,
                CASE WHEN settlement = 'completed' THEN width_bucket(duration_s, $4::float8[]) END AS bucket
         FROM monitor.inferences
         WHERE tenant_id = span.tenant_id AND settled_at >= span.since AND settled_at < span.until
           AND settlement IS NOT NULL)
-    SELECT model, server_address, settlement, error_type, passed_over, sum(n)::bigint AS requests,
+    SELECT {key}, sum(n)::bigint AS requests,
            sum(fallbacks)::bigint AS fallbacks, sum(duration_s) AS duration_s,
            jsonb_object_agg(bucket, n) FILTER (WHERE bucket IS NOT NULL) AS latency
     FROM (
-        SELECT model, server_address, settlement, error_type, passed_over, bucket, count(*) AS n,
+        SELECT {key}, bucket, count(*) AS n,
                count(*) FILTER (WHERE is_fallback) AS fallbacks, sum(duration_s) AS duration_s
         FROM (
             SELECT settled.*, '' AS passed_over FROM settled
@@ -93,55 +115,65 @@ CROSS JOIN LATERAL (
                 SELECT DISTINCT call.model FROM monitor.attempts AS call
                 WHERE call.inference_id = settled.inference_id AND call.model <> settled.model) AS other
             WHERE settled.attempts > 1) AS counted
-        GROUP BY 1, 2, 3, 4, 5, 6) AS of_bucket
-    GROUP BY 1, 2, 3, 4, 5) AS cell
-"""
-
-CALLS = Kind(
-    "calls",
-    ("model", "server_address", "outcome", "error_type", "prompt_from"),
-    ("calls", "usd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
-    ("latency", "first_chunk"),
-    _CALLS_FROM_BOOKS.format(steps=f"ARRAY{list(TOKEN_STEPS)}"),
-)
-REQUESTS = Kind(
-    "requests",
-    ("model", "server_address", "settlement", "error_type", "passed_over"),
-    ("requests", "fallbacks", "duration_s"),
-    ("latency",),
-    _REQUESTS_FROM_BOOKS,
-)
-KINDS = (CALLS, REQUESTS)
+        GROUP BY {key}, bucket) AS of_bucket
+    GROUP BY {key}) AS cell
+"""  # noqa: S608
 
 
-_READ = "SELECT {columns} FROM {table} WHERE tenant_id = $8 AND at = ANY(${at}::timestamptz[])"
+_CALLS_OF_MODEL = "($9::text IS NULL OR model = $9)"
+# Also the requests that called it, and that another one served in the end.
+_REQUESTS_OF_MODEL = "((passed_over = '' AND ($9::text IS NULL OR model = $9)) OR passed_over = $9)"
 
 
-def delete(kind: Kind, step: Step) -> str:
+def _calls(name: str, key: tuple[str, ...]) -> Kind:
+    histograms = ("latency", "first_chunk", "per_chunk")
+    return Kind(name, key, _CALLS_SUMS, histograms, _calls_from_books(key), _CALLS_OF_MODEL)
+
+
+def _requests(name: str, key: tuple[str, ...]) -> Kind:
+    return Kind(name, key, _REQUESTS_SUMS, ("latency",), _requests_from_books(key), _REQUESTS_OF_MODEL)
+
+
+CALLS, REQUESTS = _calls("calls", _CALLS_KEY), _requests("requests", _REQUESTS_KEY)
+KEY_CALLS = _calls("key_calls", ("key_id", *_CALLS_KEY))
+KEY_REQUESTS = _requests("key_requests", ("key_id", *_REQUESTS_KEY))
+OF_ALL_KEYS, BY_KEY = (CALLS, REQUESTS), (KEY_CALLS, KEY_REQUESTS)
+
+
+def delete(table: str) -> str:
     """$1 tenants, $2 times: pairs."""
     return f"""
-DELETE FROM {kind.table(step)} AS old USING unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
+DELETE FROM {table} AS old USING unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
 WHERE old.tenant_id = touched.tenant_id AND old.at = touched.at
 """  # noqa: S608 - only constants are joined
 
 
 def insert_minutes(kind: Kind) -> str:
     """$1 tenants, $2 since, $3 until, $4 BOUNDS."""
-    return f"INSERT INTO {kind.table('minute')} (tenant_id, at, {kind.columns}) {kind.from_books}"
+    return f"""
+INSERT INTO {kind.table("minute")} (tenant_id, at, {kind.columns})
+SELECT tenant_id, at, {kind.columns} FROM ({kind.from_books}) AS fresh
+"""  # noqa: S608
 
 
 def insert_sums(kind: Kind, step: Step, lower: Step) -> str:
     """One hour or day of some tenants, from the shorter step below it. $1 its beginning, $2 its end, $3 tenants."""
-    key = ", ".join(("tenant_id", *kind.key))
+    part = f"""
+SELECT tenant_id, $1::timestamptz AS at, {kind.columns} FROM {kind.table(lower)}
+WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[])
+"""  # noqa: S608
+    return _insert(kind, step, part)
+
+
+def _insert(kind: Kind, step: Step, part: str) -> str:
+    key = ", ".join(("tenant_id", "at", *kind.key))
     sums = ", ".join(f"sum({name})::{_sql_type(name)} AS {name}" for name in kind.sums)
     histograms = "".join(_histogram_sums(name, key) for name in kind.histograms)
     joined = " ".join(f"LEFT JOIN {name}_sums USING ({key})" for name in kind.histograms)
     return f"""
 INSERT INTO {kind.table(step)} (tenant_id, at, {kind.columns})
-WITH part AS MATERIALIZED (
-         SELECT * FROM {kind.table(lower)} WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[])),
-     cell AS (SELECT {key}, {sums} FROM part GROUP BY {key}){histograms}
-SELECT tenant_id, $1::timestamptz, {kind.columns} FROM cell {joined}
+WITH part AS MATERIALIZED ({part}), cell AS (SELECT {key}, {sums} FROM part GROUP BY {key}){histograms}
+SELECT tenant_id, at, {kind.columns} FROM cell {joined}
 """  # noqa: S608
 
 
@@ -156,10 +188,15 @@ def _histogram_sums(name: str, key: str) -> str:
 
 def cells(kind: Kind) -> str:
     """Rows of one tenant that cover a span of time. $1 the tenants, $2 since and $3 until of what is summed up from the
-    books, $4 BOUNDS, $5 the minutes, $6 hours and $7 days whose sums are read, $8 the tenant."""
-    read = [_READ.format(columns=kind.columns, table=kind.table(step), at=at) for at, step in enumerate(STEPS, 5)]
-    fresh = f"SELECT {kind.columns} FROM ({kind.from_books}) AS fresh"  # noqa: S608 - only constants are joined
-    return " UNION ALL ".join((fresh, *read))
+    books, $4 BOUNDS, $5 the minutes, $6 hours and $7 days whose sums are read, $8 the tenant; $9 a model, $10 an
+    operation, $11 a key, or NULL for all of them. Only a kind by key can be asked for one."""
+    only = f"{kind.of_model} AND ($10::text IS NULL OR operation_name = $10) AND "
+    only += "($11::text IS NULL OR key_id = $11)" if kind.is_by_key else "$11::text IS NULL"
+    parts = [f"({kind.from_books}) AS fresh WHERE {only}"]
+    for number, step in enumerate(STEPS, 5):
+        read = f"tenant_id = $8 AND at = ANY(${number}::timestamptz[])"
+        parts.append(f"{kind.table(step)} WHERE {read} AND {only}")
+    return " UNION ALL ".join(f"SELECT at, {kind.columns} FROM {part}" for part in parts)  # noqa: S608
 
 
 def _sql_type(column: str) -> str:

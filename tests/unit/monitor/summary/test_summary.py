@@ -1,5 +1,6 @@
 from bisect import bisect_right
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -24,7 +25,8 @@ def request(settlement: str = "completed", n: int = 1, **more: object) -> dict[s
 def attempt(outcome: str | None = "succeeded", n: int = 1, **more: object) -> dict[str, Any]:
     row: dict[str, Any] = {"model": "custom:m", "outcome": outcome, "error_type": None, "n": n}
     tokens = {"input_tokens": 0, "output_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 0}
-    return row | {"cost_usd": 0.0} | tokens | more
+    usage = {"reasoning_tokens": 0, "reported": 0, "estimated": 0, "unknown": 0}
+    return row | {"cost_usd": 0.0} | tokens | usage | more
 
 
 def summary(
@@ -33,13 +35,18 @@ def summary(
     latency: dict[int, int] | None = None,
     duration_s: float = 0.0,
     first_chunk: dict[int, int] | None = None,
+    per_chunk: dict[int, int] | None = None,
     errors: list[dict[str, Any]] | None = None,
     reference: Price | None = REFERENCE,
     lag_s: float = 0.0,
 ) -> dict[str, Any]:
     ended = [row for row in attempts or [] if row["outcome"] is not None]
     open_attempts = sum(row["n"] for row in attempts or [] if row["outcome"] is None)
-    rows = BookRows(requests or [], latency or {}, duration_s, ended, first_chunk or {}, open_attempts, errors or [])
+    rows = BookRows(
+        since=NOW - timedelta(hours=1), until=NOW + timedelta(seconds=30), requests=requests or [],
+        latency=latency or {}, duration_s=duration_s, attempts=ended, first_chunk=first_chunk or {},
+        per_chunk=per_chunk or {}, open_attempts=open_attempts, errors=errors or [],
+    )  # fmt: skip
     return summarize(rows, NOW, lag_s, reference)
 
 
@@ -53,10 +60,28 @@ def test_empty_books_are_all_zero() -> None:
     assert answer["performance"] == {
         "average_s": 0.0, "p50_s": 0.0, "p95_s": 0.0, "p99_s": 0.0,
         "first_chunk_p50_s": 0.0, "first_chunk_p95_s": 0.0, "first_chunk_p99_s": 0.0,
+        "per_chunk_p50_s": 0.0, "per_chunk_p95_s": 0.0, "per_chunk_p99_s": 0.0,
     }  # fmt: skip
     assert answer["costs"] == {"custom_usd": 0.0, "provider_usd": 0.0, "savings_usd": 0.0, "savings_percent": 0.0}
     assert answer["health"] == {"status": "healthy", "issues": []}
     assert (answer["errors"], answer["as_of"], answer["lag_s"]) == ([], NOW.isoformat(), 0.0)
+
+
+def test_the_range_that_was_read_is_told_up_to_now() -> None:
+    answer = summary()
+    assert (answer["from"], answer["to"]) == ((NOW - timedelta(hours=1)).isoformat(), NOW.isoformat())
+
+
+def test_tokens_are_told_by_kind_and_calls_by_who_says_how_many_there_were() -> None:
+    calls = [
+        attempt(
+            n=3, input_tokens=10, output_tokens=4, cache_read_tokens=5, cache_write_tokens=1, reported=2, unknown=1
+        ),
+        attempt("failed", input_tokens=1, output_tokens=2, reasoning_tokens=2, estimated=1),
+    ]
+    answer = summary(attempts=calls)
+    assert answer["tokens"] == {"input": 11, "output": 6, "cache_read": 5, "cache_write": 1, "reasoning": 2}
+    assert answer["usage"] == {"reported": 2, "estimated": 1, "unknown": 1}
 
 
 def test_requests_are_counted_by_their_settlement() -> None:
@@ -133,11 +158,14 @@ def test_durations_are_told_from_sums_within_the_width_of_a_bucket() -> None:
     durations = sorted(0.05 * 1.07**n for n in range(100))
     latency = Counter(bisect_right(BOUNDS, duration) for duration in durations)
     halves = Counter(bisect_right(BOUNDS, duration / 2) for duration in durations)
-    answer = summary(latency=dict(latency), duration_s=sum(durations), first_chunk=dict(halves))["performance"]
+    answer = summary(
+        latency=dict(latency), duration_s=sum(durations), first_chunk=dict(halves), per_chunk=dict(halves)
+    )["performance"]
     assert answer["average_s"] == pytest.approx(sum(durations) / 100, abs=1e-6)
     for name, rank in (("p50_s", 49), ("p95_s", 94), ("p99_s", 98)):
         assert answer[name] == pytest.approx(durations[rank], rel=0.045)
         assert answer[f"first_chunk_{name}"] == pytest.approx(durations[rank] / 2, rel=0.045)
+        assert answer[f"per_chunk_{name}"] == answer[f"first_chunk_{name}"]
 
 
 def test_savings_are_what_the_reference_would_have_cost_less_what_was_paid() -> None:

@@ -1,0 +1,1 @@
+"""GET /api/monitoring/errors: what failed, by type, model, endpoint and cause."""

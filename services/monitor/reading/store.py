@@ -1,0 +1,69 @@
+"""Which sums, and which rows of the books, cover a span of time now. Every read is bound to a tenant."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from services.monitor.rollups.cover import Cover, Fresh, cover, whole
+from services.monitor.rollups.latency import BOUNDS, Histogram
+from services.monitor.rollups.steps import Step
+from shared.db.pool import Connection
+
+# To plan for every partition takes longer than to read the few rows: a connection plans once, for any span.
+SETTINGS = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL jit = off"
+
+_FRESH = """
+SELECT ARRAY(SELECT minute FROM monitor.touched_minutes WHERE tenant_id = $1
+             UNION SELECT at FROM monitor.touched_key_minutes WHERE tenant_id = $1 AND $2) AS minutes,
+       ARRAY(SELECT at FROM monitor.touched_hours WHERE tenant_id = $1) AS hours,
+       ARRAY(SELECT at FROM monitor.touched_days WHERE tenant_id = $1) AS days,
+       (SELECT gone_before FROM monitor.retention) AS gone_before
+"""
+
+
+class Span(NamedTuple):
+    """What is asked about: a tenant, a span of time, and one model, operation and key or (None) all of them. In UTC."""
+
+    tenant_id: str
+    since: datetime
+    until: datetime
+    model: str | None = None
+    operation: str | None = None
+    key: str | None = None
+
+
+class Reading(NamedTuple):
+    """gone_before: what is older has no sums by minute, and maybe no rows."""
+
+    parts: Cover
+    gone_before: datetime
+
+
+async def reading(connection: Connection, span: Span, *, late: bool, largest: Step = "day") -> Reading:
+    """late: for sums by key and of errors, whose minutes are made when they are over. largest: the longest sums of
+    use."""
+    [row] = await connection.fetch(_FRESH, span.tenant_id, late)
+    since, until = whole(span.since, span.until, row["gone_before"])
+    parts = cover(since, until, Fresh(row["minutes"], row["hours"], row["days"]), largest)
+    return Reading(parts, row["gone_before"])
+
+
+def arguments(span: Span, parts: Cover) -> tuple[Any, ...]:
+    """$1 to $11 of `cells`."""
+    filters = span.model, span.operation, span.key
+    return (*_spans(span, parts), BOUNDS, parts.minutes, parts.hours, parts.days, span.tenant_id, *filters)
+
+
+def error_arguments(span: Span, parts: Cover, error_type: str | None) -> tuple[Any, ...]:
+    """$1 to $9 of `errors_of_span`."""
+    sums = parts.minutes, parts.hours, parts.days
+    return (*_spans(span, parts), *sums, span.tenant_id, span.model, error_type)
+
+
+def histogram(counts: Mapping[str, int]) -> Histogram:
+    return {int(bucket): n for bucket, n in counts.items()}
+
+
+def _spans(span: Span, parts: Cover) -> tuple[list[str], list[datetime], list[datetime]]:
+    """Tenants, since and until: three columns."""
+    return [span.tenant_id] * len(parts.spans), [first for first, _ in parts.spans], [last for _, last in parts.spans]

@@ -1,0 +1,1 @@
+"""The sums of errors: how often each was met, when first and last, and by whom."""

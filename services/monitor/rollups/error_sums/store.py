@@ -1,0 +1,98 @@
+"""Errors by type, model, endpoint and cause, as SQL: from the books, and from sums of shorter steps.
+
+As all sums they are computed anew from what lies below. However many causes there are, and however many keys, a row is
+small and there are few: of one type, model and endpoint the most frequent causes have rows of their own, and the others
+one together (cause ''); of one cause the keys that met it most are told.
+"""
+
+from services.monitor.rollups.steps import STEPS, Step
+
+KEYS_TOLD = 10
+SAMPLES = 3
+_CAUSES = 20
+_KEYS_KEPT = KEYS_TOLD + 1  # one more tells that there are more
+
+_COLUMNS = "error_type, model, server_address, cause, n, first_at, last_at, samples, keys"
+
+# Calls that failed, and inferences that ended without a call; each is the range of an index.
+_FROM_BOOKS = f"""
+SELECT span.tenant_id, span.since AS at, part.*
+FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS span (tenant_id, since, until)
+CROSS JOIN LATERAL (
+    SELECT error_type, model, server_address, cause, count(*) AS n, min(ended_at) AS first_at, max(ended_at) AS last_at,
+           (array_agg(inference_id ORDER BY ended_at DESC))[1:{SAMPLES}] AS samples,
+           jsonb_build_object(key_id, count(*)) AS keys
+    FROM (
+        SELECT coalesce(error_type, '') AS error_type, model, server_address, coalesce(cause, '') AS cause,
+               coalesce(key_id, '') AS key_id, ended_at, inference_id
+        FROM monitor.attempts
+        WHERE tenant_id = span.tenant_id AND ended_at >= span.since AND ended_at < span.until AND outcome = 'failed'
+        UNION ALL
+        SELECT coalesce(error_type, settlement), coalesce(model_requested, 'auto'), coalesce(server_address, ''),
+               coalesce(cause, ''), coalesce(key_id, ''), settled_at, inference_id
+        FROM monitor.inferences
+        WHERE tenant_id = span.tenant_id AND settled_at >= span.since AND settled_at < span.until
+          AND settlement <> 'completed' AND coalesce(attempts, 0) = 0) AS failed
+    GROUP BY error_type, model, server_address, cause, key_id) AS part
+"""  # noqa: S608 - only constants are joined
+
+
+def errors_table(step: Step) -> str:
+    return f"monitor.errors_by_{step}"
+
+
+def insert_minutes_of_errors() -> str:
+    """$1 tenants, $2 since, $3 until."""
+    return f"INSERT INTO {errors_table('minute')} (tenant_id, at, {_COLUMNS}) {_together(_FROM_BOOKS)}"
+
+
+def insert_sums_of_errors(step: Step, lower: Step) -> str:
+    """One hour or day of some tenants, from the shorter step below it. $1 its beginning, $2 its end, $3 tenants."""
+    part = f"""
+SELECT tenant_id, $1::timestamptz AS at, {_COLUMNS} FROM {errors_table(lower)}
+WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[])
+"""  # noqa: S608
+    return f"INSERT INTO {errors_table(step)} (tenant_id, at, {_COLUMNS}) {_together(part)}"
+
+
+def errors_of_span() -> str:
+    """Of one tenant and a span of time. $1 the tenants, $2 since and $3 until of what is read from the books, $4 the
+    minutes, $5 hours and $6 days whose sums are read, $7 the tenant; $8 a model, $9 an error type, or NULL."""
+    only = "($8::text IS NULL OR model = $8) AND ($9::text IS NULL OR error_type = $9)"
+    parts = [f"({_FROM_BOOKS}) AS fresh WHERE {only}"]
+    for number, step in enumerate(STEPS, 4):
+        parts.append(f"{errors_table(step)} WHERE tenant_id = $7 AND at = ANY(${number}::timestamptz[]) AND {only}")
+    read = " UNION ALL ".join(
+        f"SELECT $7::text AS tenant_id, 'epoch'::timestamptz AS at, {_COLUMNS} FROM {part}"  # noqa: S608
+        for part in parts
+    )
+    return _together(read)
+
+
+def _together(parts: str) -> str:
+    """One row for each cause of the parts, whose columns are these of a row."""
+    place = "tenant_id, at, error_type, model, server_address"
+    key = f"{place}, cause"
+    return f"""
+WITH part AS MATERIALIZED ({parts}),
+     ranked AS (
+         SELECT {key}, row_number() OVER (PARTITION BY {place} ORDER BY cause = '', sum(n) DESC, cause) AS rank
+         FROM part GROUP BY {key}),
+     named AS MATERIALIZED (
+         SELECT {place}, CASE WHEN rank <= {_CAUSES} THEN cause ELSE '' END AS cause,
+                n, first_at, last_at, samples, keys
+         FROM part JOIN ranked USING ({key})),
+     cell AS (
+         SELECT {key}, sum(n)::bigint AS n, min(first_at) AS first_at, max(last_at) AS last_at
+         FROM named GROUP BY {key}),
+     sample AS (
+         SELECT {key}, (array_agg(id ORDER BY id DESC))[1:{SAMPLES}] AS samples
+         FROM (SELECT DISTINCT {key}, id FROM named CROSS JOIN unnest(samples) AS id) AS known GROUP BY {key}),
+     met AS (
+         SELECT {key}, key_id, sum(times::bigint) AS times,
+                row_number() OVER (PARTITION BY {key} ORDER BY sum(times::bigint) DESC, key_id) AS rank
+         FROM named, jsonb_each_text(keys) AS k (key_id, times) GROUP BY {key}, key_id),
+     told AS (
+         SELECT {key}, jsonb_object_agg(key_id, times) AS keys FROM met WHERE rank <= {_KEYS_KEPT} GROUP BY {key})
+SELECT tenant_id, at, {_COLUMNS} FROM cell JOIN sample USING ({key}) JOIN told USING ({key})
+"""  # noqa: S608

@@ -1,0 +1,1 @@
+"""GET /api/monitoring/timeseries: one measure over time, of a group each."""
