@@ -12,7 +12,16 @@ it asks by `visit.gateway.part`. Ids that go into a path go through `shared.clie
 base.html, fill the block `page`, and take headings, figures, states, tables and empty states from macros.html.
 """
 
-from services.console.pages import overview
+from services.console.pages import errors, inference, inferences, overview, spending
 from services.console.visit import Page, get
 
-PAGES: tuple[Page, ...] = (Page("Overview", "overview", (get("/", overview.show),), ranged=True),)
+PAGES: tuple[Page, ...] = (
+    Page("Overview", "overview", (get("/", overview.show),), ranged=True),
+    Page(
+        "Inferences", "inferences",
+        (get("/inferences", inferences.show), get("/inferences/{inference_id}", inference.show)),
+        ranged=True,
+    ),
+    Page("Errors", "errors", (get("/errors", errors.show),), ranged=True),
+    Page("Spending", "spending", (get("/spending", spending.show),)),
+)  # fmt: skip

@@ -2,21 +2,22 @@
 "use strict";
 
 (() => {
-  const zone = { hour12: false };
-  const formats = {
-    second: new Intl.DateTimeFormat(undefined, {
-      ...zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
-    }),
-    day: null, // a day of the books is a day of UTC, wherever it is read
-  };
+  const clock = { hour12: false, hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const formats = [clock, { ...clock, month: "short", day: "numeric" }, { ...clock, month: "short", day: "numeric", year: "numeric" }]
+    .map((format) => new Intl.DateTimeFormat(undefined, format));
+
+  // Of today the hour is enough, of this year the day.
+  function inWords(at, now) {
+    const isYear = at.getFullYear() === now.getFullYear();
+    return formats[at.toDateString() === now.toDateString() ? 0 : isYear ? 1 : 2].format(at);
+  }
 
   function localTimes(root) {
+    const now = new Date();
     for (const time of root.querySelectorAll("time[data-utc]")) {
-      const format = formats[time.dataset.utc];
-      const at = new Date(time.dateTime);
-      if (!format || Number.isNaN(at.getTime())) continue;
+      if (time.dataset.utc === "day") continue; // a day of the books is a day of UTC, wherever it is read
       time.title = time.textContent;
-      time.textContent = format.format(at);
+      time.textContent = inWords(new Date(time.dateTime), now);
       delete time.dataset.utc;
     }
   }

@@ -8,7 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 NOTHING = "\N{EN DASH}"
-_THOUSANDS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k"))
+_THOUSANDS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+_WHOLE_BELOW = 9999.5
+_THREE_DIGITS = 0.9995  # of the next size: from here on it would be rounded up to that
 
 
 def count(value: float | None) -> str:
@@ -20,11 +22,10 @@ def short(value: float | None) -> str:
     """12.3k, 4.56M; below ten thousand as it is."""
     if value is None:
         return NOTHING
-    for size, letter in _THOUSANDS:
-        if abs(value) >= size:
-            scale = 1e3 if letter == "k" else size
-            return f"{value / scale:.3g}{letter}" if abs(value) / scale < 1000 else f"{value / scale:,.0f}{letter}"
-    return f"{value:,.0f}"
+    if abs(value) < _WHOLE_BELOW:
+        return f"{value:,.0f}"
+    size, letter = next(found for found in _THOUSANDS if abs(value) >= found[0] * _THREE_DIGITS)
+    return f"{value / size:.3g}{letter}" if abs(value) / size < 999.5 else f"{value / size:,.0f}{letter}"
 
 
 def seconds(value: float | None) -> str:

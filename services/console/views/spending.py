@@ -1,0 +1,80 @@
+"""What it cost, and what is left of the budgets."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from services.console.views import format as shown
+from services.console.views.charts import Chart, Unit, grouped, series_of, step_s_of, times_of
+
+# What is asked of /api/monitoring/timeseries, by day, by the name of its answer.
+MEASURES: Mapping[str, Mapping[str, str]] = {
+    "model": {"measure": "cost", "group": "model"},
+    "key": {"measure": "cost", "group": "key"},
+    "tokens": {"measure": "tokens", "group": "model"},
+    "key_tokens": {"measure": "tokens", "group": "key"},
+}
+
+
+class Total(NamedTuple):
+    """share: of the largest, in percent."""
+
+    name: str
+    usd: float
+    tokens: float
+    share: float
+
+
+class Budget(NamedTuple):
+    """used: in percent, at most 100. tone: of it."""
+
+    name: str
+    spent: str
+    most: str
+    used: float
+    tone: str
+
+
+def spending_charts(answers: Mapping[str, Any | None]) -> list[Chart]:
+    wanted: tuple[tuple[str, str, Unit], ...] = (
+        ("model", "Cost by model, a day", "usd"),
+        ("key", "Cost by key, a day", "usd"),
+        ("tokens", "Tokens by model, a day", "count"),
+    )
+    return [
+        Chart(title, "bars", unit, times_of(answer), step_s_of(answer),
+              grouped(series_of(answer), unit, "key" if name == "key" else "model"))
+        for name, title, unit in wanted
+        if (answer := answers.get(name)) is not None
+    ]  # fmt: skip
+
+
+def totals(cost: Any | None, tokens: Any | None) -> list[Total]:
+    """Over the range, the dearest first. What has no price has its tokens only."""
+    usd, counted = _sums(cost), _sums(tokens)
+    most = max(usd.values(), default=0) or 1
+    found = [
+        Total(name or "none", usd.get(name, 0), counted.get(name, 0), round(100 * usd.get(name, 0) / most, 1))
+        for name in usd.keys() | counted.keys()
+    ]
+    return sorted(found, key=lambda one: (-one.usd, -one.tokens, one.name))
+
+
+def budgets(tenant: Mapping[str, Any]) -> list[Budget]:
+    """Of those that the tenant has. tenant: of GET /api/tenants/{id}; before its first call nothing is spent."""
+    terms, spent = tenant["terms"], tenant["spent"] or {}
+    found = []
+    for span, words in (("day", "Today (UTC)"), ("month", "This month (UTC)")):
+        for kind, word in (("usd", shown.usd), ("tokens", shown.short)):
+            if (most := terms.get(f"{kind}_per_{span}")) is not None:
+                amount = float(spent.get(f"{kind}_{span}") or 0)
+                share = amount / most if most else 1.0
+                tone = "bad" if share >= 1 else "warn" if share >= 0.8 else "ok"
+                name = f"{words}, {'dollars' if kind == 'usd' else 'tokens'}"
+                found.append(Budget(name, word(amount), word(most), round(100 * min(share, 1), 1), tone))
+    return found
+
+
+def _sums(answer: Any | None) -> dict[str, float]:
+    if answer is None:
+        return {}
+    return {group: sum(value or 0 for value in values) for group, values in series_of(answer).items()}

@@ -1,0 +1,141 @@
+"""Overview, inferences, one inference, errors and spending, of a gateway that answers in the shapes it promises."""
+
+import httpx
+import pytest
+
+from tests.support.fake_gateway import Asked, FakeGateway, Told, problem
+from tests.unit.console import answers
+from tests.unit.console.test_frame import inline
+
+SUMMARY, SERIES = "/api/models/custom/monitoring", "/api/monitoring/timeseries"
+
+
+@pytest.fixture
+def books(gateway: FakeGateway) -> FakeGateway:
+    """A gateway whose books have something of everything."""
+    gateway.gets(SUMMARY, answers.summary())
+    gateway.answers[f"GET {SERIES}"] = _series
+    gateway.gets("/api/inferences", answers.listed(answers.item("failed"), next_cursor="further"))
+    failed = answers.attempt(1, "failed")
+    gateway.gets(f"/api/inferences/{answers.ID}", answers.inference(failed, answers.attempt(2)))
+    gateway.gets("/api/monitoring/errors", answers.errors(answers.error_group()))
+    gateway.gets("/api/tenants/acme", answers.TENANT)
+    return gateway
+
+
+def _series(asked: Asked) -> Told:
+    groups = (None,) if "group" not in asked.query else (f"custom:{answers.HARM}", "other")
+    return 200, answers.timeseries(*groups, step=asked.query["step"])
+
+
+PAGES = ("/", "/inferences", f"/inferences/{answers.ID}", "/errors", "/spending")
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_words_of_others_are_text(browser: httpx.AsyncClient, books: FakeGateway, path: str) -> None:
+    answer = await browser.get(path)
+    assert answer.status_code == 200
+    assert answers.HARM not in answer.text
+    assert "&lt;script&gt;alert(1)" in answer.text
+    assert inline(answer.text) == []
+    assert not {"\x1b", "\u202e"} & set(answer.text)
+
+
+async def test_escapes_are_seen_for_what_they_are(browser: httpx.AsyncClient, books: FakeGateway) -> None:
+    assert "red \N{SYMBOL FOR ESCAPE}[31m and turned \N{REPLACEMENT CHARACTER}" in (await browser.get("/errors")).text
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_gateway_that_is_away_is_said_on_every_page(
+    browser: httpx.AsyncClient, books: FakeGateway, path: str
+) -> None:
+    await books.close()
+    assert (await browser.get(path)).status_code == 503
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_every_page_bears_a_gateway_that_knows_none_of_its_paths(
+    browser: httpx.AsyncClient, gateway: FakeGateway, path: str
+) -> None:
+    answer = await browser.get(path)
+    assert answer.status_code in (200, 404)
+    assert "This gateway cannot do that yet" in answer.text
+
+
+async def test_all_charts_obey_the_range(browser: httpx.AsyncClient, books: FakeGateway) -> None:
+    books.asked.clear()
+    page = await browser.get("/?window=7d")
+    ranges = {(asked.query.get("window"), asked.query.get("step")) for asked in books.asked if asked.path == SERIES}
+    assert ranges == {("7d", "1h")}
+    assert 'href="/inferences?window=7d"' in page.text  # the navigation keeps it
+    books.asked.clear()
+    await browser.get("/?from=2026-11-30T08:00&to=2026-11-30T09:00")
+    assert {(asked.query.get("from"), asked.query.get("to")) for asked in books.asked} == {
+        ("2026-11-30T08:00:00Z", "2026-11-30T09:00:00Z")
+    }
+
+
+async def test_charts_that_the_gateway_cannot_give_leave_the_figures(
+    browser: httpx.AsyncClient, books: FakeGateway
+) -> None:
+    del books.answers[f"GET {SERIES}"]
+    page = await browser.get("/")
+    assert page.status_code == 200
+    assert "20 % of all" in page.text
+    assert "This gateway cannot do that yet" in page.text
+
+
+async def test_a_range_that_makes_no_sense_is_said(browser: httpx.AsyncClient, books: FakeGateway) -> None:
+    books.gets(SUMMARY, problem("invalid_request", "from is not before to", "Send from and to."), 400)
+    answer = await browser.get("/?from=tomorrow")
+    assert answer.status_code == 400
+    assert "from is not before to" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/inferences", "/errors", "/spending"])
+async def test_an_empty_page_says_what_to_do(browser: httpx.AsyncClient, books: FakeGateway, path: str) -> None:
+    nothing = answers.summary(0) | {"errors": [], "attempts": answers.summary(0)["attempts"] | {"total": 0}}
+    books.gets(SUMMARY, nothing)
+    books.gets(SERIES, answers.timeseries())
+    books.gets("/api/inferences", answers.listed())
+    books.gets("/api/monitoring/errors", answers.errors())
+    assert 'class="empty"' in (await browser.get(path)).text
+
+
+async def test_filters_and_cursor_go_to_the_gateway_and_into_the_links(
+    browser: httpx.AsyncClient, books: FakeGateway
+) -> None:
+    books.asked.clear()
+    page = await browser.get("/inferences?state=failed&model=&tag=team%3Da%26b&window=7d&cursor=here")
+    assert books.asked[-1].query == {"state": "failed", "tag": "team=a&b", "window": "7d", "cursor": "here"}
+    assert 'href="/inferences?window=7d&amp;state=failed&amp;tag=team%3Da%26b&amp;cursor=further"' in page.text
+    assert 'href="/inferences?window=7d&amp;state=failed&amp;tag=team%3Da%26b"' in page.text
+    assert "hx-trigger" not in page.text  # what is older does not change
+    assert 'hx-trigger="every 5s"' in (await browser.get("/inferences")).text
+
+
+async def test_an_id_leads_to_its_inference(browser: httpx.AsyncClient, books: FakeGateway) -> None:
+    answer = await browser.get("/inferences", params={"id": f" {answers.ID.upper()} "})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/inferences/{answers.ID}")
+    assert "That is no inference id" in (await browser.get("/inferences?id=nothing")).text
+
+
+async def test_an_inference_of_another_tenant_is_not_found(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    unknown = problem("invalid_request", "the books know no inference", "It may belong to another tenant.")
+    gateway.gets(f"/api/inferences/{answers.ID}", unknown, 404)
+    answer = await browser.get(f"/inferences/{answers.ID}")
+    assert answer.status_code == 404
+    assert "It may belong to another tenant." in answer.text
+
+
+async def test_an_inference_that_runs_is_looked_at_again(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    gateway.gets(f"/api/inferences/{answers.ID}", answers.inference(answers.attempt(1, None), state="running"))
+    assert 'hx-trigger="every 2s"' in (await browser.get(f"/inferences/{answers.ID}")).text
+
+
+@pytest.mark.parametrize("path", ["..%2Fmodels%2Flist", "%2e%2e%2fkeys", "a%3Fb=c"])
+async def test_an_id_leads_to_no_other_path(browser: httpx.AsyncClient, gateway: FakeGateway, path: str) -> None:
+    gateway.asked.clear()
+    await browser.get(f"/inferences/{path}")
+    assert [asked.path for asked in gateway.asked if not asked.path.startswith("/api/inferences/")] == []
+    assert [asked.query for asked in gateway.asked if asked.query] == []
