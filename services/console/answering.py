@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from services.console.gateway_api import GatewayApi, is_away, is_missing
 from services.console.origin import is_ours
-from services.console.rendering import Renderer
+from services.console.rendering import Renderer, here
 from services.console.session import Session, Sessions, forget
 from services.console.visit import PageRoute, View, Visit
 from shared.client import Problem, ProblemError
@@ -61,6 +61,8 @@ def make_route(route: PageRoute) -> Route:
     async def answer(request: Request) -> Response:
         console = console_of(request)
         session = console.session(request)
+        if session is None and follows_a_link_of_others(request):
+            return console.renderer.response(request, View("arrival.html", "One moment"), None)
         if session is None:
             return to_sign_in(request)
         if route.method == "POST" and not is_ours(request.headers):
@@ -102,9 +104,14 @@ _TITLES: Mapping[int, str] = {
 }
 
 
+def follows_a_link_of_others(request: Request) -> bool:
+    """Then the browser keeps our cookie back (SameSite=Strict). A page of ours that asks again is given it."""
+    return request.method == "GET" and request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+
+
 def to_sign_in(request: Request) -> Response:
     """htmx follows a redirect by itself and would put the sign-in into a part of the page: it is told to go there."""
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    path = here(request)
     where = "/login" + ("" if path == "/" or request.method != "GET" else f"?{urlencode({'next': path})}")
     if request.headers.get("hx-request"):
         response = Response(status_code=204, headers={"hx-redirect": where})

@@ -17,6 +17,7 @@ Unit = Literal["count", "seconds", "usd"]
 WIDTH, HEIGHT = 600, 160  # of the drawing without the script, in its own units
 _TONES = 6  # how many series have a colour of their own
 _STEPS = {"1m": 60, "5m": 300, "1h": 3600, "1d": 86_400}
+MOST_ROWS = 60  # of a table
 _MOST_POINTS = 170  # more bars than that are thinner than the gaps between them
 _UNITS: dict[str, Callable[[float | None], str]] = {
     "count": shown.short, "seconds": shown.seconds, "usd": shown.usd,
@@ -82,15 +83,14 @@ class Chart:
 
     @property
     def rows(self) -> list[TableRow]:
-        """Of the steps in which there is anything, the newest first."""
+        """Of the steps in which there is anything, the newest first; MOST_ROWS of them."""
         columns = list(zip(*(each.values for each in self.series), strict=True))
         word = _UNITS[self.unit]
-        rows = [
+        found = [(at, values) for at, values in zip(self.times, columns, strict=True) if any(values)]
+        return [
             TableRow(at, inferences_between(at, self.step_s), [word(value) for value in values])
-            for at, values in zip(self.times, columns, strict=True)
-            if any(value for value in values)
+            for at, values in found[: -MOST_ROWS - 1 : -1]
         ]
-        return rows[::-1]
 
     def _heights(self) -> list[Sequence[Value]]:
         if self.kind == "lines":

@@ -8,6 +8,7 @@ import pytest
 
 from services.console.headers import CONTENT_SECURITY_POLICY
 from tests.support.fake_gateway import FakeGateway, problem
+from tests.unit.console.conftest import ORIGIN
 
 _SUMMARY = "/api/models/custom/monitoring"
 
@@ -93,10 +94,13 @@ async def test_something_else_behind_the_address_is_named(browser: httpx.AsyncCl
     assert "TALLYGATE_GATEWAY_URL" in answer.text
 
 
-async def test_a_page_that_is_not_there_is_404(browser: httpx.AsyncClient) -> None:
+async def test_a_page_that_is_not_there_is_404_and_leads_nowhere_else(browser: httpx.AsyncClient) -> None:
     answer = await browser.get("/<script>alert(1)</script>")
     assert answer.status_code == 404
     assert "<script>alert" not in answer.text
+    other_host = await browser.get(f"{ORIGIN}//evil.test/")
+    assert other_host.status_code == 404
+    assert inline(other_host.text) == []
 
 
 @pytest.mark.parametrize(("scopes", "shown"), [(["admin"], True), (["monitor"], True), (["inference"], False)])

@@ -125,3 +125,13 @@ async def test_the_theme_is_kept_and_shown(browser: httpx.AsyncClient) -> None:
     assert '<html lang="en" data-theme="dark">' in (await browser.get("/login")).text
     browser.cookies.set("tallygate_theme", '"><script>')
     assert '<html lang="en">' in (await browser.get("/login")).text
+
+
+async def test_who_follows_a_link_of_another_site_is_asked_once_more_by_ours(browser: httpx.AsyncClient) -> None:
+    """Whose cookie the browser has kept back is signed in all the same."""
+    browser.cookies.clear()
+    arrival = await browser.get("/errors?window=7d", headers={"sec-fetch-site": "cross-site"})
+    assert arrival.status_code == 200
+    assert '<meta http-equiv="refresh" content="0; url=/errors?window=7d">' in arrival.text
+    again = await browser.get("/errors?window=7d", headers={"sec-fetch-site": "same-origin"})
+    assert again.headers["location"] == "/login?next=%2Ferrors%3Fwindow%3D7d"
