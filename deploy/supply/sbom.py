@@ -1,4 +1,5 @@
-"""deploy/docker/sbom.cdx.json: the image's packages in CycloneDX, made from its lock file without the network.
+"""deploy/docker/sbom.cdx.json: the image's packages in CycloneDX, made from its lock file and from the record of what
+the console serves, without the network.
 
 python -m deploy.supply.sbom          writes it
 python -m deploy.supply.sbom --check  compares it, as `make check` does
@@ -16,6 +17,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from deploy.supply.browser_packages import recorded
 from deploy.supply.locked import IMAGE_LOCK, ROOT, locked
 
 SBOM = IMAGE_LOCK.with_name("sbom.cdx.json")
@@ -25,6 +27,7 @@ def sbom() -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     application = _component(project["name"], project["version"], ComponentType.APPLICATION)
     packages = [_component(package.name, package.version) for package in locked(IMAGE_LOCK.read_text())]
+    packages += [_component(package["package"], package["version"], of="npm") for package in recorded()]
     bom = Bom(components=packages)
     bom.metadata.component = application
     bom.register_dependency(application, packages)
@@ -35,8 +38,8 @@ def sbom() -> str:
     return json.dumps(written, indent=1, sort_keys=True) + "\n"
 
 
-def _component(name: str, version: str, kind: ComponentType = ComponentType.LIBRARY) -> Component:
-    purl = PackageURL("pypi", None, name.lower(), version)
+def _component(name: str, version: str, kind: ComponentType = ComponentType.LIBRARY, *, of: str = "pypi") -> Component:
+    purl = PackageURL(of, None, name.lower(), version)
     return Component(name=name, version=version, type=kind, purl=purl, bom_ref=str(purl))
 
 

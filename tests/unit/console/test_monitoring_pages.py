@@ -139,3 +139,23 @@ async def test_an_id_leads_to_no_other_path(browser: httpx.AsyncClient, gateway:
     await browser.get(f"/inferences/{path}")
     assert [asked.path for asked in gateway.asked if not asked.path.startswith("/api/inferences/")] == []
     assert [asked.query for asked in gateway.asked if asked.query] == []
+
+
+async def test_a_filter_that_cannot_be_read_is_said_beside_the_form(
+    browser: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    gateway.gets("/api/inferences", problem("invalid_request", "state must be one of completed, failed"), 400)
+    answer = await browser.get("/inferences?state=gone&model=m")
+    assert answer.status_code == 400
+    assert "state must be one of completed, failed" in answer.text
+    assert 'name="model" value="m"' in answer.text
+
+
+async def test_an_empty_page_of_the_list_leads_further_back(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    """The monitor looks at so many rows for one page, however few match."""
+    looked_to = "2026-11-30T08:20:00+00:00"
+    gateway.gets("/api/inferences", answers.listed(next_cursor="further") | {"looked_to": looked_to})
+    page = await browser.get("/inferences?tag=rare%3Dyes")
+    assert "Nothing matches so far" in page.text
+    assert "08:20:00 UTC" in page.text
+    assert "cursor=further" in page.text

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.supply.advisories import NONE_KNOWN, NOT_CHECKED, SOME_KNOWN, verdict
+from deploy.supply.browser_packages import recorded
 from deploy.supply.locked import IMAGE_LOCK, ROOT, locked
 from deploy.supply.sbom import SBOM, sbom
 
@@ -40,7 +41,8 @@ def test_the_bill_of_materials_is_that_of_the_image() -> None:
     text = SBOM.read_text()
     assert text == sbom(), "renew it: make sbom"
     assert {component["name"] for component in json.loads(text)["components"]} == {
-        package.name for package in locked(IMAGE_LOCK.read_text())
+        *(package.name for package in locked(IMAGE_LOCK.read_text())),
+        *(package["package"] for package in recorded()),
     }
     assert set(re.findall(r"https?://[^/\"]+", text)) <= {"http://cyclonedx.org"}
 
