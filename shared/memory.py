@@ -1,6 +1,7 @@
 """A memory that is bounded in entries and, where wanted, in age."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -28,6 +29,9 @@ class Memory(Generic[K, V]):
 
     def forget(self, key: K) -> None:
         self._entries.pop(key, None)
+
+    def values(self) -> Iterator[V]:
+        return (value for value, _ in self._entries.values())
 
     def __contains__(self, key: K) -> bool:
         return key in self._entries

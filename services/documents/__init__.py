@@ -4,7 +4,8 @@
 
 Hears: no topic.
 Says: no event.
-Owns: no table; docs/dialects.md, docs/headers.md, docs/limits.md, docs/openapi.json and the tables of docs/settings.md.
+Owns: no table; docs/dialects.md, docs/headers.md, docs/limits.md, docs/openapi.json, and the tables of
+docs/settings.md and docs/metrics.md.
 """
 
 from services.documents.pages import differing, openapi_document, pages

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from services.features import outcomes
+from services.features import instruments, outcomes
 from services.features.outcomes import Outcome
 from services.features.store import FeaturesStore, TakenJob
 from shared.db.database import DatabaseAwayError
@@ -30,7 +30,6 @@ from shared.events import (
 from shared.events.topics import CANCELLATIONS, FEATURE_OUTCOMES, FEATURE_PROGRESS, Topic
 from shared.jobs import Leases, LeaseSettings
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
-from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)
 

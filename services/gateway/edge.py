@@ -36,11 +36,11 @@ from services.gateway.headers import (
 from services.gateway.inference.completing import CallerLeftError, IdName, Sent
 from services.gateway.inference.limits import SHARE_TIPS
 from services.gateway.inference.shares import Shares
+from services.gateway.instruments import http_requests, http_seconds
 from shared.db.failures import RETRYABLE, UNSTORABLE, described
 from shared.errors import Failure, TallygateError, failure, render
 from shared.inferences import Answer, InferenceFailedError
 from shared.telemetry import names
-from shared.telemetry.instruments import http_requests, http_seconds
 from shared.telemetry.traces import TRACEPARENT, TRACESTATE, Traced, carried, tracing
 
 logger = structlog.get_logger(__name__)
@@ -346,7 +346,7 @@ class EdgeMiddleware:
             status = 499 if left else answering.status or 500
             route = getattr(scope.get("route"), "path", "unmatched")
             http_requests.labels(route, str(status)).inc()
-            http_seconds.labels(route).observe(time.perf_counter() - started)
+            http_seconds.labels(route).observe(time.perf_counter() - started, tracing.exemplar(traced.traceparent))
             traced.set({names.HTTP_ROUTE: route, names.HTTP_STATUS: status})
             if status >= 500:
                 traced.fail(str(status))

@@ -25,9 +25,10 @@ from starlette.types import Receive, Scope, Send
 from services.gateway.edge import LAST_WORDS
 from services.gateway.headers import INFERENCE_HEADER, REPLAYED_HEADER, STARTED
 from services.gateway.inference.completing import CallerLeftError, Streamed
+from services.gateway.instruments import first_chunk_seconds
 from shared.errors import Failure, render
 from shared.inferences import Answer, InferenceFailedError, too_slow
-from shared.telemetry.instruments import first_chunk_seconds
+from shared.telemetry.traces import tracing
 
 _KEEP_ALIVE = b": keep-alive\n\n"
 _DONE = b"data: [DONE]\n\n"
@@ -160,7 +161,9 @@ class _Telling:
                 await self._tell(words.chunks(chunks) if chunks else _KEEP_ALIVE)
                 if self._first and chunks:
                     self._first = False
-                    first_chunk_seconds.observe(time.perf_counter() - self._scope[STARTED])
+                    first_chunk_seconds.observe(
+                        time.perf_counter() - self._scope[STARTED], tracing.exemplar(self._scope.get("traceparent"))
+                    )
             last = b"" if stream.answer is None else await words.end(stream.answer)
         except InferenceFailedError as error:
             if not self._begun:

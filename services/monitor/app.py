@@ -26,6 +26,8 @@ from services.monitor.series.store import SeriesStore
 from services.monitor.settings import MonitorSettings
 from services.monitor.summary.store import SummaryStore
 from services.monitor.summary.summary import reference_price
+from services.monitor.vitals.measuring import Measuring
+from services.monitor.vitals.store import VitalsStore
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.db.failures import RETRYABLE, UNSTORABLE
@@ -92,6 +94,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             authenticator, lag, reference_price(settings.savings_reference), offsets.booked_to_the_end,
         )  # fmt: skip
         app.state.lists = ListsApi(ListStore(reads), authenticator, lag)
+        app.state.measure = Measuring(lag, VitalsStore(reads)).measure
         app.state.checks = {
             "database": holds(lambda: listener.connected, "the database cannot be reached"),
             "books": is_kept(booking.keeper),
@@ -102,5 +105,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 def _recovery(settings: MonitorSettings) -> RecoverySettings:
     return RecoverySettings(
-        settings.instance, settings.max_deliveries, settings.recovery_lease_s, settings.sweep_after_s
-    )
+        settings.instance, settings.max_deliveries, settings.recovery_lease_s, settings.sweep_after_s,
+        settings.metrics_model_names,
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.db.reads import ReadSettings
-from shared.service.settings import ServiceSettings
+from shared.service.settings import MetricsModelNames, ServiceSettings
 from shared.settings import Beyond, GroupName, Port
 
 
@@ -54,4 +54,5 @@ class MonitorSettings(ServiceSettings):
         description="`<provider>:<model>` of genai-prices: what the tokens of custom models would have cost there. "
         "Empty: no savings",
     )  # fmt: skip
+    metrics_model_names: MetricsModelNames = False
     reads: ReadSettings = Field(default_factory=ReadSettings)

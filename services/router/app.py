@@ -63,7 +63,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         pulse = Pulse()
         attempts = Attempts(
             settings.instance, ring, transport, publisher, retries, gate, pulse,
-            max_untold_bytes=settings.max_answer_bytes,
+            max_untold_bytes=settings.max_answer_bytes, tell_model_names=settings.metrics_model_names,
         )  # fmt: skip
         service.at_stop(attempts.stop)
         cancellations, conditions = Cancellations(), Conditions()
@@ -91,4 +91,5 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             "claims": holds(lambda: claims.running, "requests are not being claimed"),
             "registry": is_current(registry),
         }
+        app.state.measure = gate.measure
         yield

@@ -50,13 +50,15 @@ class Attempts:
         pulse: Pulse,
         now: Now = utc_now,
         max_untold_bytes: int = 3_500_000,
+        tell_model_names: bool = False,
     ) -> None:
-        """max_untold_bytes: of a stream's chunks that are held back; as many as an answer that is not streamed has."""
+        """max_untold_bytes: of a stream's chunks that are held back; as many as an answer that is not streamed has.
+        tell_model_names: metrics name tenants' models."""
         self._router_id = router_id
         self._ring = ring
         self._callers = Callers(ring, publisher)
         self._calling = Calling(transport, self._callers, max_untold_bytes)
-        self._settling = Settling(router_id, ring, publisher, self._callers, retries, gate, now)
+        self._settling = Settling(router_id, ring, publisher, self._callers, retries, gate, now, tell_model_names)
         self._retries = retries
         self._gate = gate
         self._pulse = pulse
@@ -129,7 +131,7 @@ class Attempts:
         progress = Progress(
             work, self._now, life, hold, started, OpenCall(work.first.model, started, self._now()),
             unreported=[] if on_record else [started], task=asyncio.current_task(),
-            streamed=work.is_streamed,
+            streamed=work.is_streamed, traceparent=traced.traceparent,
         )  # fmt: skip
         self._running.add(progress)
         try:

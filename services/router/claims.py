@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
-from services.router import counting, reports
+from services.router import counting, instruments, reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
 from services.router.pulse import Pulse
@@ -39,7 +39,7 @@ from shared.events.bounds import instant_of
 from shared.events.codec import UnreadableMessageError
 from shared.events.inference import Settlement
 from shared.events.router import ON_RECORD_WITHIN_S
-from shared.events.topics import ATTEMPTS, OUTCOMES
+from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS
 from shared.kafka import (
     CommitFailedError,
     ConsumerRebalanceListener,
@@ -49,11 +49,10 @@ from shared.kafka import (
     TopicPartition,
 )
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
-from shared.kafka.dead_letters.sending import dead_letter
+from shared.kafka.dead_letters.sending import count_from_zero, dead_letter
 from shared.kafka.offsets import next_offsets
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.kafka.stopping import Stop, or_stop, terminate
-from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)
 
@@ -142,6 +141,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._ready = asyncio.Event()
 
     def start(self, consumer: Consumer) -> None:
+        count_from_zero(REQUESTS)
         self._consumer = consumer
         self._loop_task = asyncio.create_task(self._run_or_stop(), name="claims")
         self._ready.set()

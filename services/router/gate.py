@@ -1,9 +1,11 @@
 """May a model be called now? Breakers and limits of this router, so that a bad endpoint does not delay other models."""
 
 import asyncio
+from collections import Counter
 from typing import NamedTuple
 
 from services.router.breaker import CLOSED, Breaker, BreakerPolicy
+from services.router.instruments import breakers
 from shared.errors import Failure, failure
 from shared.memory import Memory
 from shared.registry import Model
@@ -55,6 +57,13 @@ class Gate:
         else:
             after = breaker.failed(failed.error_type, asyncio.get_running_loop().time(), self._policy)
         self._keep(model, _State(after, max(0, in_flight - 1), target))
+
+    async def measure(self) -> None:
+        """For `/metrics`."""
+        now = asyncio.get_running_loop().time()
+        states = Counter(known.breaker.state(now) for known in self._states.values())
+        for state in ("open", "half_open"):
+            breakers.labels(state).set(states[state])
 
     def _state(self, model: Model) -> _State:
         known = self._states.get((model.tenant_id, model.id))

@@ -62,6 +62,7 @@ class Progress:
     by_lane: bool = True
     streamed_call: StreamedCall | None = None
     task: asyncio.Task[Any] | None = None
+    traceparent: str | None = None  # of the span of this work
     settling: asyncio.Task[InferenceSettled | None] | None = None  # or handing back
 
     def begin(self, call: OpenCall) -> None:

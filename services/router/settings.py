@@ -10,7 +10,7 @@ from shared.crypto.keys import KeySettings
 from shared.db import DatabaseSettings
 from shared.guard import GuardSettings
 from shared.registry import ProviderSettings
-from shared.service.settings import ServiceSettings
+from shared.service.settings import MetricsModelNames, ServiceSettings
 from shared.settings import Beyond, GroupName, Port
 
 TracedEndpoints = Literal["none", "providers", "all"]
@@ -41,6 +41,7 @@ class RouterSettings(ServiceSettings):
         description="which endpoints get `traceparent` and `tracestate` of a call: those of `providers`, `all` (of "
         "tenants too) or `none`",
     )
+    metrics_model_names: MetricsModelNames = False
     # What two gateways let in.
     max_waiting: Annotated[int, Beyond("too_many_requests")] = Field(
         default=8000, ge=1, le=1_000_000, description="inferences that wait in the router for one of these places"

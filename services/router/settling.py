@@ -6,9 +6,10 @@ from typing import Any
 
 import structlog
 
-from services.router import counting, reports, spans
+from services.router import counting, measured, reports
 from services.router.callers import Callers, Reply
 from services.router.gate import Gate
+from services.router.instruments import inference_seconds
 from services.router.progress import Answered, Progress
 from services.router.retry import RetryPolicy, at_limit
 from services.router.work import FailedCall, Refused
@@ -27,8 +28,8 @@ from shared.events.inference import Settlement
 from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.registry import Model
-from shared.telemetry import instruments
-from shared.telemetry.traces import Traced
+from shared.telemetry.inferences import model_label, settlements
+from shared.telemetry.traces import Traced, tracing
 from shared.wire.reading.usage import NO_USAGE, Usage
 
 logger = structlog.get_logger(__name__)
@@ -37,7 +38,7 @@ logger = structlog.get_logger(__name__)
 class Settling:
     def __init__(
         self, router_id: str, ring: KeyRing, publisher: Publisher, callers: Callers, retries: RetryPolicy, gate: Gate,
-        now: Now,
+        now: Now, tell_model_names: bool,
     ) -> None:  # fmt: skip
         self._router_id = router_id
         self._ring = ring
@@ -46,6 +47,7 @@ class Settling:
         self._retries = retries
         self._gate = gate
         self._now = now
+        self._tell_model_names = tell_model_names
 
     async def refuse(self, refusal: Refused) -> None:
         """Settle a request that no model is called for, and tell its caller."""
@@ -81,7 +83,12 @@ class Settling:
         progress.open_call, progress.last = None, ended
         progress.unreported.append(ended)
         self._gate.leave(model, failed, called=called)
-        spans.count(model, progress.work.request.operation_name, ended, progress.streamed_call)
+        labels = measured.Labels(
+            progress.work.request.operation_name,
+            ended.provider_name,
+            model_label(model.id, told=self._tell_model_names),
+        )
+        measured.count(labels, ended, progress.streamed_call, tracing.exemplar(progress.traceparent))
 
     async def settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
         """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.
@@ -213,7 +220,8 @@ class Settling:
         for event in events:
             if isinstance(event, InferenceSettled):
                 error_type = event.error.error_type if event.error else ""
-                instruments.settlements.labels(event.settlement, error_type).inc()
+                settlements.labels(event.settlement, error_type).inc()
+                inference_seconds.labels(event.settlement).observe(event.duration_s, tracing.exemplar(traceparent))
 
 
 async def _to_its_end(progress: Progress, ending: Coroutine[Any, Any, InferenceSettled | None]) -> None:

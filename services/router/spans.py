@@ -1,10 +1,9 @@
-"""Attributes of a router's spans, and what its metrics count of calls."""
+"""Attributes of a router's spans."""
 
 from services.router.streamed_call import StreamedCall
 from services.router.work import Work
-from shared.events import AttemptEnded, AttemptStarted, InferenceSettled
-from shared.registry import Model
-from shared.telemetry import instruments, names
+from shared.events import AttemptStarted, InferenceSettled
+from shared.telemetry import names
 from shared.telemetry.traces import Traced
 from shared.wire import CompletionRead
 
@@ -15,42 +14,6 @@ def end(traced: Traced, settled: InferenceSettled | None) -> None:
         if settled.error is not None:
             traced.fail(settled.error.error_type)
     traced.end()
-
-
-def count(model: Model, operation: str, ended: AttemptEnded, stream: StreamedCall | None) -> None:
-    error_type = ended.error.error_type if ended.error else ""
-    name = "custom" if model.is_custom else model.id  # tenants name as many as they like
-    instruments.attempts.labels(name, ended.outcome, error_type).inc()
-    instruments.attempt_seconds.labels(name).observe(ended.duration_s)
-    if stream is not None and ended.first_chunk_s is not None:
-        instruments.attempt_first_chunk_seconds.labels(name).observe(ended.first_chunk_s)
-        if (per_chunk_s := stream.per_chunk_s) is not None:
-            instruments.attempt_chunk_seconds.labels(name).observe(per_chunk_s)
-    _count_gen_ai((operation, ended.provider_name, name), ended, stream)
-
-
-# Operations that bring a text, which the conventions call inferences.
-_INFERENCES = {"chat"}
-
-
-def _count_gen_ai(labels: tuple[str, str, str], ended: AttemptEnded, stream: StreamedCall | None) -> None:
-    """The same by the names of OpenTelemetry's GenAI conventions. What is not known is not counted."""
-    is_inference = labels[0] in _INFERENCES
-    seconds = instruments.gen_ai_seconds if is_inference else instruments.gen_ai_operation_seconds
-    seconds.labels(*labels, ended.error.error_type if ended.error else "").observe(ended.duration_s)
-    if stream is not None and ended.first_chunk_s is not None:
-        instruments.gen_ai_first_chunk_seconds.labels(*labels).observe(ended.first_chunk_s)
-        if (per_chunk_s := stream.per_chunk_s) is not None:
-            instruments.gen_ai_chunk_seconds.labels(*labels).observe(per_chunk_s)
-    for tokens, counter in (
-        (ended.input_tokens, instruments.gen_ai_input_tokens),
-        (ended.output_tokens, instruments.gen_ai_output_tokens),
-        (ended.cache_read_tokens, instruments.gen_ai_cache_read_tokens),
-        (ended.cache_write_tokens, instruments.gen_ai_cache_write_tokens),
-        (ended.reasoning_tokens, instruments.gen_ai_reasoning_tokens),
-    ):
-        if tokens:
-            counter.labels(*labels).inc(tokens)
 
 
 def work_attributes(work: Work) -> dict[str, object]:

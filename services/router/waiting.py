@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from services.router import reports
+from services.router import instruments, reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
 from services.router.pulse import Pulse
@@ -22,7 +22,6 @@ from shared.errors import TallygateError
 from shared.events import CancelRequested, InferenceRequested, Now, utc_now
 from shared.events.topics import ATTEMPTS
 from shared.kafka.publisher import Outgoing, Publisher
-from shared.telemetry import instruments
 
 logger = structlog.get_logger(__name__)
 

@@ -17,7 +17,6 @@ from shared.inferences.answers import AnyReply, Reply
 from shared.inferences.streams import AnswerStream, IncomingStream
 from shared.kafka import ConsumerRecord
 from shared.telemetry import names
-from shared.telemetry.instruments import streams_followed, waiting
 from shared.telemetry.traces import tracing
 
 logger = structlog.get_logger(__name__)
@@ -48,10 +47,8 @@ class Awaited:
 class Pending:
     def __init__(self) -> None:
         self._awaited: dict[bytes, Awaited] = {}
-        self._waiting = 0
-        self._streams = 0
-        waiting.set_function(lambda: self._waiting)
-        streams_followed.set_function(lambda: self._streams)
+        self.waiting = 0  # for a reply
+        self.streams = 0  # that are followed
 
     @contextmanager
     def expect(self, inference_id: UUID, tenant_id: str) -> Iterator["asyncio.Future[AnyReply]"]:
@@ -59,13 +56,13 @@ class Pending:
         awaited = self._await(inference_id, tenant_id)
         future: asyncio.Future[AnyReply] = asyncio.get_running_loop().create_future()
         awaited.futures.append(future)
-        self._waiting += 1
+        self.waiting += 1
         try:
             yield future
         finally:
             awaited.futures.remove(future)
             self._let_go(awaited)
-            self._waiting -= 1
+            self.waiting -= 1
 
     @contextmanager
     def follow(self, inference_id: UUID, tenant_id: str, begin: Callable[[], IncomingStream]) -> Iterator[AnswerStream]:
@@ -73,7 +70,7 @@ class Pending:
         awaited = self._await(inference_id, tenant_id)
         stream = awaited.stream = awaited.stream or begin()
         reader = stream.reader()
-        self._streams += 1
+        self.streams += 1
         try:
             yield reader
         finally:
@@ -81,7 +78,7 @@ class Pending:
             if not stream.readers:
                 awaited.stream = None
             self._let_go(awaited)
-            self._streams -= 1
+            self.streams -= 1
 
     def awaited(self, inference_id: bytes) -> Awaited | None:
         """None when nobody waits for it."""

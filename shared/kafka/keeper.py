@@ -16,7 +16,7 @@ from shared.events.codec import UnreadableMessageError, decode
 from shared.events.topics import Topic
 from shared.kafka.broker import Consumer
 from shared.kafka.dead_letter_limit import DeadLetterLimitError
-from shared.kafka.dead_letters.sending import dead_letter
+from shared.kafka.dead_letters.sending import count_from_zero, dead_letter
 from shared.kafka.failures import RETRYABLE as BROKER_RETRYABLE
 from shared.kafka.offsets import commit_if_ours, next_offsets, read_ranges
 from shared.kafka.publisher import Publisher
@@ -64,6 +64,8 @@ class Keeper(Generic[E]):
     ) -> None:  # fmt: skip
         """overheard: topics whose dead letters are their own reader's to make, and how their records are read; None for
         what cannot be, which is passed over."""
+        topics = tuple(topics)
+        count_from_zero(*topics)
         self._overheard = {topic.name: read for topic, read in (overheard or {}).items()}
         self.topics = (*topics, *(overheard or {}))
         self.held_up: str | None = None  # why nothing is kept, when somebody must mend something first

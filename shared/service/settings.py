@@ -11,6 +11,17 @@ from shared.db import DatabaseSettings
 from shared.kafka.settings import KafkaSettings
 from shared.service.listening import HttpSettings
 
+# Of the services that count calls.
+MetricsModelNames = Annotated[
+    bool,
+    Field(
+        validation_alias="TALLYGATE_METRICS_MODEL_NAMES",
+        description="whether metrics name tenants' models; otherwise all of them are `custom`. Whoever may read "
+        "`/metrics` reads these names, and models of one name of several tenants are counted as one. The same variable "
+        "for router and monitor",
+    ),
+]
+
 
 def _host_and_pid() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"

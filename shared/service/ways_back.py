@@ -17,7 +17,12 @@ from shared.service.checks import holds, is_read
 from shared.service.running import Service
 from shared.service.settings import ServiceSettings
 from shared.settings import Beyond, variables
+from shared.telemetry import names
 from shared.telemetry.health import Check
+from shared.telemetry.instruments import Gauge
+
+_waiting = Gauge(names.METRIC_WAITING, "Those who wait for a reply to this process.")
+_streams = Gauge(names.METRIC_STREAMS, "Streams of answers that are told to callers of this process.")
 
 _ANY_ADDRESS = ("0.0.0.0", "::")
 
@@ -75,6 +80,8 @@ class WaysBack(NamedTuple):
 
 async def ways_back(service: Service, settings: WaysBackSettings, ring: KeyRing, pending: Pending) -> WaysBack:
     """Raises ConfigurationError when the lane's address cannot be listened on."""
+    _waiting.set_function(lambda: pending.waiting)
+    _streams.set_function(lambda: pending.streams)
     partition, reply_to, checks = None, None, {}
     if settings.reply_by != "lane":
         replies = await service.start(ReplyReader(service.broker, settings.partition, pending.on_reply))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.background import dead_tasks
-from shared.telemetry.instruments import metrics_endpoint
+from shared.telemetry.instruments import metrics_route
 
 # Returns None when all is well, otherwise one sentence that says what is wrong.
 Check = Callable[[], Awaitable[str | None]]
@@ -20,7 +20,7 @@ Notes = Callable[[], dict[str, str]]
 
 def health_routes(service: str) -> list[Route]:
     """The service puts its checks into `app.state.checks` when it has started, and maybe its `notes` beside them."""
-    return [Route("/healthz", _alive), Route("/readyz", _ready(service)), Route("/metrics", metrics_endpoint)]
+    return [Route("/healthz", _alive), Route("/readyz", _ready(service)), Route("/metrics", metrics_route(service))]
 
 
 async def _alive(_: Request) -> Response:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
@@ -79,6 +79,14 @@ class Tracing:
         known = {key: value for key, value in (attributes or {}).items() if value is not None}
         span = self._tracer.start_span(name, context, kind, known, start_time=start_time_ns)
         return Traced(span, traceparent_of(span.get_span_context()))
+
+    def exemplar(self, context: str | None) -> dict[str, str] | None:
+        """The labels by which an observation names its trace. None when nobody keeps that: tracing is off here, or the
+        trace is not sampled."""
+        if not self.enabled or context is None:
+            return None
+        _, trace_id, span_id, flags = context.partition(" ")[0].split("-")
+        return {"trace_id": trace_id, "span_id": span_id} if int(flags, 16) & TraceFlags.SAMPLED else None
 
     def shutdown(self) -> None:
         if self._provider is not None:

@@ -1,9 +1,11 @@
 """Measures once a second how long requests wait for a router; None while that cannot be measured."""
 
 import asyncio
+import math
 import time
 
 from services.gateway.inference.waiting_room import WaitingRoom
+from services.gateway.instruments import queue_age_seconds
 from shared.background import Periodic
 from shared.events.topics import REQUESTS
 from shared.kafka import KafkaError, TopicPartition
@@ -21,6 +23,7 @@ class QueueAge(Periodic):
         self._group = router_group
         self._room = WaitingRoom()
         self.seconds: float | None = None
+        queue_age_seconds.set_function(lambda: math.nan if self.seconds is None else self.seconds)
 
     async def _measure_on(self) -> None:
         """Measures with its own connections until they fail. Periodic then calls this again, which makes new ones."""

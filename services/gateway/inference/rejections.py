@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from services.gateway import instruments
 from services.gateway.inference.labels import Labels
 from shared.access import Caller
 from shared.background import Background
@@ -16,7 +17,7 @@ from shared.events import InferenceSettled, new_id, utc_now
 from shared.events.topics import OUTCOMES
 from shared.inferences import InferenceFailedError
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
-from shared.telemetry import instruments
+from shared.telemetry.inferences import settlements
 
 logger = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class Rejections:
         Which model it was for is not known: what was refused is not read.
         """
         settled = self._settled(caller, refusal, said, utc_now())
-        instruments.settlements.labels("rejected", refusal.error_type).inc()
+        settlements.labels("rejected", refusal.error_type).inc()
         try:
             self._waiting.put_nowait(settled)
         except asyncio.QueueFull:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from opentelemetry.trace import SpanKind
 
+from services.monitor import instruments
 from services.monitor.books.books import ALL_KEPT, Booked, fold
 from services.monitor.books.lag import Lag
 from services.monitor.books.requests import accepted
@@ -17,7 +18,7 @@ from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper, KeptOffsets
 from shared.kafka.offsets import next_offsets
 from shared.kafka.publisher import Publisher
-from shared.telemetry import instruments, names
+from shared.telemetry import names
 from shared.telemetry.traces import tracing
 
 TOPICS = (ATTEMPTS, OUTCOMES, REQUESTS)

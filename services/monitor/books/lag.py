@@ -1,9 +1,9 @@
 """How far the books are behind: zero when everything on the topics is booked."""
 
+from services.monitor.instruments import lag_seconds
 from shared.events import Now, utc_now
 from shared.kafka import TopicPartition
 from shared.kafka.broker import Consumer
-from shared.telemetry.instruments import lag_seconds
 
 
 class Lag:

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
+from services.monitor import instruments
 from services.monitor.recovery import orphans
 from services.monitor.recovery.claimed import Claimed, ClaimsSeen
 from services.monitor.recovery.each import each
@@ -26,12 +27,12 @@ from services.monitor.recovery.store import RecoveryStore
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
-from shared.events import Event, Now, RouterHeartbeat, utc_now
+from shared.events import AttemptEnded, Event, Now, RouterHeartbeat, utc_now
 from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
 from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
-from shared.telemetry import instruments
+from shared.telemetry.inferences import attempts, model_label, settlements
 
 logger = structlog.get_logger(__name__)
 
@@ -45,12 +46,13 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class RecoverySettings:
     """monitor_id: of one life of a process. lease_s: how long a monitor that falls silent keeps the others from it.
-    grace_s: how long after its deadline an inference may stay open."""
+    grace_s: how long after its deadline an inference may stay open. tell_model_names: metrics name tenants' models."""
 
     monitor_id: str
     max_deliveries: int = 5
     lease_s: float = 15.0
     grace_s: float = 60.0
+    tell_model_names: bool = False
 
 
 class LostWork(NamedTuple):
@@ -117,15 +119,21 @@ class Recovery:
         return self._claims.saw(await self._offsets.of_routers(), asyncio.get_running_loop().time())
 
     async def _lost_work(self, claimed: Claimed) -> LostWork:
-        routers = await self._store.routers_with_open_work()
-        dead = sorted(self._liveness.dead(routers, asyncio.get_running_loop().time()))
-        attempts = await self._store.lost_attempts(dead) if dead else ()
-        return LostWork(attempts, await self._store.orphans(dead, claimed))
+        routers, now_s = await self._store.routers_with_open_work(), asyncio.get_running_loop().time()
+        dead = sorted(self._liveness.dead(routers, now_s))
+        instruments.routers_alive.set(len(self._liveness.alive(now_s)))
+        lost = LostWork(await self._store.lost_attempts(dead) if dead else (), await self._store.orphans(dead, claimed))
+        instruments.orphans.set(len(lost.orphans))
+        return lost
 
     async def _overdue(self) -> Overdue:
         grace_s = self._settings.grace_s
-        attempts = await self._store.overdue_attempts(grace_s, _MOST_OVERDUE)
-        return Overdue(attempts, await self._store.overdue(grace_s, _MOST_OVERDUE))
+        overdue = Overdue(
+            await self._store.overdue_attempts(grace_s, _MOST_OVERDUE),
+            await self._store.overdue(grace_s, _MOST_OVERDUE),
+        )
+        instruments.overdue.set(sum(map(len, overdue)))
+        return overdue
 
     async def _recover(self) -> None:
         # The offsets are read before the wait. Of a claim that they showed long ago, what its router put on record lies
@@ -168,10 +176,15 @@ class Recovery:
             logger.warning("inference.swept", inference_id=str(one.inference_id), router=one.router_id)
 
     async def _sweep_attempt(self, attempt: LostAttempt) -> None:
-        await self._say(Outgoing(OUTCOMES, orphans.swept(attempt, self._settings.monitor_id, self._now())))
+        await self._end(orphans.swept(attempt, self._settings.monitor_id, self._now()))
 
     async def _close(self, attempt: LostAttempt) -> None:
-        await self._say(Outgoing(OUTCOMES, orphans.closed(attempt, self._settings.monitor_id, self._now())))
+        await self._end(orphans.closed(attempt, self._settings.monitor_id, self._now()))
+
+    async def _end(self, ended: AttemptEnded) -> None:
+        await self._say(Outgoing(OUTCOMES, ended))
+        model = model_label(ended.model, told=self._settings.tell_model_names)
+        attempts.labels(model, ended.outcome, ended.error.error_type if ended.error else "").inc()
 
     async def _recover_one(self, orphan: Orphan, claimed: Claimed) -> None:
         action = orphans.decide(orphan, claimed.now, self._settings.max_deliveries, self._now())
@@ -240,6 +253,7 @@ class Recovery:
         if orphan.store_result:
             outgoing.append(Outgoing(RESULTS, answer))
         await self._say(*outgoing)
+        settlements.labels(word.settlement, word.error.error_type if word.error else "").inc()
 
     async def _say(self, *outgoing: Outgoing) -> None:
         """Raises LeaseLostError, and says nothing, when this monitor was frozen since it decided: another one may have

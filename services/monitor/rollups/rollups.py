@@ -10,15 +10,18 @@ nothing. Health needs no touches: it is what the minutes show, held against what
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import get_args
 
 import structlog
 
+from services.monitor import instruments
 from services.monitor.rollups import health
 from services.monitor.rollups.steps import STEPS, Step, beginning
 from services.monitor.rollups.store import RollupStore, Touched, Turn
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
-from shared.events import Event, ModelHealthChanged, TenantSpent, utc_now
+from shared.events import Event, HealthStatus, ModelHealthChanged, TenantSpent, utc_now
 from shared.events.topics import MODEL_HEALTH, SPENDING
 from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
@@ -39,6 +42,8 @@ class Rollups:
         self._publisher = publisher
         # The last event about each model, by subject, whichever monitor has published it.
         self._said: dict[str, ModelHealthChanged] = {}
+        for status in get_args(HealthStatus):
+            instruments.models.labels(status).set_function(partial(self._models, status))
         self._words = Follower(publisher.broker, {MODEL_HEALTH: self._heard})
         self._looking = Periodic("rollups", self._look, _EVERY_S, (*RETRYABLE, KafkaError))
 
@@ -49,6 +54,9 @@ class Rollups:
     async def stop(self) -> None:
         await self._looking.stop()
         await self._words.stop()
+
+    def _models(self, status: HealthStatus) -> int:
+        return sum(last.status == status for last in self._said.values())
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, ModelHealthChanged):

@@ -7,21 +7,31 @@ import time
 import structlog
 from aiokafka import ConsumerRecord
 
-from shared.events.topics import DLQ_SUFFIX
+from shared.events.topics import DLQ_SUFFIX, Topic
 from shared.kafka.dead_letter_limit import WINDOW_S, DeadLetterLimitError
 from shared.kafka.dead_letters.box import count_since
 from shared.kafka.dead_letters.letter import LEFT_OUT, OFFSET, PARTITION, REASON, TOPIC, TYPE
 from shared.kafka.failures import RETRYABLE, TOO_LARGE, described
 from shared.kafka.publisher import Publisher
-from shared.telemetry.instruments import dead_letters
+from shared.telemetry import names
+from shared.telemetry.instruments import Counter, begin_at_zero
 
 logger = structlog.get_logger(__name__)
+
+_dead_letters = Counter(names.METRIC_DEAD_LETTERS, "Messages sent to a dead-letter topic.", ("topic", "reason"))
 
 _RETRY_S = 0.5
 _MAX_REASON = 1000  # it may quote the message, and the topic has limited room for our headers
 # Of a message that is too large, what a dead letter carries all the same: bytes.
 _MAX_KEY_KEPT = 1024
 _MAX_HEADERS_KEPT = 16 * 1024
+
+
+def count_from_zero(*topics: Topic) -> None:
+    """Of each topic that this process makes dead letters of."""
+    begin_at_zero(
+        _dead_letters, *((topic.name, reason) for topic in topics for reason in ("invalid_request", "internal"))
+    )
 
 
 async def dead_letter(publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str) -> None:
@@ -67,7 +77,7 @@ async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: 
         left_out = (LEFT_OUT, _left_out(record, kept).encode())
         await publisher.send_raw(dlq, b"", _key_kept(record), [*kept, *headers, left_out])
     limit.count(now())
-    dead_letters.labels(record.topic, error_type).inc()
+    _dead_letters.labels(record.topic, error_type).inc()
 
 
 def _body(record: ConsumerRecord) -> bytes | None:

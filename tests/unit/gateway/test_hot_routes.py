@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.telemetry.instruments import http_requests
+from services.gateway.instruments import http_requests
 from tests.support.gateway_app import gateway_here, told
 
 CHAT = b'{"model": "custom:m", "messages": [{"role": "user", "content": "hi"}]}'

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import orjson
 import uvicorn
 
+from services.gateway.instruments import first_chunk_seconds
 from shared.events import CancelRequested, InferenceRequested, ReplyCompleted
 from shared.inferences import ByLane
 from shared.lane import Frame, Kind
 from shared.lane.payloads import Chunks, chunk_context, sealed_chunks, sealed_reply
 from shared.service.connections import ConnectionLimits, server_options
-from shared.telemetry.instruments import first_chunk_seconds
 from tests.support.gateway_app import KEY, Here, gateway_here
 from tests.unit.shared.events.samples import reply_failed
 from tests.unit.shared.inferences.test_streams import FakeLane

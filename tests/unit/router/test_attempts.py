@@ -23,7 +23,7 @@ from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, Topic
 from shared.kafka.local import LocalBroker, Produce, refused
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model
-from shared.telemetry import instruments
+from shared.telemetry.inferences import attempts
 from shared.wire import Completion, CompletionRead, Usage
 from tests.support.virtual_time import virtually
 from tests.unit.router.values import beating, holds_all, model, work
@@ -251,5 +251,5 @@ async def test_what_a_model_and_its_endpoint_are_called_is_cut_to_what_an_event_
 @virtually
 async def test_a_metric_names_no_model_of_a_tenant() -> None:
     await Router(refuses).run(job(3))
-    assert not [values for values in instruments.attempts._metrics if values[0].startswith("custom:")]
-    assert ("custom", "failed", "authentication_failed") in instruments.attempts._metrics
+    assert not [values for values in attempts._metrics if values[0].startswith("custom:")]
+    assert ("custom", "failed", "authentication_failed") in attempts._metrics

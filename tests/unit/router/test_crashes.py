@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.router import attempts as running
-from services.router import reports, spans
+from services.router import measured, reports, spans
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
 from services.router.claims import Claims
@@ -115,7 +115,7 @@ async def test_between_the_answer_and_its_settlement(place: str, monkeypatch: py
     run.assert_answered()
 
 
-@pytest.mark.parametrize(("module", "place"), [(running, "after_failure"), (spans, "count")])
+@pytest.mark.parametrize(("module", "place"), [(running, "after_failure"), (measured, "count")])
 async def test_between_a_failure_and_what_follows(module: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(CallFailedError(failure("server_error", "503")))
     monkeypatch.setattr(module, place, crash)

@@ -1,11 +1,11 @@
 import asyncio
 
+from services.gateway import instruments
 from services.gateway.inference.labels import Labels
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import failure
 from shared.events import InferenceSettled
-from shared.telemetry import instruments
 from tests.unit.shared.inferences.fakes import Broker
 
 CALLER = Caller("acme", "k1", frozenset({"inference"}))

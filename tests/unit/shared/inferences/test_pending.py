@@ -5,13 +5,8 @@ import pytest
 from shared.events import Event, new_id
 from shared.events.topics import REPLIES
 from shared.inferences import Pending
-from shared.telemetry.instruments import waiting
 from tests.unit.shared.events.samples import INFERENCE, reply_failed
 from tests.unit.shared.kafka.records import record
-
-
-def gauge() -> float:
-    return next(iter(waiting.collect())).samples[0].value
 
 
 def heard(pending: Pending, event: Event, body: bytes | None = None) -> None:
@@ -62,8 +57,8 @@ async def test_a_reply_after_the_caller_has_left_changes_nothing() -> None:
 async def test_those_who_wait_are_counted_until_they_leave() -> None:
     pending = Pending()
     with pending.expect(INFERENCE, "acme"), pending.expect(new_id(), "acme"):
-        assert gauge() == 2
-    assert gauge() == 0
+        assert pending.waiting == 2
+    assert pending.waiting == 0
     with pytest.raises(asyncio.CancelledError), pending.expect(INFERENCE, "acme"):
         raise asyncio.CancelledError
-    assert gauge() == 0
+    assert pending.waiting == 0

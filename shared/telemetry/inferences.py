@@ -1,0 +1,19 @@
+"""How inferences and their calls end, whoever ends them: gateway, router or monitor."""
+
+from shared.telemetry import names
+from shared.telemetry.instruments import Counter
+
+attempts = Counter(
+    names.METRIC_ATTEMPTS,
+    "Model calls ended, as they were reported; the monitor closes those of lost routers.",
+    ("model", "outcome", "error_type"),
+)
+settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this process.", ("settlement", "error_type"))
+
+CUSTOM = "custom"
+
+
+def model_label(model_id: str, *, told: bool) -> str:
+    """Of a model of the deployment its id. Tenants name as many as they like, and some with words of their own: theirs
+    are all the same, unless their names are to be told."""
+    return CUSTOM if not told and model_id.startswith(f"{CUSTOM}:") else model_id
