@@ -9,6 +9,7 @@ from services.documents.headers_page import headers_page
 from services.documents.limits_page import limits_page
 from services.documents.metrics_page import with_metrics
 from services.documents.settings_page import with_tables
+from services.documents.spans_table import with_spans
 from services.gateway.app import routes
 from services.gateway.routes.openapi import openapi
 
@@ -19,7 +20,7 @@ def pages(docs: Path) -> Iterator[tuple[Path, str]]:
     settings = docs / "settings.md"
     yield settings, with_tables(settings.read_text())
     metrics = docs / "metrics.md"
-    yield metrics, with_metrics(metrics.read_text())
+    yield metrics, with_spans(with_metrics(metrics.read_text()))
     yield docs / "limits.md", limits_page()
     yield docs / "dialects.md", dialects_page()
     yield docs / "headers.md", headers_page()

@@ -96,7 +96,7 @@ FEATURE_PROGRESS = Topic(
 )  # fmt: skip
 FEATURE_OUTCOMES = Topic(
     "feature.outcomes.v1", 4, 30 * _DAY_MS, (FeatureSettled,), "feature_id",
-    ("features",), ("gateway", "monitor"), has_dlq=True,
+    ("features", "gateway"), ("gateway", "monitor"), has_dlq=True,
 )  # fmt: skip
 # Read by every worker from the beginning, without a group.
 FEATURE_CANCELLATIONS = Topic(

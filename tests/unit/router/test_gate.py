@@ -2,6 +2,7 @@
 
 from services.router.breaker import BreakerPolicy
 from services.router.gate import Gate
+from services.router.instruments import breakers
 from shared.errors import failure
 from shared.registry import Model
 
@@ -89,3 +90,16 @@ async def test_models_at_rest_are_forgotten() -> None:
         open_gate.enter(healthy)
         open_gate.leave(healthy, None)
     assert not open_gate._states
+
+
+async def test_paused_models_are_measured() -> None:
+    open_gate = gate()
+    for name in ("custom:one", "custom:other"):
+        for _ in range(2):
+            open_gate.enter(model(name))
+            open_gate.leave(model(name), BROKEN)
+    open_gate.enter(model("custom:well"))
+
+    await open_gate.measure()
+
+    assert [breakers.labels(state)._value.get() for state in ("open", "half_open")] == [2, 0]
