@@ -4,9 +4,10 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.14 python3.11 python3; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 STAMP := .venv/setup.done
+PROMETHEUS := .venv/prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm run stop test test-unit streams schemathesis clients fuzz-answers \
+.PHONY: help setup prometheus demo demo-llm run stop test test-unit streams schemathesis clients fuzz-answers \
 	chaos chaos-long histories check format lock sbom advisories bench clean
 
 help: ## list the commands
@@ -25,6 +26,17 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $(STAMP)
+
+# Unpacked and not installed: Debian's package would start a server of its own.
+prometheus: setup ## unpack Debian's Prometheus below .venv, for the tests of rules and dashboards
+	@command -v promtool >/dev/null && command -v prometheus >/dev/null || test -x $(PROMETHEUS)/usr/bin/promtool || { \
+		echo "Unpacking Prometheus into $(PROMETHEUS) ..."; \
+		rm -rf $(PROMETHEUS) && mkdir -p $(PROMETHEUS) && cd $(PROMETHEUS) && \
+		{ apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; } && \
+		dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; } || { \
+		echo "Prometheus could not be had, so its tests are skipped; on Debian or Ubuntu: sudo apt-get update && make prometheus" >&2; }
+
+test: prometheus
 
 demo: setup ## a guided tour of everything, on this machine, with nothing else needed
 	@exec $(BIN)/python -m deploy.local.tour

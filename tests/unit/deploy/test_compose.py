@@ -37,17 +37,10 @@ READ_BY = {
 
 
 def test_the_services_are_these() -> None:
-    assert set(SERVICES) == {
-        "kafka",
-        "postgres",
-        "setup",
-        "gateway",
-        "router",
-        "features",
-        "monitor",
-        "console",
-        "traces",
-    }
+    watching = {"prometheus", "grafana", "node-exporter"}
+    by_default = {"kafka", "postgres", "setup", "gateway", "router", "features", "monitor", "console", "traces"}
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["metrics"]} == watching
+    assert set(SERVICES) == by_default | watching
     assert set(OURS) == set(READ_BY)
 
 
@@ -69,7 +62,7 @@ def test_has_no_fixed_name_and_a_pinned_image(name: str) -> None:
     service = SERVICES[name]
     assert "container_name" not in service
     assert "hostname" not in service
-    assert re.fullmatch(r"[\w./-]+:\d+\.\d+[\w.-]*", service["image"])
+    assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+[\w.-]*", service["image"])
 
 
 @pytest.mark.parametrize("name", OURS)
