@@ -19,7 +19,7 @@ _HEAD = "\n| metric | kind | labels | told by | what it says |\n|---|---|---|---
 
 # Where instruments stand, and which services load that module. A test asks running services whether this is so.
 _TOLD_BY: dict[ModuleType, tuple[str, ...]] = {
-    shared.telemetry.instruments: ("gateway", "router", "monitor", "features"),
+    shared.telemetry.instruments: ("gateway", "router", "monitor", "features", "console"),
     services.gateway.instruments: ("gateway",),
     shared.service.ways_back: ("gateway", "features"),
     shared.telemetry.inferences: ("gateway", "router", "monitor"),

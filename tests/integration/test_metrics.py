@@ -23,6 +23,7 @@ _PORTS = {
     "router": "TALLYGATE_ROUTER_PORT",
     "monitor": "TALLYGATE_MONITOR_PORT",
     "features": "TALLYGATE_FEATURES_PORT",
+    "console": "TALLYGATE_CONSOLE_PORT",
 }
 _PRICE = {"input_per_mtok_usd": 1.0, "output_per_mtok_usd": 5.0}
 # Panels that this stack has nothing for; each says itself that it may be empty.
@@ -64,7 +65,7 @@ async def prometheus(stack: Live, tmp_path_factory: pytest.TempPathFactory) -> A
     await tenant.add_model("bad", stack.model_server_url, "fault-500")
     await _ask(tenant)
     async with scraping(tmp_path_factory.mktemp("prometheus"), targets, stack.session) as found:
-        seen = 'count(up == 1) == 4 and count(tallygate_settlements_total{settlement="failed"}) > 0'
+        seen = f'count(up == 1) == {len(_PORTS)} and count(tallygate_settlements_total{{settlement="failed"}}) > 0'
         await _until(lambda: found.query(seen))
         await _ask(tenant)
         yield found

@@ -97,6 +97,27 @@ def test_starts_after_the_schema_and_the_topics(name: str) -> None:
     }
 
 
+def test_prometheus_looks_for_every_service_where_it_listens() -> None:
+    jobs = YAML(typ="safe").load(ROOT / "deploy" / "prometheus" / "prometheus.yml")["scrape_configs"]
+    found = {
+        job["job_name"]: (one["names"], one["port"]) for job in jobs for one in job.get("dns_sd_configs", ())
+    }  # fmt: skip
+    services = OURS.keys() - {"setup"}
+    ports = {"gateway": "TALLYGATE_PORT"} | {
+        name: f"TALLYGATE_{name.upper()}_PORT" for name in services if name != "gateway"
+    }
+    assert found == {
+        f"tallygate-{name}": ([name], int(OURS[name]["environment"][ports[name]])) for name in services
+    }  # fmt: skip
+
+
+def test_what_is_mounted_of_this_folder_is_there() -> None:
+    volumes = [volume for service in SERVICES.values() for volume in service.get("volumes", ())]
+    mounted = [volume.split(":")[0] for volume in volumes if isinstance(volume, str) and volume.startswith("./")]
+    assert len(mounted) == 3
+    assert all((ROOT / folder).is_dir() for folder in mounted)
+
+
 def test_routers_can_be_scaled() -> None:
     assert "ports" not in SERVICES["router"]
 
