@@ -73,7 +73,7 @@ def books(events: Annotated[int, typer.Option(min=3000, max=3_000_000)] = 100_00
 
 @app.command()
 def history(inferences: Annotated[int, typer.Option(min=10_000, max=20_000_000)] = 1_000_000) -> None:
-    """A month in the books: how long a summary takes, what is booked meanwhile, size on disk, dropping a day."""
+    """A month in the books: how long each question takes, what is booked meanwhile, size on disk, dropping a day."""
     _exit(history_bench.run(inferences))
 
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -16,29 +16,26 @@ from benchmarks.book_events import inference_events
 from benchmarks.budgets import Budget
 from benchmarks.figures import percentile
 from benchmarks.history import store
+from benchmarks.history.reads import MONTH, Ask, Questions
 from benchmarks.tables import budget_table, console
 from deploy.local.lone_postgres import running_postgres
 from deploy.local.progress import say, step
 from services.monitor.books.books import fold
 from services.monitor.books.store import BookStore
-from services.monitor.reading.store import Span
 from services.monitor.retention.days import keep_from
 from services.monitor.retention.retention import prune
 from services.monitor.retention.store import TABLES, RetentionStore
 from services.monitor.rollups.steps import STEPS, Step
 from services.monitor.rollups.store import RollupStore
-from services.monitor.summary.store import SummaryStore
 from shared.db import DatabaseSettings, connect_pool
 from shared.db.pool import Pool
-from shared.db.reads import ReadSettings, connect_reads
+from shared.db.reads import Reads, ReadSettings, connect_reads
 from shared.events import InferenceEvent, utc_now
 
 _DAYS = 30
-_WINDOW = timedelta(days=30)
 _BATCH = 500  # events, as the monitor takes them
 _ASKING = 6  # summaries at a time, of one tenant
 _MEASURED_S = 15.0
-_ERRORS = 20
 _TURN_EVERY_S = 2.0
 _OVER: tuple[Step, ...] = ("minute", "hour", "day")
 
@@ -68,16 +65,15 @@ def run(inferences: int) -> bool:
 async def _measure(database: DatabaseSettings, inferences: int) -> list[Budget]:
     pool = await connect_pool(database.model_copy(update={"database_timeout_s": 600.0}))
     reading, reads = await connect_reads(database, ReadSettings())
-    summaries = SummaryStore(reads)
     try:
         await _fill(pool, inferences)
         await _tell_size(pool, inferences)
-        alone = await _asked(summaries, "tenant-0", 40)
-        _tell("a 30-day summary, nothing else going on", alone)
-        _tell("  of one model", await _asked(summaries, "tenant-0", 20, model="custom:model-1"))
-        quiet = await _meanwhile(pool, summaries, asking=0)
+        alone = {what: await _asked(ask, 20) for what, ask in Questions(reads, "tenant-0").all().items()}
+        for what, seconds in alone.items():
+            _tell(f"{what}, nothing else going on", seconds)
+        quiet = await _meanwhile(pool, reads, asking=0)
         _tell_booked("nobody reads", quiet)
-        busy = await _meanwhile(pool, summaries, asking=_ASKING)
+        busy = await _meanwhile(pool, reads, asking=_ASKING)
         _tell_booked(f"{_ASKING} read", busy)
         for asker, seconds in busy.reads_s.items():
             _tell(f"a 30-day summary of {asker} meanwhile", seconds)
@@ -86,7 +82,7 @@ async def _measure(database: DatabaseSettings, inferences: int) -> list[Budget]:
         await reading.close()
         await pool.close()
     return [
-        Budget("a 30-day summary, p50", 1000 * percentile(alone, 0.5), 50, "ms"),
+        *(Budget(f"{what}, p50", 1000 * percentile(seconds, 0.5), 50, "ms") for what, seconds in alone.items()),
         Budget(f"booked while {_ASKING} summaries are read", busy.per_s, 10_000, "/s", at_least=True),
         Budget("the longest batch meanwhile", max(busy.batch_s), 2, "s"),
     ]
@@ -138,13 +134,8 @@ async def _tell_size(pool: Pool, inferences: int) -> None:
     say(f"  in all {sizes.total() / inferences:,.0f} bytes an inference")
 
 
-async def _asked(summaries: SummaryStore, tenant: str, times: int, model: str | None = None) -> list[float]:
-    return [await _seconds(lambda: summaries.summary(_span(tenant, model), _ERRORS)) for _ in range(times)]
-
-
-def _span(tenant: str, model: str | None = None) -> Span:
-    now = datetime.now(UTC)
-    return Span(tenant, now - _WINDOW, now, model)
+async def _asked(ask: Ask, times: int) -> list[float]:
+    return [await _seconds(ask) for _ in range(times)]
 
 
 async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
@@ -153,7 +144,7 @@ async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
     return time.perf_counter() - began
 
 
-async def _meanwhile(pool: Pool, summaries: SummaryStore, asking: int) -> Meanwhile:
+async def _meanwhile(pool: Pool, reads: Reads, asking: int) -> Meanwhile:
     """Books as fast as it can, in turns with what the monitor does besides, while one tenant asks and asks."""
     seen = Meanwhile()
     ends_at = time.monotonic() + _MEASURED_S
@@ -165,8 +156,9 @@ async def _meanwhile(pool: Pool, summaries: SummaryStore, asking: int) -> Meanwh
             seen.events += len(batch)
 
     async def ask(tenant: str, pause_s: float) -> None:
+        questions = Questions(reads, tenant)
         while time.monotonic() < ends_at:
-            seen.reads_s.setdefault(tenant, []).extend(await _asked(summaries, tenant, 1))
+            seen.reads_s.setdefault(tenant, []).extend(await _asked(lambda: questions.summary(MONTH), 1))
             await asyncio.sleep(pause_s)
 
     async def sum_up() -> None:

@@ -8,6 +8,7 @@ from shared.db.pool import Pool
 
 TENANTS = 6  # the first of them has half of all inferences
 _MODELS = 5  # of each tenant
+_KEYS = 50  # of each tenant
 _TIMEOUT_S = 600.0
 
 # Each fifth to twentieth inference has a failed call: retried, passed to another model, or its end.
@@ -17,7 +18,8 @@ CREATE TEMP TABLE day AS
 SELECT overlay(overlay(md5(random()::text) PLACING lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
                        FROM 1) PLACING '7' FROM 13)::uuid AS inference_id,
        'tenant-' || (CASE WHEN tenant < 0.5 THEN 0 ELSE 1 + floor(random() * ({tenants} - 1)) END)::int AS tenant_id,
-       'custom:model-' || (floor(random() * {models}))::int AS model, at,
+       'custom:model-' || (floor(random() * {models}))::int AS model,
+       'key-' || (floor(random() * {keys}))::int AS key_id, at,
        0.05 * exp(3 * random() * random()) AS duration_s,
        luck < 0.03 AS is_failed, luck BETWEEN 0.03 AND 0.08 AS is_fallback,
        (ARRAY['server_error', 'rate_limited', 'read_timeout', 'overloaded'])[1 + floor(random() * 4)::int] AS error_type
@@ -29,28 +31,33 @@ FROM (SELECT $1::timestamptz + random() * least(interval '8 hours', now() - $1::
 _INFERENCES = """
 INSERT INTO monitor.inferences (inference_id, tenant_id, accepted_at, deadline_at, model_requested, candidates,
     router_id, last_start_at, request_partition, request_offset, delivery, settlement, settlement_event_id, settled_at,
-    duration_s, first_model, model_served, server_address, attempts, error_type, error, reported_by)
+    duration_s, first_model, model_served, server_address, attempts, error_type, error, reported_by, operation_name,
+    key_id, cause)
 SELECT inference_id, tenant_id, at, at + interval '2 minutes', model,
        jsonb_build_array(jsonb_build_object('model', model, 'reason', 'named by the request', 'chosen', true)),
        'router-host-1-0a1b2c3d', at, 3, 42, 1, CASE WHEN is_failed THEN 'failed' ELSE 'completed' END,
        gen_random_uuid(), at + duration_s * interval '1 second', duration_s,
        CASE WHEN is_fallback THEN model || '-first' ELSE model END, CASE WHEN NOT is_failed THEN model END,
        'models.example.com:443', 1 + is_fallback::int, CASE WHEN is_failed THEN error_type END,
-       CASE WHEN is_failed THEN {error} END, 'router/router-host-1-0a1b2c3d'
+       CASE WHEN is_failed THEN {error} END, 'router/router-host-1-0a1b2c3d', 'chat', key_id,
+       CASE WHEN is_failed THEN error_type END
 FROM day
 """
 
 _ATTEMPTS = """
 INSERT INTO monitor.attempts (attempt_id, inference_id, tenant_id, attempt_number, model, provider_name, server_address,
     reason, router_id, started_at, on_record, outcome, outcome_event_id, error_type, error, ended_at, duration_s,
-    response_model, finish_reasons, input_tokens, output_tokens, cost_usd, reported_by)
+    response_model, finish_reasons, input_tokens, output_tokens, cost_usd, reported_by, operation_name, key_id, cause,
+    usage_state, streamed, first_chunk_s, chunks)
 SELECT gen_random_uuid(), inference_id, tenant_id, number, CASE WHEN number = 1 AND is_fallback THEN model || '-first'
        ELSE model END, 'custom', 'models.example.com:443', 'named by the request', 'router-host-1-0a1b2c3d', at, true,
        CASE WHEN failed THEN 'failed' ELSE 'succeeded' END, gen_random_uuid(), CASE WHEN failed THEN error_type END,
        CASE WHEN failed THEN {error} END, at + duration_s * interval '1 second', duration_s,
        CASE WHEN NOT failed THEN 'model' END, CASE WHEN NOT failed THEN ARRAY['stop'] END,
        CASE WHEN NOT failed THEN (random() * 4000)::int END, CASE WHEN NOT failed THEN (random() * 800)::int END,
-       CASE WHEN NOT failed THEN random() / 100 END, 'router/router-host-1-0a1b2c3d'
+       CASE WHEN NOT failed THEN random() / 100 END, 'router/router-host-1-0a1b2c3d', 'chat', key_id,
+       CASE WHEN failed THEN error_type END, 'reported', NOT failed, CASE WHEN NOT failed THEN duration_s / 4 END,
+       CASE WHEN NOT failed THEN 20 ELSE 0 END
 FROM (SELECT *, is_failed OR (is_fallback AND number = 1) AS failed
       FROM day CROSS JOIN LATERAL generate_series(1, 1 + is_fallback::int) AS number) AS called
 """
@@ -82,7 +89,7 @@ async def fill_day(pool: Pool, day: date, inferences: int) -> None:
     """Rows of one day, up to now, whose minutes are touched."""
     since = midnight(day)
     async with pool.acquire() as connection, connection.transaction():
-        made = _DAY.format(tenants=TENANTS, models=_MODELS)
+        made = _DAY.format(tenants=TENANTS, models=_MODELS, keys=_KEYS)
         await connection.execute(made, since, inferences, timeout=_TIMEOUT_S)
         for statement in (_INFERENCES, _ATTEMPTS):
             await connection.execute(statement.format(error=_ERROR), timeout=_TIMEOUT_S)
