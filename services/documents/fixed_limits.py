@@ -10,6 +10,8 @@ from services.gateway.conversations import codebase
 from services.gateway.inference import idempotency, rejections
 from services.gateway.models import probe
 from services.monitor import ranges
+from services.monitor.errors import errors
+from services.monitor.series import series
 from services.router import cancellations, claims, heartbeat, intake, pulse, reports, transport
 from shared.access import authenticator
 from shared.errors.redact import MAX_DETAIL_CHARS
@@ -57,6 +59,11 @@ FIXED = {
         Fixed("an `Idempotency-Key`", idempotency._KEY.pattern, "as a pattern", Beyond("invalid_request")),
         Fixed("how far back the range of a monitoring query goes", ranges.OLDEST.days, "days",
               Beyond("invalid_request", words="for a window; what an earlier `from` asks for is cut off")),
+        Fixed("points of a series", series.MOST_POINTS, "", Beyond("invalid_request")),
+        Fixed("groups of a series that have one of their own", series.MOST_SERIES, "",
+              Beyond(words="the smaller ones are one series, `other`")),
+        Fixed("groups of errors that are told, the most frequent first", errors.MOST_GROUPS, "",
+              Beyond(words="`more_groups` says how many are left out")),
         Fixed("messages of a conversation that are sent to the model", codebase.HISTORY_MESSAGES, "",
               Beyond(words="older ones are left out")),
         Fixed("a file of a question about code", codebase._FILE_CHARS, "characters",

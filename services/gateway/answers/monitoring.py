@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from services.gateway.answers.shapes import Id, Instant, Seconds
+from services.gateway.answers.shapes import Count, Id, Instant, Seconds
 from shared.events.bounds import Reference
 
 
@@ -82,15 +82,69 @@ class ShownHealth(TypedDict):
     issues: list[Any]
 
 
-class Summary(TypedDict):
-    """The books of a tenant, summed up over the window."""
+# Its names, and those of the next ones, are partly words of Python. Of the range that was really read, as all of them.
+Summary = TypedDict(
+    "Summary",
+    {
+        "requests": dict[str, Any],
+        "attempts": dict[str, Any],
+        "performance": dict[str, float],
+        "tokens": dict[str, Count],
+        "usage": dict[str, Count],
+        "costs": dict[str, float],
+        "health": ShownHealth,
+        "errors": list[dict[str, Any]],
+        "features": dict[str, Any],
+        "from": Instant,
+        "to": Instant,
+        "as_of": Instant,
+        "lag_s": float,
+    },
+)
 
-    requests: dict[str, Any]
-    attempts: dict[str, Any]
-    performance: dict[str, float]
-    costs: dict[str, float]
-    health: ShownHealth
-    errors: list[dict[str, Any]]
-    features: dict[str, Any]
-    as_of: Instant
-    lag_s: float
+
+class Series(TypedDict):
+    """group: null when none was asked for; `none`: of what has no such thing; `other`: of all groups without a series
+    of their own. points: one for each step, by its beginning; nothing counted is 0, and for a percentile null."""
+
+    group: str | None
+    points: list[tuple[Instant, float | None]]
+
+
+Timeseries = TypedDict(
+    "Timeseries",
+    {"series": list[Series], "step": str, "from": Instant, "to": Instant, "as_of": Instant, "lag_s": float},
+)
+
+
+class ErrorGroup(TypedDict):
+    """cause: the same for errors whose detail differs in numbers, ids and quoted names only; empty for all the
+    less frequent ones. detail: of the newest sample, null when its row is gone. keys: those that met it most."""
+
+    error_type: str
+    model: str
+    endpoint: str
+    cause: str
+    count: Count
+    first_seen: Instant
+    last_seen: Instant
+    detail: str | None
+    tips: list[str]
+    sample_inference_ids: list[Id]
+    keys: list[str]
+    more_keys: bool
+
+
+# total: errors of all groups; more_groups: how many groups are not told.
+ErrorGroups = TypedDict(
+    "ErrorGroups",
+    {
+        "groups": list[ErrorGroup],
+        "more_groups": Count,
+        "total": Count,
+        "from": Instant,
+        "to": Instant,
+        "as_of": Instant,
+        "lag_s": float,
+    },
+)
