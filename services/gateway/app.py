@@ -33,6 +33,7 @@ from services.gateway.inference.store import KeyStore
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
+from services.gateway.monitor_client import end_relayed
 from services.gateway.responses.keeping import Responses
 from services.gateway.responses.store import ResponseStore
 from services.gateway.retention import Retention
@@ -60,6 +61,7 @@ from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
 from shared.selection import Conditions
 from shared.service.checks import is_acked, is_current
 from shared.service.running import Service, running
+from shared.service.serving import when_stopping
 from shared.service.ways_back import ways_back
 from shared.telemetry.health import health_routes
 
@@ -155,6 +157,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.start(Follower(broker, {FEATURE_WORKERS: feature_workers.heard, **conditions.hearers}))
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
         service.at_stop(monitor.close)
+        when_stopping(end_relayed)
 
         guard = settings.guard.guard()
         inferences = Inferences(

@@ -1,7 +1,8 @@
 """Wiring of the monitor."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,6 +13,9 @@ from services.monitor.books.handlers import GATHER_S, TOPICS, BookingHandler, fe
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
 from services.monitor.errors.store import ErrorStore
+from services.monitor.lists.export import Exports
+from services.monitor.lists.feed import Feed
+from services.monitor.lists.live_stream import Missed
 from services.monitor.lists.routes import ListsApi
 from services.monitor.lists.store import ListStore
 from services.monitor.recovery.offsets import Offsets
@@ -35,10 +39,15 @@ from shared.db.listen import Listener
 from shared.db.reads import connect_reads
 from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
+from shared.events.topics import OUTCOMES
+from shared.kafka import KafkaError
+from shared.kafka.tail import Tail
 from shared.service.checks import holds, is_kept
 from shared.service.running import running
+from shared.service.serving import when_stopping
 from shared.telemetry.health import health_routes
 
+_CATCH_UP_S = 2.0
 _GRACEFUL_TIMEOUT_S = 30.0  # a batch in hand is booked and committed
 
 
@@ -93,14 +102,27 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             routes.Stores(SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), feature_books),
             authenticator, lag, reference_price(settings.savings_reference), offsets.booked_to_the_end,
         )  # fmt: skip
-        app.state.lists = ListsApi(ListStore(reads), authenticator, lag)
         app.state.measure = Measuring(lag, VitalsStore(reads)).measure
+        feed = Feed(
+            partial(Tail, broker, OUTCOMES), most=settings.feeds, per_tenant=settings.feeds_per_tenant,
+            waiting=settings.feed_events,
+        )  # fmt: skip
+        when_stopping(feed.end)
+        lists = ListStore(reads)
+        missed = Missed(lists, partial(_caught_up, offsets))
+        exports = Exports(lists, most=settings.exports, per_tenant=settings.exports_per_tenant)
+        app.state.lists = ListsApi(lists, authenticator, lag, feed, missed, exports)
         app.state.checks = {
             "database": holds(lambda: listener.connected, "the database cannot be reached"),
             "books": is_kept(booking.keeper),
             "feature books": is_kept(keeper),
         }
         yield
+
+
+async def _caught_up(offsets: Offsets) -> None:
+    with suppress(KafkaError):  # the books say what they know
+        await offsets.booked_to_the_end(_CATCH_UP_S)
 
 
 def _recovery(settings: MonitorSettings) -> RecoverySettings:

@@ -48,6 +48,21 @@ class MonitorSettings(ServiceSettings):
     sums_retention_days: Annotated[int, Beyond(words="they are deleted")] = Field(
         default=400, ge=1, le=3650, description="days for which sums by hour and day are kept, and what was spent"
     )
+    feeds: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=64, ge=1, le=10_000, description="live feeds that one monitor tells at a time"
+    )
+    feeds_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=8, ge=1, le=10_000, description="of these, of one tenant"
+    )
+    feed_events: Annotated[int, Beyond(words="the feed ends, and says so")] = Field(
+        default=1000, ge=10, le=100_000, description="events that wait for a reader of a live feed"
+    )
+    exports: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=4, ge=1, le=1000, description="files that one monitor makes of the books at a time"
+    )
+    exports_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=1, ge=1, le=1000, description="of these, of one tenant"
+    )
     # Savings are what the tokens of custom models would have cost here.
     savings_reference: str = Field(
         default="openai:gpt-4o", max_length=300, pattern=r"^([^\x00-\x20:]+:[^\x00-\x20]+)?$",

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -12,6 +13,15 @@ from uvicorn.config import STARTUP_FAILURE
 from shared.service.connections import ConnectionLimits, server_options
 
 _TURN_S = 1.0  # the date in the answers, which says seconds
+
+
+_when_stopping: list[Callable[[], None]] = []
+
+
+def when_stopping(end: Callable[[], None]) -> None:
+    """`end` is called when the server of this process is told to stop: answers that would not end by themselves are to
+    end then, as those in hand are waited for."""
+    _when_stopping.append(end)
 
 
 class Server(uvicorn.Server):
@@ -34,6 +44,8 @@ class Server(uvicorn.Server):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TURN_S):
                     await self._told.wait()
+        for end in _when_stopping:
+            end()
 
 
 def run_server(app: ASGIApp, host: str, port: int, limits: ConnectionLimits) -> None:

@@ -8,6 +8,7 @@ from aiokafka.errors import ConsumerStoppedError, IllegalOperation, UnknownTopic
 from shared.kafka import IllegalStateError, OffsetOutOfRangeError, TopicPartition
 from shared.kafka.admin import connected_admin
 from shared.kafka.partitions import partitions_of
+from shared.kafka.tail import Tail
 from tests.kafka.bench import Bench, on_both, places, read
 
 
@@ -188,3 +189,19 @@ async def test_the_broker_tells_which_partitions_there_are(bench: Bench) -> None
         assert await partitions_of(admin, one.name, three.name) == [*places(one), *places(three)]
         with pytest.raises(UnknownTopicOrPartitionError):
             await partitions_of(admin, one.name, "no-such-topic")
+
+
+@on_both
+async def test_a_tail_hears_what_is_said_after_its_start_in_all_partitions(bench: Bench) -> None:
+    topic = await bench.topic(2)
+    await bench.publish(topic, b"old", partition=1)
+    heard: list[bytes | None] = []
+    tail = Tail(bench.broker, topic, lambda records: heard.extend(record.value for record in records))
+    await tail.start()
+    for partition in (0, 1):
+        await bench.publish(topic, b"new", partition=partition)
+    async with asyncio.timeout(20):
+        while len(heard) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await tail.stop()
+    assert heard == [b"new", b"new"]

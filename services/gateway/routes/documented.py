@@ -17,9 +17,14 @@ from pydantic import BaseModel
 from shared.errors import CATALOGUE
 
 Route = TypeVar("Route", bound=Callable[..., Any])
-Media = Literal["application/json", "text/plain", "text/event-stream", "application/x-ndjson"]
+Media = Literal[
+    "application/json", "text/plain", "text/event-stream", "application/x-ndjson", "text/csv",
+    "application/vnd.apache.parquet",
+]  # fmt: skip
 
 EVENTS: Media = "text/event-stream"
+CSV: Media = "text/csv"
+PARQUET: Media = "application/vnd.apache.parquet"
 LINES: Media = "application/x-ndjson"
 
 # asked: the caller's body is the inference. made: the gateway makes one of it.

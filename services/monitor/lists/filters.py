@@ -45,6 +45,12 @@ def parse_filters(query: Mapping[str, str]) -> Filters:
     )
 
 
+def parse_live_filters(query: Mapping[str, str]) -> Filters:
+    """As `parse_filters`: the live feed tells what has ended."""
+    _one_of("state", query, SETTLED)
+    return parse_filters(query)
+
+
 def parse_limit(query: Mapping[str, str]) -> int:
     text = query.get("limit", str(DEFAULT_LIMIT))
     limit = int(text) if re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) else 0

@@ -19,7 +19,7 @@ def item(inference: Row, calls: Row | None) -> dict[str, Any]:
         "duration_s": inference["duration_s"],
         "model_requested": inference["model_requested"],
         "model_served": inference["model_served"],
-        "attempts": of_calls.get("calls", 0) if inference["attempts"] is None else inference["attempts"],
+        "attempts": attempts(inference, calls),
         "error_type": inference["error_type"],
         "first_chunk_s": of_calls.get("first_chunk_s"),
         "usage": usage(of_calls) if calls else None,
@@ -28,6 +28,15 @@ def item(inference: Row, calls: Row | None) -> dict[str, Any]:
         "session": inference["session"],
         "tags": inference["tags"] or {},
     }
+
+
+def attempts(inference: Row, calls: Row | None) -> int:
+    """As its settlement says; until then, as many as have begun."""
+    told: int | None = inference["attempts"]
+    if told is not None:
+        return told
+    begun: int = calls["calls"] if calls else 0
+    return begun
 
 
 def usage(call: Row) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from services.monitor.lists.page import Found, Row
 from shared.db.pool import Connection
 from shared.db.reads import Reads
 
+LEAST_ID = UUID(int=0)
 SHARE = 20_000  # rows that one page looks at: about 50 ms
 
 # To plan for every partition takes longer than to read a page: a connection plans once. Not knowing the range, the

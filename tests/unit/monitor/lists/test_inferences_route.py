@@ -43,7 +43,9 @@ class Books(ListStore):
 
 async def listed(books: Books, query: str = "", scope: str = "monitor") -> Any:
     app = make_app(MonitorSettings())
-    app.state.lists = ListsApi(books, KnownKey(Caller("acme", "k", frozenset({scope}))), Lag())
+    unused: Any = None
+    keys = KnownKey(Caller("acme", "k", frozenset({scope})))
+    app.state.lists = ListsApi(books, keys, Lag(), unused, unused, unused)
     answer = await told(app, "GET", f"/api/inferences{query}")
     return answer.body | {"http": answer.status}
 
