@@ -71,7 +71,7 @@ class Fields:
             elif _longest_word(value.plain) <= room:
                 grid = Table.grid()
                 grid.add_column(width=label.cell_len)
-                grid.add_column(width=room)
+                grid.add_column(width=room, overflow="fold")
                 grid.add_row(label, value)
                 yield grid
             else:
