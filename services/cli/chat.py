@@ -9,7 +9,7 @@ import typer
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.conversation import Conversation
-from services.cli.output import err, on_terminal, out, plain, print_json, say
+from services.cli.output import err, on_terminal, out, print_json, say, without_controls
 from services.cli.problem import refused, reports_problems
 from services.cli.shown import Shown
 from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError
@@ -68,7 +68,7 @@ def _printed(client: Client, body: dict[str, Any], as_json: bool) -> Mapping[str
     if as_json:
         print_json(answer.body)
     else:
-        out().print(plain(_text(answer.body)), markup=False)
+        out().print(without_controls(_text(answer.body)), markup=False)
     return answer.headers
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import questionary
 
-from services.cli.output import err, out, plain, print_json, say
+from services.cli.output import err, out, print_json, say, without_controls
 from services.cli.problem import report_problem
 from services.cli.shown import Shown
 from shared.client import COMPLETION_TIMEOUT_S, Client, Problem, ProblemError
@@ -50,7 +50,7 @@ class Conversation:
         if self._as_json:
             print_json(answer)
         else:
-            out().print(plain(answer["message"]), markup=False)
+            out().print(without_controls(answer["message"]), markup=False)
         return answer
 
     def _streamed(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,16 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
 _PIPE_COLUMNS = 200  # rich would wrap at 80; programs that read a pipe want whole lines
-# Answers and details come from elsewhere: they must not send control sequences to the terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Names, errors and answers come from elsewhere. They must not steer the terminal (controls of C0 and C1), not turn the
+# direction of what is read, and not be what no terminal can be sent (halves of a pair).
+_BEYOND_ASCII = r"\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROL = re.compile(rf"[\x00-\x08\x0b-\x1f{_BEYOND_ASCII}]")
+_LEFT_BY_JSON = re.compile(rf"[{_BEYOND_ASCII}]")
+_STYLES = {"completed": "green", "succeeded": "green", "accepted": "yellow", "running": "yellow", None: "yellow"}
 
 
 def out() -> Console:
@@ -33,11 +38,16 @@ def emit(body: Any, as_json: bool, view: Callable[[Any], RenderableType]) -> Non
 
 
 def print_json(body: Any) -> None:
-    text = json.dumps(body, indent=2, ensure_ascii=False)
+    text = _json(body, indent=2)
     if sys.stdout.isatty():
-        out().print_json(text)
+        out().print(JSONHighlighter()(text), soft_wrap=True)
     else:
         print(text)
+
+
+def print_json_line(body: Any) -> None:
+    """For programs that read what comes as it comes."""
+    print(_json(body, indent=None), flush=True)
 
 
 def say(text: str, style: str = "") -> None:
@@ -46,7 +56,17 @@ def say(text: str, style: str = "") -> None:
 
 
 def plain(value: object) -> str:
-    return _CONTROL.sub("", str(value))
+    """As it can be shown on lines of its own: what would steer the terminal is written out."""
+    return _CONTROL.sub(_written_out, str(value).replace("\r\n", "\n"))
+
+
+def one_line(value: object) -> str:
+    return plain(value).replace("\n", "\\n").replace("\t", " ")
+
+
+def without_controls(text: str) -> str:
+    """Of an answer, which is shown as it is."""
+    return _CONTROL.sub("", text)
 
 
 def cell(value: object, style: str = "") -> Text:
@@ -73,9 +93,27 @@ def instant(text: str | None) -> str:
     return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S") if text else ""
 
 
+def state_style(state: str | None) -> str:
+    """Of an inference or an attempt; None: it is open."""
+    return _STYLES.get(state, "red")
+
+
 def on_terminal() -> bool:
     """Whether there is a user who can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _json(body: Any, indent: int | None) -> str:
+    return _LEFT_BY_JSON.sub(_as_json, json.dumps(body, indent=indent, ensure_ascii=False))
+
+
+def _as_json(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def _console(terminal: bool, *, stderr: bool) -> Console:

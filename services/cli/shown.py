@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from services.cli.output import err, plain, say
+from services.cli.output import err, say, without_controls
 
 
 class Shown:
@@ -23,7 +23,7 @@ class Shown:
     def add(self, text: str) -> None:
         if text:
             self._begin()
-            print(plain(text), end="", flush=True)
+            print(without_controls(text), end="", flush=True)
 
     def _begin(self) -> None:
         self._asking.stop()

@@ -44,7 +44,7 @@ def test_what_was_sent_does_not_steer_the_terminal(capsys: pytest.CaptureFixture
 
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
-    assert "[red][31mbody" in printed
+    assert r"[red]\x1b[31mbody" in printed
     assert f"{REQUESTS.dlq}  2, the newest 1:" in printed
     assert "partition 7, offset 99" in printed
     assert "0102" in printed

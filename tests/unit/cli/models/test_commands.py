@@ -56,7 +56,7 @@ def test_a_test_shows_the_answer_and_its_time(gateway: StubGateway, run: Run) ->
     assert gateway.asked[0].body == {"message": "Ready?"}
     assert "✓ dns    dns it is" in done.stdout
     assert "custom:m answered in 500 ms, 5 → 1 tokens" in done.stdout
-    assert "rea[31mdy" in done.stdout  # the escape character is gone
+    assert r"rea\x1b[31mdy" in done.stdout  # written out
     assert "tallygate show 01" in done.stdout
 
 
