@@ -9,7 +9,10 @@ from services.cli.dead_letters import commands as dead_letters
 from services.cli.error_types import errors
 from services.cli.features import commands as feature
 from services.cli.models import commands as models
-from services.cli.monitor import monitor
+from services.cli.monitoring import inferences
+from services.cli.monitoring.monitor import monitor
+from services.cli.monitoring.tail import tail
+from services.cli.monitoring.top import top
 from services.cli.show import show
 from services.cli.status import status
 
@@ -19,8 +22,9 @@ _PANEL = "Use and operate"
 def mount(app: typer.Typer) -> None:
     """Add every command group."""
     app.add_typer(models.app, name="models", rich_help_panel=_PANEL)
-    for command in (chat, show, monitor, status, errors):
+    for command in (chat, show, monitor, top, tail, status, errors):
         app.command(rich_help_panel=_PANEL)(command)
+    app.add_typer(inferences.app, name="inferences", rich_help_panel=_PANEL)
     app.add_typer(feature.app, name="feature", rich_help_panel=_PANEL)
     app.add_typer(providers.app, name="providers", rich_help_panel=_PANEL)
     app.add_typer(keys.app, name="keys", rich_help_panel=_PANEL)

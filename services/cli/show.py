@@ -10,11 +10,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
-from services.cli.output import cell, emit, instant, plain, seconds, usd
+from services.cli.output import cell, emit, instant, plain, seconds, state_style, usd
 from services.cli.problem import reports_problems
 from shared.client import in_path
-
-_STYLES = {"completed": "green", "succeeded": "green", "accepted": "yellow", "running": "yellow", None: "yellow"}
 
 
 @reports_problems
@@ -32,10 +30,14 @@ def timeline_tree(body: dict[str, Any]) -> RenderableType:
     state = body["state"]
     took = f" in {seconds(body['duration_s'])}" if body.get("duration_s") is not None else ""
     tree = Tree(
-        Text.assemble("inference ", (plain(body["inference_id"]), "bold"), " ", (plain(state), _style(state)), took),
+        Text.assemble(
+            "inference ", (plain(body["inference_id"]), "bold"), " ", (plain(state), state_style(state)), took
+        ),
         guide_style="dim",
     )
     tree.add(_asked(body))
+    if caller := _caller(body):
+        tree.add(cell(caller, "dim"))
     if body["candidates"]:
         _add_all(tree.add("candidates"), map(_candidate, body["candidates"]))
     attempts = tree.add("attempts" if body["attempts"] else Text("no attempts", "dim"))
@@ -57,6 +59,13 @@ def _asked(body: dict[str, Any]) -> Text:
     return cell(" · ".join(part for part in parts if part))
 
 
+def _caller(body: dict[str, Any]) -> str:
+    """What the caller said of the request, and by which key it came."""
+    tags = (f"{name}={value}" for name, value in (body.get("tags") or {}).items())
+    parts = [f"{what} {body[what]}" for what in ("key", "session") if body.get(what)]
+    return " · ".join((*parts, *tags))
+
+
 def _candidate(candidate: dict[str, Any]) -> Text:
     mark = ("✓ ", "green") if candidate["chosen"] else ("- ", "dim")
     return Text.assemble(
@@ -67,7 +76,7 @@ def _candidate(candidate: dict[str, Any]) -> Text:
 def _attempt(attempt: dict[str, Any]) -> Text:
     outcome = attempt["outcome"] or "open"
     text = Text.assemble(f"{attempt['attempt_number']} ", (plain(attempt["model"]), "bold"), "  ")
-    text.append(plain(outcome), _style(attempt["outcome"]))
+    text.append(plain(outcome), state_style(attempt["outcome"]))
     if attempt["duration_s"] is not None:
         text.append(f" after {seconds(attempt['duration_s'])}")
     if attempt.get("first_chunk_s") is not None:
@@ -103,7 +112,3 @@ def _add_error(branch: Tree, error: dict[str, Any] | None, *, tips: bool = True)
 def _add_all(branch: Tree, leaves: Iterable[Text]) -> None:
     for leaf in leaves:
         branch.add(leaf)
-
-
-def _style(state: str | None) -> str:
-    return _STYLES.get(state, "red")

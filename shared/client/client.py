@@ -35,7 +35,7 @@ class Client:
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key}"
 
-    def get(self, path: str, timeout_s: float = _TIMEOUT_S, **query: str | None) -> Answer:
+    def get(self, path: str, timeout_s: float = _TIMEOUT_S, /, **query: str | None) -> Answer:
         given = {name: value for name, value in query.items() if value is not None}
         return self._ask("GET", f"{path}?{urlencode(given)}" if given else path, None, timeout_s)
 

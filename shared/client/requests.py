@@ -8,6 +8,10 @@ KEYS = "/api/keys"
 # A caller that disconnects before the answer does not want it any more.
 CANCELS = {"x-tallygate-cancel-on-disconnect": "true"}
 MONITORING = "/api/models/custom/monitoring"
+SUMMARY = "/api/monitoring/summary"
+LIVE = "/api/monitoring/live"
+INFERENCES = "/api/inferences"
+INSTANCES = "/api/instances"
 
 
 def chat_body(model: str | None, text: str, **more: Any) -> dict[str, Any]:

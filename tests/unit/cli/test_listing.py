@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -15,7 +15,7 @@ from services.cli.dead_letters.views import listed, shown
 from services.cli.listing import Fields, Listing, Wrapped, fitted
 from tests.support.stub_gateway import StubGateway, problem
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.test_monitor import summary_body
+from tests.unit.cli.monitoring.test_monitor import summary_body
 
 COLUMNS = 80
 MODEL = "custom:" + "a-very-long-model-name-" * 2 + "x"
@@ -59,13 +59,21 @@ _SELECTED = {"candidates": [{"model": MODEL, "reason": REASON}],
 _PRESET = {"name": "vllm", "title": "vLLM", "endpoint_url": URL, "key": "optional", "hint": REASON, "key_from": None}
 _PLAN = {"plan": "of-the-whole-department", "terms": TERMS, "updated_at": AT}
 
+_INFERENCE = {"inference_id": ID, "state": "failed", "operation": "chat", "accepted_at": AT, "settled_at": AT,
+              "model_requested": MODEL, "model_served": None, "attempts": 3, "error_type": "context_length_exceeded",
+              "duration_s": 1.5, "usage": {"input_tokens": 123456, "output_tokens": 789, "state": "reported"},
+              "cost_usd": 0.000007}  # fmt: skip
+_INFERENCES = {"items": [_INFERENCE], "next_cursor": "abc", "as_of": AT, "lag_s": 0.0}
+
 # What is asked, what the gateway answers, and what of it must stand on a line as a whole.
 LISTS: list[tuple[str, str, Any, tuple[str, ...]]] = [
     ("models list", "GET /api/models/list", {"models": _MODELS}, (MODEL, HOST, UPSTREAM, "1234567", "$1.25 / $4.5")),
     ("models presets", "GET /api/models/presets", {"presets": [_PRESET]}, ("vllm", URL)),
     ("models show m", "GET /api/models/custom/m", _MODELS[0], (MODEL, HOST, UPSTREAM)),
     ("models select", "POST /api/models/select", _SELECTED, (MODEL, UPSTREAM)),
-    ("monitor", "GET /api/models/custom/monitoring?window=1h", _SUMMARY, (MODEL, HOST, ID, "123456789", AS_READ)),
+    ("monitor", "GET /api/monitoring/summary", _SUMMARY, (MODEL, HOST, ID, "123456789", AS_READ)),
+    ("inferences list", "GET /api/inferences?limit=50", _INFERENCES, (MODEL, ID, "123456 → 789", "--cursor abc")),
+    ("top --once", "GET /api/monitoring/summary?window=5m", _SUMMARY, (MODEL, ID, "123456789")),
     (f"show {ID}", f"GET /api/inferences/{ID}", _TIMELINE, (MODEL, HOST, ID)),
     ("keys list", "GET /api/keys", {"keys": [_KEY]}, ("0123456789abcdef", TENANT, MODEL, AS_READ)),
     ("tenants list", "GET /api/tenants", {"tenants": [_TENANT]}, (TENANT, "12345678.2500")),
@@ -85,6 +93,7 @@ def test_a_command_fits(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
     gateway.answers[asked] = (200, body)
+    gateway.answers["GET /api/instances"] = (403, problem("permission_denied", "for operators"))
 
     done = run(*command.split())
 
@@ -126,6 +135,7 @@ words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cf
 
 
 @given(st.lists(st.tuples(words, words, words), min_size=1, max_size=3), st.integers(20, 120))
+@example([(" 00000000000000", "", "")], 20)  # a space, and a word that just fits
 def test_nothing_is_wider_than_the_terminal_or_lost(rows: list[tuple[str, str, str]], columns: int) -> None:
     listing = Listing("id", "why", "count", numbers=("count",))
     for row in rows:

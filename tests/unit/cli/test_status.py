@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.stub_gateway import StubGateway, problem, running_stub
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.test_monitor import summary_body
+from tests.unit.cli.monitoring.test_monitor import summary_body
 
 BOOKS = "GET /api/models/custom/monitoring"
 

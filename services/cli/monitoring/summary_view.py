@@ -10,7 +10,7 @@ from rich.text import Text
 from services.cli.listing import Listing, Wrapped
 from services.cli.output import behind, cell, instant, plain, seconds, usd
 
-_STYLES = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}
+STYLES = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}
 _ERRORS_SHOWN = 5
 
 
@@ -24,7 +24,7 @@ def summary(body: dict[str, Any]) -> RenderableType:
 
 def _health(body: dict[str, Any]) -> Text:
     health = body["health"]
-    text = Text.assemble((f"● {plain(health['status'])}", _STYLES.get(health["status"], "red")))
+    text = Text.assemble((f"● {plain(health['status'])}", STYLES.get(health["status"], "red")))
     text.append(f"  as of {instant(body['as_of'])} UTC, the books are {behind(body['lag_s'])}", "dim")
     for issue in health["issues"]:
         text.append("\n  ! ", "yellow").append(plain(issue))
@@ -76,20 +76,20 @@ def _errors(errors: list[dict[str, Any]]) -> list[RenderableType]:
     if not errors:
         return []
     text = Text.assemble(("recent errors", "dim"))
-    grouped = _grouped(errors)
-    for error, times in grouped[:_ERRORS_SHOWN]:
+    kinds = grouped(errors)
+    for error, times in kinds[:_ERRORS_SHOWN]:
         text.append(f"\n{instant(error['at'])} ", "dim").append(plain(error["model"]), "bold")
         text.append(f" ×{times}  " if times > 1 else "  ")  # noqa: RUF001 - it means times
         text.append(plain(error["error_type"]), "red").append(f": {plain(error['detail'])}")
         for tip in error["tips"]:
             text.append("\n  → ", "cyan").append(plain(tip))
         text.append(f"\n  tallygate show {plain(error['inference_id'])}", "dim")
-    if len(grouped) > _ERRORS_SHOWN:
-        text.append(f"\nand {len(grouped) - _ERRORS_SHOWN} more; all of them with --json", "dim")
+    if len(kinds) > _ERRORS_SHOWN:
+        text.append(f"\nand {len(kinds) - _ERRORS_SHOWN} more; all of them with --json", "dim")
     return [Wrapped(text)]
 
 
-def _grouped(errors: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+def grouped(errors: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
     """Each kind of failure of an inference once, with its count: retries mostly fail in the same way."""
     counts: Counter[tuple[str, ...]] = Counter()
     first: dict[tuple[str, ...], dict[str, Any]] = {}

@@ -4,7 +4,7 @@ from typing import Any
 from tests.support.stub_gateway import StubGateway
 from tests.unit.cli.conftest import Run
 
-PATH = "GET /api/models/custom/monitoring?window=1h"
+PATH = "GET /api/monitoring/summary"
 
 
 def summary_body(**health: Any) -> dict[str, Any]:
@@ -26,6 +26,8 @@ def summary_body(**health: Any) -> dict[str, Any]:
         "costs": {"custom_usd": 0.000007, "provider_usd": 0.0, "savings_usd": 0.5, "savings_percent": 98.3},
         "health": {"status": "degraded", "issues": ["custom:a: 2 of 4 calls failed"]} | health,
         "errors": [error | {"error_type": "overloaded", "detail": "busy [x]", "tips": ["Try again later"]}] * 2,
+        "from": "2026-01-02T02:04:06+00:00",
+        "to": "2026-01-02T03:04:06+00:00",
         "as_of": "2026-01-02T03:04:06+00:00",
         "lag_s": 0.0,
     }
@@ -49,9 +51,11 @@ def test_the_summary_for_people(gateway: StubGateway, run: Run) -> None:
 
 
 def test_the_summary_as_it_came(gateway: StubGateway, run: Run) -> None:
-    gateway.answers["GET /api/models/custom/monitoring?window=7d&model=custom%3Aa"] = (200, summary_body())
+    span = "from=2026-01-01&to=2026-01-02T03%3A00%3A00%2B01%3A00"
+    gateway.answers[f"{PATH}?{span}&model=custom%3Aa&operation=chat&key=k1"] = (200, summary_body())
 
-    done = run("monitor", "--window", "7d", "--model", "custom:a", "--json")
+    named = ("--model", "custom:a", "--operation", "chat", "--key-id", "k1")
+    done = run("monitor", "--from", "2026-01-01", "--to", "2026-01-02T03:00:00+01:00", *named, "--json")
 
     assert json.loads(done.stdout) == summary_body()
 

@@ -1,0 +1,1 @@
+"""What the books say, in the terminal: summed up, listed, and while it happens."""
