@@ -3,6 +3,7 @@
 import typer
 
 from services.cli import events, keys, plans, providers, sealing_keys, tenants
+from services.cli.assistant.command import mcp
 from services.cli.changes import changes
 from services.cli.chat import chat
 from services.cli.dead_letters import commands as dead_letters
@@ -25,6 +26,7 @@ def mount(app: typer.Typer) -> None:
     for command in (chat, show, monitor, top, tail, status, errors):
         app.command(rich_help_panel=_PANEL)(command)
     app.add_typer(inferences.app, name="inferences", rich_help_panel=_PANEL)
+    app.command(rich_help_panel=_PANEL)(mcp)
     app.add_typer(feature.app, name="feature", rich_help_panel=_PANEL)
     app.add_typer(providers.app, name="providers", rich_help_panel=_PANEL)
     app.add_typer(keys.app, name="keys", rich_help_panel=_PANEL)

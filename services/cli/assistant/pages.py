@@ -1,0 +1,55 @@
+"""Pure: an answer of the gateway as one page, which an assistant can read at once."""
+
+from typing import Any
+
+import orjson
+
+from services.cli.problem import refused
+
+PAGE_BYTES = 20_000
+
+Body = dict[str, Any]
+
+
+def size_of(value: Any) -> int:
+    return len(orjson.dumps(value))
+
+
+def fits(body: Body) -> bool:
+    return size_of(body) <= PAGE_BYTES
+
+
+def shortened(body: Body, name: str) -> Body:
+    """With as many of the list's items, or of the object's fields, as fit; `<name>_left_out`: how many do not."""
+    whole = body[name]
+    items = list(whole.items()) if isinstance(whole, dict) else whole
+    shown = items[: _fitting(body | {name: []}, items)]
+    left_out = {f"{name}_left_out": len(items) - len(shown)} if len(shown) < len(items) else {}
+    return body | {name: dict(shown) if isinstance(whole, dict) else shown} | left_out
+
+
+def page_of(body: Body, name: str, cursor: str | None) -> Body:
+    """With as many of the list's items as fit, from where the page before ended. Raises ProblemError when not even one
+    does, and for a cursor that is none."""
+    start, items = _start(cursor), body[name]
+    end = start + _fitting(body | {name: []}, items[start:])
+    if end == start < len(items):
+        raise refused(f"one of the {name} is too large for a page", "Ask for a shorter span, or a larger step.")
+    return body | {name: items[start:end], "next_cursor": str(end) if end < len(items) else None}
+
+
+def _fitting(rest: Body, items: list[Any]) -> int:
+    room = PAGE_BYTES - size_of(rest)
+    for count, item in enumerate(items):
+        room -= size_of(item) + 1
+        if room < 0:
+            return count
+    return len(items)
+
+
+def _start(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
+        raise refused("cursor is none that was given here", "Begin again without cursor.")
+    return int(cursor)

@@ -1,0 +1,156 @@
+"""What an assistant may ask, and what it is told: each tool asks the gateway with the key that it was given."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from services.cli.assistant.pages import Body, fits, page_of, shortened
+from services.cli.assistant.questions import (
+    OfErrors,
+    OfHealth,
+    OfInference,
+    OfInferences,
+    OfSeries,
+    OfSpan,
+    OfSpending,
+    OfSums,
+    Question,
+)
+from shared.client import Client, in_path
+from shared.client.requests import ERRORS, HEALTH, INFERENCES, SUMMARY, TIMESERIES
+
+_CONTENT = ("result",)
+# Nothing may be open for longer: a deadline is an hour at most, and a minute later the monitor settles what is open.
+_OVERDUE = timedelta(hours=2)
+_LOOKED_BACK = timedelta(days=30)
+_NOT_LOOKED_AT = (
+    "Whether the topics, the books and the endpoints say the same is what operators can see: tallygate audit"
+)
+
+
+class Asking(NamedTuple):
+    """content: whether answers of models may be told."""
+
+    client: Client
+    content: bool = False
+
+
+class Tool(NamedTuple):
+    name: str
+    description: str
+    question: type[Question]
+    answer: Callable[[Asking, Any], Body]
+
+
+def summary(asking: Asking, asked: OfSums) -> Body:
+    body: Body = asking.client.get(SUMMARY, **asked.query()).body
+    requests = body["requests"]
+    by_model = dict(sorted(requests["by_model"].items(), key=lambda item: -item[1]["total"]))
+    body["requests"] = shortened(shortened(requests | {"by_model": by_model}, "by_model"), "by_endpoint")
+    return shortened(body, "errors")
+
+
+def spending(asking: Asking, asked: OfSpending) -> Body:
+    body = asking.client.get(TIMESERIES, **asked.query(measure="cost")).body
+    series = [one | {"usd": _usd(one["points"])} for one in body["series"]]
+    series.sort(key=lambda one: -one["usd"])
+    total = round(sum(one["usd"] for one in series), 6)
+    return page_of(body | {"total_usd": total, "series": series}, "series", asked.cursor)
+
+
+def timeseries(asking: Asking, asked: OfSeries) -> Body:
+    return page_of(asking.client.get(TIMESERIES, **asked.query()).body, "series", asked.cursor)
+
+
+def errors(asking: Asking, asked: OfErrors) -> Body:
+    return page_of(asking.client.get(ERRORS, **asked.query()).body, "groups", asked.cursor)
+
+
+def health(asking: Asking, asked: OfHealth) -> Body:
+    return shortened(_listed(asking, HEALTH, asked), "models")
+
+
+def list_inferences(asking: Asking, asked: OfInferences) -> Body:
+    return _listed(asking, INFERENCES, asked)
+
+
+def show_inference(asking: Asking, asked: OfInference) -> Body:
+    body: Body = asking.client.get(f"{INFERENCES}/{in_path(str(asked.inference_id))}").body
+    if not asking.content:
+        body = {name: value for name, value in body.items() if name not in _CONTENT}
+    return page_of(shortened(body, "candidates"), "attempts", asked.cursor)
+
+
+def balance(asking: Asking, asked: OfSpan) -> Body:
+    now = datetime.now(UTC)
+    summed: Body = asking.client.get(SUMMARY, **asked.query()).body
+    long_ago = {"from": (now - _LOOKED_BACK).isoformat(), "to": (now - _OVERDUE).isoformat()}
+    overdue = [
+        item["inference_id"]
+        for state in ("accepted", "running")
+        for item in asking.client.get(INFERENCES, **long_ago, state=state, limit="50").body["items"]
+    ]
+    requests, attempts = summed["requests"], summed["attempts"]
+    return {
+        "settled": {name: requests[name] for name in ("total", "succeeded", "failed", "rejected")},
+        "attempts": {name: attempts[name] for name in ("total", "succeeded", "failed", "open")},
+        "overdue": overdue,
+        "sound": not overdue,
+        "not_looked_at": _NOT_LOOKED_AT,
+        **{name: summed[name] for name in ("from", "to", "as_of", "lag_s")},
+    }
+
+
+def _listed(asking: Asking, path: str, asked: OfHealth | OfInferences) -> Body:
+    """A page of a list that the gateway pages: fewer are asked for until they fit."""
+    limit = asked.limit
+    cursor = {} if asked.cursor is None else {"cursor": asked.cursor}
+    while True:
+        body: Body = asking.client.get(path, **asked.query(limit=str(limit), **cursor)).body
+        if fits(body) or limit == 1:
+            return body
+        limit = max(1, limit // 2)
+
+
+def _usd(points: list[tuple[str, float | None]]) -> float:
+    return round(sum(value or 0.0 for _, value in points), 6)
+
+
+TOOLS = (
+    Tool(
+        "summary",
+        "Sums of a span: requests by outcome, model, endpoint and error type, calls, speed (percentiles), costs and "
+        "savings, health, and the last errors with tips.",
+        OfSums,
+        summary,
+    ),
+    Tool("spending", "What was spent in a span, in US dollars: in all, by group, and over time.", OfSpending, spending),
+    Tool("timeseries", "One measure over time, a series for each group.", OfSeries, timeseries),
+    Tool(
+        "errors",
+        "What failed in a span, grouped by type, model, endpoint and cause: how often, first and last seen, what to do "
+        "about it, and ids of inferences to look at.",
+        OfErrors,
+        errors,
+    ),
+    Tool("health", "How models are now, and each change of it in a span with its reason.", OfHealth, health),
+    Tool(
+        "list_inferences",
+        "Inferences, newest first, by state, model, error type, operation, key, session or tag.",
+        OfInferences,
+        list_inferences,
+    ),
+    Tool(
+        "show_inference",
+        "The timeline of one inference: who was considered and why, every call of a model, every error, how it ended.",
+        OfInference,
+        show_inference,
+    ),
+    Tool(
+        "balance",
+        "Whether what was accepted was settled, as far as the books of this tenant say: what is open long after every "
+        "deadline is overdue, and a fault of Tallygate.",
+        OfSpan,
+        balance,
+    ),
+)
