@@ -19,6 +19,12 @@ def fits(body: Body) -> bool:
     return size_of(body) <= PAGE_BYTES
 
 
+def first_of(body: Body, name: str, most: int) -> Body:
+    """With the first of the list's items; `<name>_left_out`: how many more there are."""
+    more = len(body[name]) - most
+    return body | {name: body[name][:most]} | ({f"{name}_left_out": more} if more > 0 else {})
+
+
 def shortened(body: Body, name: str) -> Body:
     """With as many of the list's items, or of the object's fields, as fit; `<name>_left_out`: how many do not."""
     whole = body[name]

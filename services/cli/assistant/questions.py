@@ -8,13 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 Time = Annotated[str, Field(max_length=40)]
 Measure = Literal[
-    "requests", "failures", "attempts", "tokens", "cost", "p50", "p95", "p99", "first_chunk_p95"
+    "requests", "failures", "attempts", "failed_attempts", "tokens", "cost", "p50", "p95", "p99", "first_chunk_p50",
+    "first_chunk_p95", "first_chunk_p99", "per_chunk_p50", "per_chunk_p95", "per_chunk_p99",
 ]  # fmt: skip
 Group = Literal["model", "error_type", "key", "operation"]
 Step = Literal["1m", "5m", "1h", "1d"]
 State = Literal["accepted", "running", "completed", "failed", "rejected", "expired", "cancelled"]
 
 MOST_ITEMS = 50
+_ERROR_TYPE = "Of the catalogue: rate_limited, connect_timeout, ..."
 _CURSOR = "Go on: the next_cursor of the page before, with all else as it was."
 
 
@@ -41,20 +43,21 @@ class OfSums(OfSpan):
     key: Annotated[Text | None, Field(description="Only what the API key of this id asked for.")] = None
 
 
-class OfSeries(OfSpan):
+class OfSeries(OfSums):
     measure: Measure
     group: Annotated[Group | None, Field(description="A series for each; without it one of everything.")] = None
-    step: Annotated[Step, Field(description="The distance of points: the longer the span, the larger.")] = "5m"
+    step: Annotated[Step | None, Field(description="Between two values; without it as the span makes sense.")] = None
     cursor: Annotated[Text | None, Field(description=_CURSOR)] = None
 
 
-class OfSpending(OfSpan):
+class OfSpending(OfSums):
     group: Annotated[Literal["model", "key", "operation"], Field(description="By what it is summed up.")] = "model"
-    step: Annotated[Literal["1h", "1d"], Field(description="The distance of points.")] = "1d"
+    step: Annotated[Literal["1h", "1d"], Field(description="Between two values.")] = "1d"
     cursor: Annotated[Text | None, Field(description=_CURSOR)] = None
 
 
-class OfErrors(OfSpan):
+class OfErrors(OfSums):
+    error_type: Annotated[Text | None, Field(description=_ERROR_TYPE)] = None
     cursor: Annotated[Text | None, Field(description=_CURSOR)] = None
 
 
@@ -66,9 +69,11 @@ class OfHealth(OfSpan):
 
 class OfInferences(OfSums):
     state: State | None = None
-    error_type: Annotated[Text | None, Field(description="As `tallygate errors` lists them.")] = None
+    error_type: Annotated[Text | None, Field(description=_ERROR_TYPE)] = None
     session: Annotated[Text | None, Field(description="As callers sent it in x-tallygate-session.")] = None
-    tag: Annotated[Text | None, Field(description="name=value, as callers sent it in x-tallygate-tags.")] = None
+    tag: Annotated[
+        Text | None, Field(description="name=value, as in x-tallygate-tags; of several with commas all.")
+    ] = None
     limit: Annotated[int, Field(ge=1, le=MOST_ITEMS, description="Inferences in a page, at most.")] = 20
     cursor: Annotated[Text | None, Field(description=_CURSOR)] = None
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from services.cli.assistant.pages import Body, fits, page_of, shortened
+from services.cli.assistant.pages import Body, first_of, fits, page_of, shortened
 from services.cli.assistant.questions import (
     OfErrors,
     OfHealth,
@@ -20,11 +20,14 @@ from shared.client import Client, in_path
 from shared.client.requests import ERRORS, HEALTH, INFERENCES, SUMMARY, TIMESERIES
 
 _CONTENT = ("result",)
-# Nothing may be open for longer: a deadline is an hour at most, and a minute later the monitor settles what is open.
+_MODELS = 15  # of which a page of health tells how they are
+# Nothing is to be open for longer: a deadline is an hour at most (TALLYGATE_MAX_DEADLINE_S), and a minute after it the
+# monitor settles what is open.
 _OVERDUE = timedelta(hours=2)
 _LOOKED_BACK = timedelta(days=30)
-_NOT_LOOKED_AT = (
-    "Whether the topics, the books and the endpoints say the same is what operators can see: tallygate audit"
+_BESIDES = (
+    "Overdue is what has been open for 2 hours or more; where TALLYGATE_MAX_DEADLINE_S is longer it may still be in "
+    "time. Whether topics, books and endpoints say the same is for operators to see: tallygate audit"
 )
 
 
@@ -52,14 +55,15 @@ def summary(asking: Asking, asked: OfSums) -> Body:
 
 def spending(asking: Asking, asked: OfSpending) -> Body:
     body = asking.client.get(TIMESERIES, **asked.query(measure="cost")).body
-    series = [one | {"usd": _usd(one["points"])} for one in body["series"]]
+    series = [one | {"usd": round(sum(value or 0.0 for value in one["values"]), 6)} for one in _compact(body["series"])]
     series.sort(key=lambda one: -one["usd"])
     total = round(sum(one["usd"] for one in series), 6)
     return page_of(body | {"total_usd": total, "series": series}, "series", asked.cursor)
 
 
 def timeseries(asking: Asking, asked: OfSeries) -> Body:
-    return page_of(asking.client.get(TIMESERIES, **asked.query()).body, "series", asked.cursor)
+    body = asking.client.get(TIMESERIES, **asked.query()).body
+    return page_of(body | {"series": _compact(body["series"])}, "series", asked.cursor)
 
 
 def errors(asking: Asking, asked: OfErrors) -> Body:
@@ -67,7 +71,13 @@ def errors(asking: Asking, asked: OfErrors) -> Body:
 
 
 def health(asking: Asking, asked: OfHealth) -> Body:
-    return shortened(_listed(asking, HEALTH, asked), "models")
+    """Those that are not well come first: how each of thousands is cannot stand on one page."""
+
+    def shaped(body: Body) -> Body:
+        models = sorted(body["models"], key=lambda model: model["status"] == "healthy")
+        return first_of(first_of(body | {"models": models}, "models", _MODELS), "at_from", _MODELS)
+
+    return _listed(asking, HEALTH, asked, shaped)
 
 
 def list_inferences(asking: Asking, asked: OfInferences) -> Body:
@@ -96,24 +106,31 @@ def balance(asking: Asking, asked: OfSpan) -> Body:
         "attempts": {name: attempts[name] for name in ("total", "succeeded", "failed", "open")},
         "overdue": overdue,
         "sound": not overdue,
-        "not_looked_at": _NOT_LOOKED_AT,
+        "besides": _BESIDES,
         **{name: summed[name] for name in ("from", "to", "as_of", "lag_s")},
     }
 
 
-def _listed(asking: Asking, path: str, asked: OfHealth | OfInferences) -> Body:
+def _listed(
+    asking: Asking, path: str, asked: OfHealth | OfInferences, shaped: Callable[[Body], Body] = lambda body: body
+) -> Body:
     """A page of a list that the gateway pages: fewer are asked for until they fit."""
     limit = asked.limit
     cursor = {} if asked.cursor is None else {"cursor": asked.cursor}
     while True:
-        body: Body = asking.client.get(path, **asked.query(limit=str(limit), **cursor)).body
+        body = shaped(asking.client.get(path, **asked.query(limit=str(limit), **cursor)).body)
         if fits(body) or limit == 1:
             return body
         limit = max(1, limit // 2)
 
 
-def _usd(points: list[tuple[str, float | None]]) -> float:
-    return round(sum(value or 0.0 for _, value in points), 6)
+def _compact(series: list[Body]) -> list[Body]:
+    """A value for each step: their times follow from the first one."""
+    return [
+        {"group": one["group"], "first_at": next(iter(one["points"]), [None])[0]}
+        | {"values": [value for _, value in one["points"]]}
+        for one in series
+    ]
 
 
 TOOLS = (
@@ -125,7 +142,13 @@ TOOLS = (
         summary,
     ),
     Tool("spending", "What was spent in a span, in US dollars: in all, by group, and over time.", OfSpending, spending),
-    Tool("timeseries", "One measure over time, a series for each group.", OfSeries, timeseries),
+    Tool(
+        "timeseries",
+        "One measure over time, a series for each group: `values`, one for each `step` from `first_at` on; null where "
+        "a percentile is of nothing.",
+        OfSeries,
+        timeseries,
+    ),
     Tool(
         "errors",
         "What failed in a span, grouped by type, model, endpoint and cause: how often, first and last seen, what to do "
@@ -136,7 +159,8 @@ TOOLS = (
     Tool("health", "How models are now, and each change of it in a span with its reason.", OfHealth, health),
     Tool(
         "list_inferences",
-        "Inferences, newest first, by state, model, error type, operation, key, session or tag.",
+        "Inferences, newest first, by state, model, error type, operation, key, session or tag. A page may be empty "
+        "and go on: looked_to says how far back was looked.",
         OfInferences,
         list_inferences,
     ),

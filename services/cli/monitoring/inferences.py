@@ -33,7 +33,8 @@ def list_inferences(
     key_id: Annotated[str | None, typer.Option(metavar="KEY_ID", help="What this API key asked for.")] = None,
     session: Annotated[str | None, typer.Option(help="As callers sent it in x-tallygate-session.")] = None,
     tag: Annotated[
-        str | None, typer.Option(metavar="NAME=VALUE", help="As callers sent it in x-tallygate-tags.")
+        str | None,
+        typer.Option(metavar="NAME=VALUE,...", help="As callers sent them in x-tallygate-tags; all of them."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
     cursor: Annotated[str | None, typer.Option(help="Go on: what the last page ended with.")] = None,
@@ -41,7 +42,11 @@ def list_inferences(
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List inferences, newest first; without a span those of the last hour."""
+    """List inferences, newest first: by their settlement, and while they are open by their acceptance. Without a span
+    those of the last hour.
+
+    A page may be short, or empty, and have a cursor: the books were looked through so far.
+    """
     query = span_query(window, since, until) | {
         "state": state,
         "model": model,
@@ -57,10 +62,10 @@ def list_inferences(
 
 
 def _view(body: dict[str, Any]) -> RenderableType:
-    made = Listing("accepted (UTC)", "inference", "state", "model", *_NUMBERS, "error", numbers=_NUMBERS)
+    made = Listing("at (UTC)", "inference", "state", "model", *_NUMBERS, "error", numbers=_NUMBERS)
     for item in body["items"]:
         made.add_row(
-            cell(instant(item["accepted_at"])),
+            cell(instant(item["settled_at"] or item["accepted_at"])),
             cell(item["inference_id"]),
             cell(item["state"], state_style(item["state"])),
             cell(item["model_served"] or item["model_requested"] or "auto"),
@@ -70,11 +75,12 @@ def _view(body: dict[str, Any]) -> RenderableType:
             cell(usd(item["cost_usd"])),
             cell(item["error_type"], "red"),
         )
-    known = cell(f"as of {instant(body['as_of'])} UTC, the books are {behind(body['lag_s'])}", "dim")
-    if not body["items"]:
-        return Group(cell("No inference of that span is like that."), known)
-    more = [cell(f"There are more: --cursor {body['next_cursor']}", "dim")] if body["next_cursor"] else []
-    return Group(made, Text(), known, *more)
+    ending = [Text()] if body["items"] else [cell("There is no such inference in that span.")]
+    ending.append(cell(f"as of {instant(body['as_of'])} UTC, the books are {behind(body['lag_s'])}", "dim"))
+    if body["next_cursor"]:
+        since = f"looked back to {instant(body['looked_to'])} UTC"
+        ending.append(cell(f"{since}; there may be more: --cursor {body['next_cursor']}", "dim"))
+    return Group(*([made] if body["items"] else []), *ending)
 
 
 def tokens(usage: dict[str, Any] | None) -> str:

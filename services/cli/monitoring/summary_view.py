@@ -25,7 +25,8 @@ def summary(body: dict[str, Any]) -> RenderableType:
 def _health(body: dict[str, Any]) -> Text:
     health = body["health"]
     text = Text.assemble((f"● {plain(health['status'])}", STYLES.get(health["status"], "red")))
-    text.append(f"  as of {instant(body['as_of'])} UTC, the books are {behind(body['lag_s'])}", "dim")
+    span = f"  {instant(body['from'])} to {instant(body['to'])} UTC, the books are {behind(body['lag_s'])}"
+    text.append(span, "dim")
     for issue in health["issues"]:
         text.append("\n  ! ", "yellow").append(plain(issue))
     return text
@@ -54,7 +55,18 @@ def _speed_and_costs(body: dict[str, Any]) -> RenderableType:
     made = Listing("", "custom", "provider", "saved", numbers=("custom", "provider", "saved"))
     saved = f"{usd(costs['savings_usd'])} ({costs['savings_percent']:g} %)"
     made.add_row(cell("costs", "bold"), cell(usd(costs["custom_usd"])), cell(usd(costs["provider_usd"])), cell(saved))
-    return Group(speed, Text(), made)
+    return Group(speed, Text(), made, *_tokens(body))
+
+
+def _tokens(body: dict[str, Any]) -> list[RenderableType]:
+    """By kind, and of how many calls they are known: what is not known is in no sum."""
+    tokens, usage = body.get("tokens"), body.get("usage")
+    if not tokens or not usage:
+        return []
+    made = Listing("", *tokens, numbers=tuple(tokens))
+    made.add_row(cell("tokens", "bold"), *map(cell, tokens.values()))
+    known = ", ".join(f"{usage[state]} {state}" for state in usage)
+    return [Text(), made, cell(f"of calls whose tokens are: {known}", "dim")]
 
 
 def _by_model(by_model: Mapping[str, Mapping[str, int]]) -> list[RenderableType]:

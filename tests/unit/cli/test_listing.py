@@ -63,7 +63,7 @@ _INFERENCE = {"inference_id": ID, "state": "failed", "operation": "chat", "accep
               "model_requested": MODEL, "model_served": None, "attempts": 3, "error_type": "context_length_exceeded",
               "duration_s": 1.5, "usage": {"input_tokens": 123456, "output_tokens": 789, "state": "reported"},
               "cost_usd": 0.000007}  # fmt: skip
-_INFERENCES = {"items": [_INFERENCE], "next_cursor": "abc", "as_of": AT, "lag_s": 0.0}
+_INFERENCES = {"items": [_INFERENCE], "next_cursor": "abc", "looked_to": AT, "as_of": AT, "lag_s": 0.0}
 
 # What is asked, what the gateway answers, and what of it must stand on a line as a whole.
 LISTS: list[tuple[str, str, Any, tuple[str, ...]]] = [

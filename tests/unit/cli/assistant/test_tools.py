@@ -55,12 +55,15 @@ def test_spending_adds_up_and_names_who_spent_most_first(gateway: StubGateway) -
     spent = told(gateway, "spending", {"from": "2026-01-01", "group": "key"})
 
     assert spent["total_usd"] == 2.25
-    assert [(one["group"], one["usd"]) for one in spent["series"]] == [("b", 2.0), ("custom:a", 0.25)]
+    assert spent["series"] == [
+        {"group": "b", "first_at": "d1", "values": [2.0], "usd": 2.0},
+        {"group": "custom:a", "first_at": "d1", "values": [0.25, None], "usd": 0.25},
+    ]
 
 
 def test_series_go_on_from_page_to_page(gateway: StubGateway) -> None:
-    series = [{"group": f"m{n}", "points": [["2026-01-02T03:05:00+00:00", 1.0]] * 100} for n in range(20)]
-    gateway.answers["GET /api/monitoring/timeseries?measure=p95&group=model&step=5m"] = (
+    series = [{"group": f"m{n}", "points": [["2026-01-02T03:05:00+00:00", 1.0]] * 1000} for n in range(20)]
+    gateway.answers["GET /api/monitoring/timeseries?measure=p95&group=model"] = (
         200,
         KNOWN | {"series": series},
     )
@@ -75,13 +78,24 @@ def test_series_go_on_from_page_to_page(gateway: StubGateway) -> None:
     assert groups == [f"m{n}" for n in range(20)]
 
 
-def test_errors_and_health_are_told_with_their_spans(gateway: StubGateway) -> None:
-    gateway.answers["GET /api/monitoring/errors?window=1h"] = (200, KNOWN | {"groups": [{"count": 3}]})
-    health = KNOWN | {"models": [{"model": "custom:a"}], "items": [], "next_cursor": None}
-    gateway.answers["GET /api/monitoring/health?model=custom%3Aa&limit=20"] = (200, health)
+def test_errors_by_their_filters(gateway: StubGateway) -> None:
+    asked = "window=1h&model=custom%3Aa&error_type=overloaded"
+    gateway.answers[f"GET /api/monitoring/errors?{asked}"] = (200, KNOWN | {"groups": [{"count": 3}], "total": 3})
 
-    assert told(gateway, "errors", {"window": "1h"})["groups"] == [{"count": 3}]
-    assert told(gateway, "health", {"model": "custom:a"}) == health
+    arguments = {"window": "1h", "model": "custom:a", "error_type": "overloaded"}
+    assert told(gateway, "errors", arguments) == KNOWN | {"groups": [{"count": 3}], "total": 3, "next_cursor": None}
+
+
+def test_of_thousands_of_models_those_that_are_not_well_are_told(gateway: StubGateway) -> None:
+    models = [{"model": f"custom:{n}", "status": "healthy" if n < 1990 else "unhealthy"} for n in range(2000)]
+    body = KNOWN | {"models": models, "items": [{"model": "custom:1"}], "at_from": models, "next_cursor": "c"}
+    gateway.answers["GET /api/monitoring/health?limit=20"] = (200, body)
+
+    health = told(gateway, "health")
+
+    assert [model["status"] for model in health["models"]] == ["unhealthy"] * 10 + ["healthy"] * 5
+    assert health["models_left_out"] == health["at_from_left_out"] == 1985
+    assert (health["items"], health["next_cursor"]) == ([{"model": "custom:1"}], "c")
 
 
 def test_of_large_inferences_fewer_are_asked_for_until_they_fit(gateway: StubGateway) -> None:

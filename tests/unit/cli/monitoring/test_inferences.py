@@ -27,7 +27,8 @@ def item(**fields: Any) -> dict[str, Any]:
 
 
 def page(*items: dict[str, Any], next_cursor: str | None = None) -> dict[str, Any]:
-    return {"items": list(items), "next_cursor": next_cursor, "as_of": "2026-01-02T03:05:00+00:00", "lag_s": 0.25}
+    known = {"as_of": "2026-01-02T03:05:00+00:00", "lag_s": 0.25, "looked_to": "2026-01-02T02:30:00+00:00"}
+    return {"items": list(items), "next_cursor": next_cursor} | known
 
 
 def test_a_page_for_people_and_where_it_goes_on(gateway: StubGateway, run: Run) -> None:
@@ -37,11 +38,14 @@ def test_a_page_for_people_and_where_it_goes_on(gateway: StubGateway, run: Run) 
 
     _, first, second, _, *last = (line.rstrip() for line in run("inferences", "list").stdout.splitlines())
 
-    at_and_id = ["2026-01-02", "03:04:05", "0199c9f0-aaaa-7bbb-8ccc-1234567890ab"]
+    at_and_id = ["2026-01-02", "03:04:07", "0199c9f0-aaaa-7bbb-8ccc-1234567890ab"]
     assert first.split() == [*at_and_id, "completed", "custom:a", "1", "1.50", "s", "5", "→", "6", "$0.00001"]
     told = ["1.50", "s", "?", "→", "3", "(estimated)", "$0.00001", "overloaded"]
     assert second.split() == [*at_and_id, "failed", "custom:b", "1", *told]
-    assert last == ["as of 2026-01-02 03:05:00 UTC, the books are 250 ms behind", "There are more: --cursor abc"]
+    assert last == [
+        "as of 2026-01-02 03:05:00 UTC, the books are 250 ms behind",
+        "looked back to 2026-01-02 02:30:00 UTC; there may be more: --cursor abc",
+    ]
 
 
 def test_every_filter_is_asked_for_and_json_is_what_came(gateway: StubGateway, run: Run) -> None:
@@ -58,10 +62,13 @@ def test_every_filter_is_asked_for_and_json_is_what_came(gateway: StubGateway, r
     assert json.loads(done.stdout) == page(item())
 
 
-def test_a_span_in_which_nothing_is_like_that(gateway: StubGateway, run: Run) -> None:
-    gateway.answers["GET /api/inferences?window=7d&limit=50"] = (200, page())
+def test_nothing_like_that_so_far(gateway: StubGateway, run: Run) -> None:
+    gateway.answers["GET /api/inferences?window=7d&limit=50"] = (200, page(next_cursor="abc"))
 
-    assert run("inferences", "list", "--window", "7d").stdout.startswith("No inference of that span is like that.")
+    none, _, more = run("inferences", "list", "--window", "7d").stdout.splitlines()
+
+    assert none == "There is no such inference in that span."
+    assert more.endswith("--cursor abc")
 
 
 def test_escapes_in_names_and_types_are_shown_as_text(gateway: StubGateway, run: Run) -> None:

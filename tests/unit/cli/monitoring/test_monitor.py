@@ -23,6 +23,8 @@ def summary_body(**health: Any) -> dict[str, Any]:
         },
         "attempts": {"total": 4, "succeeded": 2, "failed": 2, "open": 0, "by_error_type": {"overloaded": 2}},
         "performance": {"average_s": 0.02, "p50_s": 0.01, "p95_s": 1.5, "p99_s": 2.0},
+        "tokens": {"input": 120, "output": 34, "cache_read": 5, "cache_write": 0, "reasoning": 6},
+        "usage": {"reported": 2, "estimated": 1, "unknown": 1},
         "costs": {"custom_usd": 0.000007, "provider_usd": 0.0, "savings_usd": 0.5, "savings_percent": 98.3},
         "health": {"status": "degraded", "issues": ["custom:a: 2 of 4 calls failed"]} | health,
         "errors": [error | {"error_type": "overloaded", "detail": "busy [x]", "tips": ["Try again later"]}] * 2,
@@ -38,13 +40,15 @@ def test_the_summary_for_people(gateway: StubGateway, run: Run) -> None:
 
     lines = [line.rstrip() for line in run("monitor").stdout.splitlines()]
 
-    assert lines[0] == "● degraded  as of 2026-01-02 03:04:06 UTC, the books are up to date"
+    assert lines[0] == "● degraded  2026-01-02 02:04:06 to 2026-01-02 03:04:06 UTC, the books are up to date"
     assert "  ! custom:a: 2 of 4 calls failed" in lines
     rows = [line.split() for line in lines]
     assert ["requests", "3", "2", "1", "0", "1"] in rows
     assert ["attempts", "4", "2", "2", "0"] in rows
     assert ["duration", "20", "ms", "10", "ms", "1.50", "s", "2.00", "s"] in rows
     assert ["costs", "$0.000007", "$0", "$0.5", "(98.3", "%)"] in rows
+    assert ["tokens", "120", "34", "5", "0", "6"] in rows
+    assert "of calls whose tokens are: 2 reported, 1 estimated, 1 unknown" in lines
     assert ["overloaded", "1", "2"] in rows
     assert "2026-01-02 03:04:05 custom:a ×2  overloaded: busy [x]" in lines  # noqa: RUF001
     assert "  → Try again later" in lines
