@@ -7,6 +7,6 @@
 from shared.client.answer import Answer
 from shared.client.client import COMPLETION_TIMEOUT_S, Client, in_path
 from shared.client.problem import Problem, ProblemError
-from shared.client.streamed import Streamed
+from shared.client.streamed import Event, Streamed
 
-__all__ = ["COMPLETION_TIMEOUT_S", "Answer", "Client", "Problem", "ProblemError", "Streamed", "in_path"]
+__all__ = ["COMPLETION_TIMEOUT_S", "Answer", "Client", "Event", "Problem", "ProblemError", "Streamed", "in_path"]

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from shared.client.answer import Answer
 from shared.client.problem import Problem, ProblemError
-from shared.client.streamed import Streamed, events_of, problem_in
+from shared.client.streamed import Event, Streamed, events_of, problem_in
 from shared.wire.reading.server_events import EventTooLargeError
 
 # The gateway ends what passes its deadline, an hour at most; this only ends a wait for a gateway that is gone.
@@ -93,12 +93,13 @@ class Client:
                 alone = isinstance(value, dict) and value.keys() == {"error"}  # a step of a probe has one too
                 yield _unless_error(value["error"] if alone else None, value)
 
-    def events(self, path: str) -> Iterator[tuple[str, Any]]:
-        """Server-sent events until the stream ends, also when it was broken off: name and data.
-        Raises ProblemError also for an error that is told in the middle of them."""
-        with self._streamed(self._request("GET", path, None, None), _EVENTS_TIMEOUT_S) as response:
-            for name, data in events_of(response):
-                yield _unless_error(data if name == "error" else None, (name, data))
+    def events(self, path: str, after: str = "") -> Iterator[Event]:
+        """Server-sent events until the stream ends, also when it was broken off. after: the id of the last one that was
+        had before. Raises ProblemError also for an error that is told in the middle of them."""
+        headers = {"Last-Event-ID": after} if after else None
+        with self._streamed(self._request("GET", path, None, headers), _EVENTS_TIMEOUT_S) as response:
+            for event in events_of(response):
+                yield _unless_error(event.data if event.name == "error" else None, event)
 
     def stream(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Streamed:
         """A completion as it comes, to a body that asks for a stream. For a `with` block."""

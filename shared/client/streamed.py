@@ -16,10 +16,11 @@ _TOLD_STATUS = 500  # of an error that is told after a 200, and names no status 
 
 
 class Event(NamedTuple):
-    """name: `message` when the gateway gave none. data: JSON; None for `[DONE]`."""
+    """name: `message` when the gateway gave none. data: JSON; None for `[DONE]`. id: the last one that was told."""
 
     name: str
     data: Any
+    id: str = ""
 
 
 class Streamed:
@@ -60,7 +61,8 @@ def events_of(response: http.client.HTTPResponse) -> Iterator[Event]:
     events = ServerEvents(_MAX_EVENT_BYTES)
     while received := response.read1(_READ_BYTES):
         for name, data in events.read(received):
-            yield Event(name.decode() or "message", None if data == _DONE else json.loads(data))
+            told = None if data == _DONE else json.loads(data)
+            yield Event(name.decode() or "message", told, events.last_id.decode(errors="replace"))
 
 
 def problem_in(error: Any, asked: str) -> ProblemError:

@@ -13,7 +13,7 @@ from services.cli.features.local_repository import Checkout, apply, read_checkou
 from services.cli.features.views import features_table, produced, progress_line
 from services.cli.output import cell, emit, err, say
 from services.cli.problem import refused, reports_problems
-from shared.client import Client, Problem, ProblemError, in_path
+from shared.client import Client, Event, Problem, ProblemError, in_path
 from shared.policies import POLICIES
 
 app = typer.Typer(no_args_is_help=True, help="Features: generate code for a repository.")
@@ -105,11 +105,11 @@ def _followed(client: Client, feature_id: str, *, quiet: bool) -> dict[str, Any]
     path = f"/api/features/{in_path(feature_id)}"
     try:
         with err().status(f"Following {feature_id} ...") as status:
-            for name, event in _news(client, feature_id, f"{path}/events"):
-                if name == "progress" and not quiet:
-                    status.console.print(progress_line(event))
-                elif name == _WRITING:
-                    status.update(f"{event['step']}: {event['characters']:,} characters so far ...")
+            for event in _news(client, feature_id, f"{path}/events"):
+                if event.name == "progress" and not quiet:
+                    status.console.print(progress_line(event.data))
+                elif event.name == _WRITING:
+                    status.update(f"{event.data['step']}: {event.data['characters']:,} characters so far ...")
     except KeyboardInterrupt:
         client.delete(path)
         raise
@@ -117,7 +117,7 @@ def _followed(client: Client, feature_id: str, *, quiet: bool) -> dict[str, Any]
     return found
 
 
-def _news(client: Client, feature_id: str, path: str) -> Iterator[tuple[str, Any]]:
+def _news(client: Client, feature_id: str, path: str) -> Iterator[Event]:
     """Every event of a job once, until it has settled.
 
     The job goes on when the gateway or a proxy breaks the stream off, so the stream is opened again. Each stream
@@ -129,11 +129,11 @@ def _news(client: Client, feature_id: str, path: str) -> Iterator[tuple[str, Any
         try:
             number = 0
             for event in client.events(path):
-                number += event[0] != _WRITING  # of these only the newest is told again
-                if event[0] == _WRITING or number > heard:
+                number += event.name != _WRITING  # of these only the newest is told again
+                if event.name == _WRITING or number > heard:
                     heard, tries = max(heard, number), 0
                     yield event
-                if event[0] == "settled":
+                if event.name == "settled":
                     return
         except ProblemError as error:
             if error.problem.status is not None and error.problem.status < 500:

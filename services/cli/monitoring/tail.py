@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -15,12 +14,10 @@ from services.cli.monitoring.again import is_passing
 from services.cli.monitoring.inferences import tokens
 from services.cli.output import instant, one_line, out, print_json_line, say, seconds, state_style, usd
 from services.cli.problem import reports_problems
-from shared.client import Client, ProblemError
+from shared.client import Client, Event, ProblemError
 from shared.client.requests import LIVE
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
-
-Told = tuple[str, dict[str, Any]]
 
 
 @reports_problems
@@ -28,48 +25,52 @@ def tail(
     model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
     error_type: Annotated[str | None, typer.Option(help="Only failures of this type.")] = None,
     state: Annotated[str | None, typer.Option(help="Only inferences that ended so: completed, failed, ...")] = None,
+    operation: Annotated[str | None, typer.Option(help="Only chat, embeddings, ...")] = None,
+    key_id: Annotated[str | None, typer.Option(metavar="KEY_ID", help="Only what this API key asked for.")] = None,
+    session: Annotated[str | None, typer.Option(help="Only inferences of this session.")] = None,
+    tag: Annotated[str | None, typer.Option(metavar="NAME=VALUE,...", help="Only inferences with these tags.")] = None,
     gateway: GatewayOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Follow what is settled, and which calls fail, a line for each; with --json a JSON line.
 
-    When the gateway is away it says so, and goes on trying; what was booked meanwhile is in `tallygate inferences
-    list`. Ctrl-C ends it.
+    When the gateway is away it says so, goes on trying, and asks for what was booked meanwhile. Ctrl-C ends it.
     """
     client = connect(gateway, key)
-    filters = {"model": model, "error_type": error_type, "state": state}
+    filters = {"model": model, "error_type": error_type, "state": state, "operation": operation, "key": key_id,
+               "session": session, "tag": tag}  # fmt: skip
     given = urlencode({name: value for name, value in filters.items() if value is not None})
     console = out()
     with suppress(KeyboardInterrupt):
-        for name, told in heard(client, f"{LIVE}?{given}" if given else LIVE):
+        for event in heard(client, f"{LIVE}?{given}" if given else LIVE):
             if as_json:
-                print_json_line({"event": name} | told)
+                print_json_line({"event": event.name} | event.data)
             else:
-                console.print(line(name, told), soft_wrap=True)
+                console.print(line(event), soft_wrap=True)
 
 
-def heard(client: Client, path: str, sleep: Callable[[float], None] = time.sleep) -> Iterator[Told]:
-    """Without an end: a feed that broke off is opened again. Raises ProblemError for what will not pass."""
-    pause_s = _FIRST_PAUSE_S
+def heard(client: Client, path: str, sleep: Callable[[float], None] = time.sleep) -> Iterator[Event]:
+    """Without an end: a feed that broke off is opened again, where it broke off. Raises ProblemError for what will not
+    pass."""
+    pause_s, last_id = _FIRST_PAUSE_S, ""
     while True:
         why = "the feed ended"
         try:
-            for name, told in client.events(path):
-                pause_s = _FIRST_PAUSE_S
-                yield name, told
+            for event in client.events(path, last_id):
+                pause_s, last_id = _FIRST_PAUSE_S, event.id
+                yield event
         except ProblemError as error:
             if not is_passing(error.problem):
                 raise
             why = error.problem.detail
-        since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        say(f"{why}; trying again in {pause_s:.0f} s. Meanwhile: tallygate inferences list --from {since}", "yellow")
+        say(f"{why}; trying again in {pause_s:.0f} s", "yellow")
         sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
-def line(name: str, told: dict[str, Any]) -> Text:
-    return _attempt(told) if name == "attempt" else _inference(told)
+def line(event: Event) -> Text:
+    return _attempt(event.data) if event.name == "attempt" else _inference(event.data)
 
 
 def _inference(told: dict[str, Any]) -> Text:
@@ -84,8 +85,8 @@ def _inference(told: dict[str, Any]) -> Text:
 
 
 def _attempt(told: dict[str, Any]) -> Text:
-    text = _begun(told["at"], "attempt failed", "red", told["model"])
-    text.append(f"  {one_line(told['error_type'])}", "red").append(f": {one_line(told['detail'])}")
+    text = _begun(told["ended_at"], "attempt failed", "red", told["model"])
+    text.append(f"  {one_line(told['error_type'])}", "red").append(f": {one_line((told['error'] or {}).get('detail'))}")
     return text.append(f"  {one_line(told['inference_id'])}", "dim")
 
 

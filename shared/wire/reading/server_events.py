@@ -35,6 +35,7 @@ class ServerEvents:
         self._at_start = True
         self._name = b""
         self._data: list[bytes] = []
+        self.last_id = b""  # the newest that was told: whoever connects again names it
 
     def read(self, received: bytes) -> Iterator[ServerEvent]:
         """The events that are whole with these bytes. Raises EventTooLargeError."""
@@ -104,7 +105,9 @@ class ServerEvents:
             self._data.append(value)
         elif field == b"event":
             self._name = value
-        return None  # comments begin with the colon; `id` and `retry` are for clients that connect again
+        elif field == b"id":
+            self.last_id = value
+        return None  # comments begin with the colon
 
     def _event(self) -> ServerEvent | None:
         name, data = self._name, self._data

@@ -60,3 +60,10 @@ def test_many_pieces_of_one_line_cost_in_proportion() -> None:
     pieces = [b"data: ", *[b"x"] * 300_000, b"\n\n"]
     assert len(_read(*pieces, max_event_bytes=400_000)) == 1
     assert time.process_time() - began < 10
+
+
+def test_the_last_id_is_known_to_who_connects_again() -> None:
+    events = ServerEvents(100)
+    assert events.last_id == b""
+    assert [event.data for event in events.read(b"id: 7\ndata: a\n\ndata: b\n\n")] == [b"a", b"b"]
+    assert events.last_id == b"7"
