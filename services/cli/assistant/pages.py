@@ -1,4 +1,7 @@
-"""Pure: an answer of the gateway as one page, which an assistant can read at once."""
+"""Pure: an answer of the gateway as one page, which an assistant can read at once.
+
+What is left out of a list is counted beside it, as `<name>_left_out`.
+"""
 
 from typing import Any
 
@@ -20,28 +23,30 @@ def fits(body: Body) -> bool:
 
 
 def first_of(body: Body, name: str, most: int) -> Body:
-    """With the first of the list's items; `<name>_left_out`: how many more there are."""
-    more = len(body[name]) - most
-    return body | {name: body[name][:most]} | ({f"{name}_left_out": more} if more > 0 else {})
+    """With the first of the list's items, or of the object's fields."""
+    whole = body[name]
+    shown = dict(list(whole.items())[:most]) if isinstance(whole, dict) else whole[:most]
+    return body | {name: shown} | _left_out(name, len(whole) - len(shown))
 
 
 def shortened(body: Body, name: str) -> Body:
-    """With as many of the list's items, or of the object's fields, as fit; `<name>_left_out`: how many do not."""
-    whole = body[name]
-    items = list(whole.items()) if isinstance(whole, dict) else whole
-    shown = items[: _fitting(body | {name: []}, items)]
-    left_out = {f"{name}_left_out": len(items) - len(shown)} if len(shown) < len(items) else {}
-    return body | {name: dict(shown) if isinstance(whole, dict) else shown} | left_out
+    """With as many of the list's items as fit."""
+    count = _fitting(body | {name: []} | _left_out(name, len(body[name])), body[name])
+    return body | {name: body[name][:count]} | _left_out(name, len(body[name]) - count)
 
 
 def page_of(body: Body, name: str, cursor: str | None) -> Body:
     """With as many of the list's items as fit, from where the page before ended. Raises ProblemError when not even one
     does, and for a cursor that is none."""
     start, items = _start(cursor), body[name]
-    end = start + _fitting(body | {name: []}, items[start:])
+    end = start + _fitting(body | {name: [], "next_cursor": str(len(items))}, items[start:])
     if end == start < len(items):
         raise refused(f"one of the {name} is too large for a page", "Ask for a shorter span, or a larger step.")
     return body | {name: items[start:end], "next_cursor": str(end) if end < len(items) else None}
+
+
+def _left_out(name: str, count: int) -> Body:
+    return {f"{name}_left_out": count} if count > 0 else {}
 
 
 def _fitting(rest: Body, items: list[Any]) -> int:

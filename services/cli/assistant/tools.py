@@ -20,6 +20,7 @@ from shared.client import Client, in_path
 from shared.client.requests import ERRORS, HEALTH, INFERENCES, SUMMARY, TIMESERIES
 
 _CONTENT = ("result",)
+_COUNTED = 30  # models and endpoints of a summary, candidates of an inference
 _MODELS = 15  # of which a page of health tells how they are
 # Nothing is to be open for longer: a deadline is an hour at most (TALLYGATE_MAX_DEADLINE_S), and a minute after it the
 # monitor settles what is open.
@@ -49,8 +50,8 @@ def summary(asking: Asking, asked: OfSums) -> Body:
     body: Body = asking.client.get(SUMMARY, **asked.query()).body
     requests = body["requests"]
     by_model = dict(sorted(requests["by_model"].items(), key=lambda item: -item[1]["total"]))
-    body["requests"] = shortened(shortened(requests | {"by_model": by_model}, "by_model"), "by_endpoint")
-    return shortened(body, "errors")
+    shown = first_of(first_of(requests | {"by_model": by_model}, "by_model", _COUNTED), "by_endpoint", _COUNTED)
+    return shortened(body | {"requests": shown}, "errors")
 
 
 def spending(asking: Asking, asked: OfSpending) -> Body:
@@ -88,7 +89,7 @@ def show_inference(asking: Asking, asked: OfInference) -> Body:
     body: Body = asking.client.get(f"{INFERENCES}/{in_path(str(asked.inference_id))}").body
     if not asking.content:
         body = {name: value for name, value in body.items() if name not in _CONTENT}
-    return page_of(shortened(body, "candidates"), "attempts", asked.cursor)
+    return page_of(first_of(body, "candidates", _COUNTED), "attempts", asked.cursor)
 
 
 def balance(asking: Asking, asked: OfSpan) -> Body:

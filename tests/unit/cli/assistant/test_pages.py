@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.assistant.pages import PAGE_BYTES, fits, page_of, shortened
+from services.cli.assistant.pages import PAGE_BYTES, first_of, fits, page_of, shortened
 from shared.client import ProblemError
 
 
@@ -19,7 +19,7 @@ def test_pages_fit_and_together_are_the_whole_list(sizes: list[int]) -> None:
     whole, told, cursor, pages = body(sizes), [], None, 0
     while cursor is not None or pages == 0:
         page = page_of(whole, "items", cursor)
-        assert fits({**page, "next_cursor": None})
+        assert fits(page)
         assert page["as_of"] == "now"
         told += page["items"]
         cursor, pages = page["next_cursor"], pages + 1
@@ -39,9 +39,13 @@ def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
 
 
 def test_what_does_not_fit_is_counted() -> None:
-    many = {"by_model": {f"custom:{n}": "x" * 1000 for n in range(100)}, "total": 3}
-    short = shortened(many, "by_model")
-    assert fits(short | {"by_model_left_out": 0})
-    assert len(short["by_model"]) + short["by_model_left_out"] == 100
-    assert next(iter(short["by_model"])) == "custom:0"
-    assert shortened({"a": [1, 2]}, "a") == {"a": [1, 2]}
+    short = shortened(body([1000] * 100), "items")
+    assert fits(short)
+    assert 0 < len(short["items"]) == 100 - short["items_left_out"]
+    assert shortened(body([1]), "items") == body([1])
+
+
+def test_the_first_of_a_list_and_of_an_object() -> None:
+    assert first_of({"a": [1, 2, 3]}, "a", 2) == {"a": [1, 2], "a_left_out": 1}
+    assert first_of({"a": {"x": 1, "y": 2}}, "a", 1) == {"a": {"x": 1}, "a_left_out": 1}
+    assert first_of({"a": [1]}, "a", 1) == {"a": [1]}
