@@ -61,6 +61,13 @@ def test_an_error_of_the_inference_itself(gateway: StubGateway, run: Run) -> Non
     assert run("show", "01").stdout.splitlines()[-2:] == ["└── error", "    └── expired: no answer within 1.0 s"]
 
 
+def test_who_asked_and_what_they_said_of_it(gateway: StubGateway, run: Run) -> None:
+    asked = {"key": "k1", "session": "s:1", "tags": {"team": "search", "env": "\x1b[31mprod"}}
+    gateway.answers["GET /api/inferences/01"] = (200, _timeline() | asked)
+
+    assert run("show", "01").stdout.splitlines()[2] == r"├── key k1 · session s:1 · team=search · env=\x1b[31mprod"
+
+
 def _timeline() -> dict[str, Any]:
     return {
         "inference_id": "01",
