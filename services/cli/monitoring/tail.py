@@ -16,8 +16,13 @@ from services.cli.output import instant, one_line, out, print_json_line, say, se
 from services.cli.problem import reports_problems
 from shared.client import Client, Event, ProblemError
 from shared.client.requests import LIVE
+from shared.memory import Memory
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
+_REMEMBERED = 5000  # events: what is told again is of some seconds
+_RENEWED_AFTER_S = 0.1
+_TOLD = ("inference", "attempt")
+_GAP, _END, _RENEW = "gap", "end", "renew"
 
 
 @reports_problems
@@ -46,27 +51,44 @@ def tail(
         for event in heard(client, f"{LIVE}?{given}" if given else LIVE):
             if as_json:
                 print_json_line({"event": event.name} | event.data)
+            elif event.name == _GAP:
+                say(missing(event.data), "yellow")
             else:
                 console.print(line(event), soft_wrap=True)
 
 
 def heard(client: Client, path: str, sleep: Callable[[float], None] = time.sleep) -> Iterator[Event]:
-    """Without an end: a feed that broke off is opened again, where it broke off. Raises ProblemError for what will not
-    pass."""
+    """Inferences, attempts and gaps, without an end: a feed that is over, or broke off, is opened again where it was.
+    What was settled about then is told again, and passed over here. Raises ProblemError for what will not pass."""
     pause_s, last_id = _FIRST_PAUSE_S, ""
+    told: Memory[str, bool] = Memory(_REMEMBERED)
     while True:
-        why = "the feed ended"
+        why: str | None = "the feed broke off"
         try:
             for event in client.events(path, last_id):
-                pause_s, last_id = _FIRST_PAUSE_S, event.id
-                yield event
+                if event.name == _END:
+                    why = None if event.data["reason"] == _RENEW else event.data["detail"]
+                elif event.name == _GAP:
+                    yield event
+                elif event.name in _TOLD and event.id not in told:
+                    pause_s, last_id = _FIRST_PAUSE_S, event.id
+                    told.put(event.id, True)
+                    yield event
         except ProblemError as error:
             if not is_passing(error.problem):
                 raise
             why = error.problem.detail
+        if why is None:
+            sleep(_RENEWED_AFTER_S)
+            continue
         say(f"{why}; trying again in {pause_s:.0f} s", "yellow")
         sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def missing(gap: dict[str, Any]) -> str:
+    since, until = gap["from"], gap["to"]
+    return f"what was settled meanwhile is missing: tallygate inferences list --from {since} --to {until}"
 
 
 def line(event: Event) -> Text:

@@ -15,6 +15,7 @@ ATTEMPT = {"inference_id": "01", "attempt_id": "02", "ended_at": "2026-01-02T03:
     "error_type": "overloaded",
     "error": {"error_type": "overloaded", "detail": "busy\n\x1b[31m[x]"},
 }
+GAP = {"from": "2026-01-02T02:00:00+00:00", "to": "2026-01-02T03:00:00+00:00"}
 REVOKED: Told = (401, problem("authentication_failed", "the key was revoked"))
 
 
@@ -34,7 +35,8 @@ def feeds(*answers: Told) -> Any:
 def test_a_line_for_each_settlement_and_each_failed_call(gateway: StubGateway, run: Run) -> None:
     settled = item(attempts=2)
     failed = item(state="failed", model_served=None, error_type="overloaded", usage=None, cost_usd=None)
-    told = [event("attempt", ATTEMPT), b": still here\n\n", event("inference", settled), event("inference", failed)]
+    told = [event("attempt", ATTEMPT, "1"), b": nothing new\n\n", event("inference", settled, "2")]
+    told.append(event("inference", failed, "3"))
     gateway.answers[LIVE] = (200, iter([*told, ENDS]))
 
     first, second, third = run("tail").stdout.splitlines()
@@ -49,16 +51,17 @@ def test_json_lines_with_the_filters_that_were_named(gateway: StubGateway, run: 
     filters = "model=custom%3Aa&error_type=overloaded&state=failed&operation=chat&key=k1&session=s&tag=team%3Dx"
     gateway.answers[f"{LIVE}?{filters}"] = (
         200,
-        iter([event("attempt", ATTEMPT), event("inference", item()), ENDS]),
+        iter([event("attempt", ATTEMPT, "1"), event("inference", item(), "2"), event("gap", GAP), ENDS]),
     )
 
     ended = ("--model", "custom:a", "--error-type", "overloaded", "--state", "failed")
     asked = ("--operation", "chat", "--key-id", "k1", "--session", "s", "--tag", "team=x")
     done = run("tail", *ended, *asked, "--json")
 
-    first, second = map(json.loads, done.stdout.splitlines()[:2])
+    first, second, third = map(json.loads, done.stdout.splitlines()[:3])
     assert first == {"event": "attempt"} | ATTEMPT
     assert second == {"event": "inference"} | item()
+    assert third == {"event": "gap"} | GAP
 
 
 def test_a_feed_that_breaks_off_is_opened_again_where_it_broke_off_and_that_is_said(
@@ -76,8 +79,33 @@ def test_a_feed_that_breaks_off_is_opened_again_where_it_broke_off_and_that_is_s
     assert waited == [1, 2, 4]  # longer while it is away
     assert [asked.headers.get("last-event-id") for asked in gateway.asked] == [None, "1.02", "1.02", "1.02"]
     said = capsys.readouterr().err
-    assert "the feed ended; trying again in 1 s" in said
+    assert "the feed broke off; trying again in 1 s" in said
     assert "the monitor cannot be reached; trying again in 2 s" in said
+
+
+def test_what_is_told_again_is_passed_over_and_what_is_not_told_is_said(gateway: StubGateway, run: Run) -> None:
+    over = event("end", {"reason": "renew", "detail": "connect again", "tips": []})
+    first, second = (
+        event("inference", item(inference_id="01"), "1.1"),
+        event("inference", item(inference_id="02"), "2.2"),
+    )
+    gateway.answers[LIVE] = feeds((200, iter([first, over])), (200, iter([event("gap", GAP), first, second, ENDS])))
+
+    done = run("tail")
+
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["01", "02"]
+    missing = f"tallygate inferences list --from {GAP['from']} --to {GAP['to']}"
+    assert f"what was settled meanwhile is missing: {missing}" in done.stderr
+    assert "trying again" not in done.stderr
+
+
+def test_who_reads_too_slowly_is_told(gateway: StubGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    cut = event("end", {"reason": "too_slow", "detail": "more was told than you read", "tips": []})
+    gateway.answers[LIVE] = feeds((200, iter([cut])), (200, iter([event("inference", item(), "1.1")])))
+
+    next(heard(Client(gateway.url, "tg_key"), "/api/monitoring/live", lambda _: None))
+
+    assert "more was told than you read; trying again in 1 s" in capsys.readouterr().err
 
 
 def test_what_asking_again_does_not_mend_ends_it(gateway: StubGateway, run: Run) -> None:
