@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from services.cli.assistant.pages import Body, first_of, fits, page_of, shortened
 from services.cli.assistant.questions import (
     OfErrors,
@@ -16,6 +18,7 @@ from services.cli.assistant.questions import (
     OfSums,
     Question,
 )
+from services.cli.problem import refused
 from shared.client import Client, in_path
 from shared.client.requests import ERRORS, HEALTH, INFERENCES, SUMMARY, TIMESERIES
 
@@ -179,3 +182,18 @@ TOOLS = (
         balance,
     ),
 )
+_TOOLS = {tool.name: tool for tool in TOOLS}
+
+
+def answer(asking: Asking, name: str, arguments: dict[str, Any]) -> Body:
+    """Of the tool of that name. Raises ProblemError, which says what to do."""
+    tool = _TOOLS.get(name)
+    if tool is None:
+        raise refused(f"there is no tool {name!r:.80}", f"There are: {', '.join(_TOOLS)}")
+    try:
+        asked = tool.question.model_validate(arguments)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}" for one in error.errors()]
+        fields = ", ".join(field.alias or name for name, field in tool.question.model_fields.items())
+        raise refused("; ".join(wrong), f"It takes: {fields}") from None
+    return tool.answer(asking, asked)
