@@ -11,6 +11,7 @@ from services.gateway.inference import idempotency, rejections
 from services.gateway.models import probe
 from services.monitor import ranges
 from services.monitor.errors import errors
+from services.monitor.retention import retention
 from services.monitor.series import series
 from services.router import cancellations, claims, heartbeat, intake, pulse, reports, transport
 from shared.access import authenticator
@@ -57,6 +58,7 @@ FIXED = {
     ],
     "Requests": [
         Fixed("an `Idempotency-Key`", idempotency._KEY.pattern, "as a pattern", Beyond("invalid_request")),
+        Fixed("changes of one model's health that are kept", retention.MOST_CHANGES, "", Beyond(words="the oldest go")),
         Fixed("how far back the range of a monitoring query goes", ranges.OLDEST.days, "days",
               Beyond("invalid_request", words="for a window; what an earlier `from` asks for is cut off")),
         Fixed("points of a series", series.MOST_POINTS, "", Beyond("invalid_request")),

@@ -13,6 +13,10 @@ from services.monitor.books.handlers import GATHER_S, TOPICS, BookingHandler, fe
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
 from services.monitor.errors.store import ErrorStore
+from services.monitor.health.probes import Probes
+from services.monitor.health.routes import HealthApi
+from services.monitor.health.store import HealthStore, ProbeStore
+from services.monitor.health.watched import Watched
 from services.monitor.lists.export import Exports
 from services.monitor.lists.feed import Feed
 from services.monitor.lists.live_stream import Missed
@@ -42,6 +46,7 @@ from shared.errors import TallygateError
 from shared.events.topics import OUTCOMES
 from shared.kafka import KafkaError
 from shared.kafka.tail import Tail
+from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
 from shared.service.checks import holds, is_kept
 from shared.service.running import running
 from shared.service.serving import when_stopping
@@ -70,7 +75,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     async with running("monitor", settings) as service:
         pool, publisher, broker = service.pool, service.publisher, service.broker
         authenticator = Authenticator(KeyReader(pool))
-        listener = await service.start(Listener(settings.database.dsn(), {KEYS_CHANNEL: authenticator.changed}))
+        watched = Watched(RegistryStore(pool), settings.health_thresholds)
+        channels = {KEYS_CHANNEL: authenticator.changed, REGISTRY_CHANNEL: watched.changed}
+        listener = await service.start(Listener(settings.database.dsn(), channels))
+        await service.start(watched)
 
         reading, reads = await connect_reads(settings.database, settings.reads)
         service.at_stop(reading.close)
@@ -97,11 +105,15 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         offsets = await service.start(Offsets(broker, settings.router_group, settings.group))
         requests = await service.start(RequestReader(broker))
         await service.start(Recovery(_recovery(settings), RecoveryStore(pool), publisher, offsets, requests))
-        await service.start(Rollups(RollupStore(pool), publisher))
+        probes = await service.start(Probes(ProbeStore(pool), publisher, watched))
+        rollups = Rollups(RollupStore(pool), publisher, watched.thresholds, probes.ended)
+        await service.start(rollups)
         app.state.api = routes.MonitorApi(
             routes.Stores(SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), feature_books),
             authenticator, lag, reference_price(settings.savings_reference), offsets.booked_to_the_end,
+            watched.thresholds_of,
         )  # fmt: skip
+        app.state.health = HealthApi(HealthStore(reads), authenticator, lag, watched, rollups.said)
         app.state.measure = Measuring(lag, VitalsStore(reads)).measure
         feed = Feed(
             partial(Tail, broker, OUTCOMES), most=settings.feeds, per_tenant=settings.feeds_per_tenant,

@@ -17,9 +17,11 @@ from services.monitor.books.store import FeatureBooks
 from services.monitor.errors.errors import MOST_GROUPS
 from services.monitor.errors.errors import told as told_errors
 from services.monitor.errors.store import ErrorStore
+from services.monitor.health import routes as health
 from services.monitor.lists import routes as lists
 from services.monitor.ranges import Range, parse_range
 from services.monitor.reading.store import Span
+from services.monitor.rollups.health import ThresholdsOfModel
 from services.monitor.rollups.steps import end
 from services.monitor.series.series import parse_axis, parse_group, parse_measure
 from services.monitor.series.series import told as told_series
@@ -49,21 +51,24 @@ class Stores(NamedTuple):
 class MonitorApi:
     def __init__(
         self, stores: Stores, authenticator: Authenticator, lag: Lag, reference: Price | None,
-        caught_up: Callable[[float], Awaitable[object]],
+        caught_up: Callable[[float], Awaitable[object]], thresholds_of: Callable[[str], ThresholdsOfModel],
     ) -> None:  # fmt: skip
-        """caught_up: returns when everything that is on the topics is booked, or after so many seconds."""
+        """caught_up: returns when everything that is on the topics is booked, or after so many seconds. thresholds_of:
+        by which the health of a tenant's models is judged."""
         self._stores = stores
         self._authenticator = authenticator
         self._lag = lag
         self._reference = reference
         self._caught_up = caught_up
+        self._thresholds_of = thresholds_of
 
     async def summary(self, request: Request) -> Response:
         now = utc_now()
         span = await self._span(request, now)
         rows = await self._stores.summaries.summary(span, _ERRORS_SHOWN)
         features = await self._stores.features.summary(span.tenant_id, rows.since, rows.until)
-        summary = summarize(rows, now, await self._lag.seconds(), self._reference)
+        thresholds = self._thresholds_of(span.tenant_id)
+        summary = summarize(rows, now, await self._lag.seconds(), self._reference, thresholds)
         return _json(summary | {"features": features})
 
     async def timeseries(self, request: Request) -> Response:
@@ -142,6 +147,7 @@ def make_routes() -> list[Route]:
 
     return [
         *lists.make_routes(),
+        *health.make_routes(),
         Route("/api/models/custom/monitoring", summary),
         Route("/api/monitoring/summary", summary),
         Route("/api/monitoring/timeseries", timeseries),

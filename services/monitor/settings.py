@@ -1,11 +1,12 @@
 """Settings of the monitor, from the environment."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.db.reads import ReadSettings
+from shared.events import HealthThresholds
 from shared.service.settings import MetricsModelNames, ServiceSettings
 from shared.settings import Beyond, GroupName, Port
 
@@ -46,7 +47,23 @@ class MonitorSettings(ServiceSettings):
         description="UTC days for which rows and sums by minute are kept; older days are dropped",
     )  # fmt: skip
     sums_retention_days: Annotated[int, Beyond(words="they are deleted")] = Field(
-        default=400, ge=1, le=3650, description="days for which sums by hour and day are kept, and what was spent"
+        default=400,
+        ge=1,
+        le=3650,
+        description="days for which sums by hour and day are kept, what was spent, and changes of health",
+    )
+    # A model's owner may say otherwise of it (PATCH /api/models/custom/<model_id>).
+    health_degraded_at: Annotated[float, Beyond(words="the model is `degraded`")] = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="share of calls of the last five minutes that failed by the endpoint's fault",
+    )
+    health_unhealthy_at: Annotated[float, Beyond(words="it is `unhealthy`, and others are tried before it")] = Field(
+        default=0.5, gt=0, le=1, description="the same; not below TALLYGATE_MONITOR_HEALTH_DEGRADED_AT"
+    )
+    health_min_calls: Annotated[int, Beyond(words="their share of failures counts")] = Field(
+        default=5, ge=1, le=100_000, description="with fewer calls in five minutes a share says nothing"
     )
     feeds: Annotated[int, Beyond("too_many_requests")] = Field(
         default=64, ge=1, le=10_000, description="live feeds that one monitor tells at a time"
@@ -71,3 +88,17 @@ class MonitorSettings(ServiceSettings):
     )  # fmt: skip
     metrics_model_names: MetricsModelNames = False
     reads: ReadSettings = Field(default_factory=ReadSettings)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.health_degraded_at > self.health_unhealthy_at:
+            raise ValueError(
+                "TALLYGATE_MONITOR_HEALTH_DEGRADED_AT must not be above TALLYGATE_MONITOR_HEALTH_UNHEALTHY_AT"
+            )
+        return self
+
+    @property
+    def health_thresholds(self) -> HealthThresholds:
+        return HealthThresholds(
+            degraded_at=self.health_degraded_at, unhealthy_at=self.health_unhealthy_at, min_calls=self.health_min_calls
+        )

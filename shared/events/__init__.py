@@ -23,7 +23,7 @@ from shared.events.inference import (
     RoutingOptions,
     Settlement,
 )
-from shared.events.model import HealthStatus, ModelHealthChanged
+from shared.events.model import HealthStatus, HealthThresholds, ModelHealthChanged
 from shared.events.reply import AttemptSummary, ReplyCompleted, ReplyFailed
 from shared.events.router import RouterHeartbeat
 from shared.events.tenant import TenantSpent
@@ -45,6 +45,7 @@ __all__ = [
     "FeatureStep",
     "FeatureWorkerBeat",
     "HealthStatus",
+    "HealthThresholds",
     "InferenceAccepted",
     "InferenceEvent",
     "InferenceHeld",

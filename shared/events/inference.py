@@ -31,6 +31,7 @@ from shared.operations import Operation, WireFormat
 from shared.policies import Policy
 
 DEFAULT_DEADLINE_S = 120.0
+PROBE = "probe"  # in place of a key's id: nobody has asked, the monitor tries the model (decision 0037)
 ACCEPTED = "tallygate_accepted"  # header of a request, which holds an InferenceAccepted as JSON
 
 Settlement = Literal["completed", "failed", "rejected", "expired", "cancelled"]

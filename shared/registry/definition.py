@@ -11,6 +11,7 @@ from shared.errors import TallygateError
 from shared.events.bounds import Integral
 from shared.guard.urls import check_url
 from shared.registry.headers import is_of_the_transport
+from shared.registry.health import HealthRule, Probing
 from shared.registry.models import MAX_USD_PER_MTOK, MOST_TIMEOUT_S, Capabilities, Price
 from shared.registry.references import AUTO
 from shared.wire import WireFormat, base_url
@@ -118,6 +119,8 @@ class ModelFields(BaseModel):
     first_chunk_timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
     idle_timeout_s: float | None = Field(default=None, gt=0, le=MOST_TIMEOUT_S)
     weight: Annotated[int, Field(ge=0, le=1_000_000), Integral] | None = None
+    health: HealthRule | None = None
+    probe: Probing | None = None
     is_active: bool = True
 
 

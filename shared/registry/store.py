@@ -1,12 +1,14 @@
 """Reading the registry's tables, which the gateway owns and writes, and telling who has read them of a change."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import structlog
 from pydantic import ValidationError
 
 from shared.db.pool import Connection
+from shared.registry.health import HealthRule, Probing
 from shared.registry.models import CUSTOM_PREFIX, DEFAULT_IDLE_TIMEOUT_S, DEFAULT_TIMEOUT_S, Capabilities, Model
 from shared.registry.terms import Terms
 
@@ -14,17 +16,25 @@ logger = structlog.get_logger(__name__)
 
 REGISTRY_CHANNEL = "tallygate_registry"  # payload: the tenant whose models changed
 
-_TENANTS = """
-SELECT t.tenant_id, t.registry_version, coalesce(p.terms, '{}') || t.terms AS terms,
+_MODEL = """
+m.model_id, m.wire_format, m.endpoint_url, m.sealed_api_key, m.sealed_headers, m.config, m.capabilities,
+m.context_window, m.max_concurrency, m.price, m.timeout_s, m.first_chunk_timeout_s, m.idle_timeout_s, m.weight,
+m.is_active, m.draft_until, m.created_at
+"""
+
+_TENANTS = f"""
+SELECT t.tenant_id, t.registry_version, coalesce(p.terms, '{{}}') || t.terms AS terms,
        (SELECT jsonb_object_agg(k.provider, k.sealed_api_key) FROM gateway.provider_keys k
-        WHERE k.tenant_id = t.tenant_id) AS provider_keys,
-       m.model_id, m.wire_format, m.endpoint_url, m.sealed_api_key, m.sealed_headers, m.config, m.capabilities,
-       m.context_window, m.max_concurrency, m.price, m.timeout_s, m.first_chunk_timeout_s, m.idle_timeout_s, m.weight,
-       m.is_active, m.draft_until, m.created_at
+        WHERE k.tenant_id = t.tenant_id) AS provider_keys, {_MODEL}
 FROM gateway.tenants t LEFT JOIN gateway.plans p USING (plan_id) LEFT JOIN gateway.custom_models m USING (tenant_id)
 WHERE $1::text IS NULL OR t.tenant_id = $1
 ORDER BY t.tenant_id, m.created_at, m.model_id
-"""
+"""  # noqa: S608 - only constants are joined
+
+_WATCHED = f"""
+SELECT m.tenant_id, m.health, m.probe, m.updated_at, {_MODEL} FROM gateway.custom_models m
+WHERE (m.health IS NOT NULL OR m.probe IS NOT NULL) AND m.draft_until IS NULL
+"""  # noqa: S608
 
 _CHANGED = """
 WITH changed AS (
@@ -50,6 +60,15 @@ class TenantRows(NamedTuple):
     readable: bool = True
 
 
+class WatchedModel(NamedTuple):
+    """A model of which its owner has said how its health is judged, or that it is probed."""
+
+    model: Model
+    health: HealthRule | None
+    probe: Probing | None
+    updated_at: datetime
+
+
 class Reader(Protocol):
     """A pool, as far as it is read from."""
 
@@ -70,6 +89,11 @@ class RegistryStore:
             by_tenant.setdefault(row["tenant_id"], []).append(row)
         return {tenant: _tenant_rows(rows) for tenant, rows in by_tenant.items()}
 
+    async def watched(self) -> list[WatchedModel]:
+        """Of all tenants, without what a newer version of Tallygate has written and this one does not understand."""
+        found = [_watched(row) for row in await self._pool.fetch(_WATCHED)]
+        return [watched for watched in found if watched is not None]
+
 
 async def tell_registries(connection: Connection, tenant_ids: Sequence[str]) -> None:
     """In the transaction that changes what these tenants can call: every router and gateway hears of it."""
@@ -87,6 +111,16 @@ def _tenant_rows(rows: Sequence[Any]) -> TenantRows:
         fields = sorted({".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)})
         logger.warning("registry.unreadable", tenant=first["tenant_id"], fields=fields)
         return TenantRows(first["registry_version"], _CLOSED, readable=False)
+
+
+def _watched(row: Any) -> WatchedModel | None:
+    try:
+        health = None if row["health"] is None else HealthRule.model_validate(row["health"])
+        probe = None if row["probe"] is None else Probing.model_validate(row["probe"])
+        return WatchedModel(_model(row), health, probe, row["updated_at"])
+    except ValidationError:
+        logger.warning("registry.unreadable", tenant=row["tenant_id"], model=row["model_id"])
+        return None
 
 
 def _model(row: Any) -> Model:

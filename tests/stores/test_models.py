@@ -16,7 +16,8 @@ _FULL = StoredModel(
     model_id="m", model_name="M", description="ours", wire_format="anthropic", endpoint_url="https://other.example/v1",
     sealed_api_key="key", sealed_headers="headers", config={"model": "x"}, capabilities={"tools": True},
     context_window=1, max_concurrency=2, price={"input_per_mtok_usd": 3.0, "output_per_mtok_usd": 4.0}, timeout_s=5.0,
-    first_chunk_timeout_s=6.0, idle_timeout_s=7.0, weight=8, is_active=False,
+    first_chunk_timeout_s=6.0, idle_timeout_s=7.0, weight=8, health={"min_calls": 9}, probe={"every_s": 60},
+    is_active=False,
 )  # fmt: skip
 
 

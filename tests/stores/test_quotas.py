@@ -25,7 +25,8 @@ pytestmark = pytest.mark.real_postgres
 MODEL = StoredModel(
     model_id="m", model_name="m", description="", wire_format="openai", endpoint_url="https://m.example/v1",
     sealed_api_key=None, sealed_headers=None, config={}, capabilities={}, context_window=None, max_concurrency=None,
-    price=None, timeout_s=None, first_chunk_timeout_s=None, idle_timeout_s=None, weight=None, is_active=True,
+    price=None, timeout_s=None, first_chunk_timeout_s=None, idle_timeout_s=None, weight=None, health=None,
+    probe=None, is_active=True,
 )  # fmt: skip
 
 

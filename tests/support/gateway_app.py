@@ -274,8 +274,8 @@ def _rows() -> dict[str, Any]:
         "model_id": "m", "model_name": "m", "description": "", "wire_format": "openai",
         "endpoint_url": "https://model.example/v1", "sealed_api_key": None, "sealed_headers": None, "config": {},
         "capabilities": {}, "context_window": None, "max_concurrency": None, "price": None, "timeout_s": None,
-        "first_chunk_timeout_s": None, "idle_timeout_s": None, "weight": None, "is_active": True, "created_at": NOW,
-        "updated_at": NOW,
+        "first_chunk_timeout_s": None, "idle_timeout_s": None, "weight": None, "health": None, "probe": None,
+        "is_active": True, "created_at": NOW, "updated_at": NOW,
     }  # fmt: skip
     tenant: dict[str, Any] = {
         "tenant_id": "acme", "plan_id": None, "own_terms": {}, "terms": {}, "keys": 1, "models": 1, "created_at": NOW,

@@ -64,6 +64,8 @@ class CustomModel(TypedDict):
     first_chunk_timeout_s: float | None
     idle_timeout_s: float | None
     weight: int | None
+    health: dict[str, Any] | None
+    probe: dict[str, Any] | None
     is_active: bool
     created_at: Instant
     updated_at: Instant

@@ -1,10 +1,11 @@
 """What the books say."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from services.gateway.answers.shapes import Count, Id, Instant, Seconds
+from shared.events import HealthStatus
 from shared.events.bounds import Reference
 
 
@@ -148,3 +149,66 @@ ErrorGroups = TypedDict(
         "lag_s": float,
     },
 )
+
+
+class HealthThresholds(TypedDict):
+    """Shares of failed calls, 0 to 1, that hold from min_calls calls in five minutes on."""
+
+    degraded_at: float
+    unhealthy_at: float
+    min_calls: Count
+
+
+class HealthChange(TypedDict):
+    """id: of the event that told it. errors: of the calls that failed, by type. thresholds: that applied;
+    null: not known."""
+
+    id: Id
+    model: str
+    at: Instant
+    status: HealthStatus
+    reason: str
+    cause: Literal["calls", "probe", "silence"] | None
+    calls: Count
+    failed: Count
+    errors: dict[str, Count]
+    thresholds: HealthThresholds | None
+    was: NotRequired[HealthStatus]
+
+
+class ProbeState(TypedDict):
+    """asked_at: of the last one. ended_at, error_type: of the last one that said something; without a type it was
+    answered."""
+
+    every_s: int
+    asked_at: Instant | None
+    ended_at: Instant | None
+    error_type: str | None
+
+
+class WatchedHealth(TypedDict):
+    """Of a model, as it is now. since: of this status; null: it has had no other one. thresholds: that apply now."""
+
+    model: str
+    status: HealthStatus
+    since: Instant | None
+    reason: str
+    cause: Literal["calls", "probe", "silence"] | None
+    calls: Count
+    failed: Count
+    errors: dict[str, Count]
+    p50_s: Seconds | None
+    thresholds: HealthThresholds
+    probe: ProbeState | None
+
+
+class HealthHistory(TypedDict):
+    """models: how they are now. items: changes from `from` until `to`, newest first. at_from: the change by which each
+    model was as it was at `from`; one that is missing was healthy."""
+
+    models: list[WatchedHealth]
+    items: list[HealthChange]
+    at_from: list[HealthChange]
+    next_cursor: str | None
+    as_of: Instant
+    lag_s: float

@@ -15,17 +15,17 @@ from shared.wire import WireFormat
 
 _COLUMNS = """model_id, model_name, description, wire_format, endpoint_url, sealed_api_key, sealed_headers, config,
 capabilities, context_window, max_concurrency, price, timeout_s, first_chunk_timeout_s, idle_timeout_s, weight,
-is_active, created_at, updated_at"""
+health, probe, is_active, created_at, updated_at"""
 
 _NEW_MODEL = f"""
 INSERT INTO gateway.custom_models (tenant_id, {_COLUMNS})
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21)
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - only constants are joined
 
 _NEW_DRAFT = f"""
 INSERT INTO gateway.custom_models (tenant_id, {_COLUMNS}, draft_until)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $20)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21, $22)
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - only constants are joined
 
@@ -33,9 +33,9 @@ _CHANGE_MODEL = """
 UPDATE gateway.custom_models SET model_name = $3, description = $4, wire_format = $5, endpoint_url = $6,
     sealed_api_key = $7, sealed_headers = $8, config = $9, capabilities = $10, context_window = $11,
     max_concurrency = $12, price = $13, timeout_s = $14, first_chunk_timeout_s = $15, idle_timeout_s = $16,
-    weight = $17, is_active = $18, updated_at = $19
-WHERE tenant_id = $1 AND model_id = $2 AND updated_at = $20
-    AND sealed_api_key IS NOT DISTINCT FROM $21 AND sealed_headers IS NOT DISTINCT FROM $22
+    weight = $17, health = $18, probe = $19, is_active = $20, updated_at = $21
+WHERE tenant_id = $1 AND model_id = $2 AND updated_at = $22
+    AND sealed_api_key IS NOT DISTINCT FROM $23 AND sealed_headers IS NOT DISTINCT FROM $24
 """
 
 
@@ -58,6 +58,8 @@ class StoredModel(NamedTuple):
     first_chunk_timeout_s: float | None
     idle_timeout_s: float | None
     weight: int | None
+    health: dict[str, Any] | None
+    probe: dict[str, Any] | None
     is_active: bool
 
 

@@ -22,6 +22,7 @@ logger = structlog.get_logger(__name__)
 
 _EVERY_S = 600.0
 _RETRY_S = 60.0
+MOST_CHANGES = 10_000  # of one model's health: one that changes with every turn of the monitor
 HEARD_WITHIN_S = 5.0  # every monitor knows what is kept
 
 
@@ -46,7 +47,8 @@ class KeptFrom:
 
 class Retention(Periodic):
     def __init__(self, store: RetentionStore, days: int, sums_days: int) -> None:
-        """days: how long rows are kept, and the sums of minutes. sums_days: those of hours and days."""
+        """days: how long rows are kept, and the sums of minutes. sums_days: those of hours and days, and changes
+        of health."""
         super().__init__("retention", self._look, _EVERY_S, RETRYABLE, retry_s=_RETRY_S)
         self._store = store
         self._days = days
@@ -65,6 +67,7 @@ class Retention(Periodic):
         await prune(self._store)
         await self._store.keep_from(keep_from(utc_now(), self._days))
         await self._store.delete_older_sums(keep_from(utc_now(), self._sums_days), await self._store.kept_from())
+        await self._store.delete_older_health(keep_from(utc_now(), self._sums_days), MOST_CHANGES)
 
 
 async def make_days(store: RetentionStore, now: datetime) -> None:

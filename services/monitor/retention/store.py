@@ -62,6 +62,23 @@ SELECT (SELECT {key} FROM last) AS last, (SELECT count(*) FROM gone) AS gone
 
 _DELETE = "DELETE FROM monitor.{table} WHERE at < $1"
 
+_DELETE_HEALTH = """
+DELETE FROM monitor.model_health AS old
+WHERE changed_at < $1 AND (status = 'healthy' OR EXISTS (
+    SELECT FROM monitor.model_health AS newer
+    WHERE newer.tenant_id = old.tenant_id AND newer.model = old.model AND newer.changed_at > old.changed_at))
+"""
+_DELETE_MANY_CHANGES = """
+DELETE FROM monitor.model_health AS old USING (
+    SELECT tenant_id, model, (
+        SELECT changed_at FROM monitor.model_health AS one
+        WHERE one.tenant_id = counted.tenant_id AND one.model = counted.model
+        ORDER BY changed_at DESC OFFSET $1 - 1 LIMIT 1) AS since
+    FROM monitor.model_health AS counted GROUP BY 1, 2 HAVING count(*) > $1) AS many
+WHERE old.tenant_id = many.tenant_id AND old.model = many.model AND old.changed_at < many.since
+"""
+_DELETE_PROBES = "DELETE FROM monitor.probes WHERE greatest(asked_at, gives_up_at) < now() - interval '3 days'"
+
 _MAKE_DAY = """
 LOCK TABLE monitor.{table} IN ACCESS EXCLUSIVE MODE;
 CREATE TEMP TABLE early ON COMMIT DROP AS
@@ -170,6 +187,13 @@ class RetentionStore:
             await self._delete(_DELETE.format(table=table), sums_from)
         await self._pool.execute("DELETE FROM monitor.spend_days WHERE day < $1", sums_from.date())
         await self._pool.execute("DELETE FROM monitor.redeliveries WHERE decided_at < $1", kept_from)
+
+    async def delete_older_health(self, since: datetime, most: int) -> None:
+        """Changes that are older, and all but the newest `most` of a model. The last one of a model stays while it says
+        that it is not healthy. Also probes of models that are probed no more."""
+        await self._delete(_DELETE_HEALTH, since)
+        await self._pool.execute(_DELETE_MANY_CHANGES, most, timeout=_TIMEOUT_S)
+        await self._pool.execute(_DELETE_PROBES)
 
     async def _delete(self, statement: str, before: datetime) -> int:
         done = await self._pool.execute(statement, before, timeout=_TIMEOUT_S)

@@ -8,7 +8,7 @@ and published what tenants spent, so whoever dies, the next turn of any monitor 
 nothing. Health needs no touches: it is what the minutes show, held against what was said last.
 """
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import get_args
@@ -17,7 +17,7 @@ import structlog
 
 from services.monitor import instruments
 from services.monitor.rollups import health
-from services.monitor.rollups.steps import STEPS, Step, beginning
+from services.monitor.rollups.steps import STEPS, Step
 from services.monitor.rollups.store import RollupStore, Touched, Turn
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
@@ -36,12 +36,20 @@ _OVER: tuple[Step, ...] = ("minute", "hour", "day")
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
+ProbesEnded = Callable[[], Awaitable[Mapping[str, health.Probed]]]  # by "<tenant_id>/<model>"
+
+
 class Rollups:
-    def __init__(self, store: RollupStore, publisher: Publisher) -> None:
+    def __init__(
+        self, store: RollupStore, publisher: Publisher, thresholds: health.ThresholdsOf, probed: ProbesEnded
+    ) -> None:
         self._store = store
         self._publisher = publisher
+        self._thresholds = thresholds
+        self._probed = probed
         # The last event about each model, by subject, whichever monitor has published it.
         self._said: dict[str, ModelHealthChanged] = {}
+        self._recalled = False
         for status in get_args(HealthStatus):
             instruments.models.labels(status).set_function(partial(self._models, status))
         self._words = Follower(publisher.broker, {MODEL_HEALTH: self._heard})
@@ -54,6 +62,10 @@ class Rollups:
     async def stop(self) -> None:
         await self._looking.stop()
         await self._words.stop()
+
+    def said(self, tenant_id: str) -> list[ModelHealthChanged]:
+        """The last word on each model of a tenant of which something was said lately."""
+        return [word for word in self._said.values() if word.tenant_id == tenant_id]
 
     def _models(self, status: HealthStatus) -> int:
         return sum(last.status == status for last in self._said.values())
@@ -99,18 +111,29 @@ class Rollups:
         """The history is written first: a change that is then not published is found again at the next turn."""
         if not await self._words.caught_up():
             return
-        now = utc_now()
+        now, probed = utc_now(), await self._probed()
         async with self._store.turn() as turn:
             if turn is None:
                 return
-            recent = health.gather(await turn.minutes(beginning(now - health.WINDOW, "minute"), now + _CLOCKS_DIFFER))
-            words = health.news(recent, self._said, now)
-            self._said = {key: last for key, last in self._said.items() if key in recent or last.status != "healthy"}
+            await self._recall(turn)
+            recent = health.gather(await turn.minutes(health.window_from(now), now + _CLOCKS_DIFFER))
+            known = health.Evidence(recent, probed, self._thresholds)
+            words = health.news(known, self._said, now)
+            self._said = {
+                key: last for key, last in self._said.items() if key in known.subjects or last.status != "healthy"
+            }
             await turn.keep_history(words)
         if words:
             await self._publisher.publish(*(Outgoing(MODEL_HEALTH, word) for word in words))
         for word in words:
             logger.info("model.health", tenant=word.tenant_id, model=word.model, status=word.status, reason=word.reason)
+
+    async def _recall(self, turn: Turn) -> None:
+        """The topic forgets after a day. Of what the history calls unwell, and nobody has taken back since, something
+        is said again, or it would be unwell for ever."""
+        if not self._recalled:
+            self._said = {word.subject: word for word in await turn.unwell()} | self._said
+            self._recalled = True
 
 
 def _days(touched: Collection[Touched]) -> set[tuple[str, date]]:

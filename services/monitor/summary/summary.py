@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from services.monitor.rollups.health import ModelCalls, judge
+from services.monitor.rollups.health import ModelCalls, ThresholdsOfModel, judge
 from services.monitor.rollups.latency import Histogram, percentile
 from shared.registry import Price
 from shared.registry.models import CUSTOM_PREFIX
@@ -56,8 +56,11 @@ def reference_price(reference: str) -> Price | None:
     return price
 
 
-def summarize(rows: BookRows, now: datetime, lag_s: float, reference: Price | None) -> dict[str, Any]:
-    health = judge(_calls_by_model(rows.attempts), lag_s)
+def summarize(
+    rows: BookRows, now: datetime, lag_s: float, reference: Price | None, thresholds: ThresholdsOfModel
+) -> dict[str, Any]:
+    """thresholds: by which a model's health is judged."""
+    health = judge(_calls_by_model(rows.attempts, thresholds), lag_s)
     return {
         "requests": _requests(rows.requests),
         "attempts": _attempts(rows.attempts, rows.open_attempts),
@@ -163,7 +166,7 @@ def _cost_usd(calls: Row, price: Price) -> float:
     return n * price.cost_usd(*(calls[name] / n for name in _TOKENS))
 
 
-def _calls_by_model(rows: Iterable[Row]) -> list[ModelCalls]:
+def _calls_by_model(rows: Iterable[Row], thresholds: ThresholdsOfModel) -> list[ModelCalls]:
     succeeded: Counter[str] = Counter()
     errors: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -171,7 +174,10 @@ def _calls_by_model(rows: Iterable[Row]) -> list[ModelCalls]:
             succeeded[row["model"]] += row["n"]
         if row["error_type"]:
             errors[row["model"]][row["error_type"]] += row["n"]
-    return [ModelCalls.counted(model, succeeded[model], errors[model]) for model in sorted(succeeded.keys() | errors)]
+    return [
+        ModelCalls.counted(model, succeeded[model], errors[model], thresholds(model))
+        for model in sorted(succeeded.keys() | errors)
+    ]
 
 
 def _error(row: Row) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tests.support import planted
 from tests.support.live import Api, Live
 
 MODELS, HISTORY, CHAT = "/api/models/custom", "/api/codebase/chat", "/v1/chat/completions"
-MONITORING, INFERENCES = f"{MODELS}/monitoring", "/api/inferences"
+MONITORING, HEALTH, INFERENCES = f"{MODELS}/monitoring", "/api/monitoring/health", "/api/inferences"
 RESPONSES = "/v1/responses"
 FEATURES, GENERATE = "/api/features", "/api/repos/quality/generate-feature"
 
@@ -107,6 +107,7 @@ ROUTES = [
         {"model": "custom:{id}", "featureRequest": "hi", "files": [{"path": "a.py", "content": ""}]},
     ),
     Route("GET", MONITORING + "?model=custom:{id}", "model", 200),
+    Route("GET", HEALTH + "?model=custom:{id}", "model", 200),
     Route("GET", "/api/changes?tenant={id}", "tenant", 200),
     Route("GET", "/api/keys?tenant={id}", "tenant", 403),
 ]

@@ -10,7 +10,11 @@ from services.monitor.app import make_app
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import FeatureBooks
 from services.monitor.errors.store import ErrorStore
+from services.monitor.health.routes import HealthApi
+from services.monitor.health.store import HealthStore
+from services.monitor.health.watched import Watched
 from services.monitor.reading.store import _FRESH
+from services.monitor.rollups.health import THRESHOLDS
 from services.monitor.routes import MonitorApi, Stores
 from services.monitor.series.store import SeriesStore
 from services.monitor.settings import MonitorSettings
@@ -18,10 +22,12 @@ from services.monitor.summary.store import _OF_ALL, _OF_KEY, _OPEN, SummaryStore
 from shared.access import Caller
 from shared.db.pool import Pool
 from shared.errors.catalogue import CATALOGUE
+from shared.registry.store import RegistryStore
 from tests.support.gateway_app import NOW, KnownKey, MemoryPool, MemoryReads, told
 
 MONITORING, INFERENCE = "/api/models/custom/monitoring", "/api/inferences/"
 SUMMARY, TIMESERIES, ERRORS = "/api/monitoring/summary", "/api/monitoring/timeseries", "/api/monitoring/errors"
+HEALTH = "/api/monitoring/health"
 IDS = ["%00", "x", "..", "%FF", "a" * 5000, "0" * 32, "{00000000-0000-0000-0000-000000000000}", "%F0%9F%92%A9" * 16]
 WINDOWS = [
     "",
@@ -47,6 +53,7 @@ SERIES = [
     "measure=x", "measure=%00", "group=tenant_id", "group=", "step=1s", "step=1m&window=400d", "step=1d&window=400d",
     "measure=p95&group=key", "measure=tokens&group=error_type&key=%00", "operation=%FF",
 ]  # fmt: skip
+CURSORS = ["", "%00", "=", "e30", "W10", "bnVsbA", "WzEsMiwzXQ", "x" * 100_000]
 MODELS = ["%00", "a%00b", "%FF%FE", "x" * 100_000, "custom:", ":", "auto"]
 
 
@@ -68,7 +75,9 @@ def monitor() -> Starlette:
     keys = KnownKey(Caller("acme", "k", frozenset({"monitor", "inference"})))
     reads = MemoryReads(pool)
     stores = Stores(SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), FeatureBooks(sql, reads))
-    app.state.api = MonitorApi(stores, keys, Lag(), None, caught_up)
+    watched = Watched(RegistryStore(sql), THRESHOLDS)
+    app.state.api = MonitorApi(stores, keys, Lag(), None, caught_up, watched.thresholds_of)
+    app.state.health = HealthApi(HealthStore(reads), keys, Lag(), watched, lambda _: ())
     return app
 
 
@@ -77,9 +86,12 @@ def monitor() -> Starlette:
     [INFERENCE + known for known in IDS]
     + [f"{MONITORING}?window={window}" for window in WINDOWS]
     + [f"{MONITORING}?model={model}" for model in MODELS]
-    + [f"{path}?{asked}" for path in (SUMMARY, TIMESERIES, ERRORS) for asked in RANGES]
+    + [f"{path}?{asked}" for path in (SUMMARY, TIMESERIES, ERRORS, HEALTH) for asked in RANGES]
     + [f"{TIMESERIES}?{asked}" for asked in SERIES]
     + [f"{path}?{asked}" for path in (SUMMARY, ERRORS) for asked in ("key=%00", "error_type=%00", "operation=x")]
+    + [f"{HEALTH}?model={model}" for model in MODELS]
+    + [f"{HEALTH}?cursor={cursor}" for cursor in CURSORS]
+    + [f"{HEALTH}?limit={limit}" for limit in ("0", "-1", "201", "1e2", "%00", "٣", "9" * 5000)]
     + [f"{MONITORING}?window=1h&window=%00", f"{MONITORING}?{'a=1&' * 1000}", f"{MONITORING}/%00", "/%00"],
     ids=lambda target: target[:60].encode("unicode_escape").decode(),
 )

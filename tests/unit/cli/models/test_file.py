@@ -24,6 +24,8 @@ models:
     first_chunk_timeout_s: 20
     idle_timeout_s: 10
     weight: 0
+    health: {degraded_at: 0.2, min_calls: 9}
+    probe: {every_s: 600}
     is_active: false
 """
 

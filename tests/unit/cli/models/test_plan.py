@@ -22,6 +22,8 @@ EXISTING: dict[str, Any] = {
     "first_chunk_timeout_s": None,
     "idle_timeout_s": None,
     "weight": None,
+    "health": None,
+    "probe": None,
     "is_active": True,
 }
 

@@ -36,6 +36,8 @@ FULL: dict[str, Any] = {
     "idle_timeout_s": 10,
     "capabilities": {"vision": False},
     "weight": 3,
+    "health": {"degraded_at": 0.2, "unhealthy_at": 0.2},
+    "probe": {"every_s": 60.0},
     "description": "ours",
     "is_active": False,
 }
@@ -74,6 +76,8 @@ def test_everything_that_was_sent_is_stored() -> None:
         first_chunk_timeout_s=20.0,
         idle_timeout_s=10.0,
         weight=3,
+        health={"degraded_at": 0.2, "unhealthy_at": 0.2},
+        probe={"every_s": 60},
         is_active=False,
     )
 
@@ -142,6 +146,10 @@ def test_a_change_of_nothing_changes_nothing() -> None:
         ({"timeout_s": None}, "timeout_s", None),
         ({"first_chunk_timeout_s": 5}, "first_chunk_timeout_s", 5.0),
         ({"idle_timeout_s": None}, "idle_timeout_s", None),
+        ({"health": {"min_calls": 9}}, "health", {"min_calls": 9}),
+        ({"health": None}, "health", None),
+        ({"probe": {"every_s": 86400}}, "probe", {"every_s": 86_400}),
+        ({"probe": None}, "probe", None),
         ({"is_active": True}, "is_active", True),
         ({"api_key": None}, "sealed_api_key", None),
         ({"headers": {}}, "sealed_headers", None),

@@ -9,6 +9,7 @@ from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.monitor.rollups.health import THRESHOLDS
 from services.monitor.rollups.latency import BOUNDS
 from services.monitor.summary.summary import BookRows, reference_price, summarize
 from shared.registry import Price
@@ -47,7 +48,7 @@ def summary(
         latency=latency or {}, duration_s=duration_s, attempts=ended, first_chunk=first_chunk or {},
         per_chunk=per_chunk or {}, open_attempts=open_attempts, errors=errors or [],
     )  # fmt: skip
-    return summarize(rows, NOW, lag_s, reference)
+    return summarize(rows, NOW, lag_s, reference, lambda _: THRESHOLDS)
 
 
 def test_empty_books_are_all_zero() -> None:
