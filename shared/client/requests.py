@@ -15,6 +15,7 @@ HEALTH = "/api/monitoring/health"
 LIVE = "/api/monitoring/live"
 INFERENCES = "/api/inferences"
 INSTANCES = "/api/instances"
+HEALTH = "/api/monitoring/health"
 
 
 def chat_body(model: str | None, text: str, **more: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from services.cli.models.add import add
 from services.cli.models.apply import apply
 from services.cli.models.calls import model_path, try_model
 from services.cli.models.export import export
+from services.cli.models.health import health
 from services.cli.models.selection import select
 from services.cli.models.views import model_details, models_table, presets_table, tested_text
 from services.cli.output import emit, err, on_terminal
@@ -18,11 +19,12 @@ from services.cli.problem import refused, reports_problems
 from shared.client import Client
 from shared.registry.models import CUSTOM_PREFIX
 
-app = typer.Typer(no_args_is_help=True, help="Models: add, list, test, apply, export, remove.")
+app = typer.Typer(no_args_is_help=True, help="Models: add, list, test, health, apply, export, remove.")
 app.command()(add)
 app.command()(select)
 app.command()(apply)
 app.command()(export)
+app.command()(health)
 
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="my-model or custom:my-model.")]
 
