@@ -69,7 +69,7 @@ def test_a_timeline_for_people(gateway: StubGateway, run: Run) -> None:
 
     lines = [line.rstrip() for line in run("models", "health", "m").stdout.splitlines()]
 
-    assert lines[0] == "● custom:m unhealthy since 2026-01-02 03:30:00: 8 of [10] calls [31mfailed"
+    assert lines[0] == "● custom:m unhealthy since 2026-01-02 03:30:00: 8 of [10] calls \\x1b[31mfailed"
     assert lines[1] == "  " + "▁" * 30 + "█" * 30
     assert lines[2].startswith(
         "  10 calls counted, 8 failed, 250 ms at the median; degraded from 10%, unhealthy from 50%"
