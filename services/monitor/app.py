@@ -8,7 +8,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from services.monitor import routes
+from services.monitor import instances, routes
 from services.monitor.books.handlers import GATHER_S, TOPICS, BookingHandler, feature_keeper
 from services.monitor.books.lag import Lag
 from services.monitor.books.store import BookStore, FeatureBooks
@@ -61,7 +61,7 @@ def make_app(settings: MonitorSettings) -> Starlette:
     handlers |= dict.fromkeys(RETRYABLE, routes.on_unavailable)
     handlers |= dict.fromkeys(UNSTORABLE, routes.on_unstorable) | {Exception: routes.on_anything_else}
     app = Starlette(
-        routes=[*routes.make_routes(), *health_routes("monitor")],
+        routes=[*routes.make_routes(), instances.make_route(), *health_routes("monitor")],
         lifespan=_lifespan,
         exception_handlers=handlers,
     )
@@ -104,7 +104,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
         offsets = await service.start(Offsets(broker, settings.router_group, settings.group))
         requests = await service.start(RequestReader(broker))
-        await service.start(Recovery(_recovery(settings), RecoveryStore(pool), publisher, offsets, requests))
+        recovery = await service.start(Recovery(_recovery(settings), RecoveryStore(pool), publisher, offsets, requests))
         probes = await service.start(Probes(ProbeStore(pool), publisher, watched))
         rollups = Rollups(RollupStore(pool), publisher, watched.thresholds, probes.ended)
         await service.start(rollups)
@@ -124,6 +124,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         missed = Missed(lists, partial(_caught_up, offsets))
         exports = Exports(lists, most=settings.exports, per_tenant=settings.exports_per_tenant)
         app.state.lists = ListsApi(lists, authenticator, lag, feed, missed, exports)
+        app.state.instances = instances.Instances(settings.instance, authenticator, lag, offsets, recovery.routers)
         app.state.checks = {
             "database": holds(lambda: listener.connected, "the database cannot be reached"),
             "books": is_kept(booking.keeper),

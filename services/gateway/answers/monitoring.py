@@ -212,3 +212,33 @@ class HealthHistory(TypedDict):
     next_cursor: str | None
     as_of: Instant
     lag_s: float
+
+
+class ShownRouter(TypedDict):
+    """silent_s: since the monitor heard it. A router that is silent for 10 s is taken for lost."""
+
+    router_id: str
+    state: Literal["alive", "silent", "stopped"]
+    in_flight: Count
+    started_at: Instant
+    beat_at: Instant
+    silent_s: Seconds
+
+
+class ShownDeadLetters(TypedDict):
+    """Of one topic: how many are kept (14 days), and how many came in the last day."""
+
+    topic: str
+    kept: Count
+    last_day: Count
+
+
+class Instances(TypedDict):
+    """requests_waiting: accepted, and claimed by no router yet. monitor: which one answered."""
+
+    routers: list[ShownRouter]
+    requests_waiting: Count
+    monitor: str
+    lag_s: Seconds
+    dead_letters: list[ShownDeadLetters]
+    as_of: Instant

@@ -8,7 +8,7 @@ listens for a whole limit.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from shared.events import RouterHeartbeat
 from shared.events.router import SILENCE_LIMIT_S
@@ -28,6 +28,18 @@ class LastBeat(NamedTuple):
     heard_at: float
     beat_at: datetime
     stopped: bool
+    in_flight: int
+
+
+class SeenRouter(NamedTuple):
+    """One that was heard in the last minute. beat_at: by its own clock. silent_s: since it was heard."""
+
+    router_id: str
+    state: Literal["alive", "silent", "stopped"]
+    in_flight: int
+    started_at: datetime
+    beat_at: datetime
+    silent_s: float
 
 
 @dataclass
@@ -41,7 +53,7 @@ class Liveness:
         life = Life(beat.router_id, beat.started_at)
         last = self.last_beats.get(life)
         if last is None or beat.beat_at >= last.beat_at or not last.stopped:
-            self.last_beats[life] = LastBeat(now, beat.beat_at, beat.stopped)
+            self.last_beats[life] = LastBeat(now, beat.beat_at, beat.stopped, beat.in_flight)
 
     def looked(self, now: float) -> None:
         """Call whenever the topic has been read to its end: only then is it known that a router was silent."""
@@ -61,6 +73,17 @@ class Liveness:
 
     def alive(self, now: float) -> list[str]:
         return sorted({life.router_id for life, last in self.last_beats.items() if self._lives(last, now)})
+
+    def seen(self, now: float) -> list[SeenRouter]:
+        """By name, and of one name the newest life first."""
+        lives = sorted(self.last_beats.items(), key=lambda one: one[0].started_at, reverse=True)
+        return sorted((self._seen(life, last, now) for life, last in lives), key=lambda router: router.router_id)
+
+    def _seen(self, life: Life, last: LastBeat, now: float) -> SeenRouter:
+        state: Literal["alive", "silent", "stopped"] = "stopped" if last.stopped else "silent"
+        state = "alive" if self._lives(last, now) else state
+        in_flight = 0 if last.stopped else last.in_flight
+        return SeenRouter(life.router_id, state, in_flight, life.started_at, last.beat_at, now - last.heard_at)
 
     def _lives(self, last: LastBeat, now: float) -> bool:
         return not last.stopped and self._silent_s(last.heard_at, now) <= SILENCE_LIMIT_S

@@ -2,9 +2,10 @@
 
 import asyncio
 
-from services.monitor.books.handlers import TOPICS
-from shared.events.topics import REQUESTS
+from services.monitor.books.handlers import TOPICS as BOOKED
+from shared.events.topics import REQUESTS, TOPICS
 from shared.kafka.broker import Broker
+from shared.kafka.dead_letters.box import LetterCount, counts
 from shared.kafka.offsets import first_unread, records_behind
 from shared.kafka.partitions import partitions_of
 
@@ -33,11 +34,20 @@ class Offsets:
         unread = await first_unread(self._admin, self._router_group, partitions)
         return {tp.partition: offset for tp, offset in unread.items()}
 
+    async def unclaimed(self) -> int:
+        """How many requests no router has claimed yet."""
+        ends = await self._consumer.end_offsets(await partitions_of(self._admin, REQUESTS.name))
+        return await records_behind(self._admin, self._router_group, ends)
+
+    async def dead_letters(self, since_s: float) -> dict[str, LetterCount]:
+        """By dead-letter topic; recent: since then, in seconds since 1970."""
+        return await counts(self._admin, self._consumer, [topic.dlq for topic in TOPICS if topic.has_dlq], since_s)
+
     async def booked_to_the_end(self, within_s: float = _WAIT_S) -> bool:
         """Waits until everything that is on the topics now is booked. False when that takes longer."""
         try:
             async with asyncio.timeout(within_s):
-                partitions = await partitions_of(self._admin, *(topic.name for topic in TOPICS))
+                partitions = await partitions_of(self._admin, *(topic.name for topic in BOOKED))
                 ends = await self._consumer.end_offsets(partitions)
                 while await records_behind(self._admin, self._monitor_group, ends):  # noqa: ASYNC110 - nothing signals it
                     await asyncio.sleep(_ASK_EVERY_S)

@@ -19,7 +19,7 @@ from services.monitor.recovery import orphans
 from services.monitor.recovery.claimed import Claimed, ClaimsSeen
 from services.monitor.recovery.each import each
 from services.monitor.recovery.lease import Lease, LeaseLostError
-from services.monitor.recovery.liveness import Liveness
+from services.monitor.recovery.liveness import Liveness, SeenRouter
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import LostAttempt, Orphan
 from services.monitor.recovery.requests import RequestReader
@@ -95,6 +95,10 @@ class Recovery:
     async def stop(self) -> None:
         await self._looking.stop()
         await self._heartbeats.stop()
+
+    def routers(self) -> list[SeenRouter]:
+        """Those that were heard in the last minute."""
+        return self._liveness.seen(asyncio.get_running_loop().time())
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, RouterHeartbeat):

@@ -1,8 +1,9 @@
 """The dead letters on the broker: counted, read, and published again where they came from."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from typing import NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.structs import RecordMetadata
@@ -10,7 +11,7 @@ from aiokafka.structs import RecordMetadata
 from shared.errors import TallygateError
 from shared.events.topics import Topic
 from shared.kafka.admin import connected_admin
-from shared.kafka.broker import Broker, Consumer
+from shared.kafka.broker import Admin, Broker, Consumer
 from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId
 from shared.kafka.failures import RETRYABLE, KafkaError, described
 from shared.kafka.partitions import partitions_of
@@ -129,16 +130,36 @@ async def open_dead_letters(broker: Broker) -> AsyncIterator[DeadLetterBox]:
         await asyncio.gather(consumer.stop(), publisher.stop())
 
 
+class LetterCount(NamedTuple):
+    """Of one dead-letter topic: how many are kept, and how many of them have come since a time."""
+
+    kept: int
+    recent: int
+
+
+async def counts(admin: Admin, consumer: Consumer, dlqs: Sequence[str], since_s: float) -> dict[str, LetterCount]:
+    """By dead-letter topic. since_s: in seconds since 1970."""
+    partitions = await partitions_of(admin, *dlqs)
+    starts = await consumer.beginning_offsets(partitions)
+    ends = await consumer.end_offsets(partitions)
+    firsts = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since_s * 1000)))
+    recent = {tp: max(0, ends[tp] - first.offset) if (first := firsts.get(tp)) else 0 for tp in partitions}
+    return {
+        dlq: LetterCount(
+            sum(ends[tp] - starts[tp] for tp in partitions if tp.topic == dlq),
+            sum(recent[tp] for tp in partitions if tp.topic == dlq),
+        )
+        for dlq in dlqs
+    }
+
+
 async def count_since(broker: Broker, dlq: str, since_s: float) -> int:
     """How many dead letters have come since then."""
     admin, consumer = broker.admin(), broker.consumer()
     try:
         await admin.start()
         await consumer.start()
-        partitions = await partitions_of(admin, dlq)
-        firsts = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since_s * 1000)))
-        ends = await consumer.end_offsets(partitions)
+        return (await counts(admin, consumer, [dlq], since_s))[dlq].recent
     finally:
         await consumer.stop()
         await admin.stop()
-    return sum(ends[partition] - first.offset for partition, first in firsts.items() if first is not None)

@@ -109,3 +109,14 @@ def test_lives_that_ended_are_forgotten() -> None:
         liveness.looked(float(second))
     assert liveness.last_beats == {}
     assert liveness.dead(["r1", "r2"], 200.0) == {"r1", "r2"}
+
+
+def test_who_was_heard_is_shown_with_what_it_last_said() -> None:
+    liveness = listening()
+    liveness.heard(beat("r2", stopped=True), 95.0)
+    liveness.heard(beat("r1", beat_s=1.0).model_copy(update={"in_flight": 4}), 99.0)
+    liveness.heard(beat("r1", life_s=-60.0), 100.0 - SILENCE_LIMIT_S - 1.0)
+
+    seen = [(router.router_id, router.state, router.in_flight, router.silent_s) for router in liveness.seen(100.0)]
+
+    assert seen == [("r1", "alive", 4, 1.0), ("r1", "silent", 0, SILENCE_LIMIT_S + 1.0), ("r2", "stopped", 0, 5.0)]
