@@ -1,6 +1,7 @@
 """The gateway's API, asked with the key of who signed in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,9 @@ from shared.client.async_client import AsyncClient
 
 # A page that asks again and again, and the playground, have connections of their own.
 _CONNECTIONS = 100
+
+# The gateway says itself when an answer takes too long, and while one is awaited it sends comments.
+_STREAMED = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
 
 Query = Mapping[str, str | None]
 
@@ -36,7 +40,8 @@ class GatewayApi:
     """Methods raise ProblemError: its `problem.status` is None when the gateway gave no answer."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, key: str) -> None:
-        self._client = AsyncClient(session, url.rstrip("/"), key)
+        self._session, self._url, self._key = session, url.rstrip("/"), key
+        self._client = AsyncClient(session, self._url, key)
 
     async def get(self, path: str, query: Query | None = None) -> Any:
         """The JSON value. query: names without a value are left out."""
@@ -51,23 +56,44 @@ class GatewayApi:
                 raise
             return Part(None, error.problem)
 
-    async def ask(self, method: str, path: str, body: Any = None, *, query: Query | None = None) -> Any:
-        """The JSON value, None for an empty answer."""
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, query: Query | None = None,
+        headers: Mapping[str, str] | None = None, timeout_s: float | None = None,
+    ) -> Any:  # fmt: skip
+        """The JSON value, None for an empty answer. timeout_s: otherwise that of the settings."""
         given = {name: value for name, value in (query or {}).items() if value}
-        answer = await self.send(method, path + (f"?{urlencode(given)}" if given else ""), body)
+        target = path + (f"?{urlencode(given)}" if given else "")
+        answer = await self.send(method, target, body, headers=headers, timeout_s=timeout_s)
         if answer.status < 300:
             return _json(answer, f"{method} {path}")
         problem = Problem.parse(answer)
         raise ProblemError(problem or _stranger(answer, f"{method} {path}"))
 
-    async def send(self, method: str, path: str, body: Any = None) -> Answer:
+    async def send(
+        self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Answer:  # fmt: skip
         """The answer whatever its status."""
-        try:
-            return await self._client.send(method, path, body)
-        except TimeoutError:
-            raise ProblemError(_unreachable("it did not answer in time")) from None
-        except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
-            raise ProblemError(_unreachable(type(error).__name__)) from None
+        with _reached():
+            return await self._client.send(method, path, body, headers=headers, timeout_s=timeout_s)
+
+    async def stream(self, path: str, body: Any, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """The answer to a POST, whatever its status, of which only the head was read. Whoever asks closes it."""
+        with _reached():
+            return await self._session.post(
+                self._url + path, json=body, headers={"authorization": f"Bearer {self._key}"} | dict(headers),
+                timeout=_STREAMED,
+            )  # fmt: skip
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise ProblemError(_unreachable("it did not answer in time")) from None
+    except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
+        raise ProblemError(_unreachable(type(error).__name__)) from None
 
 
 def is_away(problem: Problem) -> bool:

@@ -12,16 +12,83 @@ it asks by `visit.gateway.part`. Ids that go into a path go through `shared.clie
 base.html, fill the block `page`, and take headings, figures, states, tables and empty states from macros.html.
 """
 
-from services.console.pages import errors, inference, inferences, overview, spending
-from services.console.visit import Page, get
+from services.console.pages import (
+    changes,
+    errors,
+    features,
+    inference,
+    inferences,
+    instances,
+    keys,
+    models,
+    overview,
+    playground,
+    spending,
+)
+from services.console.visit import Page, get, post
+
+_MODEL, _JOB = "/models/{model_id:path}", "/features/{feature_id}"
+_TENANT, _PLANS = "/keys/tenants/{tenant}", "/keys/plans"
 
 PAGES: tuple[Page, ...] = (
     Page("Overview", "overview", (get("/", overview.show),), ranged=True),
     Page(
-        "Inferences", "inferences",
+        "Inferences",
+        "inferences",
         (get("/inferences", inferences.show), get("/inferences/{inference_id}", inference.show)),
         ranged=True,
     ),
     Page("Errors", "errors", (get("/errors", errors.show),), ranged=True),
     Page("Spending", "spending", (get("/spending", spending.show),)),
-)  # fmt: skip
+    Page(
+        "Models",
+        "models",
+        (
+            get("/models", models.show),
+            get("/models/new", models.show_new),
+            post("/models/new", models.set_up),
+            post("/models/new/probe", models.probe),
+            get(_MODEL, models.show_one),
+            post(f"{_MODEL}/test", models.test),
+            post(f"{_MODEL}/change", models.change),
+            post(f"{_MODEL}/switch", models.switch),
+            post(f"{_MODEL}/remove", models.remove),
+        ),
+        "models",
+    ),
+    Page(
+        "Playground",
+        "playground",
+        (
+            get("/playground", playground.show),
+            post("/playground", playground.ask),
+            post("/playground/stream", playground.stream),
+            get("/playground/taken/{inference_id}", playground.show_taken),
+        ),
+        "inference",
+    ),
+    Page(
+        "Feature jobs",
+        "features",
+        (get("/features", features.show), get(_JOB, features.show_one), post(f"{_JOB}/cancel", features.cancel)),
+        "inference",
+    ),
+    Page("Changes", "changes", (get("/changes", changes.show),)),
+    Page("Instances", "instances", (get("/instances", instances.show),), "admin"),
+    Page(
+        "Keys",
+        "keys",
+        (
+            get("/keys", keys.show),
+            post("/keys", keys.create),
+            post("/keys/{key_id}/revoke", keys.revoke),
+            get("/keys/tenants", keys.show_tenants),
+            get(_TENANT, keys.show_tenant),
+            post(_TENANT, keys.change_tenant),
+            get(_PLANS, keys.show_plans),
+            post(_PLANS, keys.put_plan),
+            post(_PLANS + "/{plan}/remove", keys.remove_plan),
+        ),
+        "admin",
+    ),
+)
