@@ -7,7 +7,7 @@ STAMP := .venv/setup.done
 PROMETHEUS := .venv/prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prometheus demo demo-llm run stop test test-unit streams schemathesis clients fuzz-answers \
+.PHONY: help setup prometheus chromium screenshots demo demo-llm run stop test test-unit streams schemathesis clients fuzz-answers \
 	chaos chaos-long histories check format lock sbom advisories bench clean
 
 help: ## list the commands
@@ -51,8 +51,18 @@ stop: setup ## stop what runs here
 	@$(BIN)/python -m deploy.local down
 
 # Together, not one kind after the other: tests that only calculate run while others wait for a process.
-test: setup ## run all tests, in two processes
+test: setup chromium ## run all tests, in two processes
 	@$(BIN)/python -m pytest -n 2
+
+# For the tests of the console, which say how to get it where it is missing.
+chromium:
+	@for name in $$BROWSER_TESTS_CHROMIUM chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v $$name >/dev/null && exit 0; done; \
+	test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { apt-get update -q && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; } || true
+
+screenshots: setup chromium ## take the pictures of the console anew (docs/images/console-*.png)
+	@$(BIN)/python -m pytest tests/browser/test_screenshots.py --screenshots
 
 # Those that start nothing: what else they run on is a mark.
 UNIT_TESTS := tests/unit tests/contract tests/fuzz tests/kafka tests/histories tests/stores

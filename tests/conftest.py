@@ -46,6 +46,7 @@ _FIRST = (
     "tests/acceptance/test_chaos_short.py",
     "tests/integration/configured/",
     "tests/integration/rotation/",
+    "tests/browser/",
     "tests/acceptance/test_features.py",
     "tests/integration/test_recovery.py",
     "tests/integration/test_health_and_spending.py",
@@ -58,6 +59,11 @@ _FIRST = (
     "tests/unit/shared/selection/",
     "tests/unit/features/",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", action="store_true", help="Take the pictures of the console.")
+    parser.addoption("--screenshots-into", metavar="FOLDER", help="Where they go; otherwise into docs/images.")
 
 
 def pytest_configure() -> None:

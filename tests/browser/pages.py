@@ -1,0 +1,30 @@
+"""Every page of the console, with an address at which it has something to show."""
+
+from tests.browser.world import PLAN, TENANT, World
+
+
+def addresses(world: World) -> dict[str, str]:
+    return {
+        "overview": "/",
+        "inferences": "/inferences",
+        "inference": f"/inferences/{world.inference}",
+        "errors": "/errors",
+        "spending": "/spending",
+        "models": "/models",
+        "model": "/models/custom:north-8b",
+        "model-broken": "/models/custom:broken",
+        "setup": "/models/new?preset=ollama",
+        "playground": "/playground?model=custom:north-8b",
+        "features": "/features",
+        "feature": f"/features/{world.job}",
+        "changes": "/changes",
+        "instances": "/instances",
+        "keys": f"/keys?tenant={TENANT}",
+        "tenants": "/keys/tenants",
+        "tenant": f"/keys/tenants/{TENANT}",
+        "plans": f"/keys/plans?plan={PLAN}",
+        "not-found": "/models/custom:nothing",
+    }
+
+
+EXPECTED = ("404 to GET",)  # of the one that is not there
