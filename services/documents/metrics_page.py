@@ -10,8 +10,9 @@ import services.monitor.instruments
 import services.router.instruments
 import shared.kafka.dead_letters.sending
 import shared.service.ways_back
-import shared.telemetry.inferences
+import shared.telemetry.attempts
 import shared.telemetry.instruments
+import shared.telemetry.settlements
 from shared.telemetry.instruments import Counter, Gauge, Histogram
 
 _BEGIN, _END = "<!-- table of metrics -->", "<!-- end -->"
@@ -22,7 +23,8 @@ _TOLD_BY: dict[ModuleType, tuple[str, ...]] = {
     shared.telemetry.instruments: ("gateway", "router", "monitor", "features", "console"),
     services.gateway.instruments: ("gateway",),
     shared.service.ways_back: ("gateway", "features"),
-    shared.telemetry.inferences: ("gateway", "router", "monitor"),
+    shared.telemetry.settlements: ("gateway", "router", "monitor"),
+    shared.telemetry.attempts: ("router", "monitor"),
     services.router.instruments: ("router",),
     services.monitor.instruments: ("monitor",),
     services.features.instruments: ("features",),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from services.router import instruments
 from services.router.streamed_call import StreamedCall
 from shared.events import AttemptEnded
-from shared.telemetry.inferences import attempts
+from shared.telemetry.attempts import attempts
 
 # Operations that bring a text, which the conventions call inferences.
 _INFERENCES = {"chat"}

@@ -28,7 +28,8 @@ from shared.events.inference import Settlement
 from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, RESULTS, Topic
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from shared.registry import Model
-from shared.telemetry.inferences import model_label, settlements
+from shared.telemetry.attempts import model_label
+from shared.telemetry.settlements import settlements
 from shared.telemetry.traces import Traced, tracing
 from shared.wire.reading.usage import NO_USAGE, Usage
 

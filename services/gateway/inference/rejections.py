@@ -17,7 +17,7 @@ from shared.events import InferenceSettled, new_id, utc_now
 from shared.events.topics import OUTCOMES
 from shared.inferences import InferenceFailedError
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
-from shared.telemetry.inferences import settlements
+from shared.telemetry.settlements import settlements
 
 logger = structlog.get_logger(__name__)
 

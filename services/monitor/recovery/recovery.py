@@ -32,7 +32,8 @@ from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULT
 from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
-from shared.telemetry.inferences import attempts, model_label, settlements
+from shared.telemetry.attempts import attempts, model_label
+from shared.telemetry.settlements import settlements
 
 logger = structlog.get_logger(__name__)
 

@@ -23,7 +23,7 @@ from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, Topic
 from shared.kafka.local import LocalBroker, Produce, refused
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model
-from shared.telemetry.inferences import attempts
+from shared.telemetry.attempts import attempts
 from shared.wire import Completion, CompletionRead, Usage
 from tests.support.virtual_time import virtually
 from tests.unit.router.values import beating, holds_all, model, work

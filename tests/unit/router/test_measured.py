@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from services.router.measured import Labels, count
 from shared.events import AttemptEnded, new_id, utc_now
-from shared.telemetry.inferences import model_label
+from shared.telemetry.attempts import model_label
 
 
 def _ended(**more: Any) -> AttemptEnded:

@@ -1,4 +1,4 @@
-"""How inferences and their calls end, whoever ends them: gateway, router or monitor."""
+"""How calls end, whoever says so: a router, or the monitor for one that was lost."""
 
 from shared.telemetry import names
 from shared.telemetry.instruments import Counter
@@ -8,7 +8,6 @@ attempts = Counter(
     "Model calls ended, as they were reported; the monitor closes those of lost routers.",
     ("model", "outcome", "error_type"),
 )
-settlements = Counter(names.METRIC_SETTLEMENTS, "Inferences settled by this process.", ("settlement", "error_type"))
 
 CUSTOM = "custom"
 
