@@ -117,11 +117,9 @@ class Rollups:
                 return
             await self._recall(turn)
             recent = health.gather(await turn.minutes(health.window_from(now), now + _CLOCKS_DIFFER))
-            known = health.Evidence(recent, probed, self._thresholds)
-            words = health.news(known, self._said, now)
-            self._said = {
-                key: last for key, last in self._said.items() if key in known.subjects or last.status != "healthy"
-            }
+            words = health.news(health.Evidence(recent, probed, self._thresholds), self._said, now)
+            known = {*recent, *probed}
+            self._said = {key: last for key, last in self._said.items() if key in known or last.status != "healthy"}
             await turn.keep_history(words)
         if words:
             await self._publisher.publish(*(Outgoing(MODEL_HEALTH, word) for word in words))
