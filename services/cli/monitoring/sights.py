@@ -10,6 +10,7 @@ from shared.client import Client, Problem, ProblemError
 from shared.client.requests import INSTANCES, SUMMARY
 
 _TIMEOUT_S = 5.0
+_HAS_NONE = ("permission_denied", "endpoint_not_found")
 
 Body = dict[str, Any]
 
@@ -38,11 +39,12 @@ class Looking:
         return {"summary": summary, "instances": self._instances() if self._may_see_instances else None}
 
     def _instances(self) -> Body | None:
-        """They are of all tenants, and so for admin keys. Others are refused once and do not ask again."""
+        """They are of all tenants, and so for admin keys. Others are refused once and do not ask again, as a gateway
+        that is older than this command."""
         try:
             found: Body = self._client.get(INSTANCES, _TIMEOUT_S).body
         except ProblemError as error:
-            if error.problem.error_type != "permission_denied":
+            if error.problem.error_type not in _HAS_NONE:
                 raise
             self._may_see_instances = False
             return None

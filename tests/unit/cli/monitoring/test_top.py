@@ -43,8 +43,9 @@ def test_one_look_shows_rates_models_errors_and_routers(gateway: StubGateway, ru
     assert "2 dead letters in the last day: tallygate dlq list" in lines
 
 
-def test_without_an_admin_key_there_are_no_routers_and_they_are_asked_for_once(gateway: StubGateway) -> None:
-    gateway.answers |= {SUMMARY: (200, summary_body()), INSTANCES: (403, problem("permission_denied", "admin only"))}
+@pytest.mark.parametrize(("status", "error_type"), [(403, "permission_denied"), (404, "endpoint_not_found")])
+def test_who_is_told_of_no_routers_asks_for_them_once(gateway: StubGateway, status: int, error_type: str) -> None:
+    gateway.answers |= {SUMMARY: (200, summary_body()), INSTANCES: (status, problem(error_type, "no"))}
 
     seen = list(islice(sights(looking(gateway), 2, sleep=lambda _: None), 3))
 
