@@ -4,7 +4,7 @@ from services.console.views.errors import error_groups
 from services.console.views.ranges import picked
 from services.console.visit import View, Visit
 
-_FILTERS = ("model", "error_type", "key", "operation")
+_FILTERS = ("model", "error_type")
 _REFRESH_S = 30
 
 

@@ -9,7 +9,7 @@ from services.console.views.overview import MEASURES, charts, figures
 from services.console.views.ranges import length_of, picked
 from services.console.visit import View, Visit
 
-SUMMARY, SERIES = "/api/models/custom/monitoring", "/api/monitoring/timeseries"
+SUMMARY, SERIES = "/api/monitoring/summary", "/api/monitoring/timeseries"
 _REFRESH_S, _LONG_REFRESH_S = 15, 60
 _LONG = timedelta(hours=12)
 

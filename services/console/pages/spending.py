@@ -7,7 +7,7 @@ from services.console.views.spending import MEASURES, budgets, spending_charts, 
 from services.console.visit import View, Visit
 from shared.client import in_path
 
-_SERIES, _SUMMARY = "/api/monitoring/timeseries", "/api/models/custom/monitoring"
+_SERIES, _SUMMARY = "/api/monitoring/timeseries", "/api/monitoring/summary"
 
 
 async def show(visit: Visit) -> View:

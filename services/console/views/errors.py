@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 
 from shared.errors import CATALOGUE, ErrorType
 
+AUTO = "auto"
+
 
 class ErrorGroup(NamedTuple):
     """title: of the catalogue. share: of the largest group, in percent. href: the inferences behind it."""
@@ -32,8 +34,12 @@ def error_groups(groups: Sequence[Mapping[str, Any]], query: Mapping[str, str]) 
 
 def _title(error_type: str) -> str:
     kind = CATALOGUE.get(cast(ErrorType, error_type))
-    return error_type if kind is None else kind.title
+    return kind.title if kind else (error_type or "no error on record")
 
 
 def _filters(group: Mapping[str, Any]) -> dict[str, str]:
-    return {name: group[name] for name in ("error_type", "model") if group.get(name)}
+    """Of a request that ended without an error of its own, the group has the state as its type, and the model that was
+    asked for, which the list does not know where none was called."""
+    error_type, model = group["error_type"], group["model"]
+    found = {"error_type" if error_type in CATALOGUE else "state": error_type} if error_type else {}
+    return found if model in ("", AUTO) else {**found, "model": model}

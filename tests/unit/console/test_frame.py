@@ -10,7 +10,7 @@ from services.console.headers import CONTENT_SECURITY_POLICY
 from tests.support.fake_gateway import FakeGateway, problem
 from tests.unit.console.conftest import ORIGIN
 
-_SUMMARY = "/api/models/custom/monitoring"
+_SUMMARY = "/api/monitoring/summary"
 
 
 class _Inline(HTMLParser):

@@ -7,7 +7,7 @@ from tests.support.fake_gateway import Asked, FakeGateway, Told, problem
 from tests.unit.console import answers
 from tests.unit.console.test_frame import inline
 
-SUMMARY, SERIES = "/api/models/custom/monitoring", "/api/monitoring/timeseries"
+SUMMARY, SERIES = "/api/monitoring/summary", "/api/monitoring/timeseries"
 
 
 @pytest.fixture

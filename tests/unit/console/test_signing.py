@@ -76,7 +76,7 @@ async def test_who_has_a_session_that_is_no_longer_good_signs_in_again(
 
 
 async def test_a_revoked_key_ends_the_session(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
-    gateway.gets("/api/models/custom/monitoring", problem("authentication_failed", "revoked"), 401)
+    gateway.gets("/api/monitoring/summary", problem("authentication_failed", "revoked"), 401)
     assert (await browser.get("/")).headers["location"] == "/login"
     assert COOKIE not in browser.cookies
 

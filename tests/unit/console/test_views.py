@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from services.console.views.charts import Chart, grouped, inferences_between, series_of, stacked, step_of, times_of
+from services.console.views.errors import error_groups
 from services.console.views.format import NOTHING, count, instant, percent, seconds, short, usd, visible
 from services.console.views.inferences import calls, tokens
 from services.console.views.overview import charts, figures
@@ -195,6 +196,21 @@ def test_spending_is_summed_up_by_name_and_budgets_say_what_is_left() -> None:
         ("This month (UTC), tokens", "1.2M", "1M", "bad"),
     ]
     assert [one.used for one in budgets(answers.TENANT | {"spent": None})] == [0, 0]
+
+
+def test_a_group_of_errors_leads_to_what_it_counts() -> None:
+    many, few, state = error_groups(
+        [
+            answers.error_group(4, model="custom:m"),
+            answers.error_group(1, model="auto"),
+            answers.error_group(2, error_type="rejected", model=""),
+        ],
+        {"window": "7d"},
+    )
+    assert (many.share, few.share, state.share) == (100, 25, 50)
+    assert many.href == "/inferences?window=7d&error_type=read_timeout&model=custom%3Am"
+    assert few.href == "/inferences?window=7d&error_type=read_timeout"
+    assert state.href == "/inferences?window=7d&state=rejected"
 
 
 def test_lengths_of_ranges_never_run_backwards() -> None:
