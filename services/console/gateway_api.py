@@ -92,6 +92,8 @@ def _reached() -> Iterator[None]:
         yield
     except TimeoutError:
         raise ProblemError(_unreachable("it did not answer in time")) from None
+    except aiohttp.ClientConnectorError:
+        raise ProblemError(_unreachable("nothing answers at its address")) from None
     except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
         raise ProblemError(_unreachable(type(error).__name__)) from None
 
