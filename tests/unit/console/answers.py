@@ -23,6 +23,8 @@ def summary(total: int = 10) -> dict[str, Any]:
         },
         "attempts": {"total": total + 1, "succeeded": total - failed, "failed": failed, "open": 0, "by_error_type": {}},
         "performance": {"average_s": 0.9, "p50_s": 0.62, "p95_s": 2.1, "p99_s": 4.7},
+        "tokens": {"input": 900, "output": 300},
+        "usage": {"reported": total, "estimated": 0, "unknown": 1},
         "costs": {"custom_usd": 12.3, "provider_usd": 4.5, "savings_usd": 31.2, "savings_percent": 64.9},
         "health": {"status": "degraded", "issues": [f"custom:{HARM}: slow"]},
         "errors": [

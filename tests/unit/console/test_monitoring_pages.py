@@ -1,9 +1,14 @@
 """Overview, inferences, one inference, errors and spending, of a gateway that answers in the shapes it promises."""
 
+from typing import Any
+
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
-from tests.support.fake_gateway import Asked, FakeGateway, Told, problem
+from services.gateway.answers.monitoring import ErrorGroups, Inferences, Summary, Timeline, Timeseries
+from services.gateway.answers.tenants import ShownCaller, ShownTenant
+from tests.support.fake_gateway import CALLER, Asked, FakeGateway, Told, problem
 from tests.unit.console import answers
 from tests.unit.console.test_frame import inline
 
@@ -159,3 +164,20 @@ async def test_an_empty_page_of_the_list_leads_further_back(browser: httpx.Async
     assert "Nothing matches so far" in page.text
     assert "08:20:00 UTC" in page.text
     assert "cursor=further" in page.text
+
+
+@pytest.mark.parametrize(
+    ("shape", "answer"),
+    [
+        (Summary, answers.summary()),
+        (Timeseries, answers.timeseries("a", None, values=(1, None))),
+        (ErrorGroups, answers.errors(answers.error_group())),
+        (Inferences, answers.listed(answers.item()) | {"looked_to": "2026-11-30T08:00:00+00:00"}),
+        (Timeline, answers.inference(answers.attempt(1))),
+        (ShownTenant, answers.TENANT),
+        (ShownCaller, CALLER),
+    ],
+    ids=["summary", "timeseries", "errors", "inferences", "inference", "tenant", "caller"],
+)
+def test_the_answers_of_these_tests_are_in_the_shapes_that_the_gateway_promises(shape: Any, answer: Any) -> None:
+    TypeAdapter(shape).validate_python(answer)
