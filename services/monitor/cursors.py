@@ -36,9 +36,10 @@ class Cursor(NamedTuple):
 
 
 def written(cursor: Cursor, of: str, query: Mapping[str, str]) -> str:
-    """of: which list it belongs to; so does the query, but for what may change from page to page."""
+    """of: which list it belongs to; so does the query, but for what may change from page to page. The id may be of the
+    class of a database driver, which JSON does not know."""
     times = [(at - _EPOCH) // _MICROSECOND for at in (cursor.since, cursor.until, cursor.place.at)]
-    return urlsafe_b64encode(orjson.dumps([_digest(of, query), *times, cursor.place.id])).decode().rstrip("=")
+    return urlsafe_b64encode(orjson.dumps([_digest(of, query), *times, str(cursor.place.id)])).decode().rstrip("=")
 
 
 def read(text: str, of: str, query: Mapping[str, str]) -> Cursor:

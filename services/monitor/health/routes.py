@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import orjson
 from starlette.requests import Request
@@ -58,8 +57,7 @@ class HealthApi:
         asked = Asked(tenant_id, query.model, *query.span, query.after, query.limit + 1)
         history = await self._store.history(asked)
         page, more = history.changes[: query.limit], history.changes[query.limit :]
-        # The database gives ids of a class of its driver, which JSON does not know.
-        place = Place(page[-1]["changed_at"], UUID(int=page[-1]["event_id"].int)) if more else None
+        place = Place(page[-1]["changed_at"], page[-1]["event_id"]) if more else None
         history = history._replace(changes=page)
         return {
             "models": standing(history, *self._known(tenant_id, query.model)),

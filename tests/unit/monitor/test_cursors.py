@@ -4,6 +4,7 @@ from uuid import UUID
 
 import orjson
 import pytest
+from asyncpg.pgproto import pgproto
 
 from services.monitor.cursors import Cursor, Place, read, written
 from shared.errors import TallygateError
@@ -23,6 +24,11 @@ def test_a_zone_does_not_change_it() -> None:
     zone = timezone(timedelta(hours=5))
     there = Cursor(CURSOR.since.astimezone(zone), CURSOR.until.astimezone(zone), CURSOR.place)
     assert written(there, "x", {}) == written(CURSOR, "x", {})
+
+
+def test_an_id_as_the_database_gives_it_is_one_like_others() -> None:
+    place = Place(CURSOR.place.at, pgproto.UUID(str(CURSOR.place.id)))
+    assert written(CURSOR._replace(place=place), "x", {}) == written(CURSOR, "x", {})
 
 
 @pytest.mark.parametrize(
