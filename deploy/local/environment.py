@@ -15,6 +15,7 @@ def service_environment(
     kafka_bootstrap_servers: str,
     database_url: str,
     keys: str,
+    signing_keys: str,
 ) -> dict[str, str]:
     """Only what the services read; the rest of the user's environment reaches them as it is."""
     return {
@@ -22,6 +23,7 @@ def service_environment(
         "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap_servers,
         "DATABASE_URL": database_url,
         "TALLYGATE_KEYS": user.get("TALLYGATE_KEYS") or keys,
+        "TALLYGATE_SIGNING_KEYS": user.get("TALLYGATE_SIGNING_KEYS") or signing_keys,
         "TALLYGATE_ADMIN_KEY_FILE": user.get("TALLYGATE_ADMIN_KEY_FILE") or str(home / "admin.key"),
         "TALLYGATE_PORT": str(settings.gateway_port),
         "TALLYGATE_MONITOR_PORT": str(settings.monitor_port),

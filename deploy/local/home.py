@@ -33,6 +33,10 @@ class Home:
         return self.path / "keys"
 
     @property
+    def signing_keys(self) -> Path:
+        return self.path / "signing.keys"
+
+    @property
     def admin_key(self) -> Path:
         return self.path / "admin.key"
 

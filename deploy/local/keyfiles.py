@@ -28,6 +28,11 @@ def new_key_ring() -> str:
     return f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
+def new_signing_keys() -> str:
+    """An Ed25519 private key is 32 random bytes."""
+    return f"s1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
 def new_admin_key() -> str:
     return f"tg_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
 

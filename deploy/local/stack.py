@@ -17,7 +17,7 @@ from deploy.local.environment import service_environment, url
 from deploy.local.failure import LocalRunError, with_log
 from deploy.local.home import Home, load_json, save_json
 from deploy.local.infrastructure import Infrastructure, prepare_infrastructure
-from deploy.local.keyfiles import new_admin_key, new_key_ring, read_or_create
+from deploy.local.keyfiles import new_admin_key, new_key_ring, new_signing_keys, read_or_create
 from deploy.local.postgres_places import remove_data
 from deploy.local.preflight import check_ports, check_removable, take_home
 from deploy.local.programs import Program, router_name, service_ports, service_program
@@ -187,6 +187,8 @@ class Stack:
             kafka_bootstrap_servers=infrastructure.kafka_bootstrap_servers,
             database_url=infrastructure.database_url,
             keys=self._user.get("TALLYGATE_KEYS") or read_or_create(self.home.keys, new_key_ring),
+            signing_keys=self._user.get("TALLYGATE_SIGNING_KEYS")
+            or read_or_create(self.home.signing_keys, new_signing_keys),
         )
 
     def _wait_all(self, names: Sequence[str] | Mapping[str, Check], timeout_s: float) -> None:

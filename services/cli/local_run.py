@@ -18,21 +18,24 @@ from pydantic import SecretStr
 from services.cli.problem import refused
 from shared.client import ProblemError
 from shared.crypto import KeyRing
+from shared.crypto.signing import SigningKeys
 from shared.db import DatabaseSettings
 from shared.kafka.real import RealBroker
 from shared.kafka.settings import KafkaSettings
 
 _KAFKA, _DATABASE, _KEYS = "KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "TALLYGATE_KEYS"
+_SIGNING_KEYS = "TALLYGATE_SIGNING_KEYS"
 _EXAMPLES = {
     _KAFKA: f"{_KAFKA}=localhost:9092",
     _DATABASE: f"{_DATABASE}=postgresql://user:password@host:5432/tallygate",
     _KEYS: f"{_KEYS}=kid:base64, as the services have it",
+    _SIGNING_KEYS: f"{_SIGNING_KEYS}=kid:base64, as the monitor has it (tallygate secrets new-signing-key)",
 }
 # An operator who sets one of these may mean another deployment; the local run's other values would not fit it.
 _DEPLOYMENT = (_KAFKA, _DATABASE)
 # Ports, and no URLs: a port that the operator sets would otherwise lose against the local run's URL.
 _PORTS = ("TALLYGATE_PORT", "TALLYGATE_MONITOR_PORT", "TALLYGATE_ROUTER_PORT", "TALLYGATE_FEATURES_PORT")
-_TAKEN = (*_DEPLOYMENT, _KEYS, "TALLYGATE_ADMIN_KEY_FILE", *_PORTS)
+_TAKEN = (*_DEPLOYMENT, _KEYS, _SIGNING_KEYS, "TALLYGATE_ADMIN_KEY_FILE", *_PORTS)
 _CONNECT_TIMEOUT_S = 2.0
 
 
@@ -49,7 +52,7 @@ def operator_environment() -> dict[str, str]:
 
 
 def broker() -> RealBroker:
-    """Raises ProblemError when neither the environment nor the local run names one; so do the next two."""
+    """Raises ProblemError when neither the environment nor the local run names one; so do the next three."""
     return RealBroker(KafkaSettings(bootstrap_servers=_needed(_KAFKA)))
 
 
@@ -59,6 +62,10 @@ def database_settings() -> DatabaseSettings:
 
 def key_ring() -> KeyRing:
     return KeyRing.parse(_needed(_KEYS))
+
+
+def signing_keys() -> SigningKeys:
+    return SigningKeys.parse(_needed(_SIGNING_KEYS))
 
 
 def _needed(name: str) -> str:

@@ -15,6 +15,7 @@ def given(user: Mapping[str, str]) -> dict[str, str]:
         kafka_bootstrap_servers="127.0.0.1:20001",
         database_url="postgresql://tallygate@127.0.0.1:20002/tallygate",
         keys="k1:bWFkZQ==",
+        signing_keys="s1:bWFkZQ==",
     )
 
 
@@ -24,6 +25,7 @@ def test_services_are_told_everything_that_they_need() -> None:
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:20001",
         "DATABASE_URL": "postgresql://tallygate@127.0.0.1:20002/tallygate",
         "TALLYGATE_KEYS": "k1:bWFkZQ==",
+        "TALLYGATE_SIGNING_KEYS": "s1:bWFkZQ==",
         "TALLYGATE_ADMIN_KEY_FILE": "/home/me/.tallygate/admin.key",
         "TALLYGATE_PORT": "8000",
         "TALLYGATE_MONITOR_PORT": "8001",
@@ -39,6 +41,7 @@ def test_services_are_told_everything_that_they_need() -> None:
 def test_what_the_user_sets_wins() -> None:
     user = {
         "TALLYGATE_KEYS": "k9:mine",
+        "TALLYGATE_SIGNING_KEYS": "s9:mine",
         "TALLYGATE_ADMIN_KEY_FILE": "/run/secrets/admin",
         "TALLYGATE_ALLOWED_NETWORKS": "10.0.0.0/8",
         "TALLYGATE_MONITOR_URL": "http://monitor.test",
