@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +12,12 @@ import typer
 from starlette.types import ASGIApp
 
 from services.cli import commands, sealing_keys
-from services.cli.local_run import broker, database_settings, key_ring
+from services.cli.local_run import broker, database_settings, key_ring, signing_keys
 from services.cli.problem import report_problem
 from services.features import sealed_places as of_features
 from services.gateway import sealed_places as of_gateway
 from shared.client import ProblemError
+from shared.crypto.signing import SigningKeys
 from shared.db.migrate import Migration, migrations_of, require_migrated
 from shared.db.migrate import migrate as apply_migrations
 from shared.errors import TallygateError
@@ -29,7 +31,7 @@ from shared.telemetry.logs import configure_logs
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 serve = typer.Typer(no_args_is_help=True, help="Run a service, until SIGTERM.")
 app.add_typer(serve, name="serve")
-books = typer.Typer(no_args_is_help=True, help="Size of the books, and how long they are kept.")
+books = typer.Typer(no_args_is_help=True, help="Size of the books, how long they are kept, and their seals.")
 app.add_typer(books, name="books")
 commands.mount(app)
 
@@ -127,9 +129,25 @@ def documents(
 
 @app.command()
 def audit(
+    proof: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Hold the rows of this UTC day against its seals.")
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="With --proof: also write the day and its proof there.")] = None,
+    from_file: Annotated[Path | None, typer.Option("--from", help="Verify such a file, without a database.")] = None,
+    public_key: Annotated[
+        str | None, typer.Option(help="As `tallygate books public-key` prints it. Default: TALLYGATE_SIGNING_KEYS.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Check from the topics and the database that the books balance; exit status 1 when they do not."""
+    """Check from the topics and the database that the books balance; exit status 1 when they do not.
+
+    With --proof or --from: whether a day is as it was sealed, and which rows were changed, taken out or put in.
+    """
+    if proof is not None or from_file is not None:
+        _audit_proof(proof.date() if proof else None, export, from_file, public_key, as_json)
+        return
+    if export is not None or public_key is not None:
+        raise typer.BadParameter("--export and --public-key go with --proof DAY")
     from services.monitor.audit.audit import run_audit
     from services.monitor.audit.report import progress, show
     from services.monitor.settings import MonitorSettings
@@ -139,6 +157,54 @@ def audit(
     show(report, as_json)
     if not report.balanced:
         raise typer.Exit(1)
+
+
+def _audit_proof(
+    day: date | None, export: Path | None, from_file: Path | None, public_key: str | None, as_json: bool
+) -> None:
+    from services.monitor.proof.auditing import audit_day
+    from services.monitor.proof.export import verify_export
+    from services.monitor.proof.report import show_verdict
+    from services.monitor.settings import MonitorSettings
+
+    keys = signing_keys() if public_key is None else SigningKeys.parse(public_key, "--public-key")
+    if from_file is not None:
+        verdict = verify_export(from_file, keys)
+        if day not in (None, verdict.day):
+            raise typer.BadParameter(f"{from_file} is of {verdict.day}")
+    else:
+        assert day is not None  # noqa: S101 - one of the two is given
+        after = timedelta(seconds=MonitorSettings().seal_after_s)
+        verdict = asyncio.run(audit_day(database_settings(), broker(), keys, day, after, export))
+    show_verdict(verdict, as_json)
+    if not verdict.valid:
+        raise typer.Exit(1)
+
+
+@books.command("seal")
+def books_seal(
+    day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A UTC day; today too.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Seal what is booked of a day by now. The monitor seals each day by itself when it is over.
+
+    What comes later is held by a further seal. Exit status 1 when rows are not as they were sealed before.
+    """
+    from services.monitor.proof.auditing import seal_day
+    from services.monitor.proof.report import show_sealed
+    from services.monitor.settings import MonitorSettings
+
+    after = timedelta(seconds=MonitorSettings().seal_after_s)
+    sealed = asyncio.run(seal_day(database_settings(), broker(), signing_keys(), day.date(), after))
+    show_sealed(sealed, as_json)
+    if sealed.altered:
+        raise typer.Exit(1)
+
+
+@books.command("public-key")
+def books_public_key() -> None:
+    """Print the public keys of TALLYGATE_SIGNING_KEYS, with which others verify: tallygate audit --from FILE."""
+    typer.echo(signing_keys().public_text())
 
 
 @books.command("size")

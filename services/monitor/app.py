@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
@@ -22,10 +23,14 @@ from services.monitor.lists.feed import Feed
 from services.monitor.lists.live_stream import Missed
 from services.monitor.lists.routes import ListsApi
 from services.monitor.lists.store import ListStore
+from services.monitor.proof.late import signer
+from services.monitor.proof.sealing import LEASE_S, Sealer, Sealing
+from services.monitor.proof.store import ProofStore
+from services.monitor.recovery.lease import Lease
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.recovery import Recovery, RecoverySettings
 from services.monitor.recovery.requests import RequestReader
-from services.monitor.recovery.store import RecoveryStore
+from services.monitor.recovery.store import LeaseRow, RecoveryStore
 from services.monitor.retention.retention import KeptFrom, Retention
 from services.monitor.retention.store import RetentionStore
 from services.monitor.rollups.rollups import Rollups
@@ -38,6 +43,7 @@ from services.monitor.vitals.measuring import Measuring
 from services.monitor.vitals.store import VitalsStore
 from shared.access import Authenticator
 from shared.access.store import KEYS_CHANNEL, KeyReader
+from shared.crypto.signing import SigningKeys
 from shared.db.failures import RETRYABLE, UNSTORABLE
 from shared.db.listen import Listener
 from shared.db.reads import connect_reads
@@ -48,9 +54,11 @@ from shared.kafka import KafkaError
 from shared.kafka.tail import Tail
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
 from shared.service.checks import holds, is_kept
-from shared.service.running import running
+from shared.service.running import Service, running
 from shared.service.serving import when_stopping
 from shared.telemetry.health import health_routes
+
+logger = structlog.get_logger(__name__)
 
 _CATCH_UP_S = 2.0
 _GRACEFUL_TIMEOUT_S = 30.0  # a batch in hand is booked and committed
@@ -88,7 +96,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
         lag = Lag()
         read_offsets = ReadOffsets(pool, "monitor")
-        booking = BookingHandler(BookStore(pool), publisher, read_offsets, lag, kept_from=lambda: kept.at)
+        keys = _signing_keys(settings)
+        store = BookStore(pool, None if keys is None else signer(keys))
+        booking = BookingHandler(store, publisher, read_offsets, lag, kept_from=lambda: kept.at)
         words = broker.subscribe(
             TOPICS, settings.group, booking.on_batch, graceful_timeout_s=_GRACEFUL_TIMEOUT_S, batch=settings.batch,
             gather_s=GATHER_S,
@@ -108,6 +118,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         probes = await service.start(Probes(ProbeStore(pool), publisher, watched))
         rollups = Rollups(RollupStore(pool), publisher, watched.thresholds, probes.ended)
         await service.start(rollups)
+        if keys is not None:
+            await service.start(_sealing(service, settings, keys, offsets))
         app.state.api = routes.MonitorApi(
             routes.Stores(SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), feature_books),
             authenticator, lag, reference_price(settings.savings_reference), offsets.booked_to_the_end,
@@ -136,6 +148,23 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 async def _caught_up(offsets: Offsets) -> None:
     with suppress(KafkaError):  # the books say what they know
         await offsets.booked_to_the_end(_CATCH_UP_S)
+
+
+def _signing_keys(settings: MonitorSettings) -> SigningKeys | None:
+    """Raises ConfigurationError when there are keys and none that signs."""
+    keys = settings.signing.keys()
+    if keys is None:
+        logger.warning("proof.off", reason="TALLYGATE_SIGNING_KEYS is not set, so no day of the books is sealed")
+    else:
+        keys.require_private()
+    return keys
+
+
+def _sealing(service: Service, settings: MonitorSettings, keys: SigningKeys, offsets: Offsets) -> Sealing:
+    store = ProofStore(service.pool)
+    lease = Lease(LeaseRow(service.pool, "sealing"), settings.instance, LEASE_S)
+    sealer = Sealer(store, service.publisher, keys)
+    return Sealing(store, sealer, lease, settings.seal_after_s, offsets.booked_to_the_end)
 
 
 def _recovery(settings: MonitorSettings) -> RecoverySettings:

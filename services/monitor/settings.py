@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.crypto.signing import SigningSettings
 from shared.db.reads import ReadSettings
 from shared.events import HealthThresholds
 from shared.service.settings import MetricsModelNames, ServiceSettings
@@ -80,6 +81,12 @@ class MonitorSettings(ServiceSettings):
     exports_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
         default=1, ge=1, le=1000, description="of these, of one tenant"
     )
+    # Longer than any statement takes: what a booking of before midnight tells is there by then.
+    seal_after_s: Annotated[float, Beyond(words="what is booked later is held by a further seal")] = Field(
+        default=900.0, ge=120, le=86_400,
+        description="a day of the books is sealed when it has been over for so long and all events are booked",
+    )  # fmt: skip
+    signing: SigningSettings = Field(default_factory=SigningSettings)
     # Savings are what the tokens of custom models would have cost here.
     savings_reference: str = Field(
         default="openai:gpt-4o", max_length=300, pattern=r"^([^\x00-\x20:]+:[^\x00-\x20]+)?$",

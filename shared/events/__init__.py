@@ -2,6 +2,7 @@
 
 from shared.clock import utc_now
 from shared.events.attempt import AttemptEnded, AttemptStarted, CandidateConsidered, InferenceHeld, UsageState
+from shared.events.books import DaySealed
 from shared.events.envelope import Event, InferenceEvent, Now, new_id
 from shared.events.feature import (
     FeatureCall,
@@ -34,6 +35,7 @@ __all__ = [
     "AttemptSummary",
     "CancelRequested",
     "CandidateConsidered",
+    "DaySealed",
     "Event",
     "FeatureCall",
     "FeatureCancelRequested",

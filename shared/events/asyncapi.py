@@ -47,10 +47,14 @@ def asyncapi_document() -> str:
 def _channel(topic: Topic) -> dict[str, Any]:
     return {
         "address": topic.name,
-        "description": f"Key: {topic.key}. Kept {topic.retention_ms // 60_000} minutes.",
+        "description": f"Key: {topic.key}. Kept {_kept(topic)}.",
         "messages": {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in topic.events},
         "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions}},
     }
+
+
+def _kept(topic: Topic) -> str:
+    return "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 60_000} minutes"
 
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:

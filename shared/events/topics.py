@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.events.attempt import AttemptEnded, AttemptStarted, InferenceHeld
+from shared.events.books import DaySealed
 from shared.events.bounds import REPLY_PARTITIONS
 from shared.events.envelope import Event
 from shared.events.feature import (
@@ -21,6 +22,7 @@ from shared.events.tenant import TenantSpent
 
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
+_FOR_EVER = -1
 DLQ_SUFFIX = ".dlq"
 
 
@@ -87,6 +89,10 @@ SPENDING = Topic(
     "tenant.spending.v1", 1, 32 * _DAY_MS, (TenantSpent,), "tenant_id", ("monitor",), ("router", "gateway"),
     cleanup="compact,delete",
 )  # fmt: skip
+# The seals of the books' days, for ever: each has a key of its own. Read by who seals and by who verifies.
+SEALS = Topic(
+    "books.seals.v1", 1, _FOR_EVER, (DaySealed,), "day/sequence", ("monitor",), ("monitor",), cleanup="compact"
+)
 FEATURE_REQUESTS = Topic(
     "feature.requests.v1", 4, 30 * _DAY_MS, (FeatureRequested,), "feature_id", ("gateway",), ("features",), has_dlq=True
 )
@@ -110,7 +116,7 @@ FEATURE_WORKERS = Topic(
 
 TOPICS = (
     REQUESTS, ATTEMPTS, OUTCOMES, REPLIES, RESULTS, CANCELLATIONS, HEARTBEATS, MODEL_HEALTH, SPENDING,
-    FEATURE_REQUESTS, FEATURE_PROGRESS, FEATURE_OUTCOMES, FEATURE_CANCELLATIONS, FEATURE_WORKERS,
+    SEALS, FEATURE_REQUESTS, FEATURE_PROGRESS, FEATURE_OUTCOMES, FEATURE_CANCELLATIONS, FEATURE_WORKERS,
 )  # fmt: skip
 
 DLQ_PARTITIONS = 1

@@ -104,6 +104,7 @@ REQUIRED: dict[str, set[str]] = {
     "tallygate.tenant.spent.v1": {
         "tenant_id", "day", "usd_day", "usd_month", "tokens_day", "tokens_month", "as_of",
     },
+    "tallygate.day.sealed.v1": {"number", "day", "sequence", "signed", "signature"},
     "tallygate.feature.requested.v1": {"feature_id", "tenant_id", "sealed_input"},
     "tallygate.feature.started.v1": {
         "feature_id", "tenant_id", "worker_id", "delivery", "generator", "accepted_at", "started_at", "deadline_at",

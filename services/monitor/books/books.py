@@ -6,7 +6,8 @@ booked first counts, and every other one is late. The database applies the same 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -55,6 +56,16 @@ class Books:
         words += [(row["tenant_id"], row["settled_at"]) for row in self.inferences.values()]
         return {(tenant_id, at.replace(second=0, microsecond=0)) for tenant_id, at in words if at is not None}
 
+    def late_ids(self, today: date) -> dict[date, bytes]:
+        """By days before `today`, as the ids of inferences tell them: these ids, 16 bytes each, in order. Such days may
+        be sealed already. Nearly always there are none."""
+        ids = {row["inference_id"] for row in self.attempts.values()} | self.inferences.keys()
+        found: dict[date, list[bytes]] = {}
+        for each in ids:
+            if (day := day_of(each, today)) is not None:
+                found.setdefault(day, []).append(each.bytes)
+        return {day: b"".join(sorted(late)) for day, late in found.items()}
+
     @property
     def called(self) -> list[UUID]:
         """The inferences of which this batch tells calls and no settlement."""
@@ -90,6 +101,17 @@ def _add(books: Books, event: InferenceEvent) -> None:
             _end(books, event)
         case InferenceSettled():
             _settle(books, event)
+
+
+def day_of(inference_id: UUID, today: date) -> date | None:
+    """The UTC day in a UUIDv7, when it is before `today`: ids may hold times beyond all dates."""
+    made_at_s = (inference_id.int >> 80) / 1000
+    return datetime.fromtimestamp(made_at_s, UTC).date() if made_at_s < _midnight(today) else None
+
+
+@lru_cache(maxsize=2)
+def _midnight(day: date) -> float:
+    return datetime.combine(day, time(), UTC).timestamp()
 
 
 def is_closed(event: Event | InferenceAccepted, kept_from: datetime) -> bool:

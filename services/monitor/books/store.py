@@ -1,11 +1,11 @@
 """All SQL that books: a batch of events of inferences, or of feature jobs, merged in one transaction."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books
+from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books, day_of
 from shared.db.pool import Connection, Pool
 from shared.db.reads import Reads
 from shared.events import AttemptEnded, FeatureEvent, FeatureSettled, FeatureStarted, InferenceEvent
@@ -68,27 +68,38 @@ _MERGE_INFERENCES = _merge(
 )  # fmt: skip
 
 # A statement is a transaction by itself: a batch takes one round trip. Of an inference that was settled before, a call
-# that becomes known only now changes what is summed up of it: by which models it was passed over.
+# that becomes known only now changes what is summed up of it: by which models it was passed over. What is
+# booked of a day of the past is noted beside it, as the day may be sealed already.
 _BOOK = f"""
 WITH attempts AS ({_MERGE_ATTEMPTS}), inferences AS ({_MERGE_INFERENCES}), touched AS (
     INSERT INTO monitor.touched_minutes (tenant_id, minute)
     SELECT * FROM unnest($3::text[], $4::timestamptz[])
     UNION SELECT tenant_id, date_trunc('minute', settled_at, 'UTC') FROM monitor.inferences
           WHERE inference_id = ANY($5::uuid[]) AND settled_at IS NOT NULL
+), late AS (
+    INSERT INTO monitor.late_bookings (day, ids, signature) SELECT * FROM unnest($6::date[], $7::bytea[], $8::bytea[])
 )
 SELECT 'outcome_event_id' AS of, id, word FROM attempts
 UNION ALL SELECT 'settlement_event_id', id, word FROM inferences
 """  # noqa: S608 - only constants are joined
 
 _LATE = """
+WITH late AS (
+    INSERT INTO monitor.late_bookings (day, ids, signature) SELECT $7::date, $8::bytea, $9::bytea WHERE $7 IS NOT NULL
+)
 INSERT INTO monitor.late_words (event_id, inference_id, attempt_id, ce_type, body, booked_at)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
 
 
+Sign = Callable[[date, bytes], bytes]  # a day, and ids of its inferences that are booked late
+
+
 class BookStore:
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, sign: Sign | None = None) -> None:
+        """sign: None when days are not sealed."""
         self._pool = pool
+        self._sign = sign
 
     async def book(self, books: Books, now: datetime) -> int:
         """Merge a batch in one transaction. Returns how many outcomes and settlements were not the first ones.
@@ -98,11 +109,24 @@ class BookStore:
         touched = books.touched_minutes
         tenants, minutes = [tenant_id for tenant_id, _ in touched], [minute for _, minute in touched]
         rows = list(books.attempts.values()), list(books.inferences.values())
-        kept = await self._pool.fetch(_BOOK, *rows, tenants, minutes, books.called) if any(rows) else []
+        late_ids = books.late_ids(now.date())
+        signatures = [self._signed(day, ids) for day, ids in late_ids.items()]
+        noted = list(late_ids), list(late_ids.values()), signatures
+        kept = await self._pool.fetch(_BOOK, *rows, tenants, minutes, books.called, *noted) if any(rows) else []
         late = books.late | _late_words(books, kept)
         if late:
-            await self._pool.executemany(_LATE, [_late_row(event, now) for event in late.values()])
+            await self._pool.executemany(_LATE, [self._late_row(event, now) for event in late.values()])
         return len(late)
+
+    def _late_row(self, event: InferenceEvent, now: datetime) -> tuple[Any, ...]:
+        attempt_id = event.attempt_id if isinstance(event, AttemptEnded) else None
+        body = event.model_dump(mode="json", exclude={"last"})  # a fact of its own
+        day, ids = day_of(event.inference_id, now.date()), event.inference_id.bytes
+        noted = (day, ids, None if day is None else self._signed(day, ids))
+        return (event.event_id, event.inference_id, attempt_id, event.ce_type, body, now, *noted)
+
+    def _signed(self, day: date, ids: bytes) -> bytes | None:
+        return None if self._sign is None else self._sign(day, ids)
 
 
 def _late_words(books: Books, kept: Iterable[Any]) -> dict[UUID, InferenceEvent]:
@@ -114,12 +138,6 @@ def _late_words(books: Books, kept: Iterable[Any]) -> dict[UUID, InferenceEvent]
         if mine is not None and row["word"] != mine:
             late[mine] = books.words[mine]
     return late
-
-
-def _late_row(event: InferenceEvent, now: datetime) -> tuple[Any, ...]:
-    attempt_id = event.attempt_id if isinstance(event, AttemptEnded) else None
-    body = event.model_dump(mode="json", exclude={"last"})  # a fact of its own
-    return (event.event_id, event.inference_id, attempt_id, event.ce_type, body, now)
 
 
 # Feature jobs. The first FeatureSettled of a job counts.

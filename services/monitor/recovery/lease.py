@@ -1,4 +1,4 @@
-"""One monitor at a time recovers: a lease, which ends by itself when its holder is frozen, cut off or dead.
+"""One monitor at a time recovers, and one seals: a lease, which ends by itself when its holder is frozen or dead.
 
 Each turn has a name of its own, so who was frozen and wakes up does not take the lease of a later turn for its own. The
 database decides who has it, by its own clock. Between two questions the holder goes by its monotonic clock, from before
@@ -16,7 +16,7 @@ from shared.db.failures import RETRYABLE
 
 
 class LeaseLostError(Exception):
-    """Another monitor may recover by now: what was decided under the lease must not be acted upon."""
+    """Another monitor may have its turn by now: what was decided under the lease must not be acted upon."""
 
 
 class LeaseStore(Protocol):

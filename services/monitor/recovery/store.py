@@ -12,15 +12,15 @@ from shared.db.pool import Pool
 
 _TAKE_LEASE = """
 INSERT INTO monitor.leases AS held (name, holder, until)
-VALUES ('recovery', $1, clock_timestamp() + $2 * interval '1 second')
+VALUES ($3, $1, clock_timestamp() + $2 * interval '1 second')
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE held.until < clock_timestamp()
 RETURNING true
 """
 _RENEW_LEASE = """
 UPDATE monitor.leases SET until = clock_timestamp() + $2 * interval '1 second'
-WHERE name = 'recovery' AND holder = $1 AND until > clock_timestamp() RETURNING true
+WHERE name = $3 AND holder = $1 AND until > clock_timestamp() RETURNING true
 """
-_END_LEASE = "DELETE FROM monitor.leases WHERE name = 'recovery' AND holder = $1"
+_END_LEASE = "DELETE FROM monitor.leases WHERE name = $2 AND holder = $1"
 
 # Also of inferences that are settled: their router died before the claim, or they were on the topic twice.
 _OPEN_WORK = """
@@ -92,20 +92,28 @@ RETURNING published_at
 """
 
 
-class RecoveryStore:
-    def __init__(self, pool: Pool) -> None:
+class LeaseRow:
+    """A lease of one monitor at a time, by its name."""
+
+    def __init__(self, pool: Pool, name: str) -> None:
         self._pool = pool
+        self._name = name
 
     async def take_lease(self, holder: str, lease_s: float) -> bool:
         """Whether the lease is this holder's now: nobody had it, or it had ended."""
-        return bool(await self._pool.fetchval(_TAKE_LEASE, holder, lease_s))
+        return bool(await self._pool.fetchval(_TAKE_LEASE, holder, lease_s, self._name))
 
     async def renew_lease(self, holder: str, lease_s: float) -> bool:
         """Whether it still was this holder's, and is so for lease_s more."""
-        return bool(await self._pool.fetchval(_RENEW_LEASE, holder, lease_s))
+        return bool(await self._pool.fetchval(_RENEW_LEASE, holder, lease_s, self._name))
 
     async def end_lease(self, holder: str) -> None:
-        await self._pool.execute(_END_LEASE, holder)
+        await self._pool.execute(_END_LEASE, holder, self._name)
+
+
+class RecoveryStore(LeaseRow):
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool, "recovery")
 
     async def routers_with_open_work(self) -> list[str]:
         return [row[0] for row in await self._pool.fetch(_OPEN_WORK)]

@@ -37,6 +37,7 @@ TABLES = (
     Table("late_words", "inference_id", "booked_at"),
     Table("features", "feature_id", "coalesce(settled_at, accepted_at)", "settlement IS NULL"),
     *(Table(f"{name}_by_minute", "at", "at") for name in SUMMED_UP),
+    Table("digests", "at", "at"),
 )
 _SUMS = tuple(f"{name}_by_{step}" for name in SUMMED_UP for step in ("hour", "day"))
 

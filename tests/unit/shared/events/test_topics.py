@@ -14,6 +14,7 @@ from shared.events.topics import (
     OUTCOMES,
     REPLIES,
     REQUESTS,
+    SEALS,
     SPENDING,
     TOPICS,
     Topic,
@@ -22,7 +23,7 @@ from shared.events.topics import (
 
 DAY_MS = 86_400_000
 WITHOUT_A_GROUP = (
-    REPLIES, CANCELLATIONS, HEARTBEATS, MODEL_HEALTH, SPENDING, FEATURE_CANCELLATIONS, FEATURE_WORKERS,
+    REPLIES, CANCELLATIONS, HEARTBEATS, MODEL_HEALTH, SPENDING, SEALS, FEATURE_CANCELLATIONS, FEATURE_WORKERS,
 )  # fmt: skip
 KINDS = [kind for topic in TOPICS for kind in topic.events]
 

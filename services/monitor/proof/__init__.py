@@ -1,0 +1,1 @@
+"""Tamper-evident books: days that are over are sealed, and what is changed afterwards is named (decision 0034)."""
