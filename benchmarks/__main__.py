@@ -11,6 +11,7 @@ import typer
 
 from benchmarks import books as books_bench
 from benchmarks import memory as memory_bench
+from benchmarks import proof as proof_bench
 from benchmarks.history import run as history_bench
 from benchmarks.measure import Options
 from benchmarks.run import run
@@ -75,6 +76,12 @@ def books(events: Annotated[int, typer.Option(min=3000, max=3_000_000)] = 100_00
 def history(inferences: Annotated[int, typer.Option(min=10_000, max=20_000_000)] = 1_000_000) -> None:
     """A month in the books: how long each question takes, what is booked meanwhile, size on disk, dropping a day."""
     _exit(history_bench.run(inferences))
+
+
+@app.command()
+def proof(rows: Annotated[int, typer.Option(min=10_000, max=20_000_000)] = 1_000_000) -> None:
+    """A day is sealed and verified: how long it takes, the size of its digests, what is booked meanwhile."""
+    _exit(proof_bench.run(rows))
 
 
 def _numbers(text: str) -> tuple[int, ...]:
