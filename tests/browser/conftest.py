@@ -20,7 +20,7 @@ from tests.support.live import Api, Live
 
 SIZES = {"wide": (1280, 800), "phone": (390, 844), "narrow": (360, 740)}
 _READY_S = 60.0
-_TIMEOUT_MS = 15_000  # a busy machine is slow; what is there is found at once
+_TIMEOUT_MS = 20_000  # a busy machine is slow; what is there is found at once
 
 OpenWindow = Callable[..., AbstractAsyncContextManager["Window"]]
 

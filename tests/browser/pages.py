@@ -27,4 +27,7 @@ def addresses(world: World) -> dict[str, str]:
     }
 
 
+# On a phone as well, of those that the documents picture.
+ON_PHONES = ("overview", "model", "playground")
+
 EXPECTED = ("404 to GET",)  # of the one that is not there

@@ -16,8 +16,8 @@ async def test_a_key_is_shown_once_works_and_is_revoked(stack: Live, window: Ope
         page = await opened.go("/keys")
         await page.locator("summary", has_text="Make a key").click()
         form = page.locator("form[action='/keys']")
-        await form.get_by_label("Tenant").fill(tenant)
-        await form.get_by_label("Name").fill("from the browser")
+        await form.get_by_label("Tenant", exact=True).fill(tenant)
+        await form.get_by_label("Name", exact=True).fill("from the browser")
         await form.get_by_role("button", name="Make the key").click()
         await expect(page.get_by_role("heading", name="A new key")).to_be_visible()
         key = await page.locator(".notice code").inner_text()
@@ -49,7 +49,7 @@ async def test_a_plan_holds_for_its_tenants_and_is_not_removed_under_them(
         await expect(page.get_by_role("rowheader", name=plan)).to_be_visible()
 
         await opened.go(f"/keys/tenants/{name}")
-        await page.get_by_label("Plan", exact=True).select_option(plan)
+        await page.get_by_role("combobox", name="Plan", exact=True).select_option(plan)
         await page.get_by_role("button", name="Save").click()
         await expect(page.locator(".figure").first).to_contain_text("of $10")
 

@@ -1,4 +1,7 @@
-"""The pictures of docs/images/console-*.png: python -m pytest tests/browser/test_screenshots.py --screenshots"""
+"""The pictures of docs/images/console-*.png: python -m pytest tests/browser/test_screenshots.py --screenshots
+
+With --screenshots-into FOLDER every page is pictured there in every size.
+"""
 
 from pathlib import Path
 
@@ -7,7 +10,7 @@ from playwright.async_api import expect
 
 import services
 from tests.browser.conftest import SIZES, OpenWindow
-from tests.browser.pages import EXPECTED, addresses
+from tests.browser.pages import EXPECTED, ON_PHONES, addresses
 from tests.browser.world import World
 
 _IMAGES = Path(services.__file__).parents[1] / "docs" / "images"
@@ -20,10 +23,13 @@ async def test_every_page_is_pictured(
 ) -> None:
     if not request.config.getoption("--screenshots"):
         pytest.skip("pictures are taken with --screenshots only")
-    folder = Path(request.config.getoption("--screenshots-into") or _IMAGES)
+    elsewhere = request.config.getoption("--screenshots-into")
+    folder = Path(elsewhere or _IMAGES)
     async with window(world.api, size=size, theme=theme) as opened:
         opened.complaints.expect(*EXPECTED)
         for name, path in addresses(world).items():
+            if size == "phone" and name not in ON_PHONES and not elsewhere:
+                continue
             page = await opened.go(path)
             if name == "playground":
                 await page.get_by_label("Beside it").select_option("custom:south-70b")

@@ -38,7 +38,7 @@ async def test_the_wizard_registers_a_model_and_the_playground_streams_from_it(
     await expect(page.get_by_role("heading", name="custom:first is active")).to_be_visible()
 
     await page.get_by_role("link", name="Ask it").click()
-    await expect(page.get_by_label("Model", exact=True)).to_have_value("custom:first")
+    await expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("custom:first")
     await ask(page, "Are you there?")
     answer = page.get_by_label("Answer of custom:first")
     await expect(answer.get_by_role("link", name="The whole record of this inference")).to_be_visible()

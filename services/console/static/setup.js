@@ -20,10 +20,14 @@
   });
   window.addEventListener("pageshow", () => { setUp.disabled = false; });
 
-  form.elements.model.addEventListener("change", () => {
-    const id = form.elements.model_id;
-    if (!id.value) id.value = form.elements.model.value.split("/").pop().toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[-._]+|[-._]+$/g, "");
-  });
+  // The id follows the name while nobody has written one.
+  const id = form.elements.model_id;
+  let isTheirs = id.value !== "";
+  id.addEventListener("input", () => { isTheirs = id.value !== ""; });
+  form.elements.model.addEventListener("input", suggest);
+  function suggest() {
+    if (!isTheirs) id.value = form.elements.model.value.split("/").pop().toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[-._]+|[-._]+$/g, "");
+  }
 
   async function run() {
     probe.disabled = true;
@@ -70,7 +74,7 @@
     said.textContent = line.models.length ? `The endpoint lists ${line.models.length}: ${names}${line.models.length > 8 ? ", …" : ""}` : "";
     if (line.models.length === 1 && !form.elements.model.value) {
       form.elements.model.value = line.models[0].name;
-      form.elements.model.dispatchEvent(new Event("change"));
+      suggest();
     }
     if (line.ok) place.append(element("p", line.provider_assumed ? `It can be used. It speaks ${line.provider}, as far as can be seen.` : `It can be used, and speaks ${line.provider}.`, "hint"));
   }

@@ -1,0 +1,80 @@
+"""What is changed from pages: with the state that a form was made from, and without keeping a secret in a page."""
+
+import httpx
+import pytest
+
+from tests.support.fake_gateway import FakeGateway, problem
+from tests.unit.console.samples import AT, INFERENCE, OWN, STEPS, furnish
+
+MODEL = "/models/custom:north-8b"
+STORED = "/api/models/custom/north-8b"
+FORM = {"seen": AT, "endpoint_url": OWN["endpoint_url"], "description": "new"}
+SECRET = "sk-this-is-secret"
+
+
+def writes(gateway: FakeGateway) -> list[tuple[str, str]]:
+    return [(asked.method, asked.path) for asked in gateway.asked if asked.method != "GET"]
+
+
+async def test_a_form_changes_the_model_that_it_was_made_from(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    furnish(gateway)
+    gateway.answers[f"PATCH {STORED}"] = lambda _: (200, OWN)
+
+    answer = await browser.post(f"{MODEL}/change", data=FORM)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/models/custom:north-8b")
+    assert writes(gateway) == [("PATCH", STORED)]
+
+
+@pytest.mark.parametrize("act", ["change", "switch", "remove"])
+async def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(
+    browser: httpx.AsyncClient, gateway: FakeGateway, act: str
+) -> None:
+    furnish(gateway)
+    gateway.gets(STORED, OWN | {"updated_at": "2026-11-30T09:00:01+00:00"})
+
+    answer = await browser.post(f"{MODEL}/{act}", data=FORM)
+
+    assert answer.status_code == 409
+    assert "changed by somebody else" in answer.text
+    assert writes(gateway) == []
+
+
+async def test_what_somebody_else_has_removed_is_said(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    furnish(gateway)
+    gateway.gets(STORED, problem("model_not_found", "there is no custom model"), 404)
+
+    answer = await browser.post(f"{MODEL}/change", data=FORM)
+
+    assert answer.status_code == 404
+    assert "There is no model custom:north-8b." in answer.text
+
+
+async def test_a_setup_that_failed_keeps_what_was_entered_but_the_key(
+    browser: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    furnish(gateway)
+    failed = problem("authentication_failed", "the endpoint refused the key", "Look at the key.")
+    gateway.answers["POST /api/models/setup"] = lambda _: (502, failed | {"steps": STEPS, "inference_id": INFERENCE})
+    fields = {"model_id": "mine", "endpoint_url": "http://x/v1", "api_key": SECRET, "model": "demo"}
+
+    answer = await browser.post("/models/new", data=fields)
+
+    assert answer.status_code == 502
+    assert 'value="mine"' in answer.text
+    assert "Look at the key." in answer.text
+    assert INFERENCE in answer.text
+    assert SECRET not in answer.text
+
+
+async def test_what_the_gateway_refuses_reaches_the_script_as_it_was_said(
+    browser: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    refused = problem("rate_limited", "too many requests", "Wait.")
+    gateway.answers["POST /v1/chat/completions"] = lambda _: (429, refused)
+
+    answer = await browser.post("/playground/stream", data={"model": "custom:m", "question": "hi"})
+
+    assert (answer.status_code, answer.json()["detail"]) == (429, "too many requests")
+    [asked] = [asked for asked in gateway.asked if asked.method == "POST"]
+    assert (asked.body["stream"], asked.body["model"]) == (True, "custom:m")
