@@ -7,6 +7,7 @@ that a spreadsheet would take for a formula has an apostrophe before it, and con
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
@@ -20,7 +21,7 @@ Format = Literal["csv", "parquet"]
 Type = Literal["text", "time", "whole", "real", "flag"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tabs and line feeds, which CSV can hold
 
 
 class Column(NamedTuple):
@@ -208,4 +209,11 @@ def _cell(column: Column, row: Row) -> str:
 
 
 def _safe(text: str) -> str:
-    return ("'" if text.startswith(_FORMULA) else "") + text.translate(_CONTROLS)
+    """Most texts need nothing, and a file has millions."""
+    if text.startswith(_FORMULA):
+        text = f"'{text}"
+    return text if _CONTROL.search(text) is None else _CONTROL.sub(_written_out, text)
+
+
+def _written_out(control: re.Match[str]) -> str:
+    return f"\\x{ord(control[0]):02x}"
