@@ -18,14 +18,14 @@ from shared.events import AttemptEnded, InferenceEvent, Now, utc_now
 from tests.support.memory.turns import Turn, at_once
 
 _OUTCOME = (
-    "outcome", "outcome_event_id", "error_type", "error", "ended_at", "duration_s", "response_model", "finish_reasons",
-    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+    "outcome", "outcome_event_id", "error_type", "error", "cause", "ended_at", "duration_s", "response_model",
+    "finish_reasons", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
     "input_audio_tokens", "output_audio_tokens", "usage_state", "cost_usd", "streamed", "first_chunk_s", "chunks",
     "reported_by",
 )  # fmt: skip
 _SETTLEMENT = (
     "settlement", "settlement_event_id", "settled_at", "duration_s", "first_model", "model_served", "server_address",
-    "attempts", "error_type", "error", "reported_by",
+    "attempts", "error_type", "error", "cause", "reported_by",
 )  # fmt: skip
 _CURRENT = (
     "router_id", "deadline_at", "reply_partition", "store_result", "request_partition", "request_offset",
