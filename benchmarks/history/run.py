@@ -37,7 +37,7 @@ _BATCH = 500  # events, as the monitor takes them
 _ASKING = 6  # summaries at a time, of one tenant
 _MEASURED_S = 15.0
 _TURN_EVERY_S = 2.0
-_OVER: tuple[Step, ...] = ("minute", "hour", "day")
+_OVER: tuple[Step, ...] = ("hour", "day")
 
 
 @dataclass(slots=True)
@@ -100,15 +100,15 @@ async def _fill(pool: Pool, inferences: int) -> None:
         await store.analyze(pool)
     with step("sum up what was filled in") as status:
         turns = 0
-        while await _turn(pool):
+        while await _turn(pool, minutes=1000):
             turns += 1
             status.update(f"sum up what was filled in: turn {turns}")
     with step("vacuum again"):
         await store.analyze(pool)
 
 
-async def _turn(pool: Pool) -> bool:
-    """What a monitor does every two seconds. Whether there is more to do."""
+async def _turn(pool: Pool, minutes: int = 24) -> bool:
+    """What a monitor does every two seconds. minutes: summed up by key, at most. Whether there is more to do."""
     async with RollupStore(pool).turn() as turn:
         if turn is None:
             return True
@@ -119,7 +119,9 @@ async def _turn(pool: Pool) -> bool:
     async with RollupStore(pool).turn() as turn:
         if turn is None:
             return True
-        over = [await turn.sum_up(each, utc_now() - STEPS[each], 24) for each in _OVER]
+        now = utc_now()
+        over = [await turn.sum_up_by_key(now - 2 * STEPS["minute"], minutes)]
+        over += [await turn.sum_up(each, now - STEPS[each], 24) for each in _OVER]
     return bool(taken) or any(over)
 
 

@@ -125,5 +125,6 @@ async def sum_up(pool: Pool, what: Do) -> None:
         _, touched = await turn.take_touched(5000)
         await turn.sum_up_minutes(touched)
         if what == "hours and days":
-            for step in ("minute", "hour", "day"):
+            await turn.sum_up_by_key(NOW, 1000)
+            for step in ("hour", "day"):
                 await turn.sum_up(step, NOW, 1000)

@@ -82,7 +82,8 @@ async def sum_up(pool: Pool) -> None:
         assert turn is not None
         _, touched = await turn.take_touched(5000)
         await turn.sum_up_minutes(touched)
-        for step in ("minute", "hour", "day"):
+        await turn.sum_up_by_key(utc_now() + timedelta(days=100), 1000)
+        for step in ("hour", "day"):
             await turn.sum_up(step, utc_now() + timedelta(days=100), 1000)
 
 

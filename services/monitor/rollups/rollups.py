@@ -32,7 +32,7 @@ logger = structlog.get_logger(__name__)
 _EVERY_S = 2.0
 _MOST_TOUCHES = 5000  # of one turn, so that it ends
 _MOST_STEPS = 24  # minutes, hours or days of one turn
-_OVER: tuple[Step, ...] = ("minute", "hour", "day")
+_OVER: tuple[Step, ...] = ("hour", "day")
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
@@ -96,7 +96,8 @@ class Rollups:
         async with self._store.turn() as turn:
             if turn is None:
                 return False
-            over = [await turn.sum_up(step, now - STEPS[step] - _CLOCKS_DIFFER, _MOST_STEPS) for step in _OVER]
+            over = [await turn.sum_up_by_key(now - STEPS["minute"] - _CLOCKS_DIFFER, _MOST_STEPS)]
+            over += [await turn.sum_up(step, now - STEPS[step] - _CLOCKS_DIFFER, _MOST_STEPS) for step in _OVER]
         return _MOST_STEPS in over
 
     async def _say_what_was_spent(self, turn: Turn, tenants: Collection[str], now: datetime) -> None:

@@ -34,7 +34,6 @@ RETURNING tenant_id, minute, minute >= (SELECT gone_before FROM monitor.retentio
 """
 
 _LOWER: dict[Step, Step] = {"hour": "minute", "day": "hour"}
-_HIGHER: dict[Step, Step] = {"minute": "hour", "hour": "day"}
 
 # Minutes by key and of errors are summed up when they are over. What was spent, and how models are, is known sooner.
 _TOUCHED: dict[Step, str] = {"minute": "touched_key_minutes", "hour": "touched_hours", "day": "touched_days"}
@@ -146,21 +145,36 @@ class Turn:
         await self._touch("hour", tenants, since)
 
     async def sum_up(self, step: Step, begun_before: datetime, most: int) -> int:
-        """Hours or days that were touched and are over, of all tenants; or minutes, by key and their errors. Returns
-        how many."""
-        over = await self._connection.fetch(_TAKE_OVER.format(table=_TOUCHED[step]), begun_before, most)
+        """Hours or days that were touched and are over, of all tenants. Returns how many."""
+        over = await self._take_over(step, begun_before, most)
         for at, tenants in over:
             times, until = [at] * len(tenants), at + STEPS[step]
+            for kind in (*OF_ALL_KEYS, *BY_KEY):
+                await self._execute(delete(kind.table(step)), tenants, times)
+                await self._execute(insert_sums(kind, step, _LOWER[step]), at, until, tenants)
             await self._execute(delete(errors_table(step)), tenants, times)
-            if step == "minute":
-                await self._sum_up_books(BY_KEY, tenants, times, [until] * len(tenants))
-                await self._execute(insert_minutes_of_errors(), tenants, times, [until] * len(tenants))
-            else:
-                await self._sum_up_sums(step, tenants, at)
-                await self._execute(insert_sums_of_errors(step, _LOWER[step]), at, until, tenants)
-            if step in _HIGHER:
-                await self._touch(_HIGHER[step], tenants, times)
+            await self._execute(insert_sums_of_errors(step, _LOWER[step]), at, until, tenants)
+            if step == "hour":
+                await self._touch("day", tenants, times)
         return len(over)
+
+    async def sum_up_by_key(self, begun_before: datetime, most: int) -> int:
+        """Minutes that were touched and are over, of all tenants: by key, and their errors. Returns how many."""
+        over = await self._take_over("minute", begun_before, most)
+        tenants = [tenant for _, of_minute in over for tenant in of_minute]
+        since = [at for at, of_minute in over for _ in of_minute]
+        if tenants:
+            until = [at + STEPS["minute"] for at in since]
+            await self._sum_up_books(BY_KEY, tenants, since, until)
+            await self._execute(delete(errors_table("minute")), tenants, since)
+            await self._execute(insert_minutes_of_errors(), tenants, since, until)
+            await self._touch("hour", tenants, since)
+        return len(over)
+
+    async def _take_over(self, step: Step, begun_before: datetime, most: int) -> list[tuple[datetime, list[str]]]:
+        """The beginnings of steps that were touched and are over, and the tenants that they were touched of."""
+        rows = await self._connection.fetch(_TAKE_OVER.format(table=_TOUCHED[step]), begun_before, most)
+        return [(row["at"], row["tenants"]) for row in rows]
 
     async def _sum_up_books(
         self, kinds: Iterable[Kind], tenants: Sequence[str], since: Sequence[datetime], until: Sequence[datetime]
@@ -168,11 +182,6 @@ class Turn:
         for kind in kinds:
             await self._execute(delete(kind.table("minute")), tenants, since)
             await self._execute(insert_minutes(kind), tenants, since, until, BOUNDS)
-
-    async def _sum_up_sums(self, step: Step, tenants: Sequence[str], at: datetime) -> None:
-        for kind in (*OF_ALL_KEYS, *BY_KEY):
-            await self._execute(delete(kind.table(step)), tenants, [at] * len(tenants))
-            await self._execute(insert_sums(kind, step, _LOWER[step]), at, at + STEPS[step], tenants)
 
     async def _touch(self, step: Step, tenants: Sequence[str], times: Sequence[datetime]) -> None:
         await self._execute(_TOUCH.format(step=step, table=_TOUCHED[step]), tenants, times)
