@@ -5,6 +5,7 @@ With `-n 2`, as `make test` runs them, each of two workers has a stack of its ow
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 import pytest_asyncio
 from xdist.scheduler import LoadScopeScheduling
 
+from deploy.local.readiness import http_not_ready
 from deploy.local.stack import Stack
+from deploy.local.waiting import wait_until
 from tests.support import planted
 from tests.support.live import (
     Api,
@@ -32,6 +35,7 @@ _QUICK = {"TALLYGATE_ROUTER_DRAIN_S": "3", "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S":
 
 
 _SPANS_ARE_SENT_WITHIN_S = 0.5
+_CONSOLE_READY_S = 60.0
 
 # Files that share a stack of their own go to the same worker.
 _TOGETHER_BELOW = {
@@ -140,6 +144,21 @@ async def stack(
         yield live
         await asyncio.sleep(_SPANS_ARE_SENT_WITHIN_S)
         assert await planted.leaks(live) == [], "the tests of this session have left something in the clear"
+
+
+@pytest_asyncio.fixture(scope="session")
+async def console_url(stack: Live) -> AsyncIterator[str]:
+    """A console of the session's stack, which most tests have no need of."""
+    url = f"http://127.0.0.1:{stack.environment['TALLYGATE_CONSOLE_PORT']}"
+    with stack.stack.home.log("console").open("ab") as log:
+        command = (sys.executable, "-m", "services", "serve", "console")
+        process = await asyncio.create_subprocess_exec(*command, env=stack.environment, stdout=log, stderr=log)
+        try:
+            await asyncio.to_thread(wait_until, lambda: http_not_ready(f"{url}/readyz"), _CONSOLE_READY_S)
+            yield url
+        finally:
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 30)
 
 
 @pytest_asyncio.fixture

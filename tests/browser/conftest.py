@@ -1,7 +1,5 @@
 """One browser for a session, and for each test a window of its own in which somebody is signed in."""
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -10,16 +8,12 @@ from typing import Any
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from deploy.local.ports import free_ports
-from deploy.local.readiness import http_not_ready
-from deploy.local.waiting import wait_until
 from tests.browser.chromium import chromium, flags
 from tests.browser.complaints import Complaints
 from tests.browser.world import World, made
 from tests.support.live import Api, Live
 
 SIZES = {"wide": (1280, 800), "phone": (390, 844), "narrow": (360, 740)}
-_READY_S = 60.0
 _TIMEOUT_MS = 20_000  # a busy machine is slow; what is there is found at once
 
 OpenWindow = Callable[..., AbstractAsyncContextManager["Window"]]
@@ -57,22 +51,6 @@ async def browser() -> AsyncIterator[Browser]:
         launched = await playwright.chromium.launch(executable_path=executable, args=flags())
         yield launched
         await launched.close()
-
-
-@pytest_asyncio.fixture(scope="session")
-async def console_url(stack: Live) -> AsyncIterator[str]:
-    """A console of the session's stack, which other tests have no need of."""
-    (port,) = free_ports(1)
-    url, environment = f"http://127.0.0.1:{port}", stack.environment | {"TALLYGATE_CONSOLE_PORT": str(port)}
-    with stack.stack.home.log("console").open("ab") as log:
-        command = (sys.executable, "-m", "services", "serve", "console")
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
-        try:
-            await asyncio.to_thread(wait_until, lambda: http_not_ready(f"{url}/readyz"), _READY_S)
-            yield url
-        finally:
-            process.terminate()
-            await asyncio.wait_for(process.wait(), 30)
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -49,6 +49,7 @@ async def _ask(tenant: Api) -> None:
     assert (await tenant.post("/v1/embeddings", {"model": "custom:good", "input": "a"})).status == 200
 
 
+@pytest.mark.usefixtures("console_url")
 @pytest.mark.parametrize("service", _PORTS)
 async def test_a_service_tells_exactly_the_metrics_of_the_table(stack: Live, service: str) -> None:
     told = {name for name in await _scraped(stack, service) if not name.startswith(("process_", "python_"))}
@@ -57,9 +58,12 @@ async def test_a_service_tells_exactly_the_metrics_of_the_table(stack: Live, ser
 
 
 @pytest_asyncio.fixture(scope="module")
-async def prometheus(stack: Live, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prometheus]:
+async def prometheus(
+    stack: Live, console_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Prometheus]:
     """It has seen every kind of request more than once: what is counted for the first time shows no rate."""
     targets = {f"tallygate-{service}": _url(stack, service) for service in _PORTS}
+    assert console_url.endswith(targets["tallygate-console"])
     tenant = await stack.new_tenant()
     await tenant.add_model("good", stack.model_server_url, price=_PRICE)
     await tenant.add_model("bad", stack.model_server_url, "fault-500")

@@ -45,7 +45,7 @@
     const isBars = chart.kind === "bars";
     const half = chart.step_s / 2;
     return {
-      width, height: HEIGHT, legend: { show: false }, padding: [8, 8, 0, 0],
+      width, height: HEIGHT, legend: { show: false }, padding: [8, 20, 0, 0],
       scales: {
         x: { time: true, range: (_, low, high) => [low - half, high + half] },
         y: { range: (_, __, high) => [0, high > 0 ? high * 1.08 : 1] },

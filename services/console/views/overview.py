@@ -36,11 +36,11 @@ def figures(summary: Mapping[str, Any], query: Mapping[str, str]) -> list[Figure
     usd = costs["custom_usd"] + costs["provider_usd"]
     first_chunk = speed.get("first_chunk_p95_s")
     return [
-        Figure("Requests", shown.short(requests["total"]), f"{shown.short(attempts['total'])} model calls",
+        Figure("Requests", shown.count(requests["total"]), f"{shown.short(attempts['total'])} model calls",
                href="/inferences?" + urlencode(query)),
-        Figure("Failed", shown.short(requests["failed"]), f"{shown.percent(requests['failure_rate'])} of all",
+        Figure("Failed", shown.count(requests["failed"]), f"{shown.percent(requests['failure_rate'])} of all",
                _tone(requests["failure_rate"]), links["failed"]),
-        Figure("Fallbacks", shown.short(requests["fallbacks"]), f"{shown.short(requests['rejected'])} rejected"),
+        Figure("Fallbacks", shown.count(requests["fallbacks"]), f"{shown.short(requests['rejected'])} rejected"),
         Figure("Duration, p95", shown.seconds(speed["p95_s"]) if requests["succeeded"] else shown.NOTHING,
                f"median {shown.seconds(speed['p50_s'])}" if requests["succeeded"] else "nothing was completed",
                href=links["completed"]),
