@@ -32,7 +32,18 @@ def test_a_replaced_key_may_be_left_as_its_public_half() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " , ", "nothing", ":AAAA", "k:", "k:notbase64!", "k:c2hvcnQ=", "k:public:c2hvcnQ=", f"{OLD},{OLD}", "kéy"],
+    [
+        "",
+        " , ",
+        "nothing",
+        ":AAAA",
+        "k:",
+        "k:notbase64!",
+        "k:c2hvcnQ=",
+        "k:public:c2hvcnQ=",
+        pytest.param(f"{OLD},{OLD}", id="twice the same"),
+        "kéy",
+    ],
 )
 def test_what_is_no_list_of_keys_is_refused_without_telling_it(text: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
