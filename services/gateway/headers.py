@@ -179,12 +179,12 @@ REQUEST_HEADERS = (
     Header(
         SESSION_HEADER, "The session that the request belongs to, to find it again in lists and exports. It is kept in "
         "the clear, and told to no endpoint.",
-        {"type": "string", "pattern": f"^{SESSION}$"}, "inference",
+        {"type": "string", "pattern": f"^({SESSION})?$"}, "inference",
     ),
     Header(
         TAGS_HEADER, f"At most {MOST_TAGS} tags, as team=search,env=prod: the same for whatever else the caller knows "
         "its requests by. A name has at most 64 characters, a value 256, none of them a comma.",
-        {"type": "string", "pattern": f"^{_TAG}(,{_TAG}){{0,{MOST_TAGS - 1}}}$"}, "inference",
+        {"type": "string", "pattern": f"^({_TAG}(,{_TAG}){{0,{MOST_TAGS - 1}}})?$"}, "inference",
     ),
     Header(
         CANCEL_HEADER, "Whether the inference is cancelled when its caller is gone. Otherwise it goes on, and can be "

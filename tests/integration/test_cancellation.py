@@ -12,9 +12,7 @@ from tests.support.live import Api, Live
 CANCEL = {"x-tallygate-cancel-on-disconnect": "true"}
 
 
-OPEN = """
-SELECT inference_id FROM monitor.attempts JOIN gateway.api_keys USING (tenant_id) WHERE key_id = $1 AND outcome IS NULL
-"""
+OPEN = "SELECT inference_id FROM monitor.attempts WHERE key_id = $1 AND outcome IS NULL"
 _PUBLISHED = """
 SELECT inference_id FROM gateway.idempotency_keys JOIN gateway.api_keys USING (tenant_id)
 WHERE key_id = $1 AND published_at IS NOT NULL

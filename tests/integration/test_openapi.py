@@ -19,6 +19,7 @@ PHASES = os.environ.get("SCHEMATHESIS_PHASES", "coverage,fuzzing")
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "5"))
 
 _NOBODY = "http://127.0.0.1:1/v1"
+_FEED = "/api/monitoring/live"  # a valid request for it has no end
 # A text of millions of characters is long to make and shows nothing that one of thousands does not.
 _MOST_CHARS, _MOST_ITEMS = 3000, 200
 
@@ -49,6 +50,11 @@ checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
 [[operations]]
 # A schema cannot say of a range that it is not backwards, nor of a series that it has not too many points.
 include-path-regex = "^/api/(monitoring/|models/custom/monitoring$|inferences$)"
+checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
+
+[[operations]]
+# Nor of tags that no two have one name.
+include-path-regex = "^/api/(codebase/chat|models/custom/.+/test|repos/quality/generate-feature)$"
 checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
 
 [[operations]]
@@ -98,7 +104,7 @@ async def test_all_checks_of_schemathesis_hold(stack: Live, tmp_path: Path) -> N
     done = await asyncio.to_thread(
         _run, tmp_path, "schemathesis", "run", "openapi.json", "--url", stack.gateway_url, "--no-color",
         "--header", f"Authorization: Bearer {key}", "--checks", "all", "--phases", PHASES, "--warnings", "off",
-        "--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none",
+        "--exclude-path", _FEED, "--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none",
     )  # fmt: skip
     assert done.returncode == 0, re.sub(r"\n\s*\n", "\n", done.stdout[-20_000:]) + done.stderr[-2000:]
 

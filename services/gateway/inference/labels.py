@@ -20,8 +20,8 @@ _NONE = Labels()
 
 
 def labels(headers: Mapping[str, str]) -> Labels:
-    """Raises InvalidBodyError, which names the header."""
-    session, tags = headers.get(SESSION_HEADER), headers.get(TAGS_HEADER)
+    """An empty header says nothing. Raises InvalidBodyError, which names the header."""
+    session, tags = headers.get(SESSION_HEADER) or None, headers.get(TAGS_HEADER) or None
     if session is None and tags is None:
         return _NONE
     if session is not None and _SESSION.fullmatch(session) is None:

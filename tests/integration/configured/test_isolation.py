@@ -25,7 +25,7 @@ from tests.support.live import Api, Live
 
 MODELS, HISTORY, CHAT = "/api/models/custom", "/api/codebase/chat", "/v1/chat/completions"
 MONITORING, HEALTH, INFERENCES = f"{MODELS}/monitoring", "/api/monitoring/health", "/api/inferences"
-RESPONSES = "/v1/responses"
+RESPONSES, FEED = "/v1/responses", "/api/monitoring/live"
 FEATURES, GENERATE = "/api/features", "/api/repos/quality/generate-feature"
 
 _PAIRS, _TRIES = 60, 3
@@ -288,12 +288,27 @@ async def test_no_list_holds_anything_of_anothers(world: World, who: Caller) -> 
     monitor = Api(world.stack.session, world.stack.monitor_url, api.key)
     open_to_all = ["/healthz", "/readyz", "/metrics", "/openapi.json"]
     paths = [path for method, path in await gateway_routes(world) if method == "GET" and "{" not in path]
+    paths.remove(FEED)  # it does not end
     shown = [await api.get(path) for path in [*paths, *open_to_all]]
     shown += [await monitor.get(path) for path in (MONITORING, "/healthz", "/readyz", "/metrics", "/no-such-path")]
 
     words = [one for one in world.theirs if one != world.theirs.provider]
     assert [(word, one) for one in shown for word in words if word in str(one)] == []
     assert who is not stranger or sum(one.status == 200 for one in shown) > 10
+
+
+async def test_a_feed_tells_nothing_of_anothers(world: World) -> None:
+    headers = {"authorization": f"Bearer {world.stranger.key}"}
+    told = ""
+    async with asyncio.timeout(60), world.stack.session.get(world.stranger.url + FEED, headers=headers) as feed:
+        theirs = await world.owner.chat(f"{HOUSE}:demo", no_fallback=True)
+        mine = await world.stranger.chat(f"{HOUSE}:demo", no_fallback=True)
+        async for line in feed.content:
+            told += line.decode()
+            if mine.headers["x-tallygate-inference-id"] in told:
+                break
+
+    assert theirs.headers["x-tallygate-inference-id"] not in told
 
 
 async def test_an_answer_does_not_show_what_a_key_of_anothers_does(world: World) -> None:
