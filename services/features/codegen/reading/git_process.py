@@ -91,7 +91,7 @@ class Git:
             yield process
         finally:
             _kill_group(process)
-            await asyncio.shield(process.wait())
+            await asyncio.shield(_ended(process))
 
     async def _watch(self, process: Process, max_disk: int) -> None:
         while process.returncode is None:
@@ -137,6 +137,14 @@ def _kill_group(process: Process) -> None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _ended(process: Process) -> None:
+    """What nobody reads is read away: a process counts as ended only when its output was read to the end."""
+    async with asyncio.TaskGroup() as group:
+        for output in (process.stdout, process.stderr):
+            group.create_task(_read_end(output))
+        group.create_task(process.wait())
 
 
 async def _write(process: Process, data: bytes) -> None:
