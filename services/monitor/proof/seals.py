@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
 from services.monitor.proof.rows import FORMS
 from shared.crypto.signing import SigningKeys
 from shared.events import DaySealed
@@ -22,6 +25,8 @@ class Seal:
     sealed by now; added, grown: rows that this seal is the first to know, or to know as they are now. root: SHA-256, in
     hex, of the keys and digests of these. previous: `link` of the seal before, whatever its day. form: of its rows."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     number: int
     day: date
     sequence: int
@@ -33,6 +38,9 @@ class Seal:
     previous: str
     key_id: str
     form: int
+
+
+_SEAL = TypeAdapter(Seal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +66,13 @@ class SignedSeal:
     @classmethod
     def read(cls, signed: str, signature: bytes) -> "SignedSeal":
         """Raises ValueError when it is not the text of a seal that this version knows."""
+        told = from_json(signed)
+        if not isinstance(told, dict) or told.pop("version", None) != _VERSION:
+            raise ValueError("it is not the text of a seal, or of another version")
         try:
-            told = json.loads(signed)
-            if told.pop("version") != _VERSION:
-                raise ValueError("it is of another version")
-            told |= {"day": date.fromisoformat(told["day"]), "sealed_at": datetime.fromisoformat(told["sealed_at"])}
-            seal = Seal(**told)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"it is not the text of a seal: {error}") from None
+            seal = _SEAL.validate_python(told)
+        except ValidationError as error:
+            raise ValueError(f"it is not the text of a seal: {error.errors()[0]['msg']}") from None
         if seal.form not in FORMS:
             raise ValueError(f"its rows are of a form that this version does not know: {seal.form}")
         return cls(seal, signed, signature)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
@@ -16,6 +16,9 @@ from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWorkers
 from services.monitor.books.handlers import BookingHandler
 from services.monitor.books.lag import Lag
+from services.monitor.proof import seals
+from services.monitor.proof.seals import Seal
+from services.monitor.proof.topic import published_seals
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.recovery import Recovery, RecoverySettings
 from services.monitor.recovery.requests import RequestReader
@@ -28,6 +31,7 @@ from services.router.intake import Intake
 from services.router.retry import RetryPolicy
 from services.router.room import RoomLimits
 from shared.crypto import KeyRing
+from shared.crypto.signing import SigningKeys, new_signing_key
 from shared.events import Event, FeatureRequested, InferenceEvent, Now, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.topics import (
@@ -43,11 +47,12 @@ from shared.events.topics import (
     REPLIES,
     REQUESTS,
     RESULTS,
+    SEALS,
     SPENDING,
     Topic,
 )  # fmt: skip
 from shared.inferences import Pending
-from shared.kafka import ConsumerRecord
+from shared.kafka import ConsumerRecord, TopicPartition
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
 from shared.kafka.local import LocalBroker
@@ -62,6 +67,7 @@ from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore, M
 from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.memory.turns import at_once
 from tests.support.scripted_transport import Answer, ScriptedTransport
+from tests.unit.hostile.messages import ce_type_of
 from tests.unit.router.values import beating
 
 IsDone = Callable[[], bool]  # the good event has had its effect, and each hostile one its end
@@ -261,6 +267,26 @@ async def replies(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[I
         await reader.stop()
 
 
+@asynccontextmanager
+async def audit(broker: LocalBroker, topic: Topic, good: Event) -> AsyncIterator[IsDone]:
+    """A seal counts only when it is signed, so one that is lies behind the good event and is to be found."""
+    keys = SigningKeys.parse(new_signing_key())
+    signed = seals.sign(keys, Seal(1, date(2026, 1, 2), 1, utc_now(), 0, 0, 0, "", seals.FIRST_LINK, "s1", 1))
+
+    async def is_found() -> bool:
+        while good not in read(broker, topic.name, topic):  # noqa: ASYNC110 - the log signals nothing
+            await asyncio.sleep(0.1)
+        event = signed.event
+        broker.cluster.log(TopicPartition(topic.name, 0)).append(
+            event.key, event.encoded(), [ce_type_of(type(event))], 0
+        )
+        return await published_seals(broker, keys) == {(signed.seal.day, signed.seal.sequence): signed}
+
+    reading = asyncio.create_task(is_found())
+    yield lambda: reading.done() and reading.result()
+    reading.cancel()
+
+
 BENCHES: dict[Topic, Bench] = {
     REQUESTS: router,
     ATTEMPTS: monitor,
@@ -272,6 +298,7 @@ BENCHES: dict[Topic, Bench] = {
     CANCELLATIONS: _heard_by(lambda: Cancellations().heard),
     MODEL_HEALTH: _heard_by(lambda: Conditions().heard),
     SPENDING: _heard_by(lambda: Conditions().heard),
+    SEALS: audit,
     FEATURE_WORKERS: _heard_by(lambda: FeatureWorkers().heard),
     HEARTBEATS: heartbeats,
     REPLIES: replies,
