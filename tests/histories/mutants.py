@@ -236,7 +236,7 @@ async def _at_once(_self: object) -> bool:
 MUTANTS = (
     Mutant(
         "call before the ack", "calls are made when the claim has succeeded, while their starts are on their way",
-        ((Claims, "_claim_prepared", _call_unacked),), 1, CALLED,
+        ((Claims, "_claim_prepared", _call_unacked),), 4, CALLED,
     ),
     Mutant(
         "call before the commit", "calls are made when their starts are acked, while the commit is on its way",

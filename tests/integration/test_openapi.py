@@ -61,6 +61,11 @@ checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
 # A key is not sent to another server than the one that it was stored for.
 include-path = "/api/models/custom/{{model_id}}"
 checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
+
+[[operations]]
+# Nor does it know the names of plans.
+include-path-regex = "^/api/tenants"
+checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
 """
 
 

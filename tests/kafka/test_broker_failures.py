@@ -230,8 +230,8 @@ async def test_records_that_no_client_of_ours_would_write_stop_nothing(bench: Be
             await compressing.send_and_wait(OUTCOMES.name, bytes(100_000_000), partition=0)
             await one_good(plain)
     event = settled(inference_id=new_id())
-    await send_changed(plain, OUTCOMES.name, event.encoded(), [("name", b""), *event.headers("t", None)],
-                       lambda raw: raw.replace(b"name", b"n\xff\xfee"))  # fmt: skip
+    await send_changed(plain, OUTCOMES.name, event.encoded(), [("odd header", b""), *event.headers("t", None)],
+                       lambda raw: raw.replace(b"odd header", b"odd \xff\xfeader"))  # fmt: skip
     good += 1
     await send_changed(plain, OUTCOMES.name, event.encoded(), [], lambda raw: raw[:27] + b"\xff" * 16 + raw[43:])
     await plain.send_and_wait(OUTCOMES.name, None, b"tombstone", partition=0)
