@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
@@ -38,14 +39,32 @@ class Kafka:
                 raise TimeoutError(reason)
             time.sleep(0.1)
 
-    def signal(self, what: signal.Signals) -> None:
+    def _signal(self, what: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(what)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It stands still: where the disk is slow, some of its threads go on for a while after the signal."""
+        self._signal(signal.SIGSTOP)
+        try:
+            while self._process is not None and not _stands_still(self._process.pid):
+                time.sleep(0.01)
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
-        self.signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
+
+
+def _stands_still(pid: int) -> bool:
+    threads = Path("/proc", str(pid), "task")
+    if not threads.is_dir():  # not on Linux
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    return all(psutil.Process(int(thread.name)).status() == psutil.STATUS_STOPPED for thread in threads.iterdir())
 
 
 @contextmanager
