@@ -63,8 +63,9 @@ class Run:
         self, *answers: Completion | Exception, refuses: Callable[[Event], Exception | None] | None = None
     ) -> None:
         self.acked = Acked(refuses or (lambda _: None))
+        now = utc_now()
         self.work: Work = work(
-            model(max_concurrency=1), deadline_at=utc_now() + timedelta(seconds=60), reply_partition=1
+            model(max_concurrency=1), accepted_at=now, deadline_at=now + timedelta(seconds=60), reply_partition=1
         )
         self.gate = Gate(BreakerPolicy(20, 1.0, 1.0))
         endpoint: Any = Endpoint(*answers)

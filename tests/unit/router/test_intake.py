@@ -117,7 +117,8 @@ def sealed(content: bytes, ring: KeyRing = RING, tenant: str = "acme") -> str:
 async def test_an_input_that_cannot_be_worked_on_is_answered_and_is_no_dead_letter(
     fields: dict[str, object], error_type: str
 ) -> None:
-    request = requested(**fields, deadline_at=utc_now() + timedelta(seconds=60))
+    now = utc_now()
+    request = requested(**fields, accepted_at=now, deadline_at=now + timedelta(seconds=60))
     nothing: Any = None
     books: Any = Books(answer=False)
     here = Intake(RING, books, nothing, nothing, Cancellations())
