@@ -17,8 +17,8 @@ from tests.chaos.evidence import Sample
 _EVERY_S = 2.0
 _MIB = 1024 * 1024
 _WARM_S = 15.0  # of a process: imports, pools, the first bodies
-# Of the samples of a program: on a slow machine a process warms up for most of a minute, which is no growth. A short
-# run ends before that and says nothing of memory.
+# Of one process: on a slow machine it warms up for most of a minute, which is no growth. A short run ends before that
+# and says nothing of memory.
 _JUDGED_FROM_S = 90.0
 # A process may hold half more in the end, and what a burst of bodies at the limit leaves behind in the allocator.
 GROWS_AT_MOST, AND_MIB = 1.5, 64.0
@@ -40,13 +40,16 @@ class Growth(NamedTuple):
 
 
 def growths(samples: Iterable[Sample]) -> list[Growth]:
-    """Programs that were warm for less than 90 s are left out."""
+    """Programs of which no process was warm for 90 s are left out."""
     by_program: dict[str, list[Sample]] = defaultdict(list)
     for sample in _warm(samples):
         by_program[sample.program].append(sample)
-    return [
-        _growth(program, found) for program, found in sorted(by_program.items()) if _span_s(found) >= _JUDGED_FROM_S
-    ]
+    judged = {
+        program: found
+        for program, found in sorted(by_program.items())
+        if any(_span_s(life) >= _JUDGED_FROM_S for life in _lives(found))
+    }
+    return [_growth(program, found) for program, found in judged.items()]
 
 
 async def watch(stack: Stack, into: list[Sample]) -> None:
@@ -82,17 +85,22 @@ def _span_s(samples: Sequence[Sample]) -> float:
     return samples[-1].at_s - samples[0].at_s
 
 
-def _growth(program: str, samples: Sequence[Sample]) -> Growth:
-    quarter = max(1, len(samples) // 4)
+def _lives(samples: Iterable[Sample]) -> list[list[Sample]]:
+    """Of each process, its own."""
     lives: dict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
         lives[sample.pid].append(sample)
+    return list(lives.values())
+
+
+def _growth(program: str, samples: Sequence[Sample]) -> Growth:
+    quarter = max(1, len(samples) // 4)
     return Growth(
         program,
         first=statistics.median(one.rss_mb for one in samples[:quarter]),
         last=statistics.median(one.rss_mb for one in samples[-quarter:]),
         most=max(one.rss_mb for one in samples),
-        slope=_slope(max(lives.values(), key=len)),
+        slope=_slope(max(_lives(samples), key=len)),
     )
 
 

@@ -21,3 +21,7 @@ def test_memory_that_grows_is_not_although_its_process_came_anew_in_between() ->
 
 def test_a_process_that_starts_says_nothing_yet() -> None:
     assert growths(life(1, 0, 100, 97.0, 211.0)) == []
+
+
+def test_nor_does_one_that_came_anew_before_it_was_warm() -> None:
+    assert growths([*life(1, 0, 30, 71.0, 71.0), *life(2, 90, 136, 97.0, 211.0)]) == []
