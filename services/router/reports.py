@@ -148,6 +148,9 @@ def without_details(ended: AttemptEnded, error: Failure) -> AttemptEnded:
 
 
 def _ended(started: AttemptStarted, outcome: Outcome, began_at: datetime, now: datetime, **more: Any) -> AttemptEnded:
+    duration_s = max(0.0, (now - began_at).total_seconds())
+    if more.get("first_chunk_s") is not None:  # by another clock, of whole milliseconds
+        more["first_chunk_s"] = min(more["first_chunk_s"], duration_s)
     return AttemptEnded(
         inference_id=started.inference_id,
         tenant_id=started.tenant_id,
@@ -161,7 +164,7 @@ def _ended(started: AttemptStarted, outcome: Outcome, began_at: datetime, now: d
         outcome=outcome,
         started_at=began_at,
         ended_at=now,
-        duration_s=max(0.0, (now - began_at).total_seconds()),
+        duration_s=duration_s,
         reported_by=f"router/{started.router_id}",
         **more,
     )

@@ -162,3 +162,9 @@ def test_no_event_of_a_call_holds_what_the_model_said() -> None:
     settled = reports.completed(work(FIRST), served, LATER)
     assert b"opensesame" not in served.encoded() + settled.encoded()
     assert orjson.loads(served.encoded())["outcome"] == "succeeded"
+
+
+def test_the_first_chunk_came_before_the_end_whatever_the_clocks_say() -> None:
+    took = {"streamed": True, "first_chunk_s": 1e6}
+    over = reports.attempt_failed(started(), TOLD, NOW, LATER, took)
+    assert over.first_chunk_s == over.duration_s
