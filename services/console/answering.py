@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.console.gateway_api import GatewayApi, is_away, is_missing
+from services.console.oidc.provider import Provider
 from services.console.origin import is_ours
 from services.console.rendering import Renderer, here
 from services.console.session import Session, Sessions, forget
@@ -34,9 +35,13 @@ _NOT_OURS = Problem(
 class Console:
     """What the answers of one console share."""
 
-    def __init__(self, renderer: Renderer, sessions: Sessions, http: aiohttp.ClientSession, gateway_url: str) -> None:
+    def __init__(
+        self, renderer: Renderer, sessions: Sessions, http: aiohttp.ClientSession, gateway_url: str,
+        provider: Provider | None,
+    ) -> None:  # fmt: skip
         self.renderer = renderer
         self.sessions = sessions
+        self.provider = provider  # of identities
         self._http = http
         self._gateway_url = gateway_url
         self.last_problem: str | None = None  # of the last that was asked of the gateway
@@ -62,7 +67,9 @@ def make_route(route: PageRoute) -> Route:
         console = console_of(request)
         session = console.session(request)
         if session is None and follows_a_link_of_others(request):
-            return console.renderer.response(request, View("arrival.html", "One moment"), None)
+            return console.renderer.response(
+                request, arrival(here(request), "You came by a link of another site."), None
+            )
         if session is None:
             return to_sign_in(request)
         if route.method == "POST" and not is_ours(request.headers):
@@ -81,6 +88,11 @@ def make_route(route: PageRoute) -> Route:
         return console.renderer.response(request, result, session) if isinstance(result, View) else result
 
     return Route(route.path, answer, methods=[route.method])
+
+
+def arrival(path: str, words: str) -> View:
+    """A page that goes on to another by itself: the browser then knows that it was sent there by us."""
+    return View("arrival.html", "One moment", {"to": path, "words": words})
 
 
 def problem_view(problem: Problem) -> View:

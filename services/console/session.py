@@ -1,24 +1,27 @@
-"""Who is signed in: the API key, sealed, in a cookie. The console keeps nothing of it."""
+"""Who is signed in, in a sealed cookie. The console keeps nothing of it."""
 
-import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.console.sealing import opened_text, sealed_text
 from shared.crypto.keys import KeyRing
-from shared.crypto.sealed import SealedContext, UnreadableSecretError, open_bytes, seal_bytes
+from shared.crypto.sealed import SealedContext
 
 COOKIE = "tallygate_session"
 _PLACE = SealedContext("", "console session", "cookie")  # it opens as nothing else that is sealed under these keys
 
 
 class Session(BaseModel, frozen=True):
-    """key: the API key. scopes: what the gateway said of it at the sign-in; the gateway checks each request again.
+    """key: the API key; in the cookie only of who signed in with it. scopes: what the gateway said of it at the
+    sign-in; the gateway checks each request again. expires_at: seconds since 1970.
 
-    expires_at: seconds since 1970.
+    roles: of who signed in by an identity provider, with the one in use first: the console has their keys.
+    person: their name, as the provider told it.
     """
 
     key: str
@@ -26,6 +29,8 @@ class Session(BaseModel, frozen=True):
     tenant: str
     scopes: tuple[str, ...]
     expires_at: float
+    roles: tuple[str, ...] = ()
+    person: str = ""
 
     def may(self, scope: str) -> bool:
         return "admin" in self.scopes or scope in self.scopes
@@ -33,8 +38,11 @@ class Session(BaseModel, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
+    """role_keys: API keys by role."""
+
     ring: KeyRing
     lifetime_s: float
+    role_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def begun(self, key: str, caller: dict[str, Any], now: float) -> Session:
         """caller: what the gateway says of the key."""
@@ -44,23 +52,26 @@ class Sessions:
         )  # fmt: skip
 
     def sealed(self, session: Session) -> str:
-        return base64.urlsafe_b64encode(seal_bytes(self.ring, _PLACE, session.model_dump_json().encode())).decode()
+        kept = session.model_copy(update={"key": ""}) if session.roles else session
+        return sealed_text(self.ring, _PLACE, kept)
 
     def opened(self, text: str, now: float) -> Session | None:
-        """None for what is no session of ours, was altered, or is over."""
-        try:
-            session = Session.model_validate_json(open_bytes(self.ring, _PLACE, base64.urlsafe_b64decode(text)))
-        except (UnreadableSecretError, ValidationError, ValueError):
+        """None for what is no session of ours, was altered, is over, or is of a role that is no longer there."""
+        session = opened_text(self.ring, _PLACE, Session, text)
+        if session is None or now >= session.expires_at:
             return None
-        return session if now < session.expires_at else None
+        if not session.roles:
+            return session
+        key = self.role_keys.get(session.roles[0])
+        return None if key is None else session.model_copy(update={"key": key})
 
     def of(self, request: Request, now: float) -> Session | None:
         text = request.cookies.get(COOKIE)
         return None if text is None else self.opened(text, now)
 
-    def keep(self, response: Response, session: Session, *, secure: bool) -> None:
+    def keep(self, response: Response, session: Session, now: float, *, secure: bool) -> None:
         response.set_cookie(
-            COOKIE, f"{self.sealed(session)}", max_age=int(self.lifetime_s),
+            COOKIE, self.sealed(session), max_age=round(session.expires_at - now),
             httponly=True, samesite="strict", secure=secure,
         )  # fmt: skip
 

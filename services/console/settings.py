@@ -1,13 +1,97 @@
 """Settings of the console, from the environment."""
 
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keys import KeySettings
+from shared.errors import ConfigurationError
 from shared.service.listening import HttpSettings
-from shared.settings import Beyond, Port
+from shared.settings import Beyond, Port, Settings
+
+API_KEY = re.compile(r"[\x21-\x7e]{1,500}")  # what a header can carry; whether it is one, the gateway knows
+# Secrets go there, so nobody on the way may read them: TLS, or this machine.
+SAFE_URL = r"^(https://[^\s/@?#\\]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)([/?][^\s#\\]*)?$"
+
+
+class OidcSettings(Settings):
+    """`TALLYGATE_CONSOLE_OIDC_*`: sign-in by an identity provider. Without an issuer there is none."""
+
+    model_config = SettingsConfigDict(env_prefix="TALLYGATE_CONSOLE_OIDC_")
+
+    issuer: str = Field(
+        default="", max_length=2000, pattern=f"^$|{SAFE_URL}",
+        description="the identity provider, as it names itself: what stands before "
+        "`/.well-known/openid-configuration`. https, or http on this machine. Empty: people sign in with API keys only",
+    )  # fmt: skip
+    client_id: str = Field(default="", max_length=500, description="of the client that was made for the console there")
+    client_secret: SecretStr = Field(
+        default=SecretStr(""), description="of this client. Empty for a public one, which is protected by PKCE alone"
+    )
+    console_url: str = Field(
+        default="", max_length=2000, pattern=f"^$|{SAFE_URL}", validation_alias="TALLYGATE_CONSOLE_URL",
+        description="where browsers reach the console. The provider must know `<this>/login/oidc/callback` as a "
+        "redirect address, and `<this>/login` as one after signing out",
+    )  # fmt: skip
+    roles: dict[str, Path] = Field(
+        default={},
+        description="who may sign in, and as whom: for each value of the roles claim a file with an API key, as JSON, "
+        '`{"ops": "/run/secrets/ops.key"}`. Of several that somebody has, the first is taken, and the others can be '
+        "changed to",
+    )
+    roles_claim: str = Field(
+        default="groups", min_length=1, max_length=500,
+        description="the claim with somebody's roles, or a path into one (`realm_access.roles`): in the ID token, "
+        "otherwise in the userinfo",
+    )  # fmt: skip
+    scopes: str = Field(
+        default="openid profile email", max_length=2000, pattern=r"(^|.* )openid($| .*)",
+        description="what the provider is asked for",
+    )  # fmt: skip
+    name: str = Field(
+        default="single sign-on", min_length=1, max_length=50,
+        description="the provider's name on the button `Sign in with ...`",
+    )  # fmt: skip
+    clock_skew_s: Annotated[int, Beyond(words="the sign-in is refused")] = Field(
+        default=60, ge=0, le=300, description="so far the provider's clock and the console's may be apart"
+    )
+    timeout_s: Annotated[float, Beyond("endpoint_unreachable", http_status=503)] = Field(
+        default=10.0, gt=0, le=60, description="for all that the provider is asked at one step of a sign-in"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        needed = {
+            "TALLYGATE_CONSOLE_OIDC_CLIENT_ID": self.client_id,
+            "TALLYGATE_CONSOLE_OIDC_ROLES": self.roles,
+            "TALLYGATE_CONSOLE_URL": self.console_url,
+        }
+        missing = [variable for variable, value in needed.items() if not value]
+        if self.issuer and missing:
+            raise ValueError(f"TALLYGATE_CONSOLE_OIDC_ISSUER is set, so these must be set too: {', '.join(missing)}")
+        return self
+
+    def role_keys(self) -> Mapping[str, str]:
+        """API keys by role, in the order of the settings. Raises ConfigurationError, which names no key."""
+        return {role: _key_in(role, path) for role, path in self.roles.items()} if self.issuer else {}
+
+
+def _key_in(role: str, path: Path) -> str:
+    where = f"TALLYGATE_CONSOLE_OIDC_ROLES: the file {path} of {role}"
+    try:
+        key = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigurationError(f"{where} cannot be read: {why}") from None
+    if not API_KEY.fullmatch(key):
+        raise ConfigurationError(
+            f"{where} does not hold an API key; make one with: tallygate keys create --tenant NAME"
+        )
+    return key
 
 
 class ConsoleSettings(HttpSettings):
@@ -29,3 +113,4 @@ class ConsoleSettings(HttpSettings):
     )
 
     sealing: KeySettings = Field(default_factory=KeySettings)
+    oidc: OidcSettings = Field(default_factory=OidcSettings)

@@ -25,10 +25,11 @@ Answer = Callable[[Asked], Told]
 
 class FakeGateway:
     """answers: by "METHOD /path", called with what was asked. What is not there is 404, as an older
-    gateway says it; any key but `KEY` is 401. url: the same when it was closed and opened again."""
+    gateway says it; a key of none of the callers is 401. url: the same when it was closed and opened again."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {"GET /api/caller": lambda _: (200, CALLER)}
+        self.answers: dict[str, Answer] = {}
+        self.callers: dict[str, dict[str, Any]] = {KEY: CALLER}
         self.asked: list[Asked] = []
         self._port: int | None = None
         self._server: TestServer | None = None
@@ -55,10 +56,14 @@ class FakeGateway:
         body = await request.json() if request.can_read_body else None
         asked = Asked(request.method, request.path, dict(request.query), body)
         self.asked.append(asked)
-        if request.headers.get("authorization") != f"Bearer {KEY}":
+        caller = self.callers.get(request.headers.get("authorization", "").removeprefix("Bearer "))
+        told = self.answers.get(f"{asked.method} {asked.path}")
+        if caller is None:
             status, answer = 401, problem("authentication_failed", "the API key is unknown or was revoked")
+        elif told is None and asked.path == "/api/caller":
+            status, answer = 200, caller
         else:
-            status, answer = self.answers.get(f"{asked.method} {asked.path}", _missing)(asked)
+            status, answer = (told or _missing)(asked)
         return web.json_response(answer, status=status)
 
 
