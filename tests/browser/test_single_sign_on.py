@@ -2,18 +2,19 @@
 security policy of the console. It needs no stack."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import uvicorn
 from playwright.async_api import Browser, expect
 
 from deploy.local.ports import free_port
 from deploy.local.readiness import http_not_ready
 from deploy.local.waiting import wait_until
+from services.console.app import make_app
+from services.console.settings import ConsoleSettings
 from shared.crypto.keys import new_key
 from tests.browser.complaints import Complaints
 from tests.support.fake_gateway import KEY, FakeGateway, fake_gateway
@@ -35,7 +36,9 @@ async def gateway() -> AsyncIterator[FakeGateway]:
 
 
 @pytest_asyncio.fixture
-async def single_sign_on_url(gateway: FakeGateway, provider: IdentityProvider, tmp_path: Path) -> AsyncIterator[str]:
+async def single_sign_on_url(
+    gateway: FakeGateway, provider: IdentityProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
     """A console at which everyone in the group ops may do everything. Not at 127.0.0.1, as the provider: these are two
     sites for a browser."""
     port = free_port()
@@ -43,17 +46,19 @@ async def single_sign_on_url(gateway: FakeGateway, provider: IdentityProvider, t
     provider.know(url, ada=["ops"])
     key_file = tmp_path / "ops.key"
     key_file.write_text(KEY)
-    environment = oidc_environment(provider, url, {"ops": key_file}) | {
-        "TALLYGATE_KEYS": new_key(), "TALLYGATE_GATEWAY_URL": gateway.url, "TALLYGATE_CONSOLE_PORT": str(port),
+    environment = oidc_environment(provider.url, url, {"ops": key_file}) | {
+        "TALLYGATE_KEYS": new_key(), "TALLYGATE_GATEWAY_URL": gateway.url,
     }  # fmt: skip
-    command = (sys.executable, "-m", "services", "serve", "console")
-    process = await asyncio.create_subprocess_exec(*command, env=os.environ | environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    server = uvicorn.Server(uvicorn.Config(make_app(ConsoleSettings()), host="127.0.0.1", port=port, log_config=None))
+    serving = asyncio.create_task(server._serve())
     try:
         await asyncio.to_thread(wait_until, lambda: http_not_ready(f"{url}/readyz"), _READY_S)
         yield url
     finally:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
+        server.should_exit = True
+        await serving
 
 
 async def test_people_sign_in_and_out_at_the_provider_without_scripts(

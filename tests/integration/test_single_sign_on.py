@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
@@ -11,11 +11,13 @@ import pytest
 import structlog
 from starlette.applications import Starlette
 
+from deploy.local.ports import free_port
 from services.console.app import make_app
 from services.console.oidc import begun
 from services.console.session import COOKIE
 from services.console.settings import ConsoleSettings
 from shared.crypto.keys import new_key
+from tests.support.cut_line import CutLine
 from tests.support.fake_gateway import KEY, FakeGateway, fake_gateway
 from tests.support.identity_provider.running import CLIENT_SECRET, IdentityProvider, identity_provider, oidc_environment
 
@@ -45,12 +47,26 @@ async def gateway() -> AsyncIterator[FakeGateway]:
         yield opened
 
 
+class Line(NamedTuple):
+    """The way to the provider, and its address there."""
+
+    cut: CutLine
+    url: str
+
+
 @pytest.fixture
-def app(gateway: FakeGateway, provider: IdentityProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starlette:
+async def line(provider: IdentityProvider) -> AsyncIterator[Line]:
+    port = free_port()
+    async with CutLine.between(("127.0.0.1", port), ("127.0.0.1", provider.port)) as cut:
+        yield Line(cut, f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def app(gateway: FakeGateway, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starlette:
     files = {role: tmp_path / f"{role}.key" for role in KEYS}
     for role, path in files.items():
         path.write_text(f"{KEYS[role]}\n")
-    environment = oidc_environment(provider, ORIGIN, files) | {
+    environment = oidc_environment(line.url, ORIGIN, files) | {
         "TALLYGATE_KEYS": new_key(), "TALLYGATE_GATEWAY_URL": gateway.url,
     }  # fmt: skip
     for name, value in environment.items():
@@ -217,20 +233,17 @@ async def test_keys_of_the_provider_may_change_at_any_time(
     assert await who(browser) == "tenant-of-readers"
 
 
-async def test_while_the_provider_is_away_keys_sign_in(browser: httpx.AsyncClient, provider: IdentityProvider) -> None:
+async def test_while_the_provider_is_away_keys_sign_in(browser: httpx.AsyncClient, line: Line) -> None:
     await signed_in(browser, "ada")
     back = await at_provider(await begin(browser), "ada")
-    provider.stop()
-    try:
+    with line.cut.closed():
         refused(await browser.post("/logout"), 503, "signed out here, and perhaps not there")
         assert COOKIE not in browser.cookies
         for path in (back, OIDC_PATH):
-            refused(await browser.get(path), 503, f"{provider.url} cannot be reached", "Sign in with an API key")
+            refused(await browser.get(path), 503, f"{line.url} cannot be reached", "Sign in with an API key")
         answer = await browser.post("/login", data={"key": KEY})
         assert answer.status_code == 303
         assert await who(browser) == "acme"
-    finally:
-        provider.start()
     assert (await signed_in(browser, "ada")).status_code == 200
 
 

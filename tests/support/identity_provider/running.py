@@ -1,10 +1,11 @@
-"""Starts and stops the identity provider, and says whom it knows."""
+"""Starts the identity provider, and says whom it knows."""
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +19,15 @@ CLIENT_ID, CLIENT_SECRET = "console", "secret-of-the-client"
 _READY_S = 60.0
 
 
+@dataclass(frozen=True)
 class IdentityProvider:
-    """url: its issuer, the same when it was stopped and started again; then it has another signing key."""
+    """It names itself by the address at which it is asked."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._port = folder, free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+    port: int
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        command = (sys.executable, "-m", "tests.support.identity_provider.serving", self._folder, str(self._port))
-        self._process = subprocess.Popen(command)
-        wait_until(lambda: http_not_ready(f"{self.url}/.well-known/openid-configuration"), _READY_S)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
+        return f"http://127.0.0.1:{self.port}"
 
     def set(self, **values: Any) -> None:
         """As `/set` of serving.py has it."""
@@ -55,19 +44,22 @@ class IdentityProvider:
 
 @contextmanager
 def identity_provider(folder: Path) -> Iterator[IdentityProvider]:
-    provider = IdentityProvider(folder)
+    provider = IdentityProvider(free_port())
+    command = (sys.executable, "-m", "tests.support.identity_provider.serving", folder, str(provider.port))
+    process = subprocess.Popen(command)
     try:
-        provider.start()
+        wait_until(lambda: http_not_ready(f"{provider.url}/.well-known/openid-configuration"), _READY_S)
         yield provider
     finally:
-        provider.stop()
+        process.kill()
+        process.wait(10)
 
 
-def oidc_environment(provider: IdentityProvider, console_url: str, roles: dict[str, Path]) -> dict[str, str]:
-    """The settings of a console that trusts the provider. roles: files of API keys."""
+def oidc_environment(issuer: str, console_url: str, roles: dict[str, Path]) -> dict[str, str]:
+    """The settings of a console that trusts the provider at this address. roles: files of API keys."""
     return {
         "TALLYGATE_CONSOLE_URL": console_url,
-        "TALLYGATE_CONSOLE_OIDC_ISSUER": provider.url,
+        "TALLYGATE_CONSOLE_OIDC_ISSUER": issuer,
         "TALLYGATE_CONSOLE_OIDC_CLIENT_ID": CLIENT_ID,
         "TALLYGATE_CONSOLE_OIDC_CLIENT_SECRET": CLIENT_SECRET,
         "TALLYGATE_CONSOLE_OIDC_NAME": "Acme",

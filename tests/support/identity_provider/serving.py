@@ -1,5 +1,5 @@
-"""The process: python -m tests.support.identity_provider.serving FOLDER PORT. Its database is in the folder; its
-signing key is a new one at each start. It answers as django-oauth-toolkit does; tests set it up at `/set`."""
+"""The process: python -m tests.support.identity_provider.serving FOLDER PORT. Its database is in the folder. It answers
+as django-oauth-toolkit does; tests set it up at `/set`."""
 
 import json
 import logging
