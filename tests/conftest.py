@@ -5,7 +5,6 @@ With `-n 2`, as `make test` runs them, each of two workers has a stack of its ow
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,9 @@ import pytest
 import pytest_asyncio
 from xdist.scheduler import LoadScopeScheduling
 
-from deploy.local.readiness import http_not_ready
 from deploy.local.stack import Stack
-from deploy.local.waiting import wait_until
 from tests.support import planted
+from tests.support.console import ConsoleProcess
 from tests.support.live import (
     Api,
     Live,
@@ -35,7 +33,6 @@ _QUICK = {"TALLYGATE_ROUTER_DRAIN_S": "3", "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S":
 
 
 _SPANS_ARE_SENT_WITHIN_S = 0.5
-_CONSOLE_READY_S = 60.0
 
 # Files that share a stack of their own go to the same worker.
 _TOGETHER_BELOW = {
@@ -53,6 +50,7 @@ _FIRST = (
     "tests/browser/",
     "tests/acceptance/test_features.py",
     "tests/integration/test_recovery.py",
+    "tests/integration/test_killed_on_page.py",
     "tests/integration/test_health_and_spending.py",
     "tests/integration/test_admission.py",
     "tests/integration/",
@@ -147,18 +145,19 @@ async def stack(
 
 
 @pytest_asyncio.fixture(scope="session")
-async def console_url(stack: Live) -> AsyncIterator[str]:
+async def console(stack: Live) -> AsyncIterator[ConsoleProcess]:
     """A console of the session's stack, which most tests have no need of."""
-    url = f"http://127.0.0.1:{stack.environment['TALLYGATE_CONSOLE_PORT']}"
-    with stack.stack.home.log("console").open("ab") as log:
-        command = (sys.executable, "-m", "services", "serve", "console")
-        process = await asyncio.create_subprocess_exec(*command, env=stack.environment, stdout=log, stderr=log)
-        try:
-            await asyncio.to_thread(wait_until, lambda: http_not_ready(f"{url}/readyz"), _CONSOLE_READY_S)
-            yield url
-        finally:
-            process.terminate()
-            await asyncio.wait_for(process.wait(), 30)
+    process = ConsoleProcess(stack.environment, stack.stack.home.log("console"))
+    try:
+        await process.start()
+        yield process
+    finally:
+        await process.stop()
+
+
+@pytest.fixture(scope="session")
+def console_url(console: ConsoleProcess) -> str:
+    return console.url
 
 
 @pytest_asyncio.fixture

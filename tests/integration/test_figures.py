@@ -7,10 +7,8 @@ import asyncio
 import csv
 import io
 import os
-import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -20,6 +18,7 @@ from pyarrow import parquet
 
 from shared.client.requests import CHAT, chat_body
 from tests.support import planted
+from tests.support.console import error_counts, overview_figures, signed_in
 from tests.support.live import Api, Live
 
 _TOTAL = int(os.environ.get("FIGURES_REQUESTS", "240"))
@@ -102,9 +101,13 @@ async def test_every_way_to_read_the_books_tells_what_the_endpoints_saw(
     assert await _by_export(tenant, "csv") == await _by_export(tenant, "parquet") == expected
     counted = await _counters(stack)
     assert _difference(counted_before, counted) == expected
-    async with _signed_in(console_url, tenant) as page:
-        assert await _on_overview(page) == (expected.requests, expected.failures.total(), expected.calls)
-        assert await _on_errors(page) == expected.failed_calls
+    async with signed_in(console_url, tenant.key) as page:
+        assert await overview_figures(page) == (expected.requests, expected.failures.total(), expected.calls)
+        counts = await error_counts(page)
+    by_type: Counter[str] = Counter()
+    for (error_type, _), count in counts.items():
+        by_type[error_type] += count
+    assert by_type == expected.failed_calls
 
 
 async def _send_all(tenant: Api, requests: list[tuple[str, int]]) -> None:
@@ -205,32 +208,3 @@ def _typed(counts: Counter[str]) -> Counter[str]:
 def _difference(before: Figures, after: Figures) -> Figures:
     failures, failed_calls = after.failures - before.failures, after.failed_calls - before.failed_calls
     return Figures(after.requests - before.requests, failures, after.calls - before.calls, failed_calls)
-
-
-@asynccontextmanager
-async def _signed_in(console_url: str, api: Api) -> AsyncIterator[aiohttp.ClientSession]:
-    jar = aiohttp.CookieJar(unsafe=True)  # of an address without a name
-    async with aiohttp.ClientSession(console_url, cookie_jar=jar) as session:
-        headers = {"origin": console_url, "sec-fetch-site": "same-origin"}
-        async with session.post("/login", data={"key": api.key}, headers=headers) as response:
-            assert response.status == 200, await response.text()
-        yield session
-
-
-async def _on_overview(session: aiohttp.ClientSession) -> tuple[int, int, int]:
-    """Requests, those that failed, and calls."""
-    async with session.get("/", params={"window": "1h"}) as response:
-        text = re.sub(r"<[^>]+>", " ", await response.text())
-    found = re.search(r"Requests\s+([\d,]+)\s+([\d,]+) model calls\s+Failed\s+([\d,]+)", text)
-    assert found, text
-    requests, calls, failed = (int(number.replace(",", "")) for number in found.groups())
-    return requests, failed, calls
-
-
-async def _on_errors(session: aiohttp.ClientSession) -> Counter[str]:
-    async with session.get("/errors", params={"window": "1h"}) as response:
-        text = re.sub(r"<(?!code>)[^>]+>", " ", await response.text())
-    counted: Counter[str] = Counter()
-    for number, error_type in re.findall(r"([\d,]+)\s+times?\s[^<]*<code>(\w+)", text):
-        counted[error_type] += int(number.replace(",", ""))
-    return counted
