@@ -54,7 +54,7 @@ class Console:
 
     def problem(self, request: Request, problem: Problem, session: Session | None) -> Response:
         self.last_problem = problem.detail if is_away(problem) else None
-        return self.renderer.response(request, problem_view(problem), session)
+        return self.renderer.response(request, problem_view(problem, sent=request.method == "POST"), session)
 
 
 def console_of(request: Request) -> Console:
@@ -95,8 +95,9 @@ def arrival(path: str, words: str) -> View:
     return View("arrival.html", "One moment", {"to": path, "words": words})
 
 
-def problem_view(problem: Problem) -> View:
-    """The page that says what is wrong; of what may pass, it looks by itself whether it has."""
+def problem_view(problem: Problem, *, sent: bool = False) -> View:
+    """The page that says what is wrong; of what may pass, it looks by itself whether it has. sent: of a form, which
+    is nothing to be asked for again."""
     away = is_away(problem)
     title = "The gateway is away" if away else _TITLES.get(problem.status or 0, "It did not work")
     if is_missing(problem):
@@ -104,7 +105,8 @@ def problem_view(problem: Problem) -> View:
         tips: tuple[str, ...] = ("Operators: bring gateway and monitor to the version of this console.",)
         problem = Problem(problem.error_type, problem.detail, tips, 404)
     status = 503 if away else problem.status or 500
-    return View("problem.html", title, {"problem": problem, "away": away}, status, _RETRY_S if away else None)
+    values = {"problem": problem, "away": away, "sent": sent}
+    return View("problem.html", title, values, status, _RETRY_S if away and not sent else None)
 
 
 _TITLES: Mapping[int, str] = {

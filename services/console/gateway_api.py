@@ -117,7 +117,7 @@ def _json(answer: Answer, asked: str) -> Any:
 
 def _unreachable(why: str) -> Problem:
     tips = (
-        "It comes back by itself: this page asks again every few seconds.",
+        "It comes back by itself: pages ask again every few seconds.",
         "Operators: look at `tallygate status`, and at TALLYGATE_GATEWAY_URL of the console.",
     )
     return Problem("endpoint_unreachable", f"The gateway cannot be reached: {why}", tips)

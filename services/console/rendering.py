@@ -85,6 +85,9 @@ def _page(request: Request, text: str, status: int) -> Response:
 
 
 def here(request: Request) -> str:
-    """Path and query of this page, for what leads back to it, and never to another host: that of `//host/` is not."""
+    """Path and query of this page, for what leads back to it, and never to another host: that of `//host/` is not.
+    What came of a form has no address; the first page is where it leads to."""
+    if request.method == "POST":
+        return "/"
     path = "/" + quote(request.url.path.lstrip("/"))
     return path + (f"?{request.url.query}" if request.url.query else "")

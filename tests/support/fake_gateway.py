@@ -24,11 +24,12 @@ Answer = Callable[[Asked], Told]
 
 
 class FakeGateway:
-    """answers: by "METHOD /path", called with what was asked. What is not there is 404, as an older
-    gateway says it; a key of none of the callers is 401. url: the same when it was closed and opened again."""
+    """answers: by "METHOD /path", called with what was asked. otherwise: of what is not there; 404, as an older
+    gateway says it. A key of none of the callers is 401. url: the same when it was closed and opened again."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
+        self.otherwise: Answer = _missing
         self.callers: dict[str, dict[str, Any]] = {KEY: CALLER}
         self.asked: list[Asked] = []
         self._port: int | None = None
@@ -63,7 +64,7 @@ class FakeGateway:
         elif told is None and asked.path == "/api/caller":
             status, answer = 200, caller
         else:
-            status, answer = (told or _missing)(asked)
+            status, answer = (told or self.otherwise)(asked)
         return web.json_response(answer, status=status)
 
 
