@@ -126,7 +126,7 @@ def follows_a_link_of_others(request: Request) -> bool:
 def to_sign_in(request: Request) -> Response:
     """htmx follows a redirect by itself and would put the sign-in into a part of the page: it is told to go there."""
     path = here(request)
-    where = "/login" + ("" if path == "/" or request.method != "GET" else f"?{urlencode({'next': path})}")
+    where = "/login" + ("" if path == "/" else f"?{urlencode({'next': path})}")
     if request.headers.get("hx-request"):
         response = Response(status_code=204, headers={"hx-redirect": where})
     else:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.gateway import edge
 from services.gateway.conversations.store import ConversationStore
+from services.gateway.dead_letters import DeadLetters
 from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.overdue import OverdueJobs
@@ -212,6 +213,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 most_open=quotas.open_jobs,
             ),
             monitor=monitor,
+            dead_letters=DeadLetters(broker),
             bodies=edge.BodyLimits(
                 most=settings.max_body_bytes,
                 held=Shares(settings.max_bodies_bytes, settings.tenant_share),

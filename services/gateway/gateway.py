@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
+from services.gateway.dead_letters import DeadLetters
 from services.gateway.edge import BodyLimits, read_body, read_sent, tells_allowances, when_answered
 from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
@@ -53,6 +54,7 @@ class Gateway:
     accepting_jobs: AcceptingJobs
     bodies: BodyLimits
     stream_times: StreamTimes
+    dead_letters: DeadLetters
     monitor: aiohttp.ClientSession
 
     async def caller(self, request: Request, *scopes: Scope) -> Caller:

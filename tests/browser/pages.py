@@ -19,6 +19,7 @@ def addresses(world: World) -> dict[str, str]:
         "feature": f"/features/{world.job}",
         "changes": "/changes",
         "instances": "/instances",
+        "dead-letters": "/instances/dead-letters",
         "keys": f"/keys?tenant={TENANT}",
         "tenants": "/keys/tenants",
         "tenant": f"/keys/tenants/{TENANT}",

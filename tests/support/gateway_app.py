@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from services.gateway import edge
 from services.gateway.app import make_app
 from services.gateway.conversations.store import ConversationStore
+from services.gateway.dead_letters import DeadLetters
 from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
@@ -49,6 +50,7 @@ from shared.errors import TallygateError
 from shared.events import Event
 from shared.guard import Guard
 from shared.inferences import Inferences, Pending, Results, Withdrawals
+from shared.kafka.local import LocalBroker
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model, ProviderSettings, Registry, TenantModels
 from shared.registry.providers import Provider
@@ -239,6 +241,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
             withdrawals=Withdrawals(broker),
             most_open=quotas.open_jobs,
         ),
+        dead_letters=DeadLetters(LocalBroker()),
         monitor=cast(aiohttp.ClientSession, _NoMonitor()),
         bodies=edge.BodyLimits(
             given.max_body_bytes, Shares(given.max_bodies_bytes, share), timeout_s=given.body_timeout_s

@@ -7,13 +7,13 @@ import typer
 from rich.prompt import Confirm
 
 from services.cli.connection import JsonOption
-from services.cli.dead_letters.views import in_full, in_short, listed, replayed, replayed_text, shown
+from services.cli.dead_letters.views import in_full, listed, replayed, replayed_text, shown
 from services.cli.local_run import broker
 from services.cli.output import emit, err, on_terminal, out, print_json, say
 from services.cli.problem import refused, reports_problems
 from shared.events.topics import Topic
 from shared.kafka.dead_letters.box import DeadLetterBox, open_dead_letters
-from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources
+from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, dead_letter_sources, in_short
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could not be handled.")
 

@@ -9,22 +9,7 @@ from rich.text import Text
 from services.cli.listing import Fields, Listing
 from services.cli.output import cell, instant, plain
 from shared.kafka import RecordMetadata
-from shared.kafka.dead_letters.letter import DeadLetter
-
-
-def in_short(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": str(letter.id),
-        "at": letter.at.isoformat(),
-        "error_type": letter.error_type,
-        "reason": letter.reason,
-        "source_topic": letter.source.name,
-        "source_partition": letter.source_partition,
-        "source_offset": letter.source_offset,
-        "replayed_from": letter.replayed_from,
-        "size": letter.size,
-        "left_out": letter.left_out,
-    }
+from shared.kafka.dead_letters.letter import DeadLetter, in_short
 
 
 def in_full(letter: DeadLetter, *, with_body: bool) -> dict[str, Any]:

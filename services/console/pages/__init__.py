@@ -28,6 +28,7 @@ from services.console.pages import (
 from services.console.visit import Page, get, post
 
 _MODEL, _JOB = "/models/{model_id:path}", "/features/{feature_id}"
+_LETTERS = "/instances/dead-letters"
 _TENANT, _PLANS = "/keys/tenants/{tenant}", "/keys/plans"
 
 PAGES: tuple[Page, ...] = (
@@ -74,7 +75,16 @@ PAGES: tuple[Page, ...] = (
         "inference",
     ),
     Page("Changes", "changes", (get("/changes", changes.show),)),
-    Page("Instances", "instances", (get("/instances", instances.show),), "admin"),
+    Page(
+        "Instances",
+        "instances",
+        (
+            get("/instances", instances.show),
+            get(_LETTERS, instances.show_letters),
+            post(f"{_LETTERS}/replay", instances.replay),
+        ),
+        "admin",
+    ),
     Page(
         "Keys",
         "keys",

@@ -242,3 +242,43 @@ class Instances(TypedDict):
     lag_s: Seconds
     dead_letters: list[ShownDeadLetters]
     as_of: Instant
+
+
+class ShownDeadLetter(TypedDict):
+    """id: where it lies. What is not known of its source is null. left_out: what of it was too large to be kept."""
+
+    id: str
+    at: Instant
+    error_type: str | None
+    reason: str | None
+    source_topic: str
+    source_partition: Count | None
+    source_offset: Count | None
+    replayed_from: str | None
+    size: Count
+    left_out: str | None
+
+
+class DeadLettersOfTopic(TypedDict):
+    """kept: of how many these are the newest."""
+
+    topic: str
+    kept: Count
+    entries: list[ShownDeadLetter]
+
+
+class DeadLetters(TypedDict):
+    topics: list[DeadLettersOfTopic]
+
+
+class ReplayedLetter(TypedDict):
+    """Where it was published."""
+
+    id: str
+    topic: str
+    partition: Count
+    offset: Count
+
+
+class ReplayedLetters(TypedDict):
+    replayed: list[ReplayedLetter]

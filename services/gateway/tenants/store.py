@@ -186,6 +186,11 @@ class TenantStore:
                 await _changed(connection, change, [tenant_id])
             return bool(status == "DELETE 1")
 
+    async def record(self, change: Change) -> None:
+        """Of what is done elsewhere than in the database: before it is done."""
+        async with self._pool.acquire() as connection:
+            await record_change(connection, change)
+
     async def changes(self, tenant_id: str | None, before: UUID | None, limit: int) -> list[asyncpg.Record]:
         """Newest first, those that are older than the change `before`."""
         return await self._reads.fetch(tenant_id, _CHANGES, tenant_id, before, limit)

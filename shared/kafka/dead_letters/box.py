@@ -34,9 +34,10 @@ class DeadLetterBox:
         return sum(end - start for start, end in (await self._kept(source.dlq)).values())
 
     async def newest(self, source: Topic, most: int) -> list[DeadLetter]:
+        """Without their bodies, which may be megabytes each."""
         kept = await self._kept(source.dlq)
         found = [
-            DeadLetter.of(record)
+            DeadLetter.of(record).without_body
             for partition, (start, end) in kept.items()
             async for record in self._read(partition, max(start, end - most), end)
         ]

@@ -1,8 +1,8 @@
 """One dead letter: the message, why it could not be handled, and where it came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from aiokafka import ConsumerRecord
 
@@ -45,7 +45,8 @@ class DeadLetterId(NamedTuple):
 class DeadLetter:
     """`headers` are those of the message as it first came. What is not known of its source is None.
 
-    left_out: what of the message was too large to be carried, with lengths and digests; None when it is all here.
+    size: of the body, in bytes, also where the body was let go. left_out: what of the message was too large to be
+    carried, with lengths and digests; None when it is all here.
     """
 
     id: DeadLetterId
@@ -59,11 +60,12 @@ class DeadLetter:
     headers: KafkaHeaders
     key: bytes | None
     body: bytes | None
+    size: int
     left_out: str | None = None
 
     @property
-    def size(self) -> int:
-        return len(self.body or b"")
+    def without_body(self) -> "DeadLetter":
+        return replace(self, body=None)
 
     @property
     def replay_headers(self) -> list[tuple[str, bytes | None]]:
@@ -84,8 +86,25 @@ class DeadLetter:
             headers=tuple((name, value) for name, value in record.headers if not name.startswith(_OURS)),
             key=record.key,
             body=record.value,
+            size=len(record.value or b""),
             left_out=header(newest_first, LEFT_OUT),
         )
+
+
+def in_short(letter: DeadLetter) -> dict[str, Any]:
+    """As it is listed: why it could not be handled and where it came from, and nothing of what was sent."""
+    return {
+        "id": str(letter.id),
+        "at": letter.at.isoformat(),
+        "error_type": letter.error_type,
+        "reason": letter.reason,
+        "source_topic": letter.source.name,
+        "source_partition": letter.source_partition,
+        "source_offset": letter.source_offset,
+        "replayed_from": letter.replayed_from,
+        "size": letter.size,
+        "left_out": letter.left_out,
+    }
 
 
 def dead_letter_sources(name: str | None = None) -> list[Topic]:

@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.cli.dead_letters.views import in_full, in_short, listed, shown
+from services.cli.dead_letters.views import in_full, listed, shown
 from services.cli.output import out
 from shared.events.topics import REQUESTS
-from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId
+from shared.kafka.dead_letters.letter import DeadLetter, DeadLetterId, in_short
 from tests.unit.cli.conftest import Run
 
 LETTER = DeadLetter(
@@ -21,6 +21,7 @@ LETTER = DeadLetter(
     headers=(("mine", b"kept"), ("empty", None)),
     key=b"\x01\x02",
     body=b"opensesame",
+    size=10,
 )
 
 

@@ -104,6 +104,19 @@ INSTANCES = {
         {"topic": "inference.attempts.v1", "kept": 0, "last_day": 0},
     ],
 }  # fmt: skip
+LETTER = {
+    "id": "inference.requests.v1.dlq:0:42", "at": AT, "error_type": HOSTILE, "reason": HOSTILE,
+    "source_topic": "inference.requests.v1", "source_partition": 3, "source_offset": 17, "replayed_from": HOSTILE,
+    "size": 812, "left_out": None,
+}  # fmt: skip
+LETTERS = {
+    "topics": [
+        {"topic": "inference.requests.v1", "kept": 30,
+         "entries": [LETTER, LETTER | {"id": "inference.requests.v1.dlq:0:41", "left_out": HOSTILE}]},
+        {"topic": "inference.attempts.v1", "kept": 0, "entries": []},
+    ],
+}  # fmt: skip
+REPLAYED = {"replayed": [{"id": LETTER["id"], "topic": "inference.requests.v1", "partition": 3, "offset": 99}]}
 SUMMARY = {
     "requests": {"total": 10, "succeeded": 8, "failed": 2, "rejected": 0, "failure_rate": 0.2, "fallbacks": 1,
                  "expired": 0, "cancelled": 0, "by_model": {}, "by_endpoint": {}, "by_error_type": {}},
@@ -141,6 +154,7 @@ def furnish(gateway: FakeGateway) -> None:
         f"/api/inferences/{INFERENCE}": TIMELINE,
         "/api/features/workers": {"workers": [worker]},
         "/api/instances": INSTANCES,
+        "/api/dead-letters": LETTERS,
         "/api/changes": {"changes": CHANGES, "total": 2, "next": INFERENCE},
         "/api/keys": {"keys": [_KEY, _KEY | {"key_id": "k2", "revoked_at": AT}], "total": 2},
         "/api/tenants": {"tenants": [TENANT_SHOWN, TENANT_SHOWN | {"tenant": "new", "spent": None}], "total": 2},

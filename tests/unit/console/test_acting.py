@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.support.fake_gateway import FakeGateway, problem
-from tests.unit.console.samples import AT, INFERENCE, OWN, STEPS, furnish
+from tests.unit.console.samples import AT, INFERENCE, LETTER, OWN, REPLAYED, STEPS, furnish
 
 MODEL = "/models/custom:north-8b"
 STORED = "/api/models/custom/north-8b"
@@ -78,3 +78,21 @@ async def test_what_the_gateway_refuses_reaches_the_script_as_it_was_said(
     assert (answer.status_code, answer.json()["detail"]) == (429, "too many requests")
     [asked] = [asked for asked in gateway.asked if asked.method == "POST"]
     assert (asked.body["stream"], asked.body["model"]) == (True, "custom:m")
+
+
+async def test_the_chosen_dead_letters_are_published_again_and_nothing_else(
+    browser: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    furnish(gateway)
+    gateway.answers["POST /api/dead-letters/replay"] = lambda _: (200, REPLAYED)
+    page = await browser.get("/instances/dead-letters")
+    assert page.text.count('name="letter ') == 1  # what was too large to be kept cannot be chosen
+
+    nothing = await browser.post("/instances/dead-letters/replay", data={"topic": ""})
+    done = await browser.post("/instances/dead-letters/replay", data={f"letter {LETTER['id']}": "on", "topic": ""})
+
+    assert nothing.status_code == 400
+    assert "Choose those to publish again." in nothing.text
+    [asked] = [asked for asked in gateway.asked if asked.method == "POST"]
+    assert asked.body == {"ids": [LETTER["id"]]}
+    assert "partition 3, offset 99" in done.text

@@ -8,7 +8,7 @@ from starlette.routing import Match, Route
 
 from services.console.pages import PAGES
 from tests.support.fake_gateway import FakeGateway, problem
-from tests.unit.console.samples import HOSTILE, INFERENCE, JOB, OWN, STEPS, TRIAL, furnish
+from tests.unit.console.samples import HOSTILE, INFERENCE, JOB, LETTER, OWN, REPLAYED, STEPS, TRIAL, furnish
 from tests.unit.console.test_frame import inline
 from tests.unit.console.test_monitoring_pages import PAGES as MONITORING_PAGES
 
@@ -28,6 +28,8 @@ FULL = [
     "/changes",
     "/changes?tenant=*",
     "/instances",
+    "/instances/dead-letters",
+    "/instances/dead-letters?topic=inference.requests.v1",
     "/keys",
     "/keys?revoked=1",
     "/keys/tenants",
@@ -98,6 +100,10 @@ DONE = {
     "a key that is refused": (
         "/keys", {"tenant": HOSTILE, "name": HOSTILE, "allowed_models": HOSTILE}, "POST /api/keys", 400, _REFUSED
     ),
+    "a replay": (
+        "/instances/dead-letters/replay", {f"letter {LETTER['id']}": "on"}, "POST /api/dead-letters/replay", 200,
+        REPLAYED,
+    ),
     "a plan that is refused": (
         "/keys/plans", {"plan": "gold", "policy": HOSTILE}, "PUT /api/plans/gold", 400, _REFUSED
     ),
@@ -167,6 +173,7 @@ EMPTY = {
     "/playground": ("/api/models/list", {"models": [], "total": 0}, "tallygate models add"),
     "/features": ("/api/features", {"features": [], "total": 0}, "tallygate feature generate"),
     "/changes": ("/api/changes", {"changes": [], "total": 0, "next": None}, "tallygate models add"),
+    "/instances/dead-letters": ("/api/dead-letters", {"topics": []}, "Everything that came could be read and handled"),
     "/keys": ("/api/keys", {"keys": [], "total": 0}, "tallygate keys create"),
 }
 
