@@ -99,7 +99,7 @@ def problem_view(problem: Problem, *, sent: bool = False) -> View:
     """The page that says what is wrong; of what may pass, it looks by itself whether it has. sent: of a form, which
     is nothing to be asked for again."""
     away = is_away(problem)
-    title = "The gateway is away" if away else _TITLES.get(problem.status or 0, "It did not work")
+    title = "The gateway is away" if problem.status is None else _TITLES.get(problem.status, "It did not work")
     if is_missing(problem):
         title = "This gateway cannot do that yet"
         tips: tuple[str, ...] = ("Operators: bring gateway and monitor to the version of this console.",)
@@ -115,6 +115,9 @@ _TITLES: Mapping[int, str] = {
     404: "Not found",
     409: "It has changed meanwhile",
     429: "Too many requests",
+    502: "Not at the moment",
+    503: "Not at the moment",
+    504: "Not at the moment",
 }
 
 

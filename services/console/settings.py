@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keys import KeySettings
@@ -94,6 +94,17 @@ def _key_in(role: str, path: Path) -> str:
     return key
 
 
+def _leads_to_one(url: str | None) -> str | None:
+    """Of a web server, and of one inference: nothing else may stand where a page links to."""
+    if url is None:
+        return None
+    if re.fullmatch(r"https?://[A-Za-z0-9\[][^\s\x00-\x1f\"<>\\^`|]*", url) is None:
+        raise ValueError("must be an address of http or https")
+    if not {"{trace_id}", "{inference_id}"} & set(re.findall(r"\{[^{}]*\}", url)):
+        raise ValueError("must hold {trace_id} or {inference_id}")
+    return url
+
+
 class ConsoleSettings(HttpSettings):
     """`TALLYGATE_CONSOLE_*`."""
 
@@ -110,6 +121,12 @@ class ConsoleSettings(HttpSettings):
     )
     session_s: Annotated[float, Beyond(words="who is signed in must sign in again")] = Field(
         default=28_800.0, ge=60, le=604_800, description="for this long a sign-in lasts, used or not"
+    )
+
+    trace_url: Annotated[str | None, Field(max_length=2000), AfterValidator(_leads_to_one)] = Field(
+        default=None,
+        description="where a trace is shown, with {trace_id} or {inference_id} in it: pages of inferences link there, "
+        "as in https://jaeger.example/trace/{trace_id}",
     )
 
     sealing: KeySettings = Field(default_factory=KeySettings)

@@ -36,6 +36,7 @@ from services.monitor.retention.store import RetentionStore
 from services.monitor.rollups.rollups import Rollups
 from services.monitor.rollups.store import RollupStore
 from services.monitor.series.store import SeriesStore
+from services.monitor.sessions.store import SessionStore
 from services.monitor.settings import MonitorSettings
 from services.monitor.summary.store import SummaryStore
 from services.monitor.summary.summary import reference_price
@@ -121,7 +122,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         if keys is not None:
             await service.start(_sealing(service, settings, keys, offsets))
         app.state.api = routes.MonitorApi(
-            routes.Stores(SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), feature_books),
+            routes.Stores(
+                SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), SessionStore(reads), feature_books
+            ),
             authenticator, lag, reference_price(settings.savings_reference), offsets.booked_to_the_end,
             watched.thresholds_of,
         )  # fmt: skip

@@ -26,6 +26,8 @@ from services.monitor.rollups.steps import end
 from services.monitor.series.series import parse_axis, parse_group, parse_measure
 from services.monitor.series.series import told as told_series
 from services.monitor.series.store import SeriesStore
+from services.monitor.sessions.sessions import told as told_sessions
+from services.monitor.sessions.store import SessionStore
 from services.monitor.summary.store import Row, SummaryStore
 from services.monitor.summary.summary import summarize
 from services.monitor.summary.timeline import timeline
@@ -45,6 +47,7 @@ class Stores(NamedTuple):
     summaries: SummaryStore
     series: SeriesStore
     errors: ErrorStore
+    sessions: SessionStore
     features: FeatureBooks
 
 
@@ -87,6 +90,11 @@ class MonitorApi:
         groups = told_errors(found.rows)
         answer = {"groups": groups, "more_groups": found.groups - len(groups), "total": found.total}
         return _json(answer | await self._told_of(found.since, found.until, now))
+
+    async def sessions(self, request: Request) -> Response:
+        now = utc_now()
+        found = await self._stores.sessions.read(await self._span(request, now))
+        return _json(told_sessions(found.rows) | await self._told_of(found.since, found.until, now))
 
     async def _span(self, request: Request, now: datetime) -> Span:
         """Of the caller's tenant. A range that ends now holds the whole of the running minute: nothing ended later."""
@@ -142,6 +150,9 @@ def make_routes() -> list[Route]:
     async def errors(request: Request) -> Response:
         return await _api(request).errors(request)
 
+    async def sessions(request: Request) -> Response:
+        return await _api(request).sessions(request)
+
     async def inference(request: Request) -> Response:
         return await _api(request).inference(request)
 
@@ -152,6 +163,7 @@ def make_routes() -> list[Route]:
         Route("/api/monitoring/summary", summary),
         Route("/api/monitoring/timeseries", timeseries),
         Route("/api/monitoring/errors", errors),
+        Route("/api/monitoring/sessions", sessions),
         Route("/api/inferences/{inference_id}", inference),
     ]
 

@@ -8,8 +8,10 @@ records nothing and only carries the caller's context on, so a caller's trace is
 """
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, TraceFlags
@@ -19,6 +21,7 @@ TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 MAX_TRACESTATE_CHARS = 512  # that W3C asks everybody to pass on; a longer one stays behind
 
 _MAX_TRACEPARENT_CHARS = 256
+_TRACE_ID = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-")
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -111,6 +114,12 @@ def carried(traceparent: str | None, tracestate: str | None = None) -> str | Non
     state = tracestate if tracestate and len(tracestate) <= MAX_TRACESTATE_CHARS else None
     context = trace.get_current_span(_extracted(traceparent, state)).get_span_context()
     return traceparent_of(context) if context.is_valid else None
+
+
+def trace_id_of(traceparent: str | None) -> UUID | None:
+    """The id of the trace, as 16 bytes; None for what names none."""
+    found = _TRACE_ID.match(traceparent or "")
+    return UUID(found[1]) if found and int(found[1], 16) else None
 
 
 def fields_of(context: str | None) -> list[tuple[str, str]]:

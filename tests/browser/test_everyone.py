@@ -1,5 +1,6 @@
 """Pages for everyone: with any eyes, hands and screens."""
 
+import asyncio
 import re
 
 import pytest
@@ -7,9 +8,10 @@ from playwright.async_api import expect
 
 from services.console.pages import PAGES
 from tests.browser.accessibility import violations
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenWindow, Window
 from tests.browser.pages import EXPECTED, addresses
 from tests.browser.world import World
+from tests.support.console import ConsoleProcess
 from tests.support.live import Live
 
 
@@ -100,3 +102,26 @@ async def test_the_chosen_colours_stay(stack: Live, window: OpenWindow) -> None:
         await page.get_by_role("button", name="dark colours").click()
         await opened.go("/models")
         assert await page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+
+
+async def test_a_page_says_what_is_away_and_comes_back_by_itself(
+    stack: Live, console: ConsoleProcess, signed_in: Window
+) -> None:
+    signed_in.complaints.expect("503 to GET", "ERR_CONNECTION_REFUSED", "htmx")
+    page = await signed_in.go("/inferences")
+    heading, offline = page.get_by_role("heading", level=1), page.locator("#offline")
+    stack.stack.stop_program("monitor")
+    try:
+        await expect(heading).to_have_text("Not at the moment")
+        await expect(page.get_by_role("alert")).to_contain_text("the monitor cannot be reached")
+    finally:
+        stack.stack.start_program("monitor")
+        await asyncio.to_thread(stack.stack.wait_ready, "monitor")
+    await expect(heading).to_have_text("Inferences")
+
+    await console.kill()
+    try:
+        await expect(offline).to_be_visible()
+    finally:
+        await console.start()
+    await expect(offline).to_be_hidden()

@@ -1,9 +1,12 @@
 """A tenant in which much has happened: models that work and models that do not, requests, a feature job, changes."""
 
 import asyncio
+import secrets
 from dataclasses import dataclass
 
 from shared.client.requests import KEYS
+from shared.events.topics import REQUESTS
+from tests.integration.test_dead_letters import publish, server_of
 from tests.support.features import edit, ended, plan, scripted, wished, written
 from tests.support.live import Api, Live
 
@@ -49,16 +52,29 @@ async def made(live: Live) -> World:
     await api.add_model("broken", url, "fault-500", description=HOSTILE)
     await api.add_model("vectors", url, "demo-vectors-only", capabilities={"tasks": ["embeddings"]}, is_active=False)
     answers = await asyncio.gather(
-        *(api.chat("custom:north-8b", f"How far is star {number}?") for number in range(12)),
-        *(api.chat("custom:south-70b", f"How old is star {number}?") for number in range(3)),
+        *(api.chat("custom:north-8b", f"How far is star {number}?", headers=_of("survey")) for number in range(12)),
+        *(api.chat("custom:south-70b", f"How old is star {number}?", headers=_of("tour:42")) for number in range(3)),
         *(api.chat("custom:broken", f"{HOSTILE} {number}") for number in range(6)),
     )
     await api.post("/v1/embeddings", {"model": "custom:vectors", "input": "x"})
     job = await _job(live, api)
     await _terms(live)
+    await _dead_letters(live)
     fell_back = answers[-1].headers["x-tallygate-inference-id"]
     await api.settled(fell_back)
     return World(api, job, fell_back)
+
+
+def _of(session: str) -> dict[str, str]:
+    return {"x-tallygate-session": session, "traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"}
+
+
+async def _dead_letters(live: Live) -> None:
+    reasons = ("not a InferenceRequested: inference_id: Field required", f"ce_type {HOSTILE} is not an event of ...")
+    for reason in reasons:
+        headers = [("dlq_error_type", b"invalid_request"), ("dlq_reason", reason.encode()), ("dlq_partition", b"3"),
+                   ("dlq_offset", b"17")]  # fmt: skip
+        await publish(server_of(live), REQUESTS.dlq, (b"{}", headers))
 
 
 async def _job(live: Live, api: Api) -> str:

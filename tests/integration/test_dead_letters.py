@@ -85,6 +85,23 @@ async def test_a_replayed_request_is_processed(stack: Live, tenant: Api) -> None
     assert (await tenant.settled(body["inference_id"]))["state"] == "completed"
 
 
+async def test_an_operator_replays_over_http_and_it_is_on_record(stack: Live, tenant: Api) -> None:
+    await tenant.add_model("good", stack.model_server_url)
+    body = request(await tenant_of(tenant, stack))
+    [letter] = await publish(server_of(stack), REQUESTS.dlq, (json.dumps(body).encode(), _DEAD))
+    [topic] = (await stack.admin.get(f"/api/dead-letters?topic={REQUESTS.name}&limit=1")).body["topics"]
+    assert [entry["id"] for entry in topic["entries"]] == [letter]
+
+    answer = await stack.admin.post("/api/dead-letters/replay", {"ids": [letter]})
+
+    assert answer.status == 200, answer
+    [replayed] = answer.body["replayed"]
+    assert (replayed["topic"], replayed["partition"]) == (REQUESTS.name, 6)
+    assert (await tenant.settled(body["inference_id"]))["state"] == "completed"
+    [change] = (await stack.admin.get("/api/changes?limit=1")).body["changes"]
+    assert (change["action"], change["details"]) == ("dead_letters.replayed", {"ids": [letter]})
+
+
 async def test_what_fails_again_comes_back_and_says_where_from(stack: Live) -> None:
     [first] = await publish(server_of(stack), REQUESTS.dlq, (b"garbage", [("mine", b"kept"), *_DEAD]))
 

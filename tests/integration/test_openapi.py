@@ -53,6 +53,11 @@ include-path-regex = "^/api/(monitoring/|models/custom/monitoring$|inferences$)"
 checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
 
 [[operations]]
+# Nor which dead letters there are.
+include-path-regex = "^/api/dead-letters"
+checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
+
+[[operations]]
 # Nor of tags that no two have one name.
 include-path-regex = "^/api/(codebase/chat|models/custom/.+/test|repos/quality/generate-feature)$"
 checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]

@@ -29,6 +29,8 @@ async def test_the_trace_goes_from_the_caller_to_the_model_and_the_books(stack: 
     assert [call.name for call in calls] == ["chat fault-401", "chat demo"]
     assert {call.parent_id for call in calls} == {work.span_id}
     _are_told_apart(calls, bad, good)
+    inference_id = answer.headers["x-tallygate-inference-id"]
+    assert (await tenant.settled(inference_id))["trace_id"] == trace_id
     outcomes = [span for span in spans if span.name == "send inference.outcomes.v1"]
     booked = [span for span in spans if span.name == "process inference.outcomes.v1"]
     assert {span.service for span in booked} == {"tallygate-monitor"}

@@ -28,6 +28,7 @@ NOW = datetime(2026, 11, 23, 12, 34, 56, 789, UTC)
 MODELS = ("custom:a", "custom:b", "openai:c")
 OPERATIONS = (None, "chat", "embeddings")
 KEYS = (None, "k1", "k2")
+SESSIONS = (None, "s1", "s2")
 
 Do = Literal["book", "minutes", "hours and days"]
 
@@ -80,6 +81,7 @@ def inference(draw: st.DrawFn) -> list[InferenceEvent]:
         events.append(
             settled(
                 **ids | who,
+                session=draw(st.sampled_from(SESSIONS)),
                 settlement=word,
                 error=None if word == "completed" else failure("no_model_available", "why"),
                 server_address="h:80" if models else None,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from services.console.views.inferences import calls, tone
+from services.console.views.inferences import calls, tone, trace_link
 from services.console.views.waterfall import tokens_words, waterfall
 from services.console.visit import View, Visit
 from shared.client import in_path
@@ -17,6 +17,7 @@ async def show(visit: Visit) -> View:
         "one": body,
         "waterfall": waterfall(body, datetime.now(UTC)),
         "tone": tone,
+        "trace": trace_link(visit.request.app.state.settings.trace_url, body),
         "calls": calls(body["attempts"]),
         "tokens_words": tokens_words,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 FILTERS = ("state", "model", "error_type", "operation", "key", "session", "tag")
@@ -56,6 +56,14 @@ class Call(NamedTuple):
 def calls(attempts: Sequence[Mapping[str, Any]]) -> list[Call]:
     kinds = [(one["model"], (one["error"] or {}).get("error_type")) for one in attempts]
     return [Call(one, kind != next_) for one, kind, next_ in zip(attempts, kinds, [*kinds[1:], None], strict=True)]
+
+
+def trace_link(template: str | None, one: Mapping[str, Any]) -> str | None:
+    """Where the trace of an inference is shown. template: of the settings. None where there is none, or no trace."""
+    trace_id = one.get("trace_id")
+    if template is None or ("{trace_id}" in template and not trace_id):
+        return None
+    return template.replace("{trace_id}", quote(trace_id or "")).replace("{inference_id}", quote(one["inference_id"]))
 
 
 def inference_id(text: str) -> str | None:

@@ -16,7 +16,7 @@ MEASURES: Mapping[str, Mapping[str, str]] = {
 
 
 class Total(NamedTuple):
-    """share: of the largest, in percent."""
+    """name: empty for all others together. share: of the largest, in percent."""
 
     name: str
     usd: float
@@ -57,6 +57,18 @@ def totals(cost: Any | None, tokens: Any | None) -> list[Total]:
         for name in usd.keys() | counted.keys()
     ]
     return sorted(found, key=lambda one: (-one.usd, -one.tokens, one.name))
+
+
+def sessions(told: Mapping[str, Any]) -> list[Total]:
+    """The dearest first, all others together last. told: of GET /api/monitoring/sessions."""
+    rows = [(one["session"], one) for one in told["sessions"]]
+    rows += [("", told["others"])] if told["others"] else []
+    most = max((figures["cost_usd"] for name, figures in rows if name), default=0) or 1
+    return [
+        Total(name, figures["cost_usd"], figures["input_tokens"] + figures["output_tokens"],
+              round(min(100 * figures["cost_usd"] / most, 100), 1))
+        for name, figures in rows
+    ]  # fmt: skip
 
 
 def budgets(tenant: Mapping[str, Any]) -> list[Budget]:

@@ -10,7 +10,8 @@ from shared.events.bounds import Reference
 
 
 class Timeline(TypedDict):
-    """Of one inference, from the books. candidates, attempts: in the order in which they were tried."""
+    """Of one inference, from the books. candidates, attempts: in the order in which they were tried. trace_id: of the
+    W3C trace in which it was asked for; null when there was none."""
 
     inference_id: Id
     state: str
@@ -22,6 +23,7 @@ class Timeline(TypedDict):
     key: str | None
     session: str | None
     tags: dict[str, str]
+    trace_id: str | None
     model_requested: Reference | None
     model_served: str | None
     candidates: list[Any]
@@ -143,6 +145,40 @@ ErrorGroups = TypedDict(
         "groups": list[ErrorGroup],
         "more_groups": Count,
         "total": Count,
+        "from": Instant,
+        "to": Instant,
+        "as_of": Instant,
+        "lag_s": float,
+    },
+)
+
+
+class OtherSessions(TypedDict):
+    """failures: requests that ended otherwise than completed or rejected. attempts, tokens, cost_usd: of all their
+    calls. first_at, last_at: of settlements."""
+
+    requests: Count
+    failures: Count
+    attempts: Count
+    input_tokens: Count
+    output_tokens: Count
+    cost_usd: float
+    first_at: Instant
+    last_at: Instant
+
+
+class SessionSums(OtherSessions):
+    """As its base says."""
+
+    session: str
+
+
+# others: the sums of all without a row of their own; null when there is none.
+Sessions = TypedDict(
+    "Sessions",
+    {
+        "sessions": list[SessionSums],
+        "others": OtherSessions | None,
         "from": Instant,
         "to": Instant,
         "as_of": Instant,

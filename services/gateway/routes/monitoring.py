@@ -4,7 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers.monitoring import ErrorGroups, Summary, Timeseries
+from services.gateway.answers.monitoring import ErrorGroups, Sessions, Summary, Timeseries
 from services.gateway.bodies import Query, validated
 from services.gateway.gateway import gateway_of
 from services.gateway.monitor_client import ask_monitor
@@ -18,6 +18,7 @@ router = APIRouter(tags=["monitoring"])
 
 PATH = "/api/models/custom/monitoring"
 SUMMARY, TIMESERIES, ERRORS = "/api/monitoring/summary", "/api/monitoring/timeseries", "/api/monitoring/errors"
+SESSIONS = "/api/monitoring/sessions"
 
 Measure = Literal[
     "requests", "failures", "attempts", "failed_attempts", "tokens", "cost", "p50", "p95", "p99", "first_chunk_p50",
@@ -73,6 +74,14 @@ async def timeseries(request: Request) -> Response:
 async def errors(request: Request) -> Response:
     """Calls that failed, and inferences that ended otherwise than completed without a call, by what they were."""
     return await _asked(request, ERRORS, ErrorsQuery)
+
+
+@router.get(SESSIONS)
+@documented(query=RangeQuery, gives=Sessions, limited=True)
+async def sessions(request: Request) -> Response:
+    """What the requests of each session (`x-tallygate-session`) that were settled in the range came to, the dearest
+    first; of many, the others together."""
+    return await _asked(request, SESSIONS, RangeQuery)
 
 
 async def _asked(request: Request, path: str, query: type[Query]) -> Response:

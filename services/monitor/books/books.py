@@ -28,11 +28,12 @@ ALL_KEPT = datetime(2000, 1, 1, tzinfo=UTC)  # no event is older
 
 
 class Accepted(NamedTuple):
-    """A request, and where it lies on the request topic."""
+    """A request, where it lies on the request topic, and the W3C trace in which it was asked for, if there is one."""
 
     request: InferenceAccepted
     partition: int
     offset: int
+    trace_id: UUID | None = None
 
 
 Booked = InferenceEvent | Accepted
@@ -132,6 +133,7 @@ def _accept(books: Books, event: Accepted) -> None:
     inference["operation_name"] = inference["operation_name"] or request.operation_name
     inference["model_requested"] = inference["model_requested"] or request.request_model
     _asked_by(inference, request)
+    inference["trace_id"] = inference["trace_id"] or event.trace_id
     told = {
         "delivery": request.delivery,
         "last_start_at": ALL_KEPT,
@@ -329,9 +331,9 @@ ATTEMPT_COLUMNS = (
 )  # fmt: skip
 
 INFERENCE_COLUMNS = (
-    "inference_id", "tenant_id", "accepted_at", "deadline_at", "key_id", "session", "tags", "operation_name",
-    "model_requested", "candidates", "router_id", "last_start_at", "held_by", "reply_partition", "store_result",
-    "request_partition", "request_offset", "delivery", "settlement", "settlement_event_id", "settled_at", "duration_s",
-    "first_model", "model_served", "server_address", "attempts", "error_type", "error",
+    "inference_id", "tenant_id", "accepted_at", "deadline_at", "key_id", "session", "tags", "trace_id",
+    "operation_name", "model_requested", "candidates", "router_id", "last_start_at", "held_by", "reply_partition",
+    "store_result", "request_partition", "request_offset", "delivery", "settlement", "settlement_event_id",
+    "settled_at", "duration_s", "first_model", "model_served", "server_address", "attempts", "error_type", "error",
     "cause", "reported_by",
 )  # fmt: skip

@@ -13,12 +13,15 @@ from shared.events.envelope import CE_TYPE, header
 from shared.events.inference import ACCEPTED
 from shared.events.topics import REQUESTS
 from shared.kafka import ConsumerRecord
+from shared.telemetry.traces import TRACEPARENT, trace_id_of
 
 
 def accepted(record: ConsumerRecord) -> Accepted | None:
     """None for what is no request: its router makes a dead letter of it."""
     request = _told(record) or _read(record)
-    return None if request is None else Accepted(request, record.partition, record.offset)
+    if request is None:
+        return None
+    return Accepted(request, record.partition, record.offset, trace_id_of(header(record.headers, TRACEPARENT)))
 
 
 def _told(record: ConsumerRecord) -> InferenceAccepted | None:

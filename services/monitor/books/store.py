@@ -60,7 +60,7 @@ _MERGE_INFERENCES = _merge(
     # Of one router the last word counts: its words lie on one partition, in their order.
     + ", held_by = coalesce(old.held_by || excluded.held_by, old.held_by, excluded.held_by)"
     + ", key_id = coalesce(old.key_id, excluded.key_id), session = coalesce(old.session, excluded.session)"
-    + ", tags = coalesce(old.tags, excluded.tags)"
+    + ", tags = coalesce(old.tags, excluded.tags), trace_id = coalesce(old.trace_id, excluded.trace_id)"
     + ", operation_name = coalesce(old.operation_name, excluded.operation_name)"
     + ", model_requested = coalesce(old.model_requested, excluded.model_requested)"
     + ", candidates = coalesce(old.candidates, excluded.candidates)"
@@ -68,8 +68,8 @@ _MERGE_INFERENCES = _merge(
 )  # fmt: skip
 
 # A statement is a transaction by itself: a batch takes one round trip. Of an inference that was settled before, a call
-# that becomes known only now changes what is summed up of it: by which models it was passed over. What is
-# booked of a day of the past is noted beside it, as the day may be sealed already.
+# that becomes known only now changes what is summed up of it: by which models it was passed over, and what its session
+# cost. What is booked of a day of the past is noted beside it, as the day may be sealed already.
 _BOOK = f"""
 WITH attempts AS ({_MERGE_ATTEMPTS}), inferences AS ({_MERGE_INFERENCES}), touched AS (
     INSERT INTO monitor.touched_minutes (tenant_id, minute)

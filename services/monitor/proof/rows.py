@@ -72,7 +72,7 @@ class Part:
 
 # Not hashed: what changes while an inference is worked on (who has it, up to when, where its request lies, how often it
 # was handed out), when the books took a row, which a restored database takes again, and what is computed from the rest
-# of the row (the cause of an error).
+# of the row (the cause of an error); and which trace it belongs to, which is no fact of the books.
 INFERENCES = Part(
     1, "inferences", ("inference_id",), ("inference_id", "tenant_id", "accepted_at"),
     (_SETTLEMENT, ("key_id",), ("session",), ("tags",), ("operation_name",), ("model_requested",), ("candidates",)),

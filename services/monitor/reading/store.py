@@ -60,6 +60,11 @@ def error_arguments(span: Span, parts: Cover, error_type: str | None) -> tuple[A
     return (*_spans(span, parts), *sums, span.tenant_id, span.model, error_type)
 
 
+def session_arguments(span: Span, parts: Cover) -> tuple[Any, ...]:
+    """$1 to $7 of `sessions_of_span`."""
+    return (*_spans(span, parts), parts.minutes, parts.hours, parts.days, span.tenant_id)
+
+
 def histogram(counts: Mapping[str, int]) -> Histogram:
     return {int(bucket): n for bucket, n in counts.items()}
 

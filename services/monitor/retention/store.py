@@ -29,7 +29,7 @@ class Table(NamedTuple):
         return self.key != "at"
 
 
-SUMMED_UP = ("calls", "requests", "key_calls", "key_requests", "errors")
+SUMMED_UP = ("calls", "requests", "key_calls", "key_requests", "errors", "sessions")
 
 TABLES = (
     Table("attempts", "inference_id", "coalesce(ended_at, started_at)", "outcome IS NULL"),

@@ -1,7 +1,7 @@
 """Every two seconds: sum up the minutes that bookings have touched, and say what was spent and how the models are.
 
 Hours and days are summed up when they are over, from their minutes and hours, and again when these are touched later.
-So are minutes by key, and of errors, from the books: for their sake nobody waits.
+So are minutes by key, of errors and of sessions, from the books: for their sake nobody waits.
 
 A booking leaves its touches in its own transaction. They are taken away in the transaction that has summed them up
 and published what tenants spent, so whoever dies, the next turn of any monitor does it again; doing it twice changes

@@ -11,6 +11,11 @@ from services.monitor.rollups.error_sums.store import (
     insert_sums_of_errors,
 )
 from services.monitor.rollups.latency import BOUNDS
+from services.monitor.rollups.session_sums.store import (
+    insert_minutes_of_sessions,
+    insert_sums_of_sessions,
+    sessions_table,
+)
 from services.monitor.rollups.steps import STEPS, Step
 from services.monitor.rollups.sums.store import BY_KEY, OF_ALL_KEYS, Kind, delete, insert_minutes, insert_sums
 from shared.db.pool import Connection, Pool
@@ -35,7 +40,8 @@ RETURNING tenant_id, minute, minute >= (SELECT gone_before FROM monitor.retentio
 
 _LOWER: dict[Step, Step] = {"hour": "minute", "day": "hour"}
 
-# Minutes by key and of errors are summed up when they are over. What was spent, and how models are, is known sooner.
+# Minutes by key, of errors and of sessions are summed up when they are over. What was spent, and how models are, is
+# known sooner.
 _TOUCHED: dict[Step, str] = {"minute": "touched_key_minutes", "hour": "touched_hours", "day": "touched_days"}
 
 _TOUCH = """
@@ -154,12 +160,15 @@ class Turn:
                 await self._execute(insert_sums(kind, step, _LOWER[step]), at, until, tenants)
             await self._execute(delete(errors_table(step)), tenants, times)
             await self._execute(insert_sums_of_errors(step, _LOWER[step]), at, until, tenants)
+            await self._execute(delete(sessions_table(step)), tenants, times)
+            await self._execute(insert_sums_of_sessions(step, _LOWER[step]), at, until, tenants)
             if step == "hour":
                 await self._touch("day", tenants, times)
         return len(over)
 
     async def sum_up_by_key(self, begun_before: datetime, most: int) -> int:
-        """Minutes that were touched and are over, of all tenants: by key, and their errors. Returns how many."""
+        """Minutes that were touched and are over, of all tenants: by key, their errors and their sessions. Returns how
+        many."""
         over = await self._take_over("minute", begun_before, most)
         tenants = [tenant for _, of_minute in over for tenant in of_minute]
         since = [at for at, of_minute in over for _ in of_minute]
@@ -168,6 +177,8 @@ class Turn:
             await self._sum_up_books(BY_KEY, tenants, since, until)
             await self._execute(delete(errors_table("minute")), tenants, since)
             await self._execute(insert_minutes_of_errors(), tenants, since, until)
+            await self._execute(delete(sessions_table("minute")), tenants, since)
+            await self._execute(insert_minutes_of_sessions(), tenants, since, until)
             await self._touch("hour", tenants, since)
         return len(over)
 

@@ -22,6 +22,7 @@ def timeline(inference: Row, attempts: Sequence[Row]) -> dict[str, Any]:
         "key": inference["key_id"],
         "session": inference["session"],
         "tags": inference["tags"] or {},
+        "trace_id": inference["trace_id"].hex if inference["trace_id"] else None,
         "model_requested": inference["model_requested"],
         "model_served": inference["model_served"],
         "candidates": inference["candidates"] or [],

@@ -230,7 +230,7 @@ def _merged_inference(old: Row, new: Row) -> Row:
     return old | _first_word(old, new, "settlement_event_id", _SETTLEMENT) | {
         **{name: current[name] for name in _CURRENT},
         "held_by": (old["held_by"] or {}) | (new["held_by"] or {}) or None,
-        **{name: _known(old, new, name) for name in ("key_id", "session", "tags", "operation_name")},
+        **{name: _known(old, new, name) for name in ("key_id", "session", "tags", "trace_id", "operation_name")},
         "model_requested": _known(old, new, "model_requested"),
         "candidates": _known(old, new, "candidates"),
         "delivery": max(old["delivery"], new["delivery"]),

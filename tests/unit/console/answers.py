@@ -61,7 +61,8 @@ def inference(*attempts: dict[str, Any], state: str = "completed", **more: Any) 
         "inference_id": ID, "state": state, "accepted_at": "2026-11-30T08:00:00+00:00",
         "settled_at": None if is_open else "2026-11-30T08:00:10+00:00", "duration_s": None if is_open else 10.0,
         "delivery": 1, "operation": "chat", "key": "ci", "session": "s-1", "tags": {"team": HARM},
-        "model_requested": "auto", "model_served": None if is_open else f"custom:{HARM}",
+        "trace_id": "0af7651916cd43dd8448eb211c80319c", "model_requested": "auto",
+        "model_served": None if is_open else f"custom:{HARM}",
         "candidates": [{"model": f"custom:{HARM}", "reason": ESCAPES, "chosen": True}],
         "attempts": list(attempts), "error": None,
     } | more  # fmt: skip
@@ -91,6 +92,17 @@ def error_group(count: int = 3, **more: Any) -> dict[str, Any]:
 
 def errors(*groups: dict[str, Any]) -> dict[str, Any]:
     return _TOLD | {"groups": list(groups), "more_groups": 0, "total": sum(group["count"] for group in groups)}
+
+
+_SESSION = {
+    "requests": 3, "failures": 1, "attempts": 4, "input_tokens": 900, "output_tokens": 100, "cost_usd": 0.5,
+    "first_at": "2026-11-30T08:00:00+00:00", "last_at": "2026-11-30T08:30:00+00:00",
+}  # fmt: skip
+
+
+def sessions(*names: str, others: bool = False) -> dict[str, Any]:
+    told = [{"session": name} | _SESSION for name in names]
+    return _TOLD | {"sessions": told, "others": _SESSION | {"cost_usd": 2.0} if others else None}
 
 
 TENANT = {

@@ -1,13 +1,18 @@
 """Overview, inferences, one inference, errors and spending, of a gateway that answers in the shapes it promises."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from pydantic import TypeAdapter
+from starlette.applications import Starlette
 
-from services.gateway.answers.monitoring import ErrorGroups, Inferences, Summary, Timeline, Timeseries
+from services.console.settings import ConsoleSettings
+from services.gateway.answers.monitoring import ErrorGroups, Inferences, Sessions, Summary, Timeline, Timeseries
 from services.gateway.answers.tenants import ShownCaller, ShownTenant
+from shared.crypto.keys import new_key
+from shared.errors import ConfigurationError
 from tests.support.fake_gateway import CALLER, Asked, FakeGateway, Told, problem
 from tests.unit.console import answers
 from tests.unit.console.test_frame import inline
@@ -24,6 +29,7 @@ def books(gateway: FakeGateway) -> FakeGateway:
     failed = answers.attempt(1, "failed")
     gateway.gets(f"/api/inferences/{answers.ID}", answers.inference(failed, answers.attempt(2)))
     gateway.gets("/api/monitoring/errors", answers.errors(answers.error_group()))
+    gateway.gets("/api/monitoring/sessions", answers.sessions(answers.HARM, others=True))
     gateway.gets("/api/tenants/acme", answers.TENANT)
     return gateway
 
@@ -80,6 +86,17 @@ async def test_all_charts_obey_the_range(browser: httpx.AsyncClient, books: Fake
     }
 
 
+async def test_spending_is_told_by_session_and_leads_to_its_inferences(
+    browser: httpx.AsyncClient, books: FakeGateway
+) -> None:
+    page = (await browser.get("/spending?window=7d")).text
+    assert f'href="/inferences?{urlencode({"window": "7d", "session": answers.HARM}).replace("&", "&amp;")}"' in page
+    assert "all others" in page
+    assert "/inferences?window=7d&amp;session=&" not in page
+    books.gets("/api/monitoring/sessions", answers.sessions())
+    assert "x-tallygate-session: my-conversation" in (await browser.get("/spending")).text
+
+
 async def test_charts_that_the_gateway_cannot_give_leave_the_figures(
     browser: httpx.AsyncClient, books: FakeGateway
 ) -> None:
@@ -123,6 +140,34 @@ async def test_an_id_leads_to_its_inference(browser: httpx.AsyncClient, books: F
     answer = await browser.get("/inferences", params={"id": f" {answers.ID.upper()} "})
     assert (answer.status_code, answer.headers["location"]) == (303, f"/inferences/{answers.ID}")
     assert "That is no inference id" in (await browser.get("/inferences?id=nothing")).text
+
+
+async def test_an_inference_leads_to_its_trace(browser: httpx.AsyncClient, app: Starlette, books: FakeGateway) -> None:
+    path = f"/inferences/{answers.ID}"
+    assert "Its trace" not in (await browser.get(path)).text
+    app.state.settings.trace_url = "https://traces.test/a&b/{trace_id}?of={inference_id}"
+    page = await browser.get(path)
+    url = f"https://traces.test/a&amp;b/0af7651916cd43dd8448eb211c80319c?of={answers.ID}"
+    assert f'<a class="button" href="{url}" rel="noreferrer">Its trace</a>' in page.text
+    books.gets(f"/api/inferences/{answers.ID}", answers.inference(trace_id=None))
+    assert "Its trace" not in (await browser.get(path)).text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert({trace_id})",
+        "//traces.test/{trace_id}",
+        "https://traces.test/",
+        'https://t/"{trace_id}',
+        "https:// {trace_id}",
+    ],
+)
+def test_what_a_page_may_not_link_to_is_no_trace_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("TALLYGATE_KEYS", new_key())
+    monkeypatch.setenv("TALLYGATE_CONSOLE_TRACE_URL", url)
+    with pytest.raises(ConfigurationError, match="TALLYGATE_CONSOLE_TRACE_URL"):
+        ConsoleSettings()
 
 
 async def test_an_inference_of_another_tenant_is_not_found(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
@@ -174,10 +219,11 @@ async def test_an_empty_page_of_the_list_leads_further_back(browser: httpx.Async
         (ErrorGroups, answers.errors(answers.error_group())),
         (Inferences, answers.listed(answers.item()) | {"looked_to": "2026-11-30T08:00:00+00:00"}),
         (Timeline, answers.inference(answers.attempt(1))),
+        (Sessions, answers.sessions("s", others=True)),
         (ShownTenant, answers.TENANT),
         (ShownCaller, CALLER),
     ],
-    ids=["summary", "timeseries", "errors", "inferences", "inference", "tenant", "caller"],
+    ids=["summary", "timeseries", "errors", "inferences", "inference", "sessions", "tenant", "caller"],
 )
 def test_the_answers_of_these_tests_are_in_the_shapes_that_the_gateway_promises(shape: Any, answer: Any) -> None:
     TypeAdapter(shape).validate_python(answer)

@@ -17,6 +17,7 @@ from services.monitor.reading.store import _FRESH
 from services.monitor.rollups.health import THRESHOLDS
 from services.monitor.routes import MonitorApi, Stores
 from services.monitor.series.store import SeriesStore
+from services.monitor.sessions.store import SessionStore
 from services.monitor.settings import MonitorSettings
 from services.monitor.summary.store import _OF_ALL, _OF_KEY, _OPEN, SummaryStore
 from shared.access import Caller
@@ -74,7 +75,9 @@ def monitor() -> Starlette:
     app = make_app(MonitorSettings())
     keys = KnownKey(Caller("acme", "k", frozenset({"monitor", "inference"})))
     reads = MemoryReads(pool)
-    stores = Stores(SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), FeatureBooks(sql, reads))
+    stores = Stores(
+        SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), SessionStore(reads), FeatureBooks(sql, reads)
+    )
     watched = Watched(RegistryStore(sql), THRESHOLDS)
     app.state.api = MonitorApi(stores, keys, Lag(), None, caught_up, watched.thresholds_of)
     app.state.health = HealthApi(HealthStore(reads), keys, Lag(), watched, lambda _: ())

@@ -8,6 +8,7 @@ import pytest
 
 from services.monitor.books.books import Booked, fold
 from services.monitor.books.requests import accepted
+from services.monitor.summary.timeline import timeline
 from shared.events.inference import ACCEPTED
 from shared.kafka import ConsumerRecord
 from tests.unit.shared.events.samples import INFERENCE, NOW, requested, started
@@ -33,6 +34,26 @@ def test_our_own_services_tell_it_in_a_header_and_the_body_is_not_read() -> None
     assert told is not None
     assert (told.partition, told.offset) == (3, 42)
     assert told.request == _ASKED.accepted
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "trace"),
+    [
+        (f"00-{TRACE}-b7ad6b7169203331-01", TRACE),
+        (f"cc-{TRACE}-b7ad6b7169203331-01-what-will-be", TRACE),
+        (f"00-{'0' * 32}-b7ad6b7169203331-01", None),
+        (f"00-{TRACE.upper()}-b7ad6b7169203331-01", None),
+        ("", None),
+        ("\x1b[31m", None),
+    ],
+)
+def test_its_trace_is_on_record(traceparent: str, trace: str | None) -> None:
+    told = accepted(record(b"not read", _HEADERS | {"traceparent": traceparent.encode()}))
+    assert told is not None
+    assert timeline(fold([told]).inferences[INFERENCE], [])["trace_id"] == trace
 
 
 @pytest.mark.parametrize(

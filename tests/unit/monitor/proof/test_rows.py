@@ -18,7 +18,7 @@ from tests.unit.shared.events.samples import ATTEMPT, INFERENCE, ended, requeste
 # Who has an inference, until when, and where its request lies: it changes while it is worked on.
 NOT_HASHED = {
     "deadline_at", "router_id", "last_start_at", "held_by", "reply_partition", "store_result", "request_partition",
-    "request_offset", "delivery", "cause",
+    "request_offset", "delivery", "cause", "trace_id",
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ def test_a_running_inference_has_an_open_attempt() -> None:
         "key": "k1",
         "session": None,
         "tags": {},
+        "trace_id": None,
         "model_requested": "m",
         "model_served": None,
         "candidates": CANDIDATES,

@@ -1,0 +1,1 @@
+"""What sessions cost, summed up by minute, hour and day."""

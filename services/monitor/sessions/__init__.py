@@ -1,0 +1,1 @@
+"""What the sessions of a tenant cost."""
