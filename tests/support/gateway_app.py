@@ -14,6 +14,7 @@ from uuid import UUID
 import aiohttp
 import asyncpg
 import orjson
+from aiokafka import TopicPartition
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -48,6 +49,7 @@ from shared.db.pool import Connection, Pool
 from shared.db.reads import Reads
 from shared.errors import TallygateError
 from shared.events import Event
+from shared.events.topics import REQUESTS
 from shared.guard import Guard
 from shared.inferences import Inferences, Pending, Results, Withdrawals
 from shared.kafka.local import LocalBroker
@@ -59,6 +61,7 @@ from shared.selection import Conditions
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEY = "tg_01234567_" + "k" * 30
 FEATURE_ID = UUID(int=7)
+DEAD_LETTER = f"{REQUESTS.dlq}:0:0"
 _ANSWER_S = 0.001  # nobody answers here, unless a test does
 
 Rows = list[Any]
@@ -241,7 +244,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
             withdrawals=Withdrawals(broker),
             most_open=quotas.open_jobs,
         ),
-        dead_letters=DeadLetters(LocalBroker()),
+        dead_letters=DeadLetters(_with_a_letter()),
         monitor=cast(aiohttp.ClientSession, _NoMonitor()),
         bodies=edge.BodyLimits(
             given.max_body_bytes, Shares(given.max_bodies_bytes, share), timeout_s=given.body_timeout_s
@@ -262,6 +265,12 @@ class KnownKey(Authenticator):
 
     async def _look_up(self, *_: Any) -> Caller:
         return self._caller
+
+
+def _with_a_letter() -> LocalBroker:
+    broker = LocalBroker()
+    broker.cluster.log(TopicPartition(REQUESTS.dlq, 0)).append(b"key", b"{}", (), 0)
+    return broker
 
 
 async def _unknown(_host: str, _port: int) -> Any:

@@ -62,8 +62,11 @@ async def switch(visit: Visit) -> View | Response:
 
 async def remove(visit: Visit) -> View | Response:
     model_id, fields = _asked(visit.request), await read_form(visit.request)
-    if (problem := await _changed_by_another(visit, model_id, fields)) is not None:
-        return await _one(visit, model_id, problem)
+    own = await _own(visit, model_id)
+    if own is None:
+        raise ProblemError(_gone(model_id))
+    if own["updated_at"] != fields.get("seen"):
+        return await _one(visit, model_id, _conflict(model_id))
     await visit.gateway.ask("DELETE", f"{CUSTOM_MODELS}/{in_path(_name(model_id))}")
     return RedirectResponse("/models", 303)
 
@@ -145,22 +148,18 @@ async def _own(visit: Visit, model_id: str) -> dict[str, Any] | None:
 
 
 async def _changed(visit: Visit, model_id: str, fields: Mapping[str, str], body: dict[str, Any]) -> View | Response:
-    if (problem := await _changed_by_another(visit, model_id, fields)) is not None:
-        return await _one(visit, model_id, problem)
+    """Nothing when the model is another than the form was made from. Raises ProblemError when it is gone."""
+    seen = {"if_updated_at": fields.get("seen", "")}
     try:
-        await visit.gateway.ask("PATCH", f"{CUSTOM_MODELS}/{in_path(_name(model_id))}", body)
+        await visit.gateway.ask("PATCH", f"{CUSTOM_MODELS}/{in_path(_name(model_id))}", body | seen)
     except ProblemError as error:
-        return await _one(visit, model_id, error.problem)
+        if error.problem.status == 404:
+            raise ProblemError(_gone(model_id)) from None
+        return await _one(visit, model_id, _conflict(model_id) if error.problem.status == 409 else error.problem)
     return RedirectResponse(_path(model_id), 303)
 
 
-async def _changed_by_another(visit: Visit, model_id: str, fields: Mapping[str, str]) -> Problem | None:
-    """Whether the model is another than the form was made from. Raises ProblemError when it is gone."""
-    own = await _own(visit, model_id)
-    if own is None:
-        raise ProblemError(_gone(model_id))
-    if own["updated_at"] == fields.get("seen"):
-        return None
+def _conflict(model_id: str) -> Problem:
     detail = f"{model_id} was changed by somebody else since you opened its page. Nothing of yours was stored."
     tips = ("This page shows it as it is now: look at it, and send your change again.", "Changes says who it was.")
     return Problem("invalid_request", detail, tips, 409)

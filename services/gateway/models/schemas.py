@@ -32,8 +32,10 @@ class CustomModelCreate(_ModelBody):
 
 
 class CustomModelChange(_ModelBody):
-    """PATCH: only what is sent is changed; api_key null removes the key."""
+    """PATCH: only what is sent is changed; api_key null removes the key. if_updated_at: the `updated_at` of the state
+    that the change was made from; when it is another one by now, nothing is changed (409)."""
 
+    if_updated_at: Text | None = None
     endpoint_url: EndpointUrl | None = None
     provider: Protocol | None = None
 

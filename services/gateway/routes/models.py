@@ -153,17 +153,19 @@ async def custom_model(request: Request, model_id: str) -> Response:
 
 
 @router.patch("/api/models/custom/{model_id}")
-@documented(takes=CustomModelChange, gives=CustomModel, fails=(404, 424, 502))
+@documented(takes=CustomModelChange, gives=CustomModel, fails=(404, 409, 424, 502))
 async def change_model(request: Request, model_id: str) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
     body = await gateway.body(request, caller, CustomModelChange)
     name = model_name_of(model_id)
-    fields = sorted(body.model_fields_set)
+    fields = sorted(body.model_fields_set - {"if_updated_at"})
     while True:  # until no other request has changed the model in between
         row = await gateway.custom_models.model(caller.tenant_id, name)
         if row is None:
             raise not_found(model_id)
+        if body.if_updated_at not in (None, public_model(row)["updated_at"]):
+            raise changed_meanwhile(name)
         model = changed_model(gateway.ring, caller.tenant_id, row, body)
         if body.endpoint_url is not None:
             await gateway.guard.check(model.endpoint_url)
@@ -202,6 +204,15 @@ def already_there(model_id: str) -> TallygateError:
         f"a model with the id {model_id!r} exists already",
         http_status=409,
         tips=(f"Change it: PATCH /api/models/custom/{model_id}", "Or choose another model_id."),
+    )
+
+
+def changed_meanwhile(name: str) -> TallygateError:
+    return TallygateError(
+        "invalid_request",
+        f"the custom model {name!r} is not as it was at if_updated_at any more; nothing was changed",
+        http_status=409,
+        tips=(f"Look at it: GET /api/models/custom/{name}", "Who changed it: GET /api/changes"),
     )
 
 

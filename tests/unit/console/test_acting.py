@@ -32,17 +32,20 @@ async def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(
 ) -> None:
     furnish(gateway)
     gateway.gets(STORED, OWN | {"updated_at": "2026-11-30T09:00:01+00:00"})
+    gateway.answers[f"PATCH {STORED}"] = lambda _: (409, problem("invalid_request", "it is not as it was"))
 
     answer = await browser.post(f"{MODEL}/{act}", data=FORM)
 
     assert answer.status_code == 409
     assert "changed by somebody else" in answer.text
-    assert writes(gateway) == []
+    assert not [asked for asked in gateway.asked if asked.method == "DELETE"]
+    assert [asked.body["if_updated_at"] for asked in gateway.asked if asked.method == "PATCH"] in ([], [AT])
 
 
 async def test_what_somebody_else_has_removed_is_said(browser: httpx.AsyncClient, gateway: FakeGateway) -> None:
     furnish(gateway)
     gateway.gets(STORED, problem("model_not_found", "there is no custom model"), 404)
+    gateway.answers[f"PATCH {STORED}"] = lambda _: (404, problem("model_not_found", "there is no custom model"))
 
     answer = await browser.post(f"{MODEL}/change", data=FORM)
 

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.errors.catalogue import CATALOGUE
-from tests.support.gateway_app import FEATURE_ID, Here, Told, gateway_here, told
+from tests.support.gateway_app import DEAD_LETTER, FEATURE_ID, Here, Told, gateway_here, told
 
 CHAT = {"model": "custom:m", "messages": [{"role": "user", "content": "hi"}]}
 MODEL = {"endpoint_url": "https://model.example/v1", "provider": "openai-compatible", "config": {"model": "m"}}
@@ -37,6 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "files": [{"path": "a.py", "content": "x = 1"}],
         "featureRequest": "more",
     },
+    "POST /api/dead-letters/replay": {"ids": [DEAD_LETTER]},
     "POST /api/keys": {"tenant": "acme"},
     "PATCH /api/tenants/{tenant_id}": {"usd_per_day": 1},
     "PUT /api/plans/{plan_id}": {"usd_per_day": 1},
