@@ -8,6 +8,7 @@ def addresses(world: World) -> dict[str, str]:
         "overview": "/",
         "inferences": "/inferences",
         "inference": f"/inferences/{world.inference}",
+        "content": f"/inferences/{world.response}/content",
         "errors": "/errors",
         "spending": "/spending",
         "models": "/models",

@@ -30,11 +30,13 @@ def healthz():
 
 @dataclass(frozen=True)
 class World:
-    """api: with a key that may everything. job: a feature job that is completed. inference: one that fell back."""
+    """api: with a key that may everything. job: a feature job that is completed. inference: one that fell back.
+    response: one of which the content is kept."""
 
     api: Api
     job: str
     inference: str
+    response: str
 
 
 async def made(live: Live) -> World:
@@ -62,7 +64,8 @@ async def made(live: Live) -> World:
     await _dead_letters(live)
     fell_back = answers[-1].headers["x-tallygate-inference-id"]
     await api.settled(fell_back)
-    return World(api, job, fell_back)
+    response = await api.post("/v1/responses", {"model": "custom:north-8b", "input": "How far is the next star?"})
+    return World(api, job, fell_back, response.headers["x-tallygate-inference-id"])
 
 
 def _of(session: str) -> dict[str, str]:

@@ -36,7 +36,11 @@ PAGES: tuple[Page, ...] = (
     Page(
         "Inferences",
         "inferences",
-        (get("/inferences", inferences.show), get("/inferences/{inference_id}", inference.show)),
+        (
+            get("/inferences", inferences.show),
+            get("/inferences/{inference_id}", inference.show),
+            get("/inferences/{inference_id}/content", inference.show_content),
+        ),
         ranged=True,
     ),
     Page("Errors", "errors", (get("/errors", errors.show),), ranged=True),

@@ -7,6 +7,7 @@ from tests.support.fake_gateway import FakeGateway
 HOSTILE = '<script>alert("x")</script>\x1b[31m\u202eevil'
 AT = "2026-11-30T09:00:00+00:00"
 INFERENCE = "019ad3c8-7a4b-7000-8000-000000000001"
+RESPONSE_ID = "resp_" + INFERENCE.replace("-", "")
 JOB = "019ad3c8-7a4b-7000-8000-000000000002"
 PRICE = {"input_per_mtok_usd": 0.5, "output_per_mtok_usd": 1.5}
 
@@ -136,6 +137,20 @@ CHANGES = [
 ]  # fmt: skip
 
 
+RESPONSE = {
+    "id": "resp_x", "object": "response", "created_at": 1, "status": "completed", "model": HOSTILE, "usage": None,
+    "output": [
+        {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": HOSTILE}]},
+        {"type": "function_call", "name": HOSTILE, "arguments": HOSTILE},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": f"the answer {HOSTILE}"}]},
+    ],
+}  # fmt: skip
+GIVEN = [
+    {"id": "in_1", "type": "function_call_output", "output": HOSTILE},
+    {"id": "in_0", "role": "user", "content": [{"type": "input_text", "text": HOSTILE}, {"type": "input_image"}]},
+]
+
+
 def furnish(gateway: FakeGateway) -> None:
     """A gateway in which there is something of everything."""
     worker = {"worker_id": "w1", "jobs": 1, "generators": ["llm"], "broken": {"other": HOSTILE}, "beat_at": AT}
@@ -152,6 +167,8 @@ def furnish(gateway: FakeGateway) -> None:
         f"/api/features/{JOB}": JOB_DONE,
         f"/api/features/{INFERENCE}": JOB_RUNS,
         f"/api/inferences/{INFERENCE}": TIMELINE,
+        f"/v1/responses/{RESPONSE_ID}": RESPONSE,
+        f"/v1/responses/{RESPONSE_ID}/input_items": {"object": "list", "data": GIVEN},
         "/api/features/workers": {"workers": [worker]},
         "/api/instances": INSTANCES,
         "/api/dead-letters": LETTERS,

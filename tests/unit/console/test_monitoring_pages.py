@@ -14,7 +14,7 @@ from services.gateway.answers.tenants import ShownCaller, ShownTenant
 from shared.crypto.keys import new_key
 from shared.errors import ConfigurationError
 from tests.support.fake_gateway import CALLER, Asked, FakeGateway, Told, problem
-from tests.unit.console import answers
+from tests.unit.console import answers, samples
 from tests.unit.console.test_frame import inline
 
 SUMMARY, SERIES = "/api/monitoring/summary", "/api/monitoring/timeseries"
@@ -140,6 +140,23 @@ async def test_an_id_leads_to_its_inference(browser: httpx.AsyncClient, books: F
     answer = await browser.get("/inferences", params={"id": f" {answers.ID.upper()} "})
     assert (answer.status_code, answer.headers["location"]) == (303, f"/inferences/{answers.ID}")
     assert "That is no inference id" in (await browser.get("/inferences?id=nothing")).text
+
+
+async def test_content_is_shown_in_its_order_where_it_is_kept_and_asked_for_only_then(
+    browser: httpx.AsyncClient, books: FakeGateway
+) -> None:
+    samples.furnish(books)
+    books.asked.clear()
+    assert "Its content" in (await browser.get(f"/inferences/{answers.ID}")).text
+    assert not [asked for asked in books.asked if "responses" in asked.path]
+    page = (await browser.get(f"/inferences/{samples.INFERENCE}/content")).text
+    places = [page.index(word) for word in (">user<", ">result of a call<", ">thinks<", ">calls ", "the answer ")]
+    assert places == sorted(places)
+    assert "[input_image]" in page
+    assert "hx-trigger" not in page
+    for inference_id in (answers.ID, "nonsense"):
+        books.gets(f"/v1/responses/resp_{answers.ID.replace('-', '')}", problem("invalid_request", "not kept"), 404)
+        assert "Nothing of it is kept" in (await browser.get(f"/inferences/{inference_id}/content")).text
 
 
 async def test_an_inference_leads_to_its_trace(browser: httpx.AsyncClient, app: Starlette, books: FakeGateway) -> None:

@@ -22,6 +22,7 @@ FULL = [
     "/models/new?preset=vllm",
     "/playground?model=custom:north-8b",
     f"/playground/taken/{INFERENCE}",
+    f"/inferences/{INFERENCE}/content",
     "/features",
     f"/features/{JOB}",
     f"/features/{INFERENCE}",
