@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import expect
@@ -102,6 +103,29 @@ async def test_the_chosen_colours_stay(stack: Live, window: OpenWindow) -> None:
         await page.get_by_role("button", name="dark colours").click()
         await opened.go("/models")
         assert await page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+
+
+_OF_THE_FULLEST_POINT = """(place) => {
+    const chart = JSON.parse(place.dataset.chart);
+    const sums = chart.times.map((_, at) => chart.series.reduce((sum, one) => sum + (one.values[at] ?? 0), 0));
+    const at = sums.indexOf(Math.max(...sums)), steps = chart.times.length;
+    return [(at + 0.5) / steps, sums[at], new Date(chart.times[at] * 1000).toISOString().replace(".000Z", "Z")];
+}"""
+
+
+async def test_a_click_on_a_point_leads_to_the_inferences_behind_it(world: World, window: OpenWindow) -> None:
+    async with window(world.api) as opened:
+        page = await opened.go("/?window=1h")
+        place = page.get_by_role("region", name="Requests", exact=True).locator(".plot")
+        x, count, begins_at = await place.evaluate(_OF_THE_FULLEST_POINT)
+        over = place.locator(".u-over")
+        box = await over.bounding_box()
+        assert box is not None
+        await over.click(position={"x": x * box["width"], "y": box["height"] - 3})
+        await page.wait_for_url(lambda url: "/inferences?" in url)
+        assert f"from={quote(begins_at, safe='')}" in page.url
+        shown = await page.locator("main tbody tr").count()
+        assert 0 < shown <= count
 
 
 async def test_a_page_says_what_is_away_and_comes_back_by_itself(
