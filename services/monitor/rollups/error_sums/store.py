@@ -70,29 +70,25 @@ def errors_of_span() -> str:
 
 
 def _together(parts: str) -> str:
-    """One row for each cause of the parts, whose columns are these of a row."""
+    """One row for each cause of the parts, whose columns are these of a row. Nothing is joined: it would be planned for
+    few rows, as a loop over all of them for each."""
     place = "tenant_id, at, error_type, model, server_address"
-    key = f"{place}, cause"
     return f"""
-WITH part AS MATERIALIZED ({parts}),
+WITH counted AS (SELECT *, sum(n) OVER (PARTITION BY {place}, cause) AS of_cause FROM ({parts}) AS part),
      ranked AS (
-         SELECT {key}, row_number() OVER (PARTITION BY {place} ORDER BY cause = '', sum(n) DESC, cause) AS rank
-         FROM part GROUP BY {key}),
-     named AS MATERIALIZED (
-         SELECT {place}, CASE WHEN rank <= {_CAUSES} THEN cause ELSE '' END AS cause,
-                n, first_at, last_at, samples, keys
-         FROM part JOIN ranked USING ({key})),
+         SELECT *, dense_rank() OVER (PARTITION BY {place} ORDER BY cause = '', of_cause DESC, cause) AS rank
+         FROM counted),
+     named AS (SELECT *, CASE WHEN rank <= {_CAUSES} THEN cause ELSE '' END AS name FROM ranked),
      cell AS (
-         SELECT {key}, sum(n)::bigint AS n, min(first_at) AS first_at, max(last_at) AS last_at
-         FROM named GROUP BY {key}),
-     sample AS (
-         SELECT {key}, (array_agg(id ORDER BY id DESC))[1:{SAMPLES}] AS samples
-         FROM (SELECT DISTINCT {key}, id FROM named CROSS JOIN unnest(samples) AS id) AS known GROUP BY {key}),
-     met AS (
-         SELECT {key}, key_id, sum(times::bigint) AS times,
-                row_number() OVER (PARTITION BY {key} ORDER BY sum(times::bigint) DESC, key_id) AS rank
-         FROM named, jsonb_each_text(keys) AS k (key_id, times) GROUP BY {key}, key_id),
-     told AS (
-         SELECT {key}, jsonb_object_agg(key_id, times) AS keys FROM met WHERE rank <= {_KEYS_KEPT} GROUP BY {key})
-SELECT tenant_id, at, {_COLUMNS} FROM cell JOIN sample USING ({key}) JOIN told USING ({key})
+         SELECT {place}, name AS cause, sum(n)::bigint AS n, min(first_at) AS first_at, max(last_at) AS last_at,
+                array_agg(ROW (samples, keys)) AS told
+         FROM named GROUP BY {place}, name)
+SELECT {place}, cause, n, first_at, last_at,
+       ARRAY(SELECT DISTINCT id FROM unnest(told) AS t (samples uuid[], keys jsonb), unnest(samples) AS id
+             ORDER BY id DESC LIMIT {SAMPLES}) AS samples,
+       (SELECT jsonb_object_agg(key_id, times)
+        FROM (SELECT key_id, sum(times::bigint) AS times
+              FROM unnest(told) AS t (samples uuid[], keys jsonb), jsonb_each_text(keys) AS k (key_id, times)
+              GROUP BY key_id ORDER BY sum(times::bigint) DESC, key_id LIMIT {_KEYS_KEPT}) AS most) AS keys
+FROM cell
 """  # noqa: S608

@@ -45,27 +45,23 @@ _STATE = """
 coalesce(usage_state, CASE WHEN coalesce(input_tokens, output_tokens) IS NULL THEN 'unknown' ELSE 'reported' END)"""
 
 
-# LATERAL with a GROUP BY keeps it a loop over the spans, each of them found by index. A histogram is summed up from
-# rows that are told apart by their bucket, too: one reading of the calls makes a grouping set for the sums (part 7) and
-# one for each histogram. Prices and token counts come from tenants and their endpoints: no figure of theirs may make a
-# sum impossible.
+# LATERAL with a GROUP BY keeps it a loop over the spans, each of them found by index. A histogram is counted from the
+# buckets of a row's calls, gathered in the one reading of them: to group the calls by their bucket too took twice as
+# long. Prices and token counts come from tenants and their endpoints: no figure of theirs may make a sum impossible.
 def _calls_from_books(names: tuple[str, ...]) -> str:
     key = ", ".join(names)
     return f"""
 SELECT span.tenant_id, span.since AS at, cell.*
 FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS span (tenant_id, since, until)
 CROSS JOIN LATERAL (
-    SELECT {key},
-           {", ".join(f"sum({name}) FILTER (WHERE part = 7) AS {name}" for name in _CALLS_SUMS)},
-           jsonb_object_agg(bucket, calls) FILTER (WHERE part = 3 AND bucket IS NOT NULL) AS latency,
-           jsonb_object_agg(first_bucket, calls) FILTER (WHERE part = 5 AND first_bucket IS NOT NULL) AS first_chunk,
-           jsonb_object_agg(next_bucket, calls) FILTER (WHERE part = 6 AND next_bucket IS NOT NULL) AS per_chunk
+    SELECT {key}, {", ".join(_CALLS_SUMS)},
+           {_counted("buckets")} AS latency, {_counted("first_buckets")} AS first_chunk,
+           {_counted("next_buckets")} AS per_chunk
     FROM (
-        SELECT {key}, bucket, first_bucket, next_bucket,
-               grouping(bucket, first_bucket, next_bucket) AS part,
-               count(*) AS calls, coalesce(sum(least(greatest(cost_usd, 0), 1e9)), 0) AS usd,
+        SELECT {key}, count(*) AS calls, coalesce(sum(least(greatest(cost_usd, 0), 1e9)), 0) AS usd,
                {", ".join(f"coalesce(sum(greatest({name}, 0)), 0) AS {name}" for name in _TOKENS)},
-               {", ".join(f"count(*) FILTER (WHERE state = '{name}') AS {name}" for name in _CALLS_SUMS[-3:])}
+               {", ".join(f"count(*) FILTER (WHERE state = '{name}') AS {name}" for name in _CALLS_SUMS[-3:])},
+               {", ".join(_gathered(name) for name in ("bucket", "first_bucket", "next_bucket"))}
         FROM (
             SELECT coalesce(key_id, '') AS key_id, model, server_address,
                    coalesce(operation_name, '') AS operation_name, outcome,
@@ -78,9 +74,7 @@ CROSS JOIN LATERAL (
                    END AS next_bucket
             FROM monitor.attempts
             WHERE tenant_id = span.tenant_id AND ended_at >= span.since AND ended_at < span.until) AS call
-        GROUP BY {key}, GROUPING SETS ((), (bucket), (first_bucket), (next_bucket))
-        ) AS of_part
-    GROUP BY {key}) AS cell
+        GROUP BY {key}) AS of_key) AS cell
 """  # noqa: S608 - only constants are joined
 
 
@@ -101,12 +95,10 @@ CROSS JOIN LATERAL (
         FROM monitor.inferences
         WHERE tenant_id = span.tenant_id AND settled_at >= span.since AND settled_at < span.until
           AND settlement IS NOT NULL)
-    SELECT {key}, sum(n)::bigint AS requests,
-           sum(fallbacks)::bigint AS fallbacks, sum(duration_s) AS duration_s,
-           jsonb_object_agg(bucket, n) FILTER (WHERE bucket IS NOT NULL) AS latency
+    SELECT {key}, requests, fallbacks, duration_s, {_counted("buckets")} AS latency
     FROM (
-        SELECT {key}, bucket, count(*) AS n,
-               count(*) FILTER (WHERE is_fallback) AS fallbacks, sum(duration_s) AS duration_s
+        SELECT {key}, count(*) AS requests, count(*) FILTER (WHERE is_fallback) AS fallbacks,
+               sum(duration_s) AS duration_s, {_gathered("bucket")}
         FROM (
             SELECT settled.*, '' AS passed_over FROM settled
             UNION ALL
@@ -115,9 +107,30 @@ CROSS JOIN LATERAL (
                 SELECT DISTINCT call.model FROM monitor.attempts AS call
                 WHERE call.inference_id = settled.inference_id AND call.model <> settled.model) AS other
             WHERE settled.attempts > 1) AS counted
-        GROUP BY {key}, bucket) AS of_bucket
-    GROUP BY {key}) AS cell
+        GROUP BY {key}) AS of_key) AS cell
 """  # noqa: S608
+
+
+def _gathered(bucket: str) -> str:
+    """Of the rows of a group: the buckets as an array, for `_counted`."""
+    return f"array_agg({bucket}) FILTER (WHERE {bucket} IS NOT NULL) AS {bucket}s"
+
+
+def _counted(buckets: str) -> str:
+    """An array of buckets as a histogram; NULL: of none."""
+    return f"""(
+        SELECT jsonb_object_agg(bucket, n)
+        FROM (SELECT bucket, count(*) AS n FROM unnest({buckets}) AS bucket GROUP BY bucket) AS of_bucket)"""  # noqa: S608
+
+
+def _merged(histograms: str) -> str:
+    """An array of histograms as one; NULL: of none. A join of rows with their histograms is planned for few rows, as a
+    loop over all of them for each."""
+    return f"""(
+    SELECT jsonb_object_agg(bucket, n)
+    FROM (SELECT bucket, sum(count::bigint) AS n
+          FROM unnest({histograms}) AS one, jsonb_each_text(one) AS h (bucket, count)
+          GROUP BY bucket) AS of_bucket) AS {histograms}"""  # noqa: S608
 
 
 _CALLS_OF_MODEL = "($9::text IS NULL OR model = $9)"
@@ -158,32 +171,16 @@ SELECT tenant_id, at, {kind.columns} FROM ({kind.from_books}) AS fresh
 
 def insert_sums(kind: Kind, step: Step, lower: Step) -> str:
     """One hour or day of some tenants, from the shorter step below it. $1 its beginning, $2 its end, $3 tenants."""
-    part = f"""
-SELECT tenant_id, $1::timestamptz AS at, {kind.columns} FROM {kind.table(lower)}
-WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[])
-"""  # noqa: S608
-    return _insert(kind, step, part)
-
-
-def _insert(kind: Kind, step: Step, part: str) -> str:
-    key = ", ".join(("tenant_id", "at", *kind.key))
+    key = ", ".join(("tenant_id", *kind.key))
     sums = ", ".join(f"sum({name})::{_sql_type(name)} AS {name}" for name in kind.sums)
-    histograms = "".join(_histogram_sums(name, key) for name in kind.histograms)
-    joined = " ".join(f"LEFT JOIN {name}_sums USING ({key})" for name in kind.histograms)
+    parts = ", ".join(f"array_agg({name}) FILTER (WHERE {name} IS NOT NULL) AS {name}" for name in kind.histograms)
     return f"""
 INSERT INTO {kind.table(step)} (tenant_id, at, {kind.columns})
-WITH part AS MATERIALIZED ({part}), cell AS (SELECT {key}, {sums} FROM part GROUP BY {key}){histograms}
-SELECT tenant_id, at, {kind.columns} FROM cell {joined}
+SELECT tenant_id, $1::timestamptz, {", ".join((*kind.key, *kind.sums, *map(_merged, kind.histograms)))}
+FROM (
+    SELECT {key}, {sums}, {parts} FROM {kind.table(lower)}
+    WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[]) GROUP BY {key}) AS cell
 """  # noqa: S608
-
-
-def _histogram_sums(name: str, key: str) -> str:
-    return f""",
-     {name}_sums AS (
-         SELECT {key}, jsonb_object_agg(bucket, n) AS {name}
-         FROM (SELECT {key}, bucket, sum(count::bigint) AS n FROM part, jsonb_each_text({name}) AS h (bucket, count)
-               GROUP BY {key}, bucket) AS of_bucket
-         GROUP BY {key})"""  # noqa: S608
 
 
 def cells(kind: Kind) -> str:
