@@ -39,7 +39,10 @@ TABLES = (
     *(Table(f"{name}_by_minute", "at", "at") for name in SUMMED_UP),
     Table("digests", "at", "at"),
 )
-_SUMS = tuple(f"{name}_by_{step}" for name in SUMMED_UP for step in ("hour", "day"))
+# By hour and day; those of keys alone have no minutes.
+SUMS = tuple(
+    f"{name}_by_{step}" for name in (*SUMMED_UP, "calls_of_keys", "requests_of_keys") for step in ("hour", "day")
+)
 
 _PARTITIONS = """
 SELECT child.relname AS name, pg_total_relation_size(child.oid) AS bytes, greatest(child.reltuples, 0)::bigint AS rows
@@ -145,7 +148,7 @@ class RetentionStore:
 
     async def sums(self) -> list[Partition]:
         """The sums by hour and day, each of them one table."""
-        found = [(name, await self._pool.fetchrow(_SIZE, name)) for name in _SUMS]
+        found = [(name, await self._pool.fetchrow(_SIZE, name)) for name in SUMS]
         return [Partition(name, name, None, row["bytes"], row["rows"]) for name, row in found if row is not None]
 
     async def make_day(self, table: Table, day: date) -> None:
@@ -184,7 +187,7 @@ class RetentionStore:
 
     async def delete_older_sums(self, sums_from: datetime, kept_from: datetime) -> None:
         """Also what is said of redeliveries, which nobody asks for once their inferences are gone."""
-        for table in _SUMS:
+        for table in SUMS:
             await self._delete(_DELETE.format(table=table), sums_from)
         await self._pool.execute("DELETE FROM monitor.spend_days WHERE day < $1", sums_from.date())
         await self._pool.execute("DELETE FROM monitor.redeliveries WHERE decided_at < $1", kept_from)

@@ -17,7 +17,7 @@ from services.monitor.rollups.session_sums.store import (
     sessions_table,
 )
 from services.monitor.rollups.steps import STEPS, Step
-from services.monitor.rollups.sums.store import BY_KEY, OF_ALL_KEYS, Kind, delete, insert_minutes, insert_sums
+from services.monitor.rollups.sums.store import BY_KEY, OF_ALL_KEYS, OF_KEYS, Kind, delete, insert_minutes, insert_sums
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
 
@@ -155,7 +155,7 @@ class Turn:
         over = await self._take_over(step, begun_before, most)
         for at, tenants in over:
             times, until = [at] * len(tenants), at + STEPS[step]
-            for kind in (*OF_ALL_KEYS, *BY_KEY):
+            for kind in (*OF_ALL_KEYS, *BY_KEY, *OF_KEYS):
                 await self._execute(delete(kind.table(step)), tenants, times)
                 await self._execute(insert_sums(kind, step, _LOWER[step]), at, until, tenants)
             await self._execute(delete(errors_table(step)), tenants, times)

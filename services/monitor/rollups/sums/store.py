@@ -11,7 +11,8 @@ from services.monitor.rollups.steps import STEPS, TOKEN_STEPS, Step
 class Kind(NamedTuple):
     """key: the columns beside tenant and time by which rows are told apart. sums: of these columns. histograms: counts
     by bucket, as JSON objects. from_books: rows of spans of time ($1 tenants, $2 since, $3 until; $4 BOUNDS) with
-    at = since. of_model: which rows are those of the model $9, or (NULL) of all models."""
+    at = since. of_model: which rows are those of the model $9, or (NULL) of all models. minutes: whose minutes these
+    are the sums of, where this kind has none of its own, and which rows of them."""
 
     name: str
     key: tuple[str, ...]
@@ -19,9 +20,15 @@ class Kind(NamedTuple):
     histograms: tuple[str, ...]
     from_books: str
     of_model: str
+    minutes: tuple[str, str] | None = None
 
     def table(self, step: Step) -> str:
-        return f"monitor.{self.name}_by_{step}"
+        name = self.minutes[0] if self.minutes and step == "minute" else self.name
+        return f"monitor.{name}_by_{step}"
+
+    def rows(self, step: Step) -> str:
+        """The table, and with WHERE which of its rows."""
+        return f"{self.table(step)} WHERE {self.minutes[1] if self.minutes and step == 'minute' else 'true'}"
 
     @property
     def is_by_key(self) -> bool:
@@ -78,7 +85,17 @@ CROSS JOIN LATERAL (
 """  # noqa: S608 - only constants are joined
 
 
-# A request counts once for the model that served it, and once more for each other one that was called before.
+_PASSED_OVER = """
+            UNION ALL
+            SELECT settled.*, other.model FROM settled
+            CROSS JOIN LATERAL (
+                SELECT DISTINCT call.model FROM monitor.attempts AS call
+                WHERE call.inference_id = settled.inference_id AND call.model <> settled.model) AS other
+            WHERE settled.attempts > 1"""
+
+
+# A request counts once for the model that served it, and once more for each other one that was called before, where
+# models are told apart.
 def _requests_from_books(names: tuple[str, ...]) -> str:
     key = ", ".join(names)
     return f"""
@@ -100,13 +117,7 @@ CROSS JOIN LATERAL (
         SELECT {key}, count(*) AS requests, count(*) FILTER (WHERE is_fallback) AS fallbacks,
                sum(duration_s) AS duration_s, {_gathered("bucket")}
         FROM (
-            SELECT settled.*, '' AS passed_over FROM settled
-            UNION ALL
-            SELECT settled.*, other.model FROM settled
-            CROSS JOIN LATERAL (
-                SELECT DISTINCT call.model FROM monitor.attempts AS call
-                WHERE call.inference_id = settled.inference_id AND call.model <> settled.model) AS other
-            WHERE settled.attempts > 1) AS counted
+            SELECT settled.*, '' AS passed_over FROM settled{_PASSED_OVER if "passed_over" in names else ""}) AS counted
         GROUP BY {key}) AS of_key) AS cell
 """  # noqa: S608
 
@@ -136,6 +147,7 @@ def _merged(histograms: str) -> str:
 _CALLS_OF_MODEL = "($9::text IS NULL OR model = $9)"
 # Also the requests that called it, and that another one served in the end.
 _REQUESTS_OF_MODEL = "((passed_over = '' AND ($9::text IS NULL OR model = $9)) OR passed_over = $9)"
+_NO_MODEL = "$9::text IS NULL AND $10::text IS NULL"  # nor an operation
 
 
 def _calls(name: str, key: tuple[str, ...]) -> Kind:
@@ -150,7 +162,14 @@ def _requests(name: str, key: tuple[str, ...]) -> Kind:
 CALLS, REQUESTS = _calls("calls", _CALLS_KEY), _requests("requests", _REQUESTS_KEY)
 KEY_CALLS = _calls("key_calls", ("key_id", *_CALLS_KEY))
 KEY_REQUESTS = _requests("key_requests", ("key_id", *_REQUESTS_KEY))
-OF_ALL_KEYS, BY_KEY = (CALLS, REQUESTS), (KEY_CALLS, KEY_REQUESTS)
+# By key and by nothing else: a month by key is read from a fiftieth of the rows where keys use many models.
+CALLS_OF_KEYS = _calls("calls_of_keys", ("key_id", "outcome"))._replace(
+    of_model=_NO_MODEL, minutes=(KEY_CALLS.name, "true")
+)
+REQUESTS_OF_KEYS = _requests("requests_of_keys", ("key_id", "settlement"))._replace(
+    of_model=_NO_MODEL, minutes=(KEY_REQUESTS.name, "passed_over = ''")
+)
+OF_ALL_KEYS, BY_KEY, OF_KEYS = (CALLS, REQUESTS), (KEY_CALLS, KEY_REQUESTS), (CALLS_OF_KEYS, REQUESTS_OF_KEYS)
 
 
 def delete(table: str) -> str:
@@ -178,21 +197,23 @@ def insert_sums(kind: Kind, step: Step, lower: Step) -> str:
 INSERT INTO {kind.table(step)} (tenant_id, at, {kind.columns})
 SELECT tenant_id, $1::timestamptz, {", ".join((*kind.key, *kind.sums, *map(_merged, kind.histograms)))}
 FROM (
-    SELECT {key}, {sums}, {parts} FROM {kind.table(lower)}
-    WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[]) GROUP BY {key}) AS cell
+    SELECT {key}, {sums}, {parts} FROM {kind.rows(lower)}
+    AND at >= $1 AND at < $2 AND tenant_id = ANY($3::text[]) GROUP BY {key}) AS cell
 """  # noqa: S608
 
 
 def cells(kind: Kind) -> str:
     """Rows of one tenant that cover a span of time. $1 the tenants, $2 since and $3 until of what is summed up from the
     books, $4 BOUNDS, $5 the minutes, $6 hours and $7 days whose sums are read, $8 the tenant; $9 a model, $10 an
-    operation, $11 a key, or NULL for all of them. Only a kind by key can be asked for one."""
-    only = f"{kind.of_model} AND ($10::text IS NULL OR operation_name = $10) AND "
-    only += "($11::text IS NULL OR key_id = $11)" if kind.is_by_key else "$11::text IS NULL"
+    operation, $11 a key, or NULL for all of them. Only a kind by key can be asked for one, and only one by model and
+    operation for these."""
+    only = kind.of_model
+    if "operation_name" in kind.key:
+        only += " AND ($10::text IS NULL OR operation_name = $10)"
+    only += " AND ($11::text IS NULL OR key_id = $11)" if kind.is_by_key else " AND $11::text IS NULL"
     parts = [f"({kind.from_books}) AS fresh WHERE {only}"]
     for number, step in enumerate(STEPS, 5):
-        read = f"tenant_id = $8 AND at = ANY(${number}::timestamptz[])"
-        parts.append(f"{kind.table(step)} WHERE {read} AND {only}")
+        parts.append(f"{kind.rows(step)} AND tenant_id = $8 AND at = ANY(${number}::timestamptz[]) AND {only}")
     return " UNION ALL ".join(f"SELECT at, {kind.columns} FROM {part}" for part in parts)  # noqa: S608
 
 
