@@ -1,10 +1,14 @@
 """What processes have used: CPU-seconds, user and system, wake-ups, and memory; each with its children."""
 
+import os
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+from deploy.local.progress import say
 
 _MB = 1_000_000
 
@@ -33,6 +37,23 @@ def machine_cpu_s() -> float:
     times = psutil.cpu_times()._asdict()
     idle = ("idle", "iowait", "steal", "guest", "guest_nice")  # guests are counted in user already
     return float(sum(value for name, value in times.items() if name not in idle))
+
+
+class Others:
+    """What other programs than these, by name and pid, take of the machine meanwhile."""
+
+    def __init__(self, ours: Mapping[str, int]) -> None:
+        self._ours = ours
+
+    @contextmanager
+    def told(self, when: str) -> Iterator[None]:
+        began, before = time.monotonic(), self._taken_s()
+        yield
+        share = (self._taken_s() - before) / (time.monotonic() - began) / (os.cpu_count() or 1)
+        say(f"  other programs took {max(0.0, share):.0%} of the machine while {when}")
+
+    def _taken_s(self) -> float:
+        return machine_cpu_s() - sum(cpu_by_process(self._ours).values())
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -1,12 +1,13 @@
-"""Every question that people ask the books, as the monitor reads it for them."""
+"""Every question that pages, the API and the terminal ask the books, as the monitor reads the answers for them."""
 
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.monitor.cursors import Place
 from services.monitor.errors.errors import MOST_GROUPS
 from services.monitor.errors.store import ErrorStore
+from services.monitor.health.store import Asked, HealthStore
 from services.monitor.lists.filters import parse_filters
 from services.monitor.lists.store import ListStore
 from services.monitor.ranges import Range
@@ -18,63 +19,81 @@ from services.monitor.summary.store import SummaryStore
 from shared.db.reads import Reads
 from shared.events import utc_now
 
-ERRORS = 20
-MONTH = timedelta(days=30)
+RANGES: Mapping[str, timedelta] = {
+    "1 h": timedelta(hours=1),
+    "1 d": timedelta(days=1),
+    "30 d": timedelta(days=30),
+    "400 d": timedelta(days=400),
+}
 
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_ERRORS = 20
 _PAGE = 50
+_CHANGES = 100
+_MODEL, _KEY = "custom:model-1", "key-1"
+_SERIES = (
+    ("requests", None), ("requests", "model"), ("failures", "error_type"), ("cost", "model"), ("cost", "key"),
+    ("tokens", "key"), ("p50", None), ("p95", None), ("p99", None), ("p95", "model"), ("p95", "key"),
+    ("first_chunk_p95", None), ("per_chunk_p99", "model"),
+)  # fmt: skip
+_FILTERS: Mapping[str, Mapping[str, str]] = {
+    "list of inferences": {},
+    "list, that failed": {"state": "failed"},
+    "list, one model and error": {"model": _MODEL, "error_type": "overloaded"},
+    "list, a session of nobody": {"session": "nobody"},
+}
 
-Ask = Callable[[], Awaitable[object]]
+Ask = Callable[[timedelta], Awaitable[object]]  # a range of that length, which ends now
 
 
 class Questions:
-    """Of one tenant; each is asked anew at the time of the call."""
+    """Of one tenant; each is asked anew at the time of the call. The steps of a series are those that pages take."""
 
     def __init__(self, reads: Reads, tenant_id: str) -> None:
         self._summaries, self._series = SummaryStore(reads), SeriesStore(reads)
-        self._errors, self._lists = ErrorStore(reads), ListStore(reads)
+        self._errors, self._lists, self._health = ErrorStore(reads), ListStore(reads), HealthStore(reads)
         self._tenant_id = tenant_id
 
-    def all(self) -> dict[str, Ask]:
+    def all(self, inference_id: UUID) -> dict[str, Ask]:
+        """inference_id: of one whose page is asked for."""
         found: dict[str, Ask] = {
-            "summary of 1 h": lambda: self.summary(_HOUR),
-            "summary of 1 d": lambda: self.summary(_DAY),
-            "summary of 30 d": lambda: self.summary(MONTH),
-            "summary of 30 d, one model": lambda: self.summary(MONTH, model="custom:model-1"),
-            "summary of 30 d, one key": lambda: self.summary(MONTH, key="key-1"),
-            "errors of 1 h": lambda: self.errors(_HOUR),
-            "errors of 30 d": lambda: self.errors(MONTH),
-            "a page of the list": self.page,
+            "summary": self.summary,
+            "summary, one model": lambda length: self.summary(length, model=_MODEL),
+            "summary, one key": lambda length: self.summary(length, key=_KEY),
+            "errors by cause": self._read_errors,
+            "health's history": self._read_health,
+            "one inference": lambda _: self._summaries.inference(self._tenant_id, inference_id),
         }
-        for measure, group, step, length in (
-            ("requests", None, "1m", _HOUR), ("requests", "model", "5m", _DAY), ("failures", "error_type", "1h", MONTH),
-            ("cost", "model", "1d", MONTH), ("tokens", "key", "1d", MONTH), ("p95", None, "5m", _DAY),
-            ("p95", "model", "1h", MONTH), ("p99", None, "1d", MONTH), ("first_chunk_p95", None, "1h", MONTH),
-        ):  # fmt: skip
-            name = (
-                f"timeseries: {measure}{f' by {group}' if group else ''}, {step}, {length.total_seconds() / 3600:.0f} h"
-            )
-            found[name] = lambda ask=(measure, group, step, length): self.series(*ask)  # type: ignore[misc]
+        for measure, group in _SERIES:
+            name = f"{measure} by {group}" if group else measure
+            found[name] = lambda length, of=(measure, group): self._read_series(length, *of)  # type: ignore[misc]
+        for name, query in _FILTERS.items():
+            found[name] = lambda length, asked=query: self._read_list(length, asked)  # type: ignore[misc]
         return found
 
     async def summary(self, length: timedelta, model: str | None = None, key: str | None = None) -> object:
-        return await self._summaries.summary(self._span(length)._replace(model=model, key=key), ERRORS)
+        return await self._summaries.summary(self._span(length)._replace(model=model, key=key), _ERRORS)
 
-    async def errors(self, length: timedelta) -> object:
+    async def _read_errors(self, length: timedelta) -> object:
         return await self._errors.read(self._span(length), None, MOST_GROUPS)
 
-    async def series(self, measure: str, group: str | None, step: str, length: timedelta) -> object:
+    async def _read_health(self, length: timedelta) -> object:
         span = self._span(length)
-        axis = parse_axis(step, Range(span.since, span.until))
+        return await self._health.history(Asked(self._tenant_id, None, span.since, span.until, None, _CHANGES + 1))
+
+    async def _read_series(self, length: timedelta, measure: str, group: str | None) -> object:
+        span = self._span(length)
+        axis = parse_axis(None, Range(span.since, span.until))
         of_axis = span._replace(since=axis.since, until=axis.until)
         return await self._series.read(of_axis, axis, parse_measure(measure), parse_group(group))
 
-    async def page(self) -> object:
-        span = self._span(MONTH)
-        before = Place(span.until, UUID(int=0))
-        return await self._lists.inferences(self._tenant_id, span.since, before, parse_filters({}), _PAGE + 1)
+    async def _read_list(self, length: timedelta, query: Mapping[str, str]) -> object:
+        span = self._span(length)
+        before, filters = Place(span.until, UUID(int=0)), parse_filters(query)
+        found = await self._lists.inferences(self._tenant_id, span.since, before, filters, _PAGE + 1)
+        ids = [row["inference_id"] for row in found.settled[:_PAGE]]
+        return found, await self._lists.calls_of(self._tenant_id, ids)
 
     def _span(self, length: timedelta) -> Span:
         """Up to now, as it is asked for without `to`."""
-        now = utc_now()
+        now: datetime = utc_now()
         return Span(self._tenant_id, now - length, end(now, "minute"))

@@ -1,10 +1,15 @@
 """The SQL that fills books with a history, as if it had been booked over thirty days."""
 
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, timedelta
+from uuid import UUID
 
-from services.monitor.retention.days import midnight
-from services.monitor.retention.store import TABLES, RetentionStore
+from services.monitor.retention.days import DAYS_AHEAD, midnight
+from services.monitor.retention.store import SUMS, TABLES, RetentionStore
 from shared.db.pool import Pool
+from shared.events import utc_now
 
 TENANTS = 6  # the first of them has half of all inferences
 _MODELS = 5  # of each tenant
@@ -13,6 +18,7 @@ _TIMEOUT_S = 600.0
 
 # Each fifth to twentieth inference has a failed call: retried, passed to another model, or its end.
 # One in thirty fails, one in twenty is served by another model after a first call that failed. Eight busy hours a day.
+# Rows are written in the order of their times, as they are booked.
 _DAY = """
 CREATE TEMP TABLE day AS
 SELECT overlay(overlay(md5(random()::text) PLACING lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
@@ -26,6 +32,7 @@ SELECT overlay(overlay(md5(random()::text) PLACING lpad(to_hex((extract(epoch FR
 FROM (SELECT $1::timestamptz + random() * least(interval '8 hours', now() - $1::timestamptz) AS at, random() AS luck,
              random() AS tenant
       FROM generate_series(1, $2::int)) AS accepted
+ORDER BY at
 """
 
 _INFERENCES = """
@@ -73,6 +80,38 @@ UNION SELECT tenant_id, date_trunc('minute', settled_at, 'UTC') FROM monitor.inf
 WHERE settled_at >= $1 AND settled_at < $2
 """
 
+# While it is filled, the server need not survive a crash.
+_HASTE = {"full_page_writes": "off", "max_wal_size": "16GB", "checkpoint_timeout": "1h"}
+
+# Of the days whose rows are gone the sums are kept: those that there are, once more for as many days before.
+_COLUMNS = """
+SELECT array_agg(attname::text) FROM pg_attribute
+WHERE attrelid = ('monitor.' || $1)::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'at'
+"""
+_OLDER = """
+INSERT INTO monitor.{table} (at, {columns}) SELECT at - $1::interval, {columns} FROM monitor.{table} WHERE at >= $2
+"""
+
+_HEALTH = """
+INSERT INTO monitor.model_health (tenant_id, model, changed_at, status, reason, event_id)
+SELECT 'tenant-' || tenant, 'custom:model-' || model, now() - n * interval '1 day' / 10,
+       (ARRAY['healthy', 'degraded', 'unhealthy'])[1 + n % 3], 'most of them overloaded', gen_random_uuid()
+FROM generate_series(0, {tenants} - 1) AS tenant, generate_series(0, {models} - 1) AS model,
+     generate_series(1, $1::int) AS n
+"""
+
+_TOUCHED = """
+SELECT (SELECT count(*) FROM monitor.touched_minutes) + (SELECT count(*) FROM monitor.touched_key_minutes)
+"""
+_NEWEST = "SELECT inference_id FROM monitor.inferences WHERE tenant_id = $1 ORDER BY settled_at DESC LIMIT 1"
+
+_INDEXES = """
+SELECT coalesce(parent.relname, child.relname) AS table, sum(pg_indexes_size(child.oid))::bigint AS bytes
+FROM pg_class AS child JOIN pg_namespace AS room ON room.oid = child.relnamespace AND room.nspname = 'monitor'
+LEFT JOIN pg_inherits ON inhrelid = child.oid LEFT JOIN pg_class AS parent ON parent.oid = inhparent
+WHERE child.relkind = 'r' GROUP BY 1
+"""
+
 
 async def make_past_days(pool: Pool, first: date, today: date) -> None:
     """In place of the tables that hold everything before the migration, a partition for each day."""
@@ -80,7 +119,7 @@ async def make_past_days(pool: Pool, first: date, today: date) -> None:
     for table in TABLES:
         await pool.execute(f"DROP TABLE IF EXISTS monitor.{table.name}_past")
         made = {partition.day for partition in await store.partitions(table)}
-        for ahead in range((today - first).days + 2):
+        for ahead in range((today - first).days + DAYS_AHEAD + 1):
             if (day := first + timedelta(days=ahead)) not in made:
                 await store.make_day(table, day)
 
@@ -97,5 +136,45 @@ async def fill_day(pool: Pool, day: date, inferences: int) -> None:
         await connection.execute("DROP TABLE day")
 
 
-async def analyze(pool: Pool) -> None:
-    await pool.execute("VACUUM (ANALYZE)", timeout=_TIMEOUT_S)
+async def fill_older(pool: Pool, first: date, times: int) -> None:
+    """Sums of days before `first`, whose rows are gone, and ten changes a day of each model's health."""
+    days = (utc_now().date() - first).days + 1
+    for table in (name for name in SUMS if name.endswith("_by_day")):
+        columns = ", ".join(await pool.fetchval(_COLUMNS, table))
+        for number in range(1, times + 1):
+            older = _OLDER.format(table=table, columns=columns)
+            await pool.execute(older, timedelta(days=number * days), midnight(first), timeout=_TIMEOUT_S)
+    await pool.execute(_HEALTH.format(tenants=TENANTS, models=_MODELS), 10 * days * (times + 1))
+    await RetentionStore(pool).drop_from(midnight(first))
+
+
+@asynccontextmanager
+async def in_haste(pool: Pool) -> AsyncIterator[None]:
+    """Ends with everything on disk, and with the settings of the local run."""
+    for name, value in _HASTE.items():
+        await pool.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    await pool.execute("SELECT pg_reload_conf()")
+    yield
+    await pool.execute("ALTER SYSTEM RESET ALL")
+    await pool.execute("SELECT pg_reload_conf()")
+    await pool.execute("CHECKPOINT", timeout=_TIMEOUT_S)
+
+
+async def newest(pool: Pool, tenant_id: str) -> UUID:
+    inference_id: UUID = await pool.fetchval(_NEWEST, tenant_id)
+    return inference_id
+
+
+async def bytes_of_indexes(pool: Pool) -> Counter[str]:
+    """By table, its partitions together."""
+    return Counter({row["table"]: row["bytes"] for row in await pool.fetch(_INDEXES)})
+
+
+async def touched(pool: Pool) -> int:
+    """Minutes of tenants that are not summed up."""
+    count: int = await pool.fetchval(_TOUCHED)
+    return count
+
+
+async def analyze(pool: Pool, *, vacuum: bool = True) -> None:
+    await pool.execute("VACUUM (ANALYZE)" if vacuum else "ANALYZE", timeout=_TIMEOUT_S)

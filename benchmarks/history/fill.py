@@ -1,0 +1,72 @@
+"""Books that hold a month, made within minutes: rows by SQL, sums by what the monitor sums up with."""
+
+import time
+from datetime import timedelta
+
+from benchmarks.history import store
+from deploy.local.progress import say, step
+from services.monitor.rollups.steps import STEPS, Step
+from services.monitor.rollups.store import RollupStore
+from shared.db.pool import Pool
+from shared.events import utc_now
+
+DAYS = 30
+_OLDER = 12  # times as many days of which only sums are there: 400 in all
+_SAID_EVERY_S = 30.0
+_TOUCHES = 5000
+_OVER: tuple[Step, ...] = ("hour", "day")
+
+
+class _Progress:
+    """A line from time to time: where no terminal is, nobody sees the status."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._began = self._said = time.monotonic()
+
+    def at(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._said >= _SAID_EVERY_S:
+            self._said = now
+            say(f"    {self._what}: {done:,} of {self._total:,} after {now - self._began:.0f} s")
+
+
+async def fill(pool: Pool, inferences: int) -> None:
+    today = utc_now().date()
+    first = today - timedelta(days=DAYS)
+    await store.make_past_days(pool, first, today)
+    async with store.in_haste(pool):
+        with step(f"fill the books with {inferences:,} inferences"):
+            progress = _Progress("inferences", inferences)
+            for number in range(DAYS + 1):
+                await store.fill_day(pool, first + timedelta(days=number), inferences // (DAYS + 1))
+                progress.at((number + 1) * (inferences // (DAYS + 1)))
+            await store.analyze(pool, vacuum=False)
+        with step("sum up what was filled in"):
+            touched = await store.touched(pool)
+            progress = _Progress("minutes of tenants", touched)
+            while await turn(pool, minutes=1000):
+                progress.at(touched - await store.touched(pool))
+        with step("sums of days whose rows are gone"):
+            await store.fill_older(pool, first, _OLDER)
+        with step("vacuum"):
+            await store.analyze(pool)
+
+
+async def turn(pool: Pool, minutes: int = 24) -> bool:
+    """What a monitor does every two seconds. minutes: summed up by key, at most. Whether there is more to do."""
+    async with RollupStore(pool).turn() as mine:
+        if mine is None:
+            return True
+        taken, touched = await mine.take_touched(_TOUCHES)
+        if touched:
+            await mine.sum_up_minutes(touched)
+            await mine.sum_up_days({(touch.tenant_id, touch.minute.date()) for touch in touched})
+    async with RollupStore(pool).turn() as mine:
+        if mine is None:
+            return True
+        now = utc_now()
+        over = [await mine.sum_up_by_key(now - 2 * STEPS["minute"], minutes)]
+        over += [await mine.sum_up(each, now - STEPS[each], 24) for each in _OVER]
+    return bool(taken) or any(over)
