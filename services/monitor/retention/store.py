@@ -39,9 +39,11 @@ TABLES = (
     *(Table(f"{name}_by_minute", "at", "at") for name in SUMMED_UP),
     Table("digests", "at", "at"),
 )
-# By hour and day; those of keys alone have no minutes.
+# By hour and day. Those that tell less apart have no minutes.
 SUMS = tuple(
-    f"{name}_by_{step}" for name in (*SUMMED_UP, "calls_of_keys", "requests_of_keys") for step in ("hour", "day")
+    f"{name}_by_{step}"
+    for name in (*SUMMED_UP, "calls_of_keys", "requests_of_keys", "calls_in_all", "requests_in_all")
+    for step in ("hour", "day")
 )
 
 _PARTITIONS = """

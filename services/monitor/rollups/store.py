@@ -17,7 +17,16 @@ from services.monitor.rollups.session_sums.store import (
     sessions_table,
 )
 from services.monitor.rollups.steps import STEPS, Step
-from services.monitor.rollups.sums.store import BY_KEY, OF_ALL_KEYS, OF_KEYS, Kind, delete, insert_minutes, insert_sums
+from services.monitor.rollups.sums.store import (
+    BY_KEY,
+    OF_ALL_KEYS,
+    TOGETHER,
+    Kind,
+    delete,
+    delete_step,
+    insert_minutes,
+    insert_sums,
+)
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
 
@@ -154,16 +163,16 @@ class Turn:
         """Hours or days that were touched and are over, of all tenants. Returns how many."""
         over = await self._take_over(step, begun_before, most)
         for at, tenants in over:
-            times, until = [at] * len(tenants), at + STEPS[step]
-            for kind in (*OF_ALL_KEYS, *BY_KEY, *OF_KEYS):
-                await self._execute(delete(kind.table(step)), tenants, times)
+            until = at + STEPS[step]
+            for kind in (*OF_ALL_KEYS, *BY_KEY, *TOGETHER):
+                await self._execute(delete_step(kind.table(step)), tenants, at)
                 await self._execute(insert_sums(kind, step, _LOWER[step]), at, until, tenants)
-            await self._execute(delete(errors_table(step)), tenants, times)
+            await self._execute(delete_step(errors_table(step)), tenants, at)
             await self._execute(insert_sums_of_errors(step, _LOWER[step]), at, until, tenants)
             await self._execute(delete(sessions_table(step)), tenants, times)
             await self._execute(insert_sums_of_sessions(step, _LOWER[step]), at, until, tenants)
             if step == "hour":
-                await self._touch("day", tenants, times)
+                await self._touch("day", tenants, [at] * len(tenants))
         return len(over)
 
     async def sum_up_by_key(self, begun_before: datetime, most: int) -> int:

@@ -5,10 +5,12 @@ from datetime import datetime
 from services.monitor.reading.store import SETTINGS, Span, arguments, reading
 from services.monitor.rollups.sums.store import (
     CALLS,
+    CALLS_IN_ALL,
     CALLS_OF_KEYS,
     KEY_CALLS,
     KEY_REQUESTS,
     REQUESTS,
+    REQUESTS_IN_ALL,
     REQUESTS_OF_KEYS,
     Kind,
     cells,
@@ -20,6 +22,7 @@ from shared.errors import TallygateError
 _OF_ALL = {"requests": REQUESTS, "calls": CALLS}
 _BY_KEY = {"requests": KEY_REQUESTS, "calls": KEY_CALLS}
 _OF_KEYS = {"requests": REQUESTS_OF_KEYS, "calls": CALLS_OF_KEYS}
+_IN_ALL = {"requests": REQUESTS_IN_ALL, "calls": CALLS_IN_ALL}
 
 # $12 the beginning, $13 a step in seconds, $14 how many groups have series of their own.
 _PLACE = "floor(extract(epoch FROM at - $12::timestamptz) / $13::float8)::int"
@@ -76,10 +79,11 @@ class SeriesStore:
 
 def _kind(span: Span, measure: Measure, group: str | None) -> Kind:
     """That of the fewest rows which tell apart what is asked for."""
-    if group != "key_id" and span.key is None:
-        return _OF_ALL[measure.of]
-    of_keys = group in {None, "key_id"} and span.model is None and span.operation is None
-    return (_OF_KEYS if of_keys else _BY_KEY)[measure.of]
+    by_key = group == "key_id" or span.key is not None
+    together = group in {None, "key_id"} and span.model is None and span.operation is None
+    if by_key:
+        return (_OF_KEYS if together else _BY_KEY)[measure.of]
+    return (_IN_ALL if together else _OF_ALL)[measure.of]
 
 
 def _statement(kind: Kind, measure: Measure, group: str | None) -> str:

@@ -169,7 +169,13 @@ CALLS_OF_KEYS = _calls("calls_of_keys", ("key_id", "outcome"))._replace(
 REQUESTS_OF_KEYS = _requests("requests_of_keys", ("key_id", "settlement"))._replace(
     of_model=_NO_MODEL, minutes=(KEY_REQUESTS.name, "passed_over = ''")
 )
-OF_ALL_KEYS, BY_KEY, OF_KEYS = (CALLS, REQUESTS), (KEY_CALLS, KEY_REQUESTS), (CALLS_OF_KEYS, REQUESTS_OF_KEYS)
+# Of everything together: what a year's percentiles are read from.
+CALLS_IN_ALL = _calls("calls_in_all", ("outcome",))._replace(of_model=_NO_MODEL, minutes=(CALLS.name, "true"))
+REQUESTS_IN_ALL = _requests("requests_in_all", ("settlement",))._replace(
+    of_model=_NO_MODEL, minutes=(REQUESTS.name, "passed_over = ''")
+)
+OF_ALL_KEYS, BY_KEY = (CALLS, REQUESTS), (KEY_CALLS, KEY_REQUESTS)
+TOGETHER = (CALLS_OF_KEYS, REQUESTS_OF_KEYS, CALLS_IN_ALL, REQUESTS_IN_ALL)  # of hours and days only
 
 
 def delete(table: str) -> str:
@@ -178,6 +184,12 @@ def delete(table: str) -> str:
 DELETE FROM {table} AS old USING unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
 WHERE old.tenant_id = touched.tenant_id AND old.at = touched.at
 """  # noqa: S608 - only constants are joined
+
+
+def delete_step(table: str) -> str:
+    """Those of one hour or day. $1 tenants, $2 its beginning. By index, however many there are: of pairs the planner
+    reads the whole table."""
+    return f"DELETE FROM {table} WHERE at = $2 AND tenant_id = ANY($1::text[])"  # noqa: S608
 
 
 def insert_minutes(kind: Kind) -> str:
