@@ -169,7 +169,7 @@ class Turn:
                 await self._execute(insert_sums(kind, step, _LOWER[step]), at, until, tenants)
             await self._execute(delete_step(errors_table(step)), tenants, at)
             await self._execute(insert_sums_of_errors(step, _LOWER[step]), at, until, tenants)
-            await self._execute(delete(sessions_table(step)), tenants, times)
+            await self._execute(delete_step(sessions_table(step)), tenants, at)
             await self._execute(insert_sums_of_sessions(step, _LOWER[step]), at, until, tenants)
             if step == "hour":
                 await self._touch("day", tenants, [at] * len(tenants))
