@@ -36,7 +36,7 @@ def figures(summary: Mapping[str, Any], query: Mapping[str, str]) -> list[Figure
     usd = costs["custom_usd"] + costs["provider_usd"]
     first_chunk = speed.get("first_chunk_p95_s")
     return [
-        Figure("Requests", shown.count(requests["total"]), f"{shown.short(attempts['total'])} model calls",
+        Figure("Requests", shown.count(requests["total"]), f"{shown.count(attempts['total'])} model calls",
                href="/inferences?" + urlencode(query)),
         Figure("Failed", shown.count(requests["failed"]), f"{shown.percent(requests['failure_rate'])} of all",
                _tone(requests["failure_rate"]), links["failed"]),
