@@ -143,8 +143,14 @@ def audit(
 
     With --proof or --from: whether a day is as it was sealed, and which rows were changed, taken out or put in.
     """
-    if proof is not None or from_file is not None:
-        _audit_proof(proof.date() if proof else None, export, from_file, public_key, as_json)
+    day = proof.date() if proof is not None else None
+    if from_file is not None:
+        if export is not None:
+            raise typer.BadParameter("--export goes with --proof DAY alone: a file of the day is there already")
+        _audit_file(from_file, day, public_key, as_json)
+        return
+    if day is not None:
+        _audit_day(day, export, public_key, as_json)
         return
     if export is not None or public_key is not None:
         raise typer.BadParameter("--export and --public-key go with --proof DAY")
@@ -159,26 +165,30 @@ def audit(
         raise typer.Exit(1)
 
 
-def _audit_proof(
-    day: date | None, export: Path | None, from_file: Path | None, public_key: str | None, as_json: bool
-) -> None:
-    from services.monitor.proof.auditing import audit_day
+def _audit_file(file: Path, day: date | None, public_key: str | None, as_json: bool) -> None:
     from services.monitor.proof.export import verify_export
+    from services.monitor.proof.report import show_verdict
+
+    verdict = verify_export(file, _keys_to_verify(public_key))
+    if day not in (None, verdict.day):
+        raise typer.BadParameter(f"{file} is of {verdict.day}")
+    show_verdict(verdict, as_json)
+    raise typer.Exit(0 if verdict.valid else 1)
+
+
+def _audit_day(day: date, export: Path | None, public_key: str | None, as_json: bool) -> None:
+    from services.monitor.proof.auditing import audit_day
     from services.monitor.proof.report import show_verdict
     from services.monitor.settings import MonitorSettings
 
-    keys = signing_keys() if public_key is None else SigningKeys.parse(public_key, "--public-key")
-    if from_file is not None:
-        verdict = verify_export(from_file, keys)
-        if day not in (None, verdict.day):
-            raise typer.BadParameter(f"{from_file} is of {verdict.day}")
-    else:
-        assert day is not None  # noqa: S101 - one of the two is given
-        after = timedelta(seconds=MonitorSettings().seal_after_s)
-        verdict = asyncio.run(audit_day(database_settings(), broker(), keys, day, after, export))
+    keys, after = _keys_to_verify(public_key), timedelta(seconds=MonitorSettings().seal_after_s)
+    verdict = asyncio.run(audit_day(database_settings(), broker(), keys, day, after, export))
     show_verdict(verdict, as_json)
-    if not verdict.valid:
-        raise typer.Exit(1)
+    raise typer.Exit(0 if verdict.valid else 1)
+
+
+def _keys_to_verify(public_key: str | None) -> SigningKeys:
+    return signing_keys() if public_key is None else SigningKeys.parse(public_key, "--public-key")
 
 
 @books.command("seal")

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from services.monitor.cursors import Place
@@ -65,9 +66,9 @@ class Questions:
         }
         for measure, group in _SERIES:
             name = f"{measure} by {group}" if group else measure
-            found[name] = lambda length, of=(measure, group): self._read_series(length, *of)  # type: ignore[misc]
+            found[name] = partial(self._read_series, measure=measure, group=group)
         for name, query in _FILTERS.items():
-            found[name] = lambda length, asked=query: self._read_list(length, asked)  # type: ignore[misc]
+            found[name] = partial(self._read_list, query=query)
         return found
 
     async def summary(self, length: timedelta, model: str | None = None, key: str | None = None) -> object:
