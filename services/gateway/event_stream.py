@@ -26,8 +26,8 @@ from services.gateway.edge import LAST_WORDS
 from services.gateway.headers import INFERENCE_HEADER, REPLAYED_HEADER, STARTED
 from services.gateway.inference.completing import CallerLeftError, Streamed
 from services.gateway.instruments import first_chunk_seconds
-from shared.errors import Failure, render
-from shared.inferences import Answer, InferenceFailedError, too_slow
+from shared.errors import Failure, failure, render
+from shared.inferences import Answer, InferenceFailedError, UnreadError, too_slow
 from shared.telemetry.traces import tracing
 
 _KEEP_ALIVE = b": keep-alive\n\n"
@@ -117,18 +117,39 @@ def _is_usage(chunk: bytes) -> bool:
     return isinstance(body, dict) and not body.get("choices")
 
 
-class EventStream(Response):
-    """streamed: begins the inference; what it raises before anything was told is an ordinary answer."""
+def _keep_alive() -> bytes:
+    return _KEEP_ALIVE
 
-    def __init__(self, streamed: AbstractAsyncContextManager[Streamed], words: Words, times: StreamTimes) -> None:
+
+class Following(NamedTuple):
+    """How an inference is told that was begun by an earlier request, and goes on whoever follows it.
+
+    broken: the last words when only the telling ends. silence: what is told when no chunk has come for the time of a
+    comment, or the stream was woken. at_once: it is told first, before anything has come.
+    """
+
+    broken: Callable[[Failure], bytes]
+    silence: Callable[[], bytes] = _keep_alive
+    at_once: bool = False
+
+
+class EventStream(Response):
+    """streamed: begins the inference; what it raises before anything was told is an ordinary answer. following: None
+    when its caller has asked for it just now."""
+
+    def __init__(
+        self, streamed: AbstractAsyncContextManager[Streamed], words: Words, times: StreamTimes,
+        following: Following | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._streamed = streamed
         self._words = words
         self._times = times
+        self._following = following
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._streamed as streamed:
-            telling = _Telling(streamed, self._words, self._times, scope, send)
+            telling = _Telling(streamed, self._words, self._times, self._following, scope, send)
             left = asyncio.create_task(telling.leave(receive), name="caller")
             try:
                 await telling.run()
@@ -136,13 +157,23 @@ class EventStream(Response):
                 left.cancel()
 
 
+def _not_read(detail: str) -> Failure:
+    """For who follows: the inference is not cancelled."""
+    return failure("stream_broken", detail, tips=("Open it again: the inference goes on.",))
+
+
 class _Telling:
     """One answer as it goes out."""
 
-    def __init__(self, streamed: Streamed, words: Words, times: StreamTimes, scope: Scope, send: Send) -> None:
+    def __init__(
+        self, streamed: Streamed, words: Words, times: StreamTimes, following: Following | None, scope: Scope,
+        send: Send,
+    ) -> None:  # fmt: skip
         self._streamed = streamed
         self._words = words
         self._times = times
+        self._following = following
+        self._silence = _keep_alive if following is None else following.silence
         self._scope = scope
         self._send = send
         self._loop = asyncio.get_running_loop()
@@ -150,15 +181,17 @@ class _Telling:
         self._sending = False
         self._begun = False
         self._gone = False
-        self._first = True  # no chunk has been told
+        self._first = following is None  # no chunk has been told, and how long it takes is measured
         self._every_s = min(times.keep_alive_s, times.stall_s) / _LOOKS
         self._look_again = self._loop.call_later(self._every_s, self._look)
 
     async def run(self) -> None:
         stream, words = self._streamed.chunks, self._words
         try:
+            if self._following is not None and self._following.at_once:
+                await self._tell(self._silence())
             async for chunks in stream:
-                await self._tell(words.chunks(chunks) if chunks else _KEEP_ALIVE)
+                await self._tell(words.chunks(chunks) if chunks else self._silence())
                 if self._first and chunks:
                     self._first = False
                     first_chunk_seconds.observe(
@@ -168,7 +201,8 @@ class _Telling:
         except InferenceFailedError as error:
             if not self._begun:
                 raise
-            last = words.failed(error)
+            unread = isinstance(error, UnreadError)
+            last = self._last_words(error.failure) if unread else words.failed(error)
         finally:
             self._look_again.cancel()
         await self._tell(last, more=False)
@@ -200,6 +234,10 @@ class _Telling:
         return [*_HEADERS, *named]
 
     def _last_words(self, failed: Failure) -> bytes:
+        """When the telling ends before the answer does."""
+        if self._following is not None:
+            not_read = failed.error_type == "cancelled"
+            return self._following.broken(_not_read(failed.detail) if not_read else failed)
         return self._words.failed(InferenceFailedError(failed, self._streamed.inference_id))
 
     def _look(self) -> None:
@@ -212,5 +250,5 @@ class _Telling:
         elif silent_s >= self._times.stall_s and not self._gone:
             self._gone = True
             unread = too_slow(f"nothing was taken for {silent_s:.0f} s")
-            self._streamed.chunks.cut_off(InferenceFailedError(unread, self._streamed.inference_id))
+            self._streamed.chunks.cut_off(UnreadError(unread, self._streamed.inference_id))
             self._streamed.unread()

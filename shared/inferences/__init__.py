@@ -4,9 +4,9 @@ from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, No
 from shared.inferences.by_lane import ByLane
 from shared.inferences.inferences import Inferences, Order
 from shared.inferences.pending import Pending
-from shared.inferences.results import Results
+from shared.inferences.results import Results, reply_of
 from shared.inferences.store import InferenceStore
-from shared.inferences.streams import AnswerStream, StreamLimits, too_slow
+from shared.inferences.streams import AnswerStream, StreamLimits, UnreadError, too_slow
 from shared.inferences.withdrawals import Withdrawals
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "Reply",
     "Results",
     "StreamLimits",
+    "UnreadError",
     "Withdrawals",
+    "reply_of",
     "too_slow",
 ]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from shared.errors import Failure, TallygateError
 from shared.events import ReplyCompleted, ReplyFailed
+from shared.events.inference import Settlement
 from shared.lane.payloads import LaneReply
 
 Reply = ReplyCompleted | ReplyFailed
@@ -28,16 +29,21 @@ class Answer:
 
 
 class InferenceFailedError(TallygateError):
-    """The inference has an id and no answer; says which calls were made and how each failed."""
+    """The inference has an id and no answer; says which calls were made and how each failed.
+
+    settlement: as it was settled, where that is known.
+    """
 
     def __init__(
-        self, known: Failure, inference_id: UUID, failed_attempts: tuple[dict[str, Any], ...] = (), attempts: int = 0
-    ) -> None:
+        self, known: Failure, inference_id: UUID, failed_attempts: tuple[dict[str, Any], ...] = (), attempts: int = 0,
+        settlement: Settlement = "failed",
+    ) -> None:  # fmt: skip
         super().__init__(known.error_type, known.detail)
         self.failure = known
         self.inference_id = inference_id
         self.failed_attempts = failed_attempts
         self.attempts = attempts
+        self.settlement = settlement
         self.replayed = False
 
 

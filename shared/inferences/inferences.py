@@ -108,14 +108,16 @@ class Inferences:
         return self._results.expect(inference_id, tenant_id)
 
     async def publish(
-        self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False
-    ) -> None:
+        self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False,
+        awaited: bool = True,
+    ) -> None:  # fmt: skip
         """republished: another process may have published it already; a router then asks the books before it takes it.
+        awaited: by this process; otherwise only its stored result tells how it ended.
 
         Raises NotAcknowledgedError `unavailable`.
         """
         try:
-            await self._publisher.publish(self._requested(order, inference_id, store_result, republished))
+            await self._publisher.publish(self._requested(order, inference_id, store_result, republished, awaited))
         except TallygateError as error:
             raise NotAcknowledgedError(error.failure, inference_id) from error
 
@@ -132,7 +134,7 @@ class Inferences:
             async with asyncio.timeout(left_s + self._grace_s):
                 return await future
         except TimeoutError:
-            raise InferenceFailedError(_expired(order), inference_id) from None
+            raise InferenceFailedError(_expired(order), inference_id, settlement="expired") from None
 
     @contextmanager
     def stream(self, order: Order, inference_id: UUID, *, stored: bool = False) -> Iterator[AnswerStream]:
@@ -158,7 +160,7 @@ class Inferences:
         said = said_in(reply)
         if isinstance(said, ReplyFailed):
             attempts = tuple(summary.model_dump() for summary in said.failed_attempts)
-            raise InferenceFailedError(said.error, said.inference_id, attempts, said.attempts)
+            raise InferenceFailedError(said.error, said.inference_id, attempts, said.attempts, said.settlement)
         body = reply.body if isinstance(reply, LaneReply) else self._opened(said)
         return Answer(said.inference_id, body, said.model_served, said.attempts)
 
@@ -182,7 +184,9 @@ class Inferences:
         unwanted = cancellation(order.tenant_id, inference_id, order.traceparent, "disconnected")
         self._withdrawals.withdraw(unwanted, order.deadline_at)
 
-    def _requested(self, order: Order, inference_id: UUID, store_result: bool, republished: bool) -> Outgoing:
+    def _requested(
+        self, order: Order, inference_id: UUID, store_result: bool, republished: bool, awaited: bool = True
+    ) -> Outgoing:
         context = SealedContext(order.tenant_id, "input", str(inference_id))
         request = InferenceRequested(
             inference_id=inference_id,
@@ -197,8 +201,8 @@ class Inferences:
             session=order.session,
             tags=order.tags,
             registry_version=order.registry_version,
-            reply_partition=self._reply_partition,
-            reply_to=self._reply_to,
+            reply_partition=self._reply_partition if awaited else None,
+            reply_to=self._reply_to if awaited else None,
             store_result=store_result,
             republished=republished,
             accepted_at=order.accepted_at,

@@ -77,11 +77,12 @@ class Results(Periodic):
         due = list(self._due or self._watched)
         self._due.clear()
         for result in await self._store.results(due) if due else ():
-            if (reply := _reply_of(result)) is not None:
+            if (reply := reply_of(result)) is not None:
                 self._pending.resolve(reply)
 
 
-def _reply_of(result: StoredResult) -> Reply | None:
+def reply_of(result: StoredResult) -> Reply | None:
+    """None for a result that cannot be read."""
     try:
         reply = decode(RESULTS, [(CE_TYPE, result.ce_type.encode())], result.event)
     except UnreadableMessageError as error:

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from shared.errors import Failure, failure
 from shared.events import ReplyCompleted, ReplyFailed
+from shared.events.inference import Settlement
 from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, Reply, said_in
 from shared.lane import Kind
 from shared.lane.listener import Lane
@@ -45,6 +46,10 @@ class StreamLimits(NamedTuple):
 
 
 AnswerOf = Callable[[AnyReply], Answer]
+
+
+class UnreadError(InferenceFailedError):
+    """A reader did not take what there was to tell; the inference itself may have an answer."""
 
 
 class IncomingStream:
@@ -216,7 +221,7 @@ class AnswerStream:
             self._waiting.append(lines)
             self.waiting_bytes += len(lines)
             if self.waiting_bytes > self._incoming.limits.most_waiting_bytes:
-                self.cut_off(self._failed(too_slow("what waits for you is too much")))
+                self.cut_off(UnreadError(too_slow("what waits for you is too much"), self._incoming.inference_id))
                 return -1
         if (waiter := self._waiter) is not None and not waiter.done():
             waiter.set_result(None)
@@ -306,7 +311,8 @@ class AnswerStream:
         return self._failed(failure("stream_broken", detail, tips=_TIPS))
 
     def _failed(self, failed: Failure) -> InferenceFailedError:
-        return InferenceFailedError(failed, self._incoming.inference_id)
+        settlement: Settlement = "expired" if failed.error_type == "expired" else "failed"
+        return InferenceFailedError(failed, self._incoming.inference_id, settlement=settlement)
 
 
 def too_slow(detail: str) -> Failure:

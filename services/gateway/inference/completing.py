@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any, Literal, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 import orjson
@@ -32,7 +32,6 @@ from shared.errors import Failure, TallygateError
 from shared.events import RoutingOptions, new_id, utc_now
 from shared.inferences import (
     Answer,
-    AnswerStream,
     AnyReply,
     InferenceFailedError,
     Inferences,
@@ -72,14 +71,50 @@ class Sent:
     named: Callable[[IdName, UUID], None] = lambda _, __: None
 
 
+class Coming(Protocol):
+    """As an AnswerStream comes."""
+
+    answer: Answer | None
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    def wake(self) -> None: ...
+
+    def cut_off(self, error: Exception) -> None: ...
+
+
 class Streamed(NamedTuple):
     """An answer as it comes. replayed: an earlier request asked for it. unread: to be called when the caller does not
     read it: nobody else waits for it, so it is cancelled."""
 
     inference_id: UUID
-    chunks: AnswerStream
+    chunks: Coming
     replayed: bool
     unread: Callable[[], None]
+
+
+class Begun(NamedTuple):
+    """accepted_at, deadline_at: of this request; a replayed one has those of the first."""
+
+    inference_id: UUID
+    accepted_at: datetime
+    deadline_at: datetime
+    replayed: bool
+
+
+class Beginning(Protocol):
+    """What is to be done for an inference that nobody here waits for, before it is published."""
+
+    async def keep(self, order: Order, inference_id: UUID) -> None:
+        """Once it is published it can be asked for."""
+
+    def hold(self, order: Order, inference_id: UUID) -> bool:
+        """Whether its chunks are taken here, as they come."""
+
+    async def drop(self, order: Order, inference_id: UUID) -> None:
+        """It may not be published, and is cancelled."""
 
 
 def _nothing() -> None: ...
@@ -252,6 +287,39 @@ class Completing:
             except InferenceFailedError as error:
                 error.replayed = replayed
                 raise
+
+    async def begin(self, caller: Caller, sent: Sent, admitted: Admitted, beginning: Beginning) -> Begun:
+        """Returns when it is accepted: its result is stored, and told by its id. Raises as `complete`."""
+        key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
+        order = await self._order(caller, sent, admitted)
+        claim = None if key is None else await self.once.claim(key)
+        inference_id = new_id() if claim is None else claim.id
+        sent.named("inference_id", inference_id)
+        replayed = claim is not None and not claim.first
+        if claim is None or not claim.published:
+            await beginning.keep(order, inference_id)
+            awaited = admitted.stream and beginning.hold(order, inference_id)
+            try:
+                await self._publish_begun(claim, order, inference_id, awaited=awaited)
+            except NotAcknowledgedError:
+                await beginning.drop(order, inference_id)
+                raise
+        return Begun(inference_id, order.accepted_at, order.deadline_at, replayed)
+
+    async def _publish_begun(self, claim: Claim | None, order: Order, inference_id: UUID, *, awaited: bool) -> None:
+        async def publish(republished: bool) -> None:
+            await self.inferences.publish(
+                order, inference_id, store_result=True, republished=republished, awaited=awaited
+            )
+
+        if claim is not None:
+            await self.once.publish(claim, publish, until=order.deadline_at)
+            return
+        try:
+            await publish(False)
+        except NotAcknowledgedError:
+            self.inferences.withdraw(order, inference_id)
+            raise
 
     async def _answer_new(self, order: Order, sent: Sent) -> Answer:
         inference_id = new_id()
