@@ -37,6 +37,7 @@ def put(
     rate_per_s: terms.RatePerS = None,
     burst: terms.Burst = None,
     max_in_flight: terms.MaxInFlight = None,
+    result_retention_s: terms.ResultRetentionS = None,
     gateway: GatewayOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -46,6 +47,7 @@ def put(
         policy=policy, provider_allow=provider_allow, provider_deny=provider_deny, usd_per_day=usd_per_day,
         usd_per_month=usd_per_month, tokens_per_day=tokens_per_day, tokens_per_month=tokens_per_month,
         rate_per_s=rate_per_s, burst=burst, max_in_flight=max_in_flight,
+        result_retention_s=result_retention_s,
     )  # fmt: skip
     answer = connect(gateway, key).put(f"/api/plans/{in_path(plan)}", body).body
     emit(answer, as_json, lambda body: cell(f"✓ plan {body['plan']}: {_worded(body['terms'])}", "green"))

@@ -45,6 +45,7 @@ def change(
     rate_per_s: terms.RatePerS = None,
     burst: terms.Burst = None,
     max_in_flight: terms.MaxInFlight = None,
+    result_retention_s: terms.ResultRetentionS = None,
     unset: Annotated[list[str] | None, typer.Option(help="Take this term back to the plan's; may be repeated.")] = None,
     gateway: GatewayOption = None,
     key: KeyOption = None,
@@ -55,6 +56,7 @@ def change(
         plan=plan, policy=policy, provider_allow=provider_allow, provider_deny=provider_deny, usd_per_day=usd_per_day,
         usd_per_month=usd_per_month, tokens_per_day=tokens_per_day, tokens_per_month=tokens_per_month,
         rate_per_s=rate_per_s, burst=burst, max_in_flight=max_in_flight,
+        result_retention_s=result_retention_s,
     )  # fmt: skip
     body |= {name.replace("-", "_"): None for name in unset or ()}
     if not body:

@@ -21,6 +21,9 @@ TokensPerMonth = Annotated[int | None, typer.Option(help="Budget of a UTC month,
 RatePerS = Annotated[float | None, typer.Option(help="Requests a second to one gateway, at least 0.001.")]
 Burst = Annotated[int | None, typer.Option(help="How many of them may come at once.")]
 MaxInFlight = Annotated[int | None, typer.Option(help="Requests that one gateway has in work.")]
+ResultRetentionS = Annotated[
+    float | None, typer.Option(help="Seconds for which results of background inferences are kept, at least 60.")
+]
 
 
 def given(**options: Any) -> dict[str, Any]:

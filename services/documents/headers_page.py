@@ -35,6 +35,7 @@ _ON = {
     "asked": "inferences",
     "inference": "inferences, and what asks a model: tests, setups, codebase chat, feature jobs",
     "counted": "`/v1/messages/count_tokens`",
+    "begun": "`POST /api/inferences`",
     "error": "errors",
 }
 

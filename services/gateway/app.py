@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from services.gateway import edge
+from services.gateway.background.background import BackgroundInferences, Retained
+from services.gateway.background.held import HeldStreams
+from services.gateway.background.responses import BackgroundResponses
+from services.gateway.background.store import BackgroundStore
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.dead_letters import DeadLetters
 from services.gateway.event_stream import StreamTimes
@@ -144,13 +148,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         }
         await service.start(Listener(settings.database.dsn(), channels))
         ways = await ways_back(service, settings, ring, pending)
-        kept_results = result_keeper(stored, publisher, offsets)
+        kept_results = result_keeper(stored, publisher, offsets, timedelta(seconds=settings.result_retention_s))
         kept_features = feature_keeper(features, publisher, offsets)
         await _keep(service, _RESULTS_GROUP, kept_results)
         await _keep(service, _FEATURES_GROUP, kept_features)
         retained_s = settings.result_retention_s, settings.feature_retention_s, settings.response_retention_s
-        responses = ResponseStore(pool)
-        await service.start(Retention(keys, stored, models, features, responses, *retained_s))
+        responses, in_background = ResponseStore(pool), BackgroundStore(pool, settings.max_background_per_tenant)
+        await service.start(Retention(keys, stored, models, features, responses, in_background, *retained_s))
         await service.start(OverdueJobs(features, publisher, settings.instance))
         queue_age = await service.start(QueueAge(broker, settings.router_group))
         rejections = await service.start(Rejections(publisher, settings.instance))
@@ -178,6 +182,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             inferences=inferences,
             once=Once(keys, stale_after_s=settings.publish_timeout_s + _STALE_AFTER_S),
         )
+        held = HeldStreams(inferences, Shares(settings.max_held_streams, settings.tenant_share))
+        service.at_stop(held.stop)
+        background = BackgroundInferences(
+            completing=completing,
+            inferences=inferences,
+            store=in_background,
+            held=held,
+            ring=ring,
+            deadlines=Deadlines(settings.background_deadline_s, settings.max_background_deadline_s),
+            retained=Retained(settings.result_retention_s, settings.response_retention_s),
+        )
+        kept_responses = Responses(responses, ring)
         probe_limit = ProbeLimit(tenant_share=settings.tenant_share)
         app.state.gateway = Gateway(
             settings=settings,
@@ -196,7 +212,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 completing=completing, store=models, registry=registry, probe_limit=probe_limit, guard=guard, ring=ring
             ),
             conversations=ConversationStore(pool, quotas),
-            responses=Responses(responses, ring),
+            responses=kept_responses,
+            background=background,
+            background_responses=BackgroundResponses(background, kept_responses),
             features=features,
             feature_watch=feature_watch,
             feature_workers=feature_workers,

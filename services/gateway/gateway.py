@@ -6,6 +6,8 @@ from functools import partial
 import aiohttp
 from starlette.requests import Request
 
+from services.gateway.background.background import BackgroundInferences
+from services.gateway.background.responses import BackgroundResponses
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.dead_letters import DeadLetters
@@ -48,6 +50,8 @@ class Gateway:
     setups: Setups
     conversations: ConversationStore
     responses: Responses
+    background: BackgroundInferences
+    background_responses: BackgroundResponses
     features: FeatureStore
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers

@@ -1,6 +1,7 @@
 """Events that the gateway stores: results of inferences, and progress and outcomes of feature jobs."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from services.gateway.feature_jobs.store import FeatureStore
 from shared.events import FeatureEvent, InferenceEvent, utc_now
@@ -12,9 +13,12 @@ from shared.kafka.keeper import Heard, Keeper, KeptOffsets
 from shared.kafka.publisher import Publisher
 
 
-def result_keeper(store: InferenceStore, publisher: Publisher, offsets: KeptOffsets) -> Keeper[InferenceEvent]:
+def result_keeper(
+    store: InferenceStore, publisher: Publisher, offsets: KeptOffsets, kept_for: timedelta
+) -> Keeper[InferenceEvent]:
     async def keep(heard: Sequence[Heard[InferenceEvent]]) -> None:
-        await store.add_results([_stored(record, event) for record, event in heard], utc_now())
+        now = utc_now()
+        await store.add_results([_stored(record, event) for record, event in heard], now, now + kept_for)
 
     return Keeper((RESULTS,), InferenceEvent, keep, publisher, offsets)
 

@@ -34,6 +34,7 @@ MODEL_HEADER = "x-tallygate-model"
 ATTEMPTS_HEADER = "x-tallygate-attempts"
 REPLAYED_HEADER = "idempotency-replayed"
 USAGE_HEADER = "x-tallygate-usage"
+LOCATION_HEADER = "location"
 ANTHROPIC_REQUEST_ID_HEADER = "request-id"
 PROCESSING_HEADER = "openai-processing-ms"
 
@@ -148,7 +149,7 @@ class Header(NamedTuple):
     name: str
     says: str
     schema: Mapping[str, Any]
-    of: Literal["all", "keyed", "openai", "anthropic", "asked", "inference", "counted", "error"]
+    of: Literal["all", "keyed", "openai", "anthropic", "asked", "inference", "counted", "begun", "error"]
 
 
 _TEXT, _WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0}
@@ -234,6 +235,7 @@ ANSWER_HEADERS = (
     Header(INFERENCE_HEADER, "The id of the inference: its timeline is at /api/inferences/{id}.", _UUID, "inference"),
     Header(MODEL_HEADER, "The model that answered. A stream's chunks name it instead.", _TEXT, "inference"),
     Header(ATTEMPTS_HEADER, "How many calls of models it took; not said of a stream.", _WHOLE, "inference"),
+    Header(LOCATION_HEADER, "Where the inference that was accepted is told.", _TEXT, "begun"),
     Header(
         USAGE_HEADER, "Whether the endpoint counted the tokens, or they are an estimate.",
         {"type": "string", "enum": ["reported", "estimated"]}, "counted",

@@ -2,8 +2,10 @@
 
 from contextlib import AsyncExitStack
 from typing import NamedTuple
+from uuid import UUID
 
 import aiohttp
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -24,13 +26,26 @@ class MonitorAnswer(NamedTuple):
     content_type: str
 
 
-async def ask_monitor(session: aiohttp.ClientSession, request: Request, path: str) -> MonitorAnswer:
-    """What the monitor answers to GET `path`. Raises `unavailable` when it cannot be reached."""
+async def ask_monitor(
+    session: aiohttp.ClientSession, request: Request, path: str, *, with_query: bool = True
+) -> MonitorAnswer:
+    """What the monitor answers to GET `path`. with_query: that of the request. Raises `unavailable` when it cannot be
+    reached."""
+    query = dict(request.query_params) if with_query else {}
     try:
-        async with session.get(path, params=dict(request.query_params), headers=_headers(request)) as response:
+        async with session.get(path, params=query, headers=_headers(request)) as response:
             return MonitorAnswer(response.status, await response.read(), response.content_type)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise _unreachable(error) from error
+
+
+async def state_of(session: aiohttp.ClientSession, request: Request, inference_id: UUID) -> str | None:
+    """Of an inference, as it is in the books; None when they cannot be asked, or do not know it."""
+    try:
+        answer = await ask_monitor(session, request, f"/api/inferences/{inference_id}", with_query=False)
+    except TallygateError:
+        return None
+    return str(orjson.loads(answer.body)["state"]) if answer.status == 200 else None
 
 
 class Relayed(Response):

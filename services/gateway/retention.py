@@ -1,9 +1,12 @@
-"""Deletes what is old: idempotency keys, results, responses, feature jobs, and models whose setup never ended."""
+"""Deletes what is old: idempotency keys, results, background inferences, responses, feature jobs, and models whose
+setup never ended."""
 
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import structlog
 
+from services.gateway.background.store import BackgroundStore
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.inference.store import KeyStore
 from services.gateway.models.store import ModelStore
@@ -27,6 +30,7 @@ class Retention(Periodic):
         models: ModelStore,
         features: FeatureStore,
         responses: ResponseStore,
+        background: BackgroundStore,
         retention_s: float,
         feature_retention_s: float,
         response_retention_s: float,
@@ -37,17 +41,21 @@ class Retention(Periodic):
         self._models = models
         self._features = features
         self._responses = responses
+        self._background = background
         self._retention = timedelta(seconds=retention_s)
         self._feature_retention = timedelta(seconds=feature_retention_s)
         self._response_retention = timedelta(seconds=response_retention_s)
 
     async def _forget(self) -> None:
-        for forget, kept_for in (
-            (self._keys.forget_keys, self._retention),
-            (self._results.forget_results, self._retention),
-            (self._responses.forget_older, self._response_retention),
-        ):
-            while await forget(utc_now() - kept_for, _BATCH) == _BATCH:
+        now = utc_now()
+        forgets: tuple[tuple[Callable[[datetime, int], Awaitable[int]], datetime], ...] = (
+            (self._keys.forget_keys, now - self._retention),
+            (self._results.forget_results, now),  # until when each is kept is said by its row, as of the next ones
+            (self._background.forget, now),
+            (self._responses.forget_older, now - self._response_retention),
+        )
+        for forget, before in forgets:
+            while await forget(before, _BATCH) == _BATCH:
                 pass
         await self._features.forget_older(utc_now() - self._feature_retention)
         await self._forget_drafts()

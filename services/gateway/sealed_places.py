@@ -17,5 +17,6 @@ SEALED_PLACES = (
         field="sealed_body", ce_type=ReplyCompleted.ce_type,
     ),
     SealedPlace("gateway.responses", "sealed_content", (("tenant_id", "text"), ("response_id", "uuid")), "response"),
+    SealedPlace("gateway.background", "sealed_request", (("inference_id", "uuid"),), "background_request"),
     SealedPlace("gateway.features", "sealed_result", (("feature_id", "uuid"),), "feature_result"),
 )  # fmt: skip

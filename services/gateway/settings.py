@@ -21,7 +21,8 @@ from shared.registry import ProviderSettings
 from shared.service.ways_back import WaysBackSettings
 from shared.settings import Beyond, GroupName, Port
 
-_YEAR_S = 366 * 86_400
+_DAY_S = 86_400
+_YEAR_S = 366 * _DAY_S
 
 
 class GatewaySettings(WaysBackSettings):
@@ -70,14 +71,23 @@ class GatewaySettings(WaysBackSettings):
     max_deadline_s: Annotated[float, Beyond(words="the request gets this deadline")] = Field(
         default=3600.0, gt=0, le=MAX_LIFE_DAYS * 86_400, description="a request that asks for more gets this"
     )
+    # No longer than requests are kept on their topic, from which a lost router's are read again.
+    background_deadline_s: float = Field(
+        default=3600.0, gt=0, le=_DAY_S, description="for background inferences that name none"
+    )
+    max_background_deadline_s: Annotated[float, Beyond(words="the inference gets this deadline")] = Field(
+        default=6 * 3600.0, gt=0, le=_DAY_S, description="a background inference that asks for more gets this"
+    )
     publish_timeout_s: Annotated[float, Beyond("unavailable", words="the answer names the inference's id")] = Field(
         default=5.0, gt=0, le=300,
         description="the broker's ack is awaited for this long; the caller is then answered 503 with the inference's "
         "id, and the inference is cancelled unless it has an `Idempotency-Key`",
     )  # fmt: skip
     result_retention_s: Annotated[float, Beyond(words="the key stands for a new inference")] = Field(
-        default=86_400.0, gt=0, le=_YEAR_S, description="for this long an `Idempotency-Key` gives the same answer"
-    )
+        default=86_400.0, gt=0, le=_YEAR_S,
+        description="for this long an `Idempotency-Key` gives the same answer, and results of background inferences "
+        "are kept; of the latter a tenant's term `result_retention_s` goes before it",
+    )  # fmt: skip
     feature_retention_s: Annotated[float, Beyond(words="it is deleted")] = Field(
         default=30 * 86_400.0, gt=0, le=_YEAR_S, description="for this long the result of a feature job is kept"
     )
@@ -129,6 +139,15 @@ class GatewaySettings(WaysBackSettings):
     max_open_jobs_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
         default=100, gt=0, le=1_000_000, description="feature jobs of a tenant that have not ended"
     )
+    max_background_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=1000, gt=0, le=1_000_000,
+        description="background inferences of a tenant that have neither ended nor passed their deadline",
+    )  # fmt: skip
+    max_held_streams: Annotated[int, Beyond(words="its chunks are told when the answer is whole")] = Field(
+        default=500, gt=0, le=100_000,
+        description="streams of background inferences whose chunks one gateway takes as they come, of at most some "
+        "150 KiB each; tenants share them",
+    )  # fmt: skip
     max_idempotency_keys_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
         default=1_000_000, gt=0, le=10**9,
         description="keys of a tenant that are remembered, counted once a minute. Known ones go on working",

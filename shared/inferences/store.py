@@ -12,17 +12,26 @@ from shared.db.pool import Pool
 
 RESULTS_CHANNEL = "tallygate_results"  # NOTIFY with the inference id
 
+# A background inference has ended, and said when it was accepted for how long its result is to be kept.
 _NEW_RESULTS = """
-INSERT INTO gateway.results (inference_id, tenant_id, ce_type, event, completed_at)
-SELECT id, tenant_id, ce_type, event, $5
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) AS one (id, tenant_id, ce_type, event)
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) AS one (id, tenant_id, ce_type, event)
+), ended AS (
+    UPDATE gateway.background b
+    SET ended_at = $5::timestamptz, kept_until = $5::timestamptz + make_interval(secs => b.kept_s)
+    FROM given WHERE b.inference_id = given.id AND b.tenant_id = given.tenant_id AND b.ended_at IS NULL
+    RETURNING b.inference_id, b.kept_until
+)
+INSERT INTO gateway.results (inference_id, tenant_id, ce_type, event, completed_at, kept_until)
+SELECT id, tenant_id, ce_type, event, $5::timestamptz, coalesce(ended.kept_until, $6::timestamptz)
+FROM given LEFT JOIN ended ON ended.inference_id = given.id
 ON CONFLICT DO NOTHING
 """
 
 _FORGET_RESULTS = """
 DELETE FROM gateway.results WHERE inference_id IN (
-    SELECT inference_id FROM gateway.results WHERE completed_at < $1
-    ORDER BY completed_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    SELECT inference_id FROM gateway.results WHERE kept_until < $1
+    ORDER BY kept_until LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
 
 _BEGUN = """
@@ -45,10 +54,14 @@ class InferenceStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def add_results(self, results: Sequence[StoredResult], now: datetime) -> None:
-        """Stores results; the first one of an inference stays. Listeners are notified with the inference ids."""
+    async def add_results(self, results: Sequence[StoredResult], now: datetime, kept_until: datetime) -> None:
+        """Stores results; the first one of an inference stays. Listeners are notified with the inference ids.
+
+        kept_until: of what has no row in gateway.background that says otherwise.
+        """
+        columns = (list(column) for column in zip(*results, strict=True))
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_NEW_RESULTS, *(list(column) for column in zip(*results, strict=True)), now)
+            await connection.execute(_NEW_RESULTS, *columns, now, kept_until)
             ids = [str(result.inference_id) for result in results]
             await connection.execute("SELECT pg_notify($1, id) FROM unnest($2::text[]) AS id", RESULTS_CHANNEL, ids)
 
@@ -60,9 +73,9 @@ class InferenceStore:
         )
         return [StoredResult(*row) for row in rows]
 
-    async def forget_results(self, before: datetime, limit: int) -> int:
-        """How many were deleted, the oldest first, at most `limit`."""
-        return int((await self._pool.execute(_FORGET_RESULTS, before, limit)).rpartition(" ")[2])
+    async def forget_results(self, now: datetime, limit: int) -> int:
+        """How many were deleted of those that are kept no longer, at most `limit`."""
+        return int((await self._pool.execute(_FORGET_RESULTS, now, limit)).rpartition(" ")[2])
 
     async def begun(self, tenant_id: str, inference_id: UUID, delivery: int) -> bool:
         """Whether a router began with this delivery of the inference, or a later one, or it is settled already.

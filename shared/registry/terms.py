@@ -33,12 +33,16 @@ RatePerS = Annotated[
 Places = Annotated[int, Field(le=10**15, json_schema_extra={"minimum": 1}), AfterValidator(at_least(1)), Integral]
 
 
+RetentionS = Annotated[float, Field(ge=60, le=366 * 86_400)]
+
+
 class Terms(BaseModel):
     """All are optional. Limits that are None are the deployment's, or none.
 
     policy: how models are chosen when a request does not say.
     provider_allow, provider_deny: patterns of provider model ids ("openai:*"); what is denied is not allowed.
     usd_*, tokens_*: budgets by UTC day and month. rate_per_s, burst, max_in_flight: of one gateway.
+    result_retention_s: for how long results of background inferences are kept, from when they are accepted on.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -53,6 +57,7 @@ class Terms(BaseModel):
     rate_per_s: float | None = Field(default=None, ge=0)
     burst: int | None = Field(default=None, ge=0)
     max_in_flight: int | None = Field(default=None, ge=0)
+    result_retention_s: float | None = Field(default=None, gt=0)
 
     @field_validator("rate_per_s", "burst", "max_in_flight")
     @classmethod

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from services.gateway.handlers import result_keeper
 from services.gateway.inference.admission import Deadlines
@@ -154,7 +155,9 @@ async def run_gateway(place: Place, known: tuple[Model, ...]) -> None:
     for part in (publisher, results, ReplyReader(place.broker, partition, pending.on_reply)):
         await part.start()
         ends.append(part.stop)
-    keeper = result_keeper(stored, publisher, MemoryReadOffsets(place.gateway_tables.read, place.turn))
+    keeper = result_keeper(
+        stored, publisher, MemoryReadOffsets(place.gateway_tables.read, place.turn), timedelta(days=1)
+    )
     kept = place.broker.subscribe(
         keeper.topics, "gateway-results", keeper.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=_BATCH
     )

@@ -46,8 +46,10 @@ async def test_only_what_was_not_published_is_taken_over_and_by_one(stores: Stor
 async def test_the_first_result_of_an_inference_stays(stores: Stores) -> None:
     inference_id = new_id()
     first, second = (StoredResult(inference_id, TENANT, "t", event) for event in (b"1", b"2"))
-    await stores.inferences.add_results([first], NOW)
-    await stores.inferences.add_results([second, StoredResult(new_id(), TENANT, "t", b"3")], NOW)
+    await stores.inferences.add_results([first], NOW, NOW + timedelta(days=1))
+    await stores.inferences.add_results(
+        [second, StoredResult(new_id(), TENANT, "t", b"3")], NOW, NOW + timedelta(days=1)
+    )
     assert await stores.inferences.results([inference_id, new_id()]) == [first]
 
 

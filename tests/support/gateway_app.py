@@ -20,6 +20,10 @@ from starlette.types import ASGIApp
 
 from services.gateway import edge
 from services.gateway.app import make_app
+from services.gateway.background.background import BackgroundInferences, Retained
+from services.gateway.background.held import HeldStreams
+from services.gateway.background.responses import BackgroundResponses
+from services.gateway.background.store import BackgroundStore
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.dead_letters import DeadLetters
 from services.gateway.event_stream import StreamTimes
@@ -211,6 +215,16 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
     )
     models, features, workers = ModelStore(sql, reads, quotas.models), FeatureStore(sql, reads), FeatureWorkers()
     probes = ProbeLimit(tenant_share=share)
+    background = BackgroundInferences(
+        completing=completing,
+        inferences=inferences,
+        store=BackgroundStore(sql, given.max_background_per_tenant),
+        held=HeldStreams(inferences, Shares(given.max_held_streams, share)),
+        ring=ring,
+        deadlines=Deadlines(given.background_deadline_s, given.max_background_deadline_s),
+        retained=Retained(given.result_retention_s, given.response_retention_s),
+    )
+    responses = Responses(ResponseStore(sql), ring)
     gateway = Gateway(
         settings=given,
         ring=ring,
@@ -228,7 +242,9 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
             completing=completing, store=models, registry=registry, probe_limit=probes, guard=guard, ring=ring
         ),
         conversations=ConversationStore(sql, quotas),
-        responses=Responses(ResponseStore(sql), ring),
+        responses=responses,
+        background=background,
+        background_responses=BackgroundResponses(background, responses),
         features=features,
         feature_watch=FeatureWatch(),
         feature_workers=workers,

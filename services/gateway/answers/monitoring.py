@@ -11,7 +11,9 @@ from shared.events.bounds import Reference
 
 class Timeline(TypedDict):
     """Of one inference, from the books. candidates, attempts: in the order in which they were tried. trace_id: of the
-    W3C trace in which it was asked for; null when there was none."""
+    W3C trace in which it was asked for; null when there was none.
+
+    background and what follows it: of one in the background. result: as its operation answers."""
 
     inference_id: Id
     state: str
@@ -29,6 +31,23 @@ class Timeline(TypedDict):
     candidates: list[Any]
     attempts: list[dict[str, Any]]
     error: dict[str, Any] | None
+    background: NotRequired[Literal[True]]
+    result: NotRequired[Any]
+    result_kept_until: NotRequired[Instant]
+
+
+class BackgroundLinks(TypedDict):
+    status: str
+    events: str
+
+
+class BackgroundAccepted(TypedDict):
+    inference_id: Id
+    state: Literal["accepted"]
+    operation: str
+    accepted_at: Instant
+    deadline_at: Instant
+    links: BackgroundLinks
 
 
 class ListedUsage(TypedDict):

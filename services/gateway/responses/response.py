@@ -1,6 +1,6 @@
 """Pure: a response as it is told, whole or event by event."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -50,6 +50,10 @@ class Telling:
         summary = reasoning is not None and (reasoning.summary or reasoning.generate_summary) is not None
         self._output = Output(inference_id.hex, seal_thoughts, summary=summary)
 
+    def standing(self, status: str) -> _Object:
+        """The response while nothing of its answer is known. status: `queued` or `in_progress`."""
+        return self._told(status)
+
     def begin(self) -> Iterator[_Object]:
         """The first events."""
         begun = {"response": self._told("in_progress")}
@@ -95,6 +99,7 @@ class Telling:
 
     def _told(self, status: str) -> _Object:
         asked = self._asked
+        in_background = asked.background is True  # which is kept in any case
         left_out = {"strict": None, "description": None, "parameters": None}
         text: _Object = asked.text.model_dump(by_alias=True, exclude_none=True) if asked.text else {}
         return {
@@ -102,8 +107,8 @@ class Telling:
             "model": self._output.model or asked.model or "auto", "output": [], "error": None,
             "incomplete_details": None, "metadata": asked.metadata or {}, "usage": None,
             "parallel_tool_calls": asked.parallel_tool_calls is not False, "tool_choice": asked.tool_choice or "auto",
-            "tools": [left_out | tool for tool in asked.tools or ()], "store": False, "background": False,
-            "truncation": "disabled",
+            "tools": [left_out | tool for tool in asked.tools or ()],
+            "store": in_background, "background": in_background, "truncation": "disabled",
             "text": {"format": {"type": "text"}} | text,
             "reasoning": asked.reasoning.model_dump() if asked.reasoning else {"effort": None, "summary": None},
             **{name: getattr(asked, name) for name in _ECHOED},
@@ -119,7 +124,12 @@ def _with_thoughts(items: list[_Object], thoughts: list[_Object]) -> list[_Objec
 
 def told_at_once(telling: Telling, completion: bytes) -> None:
     """Adds a whole completion in the OpenAI wire format. Raises BrokenStreamError."""
-    for chunk in chunk_bodies_of(completion):
+    told_by_chunks(telling, chunk_bodies_of(completion))
+
+
+def told_by_chunks(telling: Telling, chunks: Iterable[Mapping[str, Any]]) -> None:
+    """Adds the chunks of a whole answer. Raises what they raise."""
+    for chunk in chunks:
         for _ in telling.add(chunk):
             pass
     for _ in telling.last_items():

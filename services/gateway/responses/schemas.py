@@ -71,7 +71,7 @@ class ResponseBody(BaseModel):
     top_p: Number | None = None
     truncation: Literal["disabled"] | None = None
     user: Word | None = None
-    background: Literal[False] | None = None
+    background: bool | None = None
     deadline_s: float | None = Field(default=None, gt=0, le=1e308)
     policy: Policy | None = None
     no_fallback: bool | None = None

@@ -8,12 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def hot_routes(*routers: APIRouter) -> Mapping[str, ASGIApp]:
-    """Every POST of theirs, by its path: none has parameters in it, and each takes the request alone."""
+    """Every POST of theirs whose path has no parameters, by that path. Each takes the request alone."""
     return {route.path: _hot(route) for router in routers for route in _posts(router)}
 
 
 def _posts(router: APIRouter) -> Iterator[APIRoute]:
-    return (route for route in router.routes if isinstance(route, APIRoute) and route.methods == {"POST"})
+    posts = (route for route in router.routes if isinstance(route, APIRoute) and route.methods == {"POST"})
+    return (route for route in posts if "{" not in route.path)
 
 
 def _hot(route: APIRoute) -> ASGIApp:

@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaMode
 from starlette.routing import BaseRoute, Route
 
 from services.gateway.answers.anthropic import CountedTokens
+from services.gateway.answers.monitoring import BackgroundAccepted
 from services.gateway.answers.service import Alive, Ready
 from services.gateway.headers import ANSWER_HEADERS, REQUEST_HEADERS, Header, Surface, surface_of
 from services.gateway.routes.documented import Documented, documented_of
@@ -183,6 +184,7 @@ def _responses(operation: _Operation, schemas: _Schemas) -> dict[str, Any]:
     said |= {"keyed"} if of.keyed and operation.surface != "anthropic" else set()
     said |= {"inference"} if of.infers else set()
     said |= {"counted"} if CountedTokens in of.gives.values() else set()
+    said |= {"begun"} if BackgroundAccepted in of.gives.values() else set()
     found = {
         str(status): {
             "description": _SUCCESS.get(status, _WHY.get(status)),

@@ -15,7 +15,7 @@ from shared.registry.definition import (
     Secret,
     Text,
 )
-from shared.registry.terms import Places, RatePerS
+from shared.registry.terms import Places, RatePerS, RetentionS
 
 ModelPattern = Annotated[
     str,
@@ -60,6 +60,7 @@ class PlanTerms(StrictBody):
     rate_per_s: RatePerS | None = None
     burst: Places | None = None
     max_in_flight: Places | None = None
+    result_retention_s: RetentionS | None = None
 
 
 class PlanPath(Query):

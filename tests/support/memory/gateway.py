@@ -83,12 +83,12 @@ class MemoryInferenceStore(InferenceStore):
         self._books = books
         self._turn = turn
 
-    async def add_results(self, results: Sequence[StoredResult], now: datetime) -> None:
-        await self._turn("add_results", lambda: self._add(results, now))
+    async def add_results(self, results: Sequence[StoredResult], _now: datetime, kept_until: datetime) -> None:
+        await self._turn("add_results", lambda: self._add(results, kept_until))
 
-    def _add(self, results: Sequence[StoredResult], now: datetime) -> None:
+    def _add(self, results: Sequence[StoredResult], kept_until: datetime) -> None:
         for result in results:
-            self._results.setdefault(result.inference_id, (result, now))
+            self._results.setdefault(result.inference_id, (result, kept_until))
 
     async def results(self, inference_ids: Sequence[UUID]) -> list[StoredResult]:
         return await self._turn("results", lambda: self._found(inference_ids))
@@ -96,11 +96,11 @@ class MemoryInferenceStore(InferenceStore):
     def _found(self, inference_ids: Sequence[UUID]) -> list[StoredResult]:
         return [self._results[one][0] for one in dict.fromkeys(inference_ids) if one in self._results]
 
-    async def forget_results(self, before: datetime, limit: int) -> int:
-        return await self._turn("forget_results", lambda: self._forget(before, limit))
+    async def forget_results(self, now: datetime, limit: int) -> int:
+        return await self._turn("forget_results", lambda: self._forget(now, limit))
 
-    def _forget(self, before: datetime, limit: int) -> int:
-        old = sorted((at, key) for key, (_, at) in self._results.items() if at < before)[:limit]
+    def _forget(self, now: datetime, limit: int) -> int:
+        old = sorted((until, key) for key, (_, until) in self._results.items() if until < now)[:limit]
         for _, key in old:
             del self._results[key]
         return len(old)

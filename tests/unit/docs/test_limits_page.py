@@ -27,6 +27,7 @@ NO_LIMITS = {
     "TALLYGATE_REPLY_PARTITION": "a place",
     "TALLYGATE_FEATURES_REPLY_PARTITION": "a place",
     "KAFKA_REPLICATION_FACTOR": "how topics are made",
+    "TALLYGATE_BACKGROUND_DEADLINE_S": "what holds when a request says nothing; TALLYGATE_MAX_DEADLINE_S is the limit",
     "TALLYGATE_DEFAULT_DEADLINE_S": "what holds when a request says nothing; TALLYGATE_MAX_DEADLINE_S is the limit",
     "TALLYGATE_ROUTER_RETRY_BASE_S": "the first wait; TALLYGATE_ROUTER_RETRY_MAX_S is the limit",
     "TALLYGATE_ROUTER_BREAKER_PAUSE_S": "how long a pause is; nothing is refused for its length",

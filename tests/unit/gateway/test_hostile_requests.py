@@ -25,6 +25,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/embeddings": {"input": ["hi"], "model": "custom:m"},
     "POST /v1/rerank": RANKING,
     "POST /v2/rerank": RANKING,
+    "POST /api/inferences": CHAT,
     "POST /api/models/select": CHAT,
     "POST /api/models/custom": MODEL | {"model_id": "m2"},
     "PATCH /api/models/custom/{model_id}": {"description": "changed"},
@@ -63,7 +64,7 @@ VALUES: dict[str, Any] = {
 # Where a text of 100,000 characters is what somebody may want to send.
 LONG_TEXTS = {
     "POST /v1/chat/completions", "POST /v1/responses", "POST /v1/completions", "POST /v1/messages",
-    "POST /api/models/select", "POST /v1/embeddings", "POST /v1/rerank", "POST /v2/rerank",
+    "POST /api/inferences", "POST /api/models/select", "POST /v1/embeddings", "POST /v1/rerank", "POST /v2/rerank",
     "POST /api/codebase/chat.message",
     "POST /api/codebase/chat.files.content", "POST /api/codebase/chat.currentFile.content",
     "POST /api/repos/quality/generate-feature.files.content",

@@ -195,7 +195,7 @@ class _Store:
         self._kept = kept
         self.leases = self
 
-    async def add_results(self, results: Iterable[Any], _now: datetime) -> None:
+    async def add_results(self, results: Iterable[Any], _now: datetime, _kept_until: datetime) -> None:
         kinds = {kind.ce_type: kind for kind in RESULTS.events}
         self._kept += [kinds[stored.ce_type].decoded(stored.event) for stored in results]
 
@@ -210,7 +210,9 @@ class _Store:
 
 
 def _results(kept: list[Event], publisher: Publisher) -> Keeper[Any]:
-    return of_gateway.result_keeper(cast("MemoryInferenceStore", _Store(kept)), publisher, MemoryReadOffsets())
+    return of_gateway.result_keeper(
+        cast("MemoryInferenceStore", _Store(kept)), publisher, MemoryReadOffsets(), timedelta(days=1)
+    )
 
 
 def _features(kept: list[Event], publisher: Publisher) -> Keeper[Any]:

@@ -59,7 +59,7 @@ def test_instructions_come_before_everything() -> None:
           "tool_choice": {"type": "function", "function": {"name": "f"}}}),
         ({"model": "m", "temperature": 0.5, "top_p": 0.1, "user": "u", "service_tier": "flex", "stream": True},
          {"model": "m", "temperature": 0.5, "top_p": 0.1, "user": "u", "service_tier": "flex", "stream": True}),
-        ({"store": True, "metadata": {"a": "b"}, "truncation": "disabled", "background": False}, {}),
+        ({"store": True, "metadata": {"a": "b"}, "truncation": "disabled", "background": True}, {}),
     ],
     ids=str,
 )  # fmt: skip
@@ -84,7 +84,6 @@ def test_a_setting_has_its_place_in_a_chat(asked: dict[str, Any], chat: dict[str
         ({"text": {"format": {"type": "json_schema", "name": "n"}}}, "text.format"),
         ({"tools": [{**_TOOL, "defer_loading": True}]}, "tools[0].defer_loading"),
         ({"input": None}, "input"),
-        ({"background": True}, "background"),
         ({"truncation": "auto"}, "truncation"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"prompt": {"id": "p"}}, "prompt"),

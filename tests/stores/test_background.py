@@ -1,0 +1,91 @@
+"""Background inferences and their results in the database: how many may be open, and for how long each is kept."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from services.gateway.background.store import Accepted, BackgroundStore
+from shared.db.pool import Pool
+from shared.errors import TallygateError
+from shared.events import new_id
+from shared.inferences import InferenceStore
+from shared.inferences.store import StoredResult
+from tests.stores.test_quotas import new_tenant
+from tests.unit.shared.events.samples import NOW
+
+pytestmark = pytest.mark.real_postgres
+
+_HOUR = timedelta(hours=1)
+_KEPT_S = 600.0
+
+
+def accepted(tenant_id: str, inference_id: UUID | None = None, accepted_at: datetime = NOW) -> Accepted:
+    return Accepted(
+        inference_id=inference_id or new_id(), tenant_id=tenant_id, operation="chat", streamed=False,
+        sealed_request=None, accepted_at=accepted_at, deadline_at=accepted_at + _HOUR,
+    )  # fmt: skip
+
+
+async def stored(pool: Pool, tenant_id: str, *inference_ids: UUID, now: datetime = NOW) -> None:
+    results = [StoredResult(inference_id, tenant_id, "t", b"answer") for inference_id in inference_ids]
+    await InferenceStore(pool).add_results(results, now, now + _HOUR)
+
+
+async def test_only_so_many_are_open_and_those_that_ended_or_are_overdue_are_not(pool: Pool) -> None:
+    tenant_id, store = await new_tenant(pool), BackgroundStore(pool, 2)
+    first = accepted(tenant_id)
+    await store.add(first, _KEPT_S)
+    await store.add(accepted(tenant_id, accepted_at=NOW - timedelta(minutes=59)), _KEPT_S)
+    with pytest.raises(TallygateError, match="2 open background inferences"):
+        await store.add(accepted(tenant_id), _KEPT_S)
+    await store.add(first, _KEPT_S)  # it is there already
+    await store.add(accepted(await new_tenant(pool)), _KEPT_S)  # another tenant's count is its own
+
+    await stored(pool, tenant_id, first.inference_id)
+    await store.add(accepted(tenant_id), _KEPT_S)
+    await store.add(accepted(tenant_id, accepted_at=NOW + timedelta(minutes=2)), _KEPT_S)
+
+
+async def test_a_result_ends_its_inference_is_its_tenants_and_is_kept_as_long_as_was_said(pool: Pool) -> None:
+    tenant_id, store, other = await new_tenant(pool), BackgroundStore(pool, 10), new_id()
+    mine = accepted(tenant_id)
+    await store.add(mine, _KEPT_S)
+    later = NOW + timedelta(minutes=30)
+    await stored(pool, tenant_id, mine.inference_id, other, now=later)
+    await stored(pool, tenant_id, mine.inference_id, now=later + timedelta(minutes=1))  # a late word
+
+    kept = await store.kept(tenant_id, mine.inference_id)
+    assert kept is not None
+    assert kept.result == StoredResult(mine.inference_id, tenant_id, "t", b"answer")
+    assert (kept.ended_at, kept.kept_until) == (later, later + timedelta(seconds=_KEPT_S))
+    assert await store.kept(await new_tenant(pool), mine.inference_id) is None
+    assert await store.kept(tenant_id, other) is None  # it was not asked for in the background
+
+    await InferenceStore(pool).forget_results(kept.kept_until + timedelta(seconds=1), 1000)
+    assert [result.inference_id for result in await InferenceStore(pool).results([mine.inference_id, other])] == [other]
+    await store.forget(kept.kept_until, 1000)
+    assert await store.kept(tenant_id, mine.inference_id) is not None
+    await store.forget(kept.kept_until + timedelta(seconds=1), 1000)
+    assert await store.kept(tenant_id, mine.inference_id) is None
+
+
+async def test_another_tenants_word_about_an_inference_does_not_end_it(pool: Pool) -> None:
+    tenant_id, stranger, store = await new_tenant(pool), await new_tenant(pool), BackgroundStore(pool, 10)
+    mine = accepted(tenant_id)
+    await store.add(mine, _KEPT_S)
+    await stored(pool, stranger, mine.inference_id)
+    kept = await store.kept(tenant_id, mine.inference_id)
+    assert kept is not None
+    assert (kept.ended_at, kept.result) == (None, None)
+
+
+async def test_what_is_deleted_takes_its_result_along(pool: Pool) -> None:
+    tenant_id, store = await new_tenant(pool), BackgroundStore(pool, 10)
+    mine = accepted(tenant_id)
+    await store.add(mine, _KEPT_S)
+    await stored(pool, tenant_id, mine.inference_id)
+    assert not await store.delete(await new_tenant(pool), mine.inference_id)
+    assert await store.delete(tenant_id, mine.inference_id)
+    assert await InferenceStore(pool).results([mine.inference_id]) == []
+    assert not await store.delete(tenant_id, mine.inference_id)
