@@ -45,6 +45,9 @@ def timeline_tree(body: dict[str, Any]) -> RenderableType:
         _add_error(attempts.add(_attempt(attempt)), attempt["error"], tips=not _fails_alike(attempt, following))
     if body["error"] and not any(attempt["error"] == body["error"] for attempt in body["attempts"]):
         _add_error(tree.add("error"), body["error"])
+    if body.get("result") is not None:
+        kept = f"result kept until {instant(body['result_kept_until'])} UTC"
+        tree.add(cell(f"{kept}: tallygate inferences follow {body['inference_id']}", "dim"))
     return tree
 
 

@@ -8,12 +8,17 @@ from rich.text import Text
 
 from services.cli.connection import GatewayOption, JsonOption, KeyOption, connect
 from services.cli.listing import Listing
+from services.cli.monitoring import background
 from services.cli.monitoring.ranges import FromOption, ToOption, WindowOption, span_query
 from services.cli.output import behind, cell, emit, instant, plain, seconds, state_style, usd
 from services.cli.problem import reports_problems
+from services.cli.show import show
 from shared.client.requests import INFERENCES
 
 app = typer.Typer(no_args_is_help=True, help="Inferences: what was asked, and how it ended.")
+app.command("show")(show)
+app.command("follow")(background.follow)
+app.command("cancel")(background.cancel)
 
 _NUMBERS = ("attempts", "took", "tokens", "cost")
 
