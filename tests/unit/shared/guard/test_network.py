@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from aiohttp.client_exceptions import UnixClientConnectorError
 
-from services.router.network import network_error
 from shared.errors import ErrorType
+from shared.guard.network import network_error
 
 _KEY: Any = SimpleNamespace(host="h", port=1, ssl=True, is_ssl=True)
 
