@@ -36,7 +36,7 @@ app.add_typer(books, name="books")
 commands.mount(app)
 
 SEALED_PLACES = (*of_gateway.SEALED_PLACES, *of_features.SEALED_PLACES)
-_MIGRATED = ("gateway", "monitor", "features")
+_MIGRATED = ("gateway", "monitor", "features", "jobs")
 
 
 @serve.command()
@@ -80,6 +80,17 @@ def features() -> None:
     settings = FeaturesSettings()
     settings.sealing.key_ring()
     _serve("features", make_app(settings), settings)
+
+
+@serve.command()
+def jobs() -> None:
+    """Run a jobs worker: carries events to webhooks."""
+    from services.jobs.app import make_app
+    from services.jobs.settings import JobsSettings
+
+    settings = JobsSettings()
+    settings.sealing.key_ring()
+    _serve("jobs", make_app(settings), settings)
 
 
 @serve.command()

@@ -29,7 +29,12 @@ from tests.support.otlp import OtlpReceiver, running_otlp_receiver
 from tests.support.own_stack import WITHOUT_CONSOLE, discard
 
 # Tests wait for both. A router that stops may not hand back calls which it could have finished: they last 0.3 s.
-_QUICK = {"TALLYGATE_ROUTER_DRAIN_S": "3", "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S": "2"}
+_QUICK = {
+    "TALLYGATE_ROUTER_DRAIN_S": "3",
+    "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S": "2",
+    "TALLYGATE_JOBS_WEBHOOK_TIMEOUT_S": "1",
+    "TALLYGATE_JOBS_LEASE_S": "3",
+}
 
 
 _SPANS_ARE_SENT_WITHIN_S = 0.5

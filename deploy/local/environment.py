@@ -30,6 +30,7 @@ def service_environment(
         "TALLYGATE_CONSOLE_PORT": str(settings.console_port),
         "TALLYGATE_ROUTER_PORT": str(settings.router_port),
         "TALLYGATE_FEATURES_PORT": str(settings.features_port),
+        "TALLYGATE_JOBS_PORT": str(settings.jobs_port),
         "TALLYGATE_GATEWAY_URL": user.get("TALLYGATE_GATEWAY_URL") or url(settings.gateway_port),
         "TALLYGATE_MONITOR_URL": user.get("TALLYGATE_MONITOR_URL") or url(settings.monitor_port),
         "TALLYGATE_ALLOWED_NETWORKS": user.get("TALLYGATE_ALLOWED_NETWORKS") or "127.0.0.0/8,::1/128",

@@ -33,6 +33,7 @@ SERVICES = {
     "monitor": Service(30, "TALLYGATE_MONITOR_PORT"),
     "router": Service(40, "TALLYGATE_ROUTER_PORT"),
     "features": Service(45, "TALLYGATE_FEATURES_PORT"),
+    "jobs": Service(47, "TALLYGATE_JOBS_PORT"),
     "gateway": Service(50, "TALLYGATE_PORT"),
     "console": Service(60, "TALLYGATE_CONSOLE_PORT"),
 }
@@ -46,6 +47,7 @@ def service_ports(services: Iterable[str], settings: LocalSettings) -> dict[str,
     single = {
         "gateway": settings.gateway_port,
         "console": settings.console_port,
+        "jobs": settings.jobs_port,
     }
     ports: dict[str, int] = {}
     for service in services:

@@ -10,7 +10,7 @@ from deploy.local.failure import LocalRunError
 BrokerKind = Literal["kafka", "tansu"]
 
 _MOST_OF_A_KIND = 100  # processes on one machine
-_FEATURES_APART = 10  # the ports between are for more routers
+_FEATURES_APART, _JOBS_APART = 10, 20  # the ports between are for more of each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class LocalSettings:
     console_port: int
     router_port: int
     features_port: int
+    jobs_port: int
     routers: int
     monitors: int
     features_workers: int
@@ -42,6 +43,7 @@ def read_settings(environment: Mapping[str, str]) -> LocalSettings:
         console_port=_number(environment, "TALLYGATE_CONSOLE_PORT", 8002),
         router_port=router_port,
         features_port=_number(environment, "TALLYGATE_FEATURES_PORT", router_port + _FEATURES_APART),
+        jobs_port=_number(environment, "TALLYGATE_JOBS_PORT", router_port + _JOBS_APART),
         routers=_number(environment, "TALLYGATE_ROUTERS", 1, _MOST_OF_A_KIND),
         monitors=_number(environment, "TALLYGATE_MONITORS", 1, _MOST_OF_A_KIND),
         features_workers=_number(environment, "TALLYGATE_FEATURES_WORKERS", 1, _MOST_OF_A_KIND),

@@ -29,7 +29,7 @@ from deploy.local.supervisor import Supervisor
 from deploy.local.supervisor_rpc import ProgramStatus
 from deploy.local.waiting import Check, NotReady, wait_until
 
-DEFAULT_SERVICES = ("gateway", "router", "monitor", "features", "console")
+DEFAULT_SERVICES = ("gateway", "router", "monitor", "features", "jobs", "console")
 INFRASTRUCTURE_TIMEOUT_S = 60.0
 SERVICE_TIMEOUT_S = 60.0
 EXTERNAL_TIMEOUT_S = 15.0  # the user's own broker and database run already, or they do not

@@ -56,6 +56,10 @@ def features_urls(environment: Mapping[str, str]) -> list[str]:
     return _urls(environment, "FEATURES", "8020")
 
 
+def jobs_urls(environment: Mapping[str, str]) -> list[str]:
+    return _urls(environment, "JOBS", "8030")
+
+
 def _urls(environment: Mapping[str, str], service: str, default_port: str) -> list[str]:
     port = environment.get(f"TALLYGATE_{service}_PORT") or default_port
     given = environment.get(f"TALLYGATE_{service}_URLS") or f"http://127.0.0.1:{port}"

@@ -34,7 +34,13 @@ _EXAMPLES = {
 # An operator who sets one of these may mean another deployment; the local run's other values would not fit it.
 _DEPLOYMENT = (_KAFKA, _DATABASE)
 # Ports, and no URLs: a port that the operator sets would otherwise lose against the local run's URL.
-_PORTS = ("TALLYGATE_PORT", "TALLYGATE_MONITOR_PORT", "TALLYGATE_ROUTER_PORT", "TALLYGATE_FEATURES_PORT")
+_PORTS = (
+    "TALLYGATE_PORT",
+    "TALLYGATE_MONITOR_PORT",
+    "TALLYGATE_ROUTER_PORT",
+    "TALLYGATE_FEATURES_PORT",
+    "TALLYGATE_JOBS_PORT",
+)
 _TAKEN = (*_DEPLOYMENT, _KEYS, _SIGNING_KEYS, "TALLYGATE_ADMIN_KEY_FILE", *_PORTS)
 _CONNECT_TIMEOUT_S = 2.0
 

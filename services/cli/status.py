@@ -13,6 +13,7 @@ from services.cli.connection import (
     connect,
     features_urls,
     gateway_url,
+    jobs_urls,
     monitor_url,
     router_urls,
 )
@@ -40,14 +41,15 @@ class Readiness(NamedTuple):
 def status(gateway: GatewayOption = None, key: KeyOption = None, as_json: JsonOption = False) -> None:
     """Show whether every service is ready; exit status 1 when one is not.
 
-    Looks at the gateway, TALLYGATE_MONITOR_URL, TALLYGATE_ROUTER_URLS and TALLYGATE_FEATURES_URLS (several with
-    commas).
+    Looks at the gateway, TALLYGATE_MONITOR_URL, TALLYGATE_ROUTER_URLS, TALLYGATE_FEATURES_URLS and TALLYGATE_JOBS_URLS
+    (several with commas).
     """
     environment = operator_environment()
     base = gateway_url(gateway, environment)
     services = [("gateway", base), ("monitor", monitor_url(environment))]
     services += [("router", url) for url in router_urls(environment)]
     services += [("features", url) for url in features_urls(environment)]
+    services += [("jobs", url) for url in jobs_urls(environment)]
     seen = [readiness(service, url) for service, url in services]
     books = _books(base, key)
     ready = all(service.ready for service in seen) and books["error_type"] in _READY_ALL_THE_SAME

@@ -9,6 +9,7 @@ from services.features.codegen.source import ReadLimits
 from services.gateway.conversations import codebase
 from services.gateway.inference import idempotency, rejections
 from services.gateway.models import probe
+from services.jobs.webhooks import retention as webhook_retention
 from services.monitor import ranges
 from services.monitor.errors import errors
 from services.monitor.retention import retention
@@ -23,6 +24,8 @@ from shared.inferences import withdrawals
 from shared.kafka import records
 from shared.registry.providers import MAX_UPSTREAM_NAME
 from shared.settings import Beyond
+from shared.webhooks.events import MOST_WAITING
+from shared.webhooks.store import MOST_TRIES
 from shared.wire.reading import completions
 
 
@@ -107,6 +110,13 @@ FIXED = {
               Beyond(words="they are counted, and not on record")),
         Fixed("withdrawals that wait for the broker", withdrawals._MOST_WAITING, "",
               Beyond(words="the oldest is given up, and logged")),
+    ],
+    "Webhooks": [
+        Fixed("deliveries of one webhook that wait", MOST_WAITING, "",
+              Beyond(words="further events are not kept for it, and counted at it")),
+        Fixed("settled deliveries of one webhook", webhook_retention.MOST_KEPT, "",
+              Beyond(words="the oldest are deleted")),
+        Fixed("tries of a delivery that are shown", MOST_TRIES, "", Beyond(words="the oldest are left out")),
     ],
     "Repositories": [
         *(Fixed(f"`{limit.name}`", getattr(ReadLimits(), limit.name), "",

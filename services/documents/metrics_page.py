@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import services.features.instruments
 import services.gateway.instruments
+import services.jobs.instruments
 import services.monitor.instruments
 import services.router.instruments
 import shared.kafka.dead_letters.sending
@@ -20,7 +21,7 @@ _HEAD = "\n| metric | kind | labels | told by | what it says |\n|---|---|---|---
 
 # Where instruments stand, and which services load that module. A test asks running services whether this is so.
 _TOLD_BY: dict[ModuleType, tuple[str, ...]] = {
-    shared.telemetry.instruments: ("gateway", "router", "monitor", "features", "console"),
+    shared.telemetry.instruments: ("gateway", "router", "monitor", "features", "jobs", "console"),
     services.gateway.instruments: ("gateway",),
     shared.service.ways_back: ("gateway", "features"),
     shared.telemetry.settlements: ("gateway", "router", "monitor"),
@@ -28,7 +29,8 @@ _TOLD_BY: dict[ModuleType, tuple[str, ...]] = {
     services.router.instruments: ("router",),
     services.monitor.instruments: ("monitor",),
     services.features.instruments: ("features",),
-    shared.kafka.dead_letters.sending: ("gateway", "router", "monitor", "features"),
+    services.jobs.instruments: ("jobs",),
+    shared.kafka.dead_letters.sending: ("gateway", "router", "monitor", "features", "jobs"),
 }
 
 

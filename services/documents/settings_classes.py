@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 from services.console.settings import ConsoleSettings
 from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
+from services.jobs.settings import JobsSettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterDatabaseSettings, RouterSettings
 from shared.settings import parts, variables
@@ -18,6 +19,7 @@ SERVICES: tuple[type[BaseSettings], ...] = (
     RouterSettings,
     MonitorSettings,
     FeaturesSettings,
+    JobsSettings,
     ConsoleSettings,
 )
 NEEDED = frozenset({"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "TALLYGATE_KEYS"})

@@ -47,6 +47,7 @@ from services.gateway.routes.openapi import openapi
 from services.gateway.routes.refusals import refusals
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
+from services.gateway.webhooks.store import WebhookStore
 from shared.access import SCOPES, ApiKey, Authenticator, hash_key
 from shared.access.store import KEYS_CHANNEL, KeyReader
 from shared.background import Periodic
@@ -215,6 +216,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             responses=kept_responses,
             background=background,
             background_responses=BackgroundResponses(background, kept_responses),
+            webhooks=WebhookStore(pool, reads, quotas.webhooks),
             features=features,
             feature_watch=feature_watch,
             feature_workers=feature_workers,

@@ -24,6 +24,7 @@ from services.gateway.models.store import ModelStore
 from services.gateway.responses.keeping import Responses
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import TenantStore
+from services.gateway.webhooks.store import WebhookStore
 from shared.access import Authenticator, Caller, Scope
 from shared.crypto import KeyRing
 from shared.guard import Guard
@@ -52,6 +53,7 @@ class Gateway:
     responses: Responses
     background: BackgroundInferences
     background_responses: BackgroundResponses
+    webhooks: WebhookStore
     features: FeatureStore
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers

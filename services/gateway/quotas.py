@@ -22,6 +22,7 @@ class Quotas(NamedTuple):
     session_messages: int = 1000
     open_jobs: int = 100
     sent_keys: int = 1_000_000
+    webhooks: int = 20
 
 
 def over_quota(

@@ -152,6 +152,9 @@ class GatewaySettings(WaysBackSettings):
         default=1_000_000, gt=0, le=10**9,
         description="keys of a tenant that are remembered, counted once a minute. Known ones go on working",
     )  # fmt: skip
+    max_webhooks_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=20, gt=0, le=100_000, description="webhooks of a tenant, those that are disabled included"
+    )
     # The routers' own setting: whose claims the queue's age is measured by.
     router_group: GroupName = Field(
         default="router", description="the routers' group, whose claims tell how long requests wait"
@@ -182,6 +185,7 @@ class GatewaySettings(WaysBackSettings):
             session_messages=self.max_session_messages,
             open_jobs=self.max_open_jobs_per_tenant,
             sent_keys=self.max_idempotency_keys_per_tenant,
+            webhooks=self.max_webhooks_per_tenant,
         )
 
     def bootstrap_key(self) -> ApiKey | None:

@@ -14,6 +14,7 @@ ERRORS = "/api/monitoring/errors"
 LIVE = "/api/monitoring/live"
 INFERENCES = "/api/inferences"
 INSTANCES = "/api/instances"
+WEBHOOKS = "/api/webhooks"
 HEALTH = "/api/monitoring/health"
 
 

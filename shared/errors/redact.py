@@ -11,6 +11,7 @@ _SECRET = re.compile(
       \b(?:sk|pk|rk|tg|gsk|csk|hf|xai|nvapi|pplx|gh[opsu]|github_pat|glpat)[-_][A-Za-z0-9_\-*.]{4,}  # usual prefixes
     | \b(?:AIza|AKIA|ASIA|r8_)[A-Za-z0-9_\-]{10,}
     | \beyJ[A-Za-z0-9_\-]{8,}+(?:\.[A-Za-z0-9_\-.]+)?                     # a JSON web token, or what may be its half
+    | \bwhsec_[A-Za-z0-9+/=]{4,}                                        # of a webhook
     | (?P<bearer>\b(?i:bearer)\s++)[^\s"',;]+
     | (?P<named>(?i:api[-_ ]?key)["']?\s?[:=]\s?["']?)[^\s"',;&]+
     | (?P<url>://)[^/\s]+(?=@)                                            # user:password in a URL

@@ -59,7 +59,7 @@ ATTEMPTS = Topic(
 )  # fmt: skip
 OUTCOMES = Topic(
     "inference.outcomes.v1", 8, 30 * _DAY_MS, (AttemptEnded, InferenceSettled), "inference_id",
-    ("router", "gateway", "monitor"), ("monitor",), has_dlq=True,
+    ("router", "gateway", "monitor"), ("monitor", "jobs"), has_dlq=True,
 )  # fmt: skip
 # Read by assignment: a gateway reads the one partition that its requests name.
 REPLIES = Topic(
@@ -80,13 +80,14 @@ HEARTBEATS = Topic(
     "router.heartbeats.v1", 1, _DAY_MS, (RouterHeartbeat,), "router_id", ("router",), ("monitor",),
     cleanup="compact,delete",
 )  # fmt: skip
-# The newest health of each model and spending of each tenant: read by assignment from the beginning, without a group.
+# The newest health of each model and spending of each tenant: read by assignment from the beginning, without a
+# group; by who tells of changes in one.
 MODEL_HEALTH = Topic(
-    "model.health.v1", 1, _DAY_MS, (ModelHealthChanged,), "tenant_id/model", ("monitor",), ("router", "gateway"),
-    cleanup="compact,delete",
+    "model.health.v1", 1, _DAY_MS, (ModelHealthChanged,), "tenant_id/model",
+    ("monitor",), ("router", "gateway", "jobs"), cleanup="compact,delete",
 )  # fmt: skip
 SPENDING = Topic(
-    "tenant.spending.v1", 1, 32 * _DAY_MS, (TenantSpent,), "tenant_id", ("monitor",), ("router", "gateway"),
+    "tenant.spending.v1", 1, 32 * _DAY_MS, (TenantSpent,), "tenant_id", ("monitor",), ("router", "gateway", "jobs"),
     cleanup="compact,delete",
 )  # fmt: skip
 # The seals of the books' days, for ever: each has a key of its own. Read by who seals and by who verifies.
@@ -102,7 +103,7 @@ FEATURE_PROGRESS = Topic(
 )  # fmt: skip
 FEATURE_OUTCOMES = Topic(
     "feature.outcomes.v1", 4, 30 * _DAY_MS, (FeatureSettled,), "feature_id",
-    ("features", "gateway"), ("gateway", "monitor"), has_dlq=True,
+    ("features", "gateway"), ("gateway", "monitor", "jobs"), has_dlq=True,
 )  # fmt: skip
 # Read by every worker from the beginning, without a group.
 FEATURE_CANCELLATIONS = Topic(

@@ -13,15 +13,15 @@ from shared.settings import Settings
 
 
 class GuardSettings(Settings):
-    """`TALLYGATE_ALLOWED_NETWORKS`: networks that custom models may be in although they are not public."""
+    """`TALLYGATE_ALLOWED_NETWORKS`: networks that custom models and webhooks may be in although they are not public."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYGATE_")
 
     allowed_networks: str = Field(
         default="", max_length=20_000,
-        description="networks that custom models may be in although they are not public, separated by commas, as in "
-        "`10.1.0.0/16,fd12:3456::/32`; within them every port may be called. Give gateway and router the same. The "
-        "local run allows loopback ([decisions/0009](decisions/0009-endpoint-guard.md))",
+        description="networks that custom models and webhooks may be in although they are not public, separated by "
+        "commas, as in `10.1.0.0/16,fd12:3456::/32`; within them every port may be called. Give all services the same. "
+        "The local run allows loopback ([decisions/0009](decisions/0009-endpoint-guard.md))",
     )  # fmt: skip
 
     @model_validator(mode="after")

@@ -55,6 +55,25 @@ def tokens_left(terms: Terms, spent: TenantSpent | None, now: datetime) -> Allow
     return min(left, key=lambda allowance: allowance.remaining)
 
 
+class Reached(NamedTuple):
+    """A budget that is used up. budget: as its term is named, such as usd_per_day; as_of: of what was spent."""
+
+    budget: str
+    limit: float
+    spent: float
+    as_of: datetime
+    again_at: datetime
+
+
+def reached(terms: Terms, spent: TenantSpent) -> list[Reached]:
+    """The budgets that were used up when that was spent."""
+    return [
+        Reached(budget.option.replace("-", "_"), budget.limit, budget.spent, spent.as_of, budget.again_at)
+        for budget in _budgets(terms, spent, spent.as_of)
+        if budget.limit is not None and budget.spent >= budget.limit
+    ]
+
+
 def _budgets(terms: Terms, spent: TenantSpent | None, now: datetime) -> tuple[_Budget, ...]:
     today = spent is not None and spent.day == now.date()
     this_month = spent is not None and (spent.day.year, spent.day.month) == (now.year, now.month)

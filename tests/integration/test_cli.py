@@ -144,7 +144,7 @@ async def test_keys_are_made_listed_and_revoked(stack: Live) -> None:
 async def test_status_and_audit_as_processes_of_their_own(stack: Live) -> None:
     body = _json(await stack.process("status", "--json"))
     assert body["ready"] is True
-    assert [one["service"] for one in body["services"]] == ["gateway", "monitor", "router", "features"]
+    assert [one["service"] for one in body["services"]] == ["gateway", "monitor", "router", "features", "jobs"]
     assert body["books"]["problem"] is None
 
     assert _json(await stack.process("audit", "--json"))["violations"] == []

@@ -23,6 +23,7 @@ _PORTS = {
     "router": "TALLYGATE_ROUTER_PORT",
     "monitor": "TALLYGATE_MONITOR_PORT",
     "features": "TALLYGATE_FEATURES_PORT",
+    "jobs": "TALLYGATE_JOBS_PORT",
     "console": "TALLYGATE_CONSOLE_PORT",
 }
 _PRICE = {"input_per_mtok_usd": 1.0, "output_per_mtok_usd": 5.0}

@@ -45,6 +45,7 @@ from services.gateway.responses.keeping import Responses
 from services.gateway.responses.store import ResponseStore
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import TenantStore
+from services.gateway.webhooks.store import WebhookStore
 from shared.access import SCOPES, Authenticator, Caller
 from shared.access.store import KeyReader
 from shared.crypto import KeyRing
@@ -245,6 +246,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         responses=responses,
         background=background,
         background_responses=BackgroundResponses(background, responses),
+        webhooks=WebhookStore(sql, reads, quotas.webhooks),
         features=features,
         feature_watch=FeatureWatch(),
         feature_workers=workers,
@@ -313,7 +315,18 @@ def _rows() -> dict[str, Any]:
         "model": None, "delivery": 1, "progress": [], "calls": [], "error": None, "accepted_at": NOW,
         "started_at": NOW, "settled_at": NOW, "sealed_result": None, "characters": None, "characters_at": None,
     }  # fmt: skip
+    webhook: dict[str, Any] = {
+        "webhook_id": FEATURE_ID, "url": "https://receiver.example/hook", "events": ["inference.settled"], "name": "",
+        "created_at": NOW, "old_secret_until": None, "delivered_at": None, "failing_since": None, "rests_until": None,
+        "dropped": 0, "dropped_at": None, "disabled_at": None, "disabled_because": None, "waiting": 0,
+    }  # fmt: skip
+    delivery: dict[str, Any] = {
+        "delivery_id": FEATURE_ID, "type": "webhook.test", "body": "{}", "accepted_at": NOW, "due_at": NOW,
+        "tries": [], "settled_at": None, "taken": None,
+    }  # fmt: skip
     return {
+        "SELECT w.webhook_id": [webhook],
+        "SELECT d.delivery_id": [delivery],
         "FROM gateway.tenants t": [tenant],
         "SELECT count(*), coalesce": [(0, 0)],
         "count(": 0,

@@ -183,7 +183,7 @@ class Live:
 
 def stack_environment(environ: dict[str, str], otlp_endpoint: str) -> dict[str, str]:
     """Free ports and an OTLP receiver; nothing of the developer's own Tallygate leaks in."""
-    gateway, monitor, console, features = free_ports(4)
+    gateway, monitor, console, features, jobs = free_ports(5)
     kept = {name: value for name, value in environ.items() if not name.startswith(("TALLYGATE_", "KAFKA_", "OTEL_"))}
     for name in ("DATABASE_URL", "COLUMNS"):  # commands print for a pipe, whatever terminal the tests run in
         kept.pop(name, None)
@@ -194,6 +194,7 @@ def stack_environment(environ: dict[str, str], otlp_endpoint: str) -> dict[str, 
         "TALLYGATE_CONSOLE_PORT": str(console),
         "TALLYGATE_ROUTER_PORT": str(free_port_range(5)),
         "TALLYGATE_FEATURES_PORT": str(features),
+        "TALLYGATE_JOBS_PORT": str(jobs),
         "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_endpoint,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }  # fmt: skip

@@ -27,7 +27,7 @@ def discard(stack: Stack) -> None:
 
 
 # Nobody looks at pages in most tests, and each process costs a second of CPU to start.
-WITHOUT_CONSOLE = ("gateway", "router", "monitor", "features")
+WITHOUT_CONSOLE = ("gateway", "router", "monitor", "features", "jobs")
 _WITHOUT_FEATURES = ("gateway", "router", "monitor")
 
 

@@ -13,6 +13,7 @@ SCOPES = {
     "inference": "ask models",
     "models": "set models up",
     "monitor": "see the books",
+    "webhooks": "have events sent",
     "admin": "everything, for all tenants",
 }
 

@@ -22,6 +22,7 @@ from services.gateway.routes import (
     responses,
     setup,
     tenants,
+    webhooks,
 )
 from services.gateway.routes.hot import hot_routes
 
@@ -47,6 +48,7 @@ _SURFACES = (
     keys,
     callers,
     tenants,
+    webhooks,
 )
 ROUTERS = tuple(module.router for module in _SURFACES)
 

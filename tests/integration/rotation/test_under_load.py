@@ -11,6 +11,7 @@ import pytest
 
 from services.__main__ import SEALED_PLACES
 from shared.client import Answer
+from shared.client.requests import WEBHOOKS
 from shared.crypto.sealed import sealing_key_id
 from shared.db.pool import Connection
 from tests.support.live import Live
@@ -77,7 +78,8 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
 
 
 async def furnished_tenant(own: Live) -> Tenant:
-    """With models, an answer to repeat, a response that is kept, and a chat that was remembered."""
+    """With models, an answer to repeat, a response that is kept, a chat that was remembered, and the two secrets of a
+    webhook."""
     tenant = await new_tenant(own)
     for number in range(_MODELS_EACH):
         key = f"sk-{tenant.id}-{number}"
@@ -92,6 +94,8 @@ async def furnished_tenant(own: Live) -> Tenant:
         assert asked.status == 200
     kept = await tenant.api.post(_RESPONSES, {"input": "three", "model": model})
     tenant.kept_response = str(kept.body["id"])
+    hook = await tenant.api.post(WEBHOOKS, {"url": own.model_server_url, "events": ["feature.settled"]})
+    assert (await tenant.api.post(f"{WEBHOOKS}/{hook.body['id']}/rotate-secret", {})).status == 200
     return tenant
 
 

@@ -103,7 +103,7 @@ def test_a_command_fits(
 
 def test_the_state_of_services_fits(gateway: StubGateway, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
-    for service in ("MONITOR_URL", "ROUTER_URLS", "FEATURES_URLS"):
+    for service in ("MONITOR_URL", "ROUTER_URLS", "FEATURES_URLS", "JOBS_URLS"):
         monkeypatch.setenv(f"TALLYGATE_{service}", gateway.url)
     gateway.answers["GET /readyz"] = (503, {"service": "gateway", "reasons": {"kafka": REASON, "database": REASON}})
     gateway.answers["GET /api/models/custom/monitoring"] = (503, problem("unavailable", f"{HOST}: {REASON}"))

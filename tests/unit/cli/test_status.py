@@ -11,11 +11,12 @@ BOOKS = "GET /api/models/custom/monitoring"
 
 @pytest.fixture(autouse=True)
 def _services(gateway: StubGateway, monkeypatch: pytest.MonkeyPatch) -> object:
-    with running_stub() as monitor, running_stub() as router, running_stub() as features:
+    with running_stub() as monitor, running_stub() as router, running_stub() as features, running_stub() as jobs:
         monkeypatch.setenv("TALLYGATE_MONITOR_URL", monitor.url)
         monkeypatch.setenv("TALLYGATE_ROUTER_URLS", router.url)
         monkeypatch.setenv("TALLYGATE_FEATURES_URLS", features.url)
-        stubs = {"gateway": gateway, "monitor": monitor, "router": router, "features": features}
+        monkeypatch.setenv("TALLYGATE_JOBS_URLS", jobs.url)
+        stubs = {"gateway": gateway, "monitor": monitor, "router": router, "features": features, "jobs": jobs}
         for service, stub in stubs.items():
             stub.answers["GET /readyz"] = (200, {"service": service, "status": "ready", "reasons": {}})
         gateway.answers[BOOKS] = (200, summary_body())
@@ -26,11 +27,12 @@ def test_all_is_ready(run: Run) -> None:
     done = run("status")
 
     assert done.exit_code == 0, done.output
-    assert [line.split()[:2] for line in done.stdout.splitlines()[1:5]] == [
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:6]] == [
         ["gateway", "ready"],
         ["monitor", "ready"],
         ["router", "ready"],
         ["features", "ready"],
+        ["jobs", "ready"],
     ]
     assert "books up to date · 0 open attempts in the last hour · models degraded" in done.stdout
 
@@ -56,6 +58,7 @@ def test_who_is_gone_or_somebody_else(gateway: StubGateway, run: Run, monkeypatc
         {},
         {"connection": "nothing answers at http://127.0.0.1:1: Connection refused"},
         {"service": "this is the gateway, not the router"},
+        {},
         {},
     ]
 

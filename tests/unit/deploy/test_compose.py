@@ -13,6 +13,7 @@ from services.__main__ import app
 from services.console.settings import ConsoleSettings
 from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
+from services.jobs.settings import JobsSettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
 from shared.db import DatabaseSettings
@@ -31,6 +32,7 @@ READ_BY = {
     "gateway": environment_names(GatewaySettings),
     "router": environment_names(RouterSettings),
     "features": environment_names(FeaturesSettings),
+    "jobs": environment_names(JobsSettings),
     "monitor": environment_names(MonitorSettings),
     "console": environment_names(ConsoleSettings),
 }
@@ -38,7 +40,7 @@ READ_BY = {
 
 def test_the_services_are_these() -> None:
     watching = {"prometheus", "grafana", "node-exporter"}
-    by_default = {"kafka", "postgres", "setup", "gateway", "router", "features", "monitor", "console", "traces"}
+    by_default = {"kafka", "postgres", "setup", "gateway", "router", "features", "jobs", "monitor", "console", "traces"}
     assert {name for name, service in SERVICES.items() if service.get("profiles") == ["metrics"]} == watching
     assert set(SERVICES) == by_default | watching
     assert set(OURS) == set(READ_BY)

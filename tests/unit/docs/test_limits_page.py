@@ -23,6 +23,7 @@ NO_LIMITS = {
     "TALLYGATE_ROUTER_PORT": "where a process listens",
     "TALLYGATE_MONITOR_PORT": "where a process listens",
     "TALLYGATE_FEATURES_PORT": "where a process listens",
+    "TALLYGATE_JOBS_PORT": "where a process listens",
     "TALLYGATE_CONSOLE_PORT": "where a process listens",
     "TALLYGATE_REPLY_PARTITION": "a place",
     "TALLYGATE_FEATURES_REPLY_PARTITION": "a place",

@@ -32,6 +32,7 @@ def test_services_are_told_everything_that_they_need() -> None:
         "TALLYGATE_CONSOLE_PORT": "8002",
         "TALLYGATE_ROUTER_PORT": "8010",
         "TALLYGATE_FEATURES_PORT": "8020",
+        "TALLYGATE_JOBS_PORT": "8030",
         "TALLYGATE_GATEWAY_URL": "http://127.0.0.1:8000",
         "TALLYGATE_MONITOR_URL": "http://127.0.0.1:8001",
         "TALLYGATE_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",

@@ -59,7 +59,7 @@ def test_of_two_processes_that_draw_at_once_each_has_ports_of_its_own(monkeypatc
 
 def test_ports_of_the_broker_and_the_database_are_none_that_a_service_was_given() -> None:
     settings = read_settings({"TALLYGATE_ROUTERS": "3", "TALLYGATE_KAFKA_ADVERTISED_PORT": "20001"})
-    assert chosen_ports(settings) == {8000, 8001, 8002, 8010, 8011, 8012, 8020, 20001}
+    assert chosen_ports(settings) == {8000, 8001, 8002, 8010, 8011, 8012, 8020, 8030, 20001}
 
 
 def test_the_sentence_names_port_owner_and_a_setting_that_mends_it() -> None:

@@ -1,0 +1,1 @@
+"""Events, carried to where tenants want to be told of them."""
