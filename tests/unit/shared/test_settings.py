@@ -8,6 +8,7 @@ from services.console.settings import ConsoleSettings
 from services.documents.settings_classes import SERVICES, Setting, all_settings
 from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
+from services.jobs.settings import JobsSettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
 from shared.errors import ConfigurationError
@@ -15,7 +16,7 @@ from shared.settings import allowed, environment_names, is_number
 from tests.support.command import run_here
 
 _NUMBERS = [setting for setting in all_settings() if is_number(setting.field)]
-_STARTS = (GatewaySettings, RouterSettings, MonitorSettings, FeaturesSettings, ConsoleSettings)
+_STARTS = (GatewaySettings, RouterSettings, MonitorSettings, FeaturesSettings, JobsSettings, ConsoleSettings)
 
 
 def refused(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -23,6 +23,7 @@ SECRETS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E, exclude_
         "ghp_abcDEF123456",
         "github_pat_11ABC_def",
         "glpat-abcDEF123456",
+        "whsec_abcDEF+/123456=",
         "AIzaSyA0123456789abcdef",
         "AKIAIOSFODNN7EXAMPLE",
         "r8_abcDEF0123456789",

@@ -6,6 +6,7 @@ import pytest
 
 from services.features.settings import FeaturesSettings
 from services.gateway.settings import GatewaySettings
+from services.jobs.settings import JobsSettings
 from services.monitor.settings import MonitorSettings
 from services.router.settings import RouterSettings
 from shared.errors import ConfigurationError
@@ -15,6 +16,7 @@ SERVICES: list[tuple[Callable[[], ServiceSettings], str]] = [
     (RouterSettings, "TALLYGATE_ROUTER_INSTANCE"),
     (MonitorSettings, "TALLYGATE_MONITOR_INSTANCE"),
     (FeaturesSettings, "TALLYGATE_FEATURES_INSTANCE"),
+    (JobsSettings, "TALLYGATE_JOBS_INSTANCE"),
     (GatewaySettings, "TALLYGATE_INSTANCE"),
 ]
 
