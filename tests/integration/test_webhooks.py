@@ -173,7 +173,7 @@ async def test_all_kinds_of_events_are_told(stack: Live, here: Receiver) -> None
     tenant = await stack.new_tenant()
     hook = await add(tenant, here.url, "inference.failed", "feature.settled", "model.health", "budget.reached")
     bad = await tenant.add_model("bad", stack.model_server_url, "fault-401")
-    assert {(await tenant.chat(bad, no_fallback=True)).status for _ in range(6)} == {502}
+    assert {(await tenant.chat(bad, no_fallback=True)).status for _ in range(6)} == {424}
     job = {"files": [{"path": "a.py", "content": "x = 1\n"}], "featureRequest": "more", "generator": "template"}
     assert (await tenant.post("/api/repos/quality/generate-feature", job)).status == 202
     name = (await tenant.get("/api/caller")).body["tenant"]
