@@ -6,10 +6,10 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.gateway.bodies import Query, StrictBody
+from shared.registry.definition import EndpointUrl
 from shared.webhooks import EVENT_TYPES, EventType
 
 State = Literal["delivered", "waiting", "failed"]
-Url = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
 Events = Annotated[list[EventType], Field(min_length=1, max_length=2 * len(EVENT_TYPES))]
 Label = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -17,7 +17,7 @@ Label = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 class WebhookCreate(StrictBody):
     """POST /api/webhooks. name: to know it again."""
 
-    url: Url
+    url: EndpointUrl
     events: Events
     name: Label = ""
 
@@ -25,7 +25,7 @@ class WebhookCreate(StrictBody):
 class WebhookChange(StrictBody):
     """PATCH /api/webhooks/{id}: only what is sent is changed. enabled: true also after it was disabled by failures."""
 
-    url: Url | None = None
+    url: EndpointUrl | None = None
     events: Events | None = None
     name: Label | None = None
     enabled: bool | None = None
