@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, NamedTuple
@@ -22,11 +22,13 @@ from shared.events import FeatureRequested, new_id
 from tests.integration.configured.conftest import BRING, HOUSE
 from tests.support import planted
 from tests.support.live import Api, Live
+from tests.unit.jobs.webhooks.receivers import receiver
 
 MODELS, HISTORY, CHAT = "/api/models/custom", "/api/codebase/chat", "/v1/chat/completions"
 MONITORING, HEALTH, INFERENCES = f"{MODELS}/monitoring", "/api/monitoring/health", "/api/inferences"
 RESPONSES, FEED = "/v1/responses", "/api/monitoring/live"
 FEATURES, GENERATE = "/api/features", "/api/repos/quality/generate-feature"
+WEBHOOKS, DELIVERIES = "/api/webhooks", "/deliveries/"
 
 _PAIRS, _TRIES = 60, 3
 _ALIKE_S, _ALIKE_SHARE = 0.003, 0.25
@@ -37,7 +39,8 @@ _HI = [{"role": "user", "content": "hi"}]
 
 
 class Things(NamedTuple):
-    """The id of one thing of each kind, as it stands in a path."""
+    """The id of one thing of each kind, as it stands in a path. background: an inference that nobody waited for;
+    later_response: a response. delivery: with its webhook."""
 
     model: str
     inference: str
@@ -48,6 +51,10 @@ class Things(NamedTuple):
     plan: str
     provider: str
     response: str
+    background: str
+    later_response: str
+    webhook: str
+    delivery: str
 
 
 class Route(NamedTuple):
@@ -73,6 +80,8 @@ ROUTES = [
     Route("GET", "/v1/models/{model_id}", "model", 404),
     Route("GET", INFERENCES + "/{inference_id}", "inference", 404),
     Route("DELETE", INFERENCES + "/{inference_id}", "inference", 404),
+    Route("GET", INFERENCES + "/{inference_id}", "background", 404),
+    Route("GET", INFERENCES + "/{inference_id}/events", "background", 404),
     Route("GET", FEATURES + "/{feature_id}", "feature", 404),
     Route("GET", FEATURES + "/{feature_id}/events", "feature", 404),
     Route("DELETE", FEATURES + "/{feature_id}", "feature", 404),
@@ -95,6 +104,19 @@ ROUTES = [
     Route("GET", RESPONSES + "/{response_id}", "response", 404),
     Route("GET", RESPONSES + "/{response_id}/input_items", "response", 404),
     Route("DELETE", RESPONSES + "/{response_id}", "response", 404),
+    Route("GET", RESPONSES + "/{response_id}", "later_response", 404),
+    Route("GET", RESPONSES + "/{response_id}?stream=true", "later_response", 404),
+    Route("POST", RESPONSES + "/{response_id}/cancel", "later_response", 404),
+    Route("DELETE", RESPONSES + "/{response_id}", "later_response", 404),
+    Route("POST", INFERENCES, "model", 404, {"model": "custom:{id}", "messages": _HI}),
+    Route("GET", WEBHOOKS + "/{webhook_id}", "webhook", 404),
+    Route("PATCH", WEBHOOKS + "/{webhook_id}", "webhook", 404, {"name": "mine now", "enabled": False}),
+    Route("DELETE", WEBHOOKS + "/{webhook_id}", "webhook", 404),
+    Route("POST", WEBHOOKS + "/{webhook_id}/rotate-secret", "webhook", 404),
+    Route("POST", WEBHOOKS + "/{webhook_id}/test", "webhook", 404),
+    Route("GET", WEBHOOKS + "/{webhook_id}/deliveries", "webhook", 404),
+    Route("GET", WEBHOOKS + "/{webhook_id}/deliveries/{delivery_id}", "delivery", 404),
+    Route("POST", WEBHOOKS + "/{webhook_id}/deliveries/{delivery_id}/redeliver", "delivery", 404),
     Route("POST", "/v1/embeddings", "model", 404, {"model": "custom:{id}", "input": "hi"}),
     Route("POST", "/v1/rerank", "model", 404, {"model": "custom:{id}", "query": "hi", "documents": ["a"]}),
     Route("POST", "/v2/rerank", "model", 404, {"model": "custom:{id}", "query": "hi", "documents": ["a"]}),
@@ -117,6 +139,7 @@ MONITOR_ROUTES = [one for one in ROUTES if one.method == "GET" and one.path.star
 # Routes that change something and are told no id of what is there already.
 MAKING = {
     ("POST", MODELS), ("POST", "/api/models/setup"), ("POST", "/api/models/probe"), ("POST", "/api/keys"),
+    ("POST", WEBHOOKS),
 }  # fmt: skip
 OPERATING = {("POST", "/api/dead-letters/replay")}  # of all tenants, for who runs the deployment
 
@@ -146,7 +169,7 @@ def stack(configured_stack: Live) -> Live:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def world(stack: Live) -> World:
+async def world(stack: Live) -> AsyncIterator[World]:
     stranger, owner = await stack.new_tenant(), await stack.new_tenant()
     model, session, plan = (f"{kind}-{secrets.token_hex(4)}" for kind in ("model", "session", "plan"))
     tenant = await tenant_id(owner)
@@ -160,10 +183,31 @@ async def world(stack: Live) -> World:
     inference = answer.headers["x-tallygate-inference-id"]
     await owner.settled(inference)
     feature = await feature_job(stack, tenant)
-    response = (await owner.post(RESPONSES, {"model": f"custom:{model}", "input": planted.PROMPT})).body["id"]
-    theirs = Things(model, inference, feature, session, key_id(owner), tenant, plan, HOUSE, response)
-    nobodys = Things(*map(unknown, theirs))._replace(provider=BRING)
-    return World(stack, stranger, owner, theirs, nobodys)
+    asked = {"model": f"custom:{model}", "input": planted.PROMPT}
+    response = (await owner.post(RESPONSES, asked)).body["id"]
+    later_response = (await owner.post(RESPONSES, asked | {"background": True})).body["id"]
+    later = (await owner.post(INFERENCES, asked | {"operation": "responses"})).body["inference_id"]
+    for one in (later, later_response.removeprefix("resp_")):
+        await owner.settled(str(uuid.UUID(one)))
+    async with receiver() as here:
+        webhook, delivery = await a_delivery(owner, here.url)
+        theirs = Things(
+            model, inference, feature, session, key_id(owner), tenant, plan, HOUSE, response, later, later_response,
+            webhook, f"{webhook}{DELIVERIES}{delivery}",
+        )  # fmt: skip
+        yield World(stack, stranger, owner, theirs, Things(*map(unknown, theirs))._replace(provider=BRING))
+
+
+async def a_delivery(api: Api, url: str) -> tuple[str, str]:
+    """One that has been taken, with its webhook."""
+    webhook = str((await api.post(WEBHOOKS, {"url": url, "events": ["feature.settled"]})).body["id"])
+    delivery = str((await api.post(f"{WEBHOOKS}/{webhook}/test", {})).body["id"])
+
+    async def state() -> str:
+        return str((await api.get(f"{WEBHOOKS}/{webhook}/deliveries/{delivery}")).body["state"])
+
+    await until(state, "delivered")
+    return webhook, delivery
 
 
 async def feature_job(stack: Live, tenant: str) -> str:
@@ -175,8 +219,8 @@ async def feature_job(stack: Live, tenant: str) -> str:
 
 
 def unknown(known: str) -> str:
-    """An id of the same form, which nobody has."""
-    return known[:-8] + secrets.token_hex(4)
+    """An id of the same form, which nobody has; a delivery has a webhook that nobody has either."""
+    return DELIVERIES.join(one[:-8] + secrets.token_hex(4) for one in known.split(DELIVERIES))
 
 
 def key_id(api: Api) -> str:
@@ -189,7 +233,7 @@ async def tenant_id(api: Api) -> str:
 
 
 async def told(live: Live, api: Api, route: Route, thing: str) -> Told:
-    path = re.sub(r"\{\w+\}", thing, route.path)
+    path = re.sub(rf"\{{\w+\}}({DELIVERIES}\{{\w+\}})?", thing, route.path)
     body = None if route.body is None else json.dumps(route.body).replace("{id}", thing)
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {api.key}"} if api.key else {})
     async with live.session.request(route.method, api.url + path, data=body, headers=headers) as response:
@@ -201,7 +245,8 @@ async def told(live: Live, api: Api, route: Route, thing: str) -> Told:
 
 
 def alike(text: str, thing: str) -> str:
-    text = text.replace(thing, "<id>")
+    for part in (thing, *thing.split(DELIVERIES)):
+        text = text.replace(part, "<id>")
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(\+00:00|Z)", "<date>", text)
     text = re.sub(r'("request_id":)"[^"]+"', r"\1<id>", text)
     return re.sub(r'("lag_s":)[\d.]+', r"\1<seconds>", text)
@@ -212,8 +257,9 @@ async def all_that_is_theirs(world: World) -> list[str]:
     theirs, get = world.theirs, world.owner.get
     paths = [
         f"{MODELS}/{theirs.model}", f"{INFERENCES}/{theirs.inference}", f"{HISTORY}?sessionId={theirs.session}",
-        f"{FEATURES}/{theirs.feature}", f"{RESPONSES}/{theirs.response}", "/api/providers", "/api/changes",
-        "/v1/models",
+        f"{FEATURES}/{theirs.feature}", f"{RESPONSES}/{theirs.response}", f"{RESPONSES}/{theirs.later_response}",
+        f"{INFERENCES}/{theirs.background}", f"{WEBHOOKS}/{theirs.webhook}", f"{WEBHOOKS}/{theirs.delivery}",
+        "/api/providers", "/api/changes", "/v1/models",
     ]  # fmt: skip
     seen = [str((await get(path)).body) for path in paths]
     tenant = (await get(f"/api/tenants/{theirs.tenant}")).body
@@ -293,7 +339,7 @@ async def test_no_list_holds_anything_of_anothers(world: World, who: Caller) -> 
     shown = [await api.get(path) for path in [*paths, *open_to_all]]
     shown += [await monitor.get(path) for path in (MONITORING, "/healthz", "/readyz", "/metrics", "/no-such-path")]
 
-    words = [one for one in world.theirs if one != world.theirs.provider]
+    words = [word for one in world.theirs if one != world.theirs.provider for word in one.split(DELIVERIES)]
     assert [(word, one) for one in shown for word in words if word in str(one)] == []
     assert who is not stranger or sum(one.status == 200 for one in shown) > 10
 
