@@ -12,6 +12,7 @@ from tests.browser.chromium import chromium, flags
 from tests.browser.complaints import Complaints
 from tests.browser.world import World, made
 from tests.support.live import Api, Live
+from tests.unit.jobs.webhooks.receivers import receiver
 
 SIZES = {"wide": (1280, 800), "phone": (390, 844), "narrow": (360, 740)}
 _TIMEOUT_MS = 20_000  # a busy machine is slow; what is there is found at once
@@ -54,8 +55,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def world(stack: Live) -> World:
-    return await made(stack)
+async def world(stack: Live) -> AsyncIterator[World]:
+    async with receiver() as takes_all:
+        yield await made(stack, takes_all.url)
 
 
 @pytest_asyncio.fixture

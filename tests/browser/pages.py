@@ -18,6 +18,8 @@ def addresses(world: World) -> dict[str, str]:
         "playground": "/playground?model=custom:north-8b",
         "features": "/features",
         "feature": f"/features/{world.job}",
+        "webhooks": "/webhooks",
+        "webhook": f"/webhooks/{world.webhook}",
         "changes": "/changes",
         "instances": "/instances",
         "dead-letters": "/instances/dead-letters",

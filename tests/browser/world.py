@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 
-from shared.client.requests import KEYS
+from shared.client.requests import KEYS, WEBHOOKS
 from shared.events.topics import REQUESTS
 from tests.integration.test_dead_letters import publish, server_of
 from tests.support.features import edit, ended, plan, scripted, wished, written
@@ -31,20 +31,28 @@ def healthz():
 @dataclass(frozen=True)
 class World:
     """api: with a key that may everything. job: a feature job that is completed. inference: one that fell back.
-    response: one of which the content is kept."""
+    response: one of which the content is kept. webhook: one that takes what it is sent; beside it is one that does not.
+    """
 
     api: Api
     job: str
     inference: str
     response: str
+    webhook: str
 
 
-async def made(live: Live) -> World:
+async def made(live: Live, receiver_url: str) -> World:
+    """receiver_url: of one that takes whatever it is sent."""
     made_key = await live.admin.post(
         KEYS, {"tenant": TENANT, "scopes": ["inference", "models", "monitor", "admin"], "name": "night shift"}
     )
     assert made_key.status == 201, made_key
     api = live.api(made_key.body["key"])
+    hooks = [
+        {"url": receiver_url, "name": "pager", "events": ["inference.failed", "model.health", "budget.reached"]},
+        {"url": f"{live.model_server_url}/nowhere", "name": HOSTILE, "events": ["inference.failed"]},
+    ]
+    webhook, _ = [(await api.post(WEBHOOKS, hook)).body["id"] for hook in hooks]
     price = {"input_per_mtok_usd": 0.5, "output_per_mtok_usd": 1.5}
     url = live.model_server_url
     await api.add_model(
@@ -65,7 +73,7 @@ async def made(live: Live) -> World:
     fell_back = answers[-1].headers["x-tallygate-inference-id"]
     await api.settled(fell_back)
     response = await api.post("/v1/responses", {"model": "custom:north-8b", "input": "How far is the next star?"})
-    return World(api, job, fell_back, response.headers["x-tallygate-inference-id"])
+    return World(api, job, fell_back, response.headers["x-tallygate-inference-id"], webhook)
 
 
 def _of(session: str) -> dict[str, str]:

@@ -24,11 +24,12 @@ from services.console.pages import (
     overview,
     playground,
     spending,
+    webhooks,
 )
 from services.console.visit import Page, get, post
 
 _MODEL, _JOB = "/models/{model_id:path}", "/features/{feature_id}"
-_LETTERS = "/instances/dead-letters"
+_LETTERS, _WEBHOOK = "/instances/dead-letters", "/webhooks/{webhook_id}"
 _TENANT, _PLANS = "/keys/tenants/{tenant}", "/keys/plans"
 
 PAGES: tuple[Page, ...] = (
@@ -77,6 +78,21 @@ PAGES: tuple[Page, ...] = (
         "features",
         (get("/features", features.show), get(_JOB, features.show_one), post(f"{_JOB}/cancel", features.cancel)),
         "inference",
+    ),
+    Page(
+        "Webhooks",
+        "webhooks",
+        (
+            get("/webhooks", webhooks.show),
+            post("/webhooks", webhooks.add),
+            get(_WEBHOOK, webhooks.show_one),
+            post(f"{_WEBHOOK}/test", webhooks.test),
+            post(f"{_WEBHOOK}/switch", webhooks.switch),
+            post(f"{_WEBHOOK}/rotate", webhooks.rotate),
+            post(f"{_WEBHOOK}/remove", webhooks.remove),
+            post(_WEBHOOK + "/deliveries/{delivery_id}/redeliver", webhooks.redeliver),
+        ),
+        "webhooks",
     ),
     Page("Changes", "changes", (get("/changes", changes.show),)),
     Page(

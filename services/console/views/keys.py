@@ -75,6 +75,7 @@ def _terms(fields: Fields) -> dict[str, Any]:
         "rate_per_s": number(fields, "rate_per_s", "Requests a second"),
         "burst": whole(fields, "burst", "Burst"),
         "max_in_flight": whole(fields, "max_in_flight", "Requests at the same time"),
+        "result_retention_s": number(fields, "result_retention_s", "Seconds for which results are kept"),
     }
 
 

@@ -9,6 +9,8 @@ AT = "2026-11-30T09:00:00+00:00"
 INFERENCE = "019ad3c8-7a4b-7000-8000-000000000001"
 RESPONSE_ID = "resp_" + INFERENCE.replace("-", "")
 JOB = "019ad3c8-7a4b-7000-8000-000000000002"
+HOOK = "019ad3c8-7a4b-7000-8000-000000000003"
+DELIVERY = "019ad3c8-7a4b-7000-8000-000000000004"
 PRICE = {"input_per_mtok_usd": 0.5, "output_per_mtok_usd": 1.5}
 
 
@@ -83,6 +85,7 @@ JOB_RUNS = JOB_DONE | {
 _TERMS = {
     "policy": "custom_first", "provider_allow": ["*"], "provider_deny": [], "usd_per_day": 10.0, "usd_per_month": None,
     "tokens_per_day": None, "tokens_per_month": None, "rate_per_s": None, "burst": None, "max_in_flight": 40,
+    "result_retention_s": None,
 }  # fmt: skip
 TENANT_SHOWN = {
     "tenant": "acme", "plan": "gold", "own_terms": {"max_in_flight": 40}, "terms": _TERMS, "keys": 2, "models": 3,
@@ -149,6 +152,28 @@ GIVEN = [
     {"id": "in_1", "type": "function_call_output", "output": HOSTILE},
     {"id": "in_0", "role": "user", "content": [{"type": "input_text", "text": HOSTILE}, {"type": "input_image"}]},
 ]
+WEBHOOK = {
+    "id": HOOK, "url": HOSTILE, "events": ["inference.failed"], "name": HOSTILE, "enabled": True, "disabled_at": None,
+    "disabled_because": None, "waiting": 2, "delivered_at": AT, "failing_since": AT, "rests_until": AT, "dropped": 3,
+    "dropped_at": AT, "old_secret_until": AT, "created_at": AT,
+}  # fmt: skip
+DISABLED = WEBHOOK | {"id": JOB, "enabled": False, "disabled_at": AT, "disabled_because": HOSTILE, "delivered_at": None}
+_TRIES = [
+    {"at": AT, "status": 503, "error": HOSTILE, "took_s": 0.01},
+    {"at": AT, "status": 204, "error": None, "took_s": 0.02},
+]
+_DELIVERY = {
+    "id": DELIVERY, "type": "inference.failed", "state": "waiting", "accepted_at": AT, "next_try_at": AT,
+    "settled_at": None, "tries": _TRIES[:1],
+}  # fmt: skip
+DELIVERIES = {
+    "items": [
+        _DELIVERY | {"tries": []},
+        _DELIVERY,
+        _DELIVERY | {"state": "delivered", "next_try_at": None, "settled_at": AT, "tries": _TRIES},
+    ],
+    "next_cursor": DELIVERY,
+}
 
 
 def furnish(gateway: FakeGateway) -> None:
@@ -173,6 +198,11 @@ def furnish(gateway: FakeGateway) -> None:
         "/api/instances": INSTANCES,
         "/api/dead-letters": LETTERS,
         "/api/changes": {"changes": CHANGES, "total": 2, "next": INFERENCE},
+        "/api/webhooks": {"webhooks": [WEBHOOK, DISABLED], "total": 2},
+        f"/api/webhooks/{HOOK}": WEBHOOK,
+        f"/api/webhooks/{HOOK}/deliveries": DELIVERIES,
+        f"/api/webhooks/{JOB}": DISABLED,
+        f"/api/webhooks/{JOB}/deliveries": DELIVERIES | {"next_cursor": None},
         "/api/keys": {"keys": [_KEY, _KEY | {"key_id": "k2", "revoked_at": AT}], "total": 2},
         "/api/tenants": {"tenants": [TENANT_SHOWN, TENANT_SHOWN | {"tenant": "new", "spent": None}], "total": 2},
         "/api/tenants/acme": TENANT_SHOWN,

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.support.fake_gateway import FakeGateway, problem
-from tests.unit.console.samples import AT, INFERENCE, LETTER, OWN, REPLAYED, STEPS, furnish
+from tests.unit.console.samples import AT, DELIVERY, HOOK, INFERENCE, LETTER, OWN, REPLAYED, STEPS, WEBHOOK, furnish
 
 MODEL = "/models/custom:north-8b"
 STORED = "/api/models/custom/north-8b"
@@ -99,3 +99,38 @@ async def test_the_chosen_dead_letters_are_published_again_and_nothing_else(
     [asked] = [asked for asked in gateway.asked if asked.method == "POST"]
     assert asked.body == {"ids": [LETTER["id"]]}
     assert "partition 3, offset 99" in done.text
+
+
+async def test_a_webhook_is_added_with_what_it_is_to_be_told_of(
+    browser: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    gateway.answers["POST /api/webhooks"] = lambda _: (201, WEBHOOK | {"secret": SECRET})
+    fields = {"url": " https://x/hook ", "name": "", "event_inference.failed": "1", "event_budget.reached": "1"}
+
+    answer = await browser.post("/webhooks", data=fields)
+
+    [asked] = [asked for asked in gateway.asked if asked.method == "POST"]
+    assert asked.body == {"url": "https://x/hook", "events": ["inference.failed", "budget.reached"]}
+    assert SECRET in answer.text
+
+
+@pytest.mark.parametrize(
+    ("form", "fields", "method", "path", "body"),
+    [
+        ("/test", {}, "POST", "/test", None),
+        ("/switch", {"enabled": "true"}, "PATCH", "", {"enabled": True}),
+        ("/switch", {"enabled": "false"}, "PATCH", "", {"enabled": False}),
+        (f"/deliveries/{DELIVERY}/redeliver", {}, "POST", f"/deliveries/{DELIVERY}/redeliver", None),
+    ],
+)
+async def test_what_is_done_with_a_webhook_leads_back_to_it(
+    browser: httpx.AsyncClient, gateway: FakeGateway, form: str, fields: dict[str, str], method: str, path: str,
+    body: object,
+) -> None:  # fmt: skip
+    gateway.answers[f"{method} /api/webhooks/{HOOK}{path}"] = lambda _: (202, {})
+
+    answer = await browser.post(f"/webhooks/{HOOK}{form}", data=fields)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/webhooks/{HOOK}")
+    [asked] = [asked for asked in gateway.asked if asked.method == method]
+    assert asked.body == body

@@ -8,7 +8,20 @@ from starlette.routing import Match, Route
 
 from services.console.pages import PAGES
 from tests.support.fake_gateway import FakeGateway, problem
-from tests.unit.console.samples import HOSTILE, INFERENCE, JOB, LETTER, OWN, REPLAYED, STEPS, TRIAL, furnish
+from tests.unit.console.samples import (
+    AT,
+    HOOK,
+    HOSTILE,
+    INFERENCE,
+    JOB,
+    LETTER,
+    OWN,
+    REPLAYED,
+    STEPS,
+    TRIAL,
+    WEBHOOK,
+    furnish,
+)
 from tests.unit.console.test_frame import inline
 from tests.unit.console.test_monitoring_pages import PAGES as MONITORING_PAGES
 
@@ -26,6 +39,10 @@ FULL = [
     "/features",
     f"/features/{JOB}",
     f"/features/{INFERENCE}",
+    "/webhooks",
+    f"/webhooks/{HOOK}",
+    f"/webhooks/{HOOK}?state=failed&cursor={JOB}",
+    f"/webhooks/{JOB}",
     "/changes",
     "/changes?tenant=*",
     "/instances",
@@ -101,6 +118,18 @@ DONE = {
     "a key that is refused": (
         "/keys", {"tenant": HOSTILE, "name": HOSTILE, "allowed_models": HOSTILE}, "POST /api/keys", 400, _REFUSED
     ),
+    "a webhook": (
+        "/webhooks", {"url": HOSTILE, "event_model.health": "1"}, "POST /api/webhooks", 201,
+        WEBHOOK | {"secret": HOSTILE},
+    ),
+    "a webhook that is refused": ("/webhooks", {"url": HOSTILE, "name": HOSTILE}, "POST /api/webhooks", 400, _REFUSED),
+    "a new secret": (
+        f"/webhooks/{HOOK}/rotate", {}, f"POST /api/webhooks/{HOOK}/rotate-secret", 200,
+        {"id": HOOK, "secret": HOSTILE, "old_secret_until": AT},
+    ),
+    "a test of a webhook that is refused": (
+        f"/webhooks/{HOOK}/test", {}, f"POST /api/webhooks/{HOOK}/test", 409, _REFUSED
+    ),
     "a replay": (
         "/instances/dead-letters/replay", {f"letter {LETTER['id']}": "on"}, "POST /api/dead-letters/replay", 200,
         REPLAYED,
@@ -173,6 +202,7 @@ EMPTY = {
     "/models": ("/api/models/list", {"models": [], "total": 0}, "tallygate models add"),
     "/playground": ("/api/models/list", {"models": [], "total": 0}, "tallygate models add"),
     "/features": ("/api/features", {"features": [], "total": 0}, "tallygate feature generate"),
+    "/webhooks": ("/api/webhooks", {"webhooks": [], "total": 0}, "tallygate webhooks add"),
     "/changes": ("/api/changes", {"changes": [], "total": 0, "next": None}, "tallygate models add"),
     "/instances/dead-letters": ("/api/dead-letters", {"topics": []}, "Everything that came could be read and handled"),
     "/keys": ("/api/keys", {"keys": [], "total": 0}, "tallygate keys create"),
