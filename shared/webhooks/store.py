@@ -79,11 +79,15 @@ WITH hook AS (
 )
 UPDATE gateway.webhook_deliveries d SET
     tries = CASE WHEN jsonb_array_length(d.tries) < {MOST_TRIES} THEN d.tries ELSE d.tries - 0 END || told.tried,
-    failures = d.failures + CASE WHEN told.taken THEN 0 ELSE 1 END, due_at = told.due_at, taken = told.taken, asked = d.asked AND told.taken IS NULL,
-    settled_at = CASE WHEN told.taken IS NOT NULL THEN now() END
-FROM hook, unnest($8::uuid[], $9::jsonb[], $10::timestamptz[], $11::boolean[]) AS told (delivery_id, tried, due_at, taken)
+    failures = d.failures + CASE WHEN told.taken THEN 0 ELSE 1 END,
+    due_at = told.due_at,
+    taken = told.taken,
+    settled_at = CASE WHEN told.taken IS NOT NULL THEN now() END,
+    asked = d.asked AND told.taken IS NULL
+FROM hook, unnest($8::uuid[], $9::jsonb[], $10::timestamptz[], $11::boolean[])
+    AS told (delivery_id, tried, due_at, taken)
 WHERE d.delivery_id = told.delivery_id AND d.webhook_id = hook.webhook_id AND d.settled_at IS NULL
-"""  # noqa: E501, S608 - only a constant is joined
+"""  # noqa: S608 - only a constant is joined
 
 _FORGET_OLDER = """
 DELETE FROM gateway.webhook_deliveries WHERE delivery_id IN (

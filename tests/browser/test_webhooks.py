@@ -6,6 +6,8 @@ from standardwebhooks.webhooks import Webhook
 from tests.browser.conftest import Window
 from tests.unit.jobs.webhooks.receivers import receiver
 
+_WITHIN_MS = 30_000
+
 
 async def test_a_webhook_is_added_tested_and_a_delivery_sent_again(signed_in: Window) -> None:
     async with receiver() as here:
@@ -23,9 +25,9 @@ async def test_a_webhook_is_added_tested_and_a_delivery_sent_again(signed_in: Wi
         assert secret not in await page.content()
         await page.get_by_role("button", name="Send a test").click()
         delivered = page.get_by_role("row").filter(has_text="delivered")
-        await expect(delivered).to_have_count(1)  # the page looks again by itself
+        await expect(delivered).to_have_count(1, timeout=_WITHIN_MS)  # the page looks again by itself
         await delivered.get_by_role("button", name="Send again").click()
-        await expect(delivered.get_by_role("cell", name="2", exact=True)).to_be_visible()
+        await expect(delivered.get_by_role("cell", name="2", exact=True)).to_be_visible(timeout=_WITHIN_MS)
         [first, again] = here.received
         assert first.headers["webhook-id"] == again.headers["webhook-id"]
         Webhook(secret).verify(again.body, again.headers)

@@ -14,6 +14,7 @@ from shared.client.requests import WEBHOOKS
 
 _PAGE = "/webhooks"
 _SHOWN = "50"
+_SOON_S, _LATER_S = 2, 10  # until the page of a webhook looks again: while something shown waits, and otherwise
 
 
 async def show(visit: Visit) -> View:
@@ -76,7 +77,8 @@ async def _one(visit: Visit, problem: Problem | None = None) -> View:
     hook, listed = await asyncio.gather(visit.gateway.get(path), visit.gateway.get(f"{path}/deliveries", asked))
     values = {"hook": hook, "deliveries": listed["items"], "next": listed["next_cursor"], "query": query}
     values |= {"state_wanted": state, "problem": problem}
-    return View("webhook.html", hook["name"] or hook["url"], values, _status(problem), None if problem else 5)
+    refresh_s = None if problem else _SOON_S if any(one["state"] == "waiting" for one in listed["items"]) else _LATER_S
+    return View("webhook.html", hook["name"] or hook["url"], values, _status(problem), refresh_s)
 
 
 def _secret(webhook_id: str, title: str, made: Mapping[str, object]) -> View:

@@ -78,8 +78,8 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
 
 
 async def furnished_tenant(own: Live) -> Tenant:
-    """With models, an answer to repeat, a response that is kept, a chat that was remembered, and the two secrets of a
-    webhook."""
+    """With models, an answer to repeat, a response that is kept, one in the background, a chat that was remembered, and
+    the two secrets of a webhook."""
     tenant = await new_tenant(own)
     for number in range(_MODELS_EACH):
         key = f"sk-{tenant.id}-{number}"
@@ -94,6 +94,8 @@ async def furnished_tenant(own: Live) -> Tenant:
         assert asked.status == 200
     kept = await tenant.api.post(_RESPONSES, {"input": "three", "model": model})
     tenant.kept_response = str(kept.body["id"])
+    later = await tenant.api.post(_RESPONSES, {"input": "four", "model": model, "background": True})
+    tenant.later_response = str(later.body["id"])
     hook = await tenant.api.post(WEBHOOKS, {"url": own.model_server_url, "events": ["feature.settled"]})
     assert (await tenant.api.post(f"{WEBHOOKS}/{hook.body['id']}/rotate-secret", {})).status == 200
     return tenant
@@ -155,8 +157,9 @@ async def serves_everything(own: Live, tenants: list[Tenant]) -> None:
     for tenant in tenants:
         history = await tenant.api.get(f"{_CODEBASE}?sessionId=s")
         assert [one["content"] for one in history.body["messages"]] == ["one", "echo: one", "two", "echo: two"]
-        kept = await tenant.api.get(f"{_RESPONSES}/{tenant.kept_response}")
-        assert kept.body["output"][0]["content"][0]["text"] == "echo: three"
+        for response_id, said in ((tenant.kept_response, "echo: three"), (tenant.later_response, "echo: four")):
+            kept = await tenant.api.get(f"{_RESPONSES}/{response_id}")
+            assert kept.body["output"][0]["content"][0]["text"] == said
         repeat = await tenant.api.chat(next(iter(tenant.keys)), "once", headers=tenant.repeatable)
         assert repeat.headers["idempotency-replayed"] == "true"
         assert tenant.answer is not None
