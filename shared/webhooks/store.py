@@ -95,12 +95,14 @@ DELETE FROM gateway.webhook_deliveries WHERE delivery_id IN (
     ORDER BY settled_at LIMIT $2)
 """
 
+# The index of the list holds all that is looked at, so no row is read.
 _FORGET_BEYOND = """
 DELETE FROM gateway.webhook_deliveries WHERE delivery_id IN (
     SELECT beyond.delivery_id FROM gateway.webhooks w CROSS JOIN LATERAL (
         SELECT d.delivery_id FROM gateway.webhook_deliveries d
         WHERE d.webhook_id = w.webhook_id AND d.settled_at IS NOT NULL
-        ORDER BY d.accepted_at DESC, d.delivery_id DESC OFFSET $1 LIMIT $2) AS beyond)
+        ORDER BY d.accepted_at DESC, d.delivery_id DESC OFFSET $1 LIMIT $2) AS beyond
+    LIMIT $2)
 """
 
 

@@ -48,5 +48,6 @@ CREATE TABLE gateway.webhook_deliveries (
 );
 CREATE INDEX webhook_deliveries_waiting ON gateway.webhook_deliveries (webhook_id, asked DESC, accepted_at, delivery_id)
     WHERE settled_at IS NULL;
-CREATE INDEX webhook_deliveries_listed ON gateway.webhook_deliveries (webhook_id, accepted_at, delivery_id);
+CREATE INDEX webhook_deliveries_listed ON gateway.webhook_deliveries (webhook_id, accepted_at, delivery_id)
+    INCLUDE (settled_at);
 CREATE INDEX webhook_deliveries_settled ON gateway.webhook_deliveries (settled_at) WHERE settled_at IS NOT NULL;

@@ -20,5 +20,5 @@ class Retention(Periodic):
     async def _forget(self) -> None:
         while await self._store.forget_older(self._kept_for, _BATCH) == _BATCH:
             pass
-        while await self._store.forget_beyond(MOST_KEPT, _BATCH) >= _BATCH:
+        while await self._store.forget_beyond(MOST_KEPT, _BATCH) == _BATCH:
             pass
