@@ -16,6 +16,7 @@ from tests.support.console import ConsoleProcess
 from tests.support.live import Live
 
 
+@pytest.mark.timeout(240)  # of every page, twice
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["wide", "phone"])
 async def test_no_page_violates_a_rule_of_accessibility(
