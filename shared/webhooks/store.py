@@ -95,7 +95,7 @@ DELETE FROM gateway.webhook_deliveries WHERE delivery_id IN (
     ORDER BY settled_at LIMIT $2)
 """
 
-# The index of the list holds all that is looked at, so no row is read.
+# The index of the list holds all that is looked at, so rows are read only where vacuum has not been.
 _FORGET_BEYOND = """
 DELETE FROM gateway.webhook_deliveries WHERE delivery_id IN (
     SELECT beyond.delivery_id FROM gateway.webhooks w CROSS JOIN LATERAL (
