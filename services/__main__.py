@@ -244,7 +244,7 @@ def books_prune(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Drop the rows of days that are older. Sums by hour and day stay, and what is open.
+    """Drop the rows of days that are older. Sums by hour, day and month stay, and what is open.
 
     The monitors do this by themselves. It can be stopped at any moment and run again.
     """

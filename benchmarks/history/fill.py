@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from benchmarks.history import store
 from deploy.local.progress import say, step
-from services.monitor.rollups.steps import STEPS, Step
+from services.monitor.rollups.steps import SUMMED_FROM, last_over
 from services.monitor.rollups.store import RollupStore
 from shared.db.pool import Pool
 from shared.events import utc_now
@@ -14,7 +14,7 @@ DAYS = 30
 _OLDER = 12  # times as many days of which only sums are there: 400 in all
 _SAID_EVERY_S = 30.0
 _TOUCHES = 5000
-_OVER: tuple[Step, ...] = ("hour", "day")
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class _Progress:
@@ -67,6 +67,6 @@ async def turn(pool: Pool, minutes: int = 24) -> bool:
         if mine is None:
             return True
         now = utc_now()
-        over = [await mine.sum_up_by_key(now - 2 * STEPS["minute"], minutes)]
-        over += [await mine.sum_up(each, now - STEPS[each], 24) for each in _OVER]
+        over = [await mine.sum_up_by_key(last_over(now - _CLOCKS_DIFFER, "minute"), minutes)]
+        over += [await mine.sum_up(step, last_over(now, step), 24) for step in SUMMED_FROM]
     return bool(taken) or any(over)

@@ -51,7 +51,7 @@ class MonitorSettings(ServiceSettings):
         default=400,
         ge=1,
         le=3650,
-        description="days for which sums by hour and day are kept, what was spent, and changes of health",
+        description="days for which sums by hour, day and month are kept, what was spent, and changes of health",
     )
     # A model's owner may say otherwise of it (PATCH /api/models/custom/<model_id>).
     health_degraded_at: Annotated[float, Beyond(words="the model is `degraded`")] = Field(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.monitor.books.books import fold
 from services.monitor.books.store import BookStore
+from services.monitor.rollups.steps import SUMMED_FROM, last_over
 from services.monitor.rollups.store import RollupStore
 from shared.db.pool import Pool
 from shared.errors import failure
@@ -30,7 +31,15 @@ OPERATIONS = (None, "chat", "embeddings")
 KEYS = (None, "k1", "k2")
 SESSIONS = (None, "s1", "s2")
 
-Do = Literal["book", "minutes", "hours and days"]
+# Spans of time: within what most lives fill, and so long that they hold whole months.
+LENGTHS = st.timedeltas(timedelta(seconds=1), timedelta(days=5)) | st.timedeltas(timedelta(days=20), timedelta(days=90))
+AGO = st.timedeltas(timedelta(0), timedelta(days=3)) | st.timedeltas(timedelta(0), timedelta(days=30))
+
+_AGES = st.one_of(
+    [st.timedeltas(timedelta(0), most) for most in (timedelta(hours=2), timedelta(days=3), timedelta(days=70))]
+)
+
+Do = Literal["book", "minutes", "all that is over"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +54,7 @@ class Life:
 def inference(draw: st.DrawFn) -> list[InferenceEvent]:
     ids = {"inference_id": new_id(), "tenant_id": "acme"}
     who = {"operation_name": draw(st.sampled_from(OPERATIONS)), "api_key_id": draw(st.sampled_from(KEYS))}
-    at = NOW - draw(
-        st.one_of(st.timedeltas(timedelta(0), timedelta(hours=2)), st.timedeltas(timedelta(0), timedelta(days=3)))
-    )
+    at = NOW - draw(_AGES)
     events: list[InferenceEvent] = []
     models = draw(st.lists(st.sampled_from(MODELS), max_size=3))
     for number, model in enumerate(models, 1):
@@ -104,7 +111,7 @@ def life(draw: st.DrawFn) -> Life:
     cuts = sorted(draw(st.lists(st.integers(0, len(ordered)), max_size=3)))
     edges = [0, *cuts, len(ordered)]
     batches = tuple(tuple(ordered[a:b]) for a, b in pairwise(edges))
-    sums: tuple[Do, ...] = ("book", "minutes", "hours and days")
+    sums: tuple[Do, ...] = ("book", "minutes", "all that is over")
     return Life(batches, tuple(draw(st.sampled_from(sums)) for _ in batches))
 
 
@@ -126,7 +133,7 @@ async def sum_up(pool: Pool, what: Do) -> None:
         assert turn is not None
         _, touched = await turn.take_touched(5000)
         await turn.sum_up_minutes(touched)
-        if what == "hours and days":
+        if what == "all that is over":
             await turn.sum_up_by_key(NOW, 1000)
-            for step in ("hour", "day"):
-                await turn.sum_up(step, NOW, 1000)
+            for step in SUMMED_FROM:
+                await turn.sum_up(step, last_over(NOW, step), 1000)

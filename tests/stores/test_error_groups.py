@@ -22,7 +22,7 @@ from shared.db.pool import Pool
 from shared.db.reads import Reads, ReadSettings
 from shared.errors import failure
 from shared.events import InferenceEvent, new_id
-from tests.stores.lives import MODELS, NOW, SHARED, Life, life, live, sum_up
+from tests.stores.lives import AGO, LENGTHS, MODELS, NOW, SHARED, Life, life, live, sum_up
 from tests.support.memory.monitor import MonitorTables
 from tests.unit.monitor.rollups.test_cover import LONG_AGO
 from tests.unit.shared.events.samples import ended, settled
@@ -42,7 +42,7 @@ async def errors(pool: Pool) -> AsyncIterator[ErrorStore]:
 @SHARED
 @given(
     life(), st.sampled_from((None, *MODELS)), st.sampled_from(_TYPES),
-    st.timedeltas(timedelta(seconds=1), timedelta(days=5)), st.timedeltas(timedelta(0), timedelta(days=3)),
+    LENGTHS, AGO,
 )  # fmt: skip
 async def test_every_error_is_in_one_group_with_who_met_it(
     pool: Pool, errors: ErrorStore, lived: Life, model: str | None, error_type: str | None, length: timedelta,
@@ -89,7 +89,7 @@ def counted(tables: MonitorTables, span: Span, error_type: str | None) -> dict[t
 
 async def book(pool: Pool, events: list[InferenceEvent], *, then: str) -> None:
     await BookStore(pool).book(fold(events), NOW)
-    await sum_up(pool, "book" if then == "fresh" else "hours and days")
+    await sum_up(pool, "book" if then == "fresh" else "all that is over")
 
 
 def failed(tenant: str, detail: str, **more: object) -> InferenceEvent:

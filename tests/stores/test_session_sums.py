@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from hypothesis import given
-from hypothesis import strategies as st
 
 from services.monitor.books.books import fold
 from services.monitor.books.store import BookStore
@@ -20,7 +19,7 @@ from services.monitor.sessions.store import SessionStore
 from shared.db.pool import Pool
 from shared.db.reads import Reads, ReadSettings
 from shared.events import InferenceEvent, new_id
-from tests.stores.lives import NOW, SHARED, Life, life, live, sum_up
+from tests.stores.lives import AGO, LENGTHS, NOW, SHARED, Life, life, live, sum_up
 from tests.support.memory.monitor import MonitorTables
 from tests.unit.monitor.rollups.test_cover import LONG_AGO
 from tests.unit.shared.events.samples import ended, settled
@@ -35,7 +34,7 @@ async def sessions(pool: Pool) -> AsyncIterator[SessionStore]:
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # instead of what went wrong
 @SHARED
-@given(life(), st.timedeltas(timedelta(seconds=1), timedelta(days=5)), st.timedeltas(timedelta(0), timedelta(days=3)))
+@given(life(), LENGTHS, AGO)
 async def test_every_settled_request_is_in_the_sums_of_its_session(
     pool: Pool, sessions: SessionStore, lived: Life, length: timedelta, ago: timedelta
 ) -> None:
@@ -85,7 +84,7 @@ async def test_of_many_sessions_the_dearest_are_told_apart(pool: Pool, sessions:
     tenant = f"tenant-{new_id()}"
     events = [event for number in range(103) for event in one(tenant, f"s{number}", number)]
     await BookStore(pool).book(fold(events), NOW)
-    await sum_up(pool, "book" if then == "fresh" else "hours and days")
+    await sum_up(pool, "book" if then == "fresh" else "all that is over")
 
     found = told((await sessions.read(Span(tenant, NOW - timedelta(days=2), end(NOW, "minute")))).rows)
 

@@ -26,7 +26,7 @@ from shared.db.pool import Pool
 from shared.db.reads import Reads, ReadSettings
 from shared.errors import TallygateError, failure
 from shared.events import InferenceEvent, new_id
-from tests.stores.lives import KEYS, MODELS, NOW, OPERATIONS, SHARED, Life, life, live, sum_up
+from tests.stores.lives import AGO, KEYS, LENGTHS, MODELS, NOW, OPERATIONS, SHARED, Life, life, live, sum_up
 from tests.support.memory.monitor import MonitorTables
 from tests.unit.monitor.rollups.test_cover import LONG_AGO
 from tests.unit.shared.events.samples import ended, settled, started
@@ -50,10 +50,10 @@ async def test_a_call_that_becomes_known_after_the_sums_counts_for_its_model(
     ids = {"inference_id": inference_id, "tenant_id": tenant}
     word = settled(**ids, event_id=new_id(), settled_at=at, first_model="custom:a", model_served="custom:a", attempts=2)
     await BookStore(pool).book(fold([word]), NOW)
-    await sum_up(pool, "hours and days")
+    await sum_up(pool, "all that is over")
     call = started(**ids, attempt_id=new_id(), attempt_number=1, model="custom:b", started_at=at)
     await BookStore(pool).book(fold([call]), NOW)
-    await sum_up(pool, "hours and days")
+    await sum_up(pool, "all that is over")
 
     rows = await summaries.summary(Span(tenant, NOW - timedelta(days=2), NOW, "custom:b"), 5)
     assert [request["model"] for request in rows.requests] == ["custom:a"]
@@ -63,7 +63,7 @@ async def test_a_call_that_becomes_known_after_the_sums_counts_for_its_model(
 @SHARED
 @given(
     life(), st.sampled_from((None, *MODELS)), st.sampled_from(OPERATIONS), st.sampled_from(KEYS),
-    st.timedeltas(timedelta(seconds=1), timedelta(days=5)), st.timedeltas(timedelta(0), timedelta(days=3)),
+    LENGTHS, AGO,
 )  # fmt: skip
 async def test_any_span_tells_what_the_books_hold(
     pool: Pool, summaries: SummaryStore, lived: Life, model: str | None, operation: str | None, key: str | None,

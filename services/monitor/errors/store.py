@@ -4,24 +4,24 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.monitor.reading.store import SETTINGS, Span, error_arguments, reading
-from services.monitor.rollups.error_sums.store import errors_of_span
+from services.monitor.rollups.error_sums.store import ERRORS
 from shared.db.reads import Reads
 
-# What the newest sample says. $10 how many groups are told.
+# What the newest sample says. $11 how many groups are told.
 _GROUPS = f"""
 WITH found AS MATERIALIZED (
          SELECT error_type, model, server_address, cause, n, first_at, last_at, samples, keys
-         FROM ({errors_of_span()}) AS of_span),
-     first AS (SELECT * FROM found ORDER BY n DESC, last_at DESC, error_type, model, server_address, cause LIMIT $10)
+         FROM ({ERRORS.of_span()}) AS of_span),
+     first AS (SELECT * FROM found ORDER BY n DESC, last_at DESC, error_type, model, server_address, cause LIMIT $11)
 SELECT first.*, told.error, (SELECT count(*) FROM found) AS groups, (SELECT sum(n)::bigint FROM found) AS total
 FROM first LEFT JOIN LATERAL (
     (SELECT call.error FROM monitor.attempts AS call
-     WHERE call.inference_id = first.samples[1] AND call.tenant_id = $7 AND call.model = first.model
+     WHERE call.inference_id = first.samples[1] AND call.tenant_id = $4 AND call.model = first.model
        AND call.error_type = first.error_type AND call.error IS NOT NULL
      ORDER BY (coalesce(call.cause, '') = first.cause) DESC, call.attempt_number DESC LIMIT 1)
     UNION ALL
     (SELECT inference.error FROM monitor.inferences AS inference
-     WHERE inference.inference_id = first.samples[1] AND inference.tenant_id = $7
+     WHERE inference.inference_id = first.samples[1] AND inference.tenant_id = $4
        AND inference.error_type = first.error_type)
     LIMIT 1) AS told ON true
 ORDER BY n DESC, last_at DESC, error_type, model, server_address, cause

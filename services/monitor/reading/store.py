@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.monitor.rollups.cover import Cover, Fresh, cover, whole
+from services.monitor.rollups.cover import Cover, cover, whole
 from services.monitor.rollups.latency import BOUNDS, Histogram
-from services.monitor.rollups.steps import Step
+from services.monitor.rollups.steps import STEPS, Step
 from shared.db.pool import Connection
 
 # To plan for every partition takes longer than to read the few rows: a connection plans once, for any span.
@@ -14,9 +14,10 @@ SETTINGS = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL jit = off"
 
 _FRESH = """
 SELECT ARRAY(SELECT minute FROM monitor.touched_minutes WHERE tenant_id = $1
-             UNION SELECT at FROM monitor.touched_key_minutes WHERE tenant_id = $1 AND $2) AS minutes,
-       ARRAY(SELECT at FROM monitor.touched_hours WHERE tenant_id = $1) AS hours,
-       ARRAY(SELECT at FROM monitor.touched_days WHERE tenant_id = $1) AS days,
+             UNION SELECT at FROM monitor.touched_key_minutes WHERE tenant_id = $1 AND $2) AS minute,
+       ARRAY(SELECT at FROM monitor.touched_hours WHERE tenant_id = $1) AS hour,
+       ARRAY(SELECT at FROM monitor.touched_days WHERE tenant_id = $1) AS day,
+       ARRAY(SELECT at FROM monitor.touched_months WHERE tenant_id = $1) AS month,
        (SELECT gone_before FROM monitor.retention) AS gone_before
 """
 
@@ -39,30 +40,28 @@ class Reading(NamedTuple):
     gone_before: datetime
 
 
-async def reading(connection: Connection, span: Span, *, late: bool, largest: Step = "day") -> Reading:
+async def reading(connection: Connection, span: Span, *, late: bool, largest: Step = "month") -> Reading:
     """late: for sums by key and of errors, whose minutes are made when they are over. largest: the longest sums of
     use."""
     [row] = await connection.fetch(_FRESH, span.tenant_id, late)
     since, until = whole(span.since, span.until, row["gone_before"])
-    parts = cover(since, until, Fresh(row["minutes"], row["hours"], row["days"]), largest)
+    parts = cover(since, until, {step: row[step] for step in STEPS}, largest)
     return Reading(parts, row["gone_before"])
 
 
 def arguments(span: Span, parts: Cover) -> tuple[Any, ...]:
-    """$1 to $11 of `cells`."""
-    filters = span.model, span.operation, span.key
-    return (*_spans(span, parts), BOUNDS, parts.minutes, parts.hours, parts.days, span.tenant_id, *filters)
+    """$1 to $12 of `cells`."""
+    return (*_spans(span, parts), BOUNDS, *_sums(span, parts), span.model, span.operation, span.key)
 
 
 def error_arguments(span: Span, parts: Cover, error_type: str | None) -> tuple[Any, ...]:
-    """$1 to $9 of `errors_of_span`."""
-    sums = parts.minutes, parts.hours, parts.days
-    return (*_spans(span, parts), *sums, span.tenant_id, span.model, error_type)
+    """$1 to $10 of `ERRORS.of_span`."""
+    return (*_spans(span, parts), *_sums(span, parts), span.model, error_type)
 
 
 def session_arguments(span: Span, parts: Cover) -> tuple[Any, ...]:
-    """$1 to $7 of `sessions_of_span`."""
-    return (*_spans(span, parts), parts.minutes, parts.hours, parts.days, span.tenant_id)
+    """$1 to $8 of `SESSIONS.of_span`."""
+    return (*_spans(span, parts), *_sums(span, parts))
 
 
 def histogram(counts: Mapping[str, int]) -> Histogram:
@@ -72,3 +71,8 @@ def histogram(counts: Mapping[str, int]) -> Histogram:
 def _spans(span: Span, parts: Cover) -> tuple[list[str], list[datetime], list[datetime]]:
     """Tenants, since and until: three columns."""
     return [span.tenant_id] * len(parts.spans), [first for first, _ in parts.spans], [last for _, last in parts.spans]
+
+
+def _sums(span: Span, parts: Cover) -> tuple[Any, ...]:
+    """The tenant, and of each step the beginnings of the sums that are read."""
+    return (span.tenant_id, *(parts.sums[step] for step in STEPS))

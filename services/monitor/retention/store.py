@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.monitor.retention.days import day_of_partition, first_id, midnight, partition_name
+from services.monitor.rollups.steps import beginning
 from shared.db.pool import Connection, Pool
 
 # A statement that waits for a table makes every other one wait behind it: it gives up soon, and is tried again.
@@ -39,12 +40,10 @@ TABLES = (
     *(Table(f"{name}_by_minute", "at", "at") for name in SUMMED_UP),
     Table("digests", "at", "at"),
 )
-# By hour and day. Those that tell less apart have no minutes.
-SUMS = tuple(
-    f"{name}_by_{step}"
-    for name in (*SUMMED_UP, "calls_of_keys", "requests_of_keys", "calls_in_all", "requests_in_all")
-    for step in ("hour", "day")
-)
+# Those that tell less apart have no minutes.
+_NAMES = (*SUMMED_UP, "calls_of_keys", "requests_of_keys", "calls_in_all", "requests_in_all")
+_OF_MONTHS = tuple(f"{name}_by_month" for name in _NAMES)
+SUMS = tuple(f"{name}_by_{step}" for name in _NAMES for step in ("hour", "day")) + _OF_MONTHS
 
 _PARTITIONS = """
 SELECT child.relname AS name, pg_total_relation_size(child.oid) AS bytes, greatest(child.reltuples, 0)::bigint AS rows
@@ -149,7 +148,7 @@ class RetentionStore:
         ]
 
     async def sums(self) -> list[Partition]:
-        """The sums by hour and day, each of them one table."""
+        """The sums by hour, day and month, each of them one table."""
         found = [(name, await self._pool.fetchrow(_SIZE, name)) for name in SUMS]
         return [Partition(name, name, None, row["bytes"], row["rows"]) for name, row in found if row is not None]
 
@@ -190,7 +189,9 @@ class RetentionStore:
     async def delete_older_sums(self, sums_from: datetime, kept_from: datetime) -> None:
         """Also what is said of redeliveries, which nobody asks for once their inferences are gone."""
         for table in SUMS:
-            await self._delete(_DELETE.format(table=table), sums_from)
+            # A month is kept as long as one of its days.
+            before = beginning(sums_from, "month") if table in _OF_MONTHS else sums_from
+            await self._delete(_DELETE.format(table=table), before)
         await self._pool.execute("DELETE FROM monitor.spend_days WHERE day < $1", sums_from.date())
         await self._pool.execute("DELETE FROM monitor.redeliveries WHERE decided_at < $1", kept_from)
 

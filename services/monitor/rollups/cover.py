@@ -1,34 +1,26 @@
-"""Pure: which sums, of days, hours and minutes, make up a span of time, and what must be read from the books."""
+"""Pure: which sums, of months, days, hours and minutes, make up a span of time, and what is read from the books."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from services.monitor.rollups.steps import STEPS, Step, beginning, end
+from services.monitor.rollups.steps import MINUTE, STEPS, SUMMED_FROM, Step, beginning, end, following
 
 _LONG = timedelta(hours=1)  # a span that is longer is one of whole minutes
 
-
-class Fresh(NamedTuple):
-    """What is not summed up (yet), of one tenant: minutes whose calls are booked; hours and days whose minutes and
-    hours are summed up."""
-
-    minutes: Collection[datetime]
-    hours: Collection[datetime]
-    days: Collection[datetime]
+# By step, what is not summed up (yet), of one tenant: minutes whose calls are booked; hours, days and months of which
+# what they are the sums of is summed up.
+Fresh = Mapping[Step, Collection[datetime]]
 
 
 @dataclass(slots=True)
 class Cover:
-    """What covers the span from `since` until `until`, in parts that do not overlap: days, hours and minutes by their
+    """What covers the span from `since` until `until`, in parts that do not overlap: sums of each step by their
     beginnings, and spans (since, until) that are counted in the books."""
 
     since: datetime
     until: datetime
-    days: list[datetime] = field(default_factory=list)
-    hours: list[datetime] = field(default_factory=list)
-    minutes: list[datetime] = field(default_factory=list)
+    sums: dict[Step, list[datetime]] = field(default_factory=lambda: {step: [] for step in STEPS})
     spans: list[tuple[datetime, datetime]] = field(default_factory=list)
 
 
@@ -44,10 +36,8 @@ def whole(since: datetime, until: datetime, gone_before: datetime) -> tuple[date
     return since, until
 
 
-def cover(since: datetime, until: datetime, fresh: Fresh, largest: Step = "day") -> Cover:
+def cover(since: datetime, until: datetime, fresh: Fresh, largest: Step = "month") -> Cover:
     """In UTC, by steps up to the largest. What is not of a whole minute is counted in the books."""
-    hours = {*fresh.hours, *(beginning(at, "hour") for at in fresh.minutes)}
-    fresh = Fresh(fresh.minutes, hours, {*fresh.days, *(beginning(at, "day") for at in hours)})
     found = Cover(since, until)
     first, last = end(since, "minute"), beginning(until, "minute")
     if first > last:  # within one minute
@@ -55,39 +45,44 @@ def cover(since: datetime, until: datetime, fresh: Fresh, largest: Step = "day")
         return found
     if since < first:
         found.spans.append((since, first))
-    {"day": _days, "hour": _hours, "minute": _minutes}[largest](found, first, last, fresh)
+    _cover(found, first, last, largest, _with_what_holds_them(fresh))
     if last < until:
         found.spans.append((last, until))
     return found
 
 
-def _days(found: Cover, since: datetime, until: datetime, fresh: Fresh) -> None:
-    for first, last in _pieces(since, until, "day"):
-        if last - first == STEPS["day"] and first not in fresh.days:
-            found.days.append(first)
+def _with_what_holds_them(fresh: Fresh) -> Fresh:
+    """An hour is not summed up while one of its minutes is not, and so on."""
+    found: dict[Step, Collection[datetime]] = {}
+    below: Collection[datetime] = ()
+    for step in STEPS:
+        below = found[step] = {*fresh[step], *(beginning(at, step) for at in below)}
+    return found
+
+
+def _cover(found: Cover, since: datetime, until: datetime, step: Step, fresh: Fresh) -> None:
+    """The span is one of whole minutes."""
+    if step == "minute":
+        _minutes(found, since, until, fresh[step])
+        return
+    for first, last in _pieces(since, until, step):
+        is_whole = first == beginning(first, step) and last == following(first, step)
+        if is_whole and first not in fresh[step]:
+            found.sums[step].append(first)
         else:
-            _hours(found, first, last, fresh)
+            _cover(found, first, last, SUMMED_FROM[step], fresh)
 
 
-def _hours(found: Cover, since: datetime, until: datetime, fresh: Fresh) -> None:
-    for first, last in _pieces(since, until, "hour"):
-        if last - first == STEPS["hour"] and first not in fresh.hours:
-            found.hours.append(first)
-        else:
-            _minutes(found, first, last, fresh)
-
-
-def _minutes(found: Cover, since: datetime, until: datetime, fresh: Fresh) -> None:
-    for first, last in _pieces(since, until, "minute"):
-        if first in fresh.minutes:
-            found.spans.append((first, last))
-        else:
-            found.minutes.append(first)
+def _minutes(found: Cover, since: datetime, until: datetime, fresh: Collection[datetime]) -> None:
+    """As many as ten thousand, so nothing is looked for in each."""
+    minutes = [since + number * MINUTE for number in range((until - since) // MINUTE)]
+    found.sums["minute"] += [at for at in minutes if at not in fresh]
+    found.spans += [(at, at + MINUTE) for at in minutes if at in fresh]
 
 
 def _pieces(since: datetime, until: datetime, step: Step) -> Iterator[tuple[datetime, datetime]]:
-    """The span, cut where a minute, hour or day begins."""
+    """The span, cut where one of these steps begins."""
     while since < until:
-        last = min(beginning(since, step) + STEPS[step], until)
+        last = min(following(beginning(since, step), step), until)
         yield since, last
         since = last

@@ -1,6 +1,6 @@
 """Every two seconds: sum up the minutes that bookings have touched, and say what was spent and how the models are.
 
-Hours and days are summed up when they are over, from their minutes and hours, and again when these are touched later.
+Hours, days and months are summed up when they are over, each from those below, and again when these are touched later.
 So are minutes by key, of errors and of sessions, from the books: for their sake nobody waits.
 
 A booking leaves its touches in its own transaction. They are taken away in the transaction that has summed them up
@@ -17,7 +17,7 @@ import structlog
 
 from services.monitor import instruments
 from services.monitor.rollups import health
-from services.monitor.rollups.steps import STEPS, Step
+from services.monitor.rollups.steps import SUMMED_FROM, last_over
 from services.monitor.rollups.store import RollupStore, Touched, Turn
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
@@ -31,8 +31,7 @@ logger = structlog.get_logger(__name__)
 
 _EVERY_S = 2.0
 _MOST_TOUCHES = 5000  # of one turn, so that it ends
-_MOST_STEPS = 24  # minutes, hours or days of one turn
-_OVER: tuple[Step, ...] = ("hour", "day")
+_MOST_STEPS = 24  # minutes, hours, days or months of one turn
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
@@ -96,8 +95,9 @@ class Rollups:
         async with self._store.turn() as turn:
             if turn is None:
                 return False
-            over = [await turn.sum_up_by_key(now - STEPS["minute"] - _CLOCKS_DIFFER, _MOST_STEPS)]
-            over += [await turn.sum_up(step, now - STEPS[step] - _CLOCKS_DIFFER, _MOST_STEPS) for step in _OVER]
+            by_now = now - _CLOCKS_DIFFER
+            over = [await turn.sum_up_by_key(last_over(by_now, "minute"), _MOST_STEPS)]
+            over += [await turn.sum_up(step, last_over(by_now, step), _MOST_STEPS) for step in SUMMED_FROM]
         return _MOST_STEPS in over
 
     async def _say_what_was_spent(self, turn: Turn, tenants: Collection[str], now: datetime) -> None:

@@ -1,22 +1,14 @@
-"""The SQL of the rollups: sums of the books by minute, hour and day, and what is read from them."""
+"""The SQL of the rollups: sums of the books by minute, hour, day and month, and what is read from them."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from services.monitor.rollups.error_sums.store import (
-    errors_table,
-    insert_minutes_of_errors,
-    insert_sums_of_errors,
-)
+from services.monitor.rollups.error_sums.store import ERRORS
 from services.monitor.rollups.latency import BOUNDS
-from services.monitor.rollups.session_sums.store import (
-    insert_minutes_of_sessions,
-    insert_sums_of_sessions,
-    sessions_table,
-)
-from services.monitor.rollups.steps import STEPS, Step
+from services.monitor.rollups.session_sums.store import SESSIONS
+from services.monitor.rollups.steps import MINUTE, Step, following
 from services.monitor.rollups.sums.store import (
     BY_KEY,
     OF_ALL_KEYS,
@@ -24,8 +16,6 @@ from services.monitor.rollups.sums.store import (
     Kind,
     delete,
     delete_step,
-    insert_minutes,
-    insert_sums,
 )
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
@@ -47,11 +37,14 @@ WHERE touch <= (SELECT max(touch) FROM (SELECT touch FROM monitor.touched_minute
 RETURNING tenant_id, minute, minute >= (SELECT gone_before FROM monitor.retention) AS is_kept
 """
 
-_LOWER: dict[Step, Step] = {"hour": "minute", "day": "hour"}
-
 # Minutes by key, of errors and of sessions are summed up when they are over. What was spent, and how models are, is
 # known sooner.
-_TOUCHED: dict[Step, str] = {"minute": "touched_key_minutes", "hour": "touched_hours", "day": "touched_days"}
+_TOUCHED: dict[Step, str] = {
+    "minute": "touched_key_minutes", "hour": "touched_hours", "day": "touched_days", "month": "touched_months"
+}  # fmt: skip
+_ABOVE: dict[Step, Step] = {"hour": "day", "day": "month"}
+
+_LARGEST = (ERRORS, SESSIONS)
 
 _TOUCH = """
 INSERT INTO monitor.{table} (tenant_id, at)
@@ -60,14 +53,16 @@ FROM unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
 ON CONFLICT DO NOTHING
 """
 
-# Those that are over. While one runs, its shorter steps are read instead, and it is summed up once.
+# Those that are over. While one runs, its shorter steps are read instead, and it is summed up once. What the sums of a
+# minute, hour or day are made of is dropped with the rows of its day; days are kept as long as months.
+_IS_KEPT = "at >= (SELECT gone_before FROM monitor.retention)"
 _TAKE_OVER = """
 WITH gone AS (
     DELETE FROM monitor.{table}
     WHERE at IN (SELECT DISTINCT at FROM monitor.{table} WHERE at <= $1 ORDER BY at LIMIT $2)
     RETURNING tenant_id, at)
 SELECT at, array_agg(tenant_id) AS tenants FROM gone
-WHERE at >= (SELECT gone_before FROM monitor.retention) GROUP BY at
+WHERE {kept} GROUP BY at
 """
 
 # Hours that are touched are read by their minutes.
@@ -154,25 +149,21 @@ class Turn:
     async def sum_up_minutes(self, touched: Collection[Touched]) -> None:
         """The statement begins after the touches were read, so it sees every call that was booked with them."""
         tenants, since = [touch.tenant_id for touch in touched], [touch.minute for touch in touched]
-        until = [at + STEPS["minute"] for at in since]
+        until = [at + MINUTE for at in since]
         await self._sum_up_books(OF_ALL_KEYS, tenants, since, until)
         await self._touch("minute", tenants, since)
         await self._touch("hour", tenants, since)
 
     async def sum_up(self, step: Step, begun_before: datetime, most: int) -> int:
-        """Hours or days that were touched and are over, of all tenants. Returns how many."""
+        """Hours, days or months that were touched and are over, of all tenants. Returns how many."""
         over = await self._take_over(step, begun_before, most)
         for at, tenants in over:
-            until = at + STEPS[step]
-            for kind in (*OF_ALL_KEYS, *BY_KEY, *TOGETHER):
-                await self._execute(delete_step(kind.table(step)), tenants, at)
-                await self._execute(insert_sums(kind, step, _LOWER[step]), at, until, tenants)
-            await self._execute(delete_step(errors_table(step)), tenants, at)
-            await self._execute(insert_sums_of_errors(step, _LOWER[step]), at, until, tenants)
-            await self._execute(delete_step(sessions_table(step)), tenants, at)
-            await self._execute(insert_sums_of_sessions(step, _LOWER[step]), at, until, tenants)
-            if step == "hour":
-                await self._touch("day", tenants, [at] * len(tenants))
+            until = following(at, step)
+            for sums in (*OF_ALL_KEYS, *BY_KEY, *TOGETHER, *_LARGEST):
+                await self._execute(delete_step(sums.table(step)), tenants, at)
+                await self._execute(sums.insert_sums(step), at, until, tenants)
+            if step in _ABOVE:
+                await self._touch(_ABOVE[step], tenants, [at] * len(tenants))
         return len(over)
 
     async def sum_up_by_key(self, begun_before: datetime, most: int) -> int:
@@ -182,18 +173,18 @@ class Turn:
         tenants = [tenant for _, of_minute in over for tenant in of_minute]
         since = [at for at, of_minute in over for _ in of_minute]
         if tenants:
-            until = [at + STEPS["minute"] for at in since]
+            until = [at + MINUTE for at in since]
             await self._sum_up_books(BY_KEY, tenants, since, until)
-            await self._execute(delete(errors_table("minute")), tenants, since)
-            await self._execute(insert_minutes_of_errors(), tenants, since, until)
-            await self._execute(delete(sessions_table("minute")), tenants, since)
-            await self._execute(insert_minutes_of_sessions(), tenants, since, until)
+            for sums in _LARGEST:
+                await self._execute(delete(sums.table("minute")), tenants, since)
+                await self._execute(sums.insert_minutes(), tenants, since, until)
             await self._touch("hour", tenants, since)
         return len(over)
 
     async def _take_over(self, step: Step, begun_before: datetime, most: int) -> list[tuple[datetime, list[str]]]:
         """The beginnings of steps that were touched and are over, and the tenants that they were touched of."""
-        rows = await self._connection.fetch(_TAKE_OVER.format(table=_TOUCHED[step]), begun_before, most)
+        kept = "true" if step == "month" else _IS_KEPT
+        rows = await self._connection.fetch(_TAKE_OVER.format(table=_TOUCHED[step], kept=kept), begun_before, most)
         return [(row["at"], row["tenants"]) for row in rows]
 
     async def _sum_up_books(
@@ -201,7 +192,7 @@ class Turn:
     ) -> None:
         for kind in kinds:
             await self._execute(delete(kind.table("minute")), tenants, since)
-            await self._execute(insert_minutes(kind), tenants, since, until, BOUNDS)
+            await self._execute(kind.insert_minutes(), tenants, since, until, BOUNDS)
 
     async def _touch(self, step: Step, tenants: Sequence[str], times: Sequence[datetime]) -> None:
         await self._execute(_TOUCH.format(step=step, table=_TOUCHED[step]), tenants, times)

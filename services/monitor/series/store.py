@@ -24,11 +24,11 @@ _BY_KEY = {"requests": KEY_REQUESTS, "calls": KEY_CALLS}
 _OF_KEYS = {"requests": REQUESTS_OF_KEYS, "calls": CALLS_OF_KEYS}
 _IN_ALL = {"requests": REQUESTS_IN_ALL, "calls": CALLS_IN_ALL}
 
-# $12 the beginning, $13 a step in seconds, $14 how many groups have series of their own.
-_PLACE = "floor(extract(epoch FROM at - $12::timestamptz) / $13::float8)::int"
+# $13 the beginning, $14 a step in seconds, $15 how many groups have series of their own.
+_PLACE = "floor(extract(epoch FROM at - $13::timestamptz) / $14::float8)::int"
 # A join with the largest would be planned for few cells, as a loop over all of them for each.
 _NAMED = """
-CASE WHEN name IN (SELECT name FROM cell GROUP BY name ORDER BY sum(n) DESC NULLS LAST, name LIMIT $14) THEN name END
+CASE WHEN name IN (SELECT name FROM cell GROUP BY name ORDER BY sum(n) DESC NULLS LAST, name LIMIT $15) THEN name END
 """
 
 _COUNTS = """
@@ -39,7 +39,7 @@ SELECT name, array_agg(place) AS places, array_agg(n) AS values
 FROM named WHERE n <> 0 GROUP BY name ORDER BY sum(n) DESC, name
 """
 
-# The bucket that holds the share $15 of what is counted. As float8 counts are exact, too; sums of bigint are numeric,
+# The bucket that holds the share $16 of what is counted. As float8 counts are exact, too; sums of bigint are numeric,
 # which is slow.
 _PERCENTILES = """
 WITH cell AS MATERIALIZED (
@@ -52,7 +52,7 @@ WITH cell AS MATERIALIZED (
          FROM named),
      found AS (
          SELECT name, place, min(bucket) AS bucket, min(size) AS size
-         FROM counted WHERE upto >= $15::float8 * total GROUP BY 1, 2)
+         FROM counted WHERE upto >= $16::float8 * total GROUP BY 1, 2)
 SELECT name, array_agg(place) AS places, array_agg(bucket::float8) AS values
 FROM found GROUP BY name ORDER BY min(size) DESC, name
 """

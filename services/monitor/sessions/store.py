@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.monitor.reading.store import SETTINGS, Span, reading, session_arguments
-from services.monitor.rollups.session_sums.store import sessions_of_span
+from services.monitor.rollups.session_sums.store import SESSIONS
 from shared.db.reads import Reads
 
 _SESSIONS = f"""
-SELECT * FROM ({sessions_of_span()}) AS of_span
+SELECT * FROM ({SESSIONS.of_span()}) AS of_span
 ORDER BY session = '', usd DESC, input_tokens + output_tokens DESC, session
 """  # noqa: S608 - only constants are joined
 

@@ -5,7 +5,7 @@ small and there are few: of one type, model and endpoint the most frequent cause
 one together (cause ''); of one cause the keys that met it most are told.
 """
 
-from services.monitor.rollups.steps import STEPS, Step
+from services.monitor.rollups.largest.store import Largest
 
 KEYS_TOLD = 10
 SAMPLES = 3
@@ -37,38 +37,6 @@ CROSS JOIN LATERAL (
 """  # noqa: S608 - only constants are joined
 
 
-def errors_table(step: Step) -> str:
-    return f"monitor.errors_by_{step}"
-
-
-def insert_minutes_of_errors() -> str:
-    """$1 tenants, $2 since, $3 until."""
-    return f"INSERT INTO {errors_table('minute')} (tenant_id, at, {_COLUMNS}) {_together(_FROM_BOOKS)}"
-
-
-def insert_sums_of_errors(step: Step, lower: Step) -> str:
-    """One hour or day of some tenants, from the shorter step below it. $1 its beginning, $2 its end, $3 tenants."""
-    part = f"""
-SELECT tenant_id, $1::timestamptz AS at, {_COLUMNS} FROM {errors_table(lower)}
-WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[])
-"""  # noqa: S608
-    return f"INSERT INTO {errors_table(step)} (tenant_id, at, {_COLUMNS}) {_together(part)}"
-
-
-def errors_of_span() -> str:
-    """Of one tenant and a span of time. $1 the tenants, $2 since and $3 until of what is read from the books, $4 the
-    minutes, $5 hours and $6 days whose sums are read, $7 the tenant; $8 a model, $9 an error type, or NULL."""
-    only = "($8::text IS NULL OR model = $8) AND ($9::text IS NULL OR error_type = $9)"
-    parts = [f"({_FROM_BOOKS}) AS fresh WHERE {only}"]
-    for number, step in enumerate(STEPS, 4):
-        parts.append(f"{errors_table(step)} WHERE tenant_id = $7 AND at = ANY(${number}::timestamptz[]) AND {only}")
-    read = " UNION ALL ".join(
-        f"SELECT $7::text AS tenant_id, 'epoch'::timestamptz AS at, {_COLUMNS} FROM {part}"  # noqa: S608
-        for part in parts
-    )
-    return _together(read)
-
-
 def _together(parts: str) -> str:
     """One row for each cause of the parts, whose columns are these of a row. Nothing is joined: it would be planned for
     few rows, as a loop over all of them for each."""
@@ -92,3 +60,9 @@ SELECT {place}, cause, n, first_at, last_at,
               GROUP BY key_id ORDER BY sum(times::bigint) DESC, key_id LIMIT {_KEYS_KEPT}) AS most) AS keys
 FROM cell
 """  # noqa: S608
+
+
+ERRORS = Largest(
+    "errors", _COLUMNS, _FROM_BOOKS, _together,
+    "($9::text IS NULL OR model = $9) AND ($10::text IS NULL OR error_type = $10)",
+)  # fmt: skip

@@ -5,7 +5,7 @@ As all sums they are computed anew from what lies below. A session is the caller
 every request: of each step the dearest have rows of their own, and the others one together (session '').
 """
 
-from services.monitor.rollups.steps import STEPS, Step
+from services.monitor.rollups.largest.store import Largest
 
 _KEPT = 100
 
@@ -35,37 +35,6 @@ CROSS JOIN LATERAL (
 """  # noqa: S608 - only constants are joined
 
 
-def sessions_table(step: Step) -> str:
-    return f"monitor.sessions_by_{step}"
-
-
-def insert_minutes_of_sessions() -> str:
-    """$1 tenants, $2 since, $3 until."""
-    return f"INSERT INTO {sessions_table('minute')} (tenant_id, at, {_COLUMNS}) {_together(_FROM_BOOKS)}"
-
-
-def insert_sums_of_sessions(step: Step, lower: Step) -> str:
-    """One hour or day of some tenants, from the shorter step below it. $1 its beginning, $2 its end, $3 tenants."""
-    part = f"""
-SELECT tenant_id, $1::timestamptz AS at, {_COLUMNS} FROM {sessions_table(lower)}
-WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[])
-"""  # noqa: S608
-    return f"INSERT INTO {sessions_table(step)} (tenant_id, at, {_COLUMNS}) {_together(part)}"
-
-
-def sessions_of_span() -> str:
-    """Of one tenant and a span of time. $1 the tenants, $2 since and $3 until of what is read from the books, $4 the
-    minutes, $5 hours and $6 days whose sums are read, $7 the tenant."""
-    parts = [f"({_FROM_BOOKS}) AS fresh"]
-    for number, step in enumerate(STEPS, 4):
-        parts.append(f"{sessions_table(step)} WHERE tenant_id = $7 AND at = ANY(${number}::timestamptz[])")
-    read = " UNION ALL ".join(
-        f"SELECT $7::text AS tenant_id, 'epoch'::timestamptz AS at, {_COLUMNS} FROM {part}"  # noqa: S608
-        for part in parts
-    )
-    return _together(read)
-
-
 def _together(parts: str) -> str:
     """One row for each session of the parts, whose columns are these of a row."""
     sums = ", ".join(f"sum({name})::{'float8' if name == 'usd' else 'bigint'} AS {name}" for name in _SUMS)
@@ -84,3 +53,6 @@ WITH part AS MATERIALIZED ({parts}),
          FROM ranked)
 SELECT {rows} FROM kept GROUP BY tenant_id, at, session
 """  # noqa: S608
+
+
+SESSIONS = Largest("sessions", _COLUMNS, _FROM_BOOKS, _together)

@@ -5,13 +5,13 @@ Everything is computed anew from what lies below, never counted up: what is comp
 
 from typing import NamedTuple
 
-from services.monitor.rollups.steps import STEPS, TOKEN_STEPS, Step
+from services.monitor.rollups.steps import STEPS, SUMMED_FROM, TOKEN_STEPS, Step
 
 
 class Kind(NamedTuple):
     """key: the columns beside tenant and time by which rows are told apart. sums: of these columns. histograms: counts
     by bucket, as JSON objects. from_books: rows of spans of time ($1 tenants, $2 since, $3 until; $4 BOUNDS) with
-    at = since. of_model: which rows are those of the model $9, or (NULL) of all models. minutes: whose minutes these
+    at = since. of_model: which rows are those of the model $10, or (NULL) of all models. minutes: whose minutes these
     are the sums of, where this kind has none of its own, and which rows of them."""
 
     name: str
@@ -37,6 +37,26 @@ class Kind(NamedTuple):
     @property
     def columns(self) -> str:
         return ", ".join((*self.key, *self.sums, *self.histograms))
+
+    def insert_minutes(self) -> str:
+        """$1 tenants, $2 since, $3 until, $4 BOUNDS."""
+        return f"""
+INSERT INTO {self.table("minute")} (tenant_id, at, {self.columns})
+SELECT tenant_id, at, {self.columns} FROM ({self.from_books}) AS fresh
+"""  # noqa: S608 - only constants are joined
+
+    def insert_sums(self, step: Step) -> str:
+        """One hour, day or month of some tenants, from the step below it. $1 its beginning, $2 its end, $3 tenants."""
+        key = ", ".join(("tenant_id", *self.key))
+        sums = ", ".join(f"sum({name})::{_sql_type(name)} AS {name}" for name in self.sums)
+        parts = ", ".join(f"array_agg({name}) FILTER (WHERE {name} IS NOT NULL) AS {name}" for name in self.histograms)
+        return f"""
+INSERT INTO {self.table(step)} (tenant_id, at, {self.columns})
+SELECT tenant_id, $1::timestamptz, {", ".join((*self.key, *self.sums, *map(_merged, self.histograms)))}
+FROM (
+    SELECT {key}, {sums}, {parts} FROM {self.rows(SUMMED_FROM[step])}
+    AND at >= $1 AND at < $2 AND tenant_id = ANY($3::text[]) GROUP BY {key}) AS cell
+"""  # noqa: S608 - only constants are joined
 
 
 _CALLS_KEY = ("model", "server_address", "operation_name", "outcome", "error_type", "prompt_from")
@@ -144,10 +164,10 @@ def _merged(histograms: str) -> str:
           GROUP BY bucket) AS of_bucket) AS {histograms}"""  # noqa: S608
 
 
-_CALLS_OF_MODEL = "($9::text IS NULL OR model = $9)"
+_CALLS_OF_MODEL = "($10::text IS NULL OR model = $10)"
 # Also the requests that called it, and that another one served in the end.
-_REQUESTS_OF_MODEL = "((passed_over = '' AND ($9::text IS NULL OR model = $9)) OR passed_over = $9)"
-_NO_MODEL = "$9::text IS NULL AND $10::text IS NULL"  # nor an operation
+_REQUESTS_OF_MODEL = "((passed_over = '' AND ($10::text IS NULL OR model = $10)) OR passed_over = $10)"
+_NO_MODEL = "$10::text IS NULL AND $11::text IS NULL"  # nor an operation
 
 
 def _calls(name: str, key: tuple[str, ...]) -> Kind:
@@ -192,40 +212,18 @@ def delete_step(table: str) -> str:
     return f"DELETE FROM {table} WHERE at = $2 AND tenant_id = ANY($1::text[])"  # noqa: S608
 
 
-def insert_minutes(kind: Kind) -> str:
-    """$1 tenants, $2 since, $3 until, $4 BOUNDS."""
-    return f"""
-INSERT INTO {kind.table("minute")} (tenant_id, at, {kind.columns})
-SELECT tenant_id, at, {kind.columns} FROM ({kind.from_books}) AS fresh
-"""  # noqa: S608
-
-
-def insert_sums(kind: Kind, step: Step, lower: Step) -> str:
-    """One hour or day of some tenants, from the shorter step below it. $1 its beginning, $2 its end, $3 tenants."""
-    key = ", ".join(("tenant_id", *kind.key))
-    sums = ", ".join(f"sum({name})::{_sql_type(name)} AS {name}" for name in kind.sums)
-    parts = ", ".join(f"array_agg({name}) FILTER (WHERE {name} IS NOT NULL) AS {name}" for name in kind.histograms)
-    return f"""
-INSERT INTO {kind.table(step)} (tenant_id, at, {kind.columns})
-SELECT tenant_id, $1::timestamptz, {", ".join((*kind.key, *kind.sums, *map(_merged, kind.histograms)))}
-FROM (
-    SELECT {key}, {sums}, {parts} FROM {kind.rows(lower)}
-    AND at >= $1 AND at < $2 AND tenant_id = ANY($3::text[]) GROUP BY {key}) AS cell
-"""  # noqa: S608
-
-
 def cells(kind: Kind) -> str:
     """Rows of one tenant that cover a span of time. $1 the tenants, $2 since and $3 until of what is summed up from the
-    books, $4 BOUNDS, $5 the minutes, $6 hours and $7 days whose sums are read, $8 the tenant; $9 a model, $10 an
-    operation, $11 a key, or NULL for all of them. Only a kind by key can be asked for one, and only one by model and
-    operation for these."""
+    books, $4 BOUNDS, $5 the tenant, $6 the minutes, $7 hours, $8 days and $9 months whose sums are read; $10 a model,
+    $11 an operation, $12 a key, or NULL for all of them. Only a kind by key can be asked for one, and only one by model
+    and operation for these."""
     only = kind.of_model
     if "operation_name" in kind.key:
-        only += " AND ($10::text IS NULL OR operation_name = $10)"
-    only += " AND ($11::text IS NULL OR key_id = $11)" if kind.is_by_key else " AND $11::text IS NULL"
+        only += " AND ($11::text IS NULL OR operation_name = $11)"
+    only += " AND ($12::text IS NULL OR key_id = $12)" if kind.is_by_key else " AND $12::text IS NULL"
     parts = [f"({kind.from_books}) AS fresh WHERE {only}"]
-    for number, step in enumerate(STEPS, 5):
-        parts.append(f"{kind.rows(step)} AND tenant_id = $8 AND at = ANY(${number}::timestamptz[]) AND {only}")
+    for number, step in enumerate(STEPS, 6):
+        parts.append(f"{kind.rows(step)} AND tenant_id = $5 AND at = ANY(${number}::timestamptz[]) AND {only}")
     return " UNION ALL ".join(f"SELECT at, {kind.columns} FROM {part}" for part in parts)  # noqa: S608
 
 

@@ -4,56 +4,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.monitor.rollups.cover import Cover, Fresh, cover, whole
-from services.monitor.rollups.steps import STEPS, Step, beginning
+from services.monitor.rollups.steps import MINUTE, STEPS, Step, beginning, end, following
 
 NOW = datetime(2026, 11, 23, 12, 34, 56, 789, UTC)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-ALL_SUMMED_UP = Fresh((), (), ())
+ALL_SUMMED_UP: Fresh = dict.fromkeys(STEPS, ())
 
 Span = tuple[datetime, datetime]
 
 
 def spans(parts: Cover) -> list[Span]:
     """All parts, by their beginnings."""
-    days = [(at, at + STEPS["day"]) for at in parts.days]
-    hours = [(at, at + STEPS["hour"]) for at in parts.hours]
-    minutes = [(at, at + STEPS["minute"]) for at in parts.minutes]
-    return sorted(days + hours + minutes + parts.spans)
+    sums = [(at, following(at, step)) for step in STEPS for at in parts.sums[step]]
+    return sorted(sums + parts.spans)
 
 
-FRESH = st.builds(
-    Fresh,
-    st.frozensets(st.integers(0, 3000).map(lambda n: beginning(NOW, "minute") - n * STEPS["minute"]), max_size=5),
-    st.frozensets(st.integers(0, 80).map(lambda n: beginning(NOW, "hour") - n * STEPS["hour"]), max_size=5),
-    st.frozensets(st.integers(0, 40).map(lambda n: beginning(NOW, "day") - n * STEPS["day"]), max_size=5),
+def ago(step: Step, most: int) -> st.SearchStrategy[frozenset[datetime]]:
+    """Beginnings of steps that began up to so many hours ago."""
+    return st.frozensets(st.integers(0, most).map(lambda n: beginning(NOW - n * timedelta(hours=1), step)), max_size=5)
+
+
+FRESH = st.fixed_dictionaries({
+    "minute": st.frozensets(st.integers(0, 3000).map(lambda n: beginning(NOW, "minute") - n * MINUTE), max_size=5),
+    "hour": ago("hour", 80), "day": ago("day", 40 * 24), "month": ago("month", 90 * 24),
+})  # fmt: skip
+
+
+def lengths_up_to(days: int) -> st.SearchStrategy[timedelta]:
+    return st.timedeltas(timedelta(seconds=1), timedelta(days=days))
+
+
+# A series by minute has as many points as it may have after a week: nobody asks for the minutes of more.
+ASKED = st.one_of(
+    st.tuples(st.just("minute"), lengths_up_to(7)),
+    st.tuples(st.sampled_from(("hour", "day", "month")), lengths_up_to(100)),
 )
-LENGTHS = st.timedeltas(timedelta(seconds=1), timedelta(days=40))
 
 
-@given(LENGTHS, st.timedeltas(timedelta(0), timedelta(days=40)), FRESH, st.sampled_from(("minute", "hour", "day")))
+@given(ASKED, st.timedeltas(timedelta(0), timedelta(days=40)), FRESH)
 def test_every_moment_of_a_span_is_counted_once_by_sums_that_are_right(
-    length: timedelta, ago: timedelta, fresh: Fresh, largest: Step
+    asked: tuple[Step, timedelta], ago: timedelta, fresh: Fresh
 ) -> None:
+    largest, length = asked
     since, until = whole(NOW - ago - length, NOW - ago, LONG_AGO)
     parts = cover(since, until, fresh, largest)
     ordered = spans(parts)
     assert [last for _, last in ordered[:-1]] == [first for first, _ in ordered[1:]]
     assert (ordered[0][0], ordered[-1][1]) == (since, until) == (parts.since, parts.until)
-    assert not set(parts.minutes) & set(fresh.minutes)
-    assert not set(parts.hours) & set(fresh.hours)
-    assert not set(parts.days) & set(fresh.days)
-    below = {(beginning(at, "hour"), beginning(at, "day")) for at in fresh.minutes}
-    assert not any(hour in parts.hours or day in parts.days for hour, day in below), "what is below is not summed up"
-    assert all(first in fresh.minutes or first == since or last == until for first, last in parts.spans)
-    assert not parts.days or largest == "day"
-    assert not parts.hours or largest != "minute"
+    for number, step in enumerate(STEPS):
+        below = {beginning(at, step) for lower in STEPS[: number + 1] for at in fresh[lower]}
+        assert not set(parts.sums[step]) & below, "of what is not summed up there is no sum"
+        assert not parts.sums[step] or number <= STEPS.index(largest)
+    assert all(first in fresh["minute"] or first == since or last == until for first, last in parts.spans)
 
 
-@given(LENGTHS)
+@given(lengths_up_to(40))
 def test_up_to_an_hour_is_read_exactly_and_more_by_whole_minutes(length: timedelta) -> None:
     exact = length <= timedelta(hours=1)
     since, until = NOW - length, NOW
-    widened = beginning(since, "minute"), beginning(until, "minute") + STEPS["minute"]
+    widened = beginning(since, "minute"), beginning(until, "minute") + MINUTE
     assert whole(since, until, LONG_AGO) == ((since, until) if exact else widened)
 
 
@@ -62,15 +71,24 @@ def test_a_span_within_one_minute_is_read_from_the_books() -> None:
     assert cover(since, until, ALL_SUMMED_UP) == Cover(since, until, spans=[(since, until)])
 
 
+def lengths(parts: Cover) -> tuple[int, ...]:
+    return tuple(len(parts.sums[step]) for step in STEPS)
+
+
 def test_thirty_days_are_a_few_sums() -> None:
     parts = cover(*whole(NOW - timedelta(days=30), NOW, LONG_AGO), ALL_SUMMED_UP)
-    assert (len(parts.days), len(parts.hours), len(parts.minutes), parts.spans) == (29, 11 + 12, 26 + 35, [])
+    assert (lengths(parts), parts.spans) == ((26 + 35, 11 + 12, 29, 0), [])
+
+
+def test_more_than_a_year_is_not_many_more() -> None:
+    parts = cover(*whole(NOW - timedelta(days=400), NOW, LONG_AGO), ALL_SUMMED_UP)
+    assert (lengths(parts), parts.spans) == ((26 + 35, 11 + 12, 12 + 22, 12), [])
 
 
 def test_a_span_of_what_is_no_longer_kept_needs_no_minute_of_that_time() -> None:
     kept_from = datetime(2026, 11, 20, tzinfo=UTC)
     parts = cover(*whole(NOW - timedelta(days=30), NOW - timedelta(days=20), kept_from), ALL_SUMMED_UP)
-    assert (parts.minutes, parts.spans) == ([], [])
+    assert (parts.sums["minute"], parts.spans) == ([], [])
     ordered = spans(parts)
     assert ordered[0][0] == beginning(NOW - timedelta(days=30), "hour")
-    assert ordered[-1][1] == beginning(NOW - timedelta(days=20), "hour") + STEPS["hour"]
+    assert ordered[-1][1] == end(NOW - timedelta(days=20), "hour")
