@@ -1,7 +1,10 @@
 """Books that hold a month, made within minutes: rows by SQL, sums by what the monitor sums up with."""
 
+import asyncio
+import os
 import time
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 from benchmarks.history import store
 from deploy.local.progress import say, step
@@ -13,6 +16,7 @@ from shared.events import utc_now
 DAYS = 30
 _OLDER = 12  # times as many days of which only sums are there: 400 in all
 _SAID_EVERY_S = 30.0
+_AT_A_TIME = os.cpu_count() or 1
 _TOUCHES = 5000
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
@@ -38,10 +42,7 @@ async def fill(pool: Pool, inferences: int) -> None:
     await store.make_past_days(pool, first, today)
     async with store.in_haste(pool):
         with step(f"fill the books with {inferences:,} inferences"):
-            progress = _Progress("inferences", inferences)
-            for number in range(DAYS + 1):
-                await store.fill_day(pool, first + timedelta(days=number), inferences // (DAYS + 1))
-                progress.at((number + 1) * (inferences // (DAYS + 1)))
+            await _fill_days(pool, [first + timedelta(days=number) for number in range(DAYS + 1)], inferences)
             await store.analyze(pool, vacuum=False)
         with step("sum up what was filled in"):
             touched = await store.touched(pool)
@@ -52,6 +53,20 @@ async def fill(pool: Pool, inferences: int) -> None:
             await store.fill_older(pool, first, _OLDER)
         with step("vacuum"):
             await store.analyze(pool)
+
+
+async def _fill_days(pool: Pool, days: Sequence[date], inferences: int) -> None:
+    """Each has a partition of its own, so that several are filled at a time."""
+    progress, left = _Progress("inferences", inferences), list(days)
+
+    async def fill_next() -> None:
+        while left:
+            await store.fill_day(pool, left.pop(0), inferences // len(days))
+            progress.at((len(days) - len(left)) * (inferences // len(days)))
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(_AT_A_TIME):
+            tasks.create_task(fill_next())
 
 
 async def turn(pool: Pool, minutes: int = 24) -> bool:

@@ -16,6 +16,7 @@ from services.monitor.reading.store import Span
 from services.monitor.rollups.steps import end
 from services.monitor.series.series import parse_axis, parse_group, parse_measure
 from services.monitor.series.store import SeriesStore
+from services.monitor.sessions.store import SessionStore
 from services.monitor.summary.store import SummaryStore
 from shared.db.reads import Reads
 from shared.events import utc_now
@@ -31,16 +32,25 @@ _ERRORS = 20
 _PAGE = 50
 _CHANGES = 100
 _MODEL, _KEY = "custom:model-1", "key-1"
+# The pages ask for all but requests by model, p95 by model and key, and time per chunk.
 _SERIES = (
-    ("requests", None), ("requests", "model"), ("failures", "error_type"), ("cost", "model"), ("cost", "key"),
-    ("tokens", "key"), ("p50", None), ("p95", None), ("p99", None), ("p95", "model"), ("p95", "key"),
-    ("first_chunk_p95", None), ("per_chunk_p99", "model"),
+    ("requests", None), ("requests", "model"), ("failures", "error_type"), ("tokens", "model"), ("cost", "model"),
+    ("cost", "key"), ("tokens", "key"), ("p50", None), ("p95", None), ("p99", None), ("first_chunk_p95", None),
+    ("p95", "model"), ("p95", "key"), ("per_chunk_p99", "model"),
 )  # fmt: skip
 _FILTERS: Mapping[str, Mapping[str, str]] = {
-    "list of inferences": {},
-    "list, that failed": {"state": "failed"},
-    "list, one model and error": {"model": _MODEL, "error_type": "overloaded"},
-    "list, a session of nobody": {"session": "nobody"},
+    "inferences": {},
+    "inferences that failed": {"state": "failed"},
+    "inferences that run": {"state": "running"},
+    "inferences of a model": {"model": _MODEL},
+    "inferences of a model with an error": {"model": _MODEL, "error_type": "overloaded"},
+    "inferences of a key": {"key": _KEY},
+    "inferences of an operation": {"operation": "chat"},
+    "inferences of an operation of nobody": {"operation": "embeddings"},
+    "inferences of a session": {"session": "session-1"},
+    "inferences of a session of nobody": {"session": "nobody"},
+    "inferences with a tag": {"tag": "team=team-1"},
+    "inferences with a tag of nobody": {"tag": "team=nobody"},
 }
 
 Ask = Callable[[timedelta], Awaitable[object]]  # a range of that length, which ends now
@@ -52,6 +62,7 @@ class Questions:
     def __init__(self, reads: Reads, tenant_id: str) -> None:
         self._summaries, self._series = SummaryStore(reads), SeriesStore(reads)
         self._errors, self._lists, self._health = ErrorStore(reads), ListStore(reads), HealthStore(reads)
+        self._sessions = SessionStore(reads)
         self._tenant_id = tenant_id
 
     def all(self, inference_id: UUID) -> dict[str, Ask]:
@@ -61,6 +72,7 @@ class Questions:
             "summary, one model": lambda length: self.summary(length, model=_MODEL),
             "summary, one key": lambda length: self.summary(length, key=_KEY),
             "errors by cause": self._read_errors,
+            "sessions": self._read_sessions,
             "health's history": self._read_health,
             "one inference": lambda _: self._summaries.inference(self._tenant_id, inference_id),
         }
@@ -76,6 +88,9 @@ class Questions:
 
     async def _read_errors(self, length: timedelta) -> object:
         return await self._errors.read(self._span(length), None, MOST_GROUPS)
+
+    async def _read_sessions(self, length: timedelta) -> object:
+        return await self._sessions.read(self._span(length))
 
     async def _read_health(self, length: timedelta) -> object:
         span = self._span(length)

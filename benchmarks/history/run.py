@@ -36,7 +36,7 @@ _PATIENCE_S = 120.0  # what takes longer than anybody waits is measured, too
 _BOOKED_PER_S = 10_000
 _AS_FAST_AS_IT_CAN_S = 15.0
 _TENANT = "tenant-0"  # which has half of the books
-_OF_BOOKED = ("summary", "requests", "p95", "p95 by model", "cost by key", "errors by cause", "list of inferences")
+_OF_BOOKED = ("summary", "requests", "p95", "p95 by model", "cost by key", "errors by cause", "sessions", "inferences")
 
 Answers = Mapping[str, Mapping[str, Sequence[float]]]  # seconds, by question and range
 
@@ -77,6 +77,9 @@ async def _measure(database: DatabaseSettings, inferences: int, others: Others) 
         console.print(_table(f"while {paced.per_s:,.0f} events/s of another tenant are booked", busy))
         console.print(_table("of the tenant whose events these are", of_booked))
         _tell_booked(f"{_BOOKED_PER_S:,} events/s, one reads", paced)
+        console.print(
+            "The same for docs/performance.md, p50 / most in ms:", markdown({"alone": alone, "beside": busy}), sep="\n"
+        )
         await _drop_a_day(pool)
     finally:
         await reading.close()
@@ -111,6 +114,21 @@ def _table(when: str, answers: Answers) -> Table:
 
 def _figures(taken: Sequence[float]) -> str:
     return " / ".join(f"{1000 * each:.0f}" for each in (percentile(taken, 0.5), percentile(taken, 0.95), max(taken)))
+
+
+def markdown(measured: Mapping[str, Answers]) -> str:
+    """A table to be pasted into a page: a row for each question. measured: by when it was asked."""
+    [first, *_] = measured.values()
+    head = ["p50 / most, ms", *(f"{when}: {name}" for when in measured for name in RANGES)]
+    rows = [
+        [what, *(_p50_and_most(answers[what][name]) for answers in measured.values() for name in RANGES)]
+        for what in first
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _p50_and_most(taken: Sequence[float]) -> str:
+    return f"{1000 * percentile(taken, 0.5):.0f} / {1000 * max(taken):.0f}"
 
 
 def _slowest(answers: Answers) -> tuple[str, float]:

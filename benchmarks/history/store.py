@@ -14,6 +14,8 @@ from shared.events import utc_now
 TENANTS = 6  # the first of them has half of all inferences
 _MODELS = 5  # of each tenant
 _KEYS = 50  # of each tenant
+_SESSIONS = 2000  # of each tenant, which half of its inferences name
+_TAGGED = 20  # values of a tag, which all of them have
 _TIMEOUT_S = 600.0
 
 # Each fifth to twentieth inference has a failed call: retried, passed to another model, or its end.
@@ -26,6 +28,8 @@ SELECT overlay(overlay(md5(random()::text) PLACING lpad(to_hex((extract(epoch FR
        'tenant-' || (CASE WHEN tenant < 0.5 THEN 0 ELSE 1 + floor(random() * ({tenants} - 1)) END)::int AS tenant_id,
        'custom:model-' || (floor(random() * {models}))::int AS model,
        'key-' || (floor(random() * {keys}))::int AS key_id, at,
+       CASE WHEN random() < 0.5 THEN 'session-' || (floor(random() * {sessions}))::int END AS session,
+       jsonb_build_object('team', 'team-' || (floor(random() * {tagged}))::int) AS tags,
        0.05 * exp(3 * random() * random()) AS duration_s,
        luck < 0.03 AS is_failed, luck BETWEEN 0.03 AND 0.08 AS is_fallback,
        (ARRAY['server_error', 'rate_limited', 'read_timeout', 'overloaded'])[1 + floor(random() * 4)::int] AS error_type
@@ -39,7 +43,7 @@ _INFERENCES = """
 INSERT INTO monitor.inferences (inference_id, tenant_id, accepted_at, deadline_at, model_requested, candidates,
     router_id, last_start_at, request_partition, request_offset, delivery, settlement, settlement_event_id, settled_at,
     duration_s, first_model, model_served, server_address, attempts, error_type, error, reported_by, operation_name,
-    key_id, cause)
+    key_id, cause, session, tags)
 SELECT inference_id, tenant_id, at, at + interval '2 minutes', model,
        jsonb_build_array(jsonb_build_object('model', model, 'reason', 'named by the request', 'chosen', true)),
        'router-host-1-0a1b2c3d', at, 3, 42, 1, CASE WHEN is_failed THEN 'failed' ELSE 'completed' END,
@@ -47,7 +51,7 @@ SELECT inference_id, tenant_id, at, at + interval '2 minutes', model,
        CASE WHEN is_fallback THEN model || '-first' ELSE model END, CASE WHEN NOT is_failed THEN model END,
        'models.example.com:443', 1 + is_fallback::int, CASE WHEN is_failed THEN error_type END,
        CASE WHEN is_failed THEN {error} END, 'router/router-host-1-0a1b2c3d', 'chat', key_id,
-       CASE WHEN is_failed THEN error_type END
+       CASE WHEN is_failed THEN error_type END, session, tags
 FROM day
 """
 
@@ -75,9 +79,7 @@ _ERROR = """jsonb_build_object('error_type', error_type, 'title', 'The endpoint 
 
 _TOUCH = """
 INSERT INTO monitor.touched_minutes (tenant_id, minute)
-SELECT tenant_id, date_trunc('minute', ended_at, 'UTC') FROM monitor.attempts WHERE ended_at >= $1 AND ended_at < $2
-UNION SELECT tenant_id, date_trunc('minute', settled_at, 'UTC') FROM monitor.inferences
-WHERE settled_at >= $1 AND settled_at < $2
+SELECT DISTINCT tenant_id, date_trunc('minute', at + duration_s * interval '1 second', 'UTC') FROM day
 """
 
 # While it is filled, the server need not survive a crash.
@@ -128,11 +130,11 @@ async def fill_day(pool: Pool, day: date, inferences: int) -> None:
     """Rows of one day, up to now, whose minutes are touched."""
     since = midnight(day)
     async with pool.acquire() as connection, connection.transaction():
-        made = _DAY.format(tenants=TENANTS, models=_MODELS, keys=_KEYS)
+        made = _DAY.format(tenants=TENANTS, models=_MODELS, keys=_KEYS, sessions=_SESSIONS, tagged=_TAGGED)
         await connection.execute(made, since, inferences, timeout=_TIMEOUT_S)
         for statement in (_INFERENCES, _ATTEMPTS):
             await connection.execute(statement.format(error=_ERROR), timeout=_TIMEOUT_S)
-        await connection.execute(_TOUCH, since, since + timedelta(days=1, minutes=10), timeout=_TIMEOUT_S)
+        await connection.execute(_TOUCH, timeout=_TIMEOUT_S)
         await connection.execute("DROP TABLE day")
 
 
