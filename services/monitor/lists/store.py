@@ -17,7 +17,7 @@ from shared.db.pool import Connection
 from shared.db.reads import Reads
 
 LEAST_ID = UUID(int=0)
-SHARE = 20_000  # rows that one page looks at: about 50 ms
+SHARE = 10_000  # rows that one page looks at: less than 50 ms
 
 # To plan for every partition takes longer than to read a page: a connection plans once. Not knowing the range, the
 # planner would rather sort all that it guesses; rows that come in order are looked at only until the page is full.
