@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,14 @@ from services.gateway.inference.store import KeyStore
 from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS
 from services.monitor.books.store import BookStore
 from services.monitor.recovery.store import RecoveryStore
+from shared.db.migrate import migrations_of
 from shared.db.pool import Pool
 from shared.inferences import InferenceStore
 from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore, MemoryKeyStore
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore, MonitorTables
 
 TENANT = "acme"
+MIGRATIONS = migrations_of("monitor", Path(__file__).parents[2] / "services/monitor/migrations")
 
 Rows = dict[UUID, dict[str, Any]]
 

@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
 from shared.db import DatabaseSettings, connect_pool
+from shared.db.migrate import migrate
 from shared.db.pool import Pool
-from tests.stores.bench import TENANT, Stores, memory_stores, sql_stores
+from shared.events import new_id
+from tests.stores.bench import MIGRATIONS, TENANT, Stores, memory_stores, sql_stores
 from tests.support.postgres import running_postgres
 
 
@@ -35,3 +38,21 @@ def stores(request: pytest.FixtureRequest) -> Stores:
 def sql(request: pytest.FixtureRequest) -> Stores:
     """For tests with the mark `real_postgres`."""
     return sql_stores(request.getfixturevalue("pool"))
+
+
+@pytest_asyncio.fixture
+async def empty(postgres_url: str) -> AsyncIterator[str]:
+    """The URL of a database without tables."""
+    server, name = await asyncpg.connect(postgres_url), f"days_{new_id().hex}"
+    await server.execute(f"CREATE DATABASE {name}")
+    yield f"{postgres_url.rpartition('/')[0]}/{name}"
+    await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await server.close()
+
+
+@pytest_asyncio.fixture
+async def books(empty: str) -> AsyncIterator[Pool]:
+    await migrate(empty, MIGRATIONS)
+    pool = await connect_pool(DatabaseSettings(database_url=SecretStr(empty)))
+    yield pool
+    await pool.close()

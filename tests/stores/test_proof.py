@@ -34,8 +34,6 @@ from shared.events import InferenceEvent, new_id, utc_now
 from shared.kafka.local import LocalBroker
 from shared.kafka.publisher import Publisher
 from tests.stores.test_retention import TODAY, id_of, inference, sum_up
-from tests.stores.test_retention import books as books
-from tests.stores.test_retention import empty as empty
 from tests.unit.shared.events.samples import ended, settled, started
 
 pytestmark = pytest.mark.real_postgres

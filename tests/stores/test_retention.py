@@ -1,15 +1,12 @@
 """Days of the books: made, moved, dropped, and what was there before there were any."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 
 from services.monitor.books.books import fold
@@ -17,40 +14,23 @@ from services.monitor.books.store import BookStore
 from services.monitor.retention.days import first_id, midnight
 from services.monitor.retention.retention import make_days, prune
 from services.monitor.retention.store import TABLES, RetentionStore
+from services.monitor.rollups.steps import SUMMED_FROM
 from services.monitor.rollups.store import RollupStore
 from shared.db import DatabaseSettings, connect_pool
-from shared.db.migrate import migrate, migrations_of
+from shared.db.migrate import migrate
 from shared.db.pool import Pool
 from shared.events import InferenceEvent, new_id, utc_now
+from tests.stores.bench import MIGRATIONS
 from tests.unit.shared.events.samples import ended, settled, started
 
 pytestmark = pytest.mark.real_postgres
 
-MIGRATIONS = migrations_of("monitor", Path(__file__).parents[2] / "services/monitor/migrations")
 KEYS = "0010"
 TODAY = utc_now().date()
 FOREIGN = UUID("ffffffff-ffff-7fff-8fff-ffffffffffff")
 
 ATTEMPTS = TABLES[0]
 _PLACES = "SELECT inference_id, tableoid::regclass::text AS place FROM monitor.{table}"
-
-
-@pytest_asyncio.fixture
-async def empty(postgres_url: str) -> AsyncIterator[str]:
-    """The URL of a database without tables."""
-    server, name = await asyncpg.connect(postgres_url), f"days_{new_id().hex}"
-    await server.execute(f"CREATE DATABASE {name}")
-    yield f"{postgres_url.rpartition('/')[0]}/{name}"
-    await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await server.close()
-
-
-@pytest_asyncio.fixture
-async def books(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, MIGRATIONS)
-    pool = await connect_pool(DatabaseSettings(database_url=SecretStr(empty)))
-    yield pool
-    await pool.close()
 
 
 def id_of(day: date) -> UUID:
@@ -83,7 +63,7 @@ async def sum_up(pool: Pool) -> None:
         _, touched = await turn.take_touched(5000)
         await turn.sum_up_minutes(touched)
         await turn.sum_up_by_key(utc_now() + timedelta(days=100), 1000)
-        for step in ("hour", "day"):
+        for step in SUMMED_FROM:
             await turn.sum_up(step, utc_now() + timedelta(days=100), 1000)
 
 

@@ -16,6 +16,7 @@ from services.monitor.rollups.sums.store import (
     Kind,
     delete,
     delete_step,
+    in_buckets,
 )
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
@@ -100,14 +101,14 @@ WHERE tenant_id = ANY($1) AND day >= date_trunc('month', $2::date::timestamp)::d
 GROUP BY 1
 """
 
-_RECENT = """
+_RECENT = f"""
 SELECT tenant_id, model, error_type, sum(calls)::bigint AS calls, NULL::int AS bucket, max(at) AS at
 FROM monitor.calls_by_minute WHERE at >= $1 AND at <= $2 AND error_type <> '' GROUP BY 1, 2, 3
 UNION ALL
-SELECT tenant_id, model, '', sum(count::bigint)::bigint, bucket::int, max(at)
-FROM monitor.calls_by_minute, jsonb_each_text(latency) AS l (bucket, count)
+SELECT tenant_id, model, '', sum(n)::bigint, bucket::int, max(at)
+FROM monitor.calls_by_minute, {in_buckets("latency")}
 WHERE at >= $1 AND at <= $2 GROUP BY 1, 2, bucket
-"""
+"""  # noqa: S608 - only constants are joined
 
 _CHANGED = """
 INSERT INTO monitor.model_health (

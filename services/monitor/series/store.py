@@ -14,6 +14,7 @@ from services.monitor.rollups.sums.store import (
     REQUESTS_OF_KEYS,
     Kind,
     cells,
+    in_buckets,
 )
 from services.monitor.series.series import STEPS, Axis, Measure, Named
 from shared.db.reads import Reads
@@ -25,37 +26,49 @@ _OF_KEYS = {"requests": REQUESTS_OF_KEYS, "calls": CALLS_OF_KEYS}
 _IN_ALL = {"requests": REQUESTS_IN_ALL, "calls": CALLS_IN_ALL}
 
 # $13 the beginning, $14 a step in seconds, $15 how many groups have series of their own.
-_PLACE = "floor(extract(epoch FROM at - $13::timestamptz) / $14::float8)::int"
+_PLACE = "floor(date_part('epoch', at - $13::timestamptz) / $14::float8)::int"
 # A join with the largest would be planned for few cells, as a loop over all of them for each.
 _NAMED = """
 CASE WHEN name IN (SELECT name FROM cell GROUP BY name ORDER BY sum(n) DESC NULLS LAST, name LIMIT $15) THEN name END
 """
 
-_COUNTS = """
+_COUNTS = f"""
 WITH cell AS MATERIALIZED (
-         SELECT {group} AS name, {place} AS place, {counts} AS n FROM ({cells}) AS cell GROUP BY 1, 2),
-     named AS (SELECT {named} AS name, place, sum(n)::float8 AS n FROM cell GROUP BY 1, 2)
+         SELECT {{group}} AS name, {_PLACE} AS place, {{counts}} AS n FROM ({{cells}}) AS cell GROUP BY 1, 2),
+     named AS (SELECT {_NAMED} AS name, place, sum(n)::float8 AS n FROM cell GROUP BY 1, 2)
 SELECT name, array_agg(place) AS places, array_agg(n) AS values
 FROM named WHERE n <> 0 GROUP BY name ORDER BY sum(n) DESC, name
-"""
+"""  # noqa: S608 - only constants are joined
 
-# The bucket that holds the share $16 of what is counted. As float8 counts are exact, too; sums of bigint are numeric,
-# which is slow.
-_PERCENTILES = """
+# The bucket that holds the share $16 of what is counted. Mostly one row is all that a series has at a place, and its
+# bucket is looked up in it; where there are several, their histograms are added up.
+_PERCENTILES = f"""
 WITH cell AS MATERIALIZED (
-         SELECT {group} AS name, {place} AS place, bucket::int AS bucket, sum(count::float8) AS n
-         FROM ({cells}) AS cell, jsonb_each_text({counts}) AS h (bucket, count) GROUP BY 1, 2, 3),
-     named AS (SELECT {named} AS name, place, bucket, sum(n) AS n FROM cell GROUP BY 1, 2, 3),
+         SELECT {{group}} AS name, {_PLACE} AS place, {{counts}} AS histogram,
+                ({{counts}}).upto[cardinality(({{counts}}).upto)]::float8 AS n
+         FROM ({{cells}}) AS cell WHERE {{counts}} IS NOT NULL),
+     named AS MATERIALIZED (SELECT {_NAMED} AS name, place, histogram, n FROM cell),
+     point AS MATERIALIZED (
+         SELECT name, place, sum(n) AS n, count(*) AS rows,
+                min((histogram).buckets[
+                    1 + width_bucket(ceil($16::float8 * n)::bigint - 1, (histogram).upto)]) AS bucket
+         FROM named GROUP BY 1, 2),
+     bucket AS (
+         SELECT name, place, bucket, sum(in_bucket.n) AS n FROM named, {in_buckets("histogram")}
+         WHERE (coalesce(name, ''), name IS NULL, place) IN (
+             SELECT coalesce(name, ''), name IS NULL, place FROM point WHERE rows > 1)
+         GROUP BY 1, 2, 3),
      counted AS (
-         SELECT name, place, bucket, n, sum(n) OVER (PARTITION BY name, place ORDER BY bucket) AS upto,
-                sum(n) OVER (PARTITION BY name, place) AS total, sum(n) OVER (PARTITION BY name) AS size
-         FROM named),
+         SELECT name, place, bucket, sum(n) OVER (PARTITION BY name, place ORDER BY bucket) AS upto,
+                sum(n) OVER (PARTITION BY name, place) AS total
+         FROM bucket),
      found AS (
-         SELECT name, place, min(bucket) AS bucket, min(size) AS size
-         FROM counted WHERE upto >= $16::float8 * total GROUP BY 1, 2)
+         SELECT name, place, bucket, n FROM point WHERE rows = 1
+         UNION ALL
+         SELECT name, place, min(bucket), max(total) FROM counted WHERE upto >= $16::float8 * total GROUP BY 1, 2)
 SELECT name, array_agg(place) AS places, array_agg(bucket::float8) AS values
-FROM found GROUP BY name ORDER BY min(size) DESC, name
-"""
+FROM found GROUP BY name ORDER BY sum(n) DESC, name
+"""  # noqa: S608
 
 
 class SeriesStore:
@@ -88,7 +101,7 @@ def _kind(span: Span, measure: Measure, group: str | None) -> Kind:
 
 def _statement(kind: Kind, measure: Measure, group: str | None) -> str:
     name = group or "''::text"
-    words = {"group": name, "place": _PLACE, "counts": measure.counts, "cells": cells(kind), "named": _NAMED}
+    words = {"group": name, "counts": measure.counts, "cells": cells(kind)}
     return (_COUNTS if measure.share is None else _PERCENTILES).format(**words)
 
 

@@ -4,7 +4,20 @@ from typing import Any
 from uuid import UUID
 
 from services.monitor.reading.store import SETTINGS, Span, arguments, histogram, reading
-from services.monitor.rollups.sums.store import CALLS, KEY_CALLS, KEY_REQUESTS, REQUESTS, Kind, cells
+from services.monitor.rollups.sums.store import (
+    CALLS,
+    CALLS_IN_ALL,
+    CALLS_OF_KEYS,
+    KEY_CALLS,
+    KEY_REQUESTS,
+    REQUESTS,
+    REQUESTS_IN_ALL,
+    REQUESTS_OF_KEYS,
+    Kind,
+    beyond_minutes,
+    in_buckets,
+    up_to_minutes,
+)
 from services.monitor.summary.summary import BookRows
 from shared.db.reads import Reads
 
@@ -14,41 +27,53 @@ _SUMS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_toke
          "estimated", "unknown")  # fmt: skip
 
 
-def _requests(kind: Kind) -> str:
+# together: the kind that histograms of hours and more are read from.
+def _requests(kind: Kind, together: Kind) -> str:
     return f"""
-WITH cell AS MATERIALIZED ({cells(kind)}),
+{_cells(kind)}
      requests AS (
          SELECT model, server_address, settlement, error_type, sum(requests)::bigint AS n,
                 sum(fallbacks)::bigint AS fallbacks
-         FROM cell GROUP BY 1, 2, 3, 4),
-     bucket AS (
-         SELECT number, sum(count::bigint) AS n FROM cell, jsonb_each_text(latency) AS l (number, count) GROUP BY 1)
+         FROM cell GROUP BY 1, 2, 3, 4)
 SELECT coalesce((SELECT jsonb_agg(requests) FROM requests), '[]') AS requests,
-       coalesce((SELECT jsonb_object_agg(number, n) FROM bucket), '{{}}') AS latency,
+       {_histogram("latency", kind, together)},
        coalesce((SELECT sum(duration_s) FROM cell WHERE settlement = 'completed'), 0) AS duration_s
 """  # noqa: S608 - only constants are joined
 
 
-def _attempts(kind: Kind) -> str:
+def _attempts(kind: Kind, together: Kind) -> str:
     return f"""
-WITH cell AS MATERIALIZED ({cells(kind)}),
+{_cells(kind)}
      calls AS (
          SELECT model, outcome, nullif(error_type, '') AS error_type, prompt_from, sum(calls)::bigint AS n,
                 sum(usd) AS cost_usd, {", ".join(f"sum({name})::bigint AS {name}" for name in _SUMS)}
-         FROM cell GROUP BY 1, 2, 3, 4),
-     firsts AS (
-         SELECT number, sum(n::bigint) AS n FROM cell, jsonb_each_text(first_chunk) AS h (number, n) GROUP BY 1),
-     nexts AS (
-         SELECT number, sum(n::bigint) AS n FROM cell, jsonb_each_text(per_chunk) AS h (number, n) GROUP BY 1)
+         FROM cell GROUP BY 1, 2, 3, 4)
 SELECT coalesce((SELECT jsonb_agg(calls) FROM calls), '[]') AS calls,
-       coalesce((SELECT jsonb_object_agg(number, n) FROM firsts), '{{}}') AS first_chunk,
-       coalesce((SELECT jsonb_object_agg(number, n) FROM nexts), '{{}}') AS per_chunk
+       {_histogram("first_chunk", kind, together)}, {_histogram("per_chunk", kind, together)}
 """  # noqa: S608
 
 
-# Of all keys, and of one.
-_OF_ALL = _requests(REQUESTS), _attempts(CALLS)
-_OF_KEY = _requests(KEY_REQUESTS), _attempts(KEY_CALLS)
+def _cells(kind: Kind) -> str:
+    return f"""
+WITH short AS MATERIALIZED ({up_to_minutes(kind)}), long AS MATERIALIZED ({beyond_minutes(kind)}),
+     cell AS (SELECT * FROM short UNION ALL SELECT * FROM long),"""  # noqa: S608
+
+
+def _histogram(name: str, kind: Kind, together: Kind) -> str:
+    long = "long" if together is kind else f"({beyond_minutes(together)}) AS together"
+    return f"""
+coalesce((SELECT jsonb_object_agg(bucket, n)
+          FROM (SELECT bucket, sum(n)::bigint AS n
+                FROM (SELECT {name} FROM short UNION ALL SELECT {name} FROM {long}) AS cell, {in_buckets(name)}
+                GROUP BY bucket) AS counted), '{{}}') AS {name}
+"""  # noqa: S608
+
+
+# Of all keys, and of one; and of these where no model and no operation is asked for: then few rows have all calls.
+_OF_ALL = _requests(REQUESTS, REQUESTS), _attempts(CALLS, CALLS)
+_OF_KEY = _requests(KEY_REQUESTS, KEY_REQUESTS), _attempts(KEY_CALLS, KEY_CALLS)
+_OF_ALL_TOGETHER = _requests(REQUESTS, REQUESTS_IN_ALL), _attempts(CALLS, CALLS_IN_ALL)
+_OF_KEY_TOGETHER = _requests(KEY_REQUESTS, REQUESTS_OF_KEYS), _attempts(KEY_CALLS, CALLS_OF_KEYS)
 
 _OPEN = """
 SELECT count(*) FROM monitor.attempts
@@ -100,7 +125,7 @@ class SummaryStore:
 
     async def summary(self, span: Span, errors: int) -> BookRows:
         """errors: at most so many. Raises TallygateError when the tenant asks too much at a time, or for too long."""
-        of_requests, of_attempts = _OF_ALL if span.key is None else _OF_KEY
+        of_requests, of_attempts = _statements(span)
         async with self._reads.snapshot(span.tenant_id) as connection:
             await connection.execute(SETTINGS)
             parts = (await reading(connection, span, late=span.key is not None)).parts
@@ -126,3 +151,9 @@ class SummaryStore:
             open_attempts=open_attempts,
             errors=[dict(row) for row in failed],
         )
+
+
+def _statements(span: Span) -> tuple[str, str]:
+    if span.model is None and span.operation is None:
+        return _OF_ALL_TOGETHER if span.key is None else _OF_KEY_TOGETHER
+    return _OF_ALL if span.key is None else _OF_KEY

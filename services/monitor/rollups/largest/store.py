@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from services.monitor.rollups.steps import STEPS, SUMMED_FROM, Step
+from services.monitor.rollups.sums.store import at_any
 
 
 class Largest(NamedTuple):
@@ -40,9 +41,7 @@ WHERE at >= $1 AND at < $2 AND tenant_id = ANY($3::text[])
         the tenant, $5 the minutes, $6 hours, $7 days and $8 months whose sums are read."""
         parts = [f"({self.from_books}) AS fresh WHERE {self.only}"]
         for number, step in enumerate(STEPS, 5):
-            parts.append(
-                f"{self.table(step)} WHERE tenant_id = $4 AND at = ANY(${number}::timestamptz[]) AND {self.only}"
-            )
+            parts.append(f"{self.table(step)} WHERE tenant_id = $4 AND {at_any(step, number)} AND {self.only}")
         read = " UNION ALL ".join(
             f"SELECT $4::text AS tenant_id, 'epoch'::timestamptz AS at, {self.columns} FROM {part}"  # noqa: S608
             for part in parts

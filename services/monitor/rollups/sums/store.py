@@ -10,7 +10,7 @@ from services.monitor.rollups.steps import STEPS, SUMMED_FROM, TOKEN_STEPS, Step
 
 class Kind(NamedTuple):
     """key: the columns beside tenant and time by which rows are told apart. sums: of these columns. histograms: counts
-    by bucket, as JSON objects. from_books: rows of spans of time ($1 tenants, $2 since, $3 until; $4 BOUNDS) with
+    by bucket. from_books: rows of spans of time ($1 tenants, $2 since, $3 until; $4 BOUNDS) with
     at = since. of_model: which rows are those of the model $10, or (NULL) of all models. minutes: whose minutes these
     are the sums of, where this kind has none of its own, and which rows of them."""
 
@@ -149,19 +149,36 @@ def _gathered(bucket: str) -> str:
 
 def _counted(buckets: str) -> str:
     """An array of buckets as a histogram; NULL: of none."""
-    return f"""(
-        SELECT jsonb_object_agg(bucket, n)
-        FROM (SELECT bucket, count(*) AS n FROM unnest({buckets}) AS bucket GROUP BY bucket) AS of_bucket)"""  # noqa: S608
+    counted = f"SELECT bucket, count(*) AS n FROM unnest({buckets}) AS bucket GROUP BY bucket"  # noqa: S608
+    return f"({_histogram(counted)})"
 
 
 def _merged(histograms: str) -> str:
     """An array of histograms as one; NULL: of none. A join of rows with their histograms is planned for few rows, as a
     loop over all of them for each."""
-    return f"""(
-    SELECT jsonb_object_agg(bucket, n)
-    FROM (SELECT bucket, sum(count::bigint) AS n
-          FROM unnest({histograms}) AS one, jsonb_each_text(one) AS h (bucket, count)
-          GROUP BY bucket) AS of_bucket) AS {histograms}"""  # noqa: S608
+    counted = f"""
+SELECT bucket, sum(n) AS n FROM unnest({histograms}) AS one (buckets, upto), {in_buckets("one")} GROUP BY bucket
+"""  # noqa: S608
+    return f"({_histogram(counted)}) AS {histograms}"
+
+
+def _histogram(counted: str) -> str:
+    """Of rows (bucket, n)."""
+    return f"""
+SELECT ROW (array_agg(bucket ORDER BY bucket), array_agg(upto ORDER BY bucket))::monitor.histogram
+FROM (SELECT bucket::smallint, sum(n) OVER (ORDER BY bucket)::bigint AS upto FROM ({counted}) AS counted) AS summed
+HAVING count(*) > 0
+"""  # noqa: S608
+
+
+def in_buckets(histogram: str) -> str:
+    """Rows (bucket, n) of a histogram, to be joined with the row that has it. n is float8, in which counts are exact,
+    too: sums of bigint are numeric, which is slow."""
+    upto = f"({histogram}).upto"
+    return f"""
+LATERAL (SELECT bucket, ({upto}[place] - coalesce({upto}[place - 1], 0))::float8 AS n
+         FROM unnest(({histogram}).buckets) WITH ORDINALITY AS held (bucket, place)) AS in_bucket
+"""  # noqa: S608
 
 
 _CALLS_OF_MODEL = "($10::text IS NULL OR model = $10)"
@@ -199,10 +216,12 @@ TOGETHER = (CALLS_OF_KEYS, REQUESTS_OF_KEYS, CALLS_IN_ALL, REQUESTS_IN_ALL)  # o
 
 
 def delete(table: str) -> str:
-    """$1 tenants, $2 times: pairs."""
+    """$1 tenants, $2 times: pairs. The first and the last of the times say which days are looked into."""
     return f"""
 DELETE FROM {table} AS old USING unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
 WHERE old.tenant_id = touched.tenant_id AND old.at = touched.at
+  AND old.at >= (SELECT min(at) FROM unnest($2::timestamptz[]) AS at)
+  AND old.at <= (SELECT max(at) FROM unnest($2::timestamptz[]) AS at)
 """  # noqa: S608 - only constants are joined
 
 
@@ -217,14 +236,40 @@ def cells(kind: Kind) -> str:
     books, $4 BOUNDS, $5 the tenant, $6 the minutes, $7 hours, $8 days and $9 months whose sums are read; $10 a model,
     $11 an operation, $12 a key, or NULL for all of them. Only a kind by key can be asked for one, and only one by model
     and operation for these."""
+    return f"{up_to_minutes(kind)} UNION ALL {beyond_minutes(kind)}"
+
+
+def up_to_minutes(kind: Kind) -> str:
+    """Those of `cells` that are from the books and of minutes."""
+    fresh = f"SELECT at, {kind.columns} FROM ({kind.from_books}) AS fresh WHERE {_asked_for(kind)}"  # noqa: S608
+    return f"{fresh} UNION ALL {_sums_of(kind, 'minute')}"
+
+
+def beyond_minutes(kind: Kind) -> str:
+    """The others of `cells`."""
+    return " UNION ALL ".join(_sums_of(kind, step) for step in SUMMED_FROM)
+
+
+def _sums_of(kind: Kind, step: Step) -> str:
+    times = at_any(step, 6 + STEPS.index(step))
+    return f"SELECT at, {kind.columns} FROM {kind.rows(step)} AND tenant_id = $5 AND {times} AND {_asked_for(kind)}"  # noqa: S608
+
+
+def at_any(step: Step, number: int) -> str:
+    """Rows of these beginnings, which are the parameter of that number, in their order. Minutes lie in a partition for
+    each day: the first and the last of them say which ones are looked into."""
+    times = f"${number}::timestamptz[]"
+    found = f"at = ANY({times})"
+    if step == "minute":
+        found += f" AND at >= ({times})[1] AND at <= ({times})[cardinality({times})]"
+    return found
+
+
+def _asked_for(kind: Kind) -> str:
     only = kind.of_model
     if "operation_name" in kind.key:
         only += " AND ($11::text IS NULL OR operation_name = $11)"
-    only += " AND ($12::text IS NULL OR key_id = $12)" if kind.is_by_key else " AND $12::text IS NULL"
-    parts = [f"({kind.from_books}) AS fresh WHERE {only}"]
-    for number, step in enumerate(STEPS, 6):
-        parts.append(f"{kind.rows(step)} AND tenant_id = $5 AND at = ANY(${number}::timestamptz[]) AND {only}")
-    return " UNION ALL ".join(f"SELECT at, {kind.columns} FROM {part}" for part in parts)  # noqa: S608
+    return only + (" AND ($12::text IS NULL OR key_id = $12)" if kind.is_by_key else " AND $12::text IS NULL")
 
 
 def _sql_type(column: str) -> str:
