@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from benchmarks.history import store
 from deploy.local.progress import say, step
+from services.monitor.rollups.rollups import MOST_OVER
 from services.monitor.rollups.steps import SUMMED_FROM, last_over
 from services.monitor.rollups.store import RollupStore
 from shared.db.pool import Pool
@@ -47,7 +48,7 @@ async def fill(pool: Pool, inferences: int) -> None:
         with step("sum up what was filled in"):
             touched = await store.touched(pool)
             progress = _Progress("minutes of tenants", touched)
-            while await turn(pool, minutes=1000):
+            while await turn(pool, minutes=_TOUCHES):
                 progress.at(touched - await store.touched(pool))
         with step("sums of days whose rows are gone"):
             await store.fill_older(pool, first, _OLDER)
@@ -69,7 +70,7 @@ async def _fill_days(pool: Pool, days: Sequence[date], inferences: int) -> None:
             tasks.create_task(fill_next())
 
 
-async def turn(pool: Pool, minutes: int = 24) -> bool:
+async def turn(pool: Pool, minutes: int = MOST_OVER["minute"]) -> bool:
     """What a monitor does every two seconds. minutes: summed up by key, at most. Whether there is more to do."""
     async with RollupStore(pool).turn() as mine:
         if mine is None:
@@ -83,5 +84,5 @@ async def turn(pool: Pool, minutes: int = 24) -> bool:
             return True
         now = utc_now()
         over = [await mine.sum_up_by_key(last_over(now - _CLOCKS_DIFFER, "minute"), minutes)]
-        over += [await mine.sum_up(step, last_over(now, step), 24) for step in SUMMED_FROM]
+        over += [await mine.sum_up(step, last_over(now, step), MOST_OVER[step]) for step in SUMMED_FROM]
     return bool(taken) or any(over)

@@ -17,7 +17,7 @@ import structlog
 
 from services.monitor import instruments
 from services.monitor.rollups import health
-from services.monitor.rollups.steps import SUMMED_FROM, last_over
+from services.monitor.rollups.steps import SUMMED_FROM, Step, last_over
 from services.monitor.rollups.store import RollupStore, Touched, Turn
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
@@ -31,7 +31,8 @@ logger = structlog.get_logger(__name__)
 
 _EVERY_S = 2.0
 _MOST_TOUCHES = 5000  # of one turn, so that it ends
-_MOST_STEPS = 24  # minutes, hours, days or months of one turn
+# Minutes (by key), hours, days and months of tenants of one turn, so that each takes a few seconds at most.
+MOST_OVER: Mapping[Step, int] = {"minute": 1000, "hour": 200, "day": 100, "month": 10}
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
@@ -96,9 +97,10 @@ class Rollups:
             if turn is None:
                 return False
             by_now = now - _CLOCKS_DIFFER
-            over = [await turn.sum_up_by_key(last_over(by_now, "minute"), _MOST_STEPS)]
-            over += [await turn.sum_up(step, last_over(by_now, step), _MOST_STEPS) for step in SUMMED_FROM]
-        return _MOST_STEPS in over
+            taken: dict[Step, int] = {}
+            taken["minute"] = await turn.sum_up_by_key(last_over(by_now, "minute"), MOST_OVER["minute"])
+            taken |= {step: await turn.sum_up(step, last_over(by_now, step), MOST_OVER[step]) for step in SUMMED_FROM}
+        return any(count == MOST_OVER[step] for step, count in taken.items())
 
     async def _say_what_was_spent(self, turn: Turn, tenants: Collection[str], now: datetime) -> None:
         """Published before the transaction ends: without an ack it is rolled back, and the touches are still there."""

@@ -60,10 +60,10 @@ _IS_KEPT = "at >= (SELECT gone_before FROM monitor.retention)"
 _TAKE_OVER = """
 WITH gone AS (
     DELETE FROM monitor.{table}
-    WHERE at IN (SELECT DISTINCT at FROM monitor.{table} WHERE at <= $1 ORDER BY at LIMIT $2)
+    WHERE (tenant_id, at) IN (
+        SELECT tenant_id, at FROM monitor.{table} WHERE at <= $1 ORDER BY at, tenant_id LIMIT $2)
     RETURNING tenant_id, at)
-SELECT at, array_agg(tenant_id) AS tenants FROM gone
-WHERE {kept} GROUP BY at
+SELECT at, array_agg(tenant_id) FILTER (WHERE {kept}) AS tenants, count(*) AS taken FROM gone GROUP BY at
 """
 
 # Hours that are touched are read by their minutes.
@@ -156,8 +156,8 @@ class Turn:
         await self._touch("hour", tenants, since)
 
     async def sum_up(self, step: Step, begun_before: datetime, most: int) -> int:
-        """Hours, days or months that were touched and are over, of all tenants. Returns how many."""
-        over = await self._take_over(step, begun_before, most)
+        """Hours, days or months of tenants that were touched and are over. Returns how many were taken."""
+        taken, over = await self._take_over(step, begun_before, most)
         for at, tenants in over:
             until = following(at, step)
             for sums in (*OF_ALL_KEYS, *BY_KEY, *TOGETHER, *_LARGEST):
@@ -165,12 +165,12 @@ class Turn:
                 await self._execute(sums.insert_sums(step), at, until, tenants)
             if step in _ABOVE:
                 await self._touch(_ABOVE[step], tenants, [at] * len(tenants))
-        return len(over)
+        return taken
 
     async def sum_up_by_key(self, begun_before: datetime, most: int) -> int:
-        """Minutes that were touched and are over, of all tenants: by key, their errors and their sessions. Returns how
-        many."""
-        over = await self._take_over("minute", begun_before, most)
+        """Minutes of tenants that were touched and are over: by key, their errors and their sessions. Returns how many
+        were taken."""
+        taken, over = await self._take_over("minute", begun_before, most)
         tenants = [tenant for _, of_minute in over for tenant in of_minute]
         since = [at for at, of_minute in over for _ in of_minute]
         if tenants:
@@ -180,13 +180,16 @@ class Turn:
                 await self._execute(delete(sums.table("minute")), tenants, since)
                 await self._execute(sums.insert_minutes(), tenants, since, until)
             await self._touch("hour", tenants, since)
-        return len(over)
+        return taken
 
-    async def _take_over(self, step: Step, begun_before: datetime, most: int) -> list[tuple[datetime, list[str]]]:
-        """The beginnings of steps that were touched and are over, and the tenants that they were touched of."""
+    async def _take_over(
+        self, step: Step, begun_before: datetime, most: int
+    ) -> tuple[int, list[tuple[datetime, list[str]]]]:
+        """How many steps of tenants were taken; the beginnings of those that are kept, and the tenants of each."""
         kept = "true" if step == "month" else _IS_KEPT
         rows = await self._connection.fetch(_TAKE_OVER.format(table=_TOUCHED[step], kept=kept), begun_before, most)
-        return [(row["at"], row["tenants"]) for row in rows]
+        kept_ones = [(row["at"], row["tenants"]) for row in rows if row["tenants"]]
+        return sum(row["taken"] for row in rows), kept_ones
 
     async def _sum_up_books(
         self, kinds: Iterable[Kind], tenants: Sequence[str], since: Sequence[datetime], until: Sequence[datetime]
