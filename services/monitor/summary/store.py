@@ -69,11 +69,13 @@ coalesce((SELECT jsonb_object_agg(bucket, n)
 """  # noqa: S608
 
 
-# Of all keys, and of one; and of these where no model and no operation is asked for: then few rows have all calls.
-_OF_ALL = _requests(REQUESTS, REQUESTS), _attempts(CALLS, CALLS)
-_OF_KEY = _requests(KEY_REQUESTS, KEY_REQUESTS), _attempts(KEY_CALLS, KEY_CALLS)
-_OF_ALL_TOGETHER = _requests(REQUESTS, REQUESTS_IN_ALL), _attempts(CALLS, CALLS_IN_ALL)
-_OF_KEY_TOGETHER = _requests(KEY_REQUESTS, REQUESTS_OF_KEYS), _attempts(KEY_CALLS, CALLS_OF_KEYS)
+# By whether it is of one key, and whether no model and no operation is asked for: then few rows have the histograms.
+_STATEMENTS = {
+    (False, False): (_requests(REQUESTS, REQUESTS), _attempts(CALLS, CALLS)),
+    (False, True): (_requests(REQUESTS, REQUESTS_IN_ALL), _attempts(CALLS, CALLS_IN_ALL)),
+    (True, False): (_requests(KEY_REQUESTS, KEY_REQUESTS), _attempts(KEY_CALLS, KEY_CALLS)),
+    (True, True): (_requests(KEY_REQUESTS, REQUESTS_OF_KEYS), _attempts(KEY_CALLS, CALLS_OF_KEYS)),
+}
 
 _OPEN = """
 SELECT count(*) FROM monitor.attempts
@@ -125,7 +127,7 @@ class SummaryStore:
 
     async def summary(self, span: Span, errors: int) -> BookRows:
         """errors: at most so many. Raises TallygateError when the tenant asks too much at a time, or for too long."""
-        of_requests, of_attempts = _statements(span)
+        of_requests, of_attempts = _STATEMENTS[span.key is not None, span.model is None and span.operation is None]
         async with self._reads.snapshot(span.tenant_id) as connection:
             await connection.execute(SETTINGS)
             parts = (await reading(connection, span, late=span.key is not None)).parts
@@ -151,9 +153,3 @@ class SummaryStore:
             open_attempts=open_attempts,
             errors=[dict(row) for row in failed],
         )
-
-
-def _statements(span: Span) -> tuple[str, str]:
-    if span.model is None and span.operation is None:
-        return _OF_ALL_TOGETHER if span.key is None else _OF_KEY_TOGETHER
-    return _OF_ALL if span.key is None else _OF_KEY

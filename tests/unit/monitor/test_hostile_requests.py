@@ -15,11 +15,12 @@ from services.monitor.health.store import HealthStore
 from services.monitor.health.watched import Watched
 from services.monitor.reading.store import _FRESH
 from services.monitor.rollups.health import THRESHOLDS
+from services.monitor.rollups.steps import STEPS
 from services.monitor.routes import MonitorApi, Stores
 from services.monitor.series.store import SeriesStore
 from services.monitor.sessions.store import SessionStore
 from services.monitor.settings import MonitorSettings
-from services.monitor.summary.store import _OF_ALL, _OF_KEY, _OPEN, SummaryStore
+from services.monitor.summary.store import _OPEN, _STATEMENTS, SummaryStore
 from shared.access import Caller
 from shared.db.pool import Pool
 from shared.errors.catalogue import CATALOGUE
@@ -63,11 +64,11 @@ async def caught_up(_within_s: float) -> None:
 
 
 def monitor() -> Starlette:
-    fresh: dict[str, object] = {"minutes": [], "hours": [], "days": [], "gone_before": NOW - timedelta(days=30)}
+    fresh: dict[str, object] = {step: [] for step in STEPS} | {"gone_before": NOW - timedelta(days=30)}
     requests = {"requests": [], "latency": {}, "duration_s": 0}
     attempts: dict[str, object] = {"calls": [], "first_chunk": {}, "per_chunk": {}}
     known: dict[str, object] = {_FRESH: [fresh], _OPEN: 0}
-    for of_requests, of_attempts in (_OF_ALL, _OF_KEY):
+    for of_requests, of_attempts in _STATEMENTS.values():
         known |= {of_requests: [requests], of_attempts: [attempts]}
     known |= {"SELECT": [], "WITH": []}
     pool = MemoryPool(known)
