@@ -47,7 +47,7 @@ WITH cell AS MATERIALIZED (
          SELECT {{group}} AS name, {_PLACE} AS place, {{counts}} AS histogram,
                 ({{counts}}).upto[cardinality(({{counts}}).upto)]::float8 AS n
          FROM ({{cells}}) AS cell WHERE {{counts}} IS NOT NULL),
-     named AS MATERIALIZED (SELECT {_NAMED} AS name, place, histogram, n FROM cell),
+     named AS NOT MATERIALIZED (SELECT {_NAMED} AS name, place, histogram, n FROM cell),
      point AS MATERIALIZED (
          SELECT name, place, sum(n) AS n, count(*) AS rows,
                 min((histogram).buckets[
