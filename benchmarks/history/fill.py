@@ -43,7 +43,8 @@ async def fill(pool: Pool, inferences: int) -> None:
     await store.make_past_days(pool, first, today)
     async with store.in_haste(pool):
         with step(f"fill the books with {inferences:,} inferences"):
-            await _fill_days(pool, [first + timedelta(days=number) for number in range(DAYS + 1)], inferences)
+            async with store.without_indexes(pool):
+                await _fill_days(pool, [first + timedelta(days=number) for number in range(DAYS + 1)], inferences)
             await store.analyze(pool, vacuum=False)
         with step("sum up what was filled in"):
             touched = await store.touched(pool)
@@ -52,6 +53,8 @@ async def fill(pool: Pool, inferences: int) -> None:
                 progress.at(touched - await store.touched(pool))
         with step("sums of days whose rows are gone"):
             await store.fill_older(pool, first, _OLDER)
+            while await turn(pool):
+                pass
         with step("vacuum"):
             await store.analyze(pool)
 

@@ -85,6 +85,12 @@ SELECT DISTINCT tenant_id, date_trunc('minute', at + duration_s * interval '1 se
 # While it is filled, the server need not survive a crash.
 _HASTE = {"full_page_writes": "off", "max_wal_size": "16GB", "checkpoint_timeout": "1h"}
 
+_INDEXES_BESIDE_KEYS = """
+SELECT index.relname AS name, pg_get_indexdef(index.oid) AS made_by
+FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
+WHERE indrelid = ANY(ARRAY['monitor.attempts', 'monitor.inferences']::regclass[]) AND NOT indisprimary
+"""
+
 # Of the days whose rows are gone the sums are kept: those that there are, once more for as many days before.
 _COLUMNS = """
 SELECT array_agg(attname::text) FROM pg_attribute
@@ -92,6 +98,11 @@ WHERE attrelid = ('monitor.' || $1)::regclass AND attnum > 0 AND NOT attisdroppe
 """
 _OLDER = """
 INSERT INTO monitor.{table} (at, {columns}) SELECT at - $1::interval, {columns} FROM monitor.{table} WHERE at >= $2
+"""
+
+_TOUCH_MONTHS = """
+INSERT INTO monitor.touched_months (tenant_id, at)
+SELECT DISTINCT tenant_id, date_trunc('month', at, 'UTC') FROM monitor.calls_by_day ON CONFLICT DO NOTHING
 """
 
 _HEALTH = """
@@ -139,13 +150,15 @@ async def fill_day(pool: Pool, day: date, inferences: int) -> None:
 
 
 async def fill_older(pool: Pool, first: date, times: int) -> None:
-    """Sums of days before `first`, whose rows are gone, and ten changes a day of each model's health."""
+    """Sums of days before `first`, whose rows are gone, and ten changes a day of each model's health. Their months are
+    touched."""
     days = (utc_now().date() - first).days + 1
     for table in (name for name in SUMS if name.endswith("_by_day")):
         columns = ", ".join(await pool.fetchval(_COLUMNS, table))
         for number in range(1, times + 1):
             older = _OLDER.format(table=table, columns=columns)
             await pool.execute(older, timedelta(days=number * days), midnight(first), timeout=_TIMEOUT_S)
+    await pool.execute(_TOUCH_MONTHS, timeout=_TIMEOUT_S)
     await pool.execute(_HEALTH.format(tenants=TENANTS, models=_MODELS), 10 * days * (times + 1))
     await RetentionStore(pool).drop_from(midnight(first))
 
@@ -160,6 +173,17 @@ async def in_haste(pool: Pool) -> AsyncIterator[None]:
     await pool.execute("ALTER SYSTEM RESET ALL")
     await pool.execute("SELECT pg_reload_conf()")
     await pool.execute("CHECKPOINT", timeout=_TIMEOUT_S)
+
+
+@asynccontextmanager
+async def without_indexes(pool: Pool) -> AsyncIterator[None]:
+    """Of inferences and calls, but for their keys: they are made at the end, which is faster than row by row."""
+    indexes = await pool.fetch(_INDEXES_BESIDE_KEYS)
+    for index in indexes:
+        await pool.execute(f"DROP INDEX monitor.{index['name']}")
+    yield
+    for index in indexes:
+        await pool.execute(index["made_by"].replace(" ON ONLY ", " ON "), timeout=_TIMEOUT_S)
 
 
 async def newest(pool: Pool, tenant_id: str) -> UUID:
