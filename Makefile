@@ -54,8 +54,8 @@ stop: setup ## stop what runs here
 	@$(BIN)/python -m deploy.local down
 
 # Together, not one kind after the other: tests that only calculate run while others wait for a process.
-test: setup chromium ## run all tests, in two processes
-	@$(BIN)/python -m pytest -n 2
+test: setup chromium ## run all tests, in three processes
+	@$(BIN)/python -m pytest -n 3
 
 # For the tests of the console, which say how to get it where it is missing.
 chromium:

@@ -1,6 +1,7 @@
 """The one stack that integration and acceptance tests share, and the order in which files of tests are run.
 
-With `-n 2`, as `make test` runs them, each of two workers has a stack of its own for the files that come to it.
+With `-n 3`, as `make test` runs them, each of two workers has a stack of its own for the files that come to it, and the
+third one calculates while they wait.
 """
 
 import asyncio
@@ -63,9 +64,17 @@ _FIRST = (
     "tests/kafka/",
     "tests/histories/",
     "tests/stores/",
-    "tests/unit/shared/selection/",
+    "tests/unit/test_patterns.py",
     "tests/unit/features/",
+    "tests/unit/gateway/test_hostile_requests.py",
+    "tests/unit/hostile/",
 )
+
+# These start no broker, no database and no service; of tests/kafka and tests/stores, the half that does not goes with
+# the other one.
+_ONLY_CALCULATED = ("tests/unit/", "tests/contract/", "tests/fuzz/", "tests/histories/")
+_WORKERS_WITH_STACKS = 2
+_CALCULATOR_IS_NICER_BY = 5  # its CPU is what the others leave: they wait for services with time limits
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,13 +82,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots-into", metavar="FOLDER", help="Where they go; otherwise into docs/images.")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Its processes get the width of the terminal from xdist; commands under test are to see a pipe's."""
     os.environ.pop("COLUMNS", None)
+    worker = getattr(config, "workerinput", None)
+    if worker is not None and _only_calculates(worker["workerid"]):
+        os.nice(_CALCULATOR_IS_NICER_BY)
+
+
+def _only_calculates(worker_id: str) -> bool:
+    return int(worker_id.removeprefix("gw")) == _WORKERS_WITH_STACKS
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests of one file run in one worker, one after the other, as they share what they have started."""
+    """Tests of one file run in one worker, one after the other, as they share what they have started. A third worker
+    gets those only that start nothing."""
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if _only_calculates(node.gateway.id):
+            scope = self._next_calculated()
+            if scope is None:
+                return
+            self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
+
+    def _reschedule(self, node: Any) -> None:
+        if _only_calculates(node.gateway.id) and self._next_calculated() is None and not node.shutting_down:
+            node.shutdown()
+        else:
+            super()._reschedule(node)
+
+    def _next_calculated(self) -> str | None:
+        return next((scope for scope in self.workqueue if scope.startswith(_ONLY_CALCULATED)), None)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
