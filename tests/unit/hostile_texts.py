@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as sre_parser  # type: ignore[attr-defined]
@@ -30,11 +31,12 @@ class Use(NamedTuple):
     anchored: bool
 
 
-def uses() -> list[Use]:
+@cache
+def uses() -> tuple[Use, ...]:
     found: dict[tuple[str, int, bool], Use] = {}
     for use in (*_compiled(), *_written()):
         found.setdefault((str(use.pattern.pattern), use.pattern.flags, use.anchored), use)
-    return list(found.values())
+    return tuple(found.values())
 
 
 def hostile(pattern: re.Pattern[Any], size: int) -> Iterator[str]:

@@ -101,8 +101,8 @@ def test_drivers_errors_are_named_in_their_tables_only() -> None:
             imported = isinstance(node, ast.ImportFrom) and node.module in {"aiokafka.errors", "asyncpg.exceptions"}
             named = (
                 isinstance(node, ast.Attribute)
-                and ast.unparse(node).startswith("asyncpg.")
                 and (node.attr.endswith("Error") or node.attr == "exceptions")
+                and ast.unparse(node).startswith("asyncpg.")
             )
             if imported or named:
                 broken.append(f"{file}: {ast.unparse(node)}")
