@@ -11,10 +11,17 @@ _FILE = Path(__file__).parent / "axe" / "axe.min.js"
 _SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 
 
-async def violations(page: Page) -> list[str]:
-    """Of all rules of axe-core, one line for each element. The page's context must be one with `bypass_csp`."""
-    await page.add_script_tag(content=_script())
-    found: dict[str, Any] = await page.evaluate("axe.run({resultTypes: ['violations']})")
+# All that look at colours, of those that are on by default.
+COLOURS = ("color-contrast", "link-in-text-block")
+
+
+async def violations(page: Page, rules: tuple[str, ...] = ()) -> list[str]:
+    """Of these rules of axe-core, or of all, one line for each element. The page's context must be one with
+    `bypass_csp`."""
+    if not await page.evaluate("'axe' in window"):
+        await page.add_script_tag(content=_script())
+    options = {"resultTypes": ["violations"]} | ({"runOnly": {"type": "rule", "values": rules}} if rules else {})
+    found: dict[str, Any] = await page.evaluate("(options) => axe.run(options)", options)
     assert found["testEngine"]["version"] == _VERSION
     return [
         f"{page.url}: {violation['id']} ({violation['impact']}): {violation['help']}: {node['html'][:200]}"
