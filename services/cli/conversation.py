@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import questionary
-
 from services.cli.output import err, out, print_json, say, without_controls
 from services.cli.problem import report_problem
 from services.cli.shown import Shown
@@ -67,6 +65,8 @@ class Conversation:
         return last
 
     def _question(self) -> str | None:
+        import questionary  # not at the top: it takes long to load, and every service and command would wait for it
+
         try:
             asked = questionary.text("you:", qmark="").unsafe_ask()
         except (KeyboardInterrupt, EOFError):

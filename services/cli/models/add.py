@@ -11,7 +11,6 @@ from services.cli.given_key import given_key
 from services.cli.models.calls import presets, register, set_up
 from services.cli.models.form import ModelForm, Provider, TaskName
 from services.cli.models.views import shown, tested_text
-from services.cli.models.wizard import run_wizard
 from services.cli.output import emit, on_terminal, plain
 from services.cli.problem import refused, reports_problems
 from shared.client import Client
@@ -86,6 +85,8 @@ def add(
     if form.missing and (as_json or not on_terminal()):
         raise refused(f"{' and '.join(form.missing)} must be given", "On a terminal, without --json, you are asked.")
     if form.missing:
+        from services.cli.models.wizard import run_wizard  # not at the top: what asks at a terminal takes long to load
+
         run_wizard(client, form, no_test=no_test)
     else:
         emit(_add(client, form, no_test=no_test), as_json, _added)
