@@ -45,6 +45,7 @@ from services.gateway.retention import Retention
 from services.gateway.routes import HOT_ROUTES, ROUTERS
 from services.gateway.routes.openapi import openapi
 from services.gateway.routes.refusals import refusals
+from services.gateway.session_caps.store import SessionCapStore
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import NewKey, TenantStore
 from services.gateway.webhooks.store import WebhookStore
@@ -56,11 +57,13 @@ from shared.db.listen import Listener
 from shared.db.reads import connect_reads
 from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
-from shared.events.topics import FEATURE_WORKERS
+from shared.events import SessionCapped
+from shared.events.topics import FEATURE_WORKERS, SPENDING
 from shared.inferences import Inferences, InferenceStore, Pending, Results, StreamLimits, Withdrawals
 from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
+from shared.kafka.publisher import Outgoing
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
@@ -155,11 +158,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await _keep(service, _FEATURES_GROUP, kept_features)
         retained_s = settings.result_retention_s, settings.feature_retention_s, settings.response_retention_s
         responses, in_background = ResponseStore(pool), BackgroundStore(pool, settings.max_background_per_tenant)
-        await service.start(Retention(keys, stored, models, features, responses, in_background, *retained_s))
+        conditions = Conditions()
+
+        async def tell_cap(cap: SessionCapped) -> None:
+            await publisher.publish(Outgoing(SPENDING, cap))
+            conditions.heard(cap)
+
+        caps = SessionCapStore(pool, reads, quotas.session_caps, tell_cap)
+        await service.start(Retention(keys, stored, models, features, responses, in_background, caps, *retained_s))
         await service.start(OverdueJobs(features, publisher, settings.instance))
         queue_age = await service.start(QueueAge(broker, settings.router_group))
         rejections = await service.start(Rejections(publisher, settings.instance))
-        conditions = Conditions()
         await service.start(Follower(broker, {FEATURE_WORKERS: feature_workers.heard, **conditions.hearers}))
         monitor = aiohttp.ClientSession(settings.monitor_url, timeout=aiohttp.ClientTimeout(total=10))
         service.at_stop(monitor.close)
@@ -217,6 +226,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             background=background,
             background_responses=BackgroundResponses(background, kept_responses),
             webhooks=WebhookStore(pool, reads, quotas.webhooks),
+            session_caps=caps,
             features=features,
             feature_watch=feature_watch,
             feature_workers=feature_workers,

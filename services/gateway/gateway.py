@@ -22,6 +22,7 @@ from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
 from services.gateway.responses.keeping import Responses
+from services.gateway.session_caps.store import SessionCapStore
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import TenantStore
 from services.gateway.webhooks.store import WebhookStore
@@ -54,6 +55,7 @@ class Gateway:
     background: BackgroundInferences
     background_responses: BackgroundResponses
     webhooks: WebhookStore
+    session_caps: SessionCapStore
     features: FeatureStore
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers

@@ -178,8 +178,8 @@ REQUEST_HEADERS = (
         "before it.", {"type": "boolean"}, "asked",
     ),
     Header(
-        SESSION_HEADER, "The session that the request belongs to, to find it again in lists and exports. It is kept in "
-        "the clear, and told to no endpoint.",
+        SESSION_HEADER, "The session that the request belongs to, to find it again in lists and exports, and whose cap "
+        "holds for it. It is kept in the clear, and told to no endpoint.",
         {"type": "string", "pattern": f"^({SESSION})?$"}, "inference",
     ),
     Header(

@@ -11,7 +11,7 @@ from services.router.cancellations import Cancellations
 from services.router.work import Asked, Refused, Source, Work
 from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_sealed
 from shared.db.failures import RETRYABLE
-from shared.errors import TallygateError, failure
+from shared.errors import Failure, TallygateError, failure
 from shared.events import InferenceRequested, Now, utc_now
 from shared.events.bounds import MAX_LIFE_DAYS, instant_of
 from shared.events.codec import UnreadableMessageError, decode
@@ -24,6 +24,7 @@ from shared.operations import Operation
 from shared.registry import Registry, TenantModels, canonical_reference
 from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import over_budget
+from shared.selection.session_caps import over_cap
 
 logger = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ class Intake:
         except TallygateError as error:
             return Refused(request, "failed", error.failure, traceparent)
         models = await self._models(request)
-        used_up = over_budget(models.terms, self._conditions.spent(request.tenant_id), self._now())
+        used_up = self._used_up(request, models)
         if used_up is not None and request.delivery == 1:  # what was begun is finished
             return Refused(request, "rejected", used_up, traceparent)
         needs = needs_of(
@@ -112,6 +113,13 @@ class Intake:
         if not selection.candidates:
             return Refused(request, "failed", selection.why_none(needs), traceparent)
         return Work(request, body, selection, asked.source, traceparent)
+
+    def _used_up(self, request: InferenceRequested, models: TenantModels) -> Failure | None:
+        """Why its tenant, or its session, may use nothing more."""
+        over = over_budget(models.terms, self._conditions.spent(request.tenant_id), self._now())
+        if over is not None or request.session is None:
+            return over
+        return over_cap(self._conditions.session(request.tenant_id, request.session))
 
     async def first_time(self, request: InferenceRequested) -> bool:
         """True once for each delivery of an inference.

@@ -15,6 +15,7 @@ LIVE = "/api/monitoring/live"
 INFERENCES = "/api/inferences"
 INSTANCES = "/api/instances"
 WEBHOOKS = "/api/webhooks"
+SESSIONS = "/api/sessions"
 HEALTH = "/api/monitoring/health"
 
 

@@ -27,9 +27,10 @@ from shared.events.inference import (
 from shared.events.model import HealthStatus, HealthThresholds, ModelHealthChanged
 from shared.events.reply import AttemptSummary, ReplyCompleted, ReplyFailed
 from shared.events.router import RouterHeartbeat
-from shared.events.tenant import TenantSpent
+from shared.events.tenant import CAP_LIFE, SessionCapped, SessionSpent, TenantSpent
 
 __all__ = [
+    "CAP_LIFE",
     "AttemptEnded",
     "AttemptStarted",
     "AttemptSummary",
@@ -60,6 +61,8 @@ __all__ = [
     "ReplyTo",
     "RouterHeartbeat",
     "RoutingOptions",
+    "SessionCapped",
+    "SessionSpent",
     "Settlement",
     "TenantSpent",
     "UsageState",

@@ -18,7 +18,7 @@ from shared.events.inference import CancelRequested, InferenceRequested, Inferen
 from shared.events.model import ModelHealthChanged
 from shared.events.reply import ReplyCompleted, ReplyFailed
 from shared.events.router import RouterHeartbeat
-from shared.events.tenant import TenantSpent
+from shared.events.tenant import SessionCapped, SessionSpent, TenantSpent
 
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
@@ -80,14 +80,15 @@ HEARTBEATS = Topic(
     "router.heartbeats.v1", 1, _DAY_MS, (RouterHeartbeat,), "router_id", ("router",), ("monitor",),
     cleanup="compact,delete",
 )  # fmt: skip
-# The newest health of each model and spending of each tenant: read by assignment from the beginning, without a
-# group; by who tells of changes in one.
+# The newest health of each model, spending of each tenant, and cap and spending of each session: read by assignment
+# from the beginning, without a group; by who tells of changes in one.
 MODEL_HEALTH = Topic(
     "model.health.v1", 1, _DAY_MS, (ModelHealthChanged,), "tenant_id/model",
     ("monitor",), ("router", "gateway", "jobs"), cleanup="compact,delete",
 )  # fmt: skip
 SPENDING = Topic(
-    "tenant.spending.v1", 1, 32 * _DAY_MS, (TenantSpent,), "tenant_id", ("monitor",), ("router", "gateway", "jobs"),
+    "tenant.spending.v1", 1, 32 * _DAY_MS, (TenantSpent, SessionCapped, SessionSpent),
+    "tenant_id, or tenant_id/session/cap or /spent", ("monitor", "gateway"), ("router", "gateway", "jobs"),
     cleanup="compact,delete",
 )  # fmt: skip
 # The seals of the books' days, for ever: each has a key of its own. Read by who seals and by who verifies.

@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from shared.db.pool import Connection
+from shared.events import CAP_LIFE
 from shared.registry.health import HealthRule, Probing
 from shared.registry.models import CUSTOM_PREFIX, DEFAULT_IDLE_TIMEOUT_S, DEFAULT_TIMEOUT_S, Capabilities, Model
 from shared.registry.terms import Terms
@@ -42,6 +43,8 @@ WITH changed AS (
     RETURNING tenant_id)
 SELECT pg_notify($2, tenant_id) FROM changed
 """
+
+_CAPPED = "SELECT tenant_id, session, since FROM gateway.session_caps WHERE tenant_id = ANY($1::text[]) AND since > $2"
 
 # For a tenant whose terms cannot be read: nothing may be spent that they might forbid.
 _CLOSED = Terms(provider_deny=("*",), usd_per_day=0)
@@ -93,6 +96,18 @@ class RegistryStore:
         """Of all tenants, without what a newer version of Tallygate has written and this one does not understand."""
         found = [_watched(row) for row in await self._pool.fetch(_WATCHED)]
         return [watched for watched in found if watched is not None]
+
+
+class CappedSince(NamedTuple):
+    """A session that is capped. since: its requests that were accepted from then on count."""
+
+    tenant_id: str
+    session: str
+    since: datetime
+
+
+async def capped_sessions(connection: Connection, tenant_ids: Sequence[str], now: datetime) -> list[CappedSince]:
+    return [CappedSince(*row) for row in await connection.fetch(_CAPPED, tenant_ids, now - CAP_LIFE)]
 
 
 async def tell_registries(connection: Connection, tenant_ids: Sequence[str]) -> None:

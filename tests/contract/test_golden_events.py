@@ -101,6 +101,8 @@ REQUIRED: dict[str, set[str]] = {
     "tallygate.cancellation.requested.v1": set(),
     "tallygate.router.heartbeat.v1": {"router_id", "started_at", "beat_at"},
     "tallygate.model.health_changed.v1": {"tenant_id", "model", "status", "changed_at"},
+    "tallygate.session.capped.v1": {"tenant_id", "session", "since"},
+    "tallygate.session.spent.v1": {"tenant_id", "session", "since", "usd", "calls", "tokens", "as_of"},
     "tallygate.tenant.spent.v1": {
         "tenant_id", "day", "usd_day", "usd_month", "tokens_day", "tokens_month", "as_of",
     },

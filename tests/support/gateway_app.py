@@ -43,6 +43,7 @@ from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
 from services.gateway.responses.keeping import Responses
 from services.gateway.responses.store import ResponseStore
+from services.gateway.session_caps.store import SessionCapStore
 from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.store import TenantStore
 from services.gateway.webhooks.store import WebhookStore
@@ -53,7 +54,7 @@ from shared.crypto.keys import new_key
 from shared.db.pool import Connection, Pool
 from shared.db.reads import Reads
 from shared.errors import TallygateError
-from shared.events import Event
+from shared.events import Event, SessionCapped, utc_now
 from shared.events.topics import REQUESTS
 from shared.guard import Guard
 from shared.inferences import Inferences, Pending, Results, Withdrawals
@@ -216,6 +217,10 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
     )
     models, features, workers = ModelStore(sql, reads, quotas.models), FeatureStore(sql, reads), FeatureWorkers()
     probes = ProbeLimit(tenant_share=share)
+
+    async def tell_cap(cap: SessionCapped) -> None:
+        conditions.heard(cap)
+
     background = BackgroundInferences(
         completing=completing,
         inferences=inferences,
@@ -247,6 +252,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         background=background,
         background_responses=BackgroundResponses(background, responses),
         webhooks=WebhookStore(sql, reads, quotas.webhooks),
+        session_caps=SessionCapStore(sql, reads, quotas.session_caps, tell_cap),
         features=features,
         feature_watch=FeatureWatch(),
         feature_workers=workers,
@@ -324,7 +330,10 @@ def _rows() -> dict[str, Any]:
         "delivery_id": FEATURE_ID, "type": "webhook.test", "body": "{}", "accepted_at": NOW, "due_at": NOW,
         "tries": [], "settled_at": None, "taken": None,
     }  # fmt: skip
+    cap: dict[str, Any] = {"session": "run-42", "since": utc_now(), "usd": None, "calls": 2, "tokens": None}
     return {
+        "RETURNING since": cap["since"],
+        "tokens FROM gateway.session_caps": [cap],
         "SELECT w.webhook_id": [webhook],
         "SELECT d.delivery_id": [delivery],
         "FROM gateway.tenants t": [tenant],

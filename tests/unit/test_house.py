@@ -29,7 +29,8 @@ DRIVER = {"shared/db/migrate.py", "shared/db/listen.py", "shared/db/pool.py", "s
 
 # Who reads tables of a schema that is not its own, and why.
 READERS = {
-    "shared/registry/store.py": {"gateway"},  # routers, gateways and workers keep the registry in memory
+    # Routers, gateways and workers keep the registry in memory; the monitor counts for caps of sessions.
+    "shared/registry/store.py": {"gateway"},
     "shared/access/store.py": {"gateway"},  # whoever answers HTTP checks API keys
     "shared/webhooks/store.py": {"gateway"},  # who carries events to webhooks, which gateways keep
     "shared/inferences/store.py": {"gateway", "monitor"},  # an answer that was not heard; whether a call was begun

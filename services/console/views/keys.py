@@ -14,6 +14,7 @@ SCOPES = {
     "models": "set models up",
     "monitor": "see the books",
     "webhooks": "have events sent",
+    "sessions": "cap sessions",
     "admin": "everything, for all tenants",
 }
 

@@ -16,12 +16,15 @@ MEASURES: Mapping[str, Mapping[str, str]] = {
 
 
 class Total(NamedTuple):
-    """name: empty for all others together. share: of the largest, in percent."""
+    """name: empty for all others together. share: of the largest, in percent. cap: of a session, and what is used of it
+    since it was set; empty for none. used_up: nothing of it is left."""
 
     name: str
     usd: float
     tokens: float
     share: float
+    cap: str = ""
+    used_up: bool = False
 
 
 class Budget(NamedTuple):
@@ -59,16 +62,30 @@ def totals(cost: Any | None, tokens: Any | None) -> list[Total]:
     return sorted(found, key=lambda one: (-one.usd, -one.tokens, one.name))
 
 
-def sessions(told: Mapping[str, Any]) -> list[Total]:
-    """The dearest first, all others together last. told: of GET /api/monitoring/sessions."""
+def sessions(told: Mapping[str, Any], capped: Mapping[str, Any]) -> list[Total]:
+    """The dearest first, all others together last. told: of GET /api/monitoring/sessions; capped: of GET
+    /api/sessions."""
+    caps = {one["session"]: one for one in capped["sessions"]}
     rows = [(one["session"], one) for one in told["sessions"]]
     rows += [("", told["others"])] if told["others"] else []
     most = max((figures["cost_usd"] for name, figures in rows if name), default=0) or 1
     return [
         Total(name, figures["cost_usd"], figures["input_tokens"] + figures["output_tokens"],
-              round(min(100 * figures["cost_usd"] / most, 100), 1))
+              round(min(100 * figures["cost_usd"] / most, 100), 1),
+              _cap(caps[name]) if name in caps else "", bool(name in caps and caps[name]["used_up"]))
         for name, figures in rows
     ]  # fmt: skip
+
+
+def _cap(capped: Mapping[str, Any]) -> str:
+    """Of each amount that is capped: what is used of how much."""
+    words = {"usd": shown.usd, "calls": shown.short, "tokens": shown.short}
+    parts = [
+        f"{word(capped['used'][name])} of {word(capped[name])}" + ("" if name == "usd" else f" {name}")
+        for name, word in words.items()
+        if capped[name] is not None
+    ]
+    return ", ".join(parts)
 
 
 def budgets(tenant: Mapping[str, Any]) -> list[Budget]:

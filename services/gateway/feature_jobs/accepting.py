@@ -60,7 +60,7 @@ class AcceptingJobs:
         key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
         if key is not None and await self.once.is_published(key):
             return await self._accepted(caller, sent, body, key)
-        await self._check(caller, body)
+        await self._check(caller, sent, body)
         with self._one_of_few(caller, await self.store.open_jobs(caller.tenant_id, utc_now())):
             return await self._accepted(caller, sent, body, key)
 
@@ -97,8 +97,9 @@ class AcceptingJobs:
             if not self.accepting[caller.tenant_id]:
                 del self.accepting[caller.tenant_id]
 
-    async def _check(self, caller: Caller, body: FeatureBody) -> None:
-        if (failure := self.completing.over_budget(caller) or self.workers.why_not(body.generator)) is not None:
+    async def _check(self, caller: Caller, sent: Sent, body: FeatureBody) -> None:
+        used_up = self.completing.over_budget(caller) or self.completing.over_cap(caller, sent.headers)
+        if (failure := used_up or self.workers.why_not(body.generator)) is not None:
             raise TallygateError.of(failure)
         if body.model is not None:
             models = await self.registry.refresh(caller.tenant_id)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from services.gateway.headers import Allowances
+from services.gateway.headers import SESSION_HEADER, Allowances
 from services.gateway.inference.admission import (
     Admitted,
     Deadlines,
@@ -42,6 +42,7 @@ from shared.operations import Operation
 from shared.registry import Model, Registry, TenantModels, Terms
 from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import has_token_budget, over_budget, tokens_left
+from shared.selection.session_caps import over_cap
 
 _PLAIN = RoutingOptions()
 
@@ -196,7 +197,7 @@ class Completing:
     def take_place(self, caller: Caller, headers: Mapping[str, str]) -> None:
         """`leave` must follow. Raises InferenceFailedError when the tenant may not send anything now; the rejection is
         on record, with what the caller says of it in the headers."""
-        refusal = self.over_budget(caller) or self._refusal(caller)
+        refusal = self.over_budget(caller) or self.over_cap(caller, headers) or self._refusal(caller)
         if refusal is not None:
             raise self.rejections.rejected(caller, refusal, known_labels(headers))
 
@@ -210,6 +211,11 @@ class Completing:
 
     def over_budget(self, caller: Caller) -> Failure | None:
         return over_budget(self._terms(caller), self.conditions.spent(caller.tenant_id), utc_now())
+
+    def over_cap(self, caller: Caller, headers: Mapping[str, str]) -> Failure | None:
+        """Why the session that the headers name may use nothing more."""
+        session = headers.get(SESSION_HEADER)
+        return over_cap(self.conditions.session(caller.tenant_id, session)) if session else None
 
     def allowances(self, caller: Caller) -> Allowances:
         """What the caller's tenant may still send now."""

@@ -20,6 +20,7 @@ from services.gateway.routes import (
     providers,
     rerank,
     responses,
+    sessions,
     setup,
     tenants,
     webhooks,
@@ -48,6 +49,7 @@ _SURFACES = (
     keys,
     callers,
     tenants,
+    sessions,
     webhooks,
 )
 ROUTERS = tuple(module.router for module in _SURFACES)

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.monitor.retention.days import day_of_partition, first_id, midnight, partition_name
 from services.monitor.rollups.steps import beginning
 from shared.db.pool import Connection, Pool
+from shared.events import CAP_LIFE
 
 # A statement that waits for a table makes every other one wait behind it: it gives up soon, and is tried again.
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
@@ -83,6 +84,8 @@ DELETE FROM monitor.model_health AS old USING (
 WHERE old.tenant_id = many.tenant_id AND old.model = many.model AND old.changed_at < many.since
 """
 _DELETE_PROBES = "DELETE FROM monitor.probes WHERE greatest(asked_at, gives_up_at) < now() - interval '3 days'"
+
+_DELETE_CAPPED = "DELETE FROM monitor.capped_minutes WHERE at < now() - $1 - interval '1 day'"
 
 _MAKE_DAY = """
 LOCK TABLE monitor.{table} IN ACCESS EXCLUSIVE MODE;
@@ -187,13 +190,15 @@ class RetentionStore:
             last, gone = row["last"], gone + row["gone"]
 
     async def delete_older_sums(self, sums_from: datetime, kept_from: datetime) -> None:
-        """Also what is said of redeliveries, which nobody asks for once their inferences are gone."""
+        """Also what is said of redeliveries, which nobody asks for once their inferences are gone, and what was counted
+        for caps of sessions that hold no more."""
         for table in SUMS:
             # A month is kept as long as one of its days.
             before = beginning(sums_from, "month") if table in _OF_MONTHS else sums_from
             await self._delete(_DELETE.format(table=table), before)
         await self._pool.execute("DELETE FROM monitor.spend_days WHERE day < $1", sums_from.date())
         await self._pool.execute("DELETE FROM monitor.redeliveries WHERE decided_at < $1", kept_from)
+        await self._pool.execute(_DELETE_CAPPED, CAP_LIFE, timeout=_TIMEOUT_S)
 
     async def delete_older_health(self, since: datetime, most: int) -> None:
         """Changes that are older, and all but the newest `most` of a model. The last one of a model stays while it says

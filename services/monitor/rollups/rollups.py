@@ -21,7 +21,7 @@ from services.monitor.rollups.steps import SUMMED_FROM, Step, last_over
 from services.monitor.rollups.store import RollupStore, Touched, Turn
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
-from shared.events import Event, HealthStatus, ModelHealthChanged, TenantSpent, utc_now
+from shared.events import Event, HealthStatus, ModelHealthChanged, SessionSpent, TenantSpent, utc_now
 from shared.events.topics import MODEL_HEALTH, SPENDING
 from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
@@ -89,7 +89,7 @@ class Rollups:
             taken, touched = await turn.take_touched(_MOST_TOUCHES)
             if touched:
                 await turn.sum_up_minutes(touched)
-                await self._say_what_was_spent(turn, await turn.sum_up_days(_days(touched)), utc_now())
+                await self._say_what_was_spent(turn, touched, utc_now())
         return taken == _MOST_TOUCHES
 
     async def _sum_up_what_is_over(self, now: datetime) -> bool:
@@ -102,11 +102,13 @@ class Rollups:
             taken |= {step: await turn.sum_up(step, last_over(by_now, step), MOST_OVER[step]) for step in SUMMED_FROM}
         return any(count == MOST_OVER[step] for step, count in taken.items())
 
-    async def _say_what_was_spent(self, turn: Turn, tenants: Collection[str], now: datetime) -> None:
+    async def _say_what_was_spent(self, turn: Turn, touched: Collection[Touched], now: datetime) -> None:
         """Published before the transaction ends: without an ack it is rolled back, and the touches are still there."""
         today = now.astimezone(UTC).date()
+        tenants = await turn.sum_up_days(_days(touched))
         rows = await turn.spent(tenants, today) if tenants else []
-        words = [TenantSpent(day=today, as_of=now, **row) for row in rows]
+        words: list[Event] = [TenantSpent(day=today, as_of=now, **row) for row in rows]
+        words += [SessionSpent(as_of=now, **row) for row in await turn.used_by_sessions(touched, now)]
         if words:
             await self._publisher.publish(*(Outgoing(SPENDING, word) for word in words))
 

@@ -20,6 +20,7 @@ from services.monitor.rollups.sums.store import (
 )
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
+from shared.registry.store import capped_sessions
 
 Row = dict[str, Any]
 
@@ -99,6 +100,38 @@ SELECT tenant_id, sum(usd) AS usd_month, sum(tokens)::bigint AS tokens_month,
 FROM monitor.spend_days
 WHERE tenant_id = ANY($1) AND day >= date_trunc('month', $2::date::timestamp)::date AND day <= $2
 GROUP BY 1
+"""
+
+# Computed anew as the minute is. What a session used before it was capped does not count.
+_CAPPED_MINUTES = """
+INSERT INTO monitor.capped_minutes AS old (tenant_id, session, since, at, usd, calls, tokens)
+SELECT capped.tenant_id, capped.session, capped.since, touched.at,
+       sum(of_one.usd), sum(of_one.calls), sum(of_one.tokens)
+FROM unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
+JOIN monitor.inferences AS inference
+    ON inference.tenant_id = touched.tenant_id AND settled_at >= touched.at
+    AND settled_at < touched.at + interval '1 minute' AND settlement IS NOT NULL
+JOIN unnest($3::text[], $4::text[], $5::timestamptz[]) AS capped (tenant_id, session, since)
+    ON capped.tenant_id = inference.tenant_id AND capped.session = inference.session
+    AND inference.accepted_at >= capped.since
+CROSS JOIN LATERAL (
+    SELECT count(*) AS calls, coalesce(sum(least(greatest(cost_usd, 0), 1e9)), 0) AS usd,
+           coalesce(sum(greatest(input_tokens, 0)), 0) + coalesce(sum(greatest(output_tokens, 0)), 0) AS tokens
+    FROM monitor.attempts AS call
+    WHERE call.inference_id = inference.inference_id AND outcome IS NOT NULL) AS of_one
+GROUP BY 1, 2, 3, 4
+ON CONFLICT (tenant_id, session, since, at) DO UPDATE SET
+    usd = excluded.usd, calls = excluded.calls, tokens = excluded.tokens
+WHERE (old.usd, old.calls, old.tokens) IS DISTINCT FROM (excluded.usd, excluded.calls, excluded.tokens)
+RETURNING tenant_id, session, since
+"""
+
+_USED = """
+SELECT tenant_id, session, since, least(sum(usd), 1e12) AS usd, sum(calls)::bigint AS calls,
+       sum(tokens)::bigint AS tokens
+FROM monitor.capped_minutes JOIN unnest($1::text[], $2::text[], $3::timestamptz[]) AS one (tenant_id, session, since)
+    USING (tenant_id, session, since)
+GROUP BY 1, 2, 3
 """
 
 _RECENT = f"""
@@ -211,6 +244,21 @@ class Turn:
         """What these tenants have spent on that day, and in its month until then: USD and tokens."""
         return [dict(row) for row in await self._connection.fetch(_SPENT, list(tenants), day)]
 
+    async def used_by_sessions(self, touched: Collection[Touched], now: datetime) -> list[Row]:
+        """What capped sessions have used in all, of those for which these minutes have changed it. The caps are read
+        after the minutes were touched: who was capped before a request came finds it counted."""
+        capped = await capped_sessions(self._connection, list({touch.tenant_id for touch in touched}), now)
+        if not capped:
+            return []
+        of_capped = {cap.tenant_id for cap in capped}
+        minutes = [touch for touch in touched if touch.tenant_id in of_capped]
+        changed = await self._connection.fetch(
+            _CAPPED_MINUTES, *_columns(minutes, 2), *_columns(capped, 3), timeout=_TIMEOUT_S
+        )
+        sessions = {tuple(row) for row in changed}
+        rows = await self._connection.fetch(_USED, *_columns(sessions, 3), timeout=_TIMEOUT_S)
+        return [dict(row) for row in rows]
+
     async def minutes(self, since: datetime, until: datetime) -> list[Row]:
         """Calls that failed, by error type, and those that succeeded, by bucket of their duration."""
         rows = await self._connection.fetch(_RECENT, since, until, timeout=_TIMEOUT_S)
@@ -227,6 +275,11 @@ class Turn:
         """What the history says of models that were not healthy when something was last said of them."""
         rows = await self._connection.fetch(_UNWELL, timeout=_TIMEOUT_S)
         return [ModelHealthChanged(**dict(row)) for row in rows]
+
+
+def _columns(rows: Iterable[tuple[Any, ...]], columns: int) -> list[list[Any]]:
+    listed = list(rows)
+    return [[row[number] for row in listed] for number in range(columns)]
 
 
 def _kept(word: ModelHealthChanged) -> tuple[Any, ...]:

@@ -105,6 +105,13 @@ def sessions(*names: str, others: bool = False) -> dict[str, Any]:
     return _TOLD | {"sessions": told, "others": _SESSION | {"cost_usd": 2.0} if others else None}
 
 
+def capped(session: str) -> dict[str, Any]:
+    used = {"usd": 1.25, "calls": 200, "tokens": 12_000}
+    times = {"since": "2026-11-30T08:00:00+00:00", "until": "2026-12-30T08:00:00+00:00"}
+    cap = {"session": session, "usd": 5.0, "calls": 200, "tokens": None, "used": used, "used_up": ["calls"]} | times
+    return {"sessions": [cap], "total": 1}
+
+
 TENANT = {
     "tenant": "acme", "plan": None, "own_terms": {}, "keys": 1, "models": 1, "created_at": "2026-01-01T00:00:00Z",
     "terms": {"usd_per_day": 20.0, "usd_per_month": None, "tokens_per_day": None, "tokens_per_month": 1_000_000},

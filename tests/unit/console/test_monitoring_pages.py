@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from services.console.settings import ConsoleSettings
 from services.gateway.answers.monitoring import ErrorGroups, Inferences, Sessions, Summary, Timeline, Timeseries
+from services.gateway.answers.sessions import CappedSessions
 from services.gateway.answers.tenants import ShownCaller, ShownTenant
 from shared.crypto.keys import new_key
 from shared.errors import ConfigurationError
@@ -30,6 +31,7 @@ def books(gateway: FakeGateway) -> FakeGateway:
     gateway.gets(f"/api/inferences/{answers.ID}", answers.inference(failed, answers.attempt(2)))
     gateway.gets("/api/monitoring/errors", answers.errors(answers.error_group()))
     gateway.gets("/api/monitoring/sessions", answers.sessions(answers.HARM, others=True))
+    gateway.gets("/api/sessions", answers.capped(answers.HARM))
     gateway.gets("/api/tenants/acme", answers.TENANT)
     return gateway
 
@@ -93,6 +95,11 @@ async def test_spending_is_told_by_session_and_leads_to_its_inferences(
     assert f'href="/inferences?{urlencode({"window": "7d", "session": answers.HARM}).replace("&", "&amp;")}"' in page
     assert "all others" in page
     assert "/inferences?window=7d&amp;session=&" not in page
+    assert "$1.25 of $5.00, 200 of 200 calls, used up" in page
+    del books.answers["GET /api/sessions"]  # a gateway of before sessions had caps
+    older = (await browser.get("/spending?window=7d")).text
+    assert "all others" in older
+    assert "cannot do that yet" not in older
     books.gets("/api/monitoring/sessions", answers.sessions())
     assert "x-tallygate-session: my-conversation" in (await browser.get("/spending")).text
 
@@ -237,10 +244,11 @@ async def test_an_empty_page_of_the_list_leads_further_back(browser: httpx.Async
         (Inferences, answers.listed(answers.item()) | {"looked_to": "2026-11-30T08:00:00+00:00"}),
         (Timeline, answers.inference(answers.attempt(1))),
         (Sessions, answers.sessions("s", others=True)),
+        (CappedSessions, answers.capped("s")),
         (ShownTenant, answers.TENANT),
         (ShownCaller, CALLER),
     ],
-    ids=["summary", "timeseries", "errors", "inferences", "inference", "sessions", "tenant", "caller"],
+    ids=["summary", "timeseries", "errors", "inferences", "inference", "sessions", "capped", "tenant", "caller"],
 )
 def test_the_answers_of_these_tests_are_in_the_shapes_that_the_gateway_promises(shape: Any, answer: Any) -> None:
     TypeAdapter(shape).validate_python(answer)

@@ -41,6 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/dead-letters/replay": {"ids": [DEAD_LETTER]},
     "POST /api/webhooks": {"url": "https://receiver.example/hook", "events": ["inference.settled"]},
     "PATCH /api/webhooks/{webhook_id}": {"name": "changed"},
+    "POST /api/sessions": {"session": "run-42", "calls": 2},
     "POST /api/keys": {"tenant": "acme"},
     "PATCH /api/tenants/{tenant_id}": {"usd_per_day": 1},
     "PUT /api/plans/{plan_id}": {"usd_per_day": 1},
@@ -48,7 +49,7 @@ BODIES: dict[str, dict[str, Any]] = {
 PLACES = {
     "{model_id}": "m", "{name}": "openai", "{tenant_id}": "acme", "{plan_id}": "small", "{key_id}": "01234567",
     "{feature_id}": str(FEATURE_ID), "{inference_id}": str(FEATURE_ID), "{webhook_id}": str(FEATURE_ID),
-    "{delivery_id}": str(FEATURE_ID),
+    "{delivery_id}": str(FEATURE_ID), "{session}": "run-42",
 }  # fmt: skip
 DEEP = "[" * 200 + "]" * 200
 DEEPER = "[" * 100_000 + "]" * 100_000

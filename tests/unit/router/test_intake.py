@@ -8,15 +8,18 @@ from hypothesis import strategies as st
 
 from services.router.cancellations import Cancellations
 from services.router.intake import Intake, _checked
-from services.router.work import Refused
+from services.router.work import Asked, Refused, Source
 from shared.crypto import KeyRing, SealedContext, seal
 from shared.crypto.keys import new_key
 from shared.errors import TallygateError
-from shared.events import new_id, utc_now
+from shared.events import SessionCapped, new_id, utc_now
 from shared.events.bounds import MAX_LIFE_DAYS
 from shared.events.topics import REQUESTS
+from shared.registry import Registry, TenantModels
+from shared.selection import Conditions
 from tests.unit.shared.events.samples import INFERENCE, requested
 from tests.unit.shared.kafka.records import record
+from tests.unit.shared.selection.values import model, tenant
 
 
 @pytest.mark.parametrize(
@@ -131,6 +134,39 @@ async def test_an_input_that_cannot_be_worked_on_is_answered_and_is_no_dead_lett
     assert prepared.failure.error_type == error_type
     assert prepared.failure.tips
     assert "opensesame" not in prepared.failure.detail
+
+
+class Tenants(Registry):
+    """One model, of every tenant."""
+
+    def __init__(self) -> None:
+        pass
+
+    def of(self, _tenant_id: str) -> TenantModels:
+        return tenant(model(id="custom:m"))
+
+
+@pytest.mark.parametrize(
+    ("session", "delivery", "refused"),
+    [("run-42", 1, True), ("run-42", 2, False), ("run-43", 1, False), (None, 1, False)],
+)
+async def test_who_publishes_past_a_gateway_is_held_to_the_cap_of_the_session_too(
+    session: str | None, delivery: int, refused: bool
+) -> None:
+    """What was begun is finished."""
+    conditions, now = Conditions(), utc_now()
+    conditions.heard(SessionCapped(tenant_id="acme", session="run-42", since=now, calls=0))
+    body = {"messages": [{"role": "user", "content": "hi"}]}
+    request = requested(sealed_input=None, input=body, session=session, delivery=delivery, accepted_at=now,
+                        deadline_at=now + timedelta(seconds=60))  # fmt: skip
+    books: Any = Books(answer=False)
+    here = Intake(RING, books, Tenants(), conditions, Cancellations())
+
+    prepared = await here.prepare(Asked(request, Source(0, 0, 0), None))
+
+    assert isinstance(prepared, Refused) is refused
+    if isinstance(prepared, Refused):
+        assert (prepared.settlement, prepared.failure.error_type) == ("rejected", "quota_exceeded")
 
 
 @pytest.mark.parametrize(

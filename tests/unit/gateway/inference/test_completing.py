@@ -1,6 +1,7 @@
 """From what a caller sent to its answer: what is refused, what is published, and what becomes of who leaves."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -15,7 +16,7 @@ from services.gateway.inference.once import Once
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
 from shared.errors import TallygateError
-from shared.events import CancelRequested, ReplyCompleted
+from shared.events import CancelRequested, ReplyCompleted, SessionCapped, utc_now
 from shared.inferences import Answer, InferenceFailedError, Inferences, NotAcknowledgedError, Pending, Results
 from shared.inferences.streams import IncomingStream
 from shared.lane.payloads import Chunks
@@ -197,6 +198,22 @@ async def test_who_is_over_a_limit_is_refused_under_an_id_of_its_own() -> None:
     bench.pending.resolve(reply_completed(inference_id, b"completion"))
     await first
     bench.completing.enter(CALLER)  # the place is free again
+
+
+async def test_a_session_that_is_used_up_is_refused_and_no_other() -> None:
+    bench = Bench()
+    bench.completing.conditions.heard(SessionCapped(tenant_id="acme", session="run-42", since=utc_now(), calls=0))
+    with (
+        pytest.raises(InferenceFailedError, match="quota_exceeded") as caught,
+        bench.completing.let_in(CALLER, {"x-tallygate-session": "run-42"}),
+    ):
+        pass
+    assert caught.value.failure.http_status == 402
+    for headers in ({"x-tallygate-session": "run-43"}, {"x-tallygate-session": ""}, {}):
+        with bench.completing.let_in(CALLER, headers):
+            pass
+    with bench.completing.let_in(replace(CALLER, tenant_id="other"), {"x-tallygate-session": "run-42"}):
+        pass
 
 
 async def test_who_leaves_and_wanted_it_so_has_its_inference_cancelled() -> None:
