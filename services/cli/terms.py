@@ -36,7 +36,8 @@ def terms_table(terms: Mapping[str, Any], own: Mapping[str, Any], spent: Mapping
     fields = []
     for name, value in terms.items():
         shown = ", ".join(value) if isinstance(value, list) else value
-        text = cell("no limit of its own" if shown is None else shown or "none")
+        missing = "none" if name.startswith("shadow") else "no limit of its own"
+        text = cell(missing if shown is None else shown or "none")
         text.append("  own" if name in own else "", "dim").append(_spent(name, spent))
         fields.append((name.replace("_", " "), text))
     return Fields(fields)

@@ -33,6 +33,7 @@ from services.gateway.inference.doorkeeper import Doorkeeper
 from services.gateway.inference.once import Once
 from services.gateway.inference.queue_age import QueueAge
 from services.gateway.inference.rejections import Rejections
+from services.gateway.inference.shadows import Shadows
 from services.gateway.inference.shares import Shares
 from services.gateway.inference.store import KeyStore
 from services.gateway.models.probe_limit import ProbeLimit
@@ -182,6 +183,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.at_stop(inferences.stop)
         withdrawals = Withdrawals(publisher)
         service.at_stop(withdrawals.stop)
+        shadows = await service.start(Shadows(inferences, registry.of))
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
         completing = Completing(
             deadlines=Deadlines(settings.default_deadline_s, settings.max_deadline_s),
@@ -191,6 +193,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             rejections=rejections,
             inferences=inferences,
             once=Once(keys, stale_after_s=settings.publish_timeout_s + _STALE_AFTER_S),
+            copy=shadows.offer,
         )
         held = HeldStreams(inferences, Shares(settings.max_held_streams, settings.tenant_share))
         service.at_stop(held.stop)

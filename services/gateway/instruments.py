@@ -1,7 +1,7 @@
 """What the gateway counts."""
 
 from shared.telemetry import names
-from shared.telemetry.instruments import SECONDS, Counter, Gauge, Histogram
+from shared.telemetry.instruments import SECONDS, Counter, Gauge, Histogram, begin_at_zero
 
 http_requests = Counter(names.METRIC_HTTP_REQUESTS, "HTTP requests answered.", ("route", "status"))
 http_seconds = Histogram(names.METRIC_HTTP_SECONDS, "Time to answer HTTP requests.", ("route",), buckets=SECONDS)
@@ -15,3 +15,11 @@ queue_age_seconds = Gauge(
 rejections_unrecorded = Counter(
     names.METRIC_REJECTIONS_UNRECORDED, "Rejections that the broker did not take in time, so the books lack them."
 )
+shadows = Counter(
+    names.METRIC_SHADOWS,
+    "Copies of requests for a model that is tried beside the others: copied, or dropped because too many waited or the "
+    "broker did not take them.",
+    ("result",),
+)
+
+begin_at_zero(shadows, ("copied",), ("dropped",))

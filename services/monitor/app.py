@@ -38,6 +38,7 @@ from services.monitor.rollups.store import RollupStore
 from services.monitor.series.store import SeriesStore
 from services.monitor.sessions.store import SessionStore
 from services.monitor.settings import MonitorSettings
+from services.monitor.shadows.store import ShadowStore
 from services.monitor.summary.store import SummaryStore
 from services.monitor.summary.summary import reference_price
 from services.monitor.vitals.measuring import Measuring
@@ -123,7 +124,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             await service.start(_sealing(service, settings, keys, offsets))
         app.state.api = routes.MonitorApi(
             routes.Stores(
-                SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), SessionStore(reads), feature_books
+                SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), SessionStore(reads), ShadowStore(reads),
+                feature_books,
             ),
             authenticator, lag, reference_price(settings.savings_reference), offsets.booked_to_the_end,
             watched.thresholds_of,

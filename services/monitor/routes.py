@@ -28,6 +28,8 @@ from services.monitor.series.series import told as told_series
 from services.monitor.series.store import SeriesStore
 from services.monitor.sessions.sessions import told as told_sessions
 from services.monitor.sessions.store import SessionStore
+from services.monitor.shadows.compared import told as told_shadows
+from services.monitor.shadows.store import ShadowStore
 from services.monitor.summary.store import Row, SummaryStore
 from services.monitor.summary.summary import summarize
 from services.monitor.summary.timeline import timeline
@@ -48,6 +50,7 @@ class Stores(NamedTuple):
     series: SeriesStore
     errors: ErrorStore
     sessions: SessionStore
+    shadows: ShadowStore
     features: FeatureBooks
 
 
@@ -95,6 +98,12 @@ class MonitorApi:
         now = utc_now()
         found = await self._stores.sessions.read(await self._span(request, now))
         return _json(told_sessions(found.rows) | await self._told_of(found.since, found.until, now))
+
+    async def shadows(self, request: Request) -> Response:
+        now = utc_now()
+        span = await self._span(request, now)
+        found = await self._stores.shadows.read(span)
+        return _json({"groups": told_shadows(found.rows)} | await self._told_of(found.since, span.until, now))
 
     async def _span(self, request: Request, now: datetime) -> Span:
         """Of the caller's tenant. A range that ends now holds the whole of the running minute: nothing ended later."""
@@ -153,6 +162,9 @@ def make_routes() -> list[Route]:
     async def sessions(request: Request) -> Response:
         return await _api(request).sessions(request)
 
+    async def shadows(request: Request) -> Response:
+        return await _api(request).shadows(request)
+
     async def inference(request: Request) -> Response:
         return await _api(request).inference(request)
 
@@ -164,6 +176,7 @@ def make_routes() -> list[Route]:
         Route("/api/monitoring/timeseries", timeseries),
         Route("/api/monitoring/errors", errors),
         Route("/api/monitoring/sessions", sessions),
+        Route("/api/monitoring/shadows", shadows),
         Route("/api/inferences/{inference_id}", inference),
     ]
 

@@ -231,7 +231,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if asked is None:
             return
         request = asked.request
-        seat = self._room.enter(request.tenant_id, asked.source.size)
+        seat = self._room.enter(request.tenant_id, asked.source.size, shadow=request.is_shadow)
         if isinstance(seat, Failure):
             settlement: Settlement = "rejected" if request.delivery == 1 else "failed"
             self._decline(batch, Refused(request, settlement, seat, asked.traceparent), asked.source)

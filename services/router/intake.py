@@ -87,6 +87,9 @@ class Intake:
         if request.expires_at <= self._now():
             told = failure("expired", "the deadline had passed before a router could begin with it")
             return Refused(request, "expired", told, asked.traceparent)
+        if request.is_shadow and request.delivery > 1:
+            lost = failure("cancelled", "a copy for a model on trial is not handed out again")
+            return Refused(request, "cancelled", lost, asked.traceparent)
         if self._cancellations.cancelled(request.tenant_id, request.inference_id):
             cancelled = failure("cancelled", "the caller cancelled it before a router began with it")
             return Refused(request, "cancelled", cancelled, asked.traceparent)

@@ -18,13 +18,15 @@ _LINE_ALONE = 0.5  # floods pile up in line, and nobody is thrown out of it: mor
 class RoomLimits:
     """Of one router. slots: inferences in work. places: inferences that wait for a slot. held_bytes: of both, as their
     requests came and their answers are read. alone: the share of slots and bytes that one tenant gets when nobody else
-    wants any; of the line it gets half at most.
+    wants any; of the line it gets half at most. shadows: slots that copies for models on trial
+    may have, of all tenants.
     """
 
     slots: int = 2000
     places: int = 8000
     held_bytes: int = 1024**3
     alone: float = 0.8
+    shadows: int = 50
 
 
 class Shares:
@@ -61,6 +63,7 @@ class Seat:
     size: int
     in_slot: bool
     answer: int = 0
+    shadow: bool = False
 
 
 class Room:
@@ -69,6 +72,7 @@ class Room:
         self._slots = Shares(limits.slots, limits.alone)
         self._places = Shares(limits.places, min(limits.alone, _LINE_ALONE))
         self._bytes = Shares(limits.held_bytes, limits.alone)
+        self._shadows = 0
         self._lines: OrderedDict[str, OrderedDict[Seat, None]] = OrderedDict()  # who was served last comes last
 
     @property
@@ -79,14 +83,18 @@ class Room:
     def in_line(self) -> int:
         return self._limits.places - self._places.free
 
-    def enter(self, tenant_id: str, size: int) -> Seat | Failure:
-        """A seat, in a slot or in the line; or why there is none for this tenant. `leave` must follow a seat."""
+    def enter(self, tenant_id: str, size: int, *, shadow: bool = False) -> Seat | Failure:
+        """A seat, in a slot or in the line; or why there is none for this tenant. `leave` must follow a seat. shadow:
+        it gets one of the few slots for copies, or none, so that nobody waits for it."""
         if not self._bytes.allows(tenant_id, size):
             return self._no_bytes(tenant_id, size)
         in_slot = tenant_id not in self._lines and self._slots.allows(tenant_id)
+        if shadow and (not in_slot or self._shadows >= self._limits.shadows):
+            return self._no_shadow()
         if not in_slot and not self._places.allows(tenant_id):
             return self._no_place(tenant_id)
-        seat = Seat(tenant_id, size, in_slot)
+        seat = Seat(tenant_id, size, in_slot, shadow=shadow)
+        self._shadows += shadow
         self._bytes.take(tenant_id, size)
         if in_slot:
             self._slots.take(tenant_id)
@@ -97,6 +105,7 @@ class Room:
 
     def leave(self, seat: Seat) -> None:
         self._bytes.give_back(seat.tenant_id, seat.size + seat.answer)
+        self._shadows -= seat.shadow
         if seat.in_slot:
             self._slots.give_back(seat.tenant_id)
         else:
@@ -133,6 +142,10 @@ class Room:
         if not line:
             del self._lines[seat.tenant_id]
         self._places.give_back(seat.tenant_id)
+
+    def _no_shadow(self) -> Failure:
+        detail = f"the router is busy, or works on {self._shadows} copies already, of {self._limits.shadows}"
+        return _too_many(detail, "TALLYGATE_ROUTER_MAX_SHADOWS", self._limits.shadows)
 
     def _no_place(self, tenant_id: str) -> Failure:
         used, limits = self._places.used(tenant_id), self._limits

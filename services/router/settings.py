@@ -56,6 +56,10 @@ class RouterSettings(ServiceSettings):
         description="of work and bytes, what one tenant gets while nobody else wants any; the rest is for others. "
         "Of the places to wait it gets half at most",
     )  # fmt: skip
+    max_shadows: Annotated[int, Beyond("too_many_requests", words="the copy is refused, and nobody notices")] = Field(
+        default=50, ge=0, le=100_000,
+        description="copies of requests for models on trial that the router works on at a time, of all tenants",
+    )  # fmt: skip
     drain_s: Annotated[float, Beyond("handed_back", words="another router makes the call")] = Field(
         default=20.0, ge=0, le=3600, description="after SIGTERM, calls in flight may finish within this"
     )
@@ -99,4 +103,6 @@ class RouterSettings(ServiceSettings):
     guard: GuardSettings = Field(default_factory=GuardSettings)
 
     def room(self) -> RoomLimits:
-        return RoomLimits(self.max_in_flight, self.max_waiting, self.max_held_bytes, self.tenant_share)
+        return RoomLimits(
+            self.max_in_flight, self.max_waiting, self.max_held_bytes, self.tenant_share, self.max_shadows
+        )

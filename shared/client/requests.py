@@ -16,6 +16,8 @@ INFERENCES = "/api/inferences"
 INSTANCES = "/api/instances"
 WEBHOOKS = "/api/webhooks"
 SESSIONS = "/api/sessions"
+SHADOW = "/api/shadow"
+SHADOWS = "/api/monitoring/shadows"
 HEALTH = "/api/monitoring/health"
 
 

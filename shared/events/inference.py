@@ -32,6 +32,8 @@ from shared.policies import Policy
 
 DEFAULT_DEADLINE_S = 120.0
 PROBE = "probe"  # in place of a key's id: nobody has asked, the monitor tries the model (decision 0037)
+# In place of a key's id: a copy for a model that is tried, booked apart (decision 0046). Its tag says of what.
+SHADOW, SHADOW_OF = "shadow", "shadow_of"
 ACCEPTED = "tallygate_accepted"  # header of a request, which holds an InferenceAccepted as JSON
 
 Settlement = Literal["completed", "failed", "rejected", "expired", "cancelled"]
@@ -152,6 +154,11 @@ class InferenceRequested(InferenceEvent):
     def is_awaited(self) -> bool:
         """Whether somebody waits for the answer."""
         return self.reply_partition is not None or self.reply_to is not None
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether it is a copy, for a model that is tried."""
+        return self.api_key_id == SHADOW
 
     @property
     def accepted(self) -> InferenceAccepted:

@@ -43,6 +43,7 @@ class Terms(BaseModel):
     provider_allow, provider_deny: patterns of provider model ids ("openai:*"); what is denied is not allowed.
     usd_*, tokens_*: budgets by UTC day and month. rate_per_s, burst, max_in_flight: of one gateway.
     result_retention_s: for how long results of background inferences are kept, from when they are accepted on.
+    shadow_model, shadow_share: the id of a model that gets copies of this share, 0 to 1, of the tenant's chats.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -58,6 +59,8 @@ class Terms(BaseModel):
     burst: int | None = Field(default=None, ge=0)
     max_in_flight: int | None = Field(default=None, ge=0)
     result_retention_s: float | None = Field(default=None, gt=0)
+    shadow_model: str | None = None
+    shadow_share: float | None = Field(default=None, ge=0, le=1)
 
     @field_validator("rate_per_s", "burst", "max_in_flight")
     @classmethod

@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
             for piece in pieces:
                 self.wfile.write(piece)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server looks for these names
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server looks for these names
 
     def log_message(self, *_: Any) -> None:
         """Silent."""

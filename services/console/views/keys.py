@@ -92,4 +92,6 @@ def shown_terms(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _term(name: str, value: Any) -> str:
     if name.startswith("usd"):
         return usd(value)
+    if name == "shadow_share":
+        return f"{100 * value:g} %"
     return count(value) if isinstance(value, int | float) else value if isinstance(value, str) else ", ".join(value)

@@ -206,6 +206,45 @@ Sessions = TypedDict(
 )
 
 
+class Compared(TypedDict):
+    """average_s, p50_s, p95_s: of those that were completed, from acceptance to settlement; null when there are none.
+    cost_usd, tokens: of all calls."""
+
+    completed: Count
+    failed: Count
+    by_error_type: dict[str, Count]
+    average_s: float | None
+    p50_s: float | None
+    p95_s: float | None
+    cost_usd: float
+    input_tokens: Count
+    output_tokens: Count
+
+
+class ShadowGroup(TypedDict):
+    """model: that answered. shadow_model: that got copies of the same requests. pairs: requests and copies that have
+    both ended."""
+
+    model: str
+    shadow_model: str | None
+    pairs: Count
+    original: Compared
+    shadow: Compared
+
+
+# from: later than what was asked for when more was settled than one read looks at.
+Shadows = TypedDict(
+    "Shadows",
+    {
+        "groups": list[ShadowGroup],
+        "from": Instant,
+        "to": Instant,
+        "as_of": Instant,
+        "lag_s": float,
+    },
+)
+
+
 class HealthThresholds(TypedDict):
     """Shares of failed calls, 0 to 1, that hold from min_calls calls in five minutes on."""
 

@@ -45,6 +45,13 @@ class Keys(TypedDict):
     total: Count
 
 
+class ShadowTerms(TypedDict):
+    """model: that gets copies of this share of the tenant's chats; null for none."""
+
+    model: str | None
+    share: float
+
+
 class ShownTenant(TypedDict):
     """terms: the plan's, with its own before them. keys, models: how many it has."""
 

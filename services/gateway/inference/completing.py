@@ -121,6 +121,9 @@ class Beginning(Protocol):
 def _nothing() -> None: ...
 
 
+def _no_copy(_order: Order, _inference_id: UUID) -> None: ...
+
+
 def _of_caller(options: RoutingOptions, caller: Caller) -> RoutingOptions:
     if caller.allowed_models == options.allowed_models:
         return options
@@ -129,6 +132,8 @@ def _of_caller(options: RoutingOptions, caller: Caller) -> RoutingOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completing:
+    """copy: called with what is published, for a model that is tried beside the others; it never waits."""
+
     deadlines: Deadlines
     registry: Registry
     conditions: Conditions
@@ -136,6 +141,7 @@ class Completing:
     rejections: Rejections
     inferences: Inferences
     once: Once
+    copy: Callable[[Order, UUID], None] = _no_copy
 
     async def chat(self, caller: Caller, sent: Sent) -> Answer:
         """The answer to an OpenAI chat body, as `complete`. Raises InvalidBodyError too."""
@@ -317,6 +323,7 @@ class Completing:
             await self.inferences.publish(
                 order, inference_id, store_result=True, republished=republished, awaited=awaited
             )
+            self.copy(order, inference_id)
 
         if claim is not None:
             await self.once.publish(claim, publish, until=order.deadline_at)
@@ -372,6 +379,7 @@ class Completing:
         self, order: Order, inference_id: UUID, *, store_result: bool = False, republished: bool = False
     ) -> None:
         await self.inferences.publish(order, inference_id, store_result=store_result, republished=republished)
+        self.copy(order, inference_id)
 
     async def _answer(
         self, order: Order, inference_id: UUID, future: "asyncio.Future[AnyReply]", left: Left | None

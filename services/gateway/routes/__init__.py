@@ -22,6 +22,7 @@ from services.gateway.routes import (
     responses,
     sessions,
     setup,
+    shadow,
     tenants,
     webhooks,
 )
@@ -39,6 +40,7 @@ _SURFACES = (
     dead_letters,
     models,
     setup,
+    shadow,
     providers,
     codebase_chat,
     features,

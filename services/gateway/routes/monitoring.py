@@ -4,12 +4,13 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers.monitoring import ErrorGroups, Sessions, Summary, Timeseries
+from services.gateway.answers.monitoring import ErrorGroups, Sessions, Shadows, Summary, Timeseries
 from services.gateway.bodies import Query, validated
 from services.gateway.gateway import gateway_of
 from services.gateway.monitor_client import ask_monitor
 from services.gateway.routes.documented import documented
 from services.gateway.routes.lists import RangeQuery
+from shared.client.requests import SHADOWS
 from shared.errors import ErrorType
 from shared.events.bounds import Name, Reference
 from shared.operations import Operation
@@ -82,6 +83,14 @@ async def sessions(request: Request) -> Response:
     """What the requests of each session (`x-tallygate-session`) that were settled in the range came to, the dearest
     first; of many, the others together."""
     return await _asked(request, SESSIONS, RangeQuery)
+
+
+@router.get(SHADOWS)
+@documented(query=RangeQuery, gives=Shadows, limited=True)
+async def shadows(request: Request) -> Response:
+    """How copies for models on trial (`/api/shadow`) compare with the requests that they are copies of: of those copies
+    that were settled in the range."""
+    return await _asked(request, SHADOWS, RangeQuery)
 
 
 async def _asked(request: Request, path: str, query: type[Query]) -> Response:

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from services.gateway.bodies import Query, StrictBody
 from shared.access import SCOPES, Scope
-from shared.events.bounds import FEW_STARS, Integral
+from shared.events.bounds import FEW_STARS, Integral, Reference
 from shared.events.envelope import TenantId
 from shared.policies import Policy
 from shared.registry.definition import (
@@ -45,6 +45,13 @@ class ProviderKey(StrictBody):
     """PUT /api/providers/{name}/key: the tenant's own key of a provider."""
 
     api_key: Secret
+
+
+class Shadow(StrictBody):
+    """PUT /api/shadow. model: that gets copies of requests. share: of them, above 0 and up to 1."""
+
+    model: Reference
+    share: float = Field(gt=0, le=1)
 
 
 class PlanTerms(StrictBody):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from shared.events import Event, FeatureSettled, InferenceSettled, ModelHealthChanged
-from shared.events.inference import PROBE
+from shared.events.inference import PROBE, SHADOW
 from shared.selection.budgets import Reached
 from shared.webhooks.events import EventType, message
 from shared.webhooks.store import NewDelivery, Subscriber
@@ -32,7 +32,7 @@ def fact_of(event: Event) -> Fact | None:
     """None for what nobody is told of."""
     match event:
         case InferenceSettled():
-            return None if event.api_key_id == PROBE else _inference(event)
+            return None if event.api_key_id in (PROBE, SHADOW) else _inference(event)
         case FeatureSettled():
             return _feature(event)
         case ModelHealthChanged() if event.was is not None and event.was != event.status:

@@ -10,6 +10,7 @@ import orjson
 from services.monitor.lists.filters import Filters
 from services.monitor.lists.items import usage
 from services.monitor.lists.page import Row
+from shared.events.inference import SHADOW
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND = timedelta(microseconds=1)
@@ -57,7 +58,7 @@ def is_wanted(event: LiveEvent, filters: Filters) -> bool:
         and (filters.error_type is None or filters.error_type in event.errors)
         and (filters.state is None or filters.state == shown.get("state"))
         and (filters.operation is None or filters.operation == shown["operation"])
-        and (filters.key is None or filters.key == shown["key"])
+        and (shown["key"] != SHADOW if filters.key is None else filters.key == shown["key"])
         and (filters.session is None or filters.session == shown.get("session"))
         and all(tags.get(name) == value for name, value in filters.tags)
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.monitor.booked_apart import NO_SHADOW
 from services.monitor.cursors import Place
 from services.monitor.lists.filters import OPEN, Filters
 from services.monitor.lists.page import Found, Row
@@ -147,7 +148,8 @@ def _placed(row: Any, at: str, source: Source) -> Row:
 
 def _matches(filters: Filters) -> tuple[str, list[Any]]:
     """A condition on rows `looked`, and its parameters, from $5 on."""
-    wanted, values = ["true"], []
+    wanted: list[str] = []
+    values: list[Any] = []
 
     def value(given: object, kind: str = "text") -> str:
         values.append(given)
@@ -160,6 +162,8 @@ def _matches(filters: Filters) -> tuple[str, list[Any]]:
     for column, given in (("operation_name", filters.operation), ("key_id", filters.key), ("session", filters.session)):
         if given is not None:
             wanted.append(f"{column} = {value(given)}")
+    if filters.key is None:
+        wanted.append(NO_SHADOW)
     if filters.tags:
         wanted.append(f"tags @> {value(dict(filters.tags), 'jsonb')}")
     if filters.model is not None:

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from services.monitor.booked_apart import NO_SHADOW
 from services.monitor.reading.store import SETTINGS, Span, arguments, histogram, reading
 from services.monitor.rollups.sums.store import (
     CALLS,
@@ -77,27 +78,27 @@ _STATEMENTS = {
     (True, True): (_requests(KEY_REQUESTS, REQUESTS_OF_KEYS), _attempts(KEY_CALLS, CALLS_OF_KEYS)),
 }
 
-_OPEN = """
+_OPEN = f"""
 SELECT count(*) FROM monitor.attempts
 WHERE tenant_id = $1 AND started_at >= $2 AND started_at < $3 AND outcome IS NULL
   AND ($4::text IS NULL OR model = $4) AND ($5::text IS NULL OR operation_name = $5)
-  AND ($6::text IS NULL OR key_id = $6)
-"""
+  AND ($6::text IS NULL OR key_id = $6) AND {NO_SHADOW}
+"""  # noqa: S608
 
 # Each is the end of an index. Those of one operation or key are looked for among the newest.
 _SEARCHED = 1000
-_FAILED = """
+_FAILED = f"""
 SELECT ended_at AS at, inference_id, attempt_id, model, error, operation_name, key_id FROM monitor.attempts
-WHERE tenant_id = $1 AND ended_at >= $2 AND ended_at < $3 AND outcome = 'failed'{of_model}
+WHERE tenant_id = $1 AND ended_at >= $2 AND ended_at < $3 AND outcome = 'failed' AND {NO_SHADOW}{{of_model}}
 ORDER BY ended_at DESC LIMIT $4
-"""
-_NEVER_CALLED = """
+"""  # noqa: S608
+_NEVER_CALLED = f"""
 SELECT settled_at, inference_id, NULL, coalesce(model_requested, 'auto'), error, operation_name, key_id
 FROM monitor.inferences
 WHERE tenant_id = $1 AND settled_at >= $2 AND settled_at < $3 AND settlement <> 'completed'
-  AND coalesce(attempts, 0) = 0
+  AND coalesce(attempts, 0) = 0 AND {NO_SHADOW}
 ORDER BY settled_at DESC LIMIT $4
-"""
+"""  # noqa: S608
 _NEWEST = """
 SELECT at, inference_id, attempt_id, model, error FROM ({failed}) AS failed
 WHERE ($5::text IS NULL OR operation_name = $5) AND ($6::text IS NULL OR key_id = $6)

@@ -41,6 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/dead-letters/replay": {"ids": [DEAD_LETTER]},
     "POST /api/webhooks": {"url": "https://receiver.example/hook", "events": ["inference.settled"]},
     "PATCH /api/webhooks/{webhook_id}": {"name": "changed"},
+    "PUT /api/shadow": {"model": "custom:m", "share": 0.1},
     "POST /api/sessions": {"session": "run-42", "calls": 2},
     "POST /api/keys": {"tenant": "acme"},
     "PATCH /api/tenants/{tenant_id}": {"usd_per_day": 1},

@@ -20,6 +20,7 @@ from services.monitor.routes import MonitorApi, Stores
 from services.monitor.series.store import SeriesStore
 from services.monitor.sessions.store import SessionStore
 from services.monitor.settings import MonitorSettings
+from services.monitor.shadows.store import ShadowStore
 from services.monitor.summary.store import _OPEN, _STATEMENTS, SummaryStore
 from shared.access import Caller
 from shared.db.pool import Pool
@@ -77,8 +78,9 @@ def monitor() -> Starlette:
     keys = KnownKey(Caller("acme", "k", frozenset({"monitor", "inference"})))
     reads = MemoryReads(pool)
     stores = Stores(
-        SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), SessionStore(reads), FeatureBooks(sql, reads)
-    )
+        SummaryStore(reads), SeriesStore(reads), ErrorStore(reads), SessionStore(reads), ShadowStore(reads),
+        FeatureBooks(sql, reads),
+    )  # fmt: skip
     watched = Watched(RegistryStore(sql), THRESHOLDS)
     app.state.api = MonitorApi(stores, keys, Lag(), None, caught_up, watched.thresholds_of)
     app.state.health = HealthApi(HealthStore(reads), keys, Lag(), watched, lambda _: ())

@@ -44,7 +44,7 @@ async def timeline_of(books: Books) -> tuple[int, str | None]:
     app = make_app(MonitorSettings())
     keys = KnownKey(Caller("acme", "k", frozenset({"inference"})))
     app.state.api = MonitorApi(
-        Stores(books, nothing, nothing, nothing, nothing), keys, Lag(), None, books.caught_up, nothing
+        Stores(books, nothing, nothing, nothing, nothing, nothing), keys, Lag(), None, books.caught_up, nothing
     )
     answer = await told(app, "GET", f"/api/inferences/{INFERENCE}")
     return answer.status, answer.body.get("state")

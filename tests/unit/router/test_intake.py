@@ -136,6 +136,17 @@ async def test_an_input_that_cannot_be_worked_on_is_answered_and_is_no_dead_lett
     assert "opensesame" not in prepared.failure.detail
 
 
+@pytest.mark.parametrize(("key", "delivery", "refused"), [("shadow", 1, False), ("shadow", 2, True), ("k1", 2, False)])
+async def test_a_copy_whose_router_is_gone_is_not_made_again(key: str, delivery: int, refused: bool) -> None:
+    now = utc_now()
+    request = requested(api_key_id=key, delivery=delivery, accepted_at=now, deadline_at=now + timedelta(seconds=60))
+    nothing: Any = None
+    here = Intake(nothing, nothing, nothing, nothing, Cancellations())
+    over = here.over(Asked(request, Source(0, 0, 0), None))
+    assert (over is not None) is refused
+    assert over is None or over.settlement == "cancelled"
+
+
 class Tenants(Registry):
     """One model, of every tenant."""
 

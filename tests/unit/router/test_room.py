@@ -138,3 +138,26 @@ def test_what_there_is_no_room_for_is_told_which_setting_would_make_room() -> No
     assert all(
         seat.error_type == "too_many_requests" and seat.retry_after_s for seat in told if isinstance(seat, Failure)
     )
+
+
+def test_copies_get_few_slots_and_never_wait() -> None:
+    room = Room(RoomLimits(slots=10, places=10, shadows=2))
+    seats = [room.enter(tenant, 1, shadow=True) for tenant in "ab"]
+    assert all(isinstance(seat, Seat) and seat.in_slot for seat in seats)
+    refusal = room.enter("c", 1, shadow=True)
+    assert isinstance(refusal, Failure)
+    assert "TALLYGATE_ROUTER_MAX_SHADOWS" in str(refusal.tips)
+    assert isinstance(room.enter("c", 1), Seat), "of others nothing is held back"
+    assert isinstance(seats[0], Seat)
+    room.leave(seats[0])
+    assert isinstance(room.enter("c", 1, shadow=True), Seat)
+
+
+def test_where_a_request_would_wait_a_copy_is_refused() -> None:
+    room = Room(RoomLimits(slots=1, places=10, alone=0.5))
+    assert isinstance(room.enter("a", 1), Seat)
+    assert isinstance(room.enter("b", 1, shadow=True), Failure)
+    assert room.in_line == 0
+    waiting = room.enter("b", 1)
+    assert isinstance(waiting, Seat)
+    assert not waiting.in_slot

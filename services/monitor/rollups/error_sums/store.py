@@ -5,6 +5,7 @@ small and there are few: of one type, model and endpoint the most frequent cause
 one together (cause ''); of one cause the keys that met it most are told.
 """
 
+from services.monitor.booked_apart import NO_SHADOW
 from services.monitor.rollups.largest.store import Largest
 
 KEYS_TOLD = 10
@@ -27,12 +28,13 @@ CROSS JOIN LATERAL (
                coalesce(key_id, '') AS key_id, ended_at, inference_id
         FROM monitor.attempts
         WHERE tenant_id = span.tenant_id AND ended_at >= span.since AND ended_at < span.until AND outcome = 'failed'
+          AND {NO_SHADOW}
         UNION ALL
         SELECT coalesce(error_type, settlement), coalesce(model_requested, 'auto'), coalesce(server_address, ''),
                coalesce(cause, ''), coalesce(key_id, ''), settled_at, inference_id
         FROM monitor.inferences
         WHERE tenant_id = span.tenant_id AND settled_at >= span.since AND settled_at < span.until
-          AND settlement <> 'completed' AND coalesce(attempts, 0) = 0) AS failed
+          AND settlement <> 'completed' AND coalesce(attempts, 0) = 0 AND {NO_SHADOW}) AS failed
     GROUP BY error_type, model, server_address, cause, key_id) AS part
 """  # noqa: S608 - only constants are joined
 

@@ -5,6 +5,7 @@ Everything is computed anew from what lies below, never counted up: what is comp
 
 from typing import NamedTuple
 
+from services.monitor.booked_apart import NO_SHADOW
 from services.monitor.rollups.steps import STEPS, SUMMED_FROM, TOKEN_STEPS, Step
 
 
@@ -100,7 +101,8 @@ CROSS JOIN LATERAL (
                    CASE WHEN chunks > 1 THEN width_bucket((duration_s - first_chunk_s) / (chunks - 1), $4::float8[])
                    END AS next_bucket
             FROM monitor.attempts
-            WHERE tenant_id = span.tenant_id AND ended_at >= span.since AND ended_at < span.until) AS call
+            WHERE tenant_id = span.tenant_id AND ended_at >= span.since AND ended_at < span.until
+              AND {NO_SHADOW}) AS call
         GROUP BY {key}) AS of_key) AS cell
 """  # noqa: S608 - only constants are joined
 
@@ -131,7 +133,7 @@ CROSS JOIN LATERAL (
                CASE WHEN settlement = 'completed' THEN width_bucket(duration_s, $4::float8[]) END AS bucket
         FROM monitor.inferences
         WHERE tenant_id = span.tenant_id AND settled_at >= span.since AND settled_at < span.until
-          AND settlement IS NOT NULL)
+          AND settlement IS NOT NULL AND {NO_SHADOW})
     SELECT {key}, requests, fallbacks, duration_s, {_counted("buckets")} AS latency
     FROM (
         SELECT {key}, count(*) AS requests, count(*) FILTER (WHERE is_fallback) AS fallbacks,

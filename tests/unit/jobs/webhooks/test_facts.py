@@ -79,8 +79,8 @@ def test_what_happened_before_a_webhook_was_there_is_not_told() -> None:
     assert len(told([settled()], subscriber("inference.settled", created_at=NOW + timedelta(seconds=6)))) == 1
 
 
-def test_nobody_is_told_of_probes_and_of_health_that_did_not_change() -> None:
-    events = [settled(api_key_id="probe"), health(was=None), health(was="unhealthy")]
+def test_nobody_is_told_of_probes_copies_and_of_health_that_did_not_change() -> None:
+    events = [settled(api_key_id="probe"), settled(api_key_id="shadow"), health(was=None), health(was="unhealthy")]
     assert told(events, subscriber("inference.settled", "model.health")) == []
 
 

@@ -105,3 +105,9 @@ def test_the_id_of_an_event_says_its_time() -> None:
 def test_what_is_no_id_has_no_time(text: str) -> None:
     found: Any = time_of(text)
     assert found is None or found > NOW + timedelta(days=365)
+
+
+def test_copies_for_models_on_trial_are_told_to_who_asks_for_them() -> None:
+    [event] = events(settled(api_key_id="shadow").encoded())
+    assert not is_wanted(event, Filters())
+    assert is_wanted(event, Filters(key="shadow"))

@@ -1,0 +1,1 @@
+"""How copies for models on trial compare with the requests that they are copies of (decision 0046)."""
