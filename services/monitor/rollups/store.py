@@ -102,23 +102,25 @@ WHERE tenant_id = ANY($1) AND day >= date_trunc('month', $2::date::timestamp)::d
 GROUP BY 1
 """
 
-# Computed anew as the minute is. What a session used before it was capped does not count.
+# Computed anew as the minute is. What a session used before it was capped does not count. Only calls of requests that
+# count are looked up, however many others a minute has.
 _CAPPED_MINUTES = """
+WITH counted AS MATERIALIZED (
+    SELECT capped.*, touched.at, inference.inference_id
+    FROM unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
+    JOIN monitor.inferences AS inference
+        ON inference.tenant_id = touched.tenant_id AND settled_at >= touched.at
+        AND settled_at < touched.at + interval '1 minute' AND settlement IS NOT NULL
+    JOIN unnest($3::text[], $4::text[], $5::timestamptz[]) AS capped (tenant_id, session, since)
+        ON capped.tenant_id = inference.tenant_id AND capped.session = inference.session
+        AND inference.accepted_at >= capped.since)
 INSERT INTO monitor.capped_minutes AS old (tenant_id, session, since, at, usd, calls, tokens)
-SELECT capped.tenant_id, capped.session, capped.since, touched.at,
-       sum(of_one.usd), sum(of_one.calls), sum(of_one.tokens)
-FROM unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
-JOIN monitor.inferences AS inference
-    ON inference.tenant_id = touched.tenant_id AND settled_at >= touched.at
-    AND settled_at < touched.at + interval '1 minute' AND settlement IS NOT NULL
-JOIN unnest($3::text[], $4::text[], $5::timestamptz[]) AS capped (tenant_id, session, since)
-    ON capped.tenant_id = inference.tenant_id AND capped.session = inference.session
-    AND inference.accepted_at >= capped.since
-CROSS JOIN LATERAL (
+SELECT tenant_id, session, since, at, sum(of_one.usd), sum(of_one.calls), sum(of_one.tokens)
+FROM counted CROSS JOIN LATERAL (
     SELECT count(*) AS calls, coalesce(sum(least(greatest(cost_usd, 0), 1e9)), 0) AS usd,
            coalesce(sum(greatest(input_tokens, 0)), 0) + coalesce(sum(greatest(output_tokens, 0)), 0) AS tokens
     FROM monitor.attempts AS call
-    WHERE call.inference_id = inference.inference_id AND outcome IS NOT NULL) AS of_one
+    WHERE call.inference_id = counted.inference_id AND outcome IS NOT NULL) AS of_one
 GROUP BY 1, 2, 3, 4
 ON CONFLICT (tenant_id, session, since, at) DO UPDATE SET
     usd = excluded.usd, calls = excluded.calls, tokens = excluded.tokens
