@@ -67,4 +67,5 @@ def _compared(body: dict[str, Any]) -> RenderableType:
             label = cell(model, "bold") if name == "original" else cell(f"  copies to {model}")
             values = (group["pairs"], side["completed"], *seconds, *money, errors)
             made.add_row(label, *(cell(str(value)) for value in values))
-    return made if body["groups"] else cell("No copy has ended in this time.")
+    shown = made if body["groups"] else cell("No copy has ended in this time.")
+    return Group(shown, cell(f"{body['not_made']} copies were not made", "dim")) if body["not_made"] else shown

@@ -103,7 +103,8 @@ class MonitorApi:
         now = utc_now()
         span = await self._span(request, now)
         found = await self._stores.shadows.read(span)
-        return _json({"groups": told_shadows(found.rows)} | await self._told_of(found.since, span.until, now))
+        compared = {"groups": told_shadows(found.rows), "not_made": found.not_made}
+        return _json(compared | await self._told_of(found.since, span.until, now))
 
     async def _span(self, request: Request, now: datetime) -> Span:
         """Of the caller's tenant. A range that ends now holds the whole of the running minute: nothing ended later."""

@@ -106,13 +106,15 @@ async def test_copies_are_compared_with_their_requests(pool: Pool) -> None:
     events += pair(tenant, 1.0, 0.5, error_type="rate_limited")
     events += copy(tenant, new_id(), 1.0)  # of what the books do not have
     [*strange] = asked(tenant, "custom:new", 1.0, api_key_id="shadow", tags={"shadow_of": "x"})[1]
+    refused = copy(tenant, new_id(), 0.0, error_type="too_many_requests")[-1]
+    events.append(refused.model_copy(update={"settlement": "rejected"}))
     foreign, of_other = asked(other, "custom:old", 1.0)
     await BookStore(pool).book(fold([*events, *strange, *of_other, *copy(tenant, foreign, 1.0)]), NOW)
     store, span = ShadowStore(Reads(pool, ReadSettings())), Span(tenant, NOW - SPAN_S, end(NOW, "minute"))
 
     compared = await store.read(span)
 
-    assert compared.since == span.since
+    assert (compared.since, compared.not_made) == (span.since, 1)
     [group] = told(compared.rows)
     assert (group["model"], group["shadow_model"], group["pairs"]) == ("custom:old", "custom:new", 4)
     original, shadow = group["original"], group["shadow"]

@@ -232,11 +232,13 @@ class ShadowGroup(TypedDict):
     shadow: Compared
 
 
-# from: later than what was asked for when more was settled than one read looks at.
+# not_made: copies that found no room, no budget, or whose router was lost. from: later than what was asked for when
+# more was settled than one read looks at.
 Shadows = TypedDict(
     "Shadows",
     {
         "groups": list[ShadowGroup],
+        "not_made": Count,
         "from": Instant,
         "to": Instant,
         "as_of": Instant,

@@ -31,6 +31,9 @@ def _side(name: str, calls: str) -> str:
        sum({calls}.output)::bigint AS {name}_output_tokens"""
 
 
+# No word on the model: a router had no room, the tenant's budget was used up, or its router was lost.
+_NOT_MADE = "('rejected', 'cancelled')"
+
 # A copy and its request stand in the books on their own; one whose request has not ended is in no pair yet.
 _PAIRS = f"""
 WITH looked AS MATERIALIZED (
@@ -39,7 +42,7 @@ WITH looked AS MATERIALIZED (
          ORDER BY settled_at DESC LIMIT $4),
      shadow AS (
          SELECT *, CASE WHEN tags ->> '{SHADOW_OF}' ~ '{_UUID}' THEN (tags ->> '{SHADOW_OF}')::uuid END AS copy_of
-         FROM looked WHERE key_id = '{SHADOW}')
+         FROM looked WHERE key_id = '{SHADOW}' AND settlement NOT IN {_NOT_MADE})
 SELECT shadow.model_requested AS shadow_model,
        coalesce(original.model_served, original.first_model, original.model_requested, 'auto') AS model,
        count(*) AS pairs, {_side("original", "called")}, {_side("shadow", "tried")}
@@ -51,16 +54,21 @@ CROSS JOIN LATERAL ({_CALLS.format(of="shadow")}) AS tried
 GROUP BY 1, 2 ORDER BY pairs DESC, 1, 2
 """  # noqa: S608 - only constants are joined
 
-_LOOKED_TO = """
-SELECT settled_at FROM monitor.inferences WHERE tenant_id = $1 AND settled_at >= $2 AND settled_at < $3
-ORDER BY settled_at DESC LIMIT 1 OFFSET $4
-"""
+# looked_to: how far back that was, when it was not all of the range.
+_LOOKED_AT = f"""
+SELECT count(*) FILTER (WHERE key_id = '{SHADOW}' AND settlement IN {_NOT_MADE}) AS not_made,
+       CASE WHEN count(*) = $4 THEN min(settled_at) END AS looked_to
+FROM (SELECT settled_at, settlement, key_id FROM monitor.inferences
+      WHERE tenant_id = $1 AND settled_at >= $2 AND settled_at < $3 ORDER BY settled_at DESC LIMIT $4) AS looked
+"""  # noqa: S608
 
 
 class Compared(NamedTuple):
-    """since: of what was looked at; later than what was asked for when that holds too many inferences."""
+    """since: of what was looked at; later than what was asked for when that holds too many inferences. not_made: copies
+    for which the model was not called, or not to the end, for no reason of its own."""
 
     since: datetime
+    not_made: int
     rows: list[dict[str, Any]]
 
 
@@ -75,5 +83,5 @@ class ShadowStore:
         async with self._reads.snapshot(span.tenant_id) as connection:
             await connection.execute(SETTINGS)
             rows = await connection.fetch(_PAIRS, *of_span, self._share, BOUNDS)
-            last = await connection.fetchval(_LOOKED_TO, *of_span, self._share)
-        return Compared(span.since if last is None else last, [dict(row) for row in rows])
+            [looked] = await connection.fetch(_LOOKED_AT, *of_span, self._share)
+        return Compared(looked["looked_to"] or span.since, looked["not_made"], [dict(row) for row in rows])

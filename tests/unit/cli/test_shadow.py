@@ -22,9 +22,10 @@ def test_a_model_is_put_on_trial_and_taken_off(gateway: StubGateway, run: Run) -
 
 def test_copies_are_shown_beside_their_requests(gateway: StubGateway, run: Run) -> None:
     gateway.answers["GET /api/shadow"] = (200, {"model": "custom:new", "share": 0.05})
-    gateway.answers["GET /api/monitoring/shadows?window=24h"] = (200, TOLD | {"groups": [GROUP]})
-    gateway.answers["GET /api/monitoring/shadows?window=1h"] = (200, TOLD | {"groups": []})
+    gateway.answers["GET /api/monitoring/shadows?window=24h"] = (200, TOLD | {"groups": [GROUP], "not_made": 7})
+    gateway.answers["GET /api/monitoring/shadows?window=1h"] = (200, TOLD | {"groups": [], "not_made": 0})
     lines = [line.split() for line in run("shadow", "show").stdout.splitlines()]
     assert ["custom:old", "4", "4", "1.50", "4.00", "0.2500", "1,200", "90"] in lines
     assert ["copies", "to", "custom:new", "4", "3", "-", "-", "0.2500", "1,200", "90", "1", "rate_limited"] in lines
+    assert ["7", "copies", "were", "not", "made"] in lines
     assert "No copy has ended" in run("shadow", "show", "--window", "1h").stdout
