@@ -58,6 +58,11 @@ include-path-regex = "^/api/dead-letters"
 checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
 
 [[operations]]
+# Nor which cursors were given.
+include-path-regex = "^/api/webhooks/.+/deliveries$"
+checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
+
+[[operations]]
 # Nor of tags that no two have one name.
 include-path-regex = "^/api/(codebase/chat|models/custom/.+/test|repos/quality/generate-feature)$"
 checks.positive_data_acceptance.expected-statuses = {_VALID}, 400]
