@@ -84,7 +84,7 @@ async def test_copies_are_in_no_figure_of_the_tenant(pool: Pool, then: str) -> N
     copies = [*copy(tenant, inference_id, 9.0), *copy(tenant, inference_id, 9.0, error_type="server_error")]
     await BookStore(pool).book(fold(copies), NOW)
     if then == "summed up":
-        await sum_up(pool, "hours and days")
+        await sum_up(pool, "all that is over")
 
     assert await figures(pool, tenant) == await figures(pool, alone)
 
