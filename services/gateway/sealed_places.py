@@ -21,4 +21,5 @@ SEALED_PLACES = (
     SealedPlace("gateway.features", "sealed_result", (("feature_id", "uuid"),), "feature_result"),
     SealedPlace("gateway.webhooks", "sealed_secret", (("webhook_id", "uuid"),), "webhook"),
     SealedPlace("gateway.webhooks", "sealed_old_secret", (("webhook_id", "uuid"),), "webhook"),
+    SealedPlace("gateway.files", "sealed_key", (("file_id", "uuid"),), "file_key"),
 )  # fmt: skip
