@@ -25,6 +25,9 @@ from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.overdue import OverdueJobs
 from services.gateway.feature_jobs.store import FEATURES_CHANNEL, FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
+from services.gateway.files.purging import Purging
+from services.gateway.files.store import FileTable
+from services.gateway.files.uploading import Uploads
 from services.gateway.gateway import Gateway
 from services.gateway.handlers import feature_keeper, result_keeper
 from services.gateway.inference.admission import Deadlines
@@ -57,6 +60,7 @@ from shared.db.reads import connect_reads
 from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
 from shared.events.topics import FEATURE_WORKERS
+from shared.files import open_files
 from shared.inferences import Inferences, InferenceStore, Pending, Results, StreamLimits, Withdrawals
 from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.follow import Follower
@@ -194,6 +198,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             deadlines=Deadlines(settings.background_deadline_s, settings.max_background_deadline_s),
             retained=Retained(settings.result_retention_s, settings.response_retention_s),
         )
+        files = open_files(settings.file, pool, ring)
+        file_table = FileTable(pool, reads, files, quotas.files)
+        purging = await service.start(Purging(files, file_table))
+        retention_s, upload_s = settings.file.file_retention_s, settings.file_upload_timeout_s
+        uploads = Uploads(files, file_table, quotas.files, retention_s, upload_s, purging.wake)
         kept_responses = Responses(responses, ring)
         probe_limit = ProbeLimit(tenant_share=settings.tenant_share)
         app.state.gateway = Gateway(
@@ -217,6 +226,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             background=background,
             background_responses=BackgroundResponses(background, kept_responses),
             webhooks=WebhookStore(pool, reads, quotas.webhooks),
+            files=files,
+            file_table=file_table,
+            uploads=uploads,
+            purging=purging,
             features=features,
             feature_watch=feature_watch,
             feature_workers=feature_workers,

@@ -16,6 +16,9 @@ from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
+from services.gateway.files.purging import Purging
+from services.gateway.files.store import FileTable
+from services.gateway.files.uploading import Uploads
 from services.gateway.headers import headers_of
 from services.gateway.inference.completing import Completing, Sent
 from services.gateway.models.probe_limit import ProbeLimit
@@ -27,6 +30,7 @@ from services.gateway.tenants.store import TenantStore
 from services.gateway.webhooks.store import WebhookStore
 from shared.access import Authenticator, Caller, Scope
 from shared.crypto import KeyRing
+from shared.files import Files
 from shared.guard import Guard
 from shared.inferences import Inferences
 from shared.kafka.publisher import Publisher
@@ -54,6 +58,10 @@ class Gateway:
     background: BackgroundInferences
     background_responses: BackgroundResponses
     webhooks: WebhookStore
+    files: Files
+    file_table: FileTable
+    uploads: Uploads
+    purging: Purging
     features: FeatureStore
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers

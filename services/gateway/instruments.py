@@ -15,3 +15,9 @@ queue_age_seconds = Gauge(
 rejections_unrecorded = Counter(
     names.METRIC_REJECTIONS_UNRECORDED, "Rejections that the broker did not take in time, so the books lack them."
 )
+file_bytes = Counter(
+    names.METRIC_FILE_BYTES, "Bytes of files, as callers know them, that gateways stored or read.", ("way",)
+)
+files_purged = Counter(
+    names.METRIC_FILES_PURGED, "Files whose bytes were to be deleted: done, or failed and tried again.", ("outcome",)
+)

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.gateway.bodies import MOST_BODY_BYTES
 from services.gateway.inference.limits import LoadLimits
-from services.gateway.quotas import Quotas
+from services.gateway.quotas import FileLimits, Quotas
 from shared.access import ApiKey
 from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
@@ -16,6 +16,7 @@ from shared.db.reads import ReadSettings
 from shared.errors import ConfigurationError
 from shared.events.bounds import MAX_LIFE_DAYS
 from shared.events.envelope import TenantId
+from shared.files import FileSettings
 from shared.guard import GuardSettings
 from shared.registry import ProviderSettings
 from shared.service.ways_back import WaysBackSettings
@@ -155,6 +156,21 @@ class GatewaySettings(WaysBackSettings):
     max_webhooks_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
         default=20, gt=0, le=100_000, description="webhooks of a tenant, those that are disabled included"
     )
+    max_file_bytes: Annotated[int, Beyond("payload_too_large")] = Field(
+        default=512 * 1024 * 1024, ge=1000, le=2**40, description="of one file that is uploaded"
+    )
+    max_files_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=10_000, gt=0, le=10_000_000, description="files of a tenant, those that batches write included"
+    )
+    max_stored_bytes_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=10 * 1024**3, ge=1000, le=2**50,
+        description="bytes of these files together, before they are compressed; those that uploads may bring included",
+    )  # fmt: skip
+    file_upload_timeout_s: Annotated[float, Beyond("invalid_request", 408)] = Field(
+        default=3600.0, gt=0, le=86_400,
+        description="a file that takes longer to come is refused; so is one of which nothing comes for "
+        "`TALLYGATE_BODY_TIMEOUT_S`",
+    )  # fmt: skip
     # The routers' own setting: whose claims the queue's age is measured by.
     router_group: GroupName = Field(
         default="router", description="the routers' group, whose claims tell how long requests wait"
@@ -163,6 +179,7 @@ class GatewaySettings(WaysBackSettings):
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)
+    file: FileSettings = Field(default_factory=FileSettings)
     reads: ReadSettings = Field(default_factory=ReadSettings)
 
     @property
@@ -186,6 +203,7 @@ class GatewaySettings(WaysBackSettings):
             open_jobs=self.max_open_jobs_per_tenant,
             sent_keys=self.max_idempotency_keys_per_tenant,
             webhooks=self.max_webhooks_per_tenant,
+            files=FileLimits(self.max_file_bytes, self.max_files_per_tenant, self.max_stored_bytes_per_tenant),
         )
 
     def bootstrap_key(self) -> ApiKey | None:

@@ -18,13 +18,15 @@ class AppendRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFile:
-    """kept_until: when it is deleted, also when it was never finished."""
+    """file_id: by `new_id`, as files are listed in the order of their ids. kept_until: when it is deleted, also when it
+    was never finished. room: bytes that it may come to have, which count as its tenant's from the beginning."""
 
     file_id: UUID
     tenant_id: str
     purpose: Purpose
     name: str
     kept_until: datetime
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,11 @@ from shared.files.store import FileStore, Within
 
 
 class Objects(Protocol):
-    """An object store. Raises TallygateError (`unavailable`) while it cannot be reached."""
+    """What is needed of an ObjectStore, whose methods say what they promise."""
 
-    async def put(self, file_id: UUID, start: int, data: bytes) -> str:
-        """The name of the object, which is a new one each time: what somebody writes who has lost the file meanwhile
-        does not overwrite what another has appended."""
-
-    async def get(self, name: str) -> bytes: ...
+    async def put(self, file_id: UUID, start: int, data: bytes) -> str: ...
+    async def get(self, name: str) -> bytes | None: ...
+    async def delete_all(self, file_id: UUID) -> None: ...
 
 
 class Files:
@@ -37,10 +35,7 @@ class Files:
     async def begin(self, new: NewFile, within: Within = None) -> File | None:
         """The file as it stands, with what is in it already when one of this id was begun before; its `size` is where
         to go on. None when that one was deleted."""
-        return await self._store.add(new, self.new_key(new.tenant_id, new.file_id), within)
-
-    def new_key(self, tenant_id: str, file_id: UUID) -> str:
-        return new_sealed_key(self._ring, tenant_id, file_id)
+        return await self._store.add(new, new_sealed_key(self._ring, new.tenant_id, new.file_id), within)
 
     async def file(self, tenant_id: str, file_id: UUID) -> File | None:
         """Also one that is not finished."""
@@ -60,8 +55,8 @@ class Files:
         return replace(file, size=parts[-1].start + parts[-1].size)
 
     async def finish(self, file: File, kept_until: datetime, within: Within = None) -> File:
-        """From now on it is seen, and nothing is appended. Raises AppendRefusedError when it does not stand as given,
-        or was finished before."""
+        """From now on it is seen, with the purpose that is given, and nothing is appended. Raises AppendRefusedError
+        when it does not stand as given, or was finished before."""
         return await self._store.finish(file, kept_until, within)
 
     async def delete(self, file: File, within: Within = None) -> bool:
@@ -93,6 +88,14 @@ class Files:
         for line in reader.end():
             yield line
 
+    async def delete_objects(self, file_id: UUID) -> bool:
+        """Of a file that was deleted. False when there may be some and TALLYGATE_FILES names no object store. Raises
+        TallygateError while that cannot be reached."""
+        if self._objects is None:
+            return not await self._store.has_objects(file_id)
+        await self._objects.delete_all(file_id)
+        return True
+
     def _sealer(self, file: File) -> PartSealer:
         try:
             return PartSealer(self._ring, file)
@@ -117,7 +120,10 @@ class Files:
             return part.sealed or b""
         if self._objects is None:
             raise _damaged(file, "it lies in an object store, and TALLYGATE_FILES names none")
-        return await self._objects.get(part.object_name)
+        data = await self._objects.get(part.object_name)
+        if data is None:
+            raise _damaged(file, "the object store has lost a part of it")
+        return data
 
 
 def _gone(file: File) -> TallygateError:

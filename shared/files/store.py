@@ -11,12 +11,12 @@ from shared.files.files import AppendRefusedError, File, NewFile, SealedPart
 
 Within: TypeAlias = "Connection | None"
 
-COLUMNS = "file_id, tenant_id, purpose, name, kept_until, sealed_key, size, created_at, finished_at"  # of a File
+COLUMNS = "file_id, tenant_id, purpose, name, kept_until, room, sealed_key, size, created_at, finished_at"  # of a File
 
 # One that is there already stays as it is.
 _ADD = """
-INSERT INTO gateway.files (file_id, tenant_id, purpose, name, kept_until, sealed_key, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, now()) ON CONFLICT DO NOTHING
+INSERT INTO gateway.files (file_id, tenant_id, purpose, name, kept_until, room, sealed_key, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, now()) ON CONFLICT DO NOTHING
 """
 
 _FILE = f"SELECT {COLUMNS} FROM gateway.files WHERE tenant_id = $1 AND file_id = $2 AND deleted_at IS NULL"  # noqa: S608
@@ -32,7 +32,7 @@ SELECT file.file_id, part.* FROM file, unnest($5::bigint[], $6::integer[], $7::b
 """
 
 _FINISH = f"""
-UPDATE gateway.files SET finished_at = now(), kept_until = $4
+UPDATE gateway.files SET finished_at = now(), kept_until = $4, purpose = $5, room = 0
 WHERE tenant_id = $1 AND file_id = $2 AND size = $3 AND finished_at IS NULL AND deleted_at IS NULL
 RETURNING {COLUMNS}
 """  # noqa: S608
@@ -52,6 +52,8 @@ SELECT start, size, sealed, object_name FROM (
 ) AS part WHERE bytes_before < $4 ORDER BY start
 """
 
+_HAS_OBJECTS = "SELECT EXISTS (SELECT FROM gateway.file_parts WHERE file_id = $1 AND object_name IS NOT NULL)"
+
 _MOST_PARTS = 64
 _MOST_BYTES = 1024 * 1024
 
@@ -64,7 +66,7 @@ class FileStore:
 
     async def add(self, new: NewFile, sealed_key: str, within: Within = None) -> File | None:
         """The file as it stands: the new one, or the one of this id that was there. None when that was deleted."""
-        row = (new.file_id, new.tenant_id, new.purpose, new.name, new.kept_until, sealed_key)
+        row = (new.file_id, new.tenant_id, new.purpose, new.name, new.kept_until, new.room, sealed_key)
         await (within or self._pool).execute(_ADD, *row)
         return await self.file(new.tenant_id, new.file_id, within)
 
@@ -83,7 +85,8 @@ class FileStore:
 
     async def finish(self, file: File, kept_until: datetime, within: Within = None) -> File:
         """Raises AppendRefusedError when the file does not stand as it is given."""
-        row = await (within or self._pool).fetchrow(_FINISH, file.tenant_id, file.file_id, file.size, kept_until)
+        values = (file.tenant_id, file.file_id, file.size, kept_until, file.purpose)
+        row = await (within or self._pool).fetchrow(_FINISH, *values)
         if row is None:
             raise AppendRefusedError
         return File(**row)
@@ -99,3 +102,7 @@ class FileStore:
         """The part that `offset` lies in and some after it, about a MiB; none: there are no more."""
         rows = await self._pool.fetch(_PARTS, file_id, offset, _MOST_PARTS, _MOST_BYTES)
         return [SealedPart(*row) for row in rows]
+
+    async def has_objects(self, file_id: UUID) -> bool:
+        """Whether parts of it lie in an object store."""
+        return bool(await self._pool.fetchval(_HAS_OBJECTS, file_id))

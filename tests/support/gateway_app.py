@@ -30,6 +30,8 @@ from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
+from services.gateway.files.purging import Purging
+from services.gateway.files.uploading import Uploads
 from services.gateway.gateway import Gateway
 from services.gateway.inference.admission import Deadlines
 from services.gateway.inference.completing import Completing
@@ -55,6 +57,7 @@ from shared.db.reads import Reads
 from shared.errors import TallygateError
 from shared.events import Event
 from shared.events.topics import REQUESTS
+from shared.files import Files
 from shared.guard import Guard
 from shared.inferences import Inferences, Pending, Results, Withdrawals
 from shared.kafka.local import LocalBroker
@@ -62,6 +65,7 @@ from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model, ProviderSettings, Registry, TenantModels
 from shared.registry.providers import Provider
 from shared.selection import Conditions
+from tests.support.memory.files import FileTables, MemoryFileStore, MemoryFileTable
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEY = "tg_01234567_" + "k" * 30
@@ -189,6 +193,7 @@ class Here(NamedTuple):
     app: FastAPI
     gateway: Gateway
     pool: MemoryPool
+    file_tables: FileTables
     broker: Broker
     pending: Pending
 
@@ -226,6 +231,11 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         retained=Retained(given.result_retention_s, given.response_retention_s),
     )
     responses = Responses(ResponseStore(sql), ring)
+    tables = FileTables()
+    files = Files(MemoryFileStore(tables), ring)
+    file_table = MemoryFileTable(tables, files, quotas.files)
+    purging = Purging(files, file_table)
+    retention_s, upload_s = given.file.file_retention_s, given.file_upload_timeout_s
     gateway = Gateway(
         settings=given,
         ring=ring,
@@ -247,6 +257,10 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         background=background,
         background_responses=BackgroundResponses(background, responses),
         webhooks=WebhookStore(sql, reads, quotas.webhooks),
+        files=files,
+        file_table=file_table,
+        uploads=Uploads(files, file_table, quotas.files, retention_s, upload_s, purging.wake),
+        purging=purging,
         features=features,
         feature_watch=FeatureWatch(),
         feature_workers=workers,
@@ -271,7 +285,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
     )
     app = make_app(given)
     app.state.gateway, app.state.checks = gateway, {}
-    return Here(app, gateway, pool, broker, pending)
+    return Here(app, gateway, pool, tables, broker, pending)
 
 
 class KnownKey(Authenticator):

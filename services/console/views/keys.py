@@ -14,6 +14,7 @@ SCOPES = {
     "models": "set models up",
     "monitor": "see the books",
     "webhooks": "have events sent",
+    "files": "send and read files",
     "admin": "everything, for all tenants",
 }
 

@@ -15,7 +15,7 @@ CREATE TABLE gateway.files (
     finished_at timestamptz,
     deleted_at  timestamptz
 );
-CREATE INDEX files_of_tenant ON gateway.files (tenant_id, created_at, file_id) WHERE deleted_at IS NULL;
+CREATE INDEX files_of_tenant ON gateway.files (tenant_id, file_id) WHERE deleted_at IS NULL;
 CREATE INDEX files_kept_until ON gateway.files (kept_until) WHERE deleted_at IS NULL;
 CREATE INDEX files_deleted ON gateway.files (deleted_at) WHERE deleted_at IS NOT NULL;
 

@@ -8,6 +8,7 @@ from services.gateway.routes import (
     dead_letters,
     embeddings,
     features,
+    files,
     front,
     inferences,
     instances,
@@ -49,6 +50,7 @@ _SURFACES = (
     callers,
     tenants,
     webhooks,
+    files,
 )
 ROUTERS = tuple(module.router for module in _SURFACES)
 

@@ -1,11 +1,14 @@
 """The tables of files."""
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from shared.files import AppendRefusedError, File, FileStore, NewFile
+from services.gateway.files.store import FileTable, Order, room_for
+from services.gateway.quotas import FileLimits
+from shared.files import AppendRefusedError, File, Files, FileStore, NewFile, Purpose
 from shared.files.files import SealedPart
 from shared.files.store import Within
 from tests.support.memory.turns import Turn, at_once
@@ -32,7 +35,7 @@ class MemoryFileStore(FileStore):
     def _add(self, new: NewFile, sealed_key: str) -> File | None:
         file = File(
             file_id=new.file_id, tenant_id=new.tenant_id, purpose=new.purpose, name=new.name,
-            kept_until=new.kept_until, sealed_key=sealed_key, size=0, created_at=NOW, finished_at=None,
+            kept_until=new.kept_until, room=new.room, sealed_key=sealed_key, size=0, created_at=NOW, finished_at=None,
         )  # fmt: skip
         self._tables.files.setdefault(new.file_id, file)
         return self._known(new.tenant_id, new.file_id)
@@ -58,7 +61,7 @@ class MemoryFileStore(FileStore):
         return await self._turn("finish", lambda: self._finish(file, kept_until))
 
     def _finish(self, file: File, kept_until: datetime) -> File:
-        finished = replace(self._growing(file), finished_at=NOW, kept_until=kept_until)
+        finished = replace(self._growing(file), finished_at=NOW, kept_until=kept_until, purpose=file.purpose, room=0)
         self._tables.files[file.file_id] = finished
         return finished
 
@@ -85,3 +88,50 @@ class MemoryFileStore(FileStore):
 
     def _parts(self, file_id: UUID, offset: int) -> list[SealedPart]:
         return [part for part in self._tables.parts.get(file_id, []) if part.start + part.size > offset][:3]
+
+    async def has_objects(self, file_id: UUID) -> bool:
+        return any(part.object_name is not None for part in self._tables.parts.get(file_id, []))
+
+
+class MemoryFileTable(FileTable):
+    def __init__(self, tables: FileTables, files: Files, limits: FileLimits) -> None:
+        self._tables = tables
+        self._files = files
+        self._limits = limits
+
+    async def begin(self, new: NewFile, body_bytes: int | None) -> File:
+        mine = [file for file in self._visible() if file.tenant_id == new.tenant_id]
+        used = sum(max(file.size, file.room) for file in mine)
+        file = await self._files.begin(replace(new, room=room_for(self._limits, len(mine), used, body_bytes)))
+        assert file is not None
+        return file
+
+    async def listed(
+        self, tenant_id: str, purpose: Purpose | None, order: Order, after: UUID | None, limit: int
+    ) -> list[File]:
+        found = sorted(
+            (
+                file
+                for file in self._visible()
+                if file.tenant_id == tenant_id and file.finished_at and purpose in (None, file.purpose)
+            ),
+            key=lambda file: file.file_id,
+            reverse=order == "desc",
+        )
+        ids = [file.file_id for file in found]
+        begin = 0 if after is None else bisect(ids, after) if order == "asc" else sum(one >= after for one in ids)
+        return found[begin : begin + limit]
+
+    def _visible(self) -> list[File]:
+        return [file for file in self._tables.files.values() if file.file_id not in self._tables.deleted]
+
+    async def expire(self, _limit: int) -> int:
+        return 0
+
+    async def deleted(self, after: UUID | None, limit: int) -> list[UUID]:
+        return [file_id for file_id in sorted(self._tables.deleted) if after is None or file_id > after][:limit]
+
+    async def drop(self, file_id: UUID, _parts_at_once: int) -> None:
+        self._tables.parts.pop(file_id, None)
+        self._tables.deleted.discard(file_id)
+        del self._tables.files[file_id]
