@@ -9,7 +9,7 @@ from uuid import UUID
 
 import obstore
 import structlog
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from shared.errors import TallygateError
@@ -54,7 +54,7 @@ class ObjectStore:
         with _foreseen():
             try:
                 return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
-            except NotFoundError:
+            except FileNotFoundError:
                 return None
 
     async def delete_all(self, file_id: UUID) -> None:
@@ -80,7 +80,7 @@ def _foreseen() -> Iterator[None]:
     """What the client's errors mean. Its words are not told: they may quote what the store answered."""
     try:
         yield
-    except BaseError as error:
+    except (BaseError, OSError) as error:
         logger.warning("object_store.unavailable", reason=type(error).__name__)
         detail = f"the object store of files cannot do it now: {type(error).__name__}"
         raise TallygateError("unavailable", detail, retry_after_s=_RETRY_AFTER_S, tips=_TIPS) from None

@@ -15,7 +15,10 @@ from shared.errors import TallygateError
 from shared.events import new_id, utc_now
 from shared.files import PART_BYTES, AppendRefusedError, File, Files, FileStore, NewFile
 from shared.files.files import SealedPart
+from shared.files.library import Objects
+from shared.files.object_store import ObjectStore
 from tests.support.memory.files import FileTables, MemoryFileStore
+from tests.support.object_store import settings_of
 
 RING = KeyRing.parse(new_key())
 DAY = timedelta(days=1)
@@ -38,20 +41,32 @@ def in_memory() -> Bench:
     return Bench(Files(MemoryFileStore(tables), RING), exchange)
 
 
-def in_sql(pool: Pool) -> Bench:
+def in_sql(pool: Pool, objects: Objects | None = None) -> Bench:
     async def exchange(file: File) -> None:
         await pool.execute(
-            "UPDATE gateway.file_parts SET sealed = other.sealed FROM gateway.file_parts AS other "
+            "UPDATE gateway.file_parts SET sealed = other.sealed, object_name = other.object_name "
+            "FROM gateway.file_parts AS other "
             "WHERE file_parts.file_id = $1 AND other.file_id = $1 AND file_parts.start = 0 AND other.start > 0",
             file.file_id,
         )
 
-    return Bench(Files(FileStore(pool), RING), exchange)
+    return Bench(Files(FileStore(pool), RING, objects), exchange)
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.real_postgres)])
+_REAL = pytest.mark.real_postgres
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=_REAL), pytest.param("object_store", marks=_REAL)])
 def bench(request: pytest.FixtureRequest) -> Bench:
-    return in_memory() if request.param == "memory" else in_sql(request.getfixturevalue("pool"))
+    """Where parts lie."""
+    match request.param:
+        case "memory":
+            return in_memory()
+        case "postgres":
+            return in_sql(request.getfixturevalue("pool"))
+        case _:
+            objects = ObjectStore(settings_of(request.getfixturevalue("object_store_url")))
+            return in_sql(request.getfixturevalue("pool"), objects)
 
 
 def new_file(tenant_id: str = "acme") -> NewFile:

@@ -36,7 +36,8 @@ _WAIT_S = 60.0
 
 
 class Tenant:
-    """A tenant, its models with the key of each, one keyed request that was answered, and a response that is kept."""
+    """A tenant, its models with the key of each, one keyed request that was answered, a response that is
+    kept, and a file."""
 
     def __init__(self, api: Api, tenant_id: str) -> None:
         self.api = api
@@ -45,6 +46,7 @@ class Tenant:
         self.repeatable = {"idempotency-key": str(uuid.uuid4())}
         self.answer: Answer | None = None
         self.kept_response = ""
+        self.file = ""
 
 
 async def new_tenant(own: Live) -> Tenant:

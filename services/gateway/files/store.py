@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
+from services.gateway.files.form import FORM_BYTES
 from services.gateway.quotas import FileLimits, over_quota
 from services.gateway.tenants.store import HOLD_TENANT
 from shared.db.pool import Pool
@@ -101,7 +102,7 @@ def room_for(limits: FileLimits, files: int, used: int, body_bytes: int | None) 
     if files >= limits.files:
         raise over_quota("files", files, limits.files, "TALLYGATE_MAX_FILES_PER_TENANT", _DELETE_SOME)
     left = limits.stored_bytes - used
-    if left <= 0:
+    if left <= 0 or (body_bytes or 0) - FORM_BYTES > left:
         raise too_much_stored(limits)
     return min(limits.file_bytes, left, left if body_bytes is None else body_bytes)
 

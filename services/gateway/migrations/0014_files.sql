@@ -17,7 +17,7 @@ CREATE TABLE gateway.files (
 );
 CREATE INDEX files_of_tenant ON gateway.files (tenant_id, file_id) WHERE deleted_at IS NULL;
 CREATE INDEX files_kept_until ON gateway.files (kept_until) WHERE deleted_at IS NULL;
-CREATE INDEX files_deleted ON gateway.files (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX files_deleted ON gateway.files (file_id) WHERE deleted_at IS NOT NULL;
 
 -- start: where the part begins in its file; size: before it was compressed. sealed: the part (tenant, "file/{file_id}",
 -- start), under the file's key; null when it lies in an object store, as object_name.

@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from services.gateway.feature_jobs.store import FeatureStore
 from services.monitor.routes import make_routes
+from shared.client.requests import FILES, WEBHOOKS
 from shared.db.reads import Reads, ReadSettings
 from shared.events import FeatureRequested, new_id
 from tests.integration.configured.conftest import BRING, HOUSE
@@ -48,6 +49,8 @@ class Things(NamedTuple):
     plan: str
     provider: str
     response: str
+    file: str
+    webhook: str
 
 
 class Route(NamedTuple):
@@ -95,6 +98,21 @@ ROUTES = [
     Route("GET", RESPONSES + "/{response_id}", "response", 404),
     Route("GET", RESPONSES + "/{response_id}/input_items", "response", 404),
     Route("DELETE", RESPONSES + "/{response_id}", "response", 404),
+    Route("POST", RESPONSES + "/{response_id}/cancel", "response", 404),
+    Route("GET", INFERENCES + "/{inference_id}/events", "inference", 404),
+    Route("POST", INFERENCES, "model", 404, {"model": "custom:{id}", "messages": _HI}),
+    Route("GET", FILES + "/{file_id}", "file", 404),
+    Route("GET", FILES + "/{file_id}/content", "file", 404),
+    Route("DELETE", FILES + "/{file_id}", "file", 404),
+    Route("GET", FILES + "?after={id}", "file", 200),
+    Route("GET", WEBHOOKS + "/{webhook_id}", "webhook", 404),
+    Route("PATCH", WEBHOOKS + "/{webhook_id}", "webhook", 404, {"name": "mine now"}),
+    Route("DELETE", WEBHOOKS + "/{webhook_id}", "webhook", 404),
+    Route("POST", WEBHOOKS + "/{webhook_id}/rotate-secret", "webhook", 404, {}),
+    Route("POST", WEBHOOKS + "/{webhook_id}/test", "webhook", 404, {}),
+    Route("GET", WEBHOOKS + "/{webhook_id}/deliveries", "webhook", 404),
+    Route("GET", WEBHOOKS + "/{webhook_id}/deliveries/{delivery_id}", "webhook", 404),
+    Route("POST", WEBHOOKS + "/{webhook_id}/deliveries/{delivery_id}/redeliver", "webhook", 404, {}),
     Route("POST", "/v1/embeddings", "model", 404, {"model": "custom:{id}", "input": "hi"}),
     Route("POST", "/v1/rerank", "model", 404, {"model": "custom:{id}", "query": "hi", "documents": ["a"]}),
     Route("POST", "/v2/rerank", "model", 404, {"model": "custom:{id}", "query": "hi", "documents": ["a"]}),
@@ -117,6 +135,7 @@ MONITOR_ROUTES = [one for one in ROUTES if one.method == "GET" and one.path.star
 # Routes that change something and are told no id of what is there already.
 MAKING = {
     ("POST", MODELS), ("POST", "/api/models/setup"), ("POST", "/api/models/probe"), ("POST", "/api/keys"),
+    ("POST", FILES), ("POST", WEBHOOKS),
 }  # fmt: skip
 OPERATING = {("POST", "/api/dead-letters/replay")}  # of all tenants, for who runs the deployment
 
@@ -161,7 +180,9 @@ async def world(stack: Live) -> World:
     await owner.settled(inference)
     feature = await feature_job(stack, tenant)
     response = (await owner.post(RESPONSES, {"model": f"custom:{model}", "input": planted.PROMPT})).body["id"]
-    theirs = Things(model, inference, feature, session, key_id(owner), tenant, plan, HOUSE, response)
+    file = await owner.add_file(planted.PROMPT.encode())
+    hook = (await owner.post(WEBHOOKS, {"url": stack.model_server_url, "events": ["feature.settled"]})).body["id"]
+    theirs = Things(model, inference, feature, session, key_id(owner), tenant, plan, HOUSE, response, file, hook)
     nobodys = Things(*map(unknown, theirs))._replace(provider=BRING)
     return World(stack, stranger, owner, theirs, nobodys)
 
@@ -212,7 +233,8 @@ async def all_that_is_theirs(world: World) -> list[str]:
     theirs, get = world.theirs, world.owner.get
     paths = [
         f"{MODELS}/{theirs.model}", f"{INFERENCES}/{theirs.inference}", f"{HISTORY}?sessionId={theirs.session}",
-        f"{FEATURES}/{theirs.feature}", f"{RESPONSES}/{theirs.response}", "/api/providers", "/api/changes",
+        f"{FEATURES}/{theirs.feature}", f"{RESPONSES}/{theirs.response}", f"{FILES}/{theirs.file}/content",
+        f"{WEBHOOKS}/{theirs.webhook}", "/api/providers", "/api/changes",
         "/v1/models",
     ]  # fmt: skip
     seen = [str((await get(path)).body) for path in paths]

@@ -11,7 +11,7 @@ import pytest
 
 from services.__main__ import SEALED_PLACES
 from shared.client import Answer
-from shared.client.requests import WEBHOOKS
+from shared.client.requests import FILES, WEBHOOKS
 from shared.crypto.sealed import sealing_key_id
 from shared.db.pool import Connection
 from tests.support.live import Live
@@ -78,8 +78,8 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
 
 
 async def furnished_tenant(own: Live) -> Tenant:
-    """With models, an answer to repeat, a response that is kept, a chat that was remembered, and the two secrets of a
-    webhook."""
+    """With models, an answer to repeat, a response that is kept, a chat that was remembered, the two secrets of a
+    webhook, and a file."""
     tenant = await new_tenant(own)
     for number in range(_MODELS_EACH):
         key = f"sk-{tenant.id}-{number}"
@@ -96,6 +96,7 @@ async def furnished_tenant(own: Live) -> Tenant:
     tenant.kept_response = str(kept.body["id"])
     hook = await tenant.api.post(WEBHOOKS, {"url": own.model_server_url, "events": ["feature.settled"]})
     assert (await tenant.api.post(f"{WEBHOOKS}/{hook.body['id']}/rotate-secret", {})).status == 200
+    tenant.file = await tenant.api.add_file(b"four")
     return tenant
 
 
@@ -157,6 +158,7 @@ async def serves_everything(own: Live, tenants: list[Tenant]) -> None:
         assert [one["content"] for one in history.body["messages"]] == ["one", "echo: one", "two", "echo: two"]
         kept = await tenant.api.get(f"{_RESPONSES}/{tenant.kept_response}")
         assert kept.body["output"][0]["content"][0]["text"] == "echo: three"
+        assert (await tenant.api.get(f"{FILES}/{tenant.file}/content")).text == "four"
         repeat = await tenant.api.chat(next(iter(tenant.keys)), "once", headers=tenant.repeatable)
         assert repeat.headers["idempotency-replayed"] == "true"
         assert tenant.answer is not None

@@ -10,8 +10,8 @@ from services.gateway.files.naming import kept_until
 from shared.access import Caller
 from shared.events import new_id
 from shared.files import NewFile, file_name_of
+from tests.support.forms import KIND, Part, file, form, headers, purpose
 from tests.support.gateway_app import NOW, Here, Told, gateway_here, told
-from tests.unit.gateway.files.forms import KIND, Part, file, form, headers, purpose
 
 FILES = "/v1/files"
 AFTER = Part("expires_after[anchor]", b"created_at")

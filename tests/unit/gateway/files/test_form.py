@@ -6,7 +6,7 @@ import pytest
 
 from services.gateway.bodies import InvalidBodyError
 from services.gateway.files.form import FileBegins, FormField, FormReader, Piece
-from tests.unit.gateway.files.forms import KIND, Part, file, form, purpose
+from tests.support.forms import KIND, Part, file, form, purpose
 
 SENT = form(purpose(), file(b"a\r\n--b0undar\r\n{}\r\n", "o\u00f1e.jsonl"), Part("expires_after[seconds]", b"3600"))
 

@@ -11,8 +11,8 @@ from starlette.requests import ClientDisconnect
 from services.gateway.files.form import FORM_BYTES
 from shared.errors import TallygateError
 from shared.files import PART_BYTES, File
+from tests.support.forms import KIND, file, form, purpose
 from tests.support.gateway_app import Here, gateway_here
-from tests.unit.gateway.files.forms import KIND, file, form, purpose
 
 MB = 1024 * 1024
 
@@ -117,6 +117,13 @@ async def test_a_tenant_has_only_so_many_and_so_much(quota: dict[str, Any], sett
 
     await here.gateway.files.delete(first)
     assert (await upload(here, coming(form(purpose(), file(b"x" * 200))))).size == 200
+
+
+async def test_one_that_is_said_to_be_more_than_is_left_is_refused_before_it_is_read() -> None:
+    here, body = gateway_here(max_stored_bytes_per_tenant=MB), form(purpose(), file(bytes(2 * MB)))
+    pieces = coming(body, 1000)
+    error = await refused(here, pieces, len(body))
+    assert (error.failure.http_status, await anext(pieces)) == (409, body[1000:2000])
 
 
 async def test_what_an_upload_may_still_bring_counts_already() -> None:
