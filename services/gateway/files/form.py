@@ -73,8 +73,8 @@ class FormReader:
         """What `data` brings. Raises InvalidBodyError."""
         try:
             self._parser.write(data)
-        except FormParserError as error:
-            raise InvalidBodyError(f"the form cannot be read: {error}") from None
+        except FormParserError:
+            raise InvalidBodyError("the form is not well formed, or a part has too long a head") from None
         pieces, self._pieces = self._pieces, []
         return pieces
 

@@ -15,9 +15,10 @@ from services.gateway.quotas import FileLimits
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
 from shared.events import new_id, utc_now
-from shared.files import PART_BYTES, File, Files, NewFile
+from shared.files import PART_BYTES, AppendRefusedError, File, Files, NewFile
 
 _FILE = "file"
+_FORGOTTEN_AFTER_S = 300.0  # past its time, an upload is deleted whose gateway has not done it
 _RAISE_SIZE = "Send less in one file; an operator can raise TALLYGATE_MAX_FILE_BYTES."
 _RAISE_TIME = "Send it at once; an operator can raise TALLYGATE_FILE_UPLOAD_TIMEOUT_S."
 
@@ -53,6 +54,8 @@ class Uploads:
                 raise
             detail = f"the file did not come within {self.timeout_s:g} s"
             raise TallygateError("invalid_request", detail, http_status=408, tips=(_RAISE_TIME,)) from None
+        except AppendRefusedError:  # this process stood still, and another has deleted it as forgotten
+            raise TallygateError("unavailable", "the upload was given up meanwhile; send it again") from None
         finally:
             await upload.discard_unfinished()
 
@@ -80,7 +83,7 @@ class _Upload:
         return await self._finish()
 
     async def discard_unfinished(self) -> None:
-        """What cannot be deleted now is deleted when the time for an upload is over."""
+        """What cannot be deleted now is deleted as forgotten."""
         if self._file is not None and self._file.finished_at is None:
             with suppress(*RETRYABLE):
                 await self._uploads.files.delete(self._file)
@@ -106,7 +109,7 @@ class _Upload:
             raise InvalidBodyError("the form has more than one file", _FILE)
         if "purpose" in self._fields:  # otherwise it may come after the file
             purpose_of(self._fields["purpose"])
-        deleted_at = self._began_at + timedelta(seconds=self._uploads.timeout_s)
+        deleted_at = self._began_at + timedelta(seconds=self._uploads.timeout_s + _FORGOTTEN_AFTER_S)
         new = NewFile(
             file_id=new_id(), tenant_id=self._tenant_id, purpose="batch", name=name_of(filename), kept_until=deleted_at
         )

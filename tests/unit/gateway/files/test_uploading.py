@@ -159,6 +159,17 @@ async def test_of_one_that_is_cut_in_the_middle_nothing_is_left() -> None:
     assert (here.file_tables.files, here.file_tables.parts) == ({}, {})
 
 
+async def test_one_that_was_deleted_as_forgotten_is_to_be_sent_again() -> None:
+    here = gateway_here()
+
+    async def frozen() -> AsyncIterator[bytes]:
+        yield form(purpose(), file(b"x"), ended=False)[:-2]
+        here.file_tables.deleted.update(here.file_tables.files)
+        yield bytes(PART_BYTES)
+
+    assert (await refused(here, frozen())).failure.error_type == "unavailable"
+
+
 async def test_one_that_takes_too_long_is_refused() -> None:
     here = gateway_here(file_upload_timeout_s=0.01)
 
