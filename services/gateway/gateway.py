@@ -8,6 +8,8 @@ from starlette.requests import Request
 
 from services.gateway.background.background import BackgroundInferences
 from services.gateway.background.responses import BackgroundResponses
+from services.gateway.batches.rounds import BatchRounds
+from services.gateway.batches.store import BatchStore
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.dead_letters import DeadLetters
@@ -57,6 +59,8 @@ class Gateway:
     responses: Responses
     background: BackgroundInferences
     background_responses: BackgroundResponses
+    batches: BatchStore
+    batch_rounds: BatchRounds
     webhooks: WebhookStore
     files: Files
     file_table: FileTable

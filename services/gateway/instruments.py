@@ -15,6 +15,7 @@ queue_age_seconds = Gauge(
 rejections_unrecorded = Counter(
     names.METRIC_REJECTIONS_UNRECORDED, "Rejections that the broker did not take in time, so the books lack them."
 )
+batch_lines = Counter(names.METRIC_BATCH_LINES_BEGUN, "Lines of batches that were begun here and acked.")
 file_bytes = Counter(
     names.METRIC_FILE_BYTES, "Bytes of files, as callers know them, that gateways stored or read.", ("way",)
 )

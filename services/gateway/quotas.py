@@ -19,7 +19,8 @@ class FileLimits(NamedTuple):
 
 
 class Quotas(NamedTuple):
-    """Each of one tenant. keys: that are not revoked. session_messages: of one session. open_jobs: that have not ended.
+    """Each of one tenant. keys: that are not revoked. session_messages: of one session. open_jobs, batches: that have
+    not ended.
 
     sent_keys: Idempotency-Keys that are remembered.
     """
@@ -31,6 +32,7 @@ class Quotas(NamedTuple):
     open_jobs: int = 100
     sent_keys: int = 1_000_000
     webhooks: int = 20
+    batches: int = 100
     files: FileLimits = FileLimits()
 
 

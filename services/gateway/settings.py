@@ -144,6 +144,9 @@ class GatewaySettings(WaysBackSettings):
         default=1000, gt=0, le=1_000_000,
         description="background inferences of a tenant that have neither ended nor passed their deadline",
     )  # fmt: skip
+    max_batches_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=100, gt=0, le=100_000, description="batches of a tenant that have not ended"
+    )
     max_held_streams: Annotated[int, Beyond(words="its chunks are told when the answer is whole")] = Field(
         default=500, gt=0, le=100_000,
         description="streams of background inferences whose chunks one gateway takes as they come, of at most some "
@@ -203,6 +206,7 @@ class GatewaySettings(WaysBackSettings):
             open_jobs=self.max_open_jobs_per_tenant,
             sent_keys=self.max_idempotency_keys_per_tenant,
             webhooks=self.max_webhooks_per_tenant,
+            batches=self.max_batches_per_tenant,
             files=FileLimits(self.max_file_bytes, self.max_files_per_tenant, self.max_stored_bytes_per_tenant),
         )
 

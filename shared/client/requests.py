@@ -16,6 +16,9 @@ INFERENCES = "/api/inferences"
 FILES = "/v1/files"
 INSTANCES = "/api/instances"
 WEBHOOKS = "/api/webhooks"
+FILES = "/v1/files"
+BATCHES = "/v1/batches"
+SESSIONS = "/api/monitoring/sessions"
 HEALTH = "/api/monitoring/health"
 
 

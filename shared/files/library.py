@@ -1,7 +1,7 @@
 """Write and read files, with memory that does not grow with them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -78,7 +78,7 @@ class Files:
                 yield data[offset - part.start : file.size - part.start]
                 offset = part.start + part.size
 
-    async def lines(self, file: File, offset: int = 0, longest: int = 4 * 1024 * 1024) -> AsyncIterator[Line]:
+    async def lines(self, file: File, offset: int = 0, longest: int = 4 * 1024 * 1024) -> AsyncGenerator[Line]:
         """The lines from `offset` on, where one must begin; empty ones too. longest: bytes of a line that are held;
         of a longer one only its place is told."""
         reader = LineReader(offset, longest)

@@ -24,6 +24,8 @@ from services.gateway.background.background import BackgroundInferences, Retaine
 from services.gateway.background.held import HeldStreams
 from services.gateway.background.responses import BackgroundResponses
 from services.gateway.background.store import BackgroundStore
+from services.gateway.batches.rounds import BatchRounds
+from services.gateway.batches.store import BatchStore
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.dead_letters import DeadLetters
 from services.gateway.event_stream import StreamTimes
@@ -230,7 +232,8 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         deadlines=Deadlines(given.background_deadline_s, given.max_background_deadline_s),
         retained=Retained(given.result_retention_s, given.response_retention_s),
     )
-    responses = Responses(ResponseStore(sql), ring)
+    responses, batches = Responses(ResponseStore(sql), ring), BatchStore(sql, quotas.batches)
+    in_responses = BackgroundResponses(background, responses)
     tables = FileTables()
     files = Files(MemoryFileStore(tables), ring)
     file_table = MemoryFileTable(tables, files, quotas.files)
@@ -255,7 +258,20 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         conversations=ConversationStore(sql, quotas),
         responses=responses,
         background=background,
-        background_responses=BackgroundResponses(background, responses),
+        background_responses=in_responses,
+        batches=batches,
+        batch_rounds=BatchRounds(
+            completing=completing,
+            inferences=inferences,
+            responses=responses,
+            background_responses=in_responses,
+            store=batches,
+            keys=KeyReader(sql),
+            ring=ring,
+            deadlines=background.deadlines,
+            most_body_bytes=given.max_body_bytes,
+            queue_age_s=lambda: None,
+        ),
         webhooks=WebhookStore(sql, reads, quotas.webhooks),
         files=files,
         file_table=file_table,
@@ -338,7 +354,15 @@ def _rows() -> dict[str, Any]:
         "delivery_id": FEATURE_ID, "type": "webhook.test", "body": "{}", "accepted_at": NOW, "due_at": NOW,
         "tries": [], "settled_at": None, "taken": None,
     }  # fmt: skip
+    batch: dict[str, Any] = {
+        "batch_id": FEATURE_ID, "endpoint": "/v1/chat/completions", "input_file_id": FEATURE_ID,
+        "completion_window": "24h", "status": "in_progress", "errors": [], "waiting": None, "total": 1, "completed": 0,
+        "failed": 0, "metadata": None, "session": "s", "output_file_id": None, "error_file_id": None,
+        "created_at": NOW, "expires_at": NOW, "in_progress_at": NOW, "cancelling_at": None, "finalizing_at": None,
+        "settled_at": None,
+    }  # fmt: skip
     return {
+        "status, errors, waiting": [batch],
         "SELECT w.webhook_id": [webhook],
         "SELECT d.delivery_id": [delivery],
         "FROM gateway.tenants t": [tenant],

@@ -31,6 +31,7 @@ DRIVER = {"shared/db/migrate.py", "shared/db/listen.py", "shared/db/pool.py", "s
 READERS = {
     "shared/registry/store.py": {"gateway"},  # routers, gateways and workers keep the registry in memory
     "shared/access/store.py": {"gateway"},  # whoever answers HTTP checks API keys
+    "shared/batches/store.py": {"gateway"},  # who feeds batches, which gateways keep
     "shared/webhooks/store.py": {"gateway"},  # who carries events to webhooks, which gateways keep
     "shared/files/store.py": {"gateway"},  # batches read and write files, which gateways keep
     "shared/inferences/store.py": {"gateway", "monitor"},  # an answer that was not heard; whether a call was begun

@@ -1,6 +1,7 @@
 """One file per surface."""
 
 from services.gateway.routes import (
+    batches,
     callers,
     chat_completions,
     codebase_chat,
@@ -46,6 +47,7 @@ _SURFACES = (
     lists,
     responses,
     completions,
+    batches,
     keys,
     callers,
     tenants,
