@@ -44,8 +44,9 @@ def read_line(text: bytes | None, endpoint: Endpoint) -> BatchLine | LineError:
     if not isinstance(line, dict):
         return LineError("invalid_json_line", "the line must be a JSON object")
     custom_id = line.get("custom_id")
-    if not isinstance(custom_id, str) or not 0 < len(custom_id) <= _MOST_ID_CHARS:
-        return LineError("missing_custom_id", f"custom_id must be a text of 1 to {_MOST_ID_CHARS}", "custom_id")
+    if not isinstance(custom_id, str) or not 0 < len(custom_id) <= _MOST_ID_CHARS or "\x00" in custom_id:
+        detail = f"custom_id must be a text of 1 to {_MOST_ID_CHARS} characters, without NUL"
+        return LineError("missing_custom_id", detail, "custom_id")
     if line.get("method", "POST") != "POST":
         return LineError("invalid_method", "method must be POST", "method")
     if line.get("url") != endpoint:
@@ -54,13 +55,9 @@ def read_line(text: bytes | None, endpoint: Endpoint) -> BatchLine | LineError:
     if not isinstance(body, dict):
         return LineError("missing_body", "body must be a JSON object: the request", "body")
     try:
-        return BatchLine(_storable(custom_id), orjson.dumps(body).decode())
+        return BatchLine(custom_id, orjson.dumps(body).decode())
     except TypeError:  # orjson reads deeper nesting than it writes
         return LineError("invalid_json_line", "the body is nested too deeply", "body")
-
-
-def _storable(custom_id: str) -> str:
-    return custom_id.replace("\x00", "")
 
 
 class FileCheck:

@@ -27,12 +27,27 @@ def test_a_line_is_read() -> None:
         (line(custom_id=""), "missing_custom_id"),
         (line(custom_id=1), "missing_custom_id"),
         (line(custom_id="x" * 513), "missing_custom_id"),
+        (line(custom_id="a\x00b"), "missing_custom_id"),
         (line(method="GET"), "invalid_method"),
         (line(url="/v1/embeddings"), "mismatched_url"),
         (line(body=[]), "missing_body"),
         (line()[:-1].replace(b'"m"', b"[" * 300 + b"]" * 300) + b"}", "invalid_json_line"),
     ],
-    ids=["long", "cut", "list", "nan", "bytes", "empty-id", "number-id", "long-id", "get", "url", "no-body", "deep"],
+    ids=[
+        "long",
+        "cut",
+        "list",
+        "nan",
+        "bytes",
+        "empty-id",
+        "number-id",
+        "long-id",
+        "nul-id",
+        "get",
+        "url",
+        "no-body",
+        "deep",
+    ],
 )
 def test_what_is_no_line_is_told_and_never_repeated(text: bytes | None, code: str) -> None:
     read = read_line(text, CHAT)
