@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import events, keys, plans, providers, sealing_keys, sessions, shadow, tenants, webhooks
+from services.cli import batch, events, keys, plans, providers, sealing_keys, sessions, shadow, tenants, webhooks
 from services.cli.assistant.command import mcp
 from services.cli.changes import changes
 from services.cli.chat import chat
@@ -27,6 +27,7 @@ def mount(app: typer.Typer) -> None:
         app.command(rich_help_panel=_PANEL)(command)
     app.add_typer(inferences.app, name="inferences", rich_help_panel=_PANEL)
     app.command(rich_help_panel=_PANEL)(mcp)
+    app.add_typer(batch.app, name="batch", rich_help_panel=_PANEL)
     app.add_typer(feature.app, name="feature", rich_help_panel=_PANEL)
     app.add_typer(providers.app, name="providers", rich_help_panel=_PANEL)
     app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_PANEL)

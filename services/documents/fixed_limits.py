@@ -7,6 +7,8 @@ from services.features import outcomes
 from services.features.codegen.check import execution, parsing
 from services.features.codegen.source import ReadLimits
 from services.gateway.conversations import codebase
+from services.gateway.files import form as file_form
+from services.gateway.files import naming as file_naming
 from services.gateway.inference import idempotency, rejections
 from services.gateway.models import probe
 from services.jobs.webhooks import retention as webhook_retention
@@ -19,6 +21,7 @@ from shared.access import authenticator
 from shared.errors.redact import MAX_DETAIL_CHARS
 from shared.events import bounds, topics
 from shared.events.router import SILENCE_LIMIT_S
+from shared.files import PART_BYTES
 from shared.guard import framing
 from shared.inferences import withdrawals
 from shared.kafka import records
@@ -117,6 +120,13 @@ FIXED = {
         Fixed("settled deliveries of one webhook", webhook_retention.MOST_KEPT, "",
               Beyond(words="the oldest are deleted")),
         Fixed("tries of a delivery that are shown", MOST_TRIES, "", Beyond(words="the oldest are left out")),
+    ],
+    "Files": [
+        Fixed("a part of a file, which is sealed by itself", PART_BYTES, "bytes", Beyond(words="another part begins")),
+        Fixed("fields of the form of an upload", file_form._MOST_FIELDS, "", Beyond("invalid_request")),
+        Fixed("a field of it that is not the file", file_form._MOST_FIELD_BYTES, "bytes", Beyond("invalid_request")),
+        Fixed("all of it that is not the file", file_form.FORM_BYTES, "bytes", _TOO_LARGE),
+        Fixed("a file's name", file_naming._MOST_NAME_CHARS, "characters", Beyond("invalid_request")),
     ],
     "Repositories": [
         *(Fixed(f"`{limit.name}`", getattr(ReadLimits(), limit.name), "",

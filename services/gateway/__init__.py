@@ -5,6 +5,6 @@ tenant.spending.v1, feature.progress.v1, feature.outcomes.v1, feature.workers.v1
 Says: InferenceRequested, CancelRequested, InferenceSettled (of what it rejects), FeatureRequested,
 FeatureCancelRequested, FeatureSettled (of jobs that nobody has settled), SessionCapped.
 Owns: the schema `gateway`: tenants, plans, API keys and keys of providers, custom models, chat history, idempotency
-keys, stored results, background inferences, caps of sessions, feature jobs as callers see them, and the record of
-changes.
+keys, stored results, background inferences, files, batches, caps of sessions, feature jobs as callers see them, and
+the record of changes.
 """

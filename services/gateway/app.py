@@ -18,6 +18,8 @@ from services.gateway.background.background import BackgroundInferences, Retaine
 from services.gateway.background.held import HeldStreams
 from services.gateway.background.responses import BackgroundResponses
 from services.gateway.background.store import BackgroundStore
+from services.gateway.batches.rounds import BatchRounds
+from services.gateway.batches.store import BatchStore
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.dead_letters import DeadLetters
 from services.gateway.event_stream import StreamTimes
@@ -25,6 +27,9 @@ from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.overdue import OverdueJobs
 from services.gateway.feature_jobs.store import FEATURES_CHANNEL, FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
+from services.gateway.files.purging import Purging
+from services.gateway.files.store import FileTable
+from services.gateway.files.uploading import Uploads
 from services.gateway.gateway import Gateway
 from services.gateway.handlers import feature_keeper, result_keeper
 from services.gateway.inference.admission import Deadlines
@@ -43,7 +48,7 @@ from services.gateway.monitor_client import end_relayed
 from services.gateway.responses.keeping import Responses
 from services.gateway.responses.store import ResponseStore
 from services.gateway.retention import Retention
-from services.gateway.routes import HOT_ROUTES, ROUTERS
+from services.gateway.routes import HOT_ROUTES, ROUTERS, batch_rounds
 from services.gateway.routes.openapi import openapi
 from services.gateway.routes.refusals import refusals
 from services.gateway.session_caps.store import SessionCapStore
@@ -60,6 +65,7 @@ from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
 from shared.events import SessionCapped
 from shared.events.topics import FEATURE_WORKERS, SPENDING
+from shared.files import open_files
 from shared.inferences import Inferences, InferenceStore, Pending, Results, StreamLimits, Withdrawals
 from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.follow import Follower
@@ -115,6 +121,7 @@ def make_app(settings: GatewaySettings) -> FastAPI:
     app.state.routes = [*app.routes, *known]
     app.router.routes.extend(health_routes("gateway"))
     app.router.routes.extend(refusals(known))
+    app.router.routes.append(batch_rounds.ROUTE)
     for router in ROUTERS:
         app.include_router(router)
     app.openapi = cache(lambda: openapi(known))  # type: ignore[method-assign]
@@ -206,7 +213,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             deadlines=Deadlines(settings.background_deadline_s, settings.max_background_deadline_s),
             retained=Retained(settings.result_retention_s, settings.response_retention_s),
         )
+        files = open_files(settings.file, pool, ring)
+        file_table = FileTable(pool, reads, files, quotas.files)
+        purging = await service.start(Purging(files, file_table))
+        retention_s, upload_s = settings.file.file_retention_s, settings.file_upload_timeout_s
+        uploads = Uploads(files, file_table, quotas.files, retention_s, upload_s, purging.wake)
         kept_responses = Responses(responses, ring)
+        batch_store = BatchStore(pool, quotas.batches)
+        in_responses = BackgroundResponses(background, kept_responses)
         probe_limit = ProbeLimit(tenant_share=settings.tenant_share)
         app.state.gateway = Gateway(
             settings=settings,
@@ -227,9 +241,26 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             conversations=ConversationStore(pool, quotas),
             responses=kept_responses,
             background=background,
-            background_responses=BackgroundResponses(background, kept_responses),
+            background_responses=in_responses,
+            batches=batch_store,
+            batch_rounds=BatchRounds(
+                completing=completing,
+                inferences=inferences,
+                responses=kept_responses,
+                background_responses=in_responses,
+                store=batch_store,
+                keys=KeyReader(pool),
+                ring=ring,
+                deadlines=background.deadlines,
+                most_body_bytes=settings.max_body_bytes,
+                queue_age_s=lambda: queue_age.seconds,
+            ),
             webhooks=WebhookStore(pool, reads, quotas.webhooks),
             session_caps=caps,
+            files=files,
+            file_table=file_table,
+            uploads=uploads,
+            purging=purging,
             features=features,
             feature_watch=feature_watch,
             feature_workers=feature_workers,

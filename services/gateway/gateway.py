@@ -8,6 +8,8 @@ from starlette.requests import Request
 
 from services.gateway.background.background import BackgroundInferences
 from services.gateway.background.responses import BackgroundResponses
+from services.gateway.batches.rounds import BatchRounds
+from services.gateway.batches.store import BatchStore
 from services.gateway.bodies import BodyModel, parsed
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.dead_letters import DeadLetters
@@ -16,6 +18,9 @@ from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
+from services.gateway.files.purging import Purging
+from services.gateway.files.store import FileTable
+from services.gateway.files.uploading import Uploads
 from services.gateway.headers import headers_of
 from services.gateway.inference.completing import Completing, Sent
 from services.gateway.models.probe_limit import ProbeLimit
@@ -28,6 +33,7 @@ from services.gateway.tenants.store import TenantStore
 from services.gateway.webhooks.store import WebhookStore
 from shared.access import Authenticator, Caller, Scope
 from shared.crypto import KeyRing
+from shared.files import Files
 from shared.guard import Guard
 from shared.inferences import Inferences
 from shared.kafka.publisher import Publisher
@@ -54,8 +60,14 @@ class Gateway:
     responses: Responses
     background: BackgroundInferences
     background_responses: BackgroundResponses
+    batches: BatchStore
+    batch_rounds: BatchRounds
     webhooks: WebhookStore
     session_caps: SessionCapStore
+    files: Files
+    file_table: FileTable
+    uploads: Uploads
+    purging: Purging
     features: FeatureStore
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers

@@ -23,3 +23,10 @@ shadows = Counter(
 )
 
 begin_at_zero(shadows, ("copied",), ("dropped",))
+batch_lines = Counter(names.METRIC_BATCH_LINES_BEGUN, "Lines of batches that were begun here and acked.")
+file_bytes = Counter(
+    names.METRIC_FILE_BYTES, "Bytes of files, as callers know them, that gateways stored or read.", ("way",)
+)
+files_purged = Counter(
+    names.METRIC_FILES_PURGED, "Files whose bytes were to be deleted: done, or failed and tried again.", ("outcome",)
+)

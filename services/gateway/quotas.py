@@ -10,8 +10,17 @@ from shared.errors import TallygateError
 MAX_SESSION_BYTES = 16_000_000  # of one session's history, sealed; a prompt has 20 messages of it
 
 
+class FileLimits(NamedTuple):
+    """file_bytes: of one upload. files, stored_bytes: of all that a tenant has."""
+
+    file_bytes: int = 512 * 1024 * 1024
+    files: int = 10_000
+    stored_bytes: int = 10 * 1024**3
+
+
 class Quotas(NamedTuple):
-    """Each of one tenant. keys: that are not revoked. session_messages: of one session. open_jobs: that have not ended.
+    """Each of one tenant. keys: that are not revoked. session_messages: of one session. open_jobs, batches: that have
+    not ended.
 
     sent_keys: Idempotency-Keys that are remembered.
     """
@@ -24,6 +33,8 @@ class Quotas(NamedTuple):
     sent_keys: int = 1_000_000
     webhooks: int = 20
     session_caps: int = 1000
+    batches: int = 100
+    files: FileLimits = FileLimits()
 
 
 def over_quota(

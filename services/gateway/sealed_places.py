@@ -18,7 +18,9 @@ SEALED_PLACES = (
     ),
     SealedPlace("gateway.responses", "sealed_content", (("tenant_id", "text"), ("response_id", "uuid")), "response"),
     SealedPlace("gateway.background", "sealed_request", (("inference_id", "uuid"),), "background_request"),
+    SealedPlace("gateway.batch_lines", "sealed_request", (("inference_id", "uuid"),), "batch_line"),
     SealedPlace("gateway.features", "sealed_result", (("feature_id", "uuid"),), "feature_result"),
     SealedPlace("gateway.webhooks", "sealed_secret", (("webhook_id", "uuid"),), "webhook"),
     SealedPlace("gateway.webhooks", "sealed_old_secret", (("webhook_id", "uuid"),), "webhook"),
+    SealedPlace("gateway.files", "sealed_key", (("file_id", "uuid"),), "file_key"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.gateway.bodies import MOST_BODY_BYTES
 from services.gateway.inference.limits import LoadLimits
-from services.gateway.quotas import Quotas
+from services.gateway.quotas import FileLimits, Quotas
 from shared.access import ApiKey
 from shared.access.keys import parse_key
 from shared.crypto.keys import KeySettings
@@ -16,6 +16,7 @@ from shared.db.reads import ReadSettings
 from shared.errors import ConfigurationError
 from shared.events.bounds import MAX_LIFE_DAYS
 from shared.events.envelope import TenantId
+from shared.files import FileSettings
 from shared.guard import GuardSettings
 from shared.registry import ProviderSettings
 from shared.service.ways_back import WaysBackSettings
@@ -143,6 +144,9 @@ class GatewaySettings(WaysBackSettings):
         default=1000, gt=0, le=1_000_000,
         description="background inferences of a tenant that have neither ended nor passed their deadline",
     )  # fmt: skip
+    max_batches_per_tenant: Annotated[int, Beyond("too_many_requests")] = Field(
+        default=100, gt=0, le=100_000, description="batches of a tenant that have not ended"
+    )
     max_held_streams: Annotated[int, Beyond(words="its chunks are told when the answer is whole")] = Field(
         default=500, gt=0, le=100_000,
         description="streams of background inferences whose chunks one gateway takes as they come, of at most some "
@@ -159,6 +163,21 @@ class GatewaySettings(WaysBackSettings):
         default=1000, gt=0, le=10_000,
         description="capped sessions of a tenant. A cap holds for 30 days; every gateway and router has all in memory",
     )  # fmt: skip
+    max_file_bytes: Annotated[int, Beyond("payload_too_large")] = Field(
+        default=512 * 1024 * 1024, ge=1000, le=2**40, description="of one file that is uploaded"
+    )
+    max_files_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=10_000, gt=0, le=10_000_000, description="files of a tenant, those that batches write included"
+    )
+    max_stored_bytes_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=10 * 1024**3, ge=1000, le=2**50,
+        description="bytes of these files together, before they are compressed; those that uploads may bring included",
+    )  # fmt: skip
+    file_upload_timeout_s: Annotated[float, Beyond("invalid_request", 408)] = Field(
+        default=3600.0, gt=0, le=86_400,
+        description="a file that takes longer to come is refused; so is one of which nothing comes for "
+        "`TALLYGATE_BODY_TIMEOUT_S`",
+    )  # fmt: skip
     # The routers' own setting: whose claims the queue's age is measured by.
     router_group: GroupName = Field(
         default="router", description="the routers' group, whose claims tell how long requests wait"
@@ -167,6 +186,7 @@ class GatewaySettings(WaysBackSettings):
     sealing: KeySettings = Field(default_factory=KeySettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)
+    file: FileSettings = Field(default_factory=FileSettings)
     reads: ReadSettings = Field(default_factory=ReadSettings)
 
     @property
@@ -191,6 +211,8 @@ class GatewaySettings(WaysBackSettings):
             sent_keys=self.max_idempotency_keys_per_tenant,
             webhooks=self.max_webhooks_per_tenant,
             session_caps=self.max_session_caps_per_tenant,
+            batches=self.max_batches_per_tenant,
+            files=FileLimits(self.max_file_bytes, self.max_files_per_tenant, self.max_stored_bytes_per_tenant),
         )
 
     def bootstrap_key(self) -> ApiKey | None:

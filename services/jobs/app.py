@@ -1,21 +1,27 @@
 """Wiring of the jobs service."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 
+from services.jobs.batches.asking import Gateways
+from services.jobs.batches.feeding import BatchSettings, Feeder
+from services.jobs.batches.retention import BatchRetention
+from services.jobs.batches.telling import Teller
 from services.jobs.settings import JobsSettings
 from services.jobs.webhooks.delivering import Deliverer, DeliverySettings
 from services.jobs.webhooks.keeping import Keeping
 from services.jobs.webhooks.posting import Poster
 from services.jobs.webhooks.retention import Retention
+from shared.batches.store import BatchStore
 from shared.db.database import Database
 from shared.db.store import ReadOffsets
+from shared.files import open_files
 from shared.jobs import LeaseSettings
 from shared.registry.store import RegistryStore
 from shared.service.checks import holds, is_kept
-from shared.service.running import running
+from shared.service.running import Service, running
 from shared.telemetry.health import health_routes
 from shared.webhooks.store import DeliveryStore
 
@@ -41,6 +47,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         delivery = DeliverySettings(leases, settings.calls_at_once, settings.webhook_give_up_s)
         deliverer = await service.start(Deliverer(delivery, store, poster, settings.sealing.key_ring()))
         await service.start(Retention(store, settings.webhook_retention_s))
+        feeder = await _feeder(service, settings, store, deliverer.leases.wake)
         keeping = Keeping(
             store, RegistryStore(database).tenant, deliverer.leases.wake, service.publisher,
             ReadOffsets(service.pool, "jobs"),
@@ -53,5 +60,20 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.checks = {
             "events": is_kept(keeping.keeper),
             "webhooks": holds(lambda: deliverer.leases.running, "webhooks are not being called"),
+            "batches": holds(lambda: feeder.leases.running, "batches are not being fed"),
         }
         yield
+
+
+async def _feeder(
+    service: Service, settings: JobsSettings, deliveries: DeliveryStore, wake: Callable[[], None]
+) -> Feeder:
+    ring = settings.sealing.key_ring()
+    store = BatchStore(service.pool, settings.instance, settings.max_batches_of_tenant)
+    await service.start(BatchRetention(store, settings.batch_retention_s))
+    gateways = await service.start(Gateways(settings.gateway_url, ring))
+    leases = LeaseSettings(settings.instance, settings.max_batches, settings.lease_s)
+    limits = BatchSettings(leases, settings.batch_window, settings.max_batch_lines)
+    files = open_files(settings.file, service.pool, ring)
+    teller = Teller(store, deliveries, wake)
+    return await service.start(Feeder(limits, store, files, gateways, service.publisher, teller, ring))

@@ -11,3 +11,10 @@ webhook_events = Counter(
 webhooks_disabled = Counter(
     names.METRIC_WEBHOOKS_DISABLED, "Webhooks disabled, because nothing was taken for too long or they are gone."
 )
+batches_in_hand = Gauge(names.METRIC_BATCHES_IN_HAND, "Batches that this worker feeds.")
+batch_rounds = Counter(
+    names.METRIC_BATCH_ROUNDS,
+    "Rounds of batches: told by a gateway, refused in part for now, or failed, as no gateway answered.", ("outcome",),
+)  # fmt: skip
+batch_lines = Counter(names.METRIC_BATCH_LINES_ENDED, "Lines of batches that were written to a file.", ("outcome",))
+batches_settled = Counter(names.METRIC_BATCHES_SETTLED, "Batches that came to their end.", ("status",))

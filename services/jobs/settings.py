@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keys import KeySettings
+from shared.files.settings import FileSettings
 from shared.guard import GuardSettings
 from shared.service.settings import ServiceSettings
 from shared.settings import Beyond, GroupName, Port
@@ -53,5 +54,28 @@ class JobsSettings(ServiceSettings):
         "10,000",
     )  # fmt: skip
 
+    max_batches: Annotated[int, Beyond(words="batches wait for a place")] = Field(
+        default=16, ge=1, le=1000, description="batches that one worker feeds at a time"
+    )
+    max_batches_of_tenant: Annotated[int, Beyond(words="batches wait for one of the tenant's own places")] = Field(
+        default=4, ge=1, le=1000, description="of one tenant, over all workers"
+    )
+    max_batch_lines: Annotated[int, Beyond(words="the batch fails")] = Field(
+        default=100_000, ge=1, le=1_000_000, description="lines of one batch"
+    )
+    batch_window: Annotated[int, Beyond(words="lines wait for the ones before")] = Field(
+        default=200, ge=1, le=2000,
+        description="lines of one batch that are in flight at a time, at most; fewer while requests wait for routers",
+    )  # fmt: skip
+    batch_retention_s: Annotated[float, Beyond(words="it is deleted")] = Field(
+        default=90 * 86_400.0, gt=0, le=_YEAR_S, description="for this long after its end a batch is shown"
+    )
+    gateway_url: str = Field(
+        default="http://localhost:8000", max_length=2000, pattern=r"^https?://[^\s/@?#]+[^\s@?#]*$",
+        validation_alias="TALLYGATE_GATEWAY_URL",
+        description="where a gateway is, which begins the lines of batches. The commands read the same variable",
+    )  # fmt: skip
+
+    file: FileSettings = Field(default_factory=FileSettings)
     sealing: KeySettings = Field(default_factory=KeySettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)

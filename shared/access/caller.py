@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from shared.errors import TallygateError
 
-Scope = Literal["inference", "models", "monitor", "webhooks", "sessions", "admin"]
+Scope = Literal["inference", "models", "monitor", "webhooks", "files", "sessions", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 

@@ -2,12 +2,15 @@
 
 import http.client
 import json
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
+from uuid import uuid4
 
 from shared.client.answer import Answer
 from shared.client.problem import Problem, ProblemError
@@ -18,6 +21,7 @@ from shared.wire.reading.server_events import EventTooLargeError
 COMPLETION_TIMEOUT_S = 3700.0
 _TIMEOUT_S = 30.0
 _EVENTS_TIMEOUT_S = 60.0  # the gateway says that it is there more often than that
+_PART_BYTES = 256 * 1024
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 T = TypeVar("T")
@@ -83,6 +87,38 @@ class Client:
         if answer.status < 300:
             return answer.text
         raise self._refusal(answer, f"GET {path}")
+
+    def upload(self, path: str, fields: Mapping[str, str], file: Path, timeout_s: float = _TIMEOUT_S) -> Answer:
+        """A form with a file, read as it is sent. timeout_s: for each part of it, and for the answer."""
+        boundary = uuid4().hex
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        shown = quote(file.name, safe=" ")
+        parts.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{shown}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        head, tail = "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()
+        sent = self._headers | {
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(head) + file.stat().st_size + len(tail)),
+        }
+        data = _sent_in_parts(head, file, tail)
+        request = urllib.request.Request(self.url + path, data, sent, method="POST")  # noqa: S310 - checked
+        answer = self._sent(request, timeout_s)
+        if answer.status < 300:
+            return answer
+        raise self._refusal(answer, f"POST {path}")
+
+    def download(self, path: str, file: Path, timeout_s: float = _TIMEOUT_S) -> None:
+        """Into a file, which is there when all has come. timeout_s: for each part of it."""
+        part = file.with_name(f"{file.name}.part")
+        request = self._request("GET", path, None, {"Accept": "*/*"})
+        with self._streamed(request, timeout_s) as response, part.open("wb") as out:
+            shutil.copyfileobj(response, out, _PART_BYTES)
+        part.replace(file)
 
     def lines(self, path: str, body: Any, timeout_s: float = _TIMEOUT_S) -> Iterator[Any]:
         """The JSON values of an answer as they come, a line each. timeout_s: for each of them.
@@ -167,6 +203,14 @@ class Client:
     def _stranger(self, answered: str) -> ProblemError:
         tips = ("Check --gateway and TALLYGATE_GATEWAY_URL: something else may listen there.",)
         return ProblemError(Problem("bad_response", f"{self.url} answered {answered}", tips))
+
+
+def _sent_in_parts(head: bytes, file: Path, tail: bytes) -> Iterator[bytes]:
+    yield head
+    with file.open("rb") as content:
+        while part := content.read(_PART_BYTES):
+            yield part
+    yield tail
 
 
 def _read(response: Any) -> Answer:

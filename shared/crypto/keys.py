@@ -38,6 +38,11 @@ class KeyRing:
     ciphers: Mapping[str, AESGCM]
 
     @classmethod
+    def of_one(cls, kid: str, key: bytes) -> "KeyRing":
+        """With a key that is itself stored sealed; `KEY_BYTES` long."""
+        return cls(kid, {kid: AESGCM(key)})
+
+    @classmethod
     def parse(cls, text: str) -> "KeyRing":
         entries = [entry.strip() for entry in text.split(",") if entry.strip()]
         if not entries:

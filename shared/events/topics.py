@@ -72,8 +72,8 @@ RESULTS = Topic(
 )  # fmt: skip
 # Read by every router from the beginning, without a group.
 CANCELLATIONS = Topic(
-    "inference.cancellations.v1", 1, 60 * _MINUTE_MS, (CancelRequested,), "inference_id", ("gateway", "features"),
-    ("router",),
+    "inference.cancellations.v1", 1, 60 * _MINUTE_MS, (CancelRequested,), "inference_id",
+    ("gateway", "features", "jobs"), ("router",),
 )  # fmt: skip
 # Read by every monitor from the beginning, without a group.
 HEARTBEATS = Topic(

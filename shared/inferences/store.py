@@ -12,7 +12,8 @@ from shared.db.pool import Pool
 
 RESULTS_CHANNEL = "tallygate_results"  # NOTIFY with the inference id
 
-# A background inference has ended, and said when it was accepted for how long its result is to be kept.
+# A background inference has ended, and said when it was accepted for how long its result is to be kept. That of a line
+# of a batch is kept until it is written to the batch's file, which is while the batch has time at the latest.
 _NEW_RESULTS = """
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) AS one (id, tenant_id, ce_type, event)
@@ -23,8 +24,11 @@ WITH given AS (
     RETURNING b.inference_id, b.kept_until
 )
 INSERT INTO gateway.results (inference_id, tenant_id, ce_type, event, completed_at, kept_until)
-SELECT id, tenant_id, ce_type, event, $5::timestamptz, coalesce(ended.kept_until, $6::timestamptz)
+SELECT given.id, given.tenant_id, ce_type, event, $5::timestamptz, coalesce(
+    ended.kept_until,
+    CASE WHEN line.inference_id IS NULL THEN $6::timestamptz ELSE $5::timestamptz + interval '8 days' END)
 FROM given LEFT JOIN ended ON ended.inference_id = given.id
+    LEFT JOIN gateway.batch_lines line ON line.inference_id = given.id
 ON CONFLICT DO NOTHING
 """
 

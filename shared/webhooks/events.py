@@ -6,7 +6,9 @@ import orjson
 
 # inference.failed: of the settled ones, those that were not completed. What is added here needs a function in
 # services/jobs/webhooks/facts.py, and a row in docs/webhooks.md.
-EventType = Literal["inference.settled", "inference.failed", "feature.settled", "model.health", "budget.reached"]
+EventType = Literal[
+    "inference.settled", "inference.failed", "feature.settled", "batch.finished", "model.health", "budget.reached"
+]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 TEST = "webhook.test"
 

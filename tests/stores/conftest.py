@@ -12,12 +12,19 @@ from shared.db.migrate import migrate
 from shared.db.pool import Pool
 from shared.events import new_id
 from tests.stores.bench import MIGRATIONS, TENANT, Stores, memory_stores, sql_stores
+from tests.support.object_store import running_object_store
 from tests.support.postgres import running_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def object_store_url() -> Iterator[str]:
+    with running_object_store() as url:
         yield url
 
 

@@ -24,12 +24,16 @@ from services.gateway.background.background import BackgroundInferences, Retaine
 from services.gateway.background.held import HeldStreams
 from services.gateway.background.responses import BackgroundResponses
 from services.gateway.background.store import BackgroundStore
+from services.gateway.batches.rounds import BatchRounds
+from services.gateway.batches.store import BatchStore
 from services.gateway.conversations.store import ConversationStore
 from services.gateway.dead_letters import DeadLetters
 from services.gateway.event_stream import StreamTimes
 from services.gateway.feature_jobs.accepting import AcceptingJobs
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
+from services.gateway.files.purging import Purging
+from services.gateway.files.uploading import Uploads
 from services.gateway.gateway import Gateway
 from services.gateway.inference.admission import Deadlines
 from services.gateway.inference.completing import Completing
@@ -56,6 +60,7 @@ from shared.db.reads import Reads
 from shared.errors import TallygateError
 from shared.events import Event, SessionCapped, utc_now
 from shared.events.topics import REQUESTS
+from shared.files import Files
 from shared.guard import Guard
 from shared.inferences import Inferences, Pending, Results, Withdrawals
 from shared.kafka.local import LocalBroker
@@ -63,6 +68,7 @@ from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model, ProviderSettings, Registry, TenantModels
 from shared.registry.providers import Provider
 from shared.selection import Conditions
+from tests.support.memory.files import FileTables, MemoryFileStore, MemoryFileTable
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEY = "tg_01234567_" + "k" * 30
@@ -190,6 +196,7 @@ class Here(NamedTuple):
     app: FastAPI
     gateway: Gateway
     pool: MemoryPool
+    file_tables: FileTables
     broker: Broker
     pending: Pending
 
@@ -230,7 +237,13 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         deadlines=Deadlines(given.background_deadline_s, given.max_background_deadline_s),
         retained=Retained(given.result_retention_s, given.response_retention_s),
     )
-    responses = Responses(ResponseStore(sql), ring)
+    responses, batches = Responses(ResponseStore(sql), ring), BatchStore(sql, quotas.batches)
+    in_responses = BackgroundResponses(background, responses)
+    tables = FileTables()
+    files = Files(MemoryFileStore(tables), ring)
+    file_table = MemoryFileTable(tables, files, quotas.files)
+    purging = Purging(files, file_table)
+    retention_s, upload_s = given.file.file_retention_s, given.file_upload_timeout_s
     gateway = Gateway(
         settings=given,
         ring=ring,
@@ -250,9 +263,26 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         conversations=ConversationStore(sql, quotas),
         responses=responses,
         background=background,
-        background_responses=BackgroundResponses(background, responses),
+        background_responses=in_responses,
+        batches=batches,
+        batch_rounds=BatchRounds(
+            completing=completing,
+            inferences=inferences,
+            responses=responses,
+            background_responses=in_responses,
+            store=batches,
+            keys=KeyReader(sql),
+            ring=ring,
+            deadlines=background.deadlines,
+            most_body_bytes=given.max_body_bytes,
+            queue_age_s=lambda: None,
+        ),
         webhooks=WebhookStore(sql, reads, quotas.webhooks),
         session_caps=SessionCapStore(sql, reads, quotas.session_caps, tell_cap),
+        files=files,
+        file_table=file_table,
+        uploads=Uploads(files, file_table, quotas.files, retention_s, upload_s, purging.wake),
+        purging=purging,
         features=features,
         feature_watch=FeatureWatch(),
         feature_workers=workers,
@@ -277,7 +307,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
     )
     app = make_app(given)
     app.state.gateway, app.state.checks = gateway, {}
-    return Here(app, gateway, pool, broker, pending)
+    return Here(app, gateway, pool, tables, broker, pending)
 
 
 class KnownKey(Authenticator):
@@ -331,9 +361,17 @@ def _rows() -> dict[str, Any]:
         "tries": [], "settled_at": None, "taken": None,
     }  # fmt: skip
     cap: dict[str, Any] = {"session": "run-42", "since": utc_now(), "usd": None, "calls": 2, "tokens": None}
+    batch: dict[str, Any] = {
+        "batch_id": FEATURE_ID, "endpoint": "/v1/chat/completions", "input_file_id": FEATURE_ID,
+        "completion_window": "24h", "status": "in_progress", "errors": [], "waiting": None, "total": 1, "completed": 0,
+        "failed": 0, "metadata": None, "session": "s", "output_file_id": None, "error_file_id": None,
+        "created_at": NOW, "expires_at": NOW, "in_progress_at": NOW, "cancelling_at": None, "finalizing_at": None,
+        "settled_at": None,
+    }  # fmt: skip
     return {
         "RETURNING since": cap["since"],
         "tokens FROM gateway.session_caps": [cap],
+        "status, errors, waiting": [batch],
         "SELECT w.webhook_id": [webhook],
         "SELECT d.delivery_id": [delivery],
         "FROM gateway.tenants t": [tenant],

@@ -19,9 +19,11 @@ from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
 from shared.client import Answer
 from shared.client.async_client import AsyncClient
-from shared.client.requests import CHAT, CUSTOM_MODELS, KEYS, MONITORING, chat_body, model_body
+from shared.client.requests import CHAT, CUSTOM_MODELS, FILES, KEYS, MONITORING, chat_body, model_body
 from tests.support import planted
 from tests.support.command import run_here
+from tests.support.forms import KIND as FORM
+from tests.support.forms import file, form, purpose
 from tests.support.otlp import OtlpReceiver
 from tests.support.streaming import StreamCaller
 
@@ -89,6 +91,13 @@ class Api:
         body |= more
         answer = await self.post(CUSTOM_MODELS, body)
         assert answer.status == 201, answer
+        return str(answer.body["id"])
+
+    async def add_file(self, data: bytes, name: str = "requests.jsonl") -> str:
+        """Uploads a file of the purpose `batch`; returns its id."""
+        sent = form(purpose(), file(data, name))
+        answer = await self.call("POST", FILES, raw=sent, headers={"content-type": FORM})
+        assert answer.status == 200, answer
         return str(answer.body["id"])
 
     async def settled(self, inference_id: str) -> dict[str, Any]:

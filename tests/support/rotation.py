@@ -36,8 +36,8 @@ _WAIT_S = 60.0
 
 
 class Tenant:
-    """A tenant, its models with the key of each, one keyed request that was answered, a response that is kept, and one
-    that nobody waited for."""
+    """A tenant, its models with the key of each, one keyed request that was answered, a response that is kept, one that
+    nobody waited for, and a file."""
 
     def __init__(self, api: Api, tenant_id: str) -> None:
         self.api = api
@@ -47,6 +47,7 @@ class Tenant:
         self.answer: Answer | None = None
         self.kept_response = ""
         self.later_response = ""
+        self.file = ""
 
 
 async def new_tenant(own: Live) -> Tenant:

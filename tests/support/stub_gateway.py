@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         stub: StubGateway = self.server.stub  # type: ignore[attr-defined]
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, body = stub.answer(Asked(self.command, self.path, json.loads(raw) if raw else None, headers))
+        status, body = stub.answer(Asked(self.command, self.path, _body(raw, headers), headers))
         if isinstance(body, Iterator):
             self._stream(body, stub.headers)
             return
@@ -92,3 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Silent."""
+
+
+def _body(raw: bytes, headers: Mapping[str, str]) -> Any:
+    if headers.get("content-type", "").startswith("multipart/"):
+        return raw
+    return json.loads(raw) if raw else None

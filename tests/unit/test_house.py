@@ -32,7 +32,9 @@ READERS = {
     # Routers, gateways and workers keep the registry in memory; the monitor counts for caps of sessions.
     "shared/registry/store.py": {"gateway"},
     "shared/access/store.py": {"gateway"},  # whoever answers HTTP checks API keys
+    "shared/batches/store.py": {"gateway"},  # who feeds batches, which gateways keep
     "shared/webhooks/store.py": {"gateway"},  # who carries events to webhooks, which gateways keep
+    "shared/files/store.py": {"gateway"},  # batches read and write files, which gateways keep
     "shared/inferences/store.py": {"gateway", "monitor"},  # an answer that was not heard; whether a call was begun
 }
 

@@ -15,6 +15,7 @@ SCOPES = {
     "monitor": "see the books",
     "webhooks": "have events sent",
     "sessions": "cap sessions",
+    "files": "send and read files",
     "admin": "everything, for all tenants",
 }
 

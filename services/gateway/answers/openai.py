@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from services.gateway.answers.shapes import Count, Usage
+from shared.files.files import Purpose
 from shared.registry.models import Capabilities, Price, Task
 
 
@@ -86,6 +87,34 @@ class InputItems(TypedDict):
 class ResponseDeleted(TypedDict):
     id: str
     object: Literal["response"]
+    deleted: Literal[True]
+
+
+class OpenAIFile(TypedDict):
+    """expires_at: when it is deleted, in seconds since 1970."""
+
+    id: str
+    object: Literal["file"]
+    bytes: Count
+    created_at: Count
+    expires_at: Count
+    filename: str
+    purpose: Purpose
+    status: Literal["processed"]
+    status_details: None
+
+
+class FileList(TypedDict):
+    object: Literal["list"]
+    data: list[OpenAIFile]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class FileDeleted(TypedDict):
+    id: str
+    object: Literal["file"]
     deleted: Literal[True]
 
 

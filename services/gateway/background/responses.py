@@ -47,7 +47,7 @@ class BackgroundResponses:
             raise InvalidBodyError(
                 'store: what is asked for in the background is kept; leave out "store": false', "store"
             )
-        admitted = await self._admitted(caller.tenant_id, asked, sent.headers)
+        admitted = await self.admitted(caller.tenant_id, asked, sent.headers)
         return await self._background.begin(caller, sent, OPERATION, admitted, request), asked
 
     async def kept(self, tenant_id: str, response_id: UUID) -> Kept | None:
@@ -100,15 +100,16 @@ class BackgroundResponses:
     def asked(self, kept: Kept) -> ResponseBody:
         return _asked(self._background.request_of(kept))
 
+    async def admitted(self, tenant_id: str, asked: ResponseBody, headers: Mapping[str, str]) -> Admitted:
+        """Raises TallygateError."""
+        earlier = await self._responses.earlier(tenant_id, asked, self.finish)
+        body = chat_body(asked, earlier, partial(self._responses.open_thoughts, tenant_id))
+        return admit_chat(orjson.dumps(body), headers, utc_now(), self._background.deadlines)
+
     def telling(self, tenant_id: str, asked: ResponseBody, inference_id: UUID, created_at: int) -> Telling:
         wanted = THOUGHTS in (asked.include or ())
         seal_thoughts = partial(self._responses.seal_thoughts, tenant_id) if wanted else None
         return Telling(asked, inference_id, created_at, seal_thoughts)
-
-    async def _admitted(self, tenant_id: str, asked: ResponseBody, headers: Mapping[str, str]) -> Admitted:
-        earlier = await self._responses.earlier(tenant_id, asked, self.finish)
-        body = chat_body(asked, earlier, partial(self._responses.open_thoughts, tenant_id))
-        return admit_chat(orjson.dumps(body), headers, utc_now(), self._background.deadlines)
 
     def _telling(self, kept: Kept, asked: ResponseBody) -> Telling:
         return self.telling(kept.tenant_id, asked, kept.inference_id, int(kept.accepted_at.timestamp()))

@@ -318,6 +318,14 @@ class Completing:
                 raise
         return Begun(inference_id, order.accepted_at, order.deadline_at, replayed)
 
+    async def publish_stored(
+        self, caller: Caller, sent: Sent, admitted: Admitted, inference_id: UUID, *, republished: bool
+    ) -> None:
+        """Under an id that is on record already, for a result that is stored. republished: it may have been published
+        before. Raises TallygateError; NotAcknowledgedError when it may be on the topic all the same."""
+        order = await self._order(caller, sent, admitted)
+        await self.inferences.publish(order, inference_id, store_result=True, republished=republished, awaited=False)
+
     async def _publish_begun(self, claim: Claim | None, order: Order, inference_id: UUID, *, awaited: bool) -> None:
         async def publish(republished: bool) -> None:
             await self.inferences.publish(

@@ -1,6 +1,7 @@
 """One file per surface."""
 
 from services.gateway.routes import (
+    batches,
     callers,
     chat_completions,
     codebase_chat,
@@ -8,6 +9,7 @@ from services.gateway.routes import (
     dead_letters,
     embeddings,
     features,
+    files,
     front,
     inferences,
     instances,
@@ -48,11 +50,13 @@ _SURFACES = (
     lists,
     responses,
     completions,
+    batches,
     keys,
     callers,
     tenants,
     sessions,
     webhooks,
+    files,
 )
 ROUTERS = tuple(module.router for module in _SURFACES)
 

@@ -19,12 +19,13 @@ from shared.errors import CATALOGUE
 Route = TypeVar("Route", bound=Callable[..., Any])
 Media = Literal[
     "application/json", "text/plain", "text/event-stream", "application/x-ndjson", "text/csv",
-    "application/vnd.apache.parquet",
+    "application/vnd.apache.parquet", "application/octet-stream",
 ]  # fmt: skip
 
 EVENTS: Media = "text/event-stream"
 CSV: Media = "text/csv"
 PARQUET: Media = "application/vnd.apache.parquet"
+BYTES: Media = "application/octet-stream"
 LINES: Media = "application/x-ndjson"
 
 # asked: the caller's body is the inference. made: the gateway makes one of it.
@@ -45,6 +46,7 @@ class Documented:
 
     gives: Mapping[int, Any]
     takes: type[BaseModel] | None = None
+    takes_form: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     infers: Infers | None = None
     limited: bool = False
@@ -57,7 +59,7 @@ class Documented:
         """The statuses of all errors that the route may give at that path."""
         found = _ALWAYS | self.fails
         found |= _KEYED if self.keyed else set()
-        found |= _READS_BODY if self.takes else set()
+        found |= _READS_BODY if self.takes or self.takes_form else set()
         found |= {429} if self.limited else set()
         found |= {400} if self.query or "{" in path else set()
         found |= _INFERS if self.infers else set()
@@ -71,6 +73,7 @@ def documented(
     *,
     gives: Any = None,
     takes: type[BaseModel] | None = None,
+    takes_form: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     infers: Infers | None = None,
     limited: bool = False,
@@ -82,11 +85,12 @@ def documented(
 ) -> Callable[[Route], Route]:
     """gives: a type, or types by status; nothing is a 204. infers: it asks a model, with the headers of that.
 
-    limited: the tenant's rate applies although it reads no body. keyed: it asks for an API key.
+    takes_form: a body that is a multipart form. limited: the tenant's rate applies although it reads no body. keyed:
+    it asks for an API key.
     """
     answers = gives if isinstance(gives, Mapping) else {status or (200 if gives else 204): gives}
     of_route = Documented(
-        gives=answers, takes=takes, query=query, infers=infers,
+        gives=answers, takes=takes, takes_form=takes_form, query=query, infers=infers,
         limited=limited, keyed=keyed, streams=streams, fails=frozenset(fails), fails_as=fails_as,
     )  # fmt: skip
 

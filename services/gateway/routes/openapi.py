@@ -45,7 +45,7 @@ _WHY = {
     408: "The body did not come in time",
     409: "Not as things stand: it is there already, has ended, or a quota is reached",
     413: "The body is too large",
-    415: "The body is said not to be JSON, or to be compressed",
+    415: "The body is said to be in another form than is taken, or to be compressed",
     422: "The Idempotency-Key was sent before with another body",
     429: "The tenant sends too much at a time",
     500: "The gateway failed; its log says why",
@@ -120,7 +120,7 @@ def openapi(routes: Iterable[BaseRoute]) -> dict[str, Any]:
 
 def _kinds(operation: _Operation) -> Iterable[tuple[Any, JsonSchemaMode]]:
     of = operation.of
-    yield from ((kind, "validation") for kind in (of.takes, of.query) if kind is not None)
+    yield from ((kind, "validation") for kind in (of.takes, of.takes_form, of.query) if kind is not None)
     given = (*of.gives.values(), of.fails_as, _ERRORS[operation.surface][1])
     yield from ((kind, "serialization") for kind in given if kind is not None)
 
@@ -136,9 +136,10 @@ def _operation(operation: _Operation, schemas: _Schemas) -> dict[str, Any]:
     if words:
         shown["description"] = words
     shown["parameters"] = [*_in_path(operation.path), *_in_query(of.query, schemas), *_in_head(operation)]
-    if of.takes is not None:
-        needed = any(known.is_required() for known in of.takes.model_fields.values())
-        content = {"application/json": {"schema": schemas.taken(of.takes)}}
+    if (taken := of.takes or of.takes_form) is not None:
+        needed = any(known.is_required() for known in taken.model_fields.values())
+        media_type = "application/json" if of.takes else "multipart/form-data"
+        content = {media_type: {"schema": schemas.taken(taken)}}
         shown["requestBody"] = {"required": needed, "content": content}
     shown["responses"] = _responses(operation, schemas)
     shown["security"] = [{name: []} for name in _SCHEMES] if of.keyed else []

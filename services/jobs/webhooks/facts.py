@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from shared.batches import batch_name
+from shared.batches.store import BatchState, TakenBatch
 from shared.events import Event, FeatureSettled, InferenceSettled, ModelHealthChanged
 from shared.events.inference import PROBE, SHADOW
+from shared.files import file_name_of
 from shared.selection.budgets import Reached
 from shared.webhooks.events import EventType, message
 from shared.webhooks.store import NewDelivery, Subscriber
@@ -97,6 +100,25 @@ def _health(event: ModelHealthChanged) -> Fact:
         "changed_at": _written(event.changed_at),
     }
     return Fact(event.tenant_id, ("model.health",), f"health/{event.event_id}", event.changed_at, data)
+
+
+def batch_fact(job: TakenBatch, state: BatchState, settled_at: datetime) -> Fact:
+    data = {
+        "batch_id": batch_name(job.job_id),
+        "status": state.status,
+        "endpoint": job.endpoint,
+        "key": job.key_id,
+        "session": job.session,
+        "request_counts": {"total": state.total, "completed": state.completed, "failed": state.failed},
+        "input_file_id": file_name_of(job.input_file_id),
+        "output_file_id": file_name_of(state.output_file_id) if state.output_file_id else None,
+        "error_file_id": file_name_of(state.error_file_id) if state.error_file_id else None,
+        "error_codes": sorted({str(error["code"]) for error in state.errors}),
+        "created_at": _written(job.created_at),
+        "settled_at": _written(settled_at),
+        "duration_s": (settled_at - job.created_at).total_seconds(),
+    }
+    return Fact(job.tenant_id, ("batch.finished",), f"batch/{job.job_id}", settled_at, data)
 
 
 def budget_fact(tenant_id: str, reached: Reached) -> Fact:

@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from services.gateway.feature_jobs.store import FeatureStore
 from services.monitor.routes import make_routes
+from shared.client.requests import FILES
 from shared.db.reads import Reads, ReadSettings
 from shared.events import FeatureRequested, new_id
 from tests.integration.configured.conftest import BRING, HOUSE
@@ -55,6 +56,7 @@ class Things(NamedTuple):
     later_response: str
     webhook: str
     delivery: str
+    file: str
 
 
 class Route(NamedTuple):
@@ -109,6 +111,10 @@ ROUTES = [
     Route("POST", RESPONSES + "/{response_id}/cancel", "later_response", 404),
     Route("DELETE", RESPONSES + "/{response_id}", "later_response", 404),
     Route("POST", INFERENCES, "model", 404, {"model": "custom:{id}", "messages": _HI}),
+    Route("GET", FILES + "/{file_id}", "file", 404),
+    Route("GET", FILES + "/{file_id}/content", "file", 404),
+    Route("DELETE", FILES + "/{file_id}", "file", 404),
+    Route("GET", FILES + "?after={id}", "file", 200),
     Route("GET", WEBHOOKS + "/{webhook_id}", "webhook", 404),
     Route("PATCH", WEBHOOKS + "/{webhook_id}", "webhook", 404, {"name": "mine now", "enabled": False}),
     Route("DELETE", WEBHOOKS + "/{webhook_id}", "webhook", 404),
@@ -139,7 +145,7 @@ MONITOR_ROUTES = [one for one in ROUTES if one.method == "GET" and one.path.star
 # Routes that change something and are told no id of what is there already.
 MAKING = {
     ("POST", MODELS), ("POST", "/api/models/setup"), ("POST", "/api/models/probe"), ("POST", "/api/keys"),
-    ("POST", WEBHOOKS),
+    ("POST", FILES), ("POST", WEBHOOKS),
 }  # fmt: skip
 OPERATING = {("POST", "/api/dead-letters/replay")}  # of all tenants, for who runs the deployment
 
@@ -189,11 +195,12 @@ async def world(stack: Live) -> AsyncIterator[World]:
     later = (await owner.post(INFERENCES, asked | {"operation": "responses"})).body["inference_id"]
     for one in (later, later_response.removeprefix("resp_")):
         await owner.settled(str(uuid.UUID(one)))
+    file = await owner.add_file(planted.PROMPT.encode())
     async with receiver() as here:
         webhook, delivery = await a_delivery(owner, here.url)
         theirs = Things(
             model, inference, feature, session, key_id(owner), tenant, plan, HOUSE, response, later, later_response,
-            webhook, f"{webhook}{DELIVERIES}{delivery}",
+            webhook, f"{webhook}{DELIVERIES}{delivery}", file,
         )  # fmt: skip
         yield World(stack, stranger, owner, theirs, Things(*map(unknown, theirs))._replace(provider=BRING))
 
@@ -259,7 +266,7 @@ async def all_that_is_theirs(world: World) -> list[str]:
         f"{MODELS}/{theirs.model}", f"{INFERENCES}/{theirs.inference}", f"{HISTORY}?sessionId={theirs.session}",
         f"{FEATURES}/{theirs.feature}", f"{RESPONSES}/{theirs.response}", f"{RESPONSES}/{theirs.later_response}",
         f"{INFERENCES}/{theirs.background}", f"{WEBHOOKS}/{theirs.webhook}", f"{WEBHOOKS}/{theirs.delivery}",
-        "/api/providers", "/api/changes", "/v1/models",
+        f"{FILES}/{theirs.file}/content", "/api/providers", "/api/changes", "/v1/models",
     ]  # fmt: skip
     seen = [str((await get(path)).body) for path in paths]
     tenant = (await get(f"/api/tenants/{theirs.tenant}")).body

@@ -11,7 +11,7 @@ import pytest
 
 from services.__main__ import SEALED_PLACES
 from shared.client import Answer
-from shared.client.requests import WEBHOOKS
+from shared.client.requests import FILES, WEBHOOKS
 from shared.crypto.sealed import sealing_key_id
 from shared.db.pool import Connection
 from tests.support.live import Live
@@ -78,8 +78,8 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
 
 
 async def furnished_tenant(own: Live) -> Tenant:
-    """With models, an answer to repeat, a response that is kept, one in the background, a chat that was remembered, and
-    the two secrets of a webhook."""
+    """With models, an answer to repeat, a response that is kept, one in the background, a chat that was remembered, the
+    two secrets of a webhook, and a file."""
     tenant = await new_tenant(own)
     for number in range(_MODELS_EACH):
         key = f"sk-{tenant.id}-{number}"
@@ -98,6 +98,7 @@ async def furnished_tenant(own: Live) -> Tenant:
     tenant.later_response = str(later.body["id"])
     hook = await tenant.api.post(WEBHOOKS, {"url": own.model_server_url, "events": ["feature.settled"]})
     assert (await tenant.api.post(f"{WEBHOOKS}/{hook.body['id']}/rotate-secret", {})).status == 200
+    tenant.file = await tenant.api.add_file(b"four")
     return tenant
 
 
@@ -160,6 +161,7 @@ async def serves_everything(own: Live, tenants: list[Tenant]) -> None:
         for response_id, said in ((tenant.kept_response, "echo: three"), (tenant.later_response, "echo: four")):
             kept = await tenant.api.get(f"{_RESPONSES}/{response_id}")
             assert kept.body["output"][0]["content"][0]["text"] == said
+        assert (await tenant.api.get(f"{FILES}/{tenant.file}/content")).text == "four"
         repeat = await tenant.api.chat(next(iter(tenant.keys)), "once", headers=tenant.repeatable)
         assert repeat.headers["idempotency-replayed"] == "true"
         assert tenant.answer is not None

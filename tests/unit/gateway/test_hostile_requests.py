@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 import pytest
 from structlog.testing import capture_logs
 
+from shared.batches import batch_name
 from shared.errors.catalogue import CATALOGUE
+from shared.files import NewFile, file_name_of
 from tests.support.gateway_app import DEAD_LETTER, FEATURE_ID, Here, Told, gateway_here, told
+from tests.unit.shared.events.samples import NOW
 
 CHAT = {"model": "custom:m", "messages": [{"role": "user", "content": "hi"}]}
 MODEL = {"endpoint_url": "https://model.example/v1", "provider": "openai-compatible", "config": {"model": "m"}}
@@ -43,6 +46,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/webhooks/{webhook_id}": {"name": "changed"},
     "PUT /api/shadow": {"model": "custom:m", "share": 0.1},
     "POST /api/sessions": {"session": "run-42", "calls": 2},
+    "POST /v1/batches": {
+        "input_file_id": file_name_of(FEATURE_ID),
+        "endpoint": "/v1/chat/completions",
+        "completion_window": "24h",
+    },
     "POST /api/keys": {"tenant": "acme"},
     "PATCH /api/tenants/{tenant_id}": {"usd_per_day": 1},
     "PUT /api/plans/{plan_id}": {"usd_per_day": 1},
@@ -50,7 +58,7 @@ BODIES: dict[str, dict[str, Any]] = {
 PLACES = {
     "{model_id}": "m", "{name}": "openai", "{tenant_id}": "acme", "{plan_id}": "small", "{key_id}": "01234567",
     "{feature_id}": str(FEATURE_ID), "{inference_id}": str(FEATURE_ID), "{webhook_id}": str(FEATURE_ID),
-    "{delivery_id}": str(FEATURE_ID), "{session}": "run-42",
+    "{delivery_id}": str(FEATURE_ID), "{session}": "run-42", "{batch_id}": batch_name(FEATURE_ID),
 }  # fmt: skip
 DEEP = "[" * 200 + "]" * 200
 DEEPER = "[" * 100_000 + "]" * 100_000
@@ -147,6 +155,7 @@ def test_every_route_that_takes_a_body_is_tried() -> None:
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.name)
 async def test_every_field_with_every_value(route: Route) -> None:
     here = gateway_here(tenant_rate_per_s=0)
+    await _with_a_file(here)
     valid = BODIES[route.name]
     with capture_logs():
         assert (await told(here, route.method, route.target, json.dumps(valid).encode())).error_type not in {
@@ -164,6 +173,14 @@ async def test_every_field_with_every_value(route: Route) -> None:
             for kind, raw in RAW.items():
                 text = json.dumps(put(valid, place, "RAW")).replace('"RAW"', raw)
                 check(await _sent(here, route, text), f"{field}: {kind}")
+
+
+async def _with_a_file(here: Here) -> None:
+    """That a batch can be made of."""
+    new = NewFile(file_id=FEATURE_ID, tenant_id="acme", purpose="batch", name="lines.jsonl", kept_until=NOW)
+    file = await here.gateway.files.begin(new)
+    assert file is not None
+    await here.gateway.files.finish(file, NOW)
 
 
 async def _sent(here: Here, route: Route, text: str) -> Told:

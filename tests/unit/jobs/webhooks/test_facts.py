@@ -4,10 +4,13 @@ from typing import Any
 import orjson
 import pytest
 
-from services.jobs.webhooks.facts import budget_fact, deliveries, fact_of, wants
+from services.jobs.webhooks.facts import batch_fact, budget_fact, deliveries, fact_of, wants
+from shared.batches import batch_name
+from shared.batches.store import BatchState, TakenBatch
 from shared.errors import failure
 from shared.events import FeatureSettled, InferenceSettled, ModelHealthChanged, TenantSpent, new_id
 from shared.events.feature import FeatureCall
+from shared.files import file_name_of
 from shared.registry import Terms
 from shared.selection.budgets import reached
 from shared.webhooks.store import NewDelivery, Subscriber
@@ -127,3 +130,18 @@ def test_a_budget_is_told_of_once_until_it_renews_or_is_changed() -> None:
 def test_tenants_that_want_something(kind: Any) -> None:
     assert wants([subscriber("budget.reached", "model.health"), subscriber("feature.settled")], kind) == {"acme"}
     assert wants([subscriber("feature.settled")], kind) == set()
+
+
+def test_a_batch_is_told_by_its_counts_and_files() -> None:
+    job = TakenBatch(HOOK, "acme", "0a", "/v1/embeddings", HOOK, "s", None, NOW, NOW, 60.0, 1)
+    error = {"code": "mismatched_url", "message": "never told", "line": 1, "param": None}
+    state = BatchState("completed", "completed", 3, 2, 1, 4, 9, 4, None, [error], HOOK, None, False, NOW)
+
+    (new,) = deliveries([batch_fact(job, state, NOW + timedelta(seconds=5))], [subscriber("batch.finished")])
+
+    told_of = orjson.loads(new.body)["data"]
+    assert (told_of["batch_id"], told_of["status"]) == (batch_name(HOOK), "completed")
+    assert told_of["request_counts"] == {"total": 3, "completed": 2, "failed": 1}
+    assert (told_of["output_file_id"], told_of["error_file_id"]) == (file_name_of(HOOK), None)
+    assert (told_of["error_codes"], told_of["duration_s"]) == (["mismatched_url"], 5.0)
+    assert "never told" not in new.body

@@ -1,0 +1,372 @@
+"""Batches fed by the real feeder on PostgreSQL, with gateways that do what a test says."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any, Final, cast
+from uuid import UUID
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from services.gateway.batches.store import BatchStore as GatewayBatches
+from services.gateway.batches.store import NewBatch
+from services.jobs.batches.asking import GatewayAwayError, Gateways
+from services.jobs.batches.feeding import BatchSettings, Feeder
+from services.jobs.batches.telling import Teller
+from shared.batches.rounds import EndedLine, Round, Told
+from shared.batches.store import BatchStore, TakenBatch
+from shared.crypto import KeyRing
+from shared.crypto.keys import new_key
+from shared.db.database import Database
+from shared.db.pool import Pool
+from shared.events import CancelRequested, new_id, utc_now
+from shared.files import File, Files, FileStore, NewFile
+from shared.jobs import LeaseSettings
+from shared.kafka.publisher import Outgoing, Publisher
+from shared.webhooks.store import DeliveryStore
+
+pytestmark = pytest.mark.real_postgres
+
+RING = KeyRing.parse(new_key())
+ENDPOINT: Final = "/v1/chat/completions"
+LEASE_S = 60.0
+
+
+def line(number: int, **more: Any) -> dict[str, Any]:
+    body = {"model": "m", "messages": [{"role": "user", "content": f"question {number}"}]}
+    return {"custom_id": f"c{number}", "method": "POST", "url": ENDPOINT, "body": body} | more
+
+
+def lines(count: int) -> bytes:
+    return b"\n".join(orjson.dumps(line(number)) for number in range(1, count + 1))
+
+
+class World:
+    """Gateways and what is behind them. published: how often, by inference; surely: those that were not said to be
+    published again. answered: whether a published line has its result. verdict: what a gateway says of new lines,
+    instead of taking them."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.published: Counter[UUID] = Counter()
+        self.surely: Counter[UUID] = Counter()
+        self.answered: Callable[[UUID], bool] = lambda _: True
+        self.verdict: Callable[[Round], Told | None] = lambda _: None
+        self.after: Callable[[Round], None] = lambda _: None
+        self.most_in_flight = 0
+        self.cancelled: set[UUID] = set()
+
+    async def round(self, _tenant: str, batch_id: UUID, asked: Round) -> Told:
+        told = self.verdict(asked)
+        if told is None:
+            for new in asked.lines:
+                self.published[new.inference_id] += 1
+                self.surely[new.inference_id] += not new.again
+            told = Told(begun=[new.line for new in asked.lines], queue_age_s=0.0)
+        self.most_in_flight = max(self.most_in_flight, asked.in_flight)
+        rows = await self.pool.fetch(
+            "SELECT line, inference_id, custom_id FROM gateway.batch_lines WHERE batch_id = $1", batch_id
+        )
+        ended = [
+            EndedLine(line=row["line"], is_error=gone, written=orjson.dumps({"custom_id": row["custom_id"]}).decode())
+            for row in rows
+            if (gone := row["inference_id"] in self.cancelled)
+            or (row["inference_id"] in self.published and self.answered(row["inference_id"]))
+        ]
+        self.after(asked)
+        return told.model_copy(update={"ended": [*told.ended, *ended]})
+
+    async def publish(self, *outgoing: Outgoing) -> None:
+        for one in outgoing:
+            assert isinstance(one.event, CancelRequested)
+            self.cancelled.add(one.event.inference_id)
+
+
+class Bench:
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.tenant_id = f"t-{new_id()}"
+        self.world = World(pool)
+        self.files = Files(FileStore(pool), RING)
+        self.gateway = GatewayBatches(pool, most_open=100)
+        self.most_lines = 1000
+
+    async def batch(self, content: bytes, window: timedelta = timedelta(hours=24)) -> UUID:
+        file_id, batch_id, now = new_id(), new_id(), utc_now()
+        new = NewFile(
+            file_id=file_id, tenant_id=self.tenant_id, purpose="batch", name="f", kept_until=now + timedelta(days=1)
+        )
+        file = await self.files.begin(new)
+        assert file is not None
+        if content:
+            file = await self.files.append(file, await self.files.sealed(file, content))
+        await self.files.finish(file, now + timedelta(days=1))
+        await self.gateway.add(
+            NewBatch(
+                batch_id=batch_id, tenant_id=self.tenant_id, key_id="0a", endpoint=ENDPOINT, input_file_id=file_id,
+                completion_window="24h", metadata=None, session="s", output_kept_s=60.0, created_at=now,
+                expires_at=now + window,
+            )
+        )  # fmt: skip
+        return batch_id
+
+    def feeder(self, worker: str = "w1", window: int = 50) -> Feeder:
+        store = BatchStore(self.pool, worker)
+        deliveries = DeliveryStore(Database(self.pool))
+        teller = Teller(store, deliveries, lambda: None)
+        settings = BatchSettings(LeaseSettings(worker, 1, LEASE_S), window, self.most_lines)
+        gateways, publisher = cast(Gateways, self.world), cast(Publisher, self.world)
+        return Feeder(settings, store, self.files, gateways, publisher, teller, RING)
+
+    async def taken(self, feeder: Feeder, worker: str = "w1") -> TakenBatch:
+        await self.pool.execute("UPDATE gateway.batches SET lease_until = NULL WHERE tenant_id = $1", self.tenant_id)
+        job = await feeder.store.take(worker, LEASE_S)
+        assert job is not None
+        return job
+
+    async def run(self, feeder: Feeder, worker: str = "w1") -> None:
+        async with asyncio.timeout(60):
+            await feeder.run(await self.taken(feeder, worker))
+
+    async def shown(self, batch_id: UUID) -> dict[str, Any]:
+        row = await self.gateway.batch(self.tenant_id, batch_id)
+        assert row is not None
+        return dict(row)
+
+    async def written(self, file_id: UUID | None) -> list[dict[str, Any]]:
+        file: File | None = None if file_id is None else await self.files.file(self.tenant_id, file_id)
+        if file is None:
+            return []
+        assert file.finished_at is not None
+        async with aclosing(cast(Any, self.files.lines(file))) as found:
+            return [orjson.loads(one.text) async for one in found]
+
+
+@pytest_asyncio.fixture
+async def bench(pool: Pool) -> AsyncIterator[Bench]:
+    await pool.execute("DELETE FROM gateway.batches")
+    found = Bench(pool)
+    await pool.execute("INSERT INTO gateway.tenants (tenant_id, created_at) VALUES ($1, now())", found.tenant_id)
+    yield found
+
+
+def ids(written: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted((one["custom_id"] for one in written), key=lambda name: int(name[1:]))
+
+
+def names(count: int) -> list[str]:
+    return [f"c{number}" for number in range(1, count + 1)]
+
+
+async def test_every_line_is_begun_once_and_answered(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(120) + b"\n\n  \n")
+
+    await bench.run(bench.feeder(window=20))
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], row["total"], row["completed"], row["failed"]) == ("completed", 120, 120, 0)
+    assert ids(await bench.written(row["output_file_id"])) == names(120)
+    assert row["error_file_id"] is None
+    assert set(bench.world.published.values()) == {1}
+    assert len(bench.world.published) == 120
+    assert bench.world.most_in_flight <= 20
+    assert await bench.pool.fetchval("SELECT count(*) FROM gateway.batch_lines WHERE batch_id = $1", batch_id) == 0
+
+
+class Died(Exception):  # noqa: N818 - not an error of the code
+    pass
+
+
+@pytest.mark.parametrize("at_round", [1, 2, 3])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_whoever_takes_over_goes_on_where_it_stood(bench: Bench, at_round: int, when: str) -> None:
+    """before, after: the gateway has published. What the next one does not know to be acked it says so of."""
+    batch_id = await bench.batch(lines(40))
+    rounds = 0
+
+    def die(asked: Round) -> None:
+        nonlocal rounds
+        rounds += bool(asked.lines)
+        if rounds == at_round and asked.lines:
+            rounds += 1
+            raise Died
+
+    if when == "before":
+        bench.world.verdict = die
+    else:
+        bench.world.after = die
+    with pytest.raises(Died):
+        await bench.run(bench.feeder("w1", window=10), "w1")
+    await bench.run(bench.feeder("w2", window=10), "w2")
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], row["completed"]) == ("completed", 40)
+    assert ids(await bench.written(row["output_file_id"])) == names(40)
+    assert len(bench.world.published) == 40
+    assert set(bench.world.surely.values()) <= {0, 1}
+    again = sum(bench.world.published.values()) - 40
+    assert (again > 0) == (when == "after")
+
+
+async def test_a_worker_that_has_lost_the_batch_writes_nothing(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(10))
+    first, second = bench.feeder("w1"), bench.feeder("w2")
+    job = await bench.taken(first)
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+    bench.world.after = lambda _: asked.set()
+    running = bench.world.round
+
+    async def slowly(tenant: str, batch: UUID, said: Round) -> Told:
+        told = await running(tenant, batch, said)
+        await go_on.wait()
+        return told
+
+    first.gateways = cast(Gateways, _Says(slowly))
+    losing = asyncio.create_task(first.run(job))
+    await asked.wait()
+    await bench.run(second, "w2")
+    go_on.set()
+    await losing
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], row["completed"]) == ("completed", 10)
+    assert ids(await bench.written(row["output_file_id"])) == names(10)
+    assert len(bench.world.published) == 10
+
+
+class _Says:
+    def __init__(self, say: Callable[..., Any]) -> None:
+        self.round = say
+
+
+async def test_no_line_is_lost_while_gateways_are_away_or_refuse(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(30))
+    rounds = 0
+
+    def verdict(asked: Round) -> Told | None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            raise GatewayAwayError("nobody answers")
+        if rounds in (4, 5):
+            half = asked.lines[: len(asked.lines) // 2]
+            for one in half:
+                bench.world.published[one.inference_id] += 1
+            return Told(begun=[one.line for one in half], later="too many", later_s=0.01)
+        return None
+
+    bench.world.verdict = verdict
+    await bench.run(bench.feeder(window=10))
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], row["completed"], row["waiting"]) == ("completed", 30, None)
+    assert ids(await bench.written(row["output_file_id"])) == names(30)
+    assert len(bench.world.published) == 30
+
+
+async def test_what_is_cancelled_says_so_of_each_line(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(40))
+    answered: set[UUID] = set()
+
+    def only_first(inference_id: UUID) -> bool:
+        if len(answered) < 5:
+            answered.add(inference_id)
+        return inference_id in answered
+
+    bench.world.answered = only_first
+    feeding = asyncio.create_task(bench.run(bench.feeder(window=10)))
+    async with asyncio.timeout(30):
+        while (await bench.shown(batch_id))["completed"] < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert await bench.gateway.cancel(bench.tenant_id, batch_id) is not None
+    await feeding
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], row["total"], row["completed"], row["failed"]) == ("cancelled", 40, 5, 35)
+    output, error = await bench.written(row["output_file_id"]), await bench.written(row["error_file_id"])
+    assert ids([*output, *error]) == names(40)
+    assert {one["error"]["code"] for one in error if "error" in one} == {"batch_cancelled"}
+    assert bench.world.cancelled
+
+
+async def test_what_is_cancelled_before_it_was_checked_has_no_files(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(3))
+    await bench.gateway.cancel(bench.tenant_id, batch_id)
+
+    await bench.run(bench.feeder())
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], row["output_file_id"], row["error_file_id"]) == ("cancelled", None, None)
+    assert not bench.world.published
+
+
+async def test_what_has_no_time_left_expires(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(3), timedelta(seconds=-1))
+
+    await bench.run(bench.feeder())
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], row["completed"], row["failed"]) == ("expired", 0, 3)
+    assert {one["error"]["code"] for one in await bench.written(row["error_file_id"])} == {"batch_expired"}
+
+
+async def test_a_key_that_may_not_ask_ends_the_batch(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(3))
+    bench.world.verdict = lambda asked: Told(stop="the key was revoked") if asked.lines else None
+
+    await bench.run(bench.feeder())
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], row["failed"]) == ("failed", 3)
+    assert [one["message"] for one in row["errors"]] == ["the key was revoked"]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", [("empty_file", None)]),
+        (lines(1) + b"\n{\n" + lines(1), [("invalid_json_line", 2), ("duplicate_custom_id", 3)]),
+        (orjson.dumps(line(1, url="/v1/embeddings")), [("mismatched_url", 1)]),
+        (lines(6), [("too_many_lines", None)]),
+    ],
+    ids=["empty", "not-json-and-doubled", "other-endpoint", "too-many"],
+)
+async def test_a_file_that_is_no_batch_fails_it(bench: Bench, content: bytes, found: list[tuple[str, int]]) -> None:
+    bench.most_lines = 5
+    batch_id = await bench.batch(content)
+
+    await bench.run(bench.feeder())
+
+    row = await bench.shown(batch_id)
+    assert row["status"] == "failed"
+    assert [(one["code"], one["line"]) for one in row["errors"]] == found
+    assert not bench.world.published
+
+
+async def test_a_file_that_cannot_be_read_any_more_fails_it(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(3))
+    file_id = (await bench.shown(batch_id))["input_file_id"]
+    await bench.pool.execute("UPDATE gateway.file_parts SET sealed = 'x' WHERE file_id = $1", file_id)
+
+    await bench.run(bench.feeder())
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], [one["code"] for one in row["errors"]]) == ("failed", ["file_unreadable"])
+
+
+async def test_a_file_that_is_gone_fails_it(bench: Bench) -> None:
+    batch_id = await bench.batch(lines(3))
+    file_id = (await bench.shown(batch_id))["input_file_id"]
+    file = await bench.files.file(bench.tenant_id, file_id)
+    assert file is not None
+    await bench.files.delete(file)
+
+    await bench.run(bench.feeder())
+
+    row = await bench.shown(batch_id)
+    assert (row["status"], [one["code"] for one in row["errors"]]) == ("failed", ["input_file_gone"])
