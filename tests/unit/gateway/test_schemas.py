@@ -187,7 +187,14 @@ def test_a_connection_test_needs_no_body() -> None:
 
 
 def test_a_new_key_may_do_everything_but_administrate() -> None:
-    assert validated(KeyCreate, {"tenant": "acme"}).scopes == ["inference", "models", "monitor", "webhooks", "files", "sessions"]
+    assert validated(KeyCreate, {"tenant": "acme"}).scopes == [
+        "inference",
+        "models",
+        "monitor",
+        "webhooks",
+        "files",
+        "sessions",
+    ]
 
 
 @pytest.mark.parametrize(
