@@ -3,14 +3,23 @@
 One rule for all three: a tenant that has `used` gets `amount` more when, of what is free, enough is left after that for
 the others: used <= alone / (1 - alone) * left. So a tenant alone gets the share `alone`; of what k tenants want without
 an end each gets alone / (1 + (k - 1) * alone); and who has nothing yet finds something free (decision 0018).
+
+Priorities (decision 0044): bulk goes after all others, whoever's they are, and has half of the slots at most. Between
+interactive and normal a tenant moves nobody else's requests: its turn comes by what it has, and then its most urgent
+one goes first.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
+from services.router.lanes import PATIENCE, Lanes
 from shared.errors import Failure, failure
+from shared.priorities import Priority
 
 _RETRY_AFTER_S = 2.0
+_BULK_SLOTS = 0.5
+_BULK_IN_LINE = 0.1  # of the places; what there is more waits on its topic
+_BULK_BYTES = 0.5
 _LINE_ALONE = 0.5  # floods pile up in line, and nobody is thrown out of it: more is left there for who comes next
 
 
@@ -60,7 +69,16 @@ class Seat:
     tenant_id: str
     size: int
     in_slot: bool
+    priority: Priority = "normal"
     answer: int = 0
+
+    @property
+    def is_bulk(self) -> bool:
+        return self.priority == "bulk"
+
+
+# By tenant; who was served last comes last.
+_Lines = OrderedDict[str, Lanes[Seat]]
 
 
 class Room:
@@ -69,7 +87,12 @@ class Room:
         self._slots = Shares(limits.slots, limits.alone)
         self._places = Shares(limits.places, min(limits.alone, _LINE_ALONE))
         self._bytes = Shares(limits.held_bytes, limits.alone)
-        self._lines: OrderedDict[str, OrderedDict[Seat, None]] = OrderedDict()  # who was served last comes last
+        self._lines: _Lines = OrderedDict()
+        self._bulk_lines: _Lines = OrderedDict()
+        self._bulk_passed = 0  # turns in a row that others had while bulk waited
+        self._bulk_in_slots = 0
+        self._most_bulk = max(1, int(limits.slots * _BULK_SLOTS))
+        self._in_line: Counter[Priority] = Counter()
 
     @property
     def in_slots(self) -> int:
@@ -79,43 +102,69 @@ class Room:
     def in_line(self) -> int:
         return self._limits.places - self._places.free
 
-    def enter(self, tenant_id: str, size: int) -> Seat | Failure:
+    def in_lane(self, priority: Priority) -> int:
+        """How many of them wait."""
+        return self._in_line[priority]
+
+    def bulk_may_come(self, coming: int) -> bool:
+        """Whether one more is read from the topic. coming: those that were read and are not here yet."""
+        most = max(1, int(self._limits.places * _BULK_IN_LINE))
+        return self._in_line["bulk"] + coming < most and self._bytes.free >= (1 - _BULK_BYTES) * self._limits.held_bytes
+
+    def enter(self, tenant_id: str, size: int, priority: Priority = "normal") -> Seat | Failure:
         """A seat, in a slot or in the line; or why there is none for this tenant. `leave` must follow a seat."""
         if not self._bytes.allows(tenant_id, size):
             return self._no_bytes(tenant_id, size)
+        seat = Seat(tenant_id, size, False, priority)
         in_slot = tenant_id not in self._lines and self._slots.allows(tenant_id)
+        if seat.is_bulk:
+            in_slot = in_slot and tenant_id not in self._bulk_lines and self._bulk_in_slots < self._most_bulk
         if not in_slot and not self._places.allows(tenant_id):
             return self._no_place(tenant_id)
-        seat = Seat(tenant_id, size, in_slot)
         self._bytes.take(tenant_id, size)
         if in_slot:
-            self._slots.take(tenant_id)
+            self._enter_slot(seat)
         else:
-            self._places.take(tenant_id)
-            self._lines.setdefault(tenant_id, OrderedDict())[seat] = None
+            self._enter_line(seat)
         return seat
 
     def leave(self, seat: Seat) -> None:
         self._bytes.give_back(seat.tenant_id, seat.size + seat.answer)
         if seat.in_slot:
-            self._slots.give_back(seat.tenant_id)
+            self._leave_slot(seat)
         else:
-            self._leave_line(seat)
+            self._lines_of(seat)[seat.tenant_id].remove(seat, seat.priority)
+            self._left_line(seat)
 
     def next(self) -> Seat | None:
         """Moves one from its line to a slot: of the tenants that may have one, the first of the one with the fewest,
-        and among these of the one that was served longest ago. None when nobody who waits may."""
-        if not self._lines:
+        and among these of the one that was served longest ago. Bulk comes after all others, or when it was passed over
+        often enough. None when nobody who waits may."""
+        if not self._lines and not self._bulk_lines:
             return None
-        tenant_id = min(self._lines, key=self._slots.used)
+        if self._bulk_passed >= PATIENCE["bulk"]:
+            return self._next_bulk() or self._next_of(self._lines)
+        seat = self._next_of(self._lines)
+        if seat is not None and self._bulk_lines:
+            self._bulk_passed += 1
+        return seat or self._next_bulk()
+
+    def _next_bulk(self) -> Seat | None:
+        seat = self._next_of(self._bulk_lines) if self._bulk_in_slots < self._most_bulk else None
+        if seat is not None:
+            self._bulk_passed = 0
+        return seat
+
+    def _next_of(self, lines: _Lines) -> Seat | None:
+        if not lines:
+            return None
+        tenant_id = min(lines, key=self._slots.used)
         if not self._slots.allows(tenant_id):
             return None  # nor may any who has more
-        seat = next(iter(self._lines[tenant_id]))
-        self._leave_line(seat)
-        if tenant_id in self._lines:
-            self._lines.move_to_end(tenant_id)
-        self._slots.take(tenant_id)
-        seat.in_slot = True
+        seat = lines[tenant_id].next()
+        lines.move_to_end(tenant_id)
+        self._left_line(seat)
+        self._enter_slot(seat)
         return seat
 
     def hold_answer(self, seat: Seat, size: int) -> Failure | None:
@@ -127,12 +176,29 @@ class Room:
         seat.answer = size
         return None
 
-    def _leave_line(self, seat: Seat) -> None:
-        line = self._lines[seat.tenant_id]
-        del line[seat]
-        if not line:
-            del self._lines[seat.tenant_id]
+    def _enter_slot(self, seat: Seat) -> None:
+        self._slots.take(seat.tenant_id)
+        self._bulk_in_slots += seat.is_bulk
+        seat.in_slot = True
+
+    def _leave_slot(self, seat: Seat) -> None:
+        self._slots.give_back(seat.tenant_id)
+        self._bulk_in_slots -= seat.is_bulk
+
+    def _lines_of(self, seat: Seat) -> _Lines:
+        return self._bulk_lines if seat.is_bulk else self._lines
+
+    def _enter_line(self, seat: Seat) -> None:
+        self._lines_of(seat).setdefault(seat.tenant_id, Lanes()).add(seat, seat.priority)
+        self._places.take(seat.tenant_id)
+        self._in_line[seat.priority] += 1
+
+    def _left_line(self, seat: Seat) -> None:
+        lines = self._lines_of(seat)
+        if not lines[seat.tenant_id]:
+            del lines[seat.tenant_id]
         self._places.give_back(seat.tenant_id)
+        self._in_line[seat.priority] -= 1
 
     def _no_place(self, tenant_id: str) -> Failure:
         used, limits = self._places.used(tenant_id), self._limits

@@ -6,6 +6,7 @@ Until then they are opened by nobody and no model is chosen for them: what is tr
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -22,6 +23,7 @@ from shared.errors import TallygateError
 from shared.events import CancelRequested, InferenceRequested, Now, utc_now
 from shared.events.topics import ATTEMPTS
 from shared.kafka.publisher import Outgoing, Publisher
+from shared.priorities import PRIORITIES, Priority
 
 logger = structlog.get_logger(__name__)
 
@@ -44,14 +46,16 @@ class Waiting:
         self._intake = intake
         self._attempts = attempts
         self._publisher = publisher
-        self._room = room
+        self.room = room
         self._pulse = pulse
         self._now = now
         self._kept: dict[Seat, _Waiter] = {}
         self._seats: dict[Inference, list[Seat]] = {}  # two, when it was handed out again meanwhile
         self._tasks: set[asyncio.Task[None]] = set()
+        self._moved = asyncio.Event()
         instruments.in_flight.set_function(lambda: room.in_slots)
-        instruments.in_line.set_function(lambda: room.in_line)
+        for priority in PRIORITIES:
+            instruments.in_line.labels(priority).set_function(partial(room.in_lane, priority))
 
     def keep(self, kept: Kept) -> None:
         """It is claimed, and waits. `run` must follow."""
@@ -73,14 +77,35 @@ class Waiting:
         if isinstance(begun, Refused):
             await self._attempts.refuse(begun)
         else:
-            hold = partial(self._room.hold_answer, kept.seat)
+            hold = partial(self.room.hold_answer, kept.seat)
+            instruments.begun_after(kept.asked.request, self._now())
             await self._attempts.run(begun, life, hold, on_record=False)
 
     def leave(self, seat: Seat) -> None:
         """The seat is free. Whose turn it is now begins."""
-        self._room.leave(seat)
-        while (following := self._room.next()) is not None:
+        self.room.leave(seat)
+        while (following := self.room.next()) is not None:
             self._wake(following)
+        self.moved()
+
+    def moved(self) -> None:
+        """There may be room for bulk again."""
+        self._moved.set()
+
+    async def until_moved(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+    async def measure(self) -> None:
+        """For `/metrics`: how long the oldest of each lane has waited."""
+        oldest: dict[Priority, datetime] = {}
+        for seat, waiter in self._kept.items():
+            accepted_at = waiter.kept.asked.request.accepted_at
+            oldest[seat.priority] = min(accepted_at, oldest.get(seat.priority, accepted_at))
+        now = self._now()
+        for priority in PRIORITIES:
+            age_s = (now - oldest.get(priority, now)).total_seconds()
+            instruments.line_age_seconds.labels(priority).set(max(0.0, age_s))
 
     def cancel(self, event: CancelRequested) -> None:
         for seat in self._seats.get((event.tenant_id, event.inference_id), ()):

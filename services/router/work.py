@@ -15,7 +15,7 @@ from shared.wire import Question
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The place of the request on its topic, and how many bytes its record has."""
+    """The place of the request (its partition numbered as in events), and how many bytes its record has."""
 
     partition: int
     offset: int

@@ -9,7 +9,8 @@ from shared.db.pool import Pool
 KEYS_CHANNEL = "tallygate_keys"  # payload: the key that changed
 
 _KEY = """
-SELECT tenant_id, key_sha256, scopes, allowed_models FROM gateway.api_keys WHERE key_id = $1 AND revoked_at IS NULL
+SELECT tenant_id, key_sha256, scopes, allowed_models, max_priority FROM gateway.api_keys
+WHERE key_id = $1 AND revoked_at IS NULL
 """
 
 
@@ -22,4 +23,4 @@ class KeyReader:
         if row is None or not hmac.compare_digest(row["key_sha256"], hash_key(key.text)):
             return None
         allowed = None if row["allowed_models"] is None else tuple(row["allowed_models"])
-        return Caller(row["tenant_id"], key.key_id, frozenset(row["scopes"]), allowed)
+        return Caller(row["tenant_id"], key.key_id, frozenset(row["scopes"]), allowed, row["max_priority"])

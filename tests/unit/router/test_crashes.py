@@ -12,7 +12,6 @@ from services.router import attempts as running
 from services.router import measured, reports, spans
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
-from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.retry import RetryPolicy
 from services.router.room import RoomLimits, Seat
@@ -25,6 +24,7 @@ from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled,
 from shared.kafka.publisher import Outgoing
 from shared.wire import Completion
 from shared.wire.reading.completions import CompletionRead
+from tests.support.claims import claims_of
 from tests.unit.router.values import beating, holds_all, model, work
 
 COMPLETION = Completion(b"{}", CompletionRead(text="hi", response_model="m"))
@@ -80,7 +80,7 @@ class Run:
 
     async def _run(self) -> None:
         nothing: Any = None
-        claims = Claims("r1", nothing, self.attempts, nothing, RoomLimits(slots=1), beating())
+        claims = claims_of(nothing, self.attempts, nothing, RoomLimits(slots=1), beating())
         seat = claims._room.enter("acme", 0)
         assert isinstance(seat, Seat)
         self.attempts.admit(self.work)

@@ -28,12 +28,14 @@ from shared.events import (
     new_id,
 )
 from shared.events.codec import decode
-from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
+from shared.events.topics import ATTEMPTS, BULK_REQUESTS, OUTCOMES, REQUESTS, Topic, requests_topic
 from shared.kafka.broker import Consumer
 from shared.kafka.local import Faults, LocalBroker, LocalCluster
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.memory import Memory
+from shared.priorities import Priority
 from shared.selection import select
+from tests.support.claims import claims_of
 from tests.support.scripted_transport import Answer, Call, ScriptedTransport
 from tests.support.virtual_time import virtually
 from tests.unit.router.values import model, needs, tenant
@@ -81,7 +83,10 @@ class Router:
         )  # fmt: skip
         self.cancellations = Cancellations()
         intake = AnyModels(self.cancellations)
-        self.claims = Claims("r1", intake, self.attempts, self.publisher, limits, self.pulse, now=now)
+        self.claims = claims_of(intake, self.attempts, self.publisher, limits, self.pulse, now=now)
+        self.bulk = Claims(
+            "r1", intake, self.attempts, self.publisher, self.claims.waiting, self.pulse, now=now, topic=BULK_REQUESTS
+        )
         self.cancellations.call(self.claims.waiting.cancel)
 
     async def start(self, *, beating: bool = True) -> Consumer:
@@ -93,18 +98,24 @@ class Router:
         )
         consumer = await requests.start()
         self.claims.start(consumer)
+        bulk = self.broker.subscribe(
+            (BULK_REQUESTS,), "router-bulk", self.bulk.take, graceful_timeout_s=1.0, listener=self.bulk
+        )
+        self.bulk.start(await bulk.start())
         return consumer
 
-    async def ask(self, tenant_id: str, times: int = 1, deadline_s: float = 30.0) -> list[UUID]:
+    async def ask(
+        self, tenant_id: str, times: int = 1, deadline_s: float = 30.0, priority: Priority = "normal"
+    ) -> list[UUID]:
         accepted_at = now()
         requests = [
             InferenceRequested(
                 inference_id=new_id(), tenant_id=tenant_id, input={"messages": []}, accepted_at=accepted_at,
-                deadline_at=accepted_at + timedelta(seconds=deadline_s),
+                deadline_at=accepted_at + timedelta(seconds=deadline_s), priority=priority,
             )
             for _ in range(times)
         ]  # fmt: skip
-        await self.publisher.publish(*(Outgoing(REQUESTS, request) for request in requests))
+        await self.publisher.publish(*(Outgoing(requests_topic(priority), request) for request in requests))
         return [request.inference_id for request in requests]
 
     def said(self, topic: Topic) -> list[Event]:

@@ -9,7 +9,7 @@ from services.gateway.inference.queue_age import QueueAge
 from services.monitor.recovery.offsets import Offsets
 from shared.errors import ConfigurationError
 from shared.events import Event, RouterHeartbeat, utc_now
-from shared.events.topics import ATTEMPTS, HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, Topic, wanted_topics
+from shared.events.topics import ATTEMPTS, BULK_REQUESTS, HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, Topic, wanted_topics
 from shared.kafka import TopicPartition
 from shared.kafka.admin import check_topics, require_topics
 from shared.kafka.dead_letters.box import count_since
@@ -41,13 +41,14 @@ def commit(broker: LocalBroker, group: str, topic: Topic, partition: int, offset
 async def test_recovery_sees_the_claims_of_every_partition() -> None:
     broker = broker_with(**{REQUESTS.name: 12})
     commit(broker, "router", REQUESTS, 11, 7)
+    commit(broker, "router-bulk", BULK_REQUESTS, 3, 5)
     offsets = Offsets(broker, "router", "monitor")
     await offsets.start()
 
     committed = await offsets.of_routers()
 
-    assert set(committed) == set(range(12))
-    assert committed[11] == 7
+    assert set(committed) == {*range(12), *range(50_000, 50_000 + BULK_REQUESTS.partitions)}
+    assert (committed[11], committed[50_003]) == (7, 5)
     await offsets.stop()
 
 
