@@ -14,10 +14,12 @@ from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
+from services.router.places import Places
 from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy
 from services.router.room import Room
 from services.router.settings import RouterSettings
+from services.router.store import PLACES_CHANNEL, SqlPlacesStore
 from services.router.transport import Transport
 from services.router.waiting import Waiting
 from shared.background import OwnThread
@@ -49,7 +51,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     async with running("router", settings) as service:
         ring, publisher, broker = settings.sealing.key_ring(), service.publisher, service.broker
         registry = await service.start(Registry(RegistryStore(service.pool), provider_models(settings.provider)))
-        await service.start(Listener(settings.database.dsn(), {REGISTRY_CHANNEL: registry.changed}))
+        places = await service.start(Places(settings.instance, SqlPlacesStore(service.pool)))
+        heard = {REGISTRY_CHANNEL: registry.changed, PLACES_CHANNEL: places.others_want}
+        await service.start(Listener(settings.database.dsn(), heard))
         transport = await service.start(
             Transport(
                 settings.connect_timeout_s,
@@ -61,7 +65,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         )
 
         retries = RetryPolicy(settings.max_tries, settings.retry_base_s, settings.retry_max_s, settings.max_calls)
-        gate = Gate(BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s))
+        breakers = BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s)
+        gate = Gate(breakers, places)
         pulse = Pulse()
         attempts = Attempts(
             settings.instance, ring, transport, publisher, retries, gate, pulse,

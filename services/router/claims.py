@@ -32,7 +32,7 @@ from services.router.intake import Intake
 from services.router.pulse import Pulse
 from services.router.room import Seat
 from services.router.waiting import Waiting
-from services.router.work import Asked, Begun, Declined, Kept, Refused, Source, Work
+from services.router.work import Asked, Begun, Declined, Full, Kept, Refused, Source, Work
 from shared.errors import Failure, failure
 from shared.events import InferenceHeld, InferenceRequested, Now, utc_now
 from shared.events.bounds import instant_of
@@ -265,11 +265,22 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _begin(self, asked: Asked, seat: Seat, batch: Batch) -> None:
         prepared = await self._intake.prepared(asked)
         begun = self._attempts.begin(prepared) if isinstance(prepared, Work) else prepared
-        if isinstance(begun, Begun):
-            batch.claimed.append(Claimed(begun, seat))
+        taken = self._kept_for(begun, asked, seat) if isinstance(begun, Full) else begun
+        if isinstance(taken, Begun):
+            batch.claimed.append(Claimed(taken, seat))
+        elif isinstance(taken, Kept):
+            batch.kept.append(taken)
         else:
             self.waiting.leave(seat)
-            self._decline(batch, begun, asked.source)
+            self._decline(batch, taken, asked.source)
+
+    def _kept_for(self, full: Full, asked: Asked, seat: Seat) -> Kept | Refused:
+        request = asked.request
+        if (refusal := self.waiting.set_aside(seat)) is not None:
+            settlement: Settlement = "rejected" if request.delivery == 1 else "failed"
+            return Refused(request, settlement, refusal, asked.traceparent)
+        held = reports.held(request, asked.source, self._router_id, self._attempts.stamp())
+        return Kept(asked, held, seat, full)
 
     def _decline(self, batch: Batch, refused: Refused, source: Source) -> None:
         """Settled after the claim, not before: should that fail, another router gets the request, and would call a

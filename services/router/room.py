@@ -64,13 +64,15 @@ class Shares:
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """One inference in the room: in a slot, or in the line of its tenant. size, answer: bytes that it holds."""
+    """One inference in the room: in a slot, in the line of its tenant, or aside, when it waits for a model and wants no
+    slot yet. size, answer: bytes that it holds."""
 
     tenant_id: str
     size: int
     in_slot: bool
     priority: Priority = "normal"
     answer: int = 0
+    aside: bool = False
 
     @property
     def is_bulk(self) -> bool:
@@ -132,9 +134,29 @@ class Room:
         self._bytes.give_back(seat.tenant_id, seat.size + seat.answer)
         if seat.in_slot:
             self._leave_slot(seat)
+        elif seat.aside:
+            self._leave_place(seat)
         else:
             self._lines_of(seat)[seat.tenant_id].remove(seat, seat.priority)
             self._left_line(seat)
+
+    def set_aside(self, seat: Seat) -> Failure | None:
+        """From its slot to a place, out of the line: no turn comes to it. Or why there is no place for its tenant."""
+        if not self._places.allows(seat.tenant_id):
+            return self._no_place(seat.tenant_id)
+        self._leave_slot(seat)
+        seat.in_slot, seat.aside = False, True
+        self._take_place(seat)
+        return None
+
+    def come_back(self, seat: Seat) -> None:
+        """From aside to a slot, or to the beginning of the line."""
+        self._leave_place(seat)
+        seat.aside = False
+        if self._slots.allows(seat.tenant_id) and not (seat.is_bulk and self._bulk_in_slots >= self._most_bulk):
+            self._enter_slot(seat)
+        else:
+            self._enter_line(seat, first=True)
 
     def next(self) -> Seat | None:
         """Moves one from its line to a slot: of the tenants that may have one, the first of the one with the fewest,
@@ -185,20 +207,26 @@ class Room:
         self._slots.give_back(seat.tenant_id)
         self._bulk_in_slots -= seat.is_bulk
 
+    def _take_place(self, seat: Seat) -> None:
+        self._places.take(seat.tenant_id)
+        self._in_line[seat.priority] += 1
+
+    def _leave_place(self, seat: Seat) -> None:
+        self._places.give_back(seat.tenant_id)
+        self._in_line[seat.priority] -= 1
+
     def _lines_of(self, seat: Seat) -> _Lines:
         return self._bulk_lines if seat.is_bulk else self._lines
 
-    def _enter_line(self, seat: Seat) -> None:
-        self._lines_of(seat).setdefault(seat.tenant_id, Lanes()).add(seat, seat.priority)
-        self._places.take(seat.tenant_id)
-        self._in_line[seat.priority] += 1
+    def _enter_line(self, seat: Seat, *, first: bool = False) -> None:
+        self._lines_of(seat).setdefault(seat.tenant_id, Lanes()).add(seat, seat.priority, first=first)
+        self._take_place(seat)
 
     def _left_line(self, seat: Seat) -> None:
         lines = self._lines_of(seat)
         if not lines[seat.tenant_id]:
             del lines[seat.tenant_id]
-        self._places.give_back(seat.tenant_id)
-        self._in_line[seat.priority] -= 1
+        self._leave_place(seat)
 
     def _no_place(self, tenant_id: str) -> Failure:
         used, limits = self._places.used(tenant_id), self._limits

@@ -80,6 +80,13 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Full:
+    """No model may be called now, and this one because it has its max_concurrency: it is worth waiting for."""
+
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A request that no model is called for."""
 
@@ -91,11 +98,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A request that is claimed when `held` is on record, and waits for its turn in the line."""
+    """A request that is claimed when `held` is on record, and waits for its turn in the line, or first for a model."""
 
     asked: Asked
     held: InferenceHeld
     seat: Seat
+    full: Full | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore, Me
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore
 from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.memory.turns import Turn
+from tests.support.places import no_places
 from tests.support.scripted_transport import Script, ScriptedTransport
 
 ROUTERS, MONITORS = "router", "monitor"  # their groups
@@ -94,7 +95,7 @@ async def run_router(place: Place, script: Script, known: tuple[Model, ...]) -> 
     publisher = Publisher(place.broker, f"tallygate/router/{name}")
     await publisher.start()
     ends.append(publisher.stop)
-    retries, gate = RetryPolicy(2, 0.2, 2.0), Gate(BreakerPolicy())
+    retries, gate = RetryPolicy(2, 0.2, 2.0), Gate(BreakerPolicy(), no_places())
     pulse = Pulse(asyncio.get_running_loop().time)
     attempts = Attempts(name, _RING, ScriptedTransport(script), publisher, retries, gate, pulse, now)
     cancellations = Cancellations()

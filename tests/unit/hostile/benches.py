@@ -67,6 +67,7 @@ from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore, MonitorTables
 from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.memory.turns import at_once
+from tests.support.places import no_places
 from tests.support.scripted_transport import Answer, ScriptedTransport
 from tests.unit.hostile.messages import ce_type_of
 from tests.unit.router.values import beating
@@ -112,7 +113,7 @@ async def router(broker: LocalBroker, topic: Topic, good: Event) -> AsyncIterato
     """Every request that can be read is settled, or is a dead letter because of what is between its fields."""
     publisher = await _publisher(broker)
     registry = Registry(HistoryRegistryStore(models("a"), at_once), {})
-    transport, gate = ScriptedTransport(lambda _: Answer(0.01)), Gate(BreakerPolicy())
+    transport, gate = ScriptedTransport(lambda _: Answer(0.01)), Gate(BreakerPolicy(), no_places())
     attempts = Attempts("r", _RING, transport, publisher, RetryPolicy(2, 0.2, 2.0), gate, beating())
     store = MemoryInferenceStore(GatewayTables(), MonitorTables())
     intake = Intake(_RING, store, registry, Conditions(), Cancellations())

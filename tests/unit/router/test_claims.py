@@ -23,6 +23,7 @@ from shared.events.topics import ATTEMPTS, MAX_RECORD_BYTES, OUTCOMES, REQUESTS
 from shared.kafka.local import Commit, Fault, LocalBroker, Operation, Produce, late, refused
 from shared.kafka.publisher import Publisher
 from tests.support.claims import claims_of
+from tests.support.places import no_places
 from tests.support.virtual_time import virtually
 from tests.unit.router.test_fairness import Router, cluster
 from tests.unit.router.values import beating, model, work
@@ -59,7 +60,7 @@ async def test_a_start_that_can_never_be_published_is_refused_and_holds_up_no_ot
     publisher = Publisher(broker, "test")
     await publisher.start()
     nothing: Any = None
-    gate = Gate(BreakerPolicy(20, 5.0, 60.0))
+    gate = Gate(BreakerPolicy(20, 5.0, 60.0), no_places())
     attempts = Attempts("r1", nothing, nothing, publisher, RetryPolicy(3, 0.2, 5.0), gate, beating())
     claims = claims_of(nothing, attempts, publisher, RoomLimits(slots=2), beating())
     job = work(model(id="custom:m", endpoint_url="http://h:80/v1"))

@@ -25,6 +25,7 @@ from shared.kafka.publisher import Outgoing
 from shared.wire import Completion
 from shared.wire.reading.completions import CompletionRead
 from tests.support.claims import claims_of
+from tests.support.places import no_places, places_at_hand
 from tests.unit.router.values import beating, holds_all, model, work
 
 COMPLETION = Completion(b"{}", CompletionRead(text="hi", response_model="m"))
@@ -67,7 +68,7 @@ class Run:
         self.work: Work = work(
             model(max_concurrency=1), accepted_at=now, deadline_at=now + timedelta(seconds=60), reply_partition=1
         )
-        self.gate = Gate(BreakerPolicy(20, 1.0, 1.0))
+        self.gate = Gate(BreakerPolicy(20, 1.0, 1.0), no_places())
         endpoint: Any = Endpoint(*answers)
         publisher: Any = self.acked
         ring = KeyRing.parse(new_key("k"))
@@ -83,6 +84,7 @@ class Run:
         claims = claims_of(nothing, self.attempts, nothing, RoomLimits(slots=1), beating())
         seat = claims._room.enter("acme", 0)
         assert isinstance(seat, Seat)
+        self.gate.places = self.attempts.places = await places_at_hand(self.work.first.model)
         self.attempts.admit(self.work)
         claims._spawn(self.attempts.run(Begun(self.work, self.first), 0, holds_all), seat)
         async with asyncio.timeout(5):

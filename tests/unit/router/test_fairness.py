@@ -12,6 +12,7 @@ from services.router.cancellations import Cancellations
 from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.intake import Intake
+from services.router.places import Places
 from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy
 from services.router.room import RoomLimits
@@ -34,8 +35,10 @@ from shared.kafka.local import Faults, LocalBroker, LocalCluster
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.memory import Memory
 from shared.priorities import Priority
+from shared.registry import Model
 from shared.selection import select
 from tests.support.claims import claims_of
+from tests.support.places import no_places
 from tests.support.scripted_transport import Answer, Call, ScriptedTransport
 from tests.support.virtual_time import virtually
 from tests.unit.router.values import model, needs, tenant
@@ -56,21 +59,25 @@ def cluster(faults: Faults = lambda _: None) -> LocalCluster:
 class AnyModels(Intake):
     """Every tenant has one model."""
 
-    def __init__(self, cancellations: Cancellations) -> None:
+    def __init__(self, cancellations: Cancellations, one: Model) -> None:
         self._cancellations = cancellations
+        self._model = one
         self._now = now
         self._known = Memory[tuple[UUID, int], None](1000)
 
     async def prepare(self, asked: Asked) -> Work | Refused:
         body: dict[str, Any] = {"messages": [{"role": "user", "content": asked.request.tenant_id}]}
-        selection = select(needs(None), tenant(_MODEL))
+        selection = select(needs(None), tenant(self._model))
         return self.over(asked) or Work(asked.request, body, selection, asked.source, None)
 
 
 class Router:
     """Calls of a tenant whose name begins with `hostile` never end by themselves."""
 
-    def __init__(self, limits: RoomLimits, broker: LocalBroker | None = None) -> None:
+    def __init__(
+        self, limits: RoomLimits, broker: LocalBroker | None = None, places: Places | None = None, one: Model = _MODEL
+    ) -> None:
+        """one: the model of every tenant."""
         self.broker = broker or LocalBroker(cluster())
         self.answers: dict[str, Answer] = {}  # by tenant
         self.publisher = Publisher(self.broker, "test")
@@ -79,10 +86,10 @@ class Router:
         self.called: list[str] = []
         self.attempts = Attempts(
             "r1", KeyRing.parse(new_key("k1")), self.transport, self.publisher, RetryPolicy(2, 0.2, 5.0),
-            Gate(BreakerPolicy(1000, 5.0, 60.0)), self.pulse, now,
+            Gate(BreakerPolicy(1000, 5.0, 60.0), places or no_places()), self.pulse, now,
         )  # fmt: skip
         self.cancellations = Cancellations()
-        intake = AnyModels(self.cancellations)
+        intake = AnyModels(self.cancellations, one)
         self.claims = claims_of(intake, self.attempts, self.publisher, limits, self.pulse, now=now)
         self.bulk = Claims(
             "r1", intake, self.attempts, self.publisher, self.claims.waiting, self.pulse, now=now, topic=BULK_REQUESTS
