@@ -218,14 +218,9 @@ def _at_capacity(over: Refused, model: Model) -> Refused:
         return over
     detail = (
         f"the deadline passed while it waited for {model.id} to have fewer calls than its max_concurrency, "
-        f"{model.max_concurrency}"
+        f"{model.max_concurrency} over all routers"
     )
-    tips = (
-        f"If the endpoint can take more, raise max_concurrency: PATCH /api/models/custom/{model.id}",
-        "Register a second model, or give the request a later deadline (x-tallygate-deadline-s).",
-        "Send what nobody waits for with x-tallygate-priority: bulk; it goes after all others.",
-    )
-    told = failure("expired", detail, model=model.id, tips=tips, retry_after_s=1.0)
+    told = failure("model_at_capacity", detail, model=model.id, retry_after_s=1.0)
     return replace(over, failure=told)
 
 

@@ -193,7 +193,7 @@ async def test_the_deadline_ends_the_wait_for_a_model_and_says_what_to_do() -> N
     await asyncio.sleep(6.0)
     [settled] = world.settled([late])
     assert settled.error is not None
-    assert (settled.settlement, settled.error.error_type) == ("expired", "expired")
+    assert (settled.settlement, settled.error.error_type) == ("expired", "model_at_capacity")
     assert "max_concurrency, 1" in settled.error.detail
     assert "PATCH /api/models/custom/" in settled.error.tips[0]
     assert settled.duration_s >= timedelta(seconds=5).total_seconds() - 0.1
