@@ -111,3 +111,35 @@ async def test_bulk_goes_on_however_much_there_is_that_is_more_urgent() -> None:
     await asyncio.sleep(15.0)
     assert len(router.settled(people)) < 200
     assert [event.settlement for event in router.settled(bulk)] == ["completed"] * 5
+
+
+@given(
+    st.integers(1, 8),
+    st.integers(1, 12),
+    st.lists(st.tuples(st.sampled_from(("enter", "leave", "aside", "back")), st.integers(0, 40)), max_size=150),
+)
+def test_no_bound_of_a_room_is_passed_whoever_waits_for_what(
+    slots: int, places: int, happenings: list[tuple[str, int]]
+) -> None:
+    room, seats = Room(RoomLimits(slots, places, 1000)), list[Seat]()
+    for verb, number in happenings:
+        if verb == "enter":
+            entered = room.enter("abc"[number % 3], 0, PRIORITIES[number % 5 % 3])
+            seats += [entered] if isinstance(entered, Seat) else []
+        elif seats and verb == "leave":
+            room.leave(seats.pop(number % len(seats)))
+        elif verb == "aside" and (begun := [one for one in seats if one.in_slot]):
+            room.set_aside(begun[number % len(begun)])
+        elif verb == "back" and (aside := [one for one in seats if one.aside]):
+            room.come_back(aside[number % len(aside)])
+        while room.next() is not None:
+            pass
+        assert sum(one.in_slot for one in seats) == room.in_slots <= slots
+        assert len(seats) - room.in_slots == room.in_line <= places
+        assert sum(one.in_slot and one.is_bulk for one in seats) <= max(1, slots // 2)
+        for priority in PRIORITIES:
+            waits = [one for one in seats if not one.in_slot and one.priority == priority]
+            assert room.in_lane(priority) == len(waits)
+    for one in seats:
+        room.leave(one)
+    assert (room.in_slots, room.in_line) == (0, 0)
