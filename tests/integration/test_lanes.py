@@ -88,3 +88,17 @@ async def test_an_unknown_priority_is_refused_by_the_words_of_the_callers_sdk(te
     asked = {"model": "auto", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
     refused = await tenant.call("POST", "/v1/messages", asked, headers={"x-tallygate-priority": "urgent"})
     assert (refused.status, refused.body["error"]["type"]) == (400, "invalid_request_error")
+
+
+async def test_a_key_has_a_most_urgent_priority_and_can_ask_which(stack: Live) -> None:
+    made = await stack.admin.post("/api/keys", {"tenant": "acme", "max_priority": "bulk"})
+    assert made.status == 201
+    caller = (await stack.api(made.body["key"]).get("/api/caller")).body
+    [listed] = [
+        one
+        for one in (await stack.admin.get("/api/keys?tenant=acme")).body["keys"]
+        if one["key_id"] == caller["key_id"]
+    ]
+    assert (made.body["max_priority"], caller["max_priority"], listed["max_priority"]) == ("bulk",) * 3
+    refused = await stack.admin.post("/api/keys", {"tenant": "acme", "max_priority": "urgent"})
+    assert refused.status == 400
