@@ -4,10 +4,12 @@ import asyncio
 
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from services.router.lanes import PATIENCE, Lanes
 from services.router.room import Room, RoomLimits, Seat
 from shared.priorities import PRIORITIES, Priority
+from shared.telemetry.names import METRIC_IN_LINE, METRIC_LINE_AGE_SECONDS
 from tests.support.scripted_transport import Answer
 from tests.support.virtual_time import virtually
 from tests.unit.router.test_fairness import Router
@@ -89,6 +91,10 @@ async def test_a_backlog_of_bulk_costs_others_no_wait_and_comes_to_its_end() -> 
     bulk = await router.ask("batch", 400, deadline_s=600.0, priority="bulk")
     await asyncio.sleep(1.0)
     assert len(router.held()) < 20, "the rest of it stays on its topic"
+    await router.claims.waiting.measure()
+    assert (REGISTRY.get_sample_value(METRIC_IN_LINE, {"priority": "bulk"}) or 0.0) > 0.0
+    assert (REGISTRY.get_sample_value(METRIC_LINE_AGE_SECONDS, {"priority": "bulk"}) or 0.0) > 0.5
+    assert REGISTRY.get_sample_value(METRIC_LINE_AGE_SECONDS, {"priority": "interactive"}) == 0.0
 
     people = []
     for _ in range(50):

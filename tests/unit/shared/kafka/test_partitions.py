@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.gateway.inference.queue_age import QueueAge
 from services.monitor.recovery.offsets import Offsets
@@ -15,6 +16,7 @@ from shared.kafka.admin import check_topics, require_topics
 from shared.kafka.dead_letters.box import count_since
 from shared.kafka.follow import Follower
 from shared.kafka.local import LocalBroker, LocalCluster
+from shared.telemetry.names import METRIC_QUEUE_AGE_SECONDS, METRIC_QUEUE_LENGTH
 from tests.support.virtual_time import virtually
 
 
@@ -98,6 +100,22 @@ async def test_the_age_of_the_queue_is_that_of_all_partitions() -> None:
 
     assert age.seconds is not None
     assert age.seconds > 0.0
+    await age.stop()
+
+
+@virtually
+async def test_a_queue_of_bulk_is_told_by_itself_and_refuses_nobody() -> None:
+    broker = broker_with()
+    age = QueueAge(broker, "router")
+    await age.start()
+    await asyncio.sleep(3.0)
+    for partition in range(3):
+        await say(broker, BULK_REQUESTS, partition)
+    await asyncio.sleep(3.0)
+
+    assert age.seconds == 0.0
+    assert REGISTRY.get_sample_value(METRIC_QUEUE_LENGTH, {"topic": BULK_REQUESTS.name}) == 3.0
+    assert (REGISTRY.get_sample_value(METRIC_QUEUE_AGE_SECONDS, {"topic": BULK_REQUESTS.name}) or 0.0) > 0.0
     await age.stop()
 
 
