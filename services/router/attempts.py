@@ -98,6 +98,8 @@ class Attempts:
             refusals[candidate.model.id] = refusal
             if refusal.error_type == "model_at_capacity":
                 full = full or Full(candidate.model)
+                if place + 1 < len(work.selection.candidates) and not self.places.is_known(candidate.model):
+                    return Full(candidate.model, unknown=True)
         if full is not None:
             return full
         first = next(iter(refusals.values()))

@@ -31,18 +31,21 @@ _REST_S = 5.0  # without a call, after which the places are given back
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """Who waits for a place. granted: it has one, until `used` by a call or closed."""
+    """Who waits for a place. granted: it has one, until `used` by a call or closed. told: it has one, or there was none
+    when the database was asked, or that could not be asked."""
 
     model: Model
     priority: Priority
     wake: Callable[[], object]
     granted: bool = False
     used: bool = False
+    told: bool = False
 
 
 @dataclass(slots=True)
 class _Places:
-    """Of one model. busy: with calls, or granted to who is about to call. usable_until, called_at: by the loop."""
+    """Of one model. busy: with calls, or granted to who is about to call. usable_until, called_at: by the loop.
+    is_known: the database has been asked, whatever came of it. untold: those who wait until then."""
 
     limit: int
     called_at: float
@@ -53,6 +56,8 @@ class _Places:
     lanes: Lanes[Ticket] = field(default_factory=Lanes)
     waiting: int = 0
     waits_since: float = 0.0
+    is_known: bool = False
+    untold: list[Ticket] = field(default_factory=list)
 
     @property
     def most(self) -> int:
@@ -86,6 +91,10 @@ class Places(Background):
         self._begin(places)
         return True
 
+    def is_known(self, model: Model) -> bool:
+        """Whether it is full, when `take` says so. Otherwise it is not known yet, and who waits will soon be told."""
+        return self._of(model).is_known
+
     def use(self, ticket: Ticket) -> bool:
         """As `take`, with the place that was granted."""
         if not ticket.granted or ticket.used:
@@ -100,14 +109,20 @@ class Places(Background):
             self._woken.set()  # another router waits for it
         self._serve(places)
 
-    def wait(self, model: Model, priority: Priority, wake: Callable[[], object], *, first: bool = False) -> Ticket:
-        """wake: called when it is granted. `close` must follow. first: before others of its lane."""
+    def wait(
+        self, model: Model, priority: Priority, wake: Callable[[], object], *, first: bool = False,
+        until_told: bool = False,
+    ) -> Ticket:  # fmt: skip
+        """wake: called when it is granted. `close` must follow. first: before others of its lane. until_told: also
+        called when it is known that there is none now."""
         places, ticket = self._of(model), Ticket(model, priority, wake)
         if not places.waiting:
             places.waits_since = self._now()
         places.lanes.add(ticket, priority, first=first)
         places.waiting += 1
         self._serve(places)
+        if until_told and not ticket.granted:
+            places.untold.append(ticket)
         if places.waiting == 1:  # of more the next time tells
             self._woken.set()
         return ticket
@@ -151,7 +166,7 @@ class Places(Background):
             places.waiting -= 1
             places.waits_since = self._now()
             self._begin(places)
-            ticket.granted = True
+            ticket.granted = ticket.told = True
             ticket.wake()
 
     async def _keep_asking(self) -> None:
@@ -163,6 +178,8 @@ class Places(Background):
                     await self._ask()
             except RETRYABLE as error:
                 logger.warning("places.not_asked", reason=type(error).__name__)
+                for places in self._models.values():
+                    _tell(places)
                 await asyncio.sleep(_RETRY_S)
 
     async def _until_due(self) -> None:
@@ -189,6 +206,7 @@ class Places(Background):
             if max(places.busy, places.most) < held:
                 self._woken.set()  # it has some to let go of, which it might have used until it heard this
             self._serve(places)
+            _tell(places)
 
     def _want(self, key: Key, places: _Places, now: float) -> Want:
         rests = not places.busy and not places.waiting and now - places.called_at > _REST_S
@@ -199,3 +217,13 @@ class Places(Background):
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _tell(places: _Places) -> None:
+    """Who has waited since before the question was asked, and has no place, may look for another model now."""
+    places.is_known = True
+    untold, places.untold = places.untold, []
+    for ticket in untold:
+        if not ticket.told and not ticket.used:
+            ticket.told = True
+            ticket.wake()

@@ -82,14 +82,14 @@ class Waiting:
 
     async def _begun(self, kept: Kept, life: int) -> Begun | Turned:
         """When its turn has come. Without a model that may be called, it waits for a place of the first one."""
-        full, seat, places = kept.full, kept.seat, self._attempts.places
+        full, seat = kept.full, kept.seat
         while True:
-            ticket = None if full is None else places.wait(full.model, seat.priority, partial(self._wake, seat))
+            ticket = None if full is None else self._ticket(full, seat)
             try:
-                begun = await self._begun_with(kept, life, ticket)
+                begun = await self._begun_with(kept, life, ticket, until_told=full is not None and full.unknown)
             finally:
                 if ticket is not None:
-                    places.close(ticket)
+                    self._attempts.places.close(ticket)
             if not isinstance(begun, Full):
                 return begun
             full, refusal = begun, self.set_aside(seat)
@@ -97,10 +97,17 @@ class Waiting:
                 return Refused(kept.asked.request, "failed", refusal, kept.asked.traceparent)
             self._kept[seat] = _Waiter(kept, asyncio.Event())
 
-    async def _begun_with(self, kept: Kept, life: int, ticket: Ticket | None) -> Begun | Full | Turned:
+    def _ticket(self, full: Full, seat: Seat) -> Ticket:
+        wake = partial(self._wake, seat)
+        return self._attempts.places.wait(full.model, seat.priority, wake, until_told=full.unknown)
+
+    async def _begun_with(
+        self, kept: Kept, life: int, ticket: Ticket | None, *, until_told: bool
+    ) -> Begun | Full | Turned:
+        """until_told: another model may be called as soon as it is known that there is no place."""
         seat = kept.seat
         if ticket is not None:
-            turn = await self._turn(kept, partial(_is_granted, ticket))
+            turn = await self._turn(kept, partial(_is_told if until_told else _is_granted, ticket))
             if turn != "mine":
                 return _at_capacity(turn, ticket.model) if isinstance(turn, Refused) else turn
             self.room.come_back(seat)
@@ -206,6 +213,10 @@ class Waiting:
 
 def _is_granted(ticket: Ticket) -> bool:
     return ticket.granted
+
+
+def _is_told(ticket: Ticket) -> bool:
+    return ticket.told
 
 
 def _is_in_slot(seat: Seat) -> bool:

@@ -81,9 +81,13 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """No model may be called now, and this one because it has its max_concurrency: it is worth waiting for."""
+    """No model may be called now, and this one because it has its max_concurrency: it is worth waiting for.
+
+    unknown: whether it has is not known yet, and will be in a moment. Another model could be called instead.
+    """
 
     model: Model
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

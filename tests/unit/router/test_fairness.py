@@ -59,15 +59,15 @@ def cluster(faults: Faults = lambda _: None) -> LocalCluster:
 class AnyModels(Intake):
     """Every tenant has one model."""
 
-    def __init__(self, cancellations: Cancellations, one: Model) -> None:
+    def __init__(self, cancellations: Cancellations, *models: Model) -> None:
         self._cancellations = cancellations
-        self._model = one
+        self._models_of_all = models
         self._now = now
         self._known = Memory[tuple[UUID, int], None](1000)
 
     async def prepare(self, asked: Asked) -> Work | Refused:
         body: dict[str, Any] = {"messages": [{"role": "user", "content": asked.request.tenant_id}]}
-        selection = select(needs(None), tenant(self._model))
+        selection = select(needs(None), tenant(*self._models_of_all))
         return self.over(asked) or Work(asked.request, body, selection, asked.source, None)
 
 
@@ -75,9 +75,9 @@ class Router:
     """Calls of a tenant whose name begins with `hostile` never end by themselves."""
 
     def __init__(
-        self, limits: RoomLimits, broker: LocalBroker | None = None, places: Places | None = None, one: Model = _MODEL
+        self, limits: RoomLimits, broker: LocalBroker | None = None, places: Places | None = None, *models: Model
     ) -> None:
-        """one: the model of every tenant."""
+        """models: of every tenant."""
         self.broker = broker or LocalBroker(cluster())
         self.answers: dict[str, Answer] = {}  # by tenant
         self.publisher = Publisher(self.broker, "test")
@@ -89,7 +89,7 @@ class Router:
             Gate(BreakerPolicy(1000, 5.0, 60.0), places or no_places()), self.pulse, now,
         )  # fmt: skip
         self.cancellations = Cancellations()
-        intake = AnyModels(self.cancellations, one)
+        intake = AnyModels(self.cancellations, *(models or (_MODEL,)))
         self.claims = claims_of(intake, self.attempts, self.publisher, limits, self.pulse, now=now)
         self.bulk = Claims(
             "r1", intake, self.attempts, self.publisher, self.claims.waiting, self.pulse, now=now, topic=BULK_REQUESTS

@@ -9,6 +9,8 @@ from datetime import timedelta
 from services.router.places import LEASE_S, Places
 from services.router.room import RoomLimits
 from shared.background import Background
+from shared.events import AttemptStarted
+from shared.events.topics import ATTEMPTS
 from shared.kafka.local import LocalBroker
 from shared.priorities import Priority
 from shared.registry import Model
@@ -155,10 +157,10 @@ async def test_interactive_overtakes_bulk_at_a_model_and_bulk_has_every_tenth_ca
 class _World(Router):
     """A router whose model has one place, and its places."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: Model) -> None:
         self.store = MemoryPlacesStore()
         self.places = self.store.router("r1")
-        super().__init__(RoomLimits(slots=4, places=40), LocalBroker(cluster()), self.places, ONE)
+        super().__init__(RoomLimits(slots=4, places=40), LocalBroker(cluster()), self.places, ONE, *more)
 
     async def begin(self) -> None:
         await self.places.start()
@@ -208,4 +210,27 @@ async def test_who_waits_for_a_model_in_a_router_that_stops_is_handed_back_at_on
     await asyncio.sleep(0.5)
     await world.claims.stop_taking()
     assert len([event for event in world.held() if event.handed_back]) == 2
+    await world.places.stop()
+
+
+@virtually
+async def test_a_model_of_which_nothing_is_known_yet_is_not_passed_over_and_one_that_is_full_is() -> None:
+    second = model(id="custom:other", endpoint_url="http://h:81/v1", timeout_s=60.0)
+    world = _World(second)
+    world.answers["acme"] = Answer(2.0)
+    await world.begin()
+    for _ in range(2):
+        await world.ask("acme")
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(10.0)
+    world.store.away = True
+    await world.ask("acme")
+    await asyncio.sleep(5.0)
+
+    started = [event for event in world.said(ATTEMPTS) if isinstance(event, AttemptStarted)]
+    assert [one.model for one in sorted(started, key=lambda one: one.started_at)] == [
+        "custom:m",
+        "custom:other",
+        "custom:other",
+    ], "without the database, too, others are called"
     await world.places.stop()
