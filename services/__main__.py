@@ -36,7 +36,7 @@ app.add_typer(books, name="books")
 commands.mount(app)
 
 SEALED_PLACES = (*of_gateway.SEALED_PLACES, *of_features.SEALED_PLACES)
-_MIGRATED = ("gateway", "monitor", "features", "jobs")
+_MIGRATED = ("gateway", "monitor", "features", "jobs", "router")
 
 
 @serve.command()

@@ -64,14 +64,14 @@ OVERVIEW = Dashboard(
             "gateways.", "short",
             (
                 Query("sum(tallygate_inferences_in_flight)", "in flight"),
-                Query("sum(tallygate_inferences_in_line)", "in line"),
+                Query("sum by (priority) (tallygate_inferences_in_line)", "in line: {{priority}}"),
                 Query("sum(tallygate_replies_awaited)", "replies awaited"),
                 Query("sum(tallygate_streams_open)", "streams open"),
             ),
         ),
         Panel(
             "Age of the queue", "How long the oldest request that no router has claimed has been waiting.", "s",
-            (Query("max(tallygate_queue_age_seconds)", "oldest request"),),
+            (Query("max by (topic) (tallygate_queue_age_seconds)", "{{topic}}"),),
         ),
         Panel(
             "The books are behind by", "Age of the newest event on the topics that is not booked; 0 when all are.", "s",

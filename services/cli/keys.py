@@ -12,6 +12,7 @@ from services.cli.problem import reports_problems
 from shared.access import SCOPES, new_api_key
 from shared.client import in_path
 from shared.client.requests import KEYS
+from shared.priorities import PRIORITIES
 
 app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
 
@@ -28,6 +29,9 @@ def create(
         list[str] | None,
         typer.Option(help="Pattern of models that it may use, such as custom:*; may be repeated. Otherwise all."),
     ] = None,
+    max_priority: Annotated[
+        str | None, typer.Option(help=f"Of {', '.join(PRIORITIES)}: its requests are no more urgent. Otherwise any.")
+    ] = None,
     gateway: GatewayOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -35,6 +39,7 @@ def create(
     """Make an API key. It is shown this once."""
     body: dict[str, Any] = {"tenant": tenant, "name": name}
     body |= ({"scopes": scope} if scope else {}) | ({"allowed_models": model} if model else {})
+    body |= {"max_priority": max_priority} if max_priority else {}
     emit(connect(gateway, key).post(KEYS, body).body, as_json, _created)
 
 
@@ -77,10 +82,17 @@ def _created(body: dict[str, Any]) -> RenderableType:
 
 
 def _listed(body: dict[str, Any]) -> RenderableType:
-    made = Listing("key", "tenant", "scopes", "name", "models", "created (UTC)", "revoked (UTC)")
+    made = Listing("key", "tenant", "scopes", "name", "models", "at most", "created (UTC)", "revoked (UTC)")
     for key in body["keys"]:
         models = " ".join(key.get("allowed_models") or ["all"])
-        values = (key["key_id"], key["tenant"], " ".join(key["scopes"]), key["name"], models)
+        values = (
+            key["key_id"],
+            key["tenant"],
+            " ".join(key["scopes"]),
+            key["name"],
+            models,
+            key.get("max_priority") or "any",
+        )
         dates = (instant(key["created_at"]), instant(key["revoked_at"]))
         made.add_row(*(cell(value, "dim" if key["revoked_at"] else "") for value in (*values, *dates)))
     return made if body["keys"] else cell("There are no keys.")

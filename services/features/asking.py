@@ -123,6 +123,7 @@ class Asking:
             api_key_id=request.api_key_id,
             session=request.session,
             tags=request.tags,
+            priority=request.priority,
             traceparent=self._traceparent,
         )
 

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from shared.events import new_id
 from shared.events.bounds import MOST_TAGS, SESSION, TAG_NAME
 from shared.policies import POLICIES
+from shared.priorities import PRIORITIES
 from shared.selection.budgets import Allowance
 
 # What a path speaks: the bodies of errors and the names of headers are those of its callers' SDKs.
@@ -23,6 +24,7 @@ Part = tuple[bytes, bytes]
 DEADLINE_HEADER = "x-tallygate-deadline-s"
 NO_FALLBACK_HEADER = "x-tallygate-no-fallback"
 POLICY_HEADER = "x-tallygate-policy"
+PRIORITY_HEADER = "x-tallygate-priority"
 SESSION_HEADER = "x-tallygate-session"
 TAGS_HEADER = "x-tallygate-tags"
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
@@ -172,6 +174,11 @@ REQUEST_HEADERS = (
     Header(
         POLICY_HEADER, "How models are chosen. The body's policy goes before it.",
         {"type": "string", "enum": list(POLICIES)}, "asked",
+    ),
+    Header(
+        PRIORITY_HEADER, "Which of those that wait goes first. Otherwise interactive, and normal in the background. "
+        "A key may have a most urgent one, which then counts. docs/lanes.md",
+        {"type": "string", "enum": list(PRIORITIES)}, "asked",
     ),
     Header(
         NO_FALLBACK_HEADER, "No other model answers in place of the one that is named. The body's no_fallback goes "

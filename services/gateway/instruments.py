@@ -11,6 +11,10 @@ first_chunk_seconds = Histogram(
 queue_age_seconds = Gauge(
     names.METRIC_QUEUE_AGE_SECONDS,
     "How long the oldest request that no router has claimed has been waiting; NaN while that is not known.",
+    ("topic",),
+)
+queue_length = Gauge(
+    names.METRIC_QUEUE_LENGTH, "Requests that no router has claimed; NaN while that is not known.", ("topic",)
 )
 rejections_unrecorded = Counter(
     names.METRIC_REJECTIONS_UNRECORDED, "Rejections that the broker did not take in time, so the books lack them."

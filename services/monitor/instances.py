@@ -18,7 +18,7 @@ from services.monitor.recovery.offsets import Offsets
 from shared.access import Authenticator
 from shared.errors import TallygateError
 from shared.events import utc_now
-from shared.events.topics import TOPICS
+from shared.events.topics import BULK_REQUESTS, REQUESTS, TOPICS
 from shared.kafka import KafkaError
 from shared.kafka.failures import described
 
@@ -53,7 +53,8 @@ class Instances:
             raise TallygateError("unavailable", detail, retry_after_s=2.0) from error
         body: dict[str, Any] = {
             "routers": [_router(router) for router in self._routers()],
-            "requests_waiting": waiting,
+            "requests_waiting": waiting[REQUESTS.name],
+            "bulk_waiting": waiting[BULK_REQUESTS.name],
             "monitor": self._name,
             "lag_s": await self._lag.seconds(),
             "dead_letters": [

@@ -14,12 +14,13 @@ from services.router import reports, spans
 from services.router.callers import Callers, Reply
 from services.router.calling import MAX_BODY_BYTES, Brought, Calling, NotCalledError
 from services.router.gate import Gate
+from services.router.places import Ticket
 from services.router.progress import Answered, LostError, OpenCall, Progress
 from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy, after_failure, before_first_call, within_limit, worth_calling
 from services.router.settling import Settling
 from services.router.transport import CallFailedError, Hold, Transport, too_large
-from services.router.work import Begun, FailedCall, Refused, Work
+from services.router.work import Begun, FailedCall, Full, Refused, Work
 from shared.crypto import KeyRing, UnreadableSecretError
 from shared.errors import Failure, failure
 from shared.events import AttemptStarted, CancelRequested, InferenceSettled, Now, utc_now
@@ -61,6 +62,7 @@ class Attempts:
         self._settling = Settling(router_id, ring, publisher, self._callers, retries, gate, now, tell_model_names)
         self._retries = retries
         self._gate = gate
+        self.places = gate.places
         self._pulse = pulse
         self._now = now
         self._stamped_at = now()
@@ -81,17 +83,25 @@ class Attempts:
                 progress.cancelled = True
                 progress.task.cancel()
 
-    def admit(self, work: Work) -> Work | Refused:
-        """The work, beginning with the first candidate that the gate lets in now. `run` or `release` must follow."""
+    def admit(self, work: Work, ticket: Ticket | None = None) -> Work | Full | Refused:
+        """The work, beginning with the first candidate that the gate lets in now. `run` or `release` must follow.
+        ticket: of who has waited for a place."""
         used_up = before_first_call(work.request.attempts_made, self._retries)
         if used_up is not None:
             return Refused(work.request, "failed", used_up, work.traceparent)
         refusals: dict[str, Failure] = {}
+        full: Full | None = None
         for place, candidate in enumerate(work.selection.candidates):
-            refusal = self._gate.enter(candidate.model)
+            refusal = self._gate.enter(candidate.model, work.request.priority, ticket)
             if refusal is None:
                 return work.from_candidate(place, refusals)
             refusals[candidate.model.id] = refusal
+            if refusal.error_type == "model_at_capacity":
+                full = full or Full(candidate.model)
+                if place + 1 < len(work.selection.candidates) and not self.places.is_known(candidate.model):
+                    return Full(candidate.model, unknown=True)
+        if full is not None:
+            return full
         first = next(iter(refusals.values()))
         return Refused(work.request, "failed", first, work.traceparent)
 
@@ -102,13 +112,13 @@ class Attempts:
         self._stamped_at = next_at if now < next_at < now + _SET_BACK else now
         return self._stamped_at
 
-    def begin(self, work: Work) -> Begun | Refused:
+    def begin(self, work: Work, ticket: Ticket | None = None) -> Begun | Full | Refused:
         """The work with the start of its first call, which is not on record yet. `run` or `release` must follow.
 
         A model with a field that no event can hold ends its own request and no other.
         """
-        admitted = self.admit(work)
-        if isinstance(admitted, Refused):
+        admitted = self.admit(work, ticket)
+        if isinstance(admitted, Refused | Full):
             return admitted
         try:
             return Begun(admitted, reports.attempt_started(admitted, admitted.first, 1, self._router_id, self.stamp()))
@@ -177,20 +187,39 @@ class Attempts:
             if decision.action == "retry":
                 await asyncio.sleep(decision.delay_s)
                 waiting.insert(0, candidate)
-            following = None if decision.action == "give_up" else self._enter_next(progress, waiting)
+            following = None if decision.action == "give_up" else await self._enter_next(progress, waiting)
             if following is None:
                 return await self._settling.settle(progress, self._settling.failed(progress, outcome, traced))
             tries = tries if following is candidate else 0
             candidate = following
             started = await self._start_next(progress, candidate, traced)
 
-    def _enter_next(self, progress: Progress, waiting: list[Candidate]) -> Candidate | None:
-        """Takes the next candidate that the gate lets in from `waiting`; None without one, or past the deadline."""
+    async def _enter_next(self, progress: Progress, waiting: list[Candidate]) -> Candidate | None:
+        """Takes the next candidate that the gate lets in from `waiting`, or waits for the first that has its
+        max_concurrency; None without one, or past the deadline."""
+        full: list[Candidate] = []
         while waiting and progress.remaining_s > 0:
             candidate = waiting.pop(0)
-            if self._gate.enter(candidate.model) is None:
+            refusal = self._gate.enter(candidate.model, progress.work.request.priority)
+            if refusal is None:
                 return candidate
-        return None
+            if refusal.error_type == "model_at_capacity":
+                full.append(candidate)
+        return await self._wait_for(progress, full[0]) if full else None
+
+    async def _wait_for(self, progress: Progress, candidate: Candidate) -> Candidate | None:
+        granted = asyncio.Event()
+        places, priority = self.places, progress.work.request.priority
+        # It has waited before, and has a slot meanwhile.
+        ticket = places.wait(candidate.model, priority, granted.set, first=True)
+        try:
+            async with asyncio.timeout(max(0.0, progress.remaining_s)):
+                await granted.wait()
+            return candidate if self._gate.enter(candidate.model, priority, ticket) is None else None
+        except TimeoutError:
+            return None
+        finally:
+            places.close(ticket)
 
     async def _call(
         self, progress: Progress, candidate: Candidate, started: AttemptStarted, traced: Traced

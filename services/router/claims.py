@@ -30,16 +30,16 @@ from services.router import counting, instruments, reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
 from services.router.pulse import Pulse
-from services.router.room import Room, RoomLimits, Seat
+from services.router.room import Seat
 from services.router.waiting import Waiting
-from services.router.work import Asked, Begun, Declined, Kept, Refused, Source, Work
+from services.router.work import Asked, Begun, Declined, Full, Kept, Refused, Source, Work
 from shared.errors import Failure, failure
 from shared.events import InferenceHeld, InferenceRequested, Now, utc_now
 from shared.events.bounds import instant_of
 from shared.events.codec import UnreadableMessageError
 from shared.events.inference import Settlement
 from shared.events.router import ON_RECORD_WITHIN_S
-from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS
+from shared.events.topics import ATTEMPTS, BULK_REQUESTS, OUTCOMES, REQUESTS, Topic
 from shared.kafka import (
     CommitFailedError,
     ConsumerRebalanceListener,
@@ -118,9 +118,10 @@ class Batch:
 
 class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
-        self, router_id: str, intake: Intake, attempts: Attempts, publisher: Publisher, limits: RoomLimits,
-        pulse: Pulse, stop: Stop = terminate, now: Now = utc_now,
+        self, router_id: str, intake: Intake, attempts: Attempts, publisher: Publisher, waiting: Waiting,
+        pulse: Pulse, stop: Stop = terminate, now: Now = utc_now, topic: Topic = REQUESTS,
     ) -> None:  # fmt: skip
+        """topic: of requests; each has claims of its own, and what waits for its turn waits in the same `waiting`."""
         self._router_id = router_id
         self._intake = intake
         self._attempts = attempts
@@ -128,10 +129,12 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._pulse = pulse
         self._stop = stop  # this process, when a claim fails as nobody foresaw
         self._now = now
-        self._room = Room(limits)
-        self.waiting = Waiting(intake, attempts, publisher, self._room, pulse, now)
+        self._topic = topic
+        self.waiting = waiting
+        self._room = waiting.room
         self._inbox = _Inbox()
         self._claiming = asyncio.Lock()
+        self._in_hand = 0  # records of the claim that is being made
         self._epoch = 0
         self._assigned_at = now()
         self._stopping = False
@@ -141,7 +144,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         self._ready = asyncio.Event()
 
     def start(self, consumer: Consumer) -> None:
-        count_from_zero(REQUESTS)
+        count_from_zero(self._topic)
         self._consumer = consumer
         self._loop_task = asyncio.create_task(self._run_or_stop(), name="claims")
         self._ready.set()
@@ -157,11 +160,18 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     async def take(self, record: ConsumerRecord) -> None:
         """Blocks while no more is claimed than has come. What there is no room for is claimed, and refused."""
         await self._ready.wait()  # records may be delivered before `start` is called
+        if self._topic is BULK_REQUESTS:
+            await self._until_bulk_may_come()
         if self._stopping or await self._is_stale(record):
             return
         # The epoch is read before the wait: the partition may be revoked meanwhile, and claimed by another
         # router. Should it come back here, the commit would succeed, and only the old epoch tells.
         await self._inbox.put(Taken(record, self._epoch))
+
+    async def _until_bulk_may_come(self) -> None:
+        """Bulk is not refused for want of room: it stays on its topic until there is some."""
+        while not self._stopping and not self._room.bulk_may_come(self._inbox.qsize() + self._in_hand):
+            await self.waiting.until_moved()
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """Drops what was taken and not claimed: Kafka delivers it again, to this router or another one."""
@@ -177,6 +187,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     async def stop_taking(self) -> None:
         """Finish the claim in hand and take no more; the calls go on."""
         self._stopping = True
+        self.waiting.moved()
         # The lock lets that claim end: cut short after the ack, it would leave open attempts without a call.
         async with self._claiming:
             if self._loop_task is not None:
@@ -213,7 +224,10 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
             async with self._claiming:
                 while not self._inbox.empty() and len(taken) < _MAX_BATCH:
                     taken.append(self._inbox.get_nowait())
+                self._in_hand = len(taken)
                 await self._claim([one.record for one in taken if one.epoch == self._epoch])
+                self._in_hand = 0
+                self.waiting.moved()
 
     async def _claim(self, records: list[ConsumerRecord]) -> None:
         life, batch = self._pulse.life, Batch()
@@ -231,7 +245,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if asked is None:
             return
         request = asked.request
-        seat = self._room.enter(request.tenant_id, asked.source.size, shadow=request.is_shadow)
+        seat = self._room.enter(request.tenant_id, asked.source.size, request.priority, shadow=request.is_shadow)
         if isinstance(seat, Failure):
             settlement: Settlement = "rejected" if request.delivery == 1 else "failed"
             self._decline(batch, Refused(request, settlement, seat, asked.traceparent), asked.source)
@@ -251,11 +265,22 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _begin(self, asked: Asked, seat: Seat, batch: Batch) -> None:
         prepared = await self._intake.prepared(asked)
         begun = self._attempts.begin(prepared) if isinstance(prepared, Work) else prepared
-        if isinstance(begun, Begun):
-            batch.claimed.append(Claimed(begun, seat))
+        taken = self._kept_for(begun, asked, seat) if isinstance(begun, Full) else begun
+        if isinstance(taken, Begun):
+            batch.claimed.append(Claimed(taken, seat))
+        elif isinstance(taken, Kept):
+            batch.kept.append(taken)
         else:
             self.waiting.leave(seat)
-            self._decline(batch, begun, asked.source)
+            self._decline(batch, taken, asked.source)
+
+    def _kept_for(self, full: Full, asked: Asked, seat: Seat) -> Kept | Refused:
+        request = asked.request
+        if (refusal := self.waiting.set_aside(seat)) is not None:
+            settlement: Settlement = "rejected" if request.delivery == 1 else "failed"
+            return Refused(request, settlement, refusal, asked.traceparent)
+        held = reports.held(request, asked.source, self._router_id, self._attempts.stamp())
+        return Kept(asked, held, seat, full)
 
     def _decline(self, batch: Batch, refused: Refused, source: Source) -> None:
         """Settled after the claim, not before: should that fail, another router gets the request, and would call a
@@ -271,6 +296,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if committed and acked_at - sent_at <= ON_RECORD_WITHIN_S:
             instruments.claims.labels("claimed").inc(len(batch.claimed) + len(batch.kept))
             for begun, seat in batch.claimed:
+                instruments.begun_after(begun.work.request, self._now())
                 self._spawn(self._attempts.run(begun, life, partial(self._room.hold_answer, seat)), seat)
             for kept in batch.kept:
                 self.waiting.keep(kept)
@@ -379,6 +405,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
     def _drop_taken(self) -> None:
         while not self._inbox.empty():
             self._inbox.get_nowait()
+        self.waiting.moved()
 
     def _started(self) -> Consumer:
         if self._consumer is None:

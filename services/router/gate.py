@@ -1,4 +1,4 @@
-"""May a model be called now? Breakers and limits of this router, so that a bad endpoint does not delay other models."""
+"""May a model be called now? Breakers of this router and places of models, so that a bad endpoint delays no others."""
 
 import asyncio
 from collections import Counter
@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from services.router.breaker import CLOSED, Breaker, BreakerPolicy
 from services.router.instruments import breakers
+from services.router.places import Places, Ticket
 from shared.errors import Failure, failure
 from shared.memory import Memory
+from shared.priorities import Priority
 from shared.registry import Model
 
 _KEPT = 50_000
@@ -27,24 +29,28 @@ class _State(NamedTuple):
 
 
 class Gate:
-    def __init__(self, policy: BreakerPolicy) -> None:
+    def __init__(self, policy: BreakerPolicy, places: Places) -> None:
         self._policy = policy
+        self.places = places
         self._states: Memory[Key, _State] = Memory(_KEPT)
 
-    def enter(self, model: Model) -> Failure | None:
-        """None: the call may begin, and `leave` must follow. Otherwise why it may not."""
+    def enter(self, model: Model, priority: Priority = "normal", ticket: Ticket | None = None) -> Failure | None:
+        """None: the call may begin, and `leave` must follow. Otherwise why it may not: `model_at_capacity` when a place
+        of it is worth waiting for. ticket: of who has waited for one."""
         now = asyncio.get_running_loop().time()
         breaker, in_flight, target = self._state(model)
         if breaker.state(now) == "open":
             return _circuit_open(model, breaker, now)
-        if model.max_concurrency is not None and in_flight >= model.max_concurrency:
-            detail = f"{in_flight} calls of {model.id} are in flight in this router, its max_concurrency"
+        if model.max_concurrency is not None and not self._has_place(model, priority, ticket):
+            detail = f"{model.id} has its max_concurrency, {model.max_concurrency} calls, over all routers"
             return failure("model_at_capacity", detail, model=model.id, retry_after_s=1.0)
         self._keep(model, _State(breaker.entered(now), in_flight + 1, target))
         return None
 
     def leave(self, model: Model, failed: Failure | None, *, called: bool = True) -> None:
         """The call that was let in has ended: failed with this failure, or None. called: False when it was not made."""
+        if model.max_concurrency is not None:
+            self.places.give_back(model)
         known = self._states.get((model.tenant_id, model.id))
         if known is not None and known.target != _target(model):  # the call was to the old target
             self._keep(model, known._replace(in_flight=max(0, known.in_flight - 1)))
@@ -57,6 +63,11 @@ class Gate:
         else:
             after = breaker.failed(failed.error_type, asyncio.get_running_loop().time(), self._policy)
         self._keep(model, _State(after, max(0, in_flight - 1), target))
+
+    def _has_place(self, model: Model, priority: Priority, ticket: Ticket | None) -> bool:
+        if ticket is not None and (ticket.model.tenant_id, ticket.model.id) == (model.tenant_id, model.id):
+            return self.places.use(ticket)
+        return self.places.take(model, priority)
 
     async def measure(self) -> None:
         """For `/metrics`."""

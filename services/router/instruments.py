@@ -1,5 +1,8 @@
 """What a router counts. Of its calls by the names of OpenTelemetry's GenAI conventions, where they have one."""
 
+from datetime import datetime
+
+from shared.events import InferenceRequested
 from shared.telemetry import names
 from shared.telemetry.instruments import CHUNK_SECONDS, SECONDS, Counter, Gauge, Histogram, begin_at_zero
 
@@ -40,11 +43,26 @@ inference_seconds = Histogram(
     buckets=SECONDS,
 )  # fmt: skip
 in_flight = Gauge(names.METRIC_IN_FLIGHT, "Claimed inferences that this router is working on.")
-in_line = Gauge(names.METRIC_IN_LINE, "Claimed inferences that wait in this router for their tenant's turn.")
+in_line = Gauge(
+    names.METRIC_IN_LINE, "Claimed inferences that wait in this router for their tenant's turn.", ("priority",)
+)
+line_age_seconds = Gauge(
+    names.METRIC_LINE_AGE_SECONDS, "Since the acceptance of the oldest inference that waits in this router.",
+    ("priority",),
+)  # fmt: skip
+begun_seconds = Histogram(
+    names.METRIC_BEGUN_SECONDS, "From the acceptance of an inference to its first call by this router.", ("priority",),
+    buckets=SECONDS,
+)  # fmt: skip
 claims = Counter(names.METRIC_CLAIMS, "Requests claimed, or handed back because the claim failed.", ("result",))
 breakers = Gauge(
     names.METRIC_BREAKERS, "Models that this router does not call now (open), or only tries again (half_open).",
     ("state",),
 )  # fmt: skip
+
+
+def begun_after(request: InferenceRequested, now: datetime) -> None:
+    begun_seconds.labels(request.priority).observe(max(0.0, (now - request.accepted_at).total_seconds()))
+
 
 begin_at_zero(claims, ("claimed",), ("handed_back",))

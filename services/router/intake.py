@@ -16,7 +16,7 @@ from shared.events import InferenceRequested, Now, utc_now
 from shared.events.bounds import MAX_LIFE_DAYS, instant_of
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import context_in
-from shared.events.topics import REQUESTS
+from shared.events.topics import BULK_REQUESTS, REQUESTS, request_partition
 from shared.inferences import InferenceStore
 from shared.kafka import ConsumerRecord
 from shared.memory import Memory
@@ -62,15 +62,18 @@ class Intake:
 
     def read(self, record: ConsumerRecord) -> Asked:
         """Raises UnreadableMessageError when the record is not a request."""
-        request = decode(REQUESTS, record.headers, record.value)
+        request = decode(REQUESTS, record.headers, record.value)  # the topics of requests have the same events
         if not isinstance(request, InferenceRequested):
             raise UnreadableMessageError(f"{type(request).__name__} is not a request")
         if "accepted_at" not in request.model_fields_set:  # upstream services may leave it out
             published_at = instant_of(record.timestamp) or utc_now()
             request = request.model_copy(update={"accepted_at": published_at})
+        if record.topic == BULK_REQUESTS.name and request.priority != "bulk":  # by its place it is
+            request = request.model_copy(update={"priority": "bulk"})
         request = _within_our_time(request, utc_now())
         traceparent = context_in(record.headers)
-        return Asked(request, Source(record.partition, record.offset, len(record.value or b"")), traceparent)
+        source = Source(request_partition(record.topic, record.partition), record.offset, len(record.value or b""))
+        return Asked(request, source, traceparent)
 
     async def prepared(self, asked: Asked) -> Work | Refused:
         """As `prepare`, whatever happens: a caller waits for this request, and other requests wait behind it."""

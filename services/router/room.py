@@ -3,14 +3,23 @@
 One rule for all three: a tenant that has `used` gets `amount` more when, of what is free, enough is left after that for
 the others: used <= alone / (1 - alone) * left. So a tenant alone gets the share `alone`; of what k tenants want without
 an end each gets alone / (1 + (k - 1) * alone); and who has nothing yet finds something free (decision 0018).
+
+Priorities (decision 0044): bulk goes after all others, whoever's they are, and has half of the slots at most. Between
+interactive and normal a tenant moves nobody else's requests: its turn comes by what it has, and then its most urgent
+one goes first.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
+from services.router.lanes import PATIENCE, Lanes
 from shared.errors import Failure, failure
+from shared.priorities import Priority
 
 _RETRY_AFTER_S = 2.0
+_BULK_SLOTS = 0.5
+_BULK_IN_LINE = 0.1  # of the places; what there is more waits on its topic
+_BULK_BYTES = 0.5
 _LINE_ALONE = 0.5  # floods pile up in line, and nobody is thrown out of it: more is left there for who comes next
 
 
@@ -57,13 +66,24 @@ class Shares:
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """One inference in the room: in a slot, or in the line of its tenant. size, answer: bytes that it holds."""
+    """One inference in the room: in a slot, in the line of its tenant, or aside, when it waits for a model and wants no
+    slot yet. size, answer: bytes that it holds."""
 
     tenant_id: str
     size: int
     in_slot: bool
+    priority: Priority = "normal"
     answer: int = 0
+    aside: bool = False
     shadow: bool = False
+
+    @property
+    def is_bulk(self) -> bool:
+        return self.priority == "bulk"
+
+
+# By tenant; who was served last comes last.
+_Lines = OrderedDict[str, Lanes[Seat]]
 
 
 class Room:
@@ -73,7 +93,12 @@ class Room:
         self._places = Shares(limits.places, min(limits.alone, _LINE_ALONE))
         self._bytes = Shares(limits.held_bytes, limits.alone)
         self._shadows = 0
-        self._lines: OrderedDict[str, OrderedDict[Seat, None]] = OrderedDict()  # who was served last comes last
+        self._lines: _Lines = OrderedDict()
+        self._bulk_lines: _Lines = OrderedDict()
+        self._bulk_passed = 0  # turns in a row that others had while bulk waited
+        self._bulk_in_slots = 0
+        self._most_bulk = max(1, int(limits.slots * _BULK_SLOTS))
+        self._in_line: Counter[Priority] = Counter()
 
     @property
     def in_slots(self) -> int:
@@ -83,48 +108,96 @@ class Room:
     def in_line(self) -> int:
         return self._limits.places - self._places.free
 
-    def enter(self, tenant_id: str, size: int, *, shadow: bool = False) -> Seat | Failure:
+    def in_lane(self, priority: Priority) -> int:
+        """How many of them wait."""
+        return self._in_line[priority]
+
+    def bulk_may_come(self, coming: int) -> bool:
+        """Whether one more is read from the topic. coming: those that were read and are not here yet."""
+        most = max(1, int(self._limits.places * _BULK_IN_LINE))
+        return self._in_line["bulk"] + coming < most and self._bytes.free >= (1 - _BULK_BYTES) * self._limits.held_bytes
+
+    def enter(
+        self, tenant_id: str, size: int, priority: Priority = "normal", *, shadow: bool = False
+    ) -> Seat | Failure:
         """A seat, in a slot or in the line; or why there is none for this tenant. `leave` must follow a seat. shadow:
         it gets one of the few slots for copies, or none, so that nobody waits for it."""
         if not self._bytes.allows(tenant_id, size):
             return self._no_bytes(tenant_id, size)
+        seat = Seat(tenant_id, size, False, priority, shadow=shadow)
         in_slot = tenant_id not in self._lines and self._slots.allows(tenant_id)
+        if seat.is_bulk:
+            in_slot = in_slot and tenant_id not in self._bulk_lines and self._bulk_in_slots < self._most_bulk
         if shadow and (not in_slot or self._shadows >= self._limits.shadows):
             return self._no_shadow()
         if not in_slot and not self._places.allows(tenant_id):
             return self._no_place(tenant_id)
-        seat = Seat(tenant_id, size, in_slot, shadow=shadow)
         self._shadows += shadow
         self._bytes.take(tenant_id, size)
         if in_slot:
-            self._slots.take(tenant_id)
+            self._enter_slot(seat)
         else:
-            self._places.take(tenant_id)
-            self._lines.setdefault(tenant_id, OrderedDict())[seat] = None
+            self._enter_line(seat)
         return seat
 
     def leave(self, seat: Seat) -> None:
         self._bytes.give_back(seat.tenant_id, seat.size + seat.answer)
         self._shadows -= seat.shadow
         if seat.in_slot:
-            self._slots.give_back(seat.tenant_id)
+            self._leave_slot(seat)
+        elif seat.aside:
+            self._leave_place(seat)
         else:
-            self._leave_line(seat)
+            self._lines_of(seat)[seat.tenant_id].remove(seat, seat.priority)
+            self._left_line(seat)
+
+    def set_aside(self, seat: Seat) -> Failure | None:
+        """From its slot to a place, out of the line: no turn comes to it. Or why there is no place for its tenant."""
+        if not self._places.allows(seat.tenant_id):
+            return self._no_place(seat.tenant_id)
+        self._leave_slot(seat)
+        seat.in_slot, seat.aside = False, True
+        self._take_place(seat)
+        return None
+
+    def come_back(self, seat: Seat) -> None:
+        """From aside to a slot, or to the beginning of the line."""
+        self._leave_place(seat)
+        seat.aside = False
+        if self._slots.allows(seat.tenant_id) and not (seat.is_bulk and self._bulk_in_slots >= self._most_bulk):
+            self._enter_slot(seat)
+        else:
+            self._enter_line(seat, first=True)
 
     def next(self) -> Seat | None:
         """Moves one from its line to a slot: of the tenants that may have one, the first of the one with the fewest,
-        and among these of the one that was served longest ago. None when nobody who waits may."""
-        if not self._lines:
+        and among these of the one that was served longest ago. Bulk comes after all others, or when it was passed over
+        often enough. None when nobody who waits may."""
+        if not self._lines and not self._bulk_lines:
             return None
-        tenant_id = min(self._lines, key=self._slots.used)
+        if self._bulk_passed >= PATIENCE["bulk"]:
+            return self._next_bulk() or self._next_of(self._lines)
+        seat = self._next_of(self._lines)
+        if seat is not None and self._bulk_lines:
+            self._bulk_passed += 1
+        return seat or self._next_bulk()
+
+    def _next_bulk(self) -> Seat | None:
+        seat = self._next_of(self._bulk_lines) if self._bulk_in_slots < self._most_bulk else None
+        if seat is not None:
+            self._bulk_passed = 0
+        return seat
+
+    def _next_of(self, lines: _Lines) -> Seat | None:
+        if not lines:
+            return None
+        tenant_id = min(lines, key=self._slots.used)
         if not self._slots.allows(tenant_id):
             return None  # nor may any who has more
-        seat = next(iter(self._lines[tenant_id]))
-        self._leave_line(seat)
-        if tenant_id in self._lines:
-            self._lines.move_to_end(tenant_id)
-        self._slots.take(tenant_id)
-        seat.in_slot = True
+        seat = lines[tenant_id].next()
+        lines.move_to_end(tenant_id)
+        self._left_line(seat)
+        self._enter_slot(seat)
         return seat
 
     def hold_answer(self, seat: Seat, size: int) -> Failure | None:
@@ -136,12 +209,35 @@ class Room:
         seat.answer = size
         return None
 
-    def _leave_line(self, seat: Seat) -> None:
-        line = self._lines[seat.tenant_id]
-        del line[seat]
-        if not line:
-            del self._lines[seat.tenant_id]
+    def _enter_slot(self, seat: Seat) -> None:
+        self._slots.take(seat.tenant_id)
+        self._bulk_in_slots += seat.is_bulk
+        seat.in_slot = True
+
+    def _leave_slot(self, seat: Seat) -> None:
+        self._slots.give_back(seat.tenant_id)
+        self._bulk_in_slots -= seat.is_bulk
+
+    def _take_place(self, seat: Seat) -> None:
+        self._places.take(seat.tenant_id)
+        self._in_line[seat.priority] += 1
+
+    def _leave_place(self, seat: Seat) -> None:
         self._places.give_back(seat.tenant_id)
+        self._in_line[seat.priority] -= 1
+
+    def _lines_of(self, seat: Seat) -> _Lines:
+        return self._bulk_lines if seat.is_bulk else self._lines
+
+    def _enter_line(self, seat: Seat, *, first: bool = False) -> None:
+        self._lines_of(seat).setdefault(seat.tenant_id, Lanes()).add(seat, seat.priority, first=first)
+        self._take_place(seat)
+
+    def _left_line(self, seat: Seat) -> None:
+        lines = self._lines_of(seat)
+        if not lines[seat.tenant_id]:
+            del lines[seat.tenant_id]
+        self._leave_place(seat)
 
     def _no_shadow(self) -> Failure:
         detail = f"the router is busy, or works on {self._shadows} copies already, of {self._limits.shadows}"

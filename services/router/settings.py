@@ -19,7 +19,7 @@ _PAUSED = Beyond("circuit_open", words="the next candidate is tried")
 
 
 class RouterDatabaseSettings(DatabaseSettings):
-    """A router only reads the registry, so it needs few connections."""
+    """A router reads the registry, and leases places of models: it needs few connections."""
 
     database_pool_size: int = Field(default=2, ge=1, le=1000, description="connections of one router")
 
@@ -31,7 +31,8 @@ class RouterSettings(ServiceSettings):
 
     port: Port = Field(default=8010, description="the port to listen on, for `/healthz`, `/readyz` and `/metrics`")
     group: GroupName = Field(
-        default="router", description="the consumer group; routers of one group share the requests"
+        default="router",
+        description="the consumer group; routers of one group share the requests, and by `<group>-bulk` those of bulk",
     )
     max_in_flight: Annotated[int, Beyond(words="requests wait in the router, by turn of their tenants")] = Field(
         default=2000, ge=1, le=100_000, description="inferences that the router works on at a time"

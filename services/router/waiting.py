@@ -1,11 +1,14 @@
-"""Requests that are claimed and wait for their turn: each in the line of its tenant, until a slot is free for it.
+"""Requests that are claimed and wait for their turn: each in the line of its tenant, until a slot is free for it; and
+before that, when every model that may serve it has its max_concurrency, in the lane of the first one for a place of it.
 
 Until then they are opened by nobody and no model is chosen for them: what is true when their turn comes counts.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -15,13 +18,16 @@ import structlog
 from services.router import instruments, reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
+from services.router.places import Ticket
 from services.router.pulse import Pulse
 from services.router.room import Room, Seat
-from services.router.work import Asked, Kept, Refused
-from shared.errors import TallygateError
+from services.router.work import Asked, Begun, Full, Kept, Refused
+from shared.errors import Failure, TallygateError, failure
 from shared.events import CancelRequested, InferenceRequested, Now, utc_now
 from shared.events.topics import ATTEMPTS
 from shared.kafka.publisher import Outgoing, Publisher
+from shared.priorities import PRIORITIES, Priority
+from shared.registry import Model
 
 logger = structlog.get_logger(__name__)
 
@@ -29,7 +35,8 @@ _LEAST_S = 0.01  # between two looks at a wall clock that says that it is not ye
 
 
 Inference = tuple[str, UUID]  # tenant and id
-Turn = Refused | Literal["mine", "handed_back"]
+Turned = Refused | Literal["handed_back"]
+Turn = Turned | Literal["mine"]
 
 
 class _Waiter(NamedTuple):
@@ -44,14 +51,16 @@ class Waiting:
         self._intake = intake
         self._attempts = attempts
         self._publisher = publisher
-        self._room = room
+        self.room = room
         self._pulse = pulse
         self._now = now
         self._kept: dict[Seat, _Waiter] = {}
         self._seats: dict[Inference, list[Seat]] = {}  # two, when it was handed out again meanwhile
         self._tasks: set[asyncio.Task[None]] = set()
+        self._moved = asyncio.Event()
         instruments.in_flight.set_function(lambda: room.in_slots)
-        instruments.in_line.set_function(lambda: room.in_line)
+        for priority in PRIORITIES:
+            instruments.in_line.labels(priority).set_function(partial(room.in_lane, priority))
 
     def keep(self, kept: Kept) -> None:
         """It is claimed, and waits. `run` must follow."""
@@ -61,26 +70,91 @@ class Waiting:
     async def run(self, kept: Kept, life: int) -> None:
         """From `keep` to the settlement. life: of this router's pulse, at the claim."""
         try:
-            turn = await self._turn(kept)
+            begun = await self._begun(kept, life)
         finally:
             self._forget(kept)
-        if turn == "mine" and await self._pulse.until_beating(self._remaining_s(kept.asked)):
-            turn = "mine" if self._pulse.life == life else await self._hand_back([kept])
-        if turn == "handed_back":
-            return
-        prepared = turn if isinstance(turn, Refused) else await self._intake.prepared(kept.asked)
-        begun = prepared if isinstance(prepared, Refused) else self._attempts.begin(prepared)
         if isinstance(begun, Refused):
             await self._attempts.refuse(begun)
-        else:
-            hold = partial(self._room.hold_answer, kept.seat)
+        elif isinstance(begun, Begun):
+            hold = partial(self.room.hold_answer, kept.seat)
+            instruments.begun_after(kept.asked.request, self._now())
             await self._attempts.run(begun, life, hold, on_record=False)
+
+    async def _begun(self, kept: Kept, life: int) -> Begun | Turned:
+        """When its turn has come. Without a model that may be called, it waits for a place of the first one."""
+        full, seat = kept.full, kept.seat
+        while True:
+            ticket = None if full is None else self._ticket(full, seat)
+            try:
+                begun = await self._begun_with(kept, life, ticket, until_told=full is not None and full.unknown)
+            finally:
+                if ticket is not None:
+                    self._attempts.places.close(ticket)
+            if not isinstance(begun, Full):
+                return begun
+            full, refusal = begun, self.set_aside(seat)
+            if refusal is not None:
+                return Refused(kept.asked.request, "failed", refusal, kept.asked.traceparent)
+            self._kept[seat] = _Waiter(kept, asyncio.Event())
+
+    def _ticket(self, full: Full, seat: Seat) -> Ticket:
+        wake = partial(self._wake, seat)
+        return self._attempts.places.wait(full.model, seat.priority, wake, until_told=full.unknown)
+
+    async def _begun_with(
+        self, kept: Kept, life: int, ticket: Ticket | None, *, until_told: bool
+    ) -> Begun | Full | Turned:
+        """until_told: another model may be called as soon as it is known that there is no place."""
+        seat = kept.seat
+        if ticket is not None:
+            turn = await self._turn(kept, partial(_is_told if until_told else _is_granted, ticket))
+            if turn != "mine":
+                return _at_capacity(turn, ticket.model) if isinstance(turn, Refused) else turn
+            self.room.come_back(seat)
+        turn = await self._turn(kept, partial(_is_in_slot, seat))
+        self._kept.pop(seat, None)  # from here on nobody else hands it back
+        if turn == "mine" and await self._pulse.until_beating(self._remaining_s(kept.asked)):
+            turn = "mine" if self._pulse.life == life else await self._hand_back([kept])
+        if turn != "mine":
+            return turn
+        prepared = await self._intake.prepared(kept.asked)
+        return prepared if isinstance(prepared, Refused) else self._attempts.begin(prepared, ticket)
+
+    def set_aside(self, seat: Seat) -> Failure | None:
+        """It wants no slot until a model can be called. Or why there is no place for it to wait."""
+        refusal = self.room.set_aside(seat)
+        if refusal is None:
+            self._serve()
+        return refusal
 
     def leave(self, seat: Seat) -> None:
         """The seat is free. Whose turn it is now begins."""
-        self._room.leave(seat)
-        while (following := self._room.next()) is not None:
+        self.room.leave(seat)
+        self._serve()
+
+    def _serve(self) -> None:
+        while (following := self.room.next()) is not None:
             self._wake(following)
+        self.moved()
+
+    def moved(self) -> None:
+        """There may be room for bulk again."""
+        self._moved.set()
+
+    async def until_moved(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+    async def measure(self) -> None:
+        """For `/metrics`: how long the oldest of each lane has waited."""
+        oldest: dict[Priority, datetime] = {}
+        for seat, waiter in self._kept.items():
+            accepted_at = waiter.kept.asked.request.accepted_at
+            oldest[seat.priority] = min(accepted_at, oldest.get(seat.priority, accepted_at))
+        now = self._now()
+        for priority in PRIORITIES:
+            age_s = (now - oldest.get(priority, now)).total_seconds()
+            instruments.line_age_seconds.labels(priority).set(max(0.0, age_s))
 
     def cancel(self, event: CancelRequested) -> None:
         for seat in self._seats.get((event.tenant_id, event.inference_id), ()):
@@ -99,10 +173,11 @@ class Waiting:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _turn(self, kept: Kept) -> Turn:
+    async def _turn(self, kept: Kept, has_come: Callable[[], bool]) -> Turn:
         """What ends the wait: its turn, a reason why it is over before that, or `hand_back`."""
         while (waiter := self._kept.get(kept.seat)) is not None:
-            if kept.seat.in_slot:
+            waiter.woken.clear()
+            if has_come():
                 return "mine"
             if (over := self._intake.over(kept.asked)) is not None:
                 return over
@@ -134,6 +209,30 @@ class Waiting:
             # The monitor recovers them when this router is gone, and settles those that are past their deadlines.
             logger.warning("hand_back.not_acked", reason=error.failure.detail, requests=len(words))
         return "handed_back"
+
+
+def _is_granted(ticket: Ticket) -> bool:
+    return ticket.granted
+
+
+def _is_told(ticket: Ticket) -> bool:
+    return ticket.told
+
+
+def _is_in_slot(seat: Seat) -> bool:
+    return seat.in_slot
+
+
+def _at_capacity(over: Refused, model: Model) -> Refused:
+    """Told what it waited for, when its deadline has passed."""
+    if over.settlement != "expired":
+        return over
+    detail = (
+        f"the deadline passed while it waited for {model.id} to have fewer calls than its max_concurrency, "
+        f"{model.max_concurrency} over all routers"
+    )
+    told = failure("model_at_capacity", detail, model=model.id, retry_after_s=1.0)
+    return replace(over, failure=told)
 
 
 def _inference(request: InferenceRequested) -> Inference:

@@ -15,7 +15,7 @@ from shared.wire import Question
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The place of the request on its topic, and how many bytes its record has."""
+    """The place of the request (its partition numbered as in events), and how many bytes its record has."""
 
     partition: int
     offset: int
@@ -80,6 +80,17 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Full:
+    """No model may be called now, and this one because it has its max_concurrency: it is worth waiting for.
+
+    unknown: whether it has is not known yet, and will be in a moment. Another model could be called instead.
+    """
+
+    model: Model
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A request that no model is called for."""
 
@@ -91,11 +102,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A request that is claimed when `held` is on record, and waits for its turn in the line."""
+    """A request that is claimed when `held` is on record, and waits for its turn in the line, or first for a model."""
 
     asked: Asked
     held: InferenceHeld
     seat: Seat
+    full: Full | None = None
 
 
 @dataclass(frozen=True, slots=True)

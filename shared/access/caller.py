@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from shared.errors import TallygateError
+from shared.priorities import Priority
 
 Scope = Literal["inference", "models", "monitor", "webhooks", "files", "sessions", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -14,12 +15,14 @@ class Caller:
     """A tenant's key. `admin` may do everything, for its own tenant and for keys and tenants.
 
     allowed_models: patterns of the model ids that it may use; None for all that its tenant may.
+    max_priority: the most urgent one that its requests may have; None for any.
     """
 
     tenant_id: str
     key_id: str
     scopes: frozenset[str]
     allowed_models: tuple[str, ...] | None = None
+    max_priority: Priority | None = None
 
     @property
     def is_admin(self) -> bool:

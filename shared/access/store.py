@@ -10,10 +10,13 @@ from shared.db.pool import Pool
 KEYS_CHANNEL = "tallygate_keys"  # payload: the key that changed
 
 _KEY = """
-SELECT tenant_id, key_sha256, scopes, allowed_models FROM gateway.api_keys WHERE key_id = $1 AND revoked_at IS NULL
+SELECT tenant_id, key_sha256, scopes, allowed_models, max_priority FROM gateway.api_keys
+WHERE key_id = $1 AND revoked_at IS NULL
 """
 
-_KEY_BY_ID = "SELECT tenant_id, scopes, allowed_models FROM gateway.api_keys WHERE key_id = $1 AND revoked_at IS NULL"
+_KEY_BY_ID = """
+SELECT tenant_id, scopes, allowed_models, max_priority FROM gateway.api_keys WHERE key_id = $1 AND revoked_at IS NULL
+"""
 
 
 class KeyReader:
@@ -34,4 +37,4 @@ class KeyReader:
 
 def _caller(row: Any, key_id: str) -> Caller:
     allowed = None if row["allowed_models"] is None else tuple(row["allowed_models"])
-    return Caller(row["tenant_id"], key_id, frozenset(row["scopes"]), allowed)
+    return Caller(row["tenant_id"], key_id, frozenset(row["scopes"]), allowed, row["max_priority"])

@@ -299,8 +299,9 @@ CATALOGUE: dict[ErrorType, Kind] = {
         "The model has reached its max_concurrency",
         503,
         (
-            "Try again shortly, or register a second model.",
             "If the endpoint can take more, raise max_concurrency: PATCH /api/models/custom/{name}",
+            "Register a second model, or give requests a later deadline: they wait until then.",
+            "Send what nobody waits for with x-tallygate-priority: bulk. It goes after all others: docs/lanes.md",
         ),
         retryable=True,
         setup_tips=("Set the model up again, with a higher max_concurrency if the endpoint can take more.",),

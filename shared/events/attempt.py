@@ -43,7 +43,8 @@ class AttemptStarted(InferenceEvent):
     candidates: what the selector considered, in order; only on the first attempt of a delivery. Of more than 100 the
     last one, whose model is "…", says how many more there are.
     api_key_id: of the inference's caller; None: not known.
-    request_partition, request_offset: where the request lies, so that the monitor can read it back and redeliver it.
+    request_partition, request_offset: where the request lies, so that the monitor can read it back and redeliver it. A
+    partition from 50000 on is one of inference.bulk.v1: 50003 is its partition 3.
     """
 
     ce_type: ClassVar[str] = "tallygate.attempt.started.v1"

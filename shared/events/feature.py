@@ -24,6 +24,7 @@ from shared.events.bounds import (
 )  # fmt: skip
 from shared.events.envelope import Event, TenantId
 from shared.policies import Policy
+from shared.priorities import Priority
 
 DEFAULT_FEATURE_DEADLINE_S = 1800.0
 
@@ -50,8 +51,8 @@ class FeatureRequested(FeatureEvent):
     """A caller asks for code to be generated.
 
     sealed_input: JSON of the source, the request and its constraints, sealed (tenant, "feature", feature_id).
-    model, policy, allowed_models: how the models for its calls are chosen, as for an inference. session, tags: what the
-    caller says of it, and of its inferences.
+    model, policy, allowed_models: how the models for its calls are chosen, as for an inference. priority: of these
+    calls. session, tags: what the caller says of it, and of its inferences.
     """
 
     ce_type: ClassVar[str] = "tallygate.feature.requested.v1"
@@ -61,6 +62,7 @@ class FeatureRequested(FeatureEvent):
     model: Reference | None = None
     policy: Policy | None = None
     allowed_models: Patterns | None = None
+    priority: Priority = "normal"
     api_key_id: Name | None = None
     session: Session | None = None
     tags: Tags | None = None

@@ -29,6 +29,7 @@ from shared.events.bounds import (
 from shared.events.envelope import InferenceEvent, TenantId
 from shared.operations import Operation, WireFormat
 from shared.policies import Policy
+from shared.priorities import Priority
 
 DEFAULT_DEADLINE_S = 120.0
 PROBE = "probe"  # in place of a key's id: nobody has asked, the monitor tries the model (decision 0037)
@@ -102,6 +103,7 @@ class InferenceRequested(InferenceEvent):
     passed_headers: of the caller, for an endpoint that speaks the form itself.
     request_model: as the caller wrote it; None means auto.
     api_key_id: of the caller; None: not known. session, tags: what the caller says of it, to find it again.
+    priority: which of those that wait goes first. Those of bulk have a topic of their own, inference.bulk.v1.
     registry_version: the tenant's registry version that the gateway knew; a router with an older one reads again.
     reply_partition: of inference.replies.v1, where the reply goes; None: not there.
     reply_to: the lane by which the reply and a stream's chunks go, while it can be had. Without either nobody waits.
@@ -123,6 +125,7 @@ class InferenceRequested(InferenceEvent):
     api_key_id: Name | None = None
     session: Session | None = None
     tags: Tags | None = None
+    priority: Priority = "normal"
     registry_version: LargeCount = 0
     reply_partition: ReplyPartition | None = None
     reply_to: ReplyTo | None = None

@@ -19,6 +19,7 @@ from shared.events.model import ModelHealthChanged
 from shared.events.reply import ReplyCompleted, ReplyFailed
 from shared.events.router import RouterHeartbeat
 from shared.events.tenant import SessionCapped, SessionSpent, TenantSpent
+from shared.priorities import Priority
 
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
@@ -53,6 +54,12 @@ REQUESTS = Topic(
     "inference.requests.v1", 8, _DAY_MS, (InferenceRequested,), "inference_id",
     ("gateway", "features", "upstream services", "monitor"), ("router", "monitor"), has_dlq=True,
 )  # fmt: skip
+# Of priority bulk alone, and read by a group of its own: how far it has come never holds up the others.
+BULK_REQUESTS = Topic(
+    "inference.bulk.v1", 4, _DAY_MS, (InferenceRequested,), "inference_id",
+    ("gateway", "features", "upstream services", "monitor"), ("router", "monitor"), has_dlq=True,
+)  # fmt: skip
+REQUEST_TOPICS = (REQUESTS, BULK_REQUESTS)
 ATTEMPTS = Topic(
     "inference.attempts.v1", 8, 30 * _DAY_MS, (AttemptStarted, InferenceHeld), "inference_id",
     ("router",), ("monitor",), has_dlq=True,
@@ -117,12 +124,32 @@ FEATURE_WORKERS = Topic(
 )  # fmt: skip
 
 TOPICS = (
-    REQUESTS, ATTEMPTS, OUTCOMES, REPLIES, RESULTS, CANCELLATIONS, HEARTBEATS, MODEL_HEALTH, SPENDING,
+    REQUESTS, BULK_REQUESTS, ATTEMPTS, OUTCOMES, REPLIES, RESULTS, CANCELLATIONS, HEARTBEATS, MODEL_HEALTH, SPENDING,
     SEALS, FEATURE_REQUESTS, FEATURE_PROGRESS, FEATURE_OUTCOMES, FEATURE_CANCELLATIONS, FEATURE_WORKERS,
 )  # fmt: skip
 
 DLQ_PARTITIONS = 1
+_BULK_FROM = 50_000
 _DLQ_RETENTION_MS = 14 * _DAY_MS
+
+
+def requests_topic(priority: Priority) -> Topic:
+    return BULK_REQUESTS if priority == "bulk" else REQUESTS
+
+
+def router_groups(group: str) -> dict[Topic, str]:
+    """The consumer group of each topic of requests. group: of the routers, as their setting names it."""
+    return {REQUESTS: group, BULK_REQUESTS: f"{group}-bulk"}
+
+
+def request_partition(topic: str, partition: int) -> int:
+    """One number for a partition of any topic of requests: as `request_partition` in events and books."""
+    return partition + _BULK_FROM if topic == BULK_REQUESTS.name else partition
+
+
+def request_place(number: int) -> tuple[Topic, int]:
+    """The topic and the partition of such a number."""
+    return (BULK_REQUESTS, number - _BULK_FROM) if number >= _BULK_FROM else (REQUESTS, number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from shared.events import (
     RoutingOptions,
     utc_now,
 )
-from shared.events.topics import CANCELLATIONS, REQUESTS
+from shared.events.topics import CANCELLATIONS, requests_topic
 from shared.inferences.answers import Answer, AnyReply, InferenceFailedError, NotAcknowledgedError, said_in
 from shared.inferences.pending import Pending
 from shared.inferences.results import Results
@@ -36,6 +36,7 @@ from shared.inferences.withdrawals import Withdrawals
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.lane.payloads import LaneReply, reply_context
 from shared.operations import Operation, WireFormat
+from shared.priorities import Priority
 
 _UNREADABLE_TIPS = (
     "Give this service the key that sealed it (TALLYGATE_KEYS), then restart it.",
@@ -48,7 +49,7 @@ class Order:
     """What is asked for.
 
     body: of the operation, in its form, as JSON bytes. passed_headers: as in the event.
-    model: as the caller wrote it; None means auto. session, tags: what the caller says of it.
+    model: as the caller wrote it; None means auto. session, tags: what the caller says of it. priority: as granted.
     registry_version: of the tenant's models, as known here; a router with an older one reads them again.
     """
 
@@ -66,6 +67,7 @@ class Order:
     passed_headers: tuple[tuple[str, str], ...] = ()
     session: str | None = None
     tags: dict[str, str] | None = None
+    priority: Priority = "normal"
 
     @property
     def remaining_s(self) -> float:
@@ -200,6 +202,7 @@ class Inferences:
             api_key_id=order.api_key_id,
             session=order.session,
             tags=order.tags,
+            priority=order.priority,
             registry_version=order.registry_version,
             reply_partition=self._reply_partition if awaited else None,
             reply_to=self._reply_to if awaited else None,
@@ -208,7 +211,7 @@ class Inferences:
             accepted_at=order.accepted_at,
             deadline_at=order.deadline_at,
         )
-        return Outgoing(REQUESTS, request, order.traceparent)
+        return Outgoing(requests_topic(order.priority), request, order.traceparent)
 
 
 def _expired(order: Order) -> Failure:

@@ -19,7 +19,6 @@ from services.monitor.recovery.requests import RequestReader
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
 from services.router.cancellations import Cancellations
-from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
@@ -37,10 +36,12 @@ from shared.selection import Conditions
 from tests.histories.cluster import HistoryBroker
 from tests.histories.database import TENANT, HistoryRegistryStore, HistoryTables
 from tests.histories.lives import Life
+from tests.support.claims import claims_of
 from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore, MemoryKeyStore
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore
 from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.memory.turns import Turn
+from tests.support.places import no_places
 from tests.support.scripted_transport import Script, ScriptedTransport
 
 ROUTERS, MONITORS = "router", "monitor"  # their groups
@@ -94,7 +95,7 @@ async def run_router(place: Place, script: Script, known: tuple[Model, ...]) -> 
     publisher = Publisher(place.broker, f"tallygate/router/{name}")
     await publisher.start()
     ends.append(publisher.stop)
-    retries, gate = RetryPolicy(2, 0.2, 2.0), Gate(BreakerPolicy())
+    retries, gate = RetryPolicy(2, 0.2, 2.0), Gate(BreakerPolicy(), no_places())
     pulse = Pulse(asyncio.get_running_loop().time)
     attempts = Attempts(name, _RING, ScriptedTransport(script), publisher, retries, gate, pulse, now)
     cancellations = Cancellations()
@@ -103,7 +104,7 @@ async def run_router(place: Place, script: Script, known: tuple[Model, ...]) -> 
     await follower.start()
     ends.append(follower.stop)
     intake = Intake(_RING, place.inference_store(), registry, Conditions(), cancellations, now)
-    claims = Claims(name, intake, attempts, publisher, _ROOM, pulse, place.stop.set, now)
+    claims = claims_of(intake, attempts, publisher, _ROOM, pulse, name=name, stop=place.stop.set, now=now)
     cancellations.call(claims.waiting.cancel)
     heartbeat = Heartbeat(name, publisher, pulse, lambda: claims.in_flight, claims.waiting.lost, now=now)
     await heartbeat.start()

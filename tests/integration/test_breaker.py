@@ -42,16 +42,29 @@ async def test_a_paused_model_comes_back_by_a_probe(stack: Live, tenant: Api) ->
             await asyncio.sleep(0.5)
 
 
-async def test_a_model_at_its_limit_refuses_fast_and_the_rest_goes_on(stack: Live, tenant: Api) -> None:
-    slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-1500", max_concurrency=2)
+async def test_who_finds_a_model_at_its_limit_waits_and_the_rest_goes_on(stack: Live, tenant: Api) -> None:
+    slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-2000", max_concurrency=2)
     good = await tenant.add_model("good", stack.model_server_url)
     busy = [asyncio.create_task(tenant.chat(slow)) for _ in range(2)]
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(20):
+        while (await stack.model_server.ledger(entries=False))["open"] < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
-    refused = await tenant.chat(slow)
+    waits = asyncio.create_task(tenant.chat(slow))
+    late = await tenant.chat(slow, headers={"x-tallygate-deadline-s": "0.5"})
 
-    assert refused.status == 503
-    assert refused.body["error"]["code"] == "model_at_capacity"
+    assert (late.status, late.body["error"]["code"]) == (503, "model_at_capacity")
+    assert "max_concurrency, 2" in late.body["error"]["message"]
     assert (await tenant.chat(good)).status == 200
+    assert [answer.status for answer in await asyncio.gather(*busy, waits)] == [200] * 3
+
+
+async def test_a_request_that_names_no_model_goes_to_one_that_is_free(stack: Live, tenant: Api) -> None:
+    slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-2000", max_concurrency=1)
+    good = await tenant.add_model("good", stack.model_server_url)
+    busy = asyncio.create_task(tenant.chat(slow))
+    async with asyncio.timeout(20):
+        while (await stack.model_server.ledger(entries=False))["open"] < 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     assert (await tenant.chat(None)).headers["x-tallygate-model"] == good
-    assert [answer.status for answer in await asyncio.gather(*busy)] == [200, 200]
+    assert (await busy).status == 200

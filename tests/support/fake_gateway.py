@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 KEY = "tg_console.secret"
-CALLER = {"tenant": "acme", "key_id": "console", "scopes": ["admin"], "allowed_models": None}
+CALLER = {"tenant": "acme", "key_id": "console", "scopes": ["admin"], "allowed_models": None, "max_priority": None}
 
 Told = tuple[int, Any]
 

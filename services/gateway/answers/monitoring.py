@@ -330,10 +330,11 @@ class ShownDeadLetters(TypedDict):
 
 
 class Instances(TypedDict):
-    """requests_waiting: accepted, and claimed by no router yet. monitor: which one answered."""
+    """requests_waiting, bulk_waiting: accepted, and claimed by no router yet. monitor: which one answered."""
 
     routers: list[ShownRouter]
     requests_waiting: Count
+    bulk_waiting: Count
     monitor: str
     lag_s: Seconds
     dead_letters: list[ShownDeadLetters]

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 from services.gateway.answers.shapes import Count, Id, Instant
 from shared.access import Scope
+from shared.priorities import Priority
 from shared.registry import Terms
 
 
@@ -18,16 +19,19 @@ class KeyMade(TypedDict):
     scopes: list[Scope]
     name: str
     allowed_models: list[str] | None
+    max_priority: Priority | None
     created_at: Instant
 
 
 class ShownCaller(TypedDict):
-    """Of the key that asks. allowed_models: patterns; null for all that its tenant may use."""
+    """Of the key that asks. allowed_models: patterns; null for all that its tenant may use. max_priority: the most
+    urgent one that its requests may have; null for any."""
 
     tenant: str
     key_id: str
     scopes: list[str]
     allowed_models: list[str] | None
+    max_priority: Priority | None
 
 
 class ShownKey(TypedDict):
@@ -36,6 +40,7 @@ class ShownKey(TypedDict):
     scopes: list[str]
     name: str
     allowed_models: list[str] | None
+    max_priority: Priority | None
     created_at: Instant
     revoked_at: Instant | None
 

@@ -15,6 +15,7 @@ from shared.crypto import KeyRing, SealedContext, UnreadableSecretError, open_se
 from shared.events import FeatureRequested
 from shared.events.feature import DEFAULT_FEATURE_DEADLINE_S
 from shared.languages import known_language
+from shared.priorities import capped
 
 _GIVE = "give one of: repo (an https:// git URL), archive (base64 of a zip or tar.gz), or files [{path, content}]"
 
@@ -65,6 +66,7 @@ def requested(
         model=body.model,
         policy=body.policy,
         allowed_models=caller.allowed_models,
+        priority=capped("normal", caller.max_priority),
         api_key_id=caller.key_id,
         session=said.session,
         tags=said.tags,

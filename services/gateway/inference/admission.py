@@ -6,19 +6,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import orjson
 
 from services.gateway.bodies import InvalidBodyError, flag, parse_json, validated
-from services.gateway.headers import DEADLINE_HEADER, NO_FALLBACK_HEADER, POLICY_HEADER
+from services.gateway.headers import DEADLINE_HEADER, NO_FALLBACK_HEADER, POLICY_HEADER, PRIORITY_HEADER
 from services.gateway.inference.schemas import OUR_FIELDS, ChatBody, CountedBody, MessagesBody
 from shared.errors import TallygateError
 from shared.events import RoutingOptions
 from shared.operations import Operation, WireFormat
 from shared.policies import POLICIES, Policy
+from shared.priorities import PRIORITIES, Priority
 from shared.registry import Model, TenantModels, canonical_reference
 from shared.selection.objections import UNKNOWN, Objection, standing_objection, why_none
+
+_Value = TypeVar("_Value", bound=str)
 
 _PLAIN = RoutingOptions()
 _AGENTS_MODELS = "custom:claude-"  # as coding agents name them when they are not told otherwise
@@ -42,7 +45,7 @@ class Deadlines(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A request that may be published. `body`: of the operation, in its form, as JSON bytes. stream: the answer is
-    told chunk by chunk; include_usage: with the chunk that says the usage."""
+    told chunk by chunk; include_usage: with the chunk that says the usage. priority: as asked, if it was."""
 
     body: bytes
     model: str | None
@@ -54,6 +57,7 @@ class Admitted:
     operation: Operation = "chat"
     form: WireFormat = "openai"
     passed_headers: tuple[tuple[str, str], ...] = ()
+    priority: Priority | None = None
 
 
 class Routed(Protocol):
@@ -128,6 +132,7 @@ def admitted(
         deadline_at=now + timedelta(seconds=deadline_s),
         options=routing_options(asked, headers),
         operation=operation,
+        priority=priority_in(headers),
     )
 
 
@@ -139,13 +144,22 @@ def routing_options(asked: Routed, headers: Mapping[str, str]) -> RoutingOptions
 
 
 def _policy_in(headers: Mapping[str, str]) -> Policy | None:
-    text = headers.get(POLICY_HEADER)
+    return _one_of(POLICIES, headers, POLICY_HEADER)
+
+
+def priority_in(headers: Mapping[str, str]) -> Priority | None:
+    """None when it is not said. Raises InvalidBodyError."""
+    return _one_of(PRIORITIES, headers, PRIORITY_HEADER)
+
+
+def _one_of(values: Sequence[_Value], headers: Mapping[str, str], name: str) -> _Value | None:
+    text = headers.get(name)
     if text is None:
         return None
-    for policy in POLICIES:
-        if policy == text:
-            return policy
-    raise InvalidBodyError(f"header {POLICY_HEADER} must be one of {', '.join(POLICIES)}", POLICY_HEADER)
+    for value in values:
+        if value == text:
+            return value
+    raise InvalidBodyError(f"header {name} must be one of {', '.join(values)}", name)
 
 
 @lru_cache(maxsize=100)

@@ -39,6 +39,7 @@ from shared.inferences import (
     Order,
 )
 from shared.operations import Operation
+from shared.priorities import Priority, capped
 from shared.registry import Model, Registry, TenantModels, Terms
 from shared.selection import Conditions, needs_of, select
 from shared.selection.budgets import has_token_budget, over_budget, tokens_left
@@ -239,7 +240,9 @@ class Completing:
 
     # Publish and await
 
-    async def _order(self, caller: Caller, sent: Sent, admitted: Admitted) -> Order:
+    async def _order(
+        self, caller: Caller, sent: Sent, admitted: Admitted, unless_asked: Priority = "interactive"
+    ) -> Order:
         session, tags = labels(sent.headers)
         models = await self._models(caller, admitted)
         return Order(
@@ -257,6 +260,7 @@ class Completing:
             passed_headers=admitted.passed_headers,
             session=session,
             tags=tags,
+            priority=capped(admitted.priority or unless_asked, caller.max_priority),
         )
 
     async def _models(self, caller: Caller, admitted: Admitted) -> TenantModels:
@@ -303,7 +307,7 @@ class Completing:
     async def begin(self, caller: Caller, sent: Sent, admitted: Admitted, beginning: Beginning) -> Begun:
         """Returns when it is accepted: its result is stored, and told by its id. Raises as `complete`."""
         key = idempotency_key(sent.headers, caller.tenant_id, sent.route, sent.body)
-        order = await self._order(caller, sent, admitted)
+        order = await self._order(caller, sent, admitted, unless_asked="normal")
         claim = None if key is None else await self.once.claim(key)
         inference_id = new_id() if claim is None else claim.id
         sent.named("inference_id", inference_id)

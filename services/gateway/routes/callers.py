@@ -14,8 +14,8 @@ router = APIRouter(tags=["keys"])
 @router.get("/api/caller")
 @documented(gives=ShownCaller)
 async def show_caller(request: Request) -> Response:
-    """The key that this request is sent with: its tenant, its id, its scopes and the models that it may use (null for
-    all of its tenant). Any key may ask."""
+    """The key that this request is sent with: its tenant, its id, its scopes the models that it may use (null for
+    all of its tenant) and its most urgent priority (null for any). Any key may ask."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, *SCOPES)
     shown = {
@@ -23,5 +23,6 @@ async def show_caller(request: Request) -> Response:
         "key_id": caller.key_id,
         "scopes": sorted(caller.scopes),
         "allowed_models": caller.allowed_models,
+        "max_priority": caller.max_priority,
     }
     return json_response(shown)

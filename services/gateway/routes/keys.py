@@ -36,6 +36,7 @@ async def create_key(request: Request) -> Response:
         "scopes": body.scopes,
         "name": body.name,
         "allowed_models": body.allowed_models,
+        "max_priority": body.max_priority,
     }
     return json_response(shown | {"created_at": now.isoformat()}, 201)
 
@@ -44,10 +45,13 @@ async def stored_key(store: TenantStore, caller: Caller, body: KeyCreate, now: d
     """Stores a new key. Ids are short: when another key has the same id, a key with another id is made."""
     for _ in range(_TRIES):
         key = new_api_key()
-        row = NewKey(key.key_id, body.tenant, hash_key(key.text), body.scopes, body.name, body.allowed_models)
-        change = changed_by(
-            caller, "key.created", key.key_id, body.tenant, scopes=body.scopes, allowed_models=body.allowed_models
+        row = NewKey(
+            key.key_id, body.tenant, hash_key(key.text), body.scopes, body.name, body.allowed_models, body.max_priority
         )
+        change = changed_by(
+            caller, "key.created", key.key_id, body.tenant, scopes=body.scopes, allowed_models=body.allowed_models,
+            max_priority=body.max_priority,
+        )  # fmt: skip
         if await store.add_key(row, change, now):
             return key
     raise TallygateError("internal", f"{_TRIES} key ids in a row were taken already; no key was made")
@@ -67,6 +71,7 @@ async def list_keys(request: Request) -> Response:
             "scopes": row["scopes"],
             "name": row["name"],
             "allowed_models": row["allowed_models"],
+            "max_priority": row["max_priority"],
             "created_at": row["created_at"].isoformat(),
             "revoked_at": row["revoked_at"].isoformat() if row["revoked_at"] else None,
         }

@@ -10,6 +10,7 @@ from shared.access import SCOPES, Scope
 from shared.events.bounds import FEW_STARS, Integral, Reference
 from shared.events.envelope import TenantId
 from shared.policies import Policy
+from shared.priorities import Priority
 from shared.registry.definition import (
     NAME_PATTERN,
     Secret,
@@ -33,6 +34,7 @@ class KeyCreate(StrictBody):
     scopes: list[Scope] = Field(default=[scope for scope in SCOPES if scope != "admin"], min_length=1, max_length=20)
     name: Text = ""
     allowed_models: list[ModelPattern] | None = Field(default=None, max_length=100)
+    max_priority: Priority | None = None
 
 
 class KeysQuery(Query):

@@ -13,13 +13,14 @@ from shared.access.store import KEYS_CHANNEL
 from shared.db.pool import Connection, Pool
 from shared.db.reads import Reads
 from shared.events import new_id, utc_now
+from shared.priorities import Priority
 from shared.registry.store import tell_registries
 
 _NEW_TENANT = "INSERT INTO gateway.tenants (tenant_id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
 _NEW_KEY = """
-INSERT INTO gateway.api_keys (key_id, tenant_id, key_sha256, scopes, name, allowed_models, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO gateway.api_keys (key_id, tenant_id, key_sha256, scopes, name, allowed_models, max_priority, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (key_id) DO NOTHING
 """
 
@@ -69,7 +70,7 @@ ORDER BY change_id DESC LIMIT $3
 
 
 class NewKey(NamedTuple):
-    """One row of gateway.api_keys. allowed_models: patterns of model ids, None for all."""
+    """One row of gateway.api_keys. allowed_models: patterns of model ids, None for all. max_priority: None for any."""
 
     key_id: str
     tenant_id: str
@@ -77,6 +78,7 @@ class NewKey(NamedTuple):
     scopes: Sequence[str]
     name: str
     allowed_models: Sequence[str] | None = None
+    max_priority: Priority | None = None
 
 
 class TenantStore:
@@ -111,8 +113,8 @@ class TenantStore:
     async def keys(self, tenant_id: str | None) -> list[asyncpg.Record]:
         return await self._reads.fetch(
             tenant_id,
-            "SELECT key_id, tenant_id, scopes, name, allowed_models, created_at, revoked_at FROM gateway.api_keys "
-            "WHERE $1::text IS NULL OR tenant_id = $1 ORDER BY created_at",
+            "SELECT key_id, tenant_id, scopes, name, allowed_models, max_priority, created_at, revoked_at "
+            "FROM gateway.api_keys WHERE $1::text IS NULL OR tenant_id = $1 ORDER BY created_at",
             tenant_id,
         )
 

@@ -14,13 +14,13 @@ from shared.db import DatabaseSettings, connect_pool
 from shared.errors import ConfigurationError
 from shared.events import Event, InferenceAccepted
 from shared.events.codec import UnreadableMessageError, decode
-from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
+from shared.events.topics import ATTEMPTS, OUTCOMES, REQUEST_TOPICS, Topic
 from shared.kafka import TopicPartition
 from shared.kafka.admin import connected_admin
 from shared.kafka.broker import Admin, Broker, Consumer
 from shared.kafka.offsets import Offsets, records_behind
 
-_AUDITED = (REQUESTS, ATTEMPTS, OUTCOMES)
+_AUDITED = (*REQUEST_TOPICS, ATTEMPTS, OUTCOMES)
 _CATCH_UP_S = 30.0  # the monitor is given this long to book what is on the topics
 _POLL_S = 0.1
 _TELL_EVERY = 10_000
@@ -92,7 +92,7 @@ async def _take(consumer: Consumer, ends: Offsets, reading: _Reading) -> None:
 
 
 def _add(reading: _Reading, topic: Topic, record: Any) -> None:
-    if topic is REQUESTS:
+    if topic in REQUEST_TOPICS:
         if (request := accepted(record)) is not None:
             reading.add(request.request)
         return

@@ -13,7 +13,7 @@ from services.monitor.books.requests import accepted
 from services.monitor.books.store import BookStore, FeatureBooks
 from shared.events import FeatureEvent, InferenceEvent, Now, utc_now
 from shared.events.envelope import context_in
-from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES, REQUESTS, Topic
+from shared.events.topics import ATTEMPTS, FEATURE_OUTCOMES, FEATURE_PROGRESS, OUTCOMES, REQUEST_TOPICS, Topic
 from shared.kafka import ConsumerRecord
 from shared.kafka.keeper import Heard, Keeper, KeptOffsets
 from shared.kafka.offsets import next_offsets
@@ -21,7 +21,7 @@ from shared.kafka.publisher import Publisher
 from shared.telemetry import names
 from shared.telemetry.traces import tracing
 
-TOPICS = (ATTEMPTS, OUTCOMES, REQUESTS)
+TOPICS = (ATTEMPTS, OUTCOMES, *REQUEST_TOPICS)
 # The books are behind the topics by so long at most, and by what a batch takes. What is over by then is written once.
 # Whoever reads an open inference waits until the books are complete; sums are 2 s behind anyway.
 GATHER_S = 0.2
@@ -38,7 +38,9 @@ class BookingHandler:
         self._now = now
         self._kept_from = kept_from
         said: tuple[Topic, ...] = (ATTEMPTS, OUTCOMES)
-        self.keeper = Keeper[Booked](said, InferenceEvent, self._book, publisher, offsets, {REQUESTS: accepted})
+        self.keeper = Keeper[Booked](
+            said, InferenceEvent, self._book, publisher, offsets, dict.fromkeys(REQUEST_TOPICS, accepted)
+        )
 
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
         """Raises DeadLetterLimitError, as the keeper does."""

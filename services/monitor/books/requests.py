@@ -11,7 +11,7 @@ from shared.events.bounds import instant_of
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE, header
 from shared.events.inference import ACCEPTED
-from shared.events.topics import REQUESTS
+from shared.events.topics import REQUESTS, request_partition
 from shared.kafka import ConsumerRecord
 from shared.telemetry.traces import TRACEPARENT, trace_id_of
 
@@ -21,7 +21,8 @@ def accepted(record: ConsumerRecord) -> Accepted | None:
     request = _told(record) or _read(record)
     if request is None:
         return None
-    return Accepted(request, record.partition, record.offset, trace_id_of(header(record.headers, TRACEPARENT)))
+    partition = request_partition(record.topic, record.partition)
+    return Accepted(request, partition, record.offset, trace_id_of(header(record.headers, TRACEPARENT)))
 
 
 def _told(record: ConsumerRecord) -> InferenceAccepted | None:

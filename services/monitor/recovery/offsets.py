@@ -3,7 +3,7 @@
 import asyncio
 
 from services.monitor.books.handlers import TOPICS as BOOKED
-from shared.events.topics import REQUESTS, TOPICS
+from shared.events.topics import TOPICS, request_partition, router_groups
 from shared.kafka.broker import Broker
 from shared.kafka.dead_letters.box import LetterCount, counts
 from shared.kafka.offsets import first_unread, records_behind
@@ -17,7 +17,7 @@ class Offsets:
     def __init__(self, broker: Broker, router_group: str, monitor_group: str) -> None:
         self._admin = broker.admin()
         self._consumer = broker.consumer()
-        self._router_group = router_group
+        self._router_groups = router_groups(router_group)
         self._monitor_group = monitor_group
 
     async def start(self) -> None:
@@ -29,15 +29,21 @@ class Offsets:
         await self._admin.stop()
 
     async def of_routers(self) -> dict[int, int]:
-        """Per partition of the request topic, the first offset that no router has claimed."""
-        partitions = await partitions_of(self._admin, REQUESTS.name)
-        unread = await first_unread(self._admin, self._router_group, partitions)
-        return {tp.partition: offset for tp, offset in unread.items()}
+        """Per partition of the topics of requests, numbered as in the books, the first offset that no router has
+        claimed."""
+        claimed: dict[int, int] = {}
+        for topic, group in self._router_groups.items():
+            unread = await first_unread(self._admin, group, await partitions_of(self._admin, topic.name))
+            claimed |= {request_partition(tp.topic, tp.partition): offset for tp, offset in unread.items()}
+        return claimed
 
-    async def unclaimed(self) -> int:
-        """How many requests no router has claimed yet."""
-        ends = await self._consumer.end_offsets(await partitions_of(self._admin, REQUESTS.name))
-        return await records_behind(self._admin, self._router_group, ends)
+    async def unclaimed(self) -> dict[str, int]:
+        """How many requests no router has claimed yet, by topic."""
+        behind = {}
+        for topic, group in self._router_groups.items():
+            ends = await self._consumer.end_offsets(await partitions_of(self._admin, topic.name))
+            behind[topic.name] = await records_behind(self._admin, group, ends)
+        return behind
 
     async def dead_letters(self, since_s: float) -> dict[str, LetterCount]:
         """By dead-letter topic; recent: since then, in seconds since 1970."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from shared.errors import Failure, failure
 from shared.events import AttemptEnded, AttemptSummary, InferenceSettled, ReplyFailed
 from shared.events.inference import Settlement
-from shared.events.topics import REQUESTS
+from shared.events.topics import request_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ SWEPT = "closed by the sweep"
 
 
 def decide(orphan: Orphan, committed: Mapping[int, int], max_deliveries: int, now: datetime) -> Action:
-    """committed: the router group's offset per partition of the request topic.
+    """committed: the router group's offset per partition of the topics of requests.
 
     `leave`: the request was not claimed, so Kafka itself delivers it again; a redelivery would double it. A claimed
     request is redelivered while its deadline and max_deliveries allow, and settled when they do not.
@@ -156,7 +156,8 @@ def why_settled(orphan: Orphan, action: Action) -> Failure:
     if action == "expire":
         return failure("expired", f"the deadline of this request, {by}, passed, and no router works on it")
     if action == "unreadable":
-        place = f"{REQUESTS.name}, partition {orphan.request_partition}, offset {orphan.request_offset}"
+        topic, partition = request_place(orphan.request_partition)
+        place = f"{topic.name}, partition {partition}, offset {orphan.request_offset}"
         return failure("router_lost", f"this request, {by}, cannot be handed out: it cannot be read any more ({place})")
     return failure("router_lost", f"this request, {by}, was handed out {orphan.delivery} times, and was lost each time")
 

@@ -28,7 +28,7 @@ from shared.background import Periodic
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
 from shared.events import AttemptEnded, Event, Now, RouterHeartbeat, utc_now
-from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, RESULTS
+from shared.events.topics import HEARTBEATS, OUTCOMES, REPLIES, RESULTS, requests_topic
 from shared.kafka import KafkaError
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
@@ -241,7 +241,7 @@ class Recovery:
             }
         )
         try:
-            await self._say(Outgoing(REQUESTS, again, traceparent))
+            await self._say(Outgoing(requests_topic(again.priority), again, traceparent))
         except UnpublishableError:
             logger.exception("redelivery.unpublishable", inference_id=str(orphan.inference_id))
             await self._settle(orphan, "give_up")

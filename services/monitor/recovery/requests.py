@@ -8,7 +8,7 @@ from services.monitor.recovery.orphans import Orphan
 from shared.events import InferenceRequested
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import context_in
-from shared.events.topics import REQUESTS
+from shared.events.topics import request_place
 from shared.kafka import OffsetOutOfRangeError, TopicPartition
 from shared.kafka.broker import Broker, Consumer
 
@@ -46,13 +46,14 @@ class RequestReader:
             self._free.put_nowait(consumer)
 
     async def _read(self, consumer: Consumer, orphan: Orphan) -> tuple[InferenceRequested, str | None] | None:
-        partition = TopicPartition(REQUESTS.name, orphan.request_partition)
+        topic, number = request_place(orphan.request_partition)
+        partition = TopicPartition(topic.name, number)
         consumer.assign([partition])
         consumer.seek(partition, orphan.request_offset)
         try:
             async with asyncio.timeout(_READ_S):
                 record = await consumer.getone(partition)
-            request = decode(REQUESTS, record.headers, record.value)
+            request = decode(topic, record.headers, record.value)
         except (OffsetOutOfRangeError, UnreadableMessageError) as error:
             logger.warning("request.gone", inference_id=str(orphan.inference_id), reason=type(error).__name__)
             return None

@@ -25,7 +25,6 @@ from services.monitor.recovery.requests import RequestReader
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
 from services.router.cancellations import Cancellations
-from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.intake import Intake
 from services.router.retry import RetryPolicy
@@ -36,6 +35,7 @@ from shared.events import Event, FeatureRequested, InferenceEvent, Now, utc_now
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.topics import (
     ATTEMPTS,
+    BULK_REQUESTS,
     CANCELLATIONS,
     FEATURE_OUTCOMES,
     FEATURE_PROGRESS,
@@ -62,10 +62,12 @@ from shared.registry import Registry
 from shared.selection import Conditions
 from tests.histories.database import HistoryRegistryStore
 from tests.histories.processes import models
+from tests.support.claims import claims_of
 from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore, MonitorTables
 from tests.support.memory.read_offsets import MemoryReadOffsets
 from tests.support.memory.turns import at_once
+from tests.support.places import no_places
 from tests.support.scripted_transport import Answer, ScriptedTransport
 from tests.unit.hostile.messages import ce_type_of
 from tests.unit.router.values import beating
@@ -107,23 +109,23 @@ async def _publisher(broker: LocalBroker) -> Publisher:
 
 
 @asynccontextmanager
-async def router(broker: LocalBroker, _: Topic, good: Event) -> AsyncIterator[IsDone]:
+async def router(broker: LocalBroker, topic: Topic, good: Event) -> AsyncIterator[IsDone]:
     """Every request that can be read is settled, or is a dead letter because of what is between its fields."""
     publisher = await _publisher(broker)
     registry = Registry(HistoryRegistryStore(models("a"), at_once), {})
-    transport, gate = ScriptedTransport(lambda _: Answer(0.01)), Gate(BreakerPolicy())
+    transport, gate = ScriptedTransport(lambda _: Answer(0.01)), Gate(BreakerPolicy(), no_places())
     attempts = Attempts("r", _RING, transport, publisher, RetryPolicy(2, 0.2, 2.0), gate, beating())
     store = MemoryInferenceStore(GatewayTables(), MonitorTables())
     intake = Intake(_RING, store, registry, Conditions(), Cancellations())
     stop = partial(setattr, broker, "stopped", True)
-    claims = Claims("r", intake, attempts, publisher, RoomLimits(slots=10), beating(), stop)
-    requests = broker.subscribe((REQUESTS,), "router", claims.take, graceful_timeout_s=_GRACEFUL_S, listener=claims)
+    claims = claims_of(intake, attempts, publisher, RoomLimits(slots=10), beating(), stop=stop, topic=topic)
+    requests = broker.subscribe((topic,), "router", claims.take, graceful_timeout_s=_GRACEFUL_S, listener=claims)
     claims.start(await requests.start())
 
     def all_settled() -> bool:
-        asked = _inferences(read(broker, REQUESTS.name, REQUESTS))
+        asked = _inferences(read(broker, topic.name, topic))
         settled = _inferences(read(broker, OUTCOMES.name, OUTCOMES))
-        set_aside = _inferences(read(broker, REQUESTS.dlq, REQUESTS))
+        set_aside = _inferences(read(broker, topic.dlq, topic))
         return _inferences([good]) <= settled and asked <= settled | set_aside
 
     yield all_settled
@@ -291,6 +293,7 @@ async def audit(broker: LocalBroker, topic: Topic, good: Event) -> AsyncIterator
 
 BENCHES: dict[Topic, Bench] = {
     REQUESTS: router,
+    BULK_REQUESTS: router,
     ATTEMPTS: monitor,
     OUTCOMES: monitor,
     RESULTS: _kept_by(_results),

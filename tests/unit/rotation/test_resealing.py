@@ -189,7 +189,9 @@ def test_how_long_sealed_content_travels_is_taken_from_the_topics() -> None:
     day = 86_400
     assert travelling_s() == {
         "inference.requests.v1": day,
+        "inference.bulk.v1": day,
         "inference.requests.v1.dlq": 14 * day,
+        "inference.bulk.v1.dlq": 14 * day,
         "inference.replies.v1": 600,
         "inference.results.v1": day,
         "inference.results.v1.dlq": 14 * day,

@@ -31,6 +31,7 @@ from shared.kafka.local import LocalBroker
 from shared.kafka.publisher import Publisher
 from shared.lane.frames import Kind
 from shared.lane.payloads import Chunks, LaneReply, chunk_context, open_chunks, open_reply
+from tests.support.places import no_places
 from tests.support.scripted_gateway import Heard, ScriptedGateway, listening
 from tests.unit.router.values import beating, holds_all, model, work
 
@@ -106,7 +107,8 @@ class World:
         self.broker = LocalBroker()
         self.publisher = Publisher(self.broker, "test")
         self.attempts = Attempts(
-            "r1", RING, transport, self.publisher, RetryPolicy(3, 0.0, 0.0), Gate(BreakerPolicy()), beating(),
+            "r1", RING, transport, self.publisher, RetryPolicy(3, 0.0, 0.0),
+            Gate(BreakerPolicy(), no_places()), beating(),
             max_untold_bytes=100_000,
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ from services.router.gate import Gate
 from services.router.reports import MAX_CANDIDATES_TOLD
 from services.router.retry import MAX_CALLS_SETTING, RetryPolicy
 from services.router.transport import CallFailedError, Transport
-from services.router.work import Begun, Refused, Work
+from services.router.work import Begun, Full, Refused, Work
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
 from shared.errors import failure
@@ -25,6 +25,7 @@ from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model
 from shared.telemetry.attempts import attempts
 from shared.wire import Completion, CompletionRead, Usage
+from tests.support.places import no_places
 from tests.support.virtual_time import virtually
 from tests.unit.router.values import beating, holds_all, model, work
 
@@ -51,12 +52,13 @@ class Router:
         self.publisher = Publisher(self.broker, "test")
         self.attempts = Attempts(
             "r1", KeyRing.parse(new_key("k1")), cast("Transport", self.endpoints), self.publisher,
-            RetryPolicy(3, 0.2, 5.0, max_calls), Gate(BreakerPolicy(20, 5.0, 60.0)), beating(),
+            RetryPolicy(3, 0.2, 5.0, max_calls), Gate(BreakerPolicy(20, 5.0, 60.0), no_places()), beating(),
         )  # fmt: skip
 
     async def run(self, job: Work) -> InferenceSettled:
         await self.publisher.start()
         admitted = self.attempts.admit(job)
+        assert not isinstance(admitted, Full)
         if isinstance(admitted, Refused):
             await self.attempts.refuse(admitted)
         else:

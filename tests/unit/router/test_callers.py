@@ -27,6 +27,7 @@ from shared.lane.frames import Kind
 from shared.lane.payloads import LaneReply, open_reply
 from shared.registry import Model
 from shared.wire import Completion, CompletionRead
+from tests.support.places import no_places
 from tests.support.scripted_gateway import ScriptedGateway, listening
 from tests.unit.router.values import beating, holds_all, model, work
 
@@ -61,7 +62,7 @@ class _Router:
         )  # fmt: skip
         self._attempts = Attempts(
             "r1", RING, cast("Transport", _Endpoint()), self.publisher, RetryPolicy(3, 0.0, 0.0),
-            Gate(BreakerPolicy()), beating(),
+            Gate(BreakerPolicy(), no_places()), beating(),
         )  # fmt: skip
 
     async def run(self) -> None:

@@ -10,7 +10,7 @@ from aiokafka.errors import RebalanceInProgressError
 from services.router import reports
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
-from services.router.claims import Batch, Claimed, Claims
+from services.router.claims import Batch, Claimed
 from services.router.gate import Gate
 from services.router.intake import Intake
 from services.router.retry import RetryPolicy
@@ -22,6 +22,8 @@ from shared.events.router import ON_RECORD_WITHIN_S
 from shared.events.topics import ATTEMPTS, MAX_RECORD_BYTES, OUTCOMES, REQUESTS
 from shared.kafka.local import Commit, Fault, LocalBroker, Operation, Produce, late, refused
 from shared.kafka.publisher import Publisher
+from tests.support.claims import claims_of
+from tests.support.places import no_places
 from tests.support.virtual_time import virtually
 from tests.unit.router.test_fairness import Router, cluster
 from tests.unit.router.values import beating, model, work
@@ -58,9 +60,9 @@ async def test_a_start_that_can_never_be_published_is_refused_and_holds_up_no_ot
     publisher = Publisher(broker, "test")
     await publisher.start()
     nothing: Any = None
-    gate = Gate(BreakerPolicy(20, 5.0, 60.0))
+    gate = Gate(BreakerPolicy(20, 5.0, 60.0), no_places())
     attempts = Attempts("r1", nothing, nothing, publisher, RetryPolicy(3, 0.2, 5.0), gate, beating())
-    claims = Claims("r1", nothing, attempts, publisher, RoomLimits(slots=2), beating())
+    claims = claims_of(nothing, attempts, publisher, RoomLimits(slots=2), beating())
     job = work(model(id="custom:m", endpoint_url="http://h:80/v1"))
     good = reports.attempt_started(job, job.first, 1, "r1", NOW)
     too_large = good.model_copy(update={"reason": "x" * MAX_RECORD_BYTES})

@@ -12,7 +12,6 @@ from services.router import attempts as running
 from services.router import measured, reports, spans
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
-from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.retry import RetryPolicy
 from services.router.room import RoomLimits, Seat
@@ -25,6 +24,8 @@ from shared.events import AttemptEnded, AttemptStarted, Event, InferenceSettled,
 from shared.kafka.publisher import Outgoing
 from shared.wire import Completion
 from shared.wire.reading.completions import CompletionRead
+from tests.support.claims import claims_of
+from tests.support.places import no_places, places_at_hand
 from tests.unit.router.values import beating, holds_all, model, work
 
 COMPLETION = Completion(b"{}", CompletionRead(text="hi", response_model="m"))
@@ -67,7 +68,7 @@ class Run:
         self.work: Work = work(
             model(max_concurrency=1), accepted_at=now, deadline_at=now + timedelta(seconds=60), reply_partition=1
         )
-        self.gate = Gate(BreakerPolicy(20, 1.0, 1.0))
+        self.gate = Gate(BreakerPolicy(20, 1.0, 1.0), no_places())
         endpoint: Any = Endpoint(*answers)
         publisher: Any = self.acked
         ring = KeyRing.parse(new_key("k"))
@@ -80,9 +81,10 @@ class Run:
 
     async def _run(self) -> None:
         nothing: Any = None
-        claims = Claims("r1", nothing, self.attempts, nothing, RoomLimits(slots=1), beating())
+        claims = claims_of(nothing, self.attempts, nothing, RoomLimits(slots=1), beating())
         seat = claims._room.enter("acme", 0)
         assert isinstance(seat, Seat)
+        self.gate.places = self.attempts.places = await places_at_hand(self.work.first.model)
         self.attempts.admit(self.work)
         claims._spawn(self.attempts.run(Begun(self.work, self.first), 0, holds_all), seat)
         async with asyncio.timeout(5):

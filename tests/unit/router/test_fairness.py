@@ -12,6 +12,7 @@ from services.router.cancellations import Cancellations
 from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.intake import Intake
+from services.router.places import Places
 from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy
 from services.router.room import RoomLimits
@@ -28,12 +29,16 @@ from shared.events import (
     new_id,
 )
 from shared.events.codec import decode
-from shared.events.topics import ATTEMPTS, OUTCOMES, REQUESTS, Topic
+from shared.events.topics import ATTEMPTS, BULK_REQUESTS, OUTCOMES, REQUESTS, Topic, requests_topic
 from shared.kafka.broker import Consumer
 from shared.kafka.local import Faults, LocalBroker, LocalCluster
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.memory import Memory
+from shared.priorities import Priority
+from shared.registry import Model
 from shared.selection import select
+from tests.support.claims import claims_of
+from tests.support.places import no_places
 from tests.support.scripted_transport import Answer, Call, ScriptedTransport
 from tests.support.virtual_time import virtually
 from tests.unit.router.values import model, needs, tenant
@@ -54,21 +59,25 @@ def cluster(faults: Faults = lambda _: None) -> LocalCluster:
 class AnyModels(Intake):
     """Every tenant has one model."""
 
-    def __init__(self, cancellations: Cancellations) -> None:
+    def __init__(self, cancellations: Cancellations, *models: Model) -> None:
         self._cancellations = cancellations
+        self._models_of_all = models
         self._now = now
         self._known = Memory[tuple[UUID, int], None](1000)
 
     async def prepare(self, asked: Asked) -> Work | Refused:
         body: dict[str, Any] = {"messages": [{"role": "user", "content": asked.request.tenant_id}]}
-        selection = select(needs(None), tenant(_MODEL))
+        selection = select(needs(None), tenant(*self._models_of_all))
         return self.over(asked) or Work(asked.request, body, selection, asked.source, None)
 
 
 class Router:
     """Calls of a tenant whose name begins with `hostile` never end by themselves."""
 
-    def __init__(self, limits: RoomLimits, broker: LocalBroker | None = None) -> None:
+    def __init__(
+        self, limits: RoomLimits, broker: LocalBroker | None = None, places: Places | None = None, *models: Model
+    ) -> None:
+        """models: of every tenant."""
         self.broker = broker or LocalBroker(cluster())
         self.answers: dict[str, Answer] = {}  # by tenant
         self.publisher = Publisher(self.broker, "test")
@@ -77,11 +86,14 @@ class Router:
         self.called: list[str] = []
         self.attempts = Attempts(
             "r1", KeyRing.parse(new_key("k1")), self.transport, self.publisher, RetryPolicy(2, 0.2, 5.0),
-            Gate(BreakerPolicy(1000, 5.0, 60.0)), self.pulse, now,
+            Gate(BreakerPolicy(1000, 5.0, 60.0), places or no_places()), self.pulse, now,
         )  # fmt: skip
         self.cancellations = Cancellations()
-        intake = AnyModels(self.cancellations)
-        self.claims = Claims("r1", intake, self.attempts, self.publisher, limits, self.pulse, now=now)
+        intake = AnyModels(self.cancellations, *(models or (_MODEL,)))
+        self.claims = claims_of(intake, self.attempts, self.publisher, limits, self.pulse, now=now)
+        self.bulk = Claims(
+            "r1", intake, self.attempts, self.publisher, self.claims.waiting, self.pulse, now=now, topic=BULK_REQUESTS
+        )
         self.cancellations.call(self.claims.waiting.cancel)
 
     async def start(self, *, beating: bool = True) -> Consumer:
@@ -93,18 +105,24 @@ class Router:
         )
         consumer = await requests.start()
         self.claims.start(consumer)
+        bulk = self.broker.subscribe(
+            (BULK_REQUESTS,), "router-bulk", self.bulk.take, graceful_timeout_s=1.0, listener=self.bulk
+        )
+        self.bulk.start(await bulk.start())
         return consumer
 
-    async def ask(self, tenant_id: str, times: int = 1, deadline_s: float = 30.0) -> list[UUID]:
+    async def ask(
+        self, tenant_id: str, times: int = 1, deadline_s: float = 30.0, priority: Priority = "normal"
+    ) -> list[UUID]:
         accepted_at = now()
         requests = [
             InferenceRequested(
                 inference_id=new_id(), tenant_id=tenant_id, input={"messages": []}, accepted_at=accepted_at,
-                deadline_at=accepted_at + timedelta(seconds=deadline_s),
+                deadline_at=accepted_at + timedelta(seconds=deadline_s), priority=priority,
             )
             for _ in range(times)
         ]  # fmt: skip
-        await self.publisher.publish(*(Outgoing(REQUESTS, request) for request in requests))
+        await self.publisher.publish(*(Outgoing(requests_topic(priority), request) for request in requests))
         return [request.inference_id for request in requests]
 
     def said(self, topic: Topic) -> list[Event]:

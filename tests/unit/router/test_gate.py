@@ -3,8 +3,10 @@
 from services.router.breaker import BreakerPolicy
 from services.router.gate import Gate
 from services.router.instruments import breakers
+from services.router.places import Places
 from shared.errors import failure
 from shared.registry import Model
+from tests.support.places import no_places, places_at_hand
 
 BROKEN = failure("server_error", "broken")
 
@@ -18,12 +20,13 @@ def model(
     )  # fmt: skip
 
 
-def gate() -> Gate:
-    return Gate(BreakerPolicy(open_after=2, pause_s=60))
+def gate(places: Places | None = None) -> Gate:
+    return Gate(BreakerPolicy(open_after=2, pause_s=60), places or no_places())
 
 
 async def test_no_more_calls_than_the_model_allows_at_once() -> None:
-    open_gate, limited = gate(), model(max_concurrency=2)
+    limited = model(max_concurrency=2)
+    open_gate = gate(await places_at_hand(limited))
     assert open_gate.enter(limited) is None
     assert open_gate.enter(limited) is None
     refusal = open_gate.enter(limited)
@@ -60,7 +63,7 @@ async def test_a_model_that_was_mended_is_called_at_once_and_late_words_on_the_o
 
 
 async def test_calls_of_before_a_change_still_take_their_place() -> None:
-    open_gate = gate()
+    open_gate = gate(await places_at_hand(model(max_concurrency=1)))
     assert open_gate.enter(model(max_concurrency=1)) is None
     assert open_gate.enter(model(max_concurrency=1, url="http://mended/v1")) is not None
     open_gate.leave(model(max_concurrency=1), None)
@@ -77,7 +80,8 @@ async def test_one_broken_model_does_not_hold_up_another_nor_another_tenants_of_
 
 
 async def test_a_call_that_was_not_made_leaves_its_place_and_no_trace() -> None:
-    open_gate, limited = gate(), model(max_concurrency=1)
+    limited = model(max_concurrency=1)
+    open_gate = gate(await places_at_hand(limited))
     for _ in range(5):
         assert open_gate.enter(limited) is None
         open_gate.leave(limited, None, called=False)

@@ -6,13 +6,13 @@ from typing import Any
 from aiokafka import TopicPartition
 from structlog.testing import capture_logs
 
-from services.router.claims import Claims
 from services.router.intake import Intake
 from services.router.room import RoomLimits
 from shared.events.topics import REQUESTS
 from shared.kafka.local import LocalBroker
 from shared.kafka.publisher import Publisher
 from shared.kafka.settings import KafkaSettings
+from tests.support.claims import claims_of
 from tests.support.virtual_time import run_virtually
 from tests.unit.router.values import beating
 
@@ -28,7 +28,7 @@ async def router_until_it_stops(broker: LocalBroker, *garbage: bytes) -> list[st
     for value in garbage:
         await publisher.send_raw(REQUESTS.name, value, b"key", [], 0)
     intake = Intake(_NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
-    claims = Claims("router", intake, _NOTHING, publisher, RoomLimits(), beating(), stopped.set)
+    claims = claims_of(intake, _NOTHING, publisher, RoomLimits(), beating(), stop=stopped.set)
     requests = broker.subscribe((REQUESTS,), "router", claims.take, graceful_timeout_s=1.0, listener=claims)
     with capture_logs() as logs:
         claims.start(await requests.start())

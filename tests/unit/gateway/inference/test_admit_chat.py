@@ -243,6 +243,16 @@ def test_a_header_says_how_to_choose() -> None:
     assert admit({}, {"x-tallygate-policy": "fastest"}).options.policy == "fastest"
 
 
+def test_a_header_says_how_urgent_it_is() -> None:
+    assert admit({}, {"x-tallygate-priority": "bulk"}).priority == "bulk"
+    assert admit().priority is None
+
+
+def test_an_unknown_priority_is_refused() -> None:
+    with pytest.raises(InvalidBodyError, match="x-tallygate-priority must be one of interactive, normal, bulk"):
+        admit({}, {"x-tallygate-priority": "urgent"})
+
+
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(InvalidBodyError, match="custom_first, provider_first"):
         admit({}, {"x-tallygate-policy": "best"})

@@ -20,6 +20,7 @@ from shared.events import CancelRequested, ReplyCompleted, SessionCapped, utc_no
 from shared.inferences import Answer, InferenceFailedError, Inferences, NotAcknowledgedError, Pending, Results
 from shared.inferences.streams import IncomingStream
 from shared.lane.payloads import Chunks
+from shared.priorities import Priority
 from shared.registry import Registry, TenantModels
 from shared.selection import Conditions
 from shared.wire.reading.chunk_log import ChunkLog
@@ -102,6 +103,28 @@ async def test_the_answer_to_what_was_sent() -> None:
     [request] = bench.broker.requests
     assert (request.options.allowed_models, request.api_key_id, request.store_result) == (("custom:*",), "k1", False)
     assert (request.session, request.tags) == ("checkout-42", {"team": "search"})
+    assert request.priority == "interactive", "somebody waits for it"
+
+
+@pytest.mark.parametrize(
+    ("asked", "most", "granted"),
+    [
+        (None, "normal", "normal"),
+        (None, "bulk", "bulk"),
+        ("interactive", "bulk", "bulk"),
+        ("bulk", "normal", "bulk"),
+        ("bulk", None, "bulk"),
+    ],
+)
+async def test_a_key_has_a_most_urgent_priority(asked: str | None, most: Priority | None, granted: str) -> None:
+    bench, headers = Bench(), {} if asked is None else {"x-tallygate-priority": asked}
+    caller = replace(CALLER, max_priority=most)
+    with bench.completing.let_in(caller, headers):
+        call = asyncio.create_task(bench.completing.chat(caller, Sent(headers, "/v1/chat/completions", BODY, None)))
+        bench.pending.resolve(reply_completed(await bench.asked(), b"completion"))
+        await call
+    [request] = bench.broker.requests
+    assert request.priority == granted
 
 
 async def test_one_key_is_one_inference_and_the_second_answer_is_told_as_replayed() -> None:

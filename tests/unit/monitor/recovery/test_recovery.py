@@ -22,7 +22,7 @@ from shared.events import Event, InferenceRequested, InferenceSettled, new_id
 from shared.events.codec import decode
 from shared.events.inference import ACCEPTED
 from shared.events.router import ON_RECORD_WITHIN_S, RECORD_IS_THERE_AFTER_S
-from shared.events.topics import OUTCOMES, REQUESTS, Topic
+from shared.events.topics import BULK_REQUESTS, OUTCOMES, REQUESTS, Topic, requests_topic, router_groups
 from shared.kafka.local import Fault, Fetch, LocalBroker, LocalCluster, Operation, Produce, late, refused
 from shared.kafka.publisher import Publisher
 from tests.support.memory.monitor import MemoryRecoveryStore, MonitorTables
@@ -55,10 +55,12 @@ class World:
         await self.publisher.start()
         for request in requests:
             headers = [(name, value) for name, value in request.headers("test", None) if name != without]
-            await self.publisher.send_raw(REQUESTS.name, request.encoded(), request.key, headers)
-        for place in self.cluster.partitions(REQUESTS.name):
+            topic = requests_topic(request.priority)
+            await self.publisher.send_raw(topic.name, request.encoded(), request.key, headers)
+        routers = router_groups("router")
+        for topic, place in [(one, place) for one in routers for place in self.cluster.partitions(one.name)]:
             log = self.cluster.log(place)
-            for group in ("router", "monitor"):
+            for group in (routers[topic], "monitor"):
                 self.cluster.group(group).offsets[place] = log.end
             told = [accepted(record) for record in log.read(0, 10_000)]
             self.tables.book(fold([one for one in told if one is not None]), virtual_now())
@@ -101,21 +103,24 @@ def request(number: int = 0, life_s: float = 100.0) -> InferenceRequested:
     return requested(inference_id=new_id(), **told)
 
 
-@pytest.mark.parametrize("without", [None, ACCEPTED])
+@pytest.mark.parametrize(
+    ("without", "topic"), [(None, REQUESTS), (ACCEPTED, REQUESTS), (None, BULK_REQUESTS)], ids=("ours", "bare", "bulk")
+)
 def test_what_was_committed_and_never_begun_is_handed_out_again_and_routers_are_to_ask_the_books(
-    without: str | None,
+    without: str | None, topic: Topic
 ) -> None:
     """Not before its router must have put it on record. Also what an upstream service published without our header."""
 
     @virtually
     async def played() -> None:
-        world, asked = World(), request()
+        priority = "bulk" if topic is BULK_REQUESTS else "normal"
+        world, asked = World(), request().model_copy(update={"priority": priority})
         await world.orphans([asked], without)
         await world.recover()
         await asyncio.sleep(ON_RECORD_WITHIN_S + 1.0)
         assert world.redelivered() == set()
         await asyncio.sleep(RECORD_IS_THERE_AFTER_S - ON_RECORD_WITHIN_S + 1.0)
-        [again] = [one for one in world.on(REQUESTS) if isinstance(one, InferenceRequested) and one.delivery == 2]
+        [again] = [one for one in world.on(topic) if isinstance(one, InferenceRequested) and one.delivery == 2]
         assert (again.inference_id, again.sealed_input) == (asked.inference_id, asked.sealed_input)
         assert again.republished
 

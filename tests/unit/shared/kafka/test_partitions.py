@@ -4,17 +4,19 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.gateway.inference.queue_age import QueueAge
 from services.monitor.recovery.offsets import Offsets
 from shared.errors import ConfigurationError
 from shared.events import Event, RouterHeartbeat, utc_now
-from shared.events.topics import ATTEMPTS, HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, Topic, wanted_topics
+from shared.events.topics import ATTEMPTS, BULK_REQUESTS, HEARTBEATS, OUTCOMES, REPLIES, REQUESTS, Topic, wanted_topics
 from shared.kafka import TopicPartition
 from shared.kafka.admin import check_topics, require_topics
 from shared.kafka.dead_letters.box import count_since
 from shared.kafka.follow import Follower
 from shared.kafka.local import LocalBroker, LocalCluster
+from shared.telemetry.names import METRIC_QUEUE_AGE_SECONDS, METRIC_QUEUE_LENGTH
 from tests.support.virtual_time import virtually
 
 
@@ -41,13 +43,14 @@ def commit(broker: LocalBroker, group: str, topic: Topic, partition: int, offset
 async def test_recovery_sees_the_claims_of_every_partition() -> None:
     broker = broker_with(**{REQUESTS.name: 12})
     commit(broker, "router", REQUESTS, 11, 7)
+    commit(broker, "router-bulk", BULK_REQUESTS, 3, 5)
     offsets = Offsets(broker, "router", "monitor")
     await offsets.start()
 
     committed = await offsets.of_routers()
 
-    assert set(committed) == set(range(12))
-    assert committed[11] == 7
+    assert set(committed) == {*range(12), *range(50_000, 50_000 + BULK_REQUESTS.partitions)}
+    assert (committed[11], committed[50_003]) == (7, 5)
     await offsets.stop()
 
 
@@ -97,6 +100,22 @@ async def test_the_age_of_the_queue_is_that_of_all_partitions() -> None:
 
     assert age.seconds is not None
     assert age.seconds > 0.0
+    await age.stop()
+
+
+@virtually
+async def test_a_queue_of_bulk_is_told_by_itself_and_refuses_nobody() -> None:
+    broker = broker_with()
+    age = QueueAge(broker, "router")
+    await age.start()
+    await asyncio.sleep(3.0)
+    for partition in range(3):
+        await say(broker, BULK_REQUESTS, partition)
+    await asyncio.sleep(3.0)
+
+    assert age.seconds == 0.0
+    assert REGISTRY.get_sample_value(METRIC_QUEUE_LENGTH, {"topic": BULK_REQUESTS.name}) == 3.0
+    assert (REGISTRY.get_sample_value(METRIC_QUEUE_AGE_SECONDS, {"topic": BULK_REQUESTS.name}) or 0.0) > 0.0
     await age.stop()
 
 
