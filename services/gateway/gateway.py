@@ -18,6 +18,7 @@ from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
 from services.gateway.headers import headers_of
 from services.gateway.inference.completing import Completing, Sent
+from services.gateway.ingress.store import ReplyKeyStore
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
@@ -54,6 +55,7 @@ class Gateway:
     background: BackgroundInferences
     background_responses: BackgroundResponses
     webhooks: WebhookStore
+    reply_keys: ReplyKeyStore
     features: FeatureStore
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers

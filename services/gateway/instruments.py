@@ -15,3 +15,6 @@ queue_age_seconds = Gauge(
 rejections_unrecorded = Counter(
     names.METRIC_REJECTIONS_UNRECORDED, "Rejections that the broker did not take in time, so the books lack them."
 )
+upstream_replies = Counter(
+    names.METRIC_UPSTREAM_REPLIES, "Replies to upstream services on their topics: told, or put off.", ("fate",)
+)

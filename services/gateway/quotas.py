@@ -23,6 +23,7 @@ class Quotas(NamedTuple):
     open_jobs: int = 100
     sent_keys: int = 1_000_000
     webhooks: int = 20
+    reply_keys: int = 20
 
 
 def over_quota(

@@ -155,6 +155,9 @@ class GatewaySettings(WaysBackSettings):
     max_webhooks_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
         default=20, gt=0, le=100_000, description="webhooks of a tenant, those that are disabled included"
     )
+    max_reply_keys_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=20, gt=0, le=10_000, description="public keys of a tenant, for which answers by Kafka are sealed"
+    )
     # The routers' own setting: whose claims the queue's age is measured by.
     router_group: GroupName = Field(
         default="router", description="the routers' group, whose claims tell how long requests wait"
@@ -186,6 +189,7 @@ class GatewaySettings(WaysBackSettings):
             open_jobs=self.max_open_jobs_per_tenant,
             sent_keys=self.max_idempotency_keys_per_tenant,
             webhooks=self.max_webhooks_per_tenant,
+            reply_keys=self.max_reply_keys_per_tenant,
         )
 
     def bootstrap_key(self) -> ApiKey | None:

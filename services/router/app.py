@@ -69,7 +69,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         cancellations, conditions = Cancellations(), Conditions()
         cancellations.call(attempts.cancel)
         await service.start(Follower(broker, {CANCELLATIONS: cancellations.heard, **conditions.hearers}))
-        intake = Intake(ring, InferenceStore(service.pool), registry, conditions, cancellations)
+        intake = Intake(
+            ring, InferenceStore(service.pool), registry, conditions, cancellations, ingress=settings.kafka.ingress
+        )
         claims = Claims(settings.instance, intake, attempts, publisher, settings.room(), pulse)
         cancellations.call(claims.waiting.cancel)
         requests = broker.subscribe(

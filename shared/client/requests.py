@@ -15,6 +15,7 @@ LIVE = "/api/monitoring/live"
 INFERENCES = "/api/inferences"
 INSTANCES = "/api/instances"
 WEBHOOKS = "/api/webhooks"
+REPLY_KEYS = "/api/reply-keys"
 HEALTH = "/api/monitoring/health"
 
 

@@ -38,6 +38,7 @@ from services.gateway.inference.once import Once
 from services.gateway.inference.rejections import Rejections
 from services.gateway.inference.shares import Shares
 from services.gateway.inference.store import KeyStore
+from services.gateway.ingress.store import ReplyKeyStore
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
@@ -247,6 +248,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         background=background,
         background_responses=BackgroundResponses(background, responses),
         webhooks=WebhookStore(sql, reads, quotas.webhooks),
+        reply_keys=ReplyKeyStore(sql, quotas.reply_keys),
         features=features,
         feature_watch=FeatureWatch(),
         feature_workers=workers,

@@ -18,6 +18,7 @@ from services.gateway.routes import (
     models,
     monitoring,
     providers,
+    reply_keys,
     rerank,
     responses,
     setup,
@@ -49,6 +50,7 @@ _SURFACES = (
     callers,
     tenants,
     webhooks,
+    reply_keys,
 )
 ROUTERS = tuple(module.router for module in _SURFACES)
 
