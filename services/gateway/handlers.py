@@ -1,5 +1,5 @@
-"""Events that the gateway stores: results of inferences, and progress and outcomes of feature jobs. And what it takes of
-upstream services."""
+"""Events that the gateway stores: results of inferences, and progress and outcomes of feature jobs. And what it takes
+of upstream services."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta

@@ -49,7 +49,8 @@ SELECT reply_id FROM own
 """
 
 _REFUSE = """
-INSERT INTO gateway.upstream (reply_id, inference_id, tenant_id, reply_topic, trace_context, refusal, due_at, kept_until)
+INSERT INTO gateway.upstream (reply_id, inference_id, tenant_id, reply_topic, trace_context, refusal, due_at,
+                              kept_until)
 VALUES ($1, $2, $3, $4, $5, $6, $7::timestamptz, $7::timestamptz + interval '1 day') ON CONFLICT DO NOTHING
 """
 
