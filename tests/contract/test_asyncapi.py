@@ -17,6 +17,7 @@ from shared.events.upstream import (
 )
 
 ROOT = Path(__file__).parents[2]
+PARSER = Path(__file__).parent / "asyncapi"
 UPSTREAM = {UpstreamRequested, UpstreamBatchRequested, UpstreamReplyCompleted, UpstreamReplyFailed}
 KINDS = sorted({kind for topic in TOPICS for kind in topic.events} | UPSTREAM, key=lambda kind: kind.__name__)
 
@@ -121,3 +122,12 @@ def test_an_upstream_service_may_say_of_a_request_what_is_its_own(document: dict
     within, without = (set(schemas[name]["properties"]) for name in ("InferenceRequested", "UpstreamRequested"))
     assert within >= _OURS
     assert without.isdisjoint(_OURS)
+
+
+@pytest.mark.skipif(not (PARSER / "node_modules").is_dir(), reason="its own parser is not here: make asyncapi")
+def test_asyncapis_own_parser_takes_it() -> None:
+    done = subprocess.run(
+        ["node", "check.js", ROOT / "docs" / "asyncapi.json"], cwd=PARSER, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.startswith(("error", "warning"))]

@@ -83,20 +83,21 @@ class Telling(Periodic):
             await self._store.put_off([each.reply_id for each in waiting], topic, until)
 
     async def _tell(self, topic: str, due: Due) -> str | None:
-        """Why it is not told, when it is to be tried again."""
+        """Why it is not told, when it is to be tried again. Raises what is wrong with the database."""
         try:
             reply = await self._reply(due)
+        except RETRYABLE:
+            raise
+        except Exception as error:
+            logger.exception("upstream_reply.failed", inference_id=str(due.inference_id))
+            return type(error).__name__
+        try:
             if reply is not None:
                 await self._send(topic, due, reply)
         except TOO_LARGE:
             return _TOO_LARGE
-        except RETRYABLE:
-            raise
         except BROKER_RETRYABLE as error:
             return described(error)
-        except Exception as error:
-            logger.exception("upstream_reply.failed", inference_id=str(due.inference_id))
-            return type(error).__name__
         return None
 
     async def _tell_alone(self, topic: str, due: Due) -> str | None:
