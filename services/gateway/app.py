@@ -26,7 +26,7 @@ from services.gateway.feature_jobs.overdue import OverdueJobs
 from services.gateway.feature_jobs.store import FEATURES_CHANNEL, FeatureStore
 from services.gateway.feature_jobs.watch import FeatureWatch, FeatureWorkers
 from services.gateway.gateway import Gateway
-from services.gateway.handlers import HeldUp, feature_keeper, result_keeper, taking_keeper
+from services.gateway.handlers import HeldUp, feature_keeper, ingress_reader, result_keeper
 from services.gateway.inference.admission import Deadlines
 from services.gateway.inference.completing import Completing
 from services.gateway.inference.doorkeeper import Doorkeeper
@@ -284,12 +284,12 @@ async def _telling(service: Service, ingress: Parts, instance: str) -> Telling |
 
 async def _take(service: Service, ingress: Parts, offsets: ReadOffsets) -> dict[str, HeldUp]:
     """Reads every ingress topic by itself, so that one that is held up holds up no other."""
-    keepers: dict[str, HeldUp] = {}
+    readers: dict[str, HeldUp] = {}
     for topic in ingress.ingress.topics:
-        keeper = taking_keeper(ingress, topic, service.publisher, offsets)
-        await _keep(service, f"{_INGRESS_GROUP}-{topic.name}"[:249], keeper)
-        keepers[topic.name] = keeper
-    return keepers
+        reader = ingress_reader(ingress, topic, service.publisher, offsets)
+        await _keep(service, f"{_INGRESS_GROUP}-{topic.name}"[:249], reader.keeper)
+        readers[topic.name] = reader
+    return readers
 
 
 def _notes(keepers: Mapping[str, HeldUp]) -> dict[str, str]:

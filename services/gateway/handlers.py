@@ -2,6 +2,7 @@
 of upstream services."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -52,7 +53,20 @@ class HeldUp(Protocol):
         """Why records wait; None while none does."""
 
 
-def taking_keeper(parts: Parts, topic: Topic, publisher: Publisher, offsets: KeptOffsets) -> Keeper[Submission]:
-    """Its dead letters are not the keeper's: who writes to the topic is no part of ours."""
+@dataclass(frozen=True, slots=True)
+class IngressReader:
+    """What reads one ingress topic."""
+
+    keeper: Keeper[Submission]
+    taking: Taking
+
+    @property
+    def held_up(self) -> str | None:
+        return self.keeper.held_up or self.taking.held_because
+
+
+def ingress_reader(parts: Parts, topic: Topic, publisher: Publisher, offsets: KeptOffsets) -> IngressReader:
+    """Its dead letters are not the keeper's, which has a limit to them: who writes to the topic is no part of ours."""
     count_from_zero(topic)
-    return Keeper((), Submission, Taking(parts, topic.name).keep, publisher, offsets, {topic: read})
+    taking = Taking(parts, topic.name)
+    return IngressReader(Keeper((), Submission, taking.keep, publisher, offsets, {topic: read}), taking)

@@ -88,7 +88,7 @@ class Taking:
     """Of one topic; `wake` is called when there are refusals to be told."""
 
     def __init__(self, parts: Parts, topic: str) -> None:
-        self._parts = parts
+        self.parts = parts
         self._topic = topic
         self._owner = parts.ingress.owners.get(topic)
         self.held_because: str | None = None  # while requests wait for what only time brings
@@ -103,11 +103,13 @@ class Taking:
                 raise
             logger.exception("ingress.failed", topic=self._topic, offset=heard[0].record.offset)
             await self._set_aside(heard[0].record, "internal", f"it could not be taken: {type(error).__name__}")
+        finally:
+            self.held_because = None
 
     async def _keep(self, heard: Sequence[Heard[Submission]]) -> None:
         lines = [line.whence for message in heard for line in message.event.lines]
         ids = list({each for whence in lines for each in (whence.inference_id, whence.reply_id)})
-        batch = _Batch(await self._parts.store.known(ids) if ids else {})
+        batch = _Batch(await self.parts.store.known(ids) if ids else {})
         for record, submission in heard:
             if submission.unreadable:
                 await self._set_aside(record, "invalid_request", submission.unreadable)
@@ -126,7 +128,7 @@ class Taking:
         refused_before = batch.known.get(whence.reply_id)
         if refused_before is not None and refused_before.sha256 is None:
             return None
-        tenant_id = self._parts.ingress.tenant_of(self._topic, whence.tenant_id)
+        tenant_id = self.parts.ingress.tenant_of(self._topic, whence.tenant_id)
         if tenant_id is None and whence.tenant_id is not None:
             await self._audit(record, whence.tenant_id)
             return await self._refuse(submission, line, self._forged(whence.tenant_id))
@@ -141,7 +143,7 @@ class Taking:
         limited = await self._let_in(batch, taken)
         if limited is not None:
             caller, said = self._caller(tenant_id), Labels(request.session, request.tags)
-            self._parts.completing.rejections.rejected(caller, limited, said, whence.inference_id)
+            self.parts.completing.rejections.rejected(caller, limited, said, whence.inference_id)
             await self._refuse(submission, line, limited)
             return None
         batch.taken[whence.inference_id] = taken
@@ -166,7 +168,7 @@ class Taking:
         self, record: ConsumerRecord, submission: Submission, line: Line, request: UpstreamRequest, tenant_id: str
     ) -> _Taken:
         """Raises TallygateError."""
-        parts, now = self._parts, utc_now()
+        parts, now = self.parts, utc_now()
         if request.reply_topic is not None and not parts.ingress.may_reply_to(request.reply_topic):
             raise InvalidBodyError(
                 f"reply_topic: its name must begin with {parts.ingress.reply_prefix!r}, and be no dead-letter topic"
@@ -197,15 +199,15 @@ class Taking:
     async def _public_key(self, tenant_id: str, request: UpstreamRequest) -> bytes | None:
         if request.reply_key_id is None or request.reply_topic is None:
             return None
-        key = await self._parts.reply_keys.key(tenant_id, request.reply_key_id)
+        key = await self.parts.reply_keys.key(tenant_id, request.reply_key_id)
         if key is None:
             tips = ("Register it: tallygate reply-keys add",)
             raise TallygateError("invalid_request", f"reply_key_id: {request.reply_key_id!r} is not known", tips=tips)
         return key
 
     def _kept_s(self, tenant_id: str) -> float:
-        own = self._parts.completing.registry.of(tenant_id).terms.result_retention_s
-        return self._parts.background.retained.results_s if own is None else own
+        own = self.parts.completing.registry.of(tenant_id).terms.result_retention_s
+        return self.parts.background.retained.results_s if own is None else own
 
     def _caller(self, tenant_id: str) -> Caller:
         return Caller(tenant_id, f"kafka:{self._topic}", frozenset({"inference"}))
@@ -220,7 +222,7 @@ class Taking:
     async def _let_in(self, batch: _Batch, taken: _Taken) -> Failure | None:
         """Waits while only time helps, where nobody else's requests wait behind it; Kafka keeps them meanwhile. What
         has passed its deadline needs no place: a router settles it as expired."""
-        if (used_up := self._parts.completing.over_budget(self._caller(taken.new.tenant_id))) is not None:
+        if (used_up := self.parts.completing.over_budget(self._caller(taken.new.tenant_id))) is not None:
             return used_up
         while taken.order.deadline_at > utc_now():
             refusal = await self._limit(batch, taken.new.tenant_id)
@@ -236,7 +238,7 @@ class Taking:
         return None
 
     async def _limit(self, batch: _Batch, tenant_id: str) -> Failure | None:
-        parts, most = self._parts, self._parts.background.store.most_open
+        parts, most = self.parts, self.parts.background.store.most_open
         if tenant_id not in batch.rooms:
             open_now = await parts.store.open_of(tenant_id, utc_now(), most)
             waiting = sum(taken.new.tenant_id == tenant_id for taken in batch.taken.values())
@@ -261,11 +263,11 @@ class Taking:
         taken, batch.taken = list(batch.taken.values()), {}
         now = utc_now()
         news = [each.new for each in taken if each.new.inference_id not in batch.known]
-        added = await self._parts.store.add(news, now) if news else set()
+        added = await self.parts.store.add(news, now) if news else set()
         batch.known |= {each.inference_id: Known(each.tenant_id, each.sha256, False) for each in news
                         if each.inference_id in added}  # fmt: skip
         if others := [each.inference_id for each in news if each.inference_id not in added]:
-            batch.known |= await self._parts.store.known(others)  # a gateway that had this partition before added it
+            batch.known |= await self.parts.store.known(others)  # a gateway that had this partition before added it
         await asyncio.gather(*(self._publish_one(each, added, batch.known, now) for each in taken))
 
     async def _publish_one(self, taken: _Taken, added: set[UUID], known: dict[UUID, Known], now: datetime) -> None:
@@ -279,7 +281,7 @@ class Taking:
         republished = inference_id not in added or now - taken.new.accepted_at > _FRESH
         while True:
             try:
-                await self._parts.background.inferences.publish(
+                await self.parts.background.inferences.publish(
                     taken.order, inference_id, store_result=True, republished=republished, awaited=False
                 )
             except NotAcknowledgedError as error:
@@ -293,7 +295,7 @@ class Taking:
 
     async def _refuse(self, submission: Submission, line: Line, refusal: Failure) -> Failure:
         """To be told, where it may be: to a topic that its sender may name, for whoever the topic is."""
-        whence, ingress = line.whence, self._parts.ingress
+        whence, ingress = line.whence, self.parts.ingress
         tenant_id = whence.tenant_id if self._owner == ANY_TENANT else self._owner
         if whence.reply_topic is None or tenant_id is None or not ingress.may_reply_to(whence.reply_topic):
             return refusal
@@ -305,11 +307,11 @@ class Taking:
             whence.reply_id, whence.inference_id, tenant_id, whence.reply_topic, submission.trace_context,
             told.encoded(),
         )  # fmt: skip
-        await self._parts.store.refuse([row], utc_now())
+        await self.parts.store.refuse([row], utc_now())
         return refusal
 
     async def _set_aside(self, record: ConsumerRecord, error_type: str, why: str) -> None:
-        await dead_letter(self._parts.publisher, record, error_type, why, limited=False)
+        await dead_letter(self.parts.publisher, record, error_type, why, limited=False)
 
     async def _audit(self, record: ConsumerRecord, claimed: str) -> None:
         """Once a minute for each tenant that is claimed: every one is a dead letter, too."""
@@ -319,7 +321,7 @@ class Taking:
         place = f"{record.topic}:{record.partition}:{record.offset}"
         owner = self._owner or ""
         change = Change(owner, f"kafka:{self._topic}", "ingress.refused", place, {"claimed_tenant": claimed})
-        await self._parts.tenants.record(change)
+        await self.parts.tenants.record(change)
         self._audited.put(claimed, now)
 
 
