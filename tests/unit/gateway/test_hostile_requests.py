@@ -41,6 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/dead-letters/replay": {"ids": [DEAD_LETTER]},
     "POST /api/webhooks": {"url": "https://receiver.example/hook", "events": ["inference.settled"]},
     "PATCH /api/webhooks/{webhook_id}": {"name": "changed"},
+    "POST /api/reply-keys": {"id": "k1", "public_key": "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU="},
     "POST /api/keys": {"tenant": "acme"},
     "PATCH /api/tenants/{tenant_id}": {"usd_per_day": 1},
     "PUT /api/plans/{plan_id}": {"usd_per_day": 1},
