@@ -63,12 +63,12 @@ def opened(reply: dict[str, Any], key_file: str | None) -> dict[str, Any]:
     return found
 
 
-async def make_topic(servers: str, name: str) -> None:
+async def make_topic(servers: str, name: str, replication_factor: int) -> None:
     """The reply topic is its reader's: Tallygate makes none."""
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=-1)])
+        await admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=replication_factor)])
     except TopicAlreadyExistsError:
         pass
     finally:
@@ -77,7 +77,7 @@ async def make_topic(servers: str, name: str) -> None:
 
 async def serve(args: argparse.Namespace) -> int:
     servers = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
-    await make_topic(servers, args.replies)
+    await make_topic(servers, args.replies, args.replication_factor)
     # It reads as a group, from where it stood: answers that come while it is away wait for it.
     consumer = AIOKafkaConsumer(
         args.replies, bootstrap_servers=servers, group_id=args.group, auto_offset_reset="earliest",
@@ -128,6 +128,7 @@ def main() -> int:
     parser.add_argument("--model", help="by default chosen by the tenant's policy")
     parser.add_argument("--key-id", help="of a public key that your tenant has registered")
     parser.add_argument("--key", help="the file of its private key")
+    parser.add_argument("--replication-factor", type=int, default=1, help="of the topic for answers, when it is made")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for all answers")
     return asyncio.run(serve(parser.parse_args()))
 
