@@ -19,6 +19,7 @@ from shared.policies import Policy
 MOST_IN_BATCH = 1000
 MAX_KEY_ID = 64
 
+Fields = Annotated[dict[str, Any], Field(max_length=10_000)]
 UpstreamOperation = Literal["chat", "embeddings", "rerank"]
 # As Kafka allows them; which ones may be named is for the reader of the request to say.
 TopicName = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
@@ -51,7 +52,7 @@ class UpstreamRequest(BaseModel):
     operation_name: UpstreamOperation = "chat"
     form: WireFormat = "openai"
     request_model: Reference | None = None
-    input: dict[str, Any]
+    input: Fields
     options: UpstreamOptions = UpstreamOptions()
     session: Session | None = None
     tags: Tags | None = None
@@ -79,7 +80,7 @@ class UpstreamBatchRequested(Event):
     tenant_id: TenantId | None = None
     reply_topic: TopicName | None = None
     reply_key_id: ReplyKeyId | None = None
-    requests: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=MOST_IN_BATCH)]
+    requests: Annotated[tuple[Fields, ...], Field(min_length=1, max_length=MOST_IN_BATCH)]
 
 
 class UpstreamReplyCompleted(InferenceEvent):
