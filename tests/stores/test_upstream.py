@@ -58,6 +58,8 @@ async def test_a_request_is_added_once_with_its_background_inference(pool: Pool)
     await stored(pool, store, one)
     assert (await store.known([one.inference_id]))[one.inference_id].ended
     assert await store.open_of(tenant_id, NOW, 10) == 0
+    assert await background.delete(tenant_id, one.inference_id)
+    assert (await store.known([one.inference_id]))[one.inference_id].ended
 
 
 async def test_the_id_of_another_tenants_inference_is_not_added(pool: Pool) -> None:

@@ -13,7 +13,7 @@ from services.gateway.tenants.store import HOLD_TENANT, record_change
 from shared.db.pool import Pool
 
 _KNOWN = """
-SELECT u.reply_id, u.tenant_id, u.sha256, coalesce(b.ended_at IS NOT NULL, true)
+SELECT u.reply_id, u.tenant_id, u.sha256, b.inference_id IS NULL OR b.ended_at IS NOT NULL
 FROM gateway.upstream u LEFT JOIN gateway.background b ON b.inference_id = u.inference_id AND b.tenant_id = u.tenant_id
 WHERE u.reply_id = ANY($1::uuid[])
 """
