@@ -73,7 +73,7 @@ async def service(stack: Live) -> AsyncIterator[Upstream]:
     await admin.start()
     await admin.create_topics([NewTopic(topic, 1, 1)])
     await admin.close()
-    producer = AIOKafkaProducer(bootstrap_servers=servers)
+    producer = AIOKafkaProducer(bootstrap_servers=servers, max_request_size=5_000_000)
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
     await producer.start()
     await consumer.start()
@@ -168,7 +168,7 @@ async def test_a_request_that_claims_another_tenant_is_refused_a_dead_letter_and
 async def test_a_topic_that_is_believed_takes_requests_of_those_it_names(stack: Live, here: Upstream) -> None:
     tenant = await stack.new_tenant()
     model = await tenant.add_model("good", stack.model_server_url)
-    name = (await tenant.get("/api/whoami")).body["tenant"]
+    name = (await tenant.get("/api/caller")).body["tenant"]
     asked, nobodys = request(here, model, tenant_id=name), request(here, model)
 
     await here.publish(SHARED, nobodys)
@@ -247,6 +247,8 @@ async def test_what_waits_in_the_topic_is_sealed_at_rest_once_it_is_taken(
     inner = AIOKafkaConsumer("inference.requests.v1", bootstrap_servers=servers)
     await inner.start()
     try:
+        for partition in inner.assignment():
+            await inner.position(partition)  # the end, from now on
         await here.publish(OWN, body)
         async with asyncio.timeout(_WITHIN_S):
             while (found := json.loads((await inner.getone()).value))["inference_id"] != body["inference_id"]:
