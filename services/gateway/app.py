@@ -214,7 +214,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         kept_for = timedelta(seconds=settings.result_retention_s)
         kept_results = result_keeper(stored, publisher, offsets, kept_for, None if telling is None else telling.stored)
         await _keep(service, _RESULTS_GROUP, kept_results)
-        takings = await _take(service, ingress, offsets)
+        takings = {} if telling is None else await _take(service, ingress, offsets, telling)
         kept_responses = Responses(responses, ring)
         probe_limit = ProbeLimit(tenant_share=settings.tenant_share)
         app.state.gateway = Gateway(
@@ -282,11 +282,11 @@ async def _telling(service: Service, ingress: Parts, instance: str) -> Telling |
     return await service.start(Telling(ingress.store, ingress.background, publisher, ingress.ingress))
 
 
-async def _take(service: Service, ingress: Parts, offsets: ReadOffsets) -> dict[str, HeldUp]:
+async def _take(service: Service, ingress: Parts, offsets: ReadOffsets, telling: Telling) -> dict[str, HeldUp]:
     """Reads every ingress topic by itself, so that one that is held up holds up no other."""
     readers: dict[str, HeldUp] = {}
     for topic in ingress.ingress.topics:
-        reader = ingress_reader(ingress, topic, service.publisher, offsets)
+        reader = ingress_reader(ingress, topic, service.publisher, offsets, telling.wake)
         await _keep(service, f"{_INGRESS_GROUP}-{topic.name}"[:249], reader.keeper)
         readers[topic.name] = reader
     return readers

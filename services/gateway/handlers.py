@@ -65,8 +65,11 @@ class IngressReader:
         return self.keeper.held_up or self.taking.held_because
 
 
-def ingress_reader(parts: Parts, topic: Topic, publisher: Publisher, offsets: KeptOffsets) -> IngressReader:
-    """Its dead letters are not the keeper's, which has a limit to them: who writes to the topic is no part of ours."""
+def ingress_reader(
+    parts: Parts, topic: Topic, publisher: Publisher, offsets: KeptOffsets, wake: Callable[[], None]
+) -> IngressReader:
+    """Its dead letters are not the keeper's, which has a limit to them: who writes to the topic is no part of ours.
+    wake: as of `Taking`."""
     count_from_zero(topic)
-    taking = Taking(parts, topic.name)
+    taking = Taking(parts, topic.name, wake)
     return IngressReader(Keeper((), Submission, taking.keep, publisher, offsets, {topic: read}), taking)

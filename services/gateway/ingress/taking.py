@@ -6,7 +6,7 @@ on its reply topic, from a row as well; where the record itself is at fault it b
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -85,10 +85,11 @@ class _Batch:
 
 
 class Taking:
-    """Of one topic; `wake` is called when there are refusals to be told."""
+    """Of one topic. wake: called when there is a refusal to be told."""
 
-    def __init__(self, parts: Parts, topic: str) -> None:
+    def __init__(self, parts: Parts, topic: str, wake: Callable[[], None]) -> None:
         self.parts = parts
+        self._wake = wake
         self._topic = topic
         self._owner = parts.ingress.owners.get(topic)
         self.held_because: str | None = None  # while requests wait for what only time brings
@@ -308,6 +309,7 @@ class Taking:
             told.encoded(),
         )  # fmt: skip
         await self.parts.store.refuse([row], utc_now())
+        self._wake()
         return refusal
 
     async def _set_aside(self, record: ConsumerRecord, error_type: str, why: str) -> None:

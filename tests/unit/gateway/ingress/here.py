@@ -117,11 +117,14 @@ class Changes(TenantStore):
 
 @dataclass
 class IngressHere:
+    """woken: once for each time that who tells was woken."""
+
     here: Here
     takings: dict[str, Taking]
     store: Rows
     letters: Letters
     changes: Changes
+    woken: list[None]
     offset: int = 0
     records: list[ConsumerRecord] = field(default_factory=list)
 
@@ -161,8 +164,9 @@ def ingress_here(**settings: Any) -> IngressHere:
         publisher=letters,
         max_body_bytes=100_000,
     )
-    takings = {topic: Taking(parts, topic) for topic in (OWN, SHARED)}
-    return IngressHere(here, takings, store, letters, changes)
+    woken: list[None] = []
+    takings = {topic: Taking(parts, topic, lambda: woken.append(None)) for topic in (OWN, SHARED)}
+    return IngressHere(here, takings, store, letters, changes, woken)
 
 
 def asked(one: UUID, **more: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ async def test_records_are_committed_when_all_that_follows_from_them_is_done() -
     for body in (*_POISON, json.dumps(asked(one)).encode()):
         await publisher.send_raw(OWN, body, None, [], 0)
     parts = replace(here.takings[OWN].parts, publisher=publisher)
-    keeper = ingress_reader(parts, ingress_topic(OWN), publisher, MemoryReadOffsets()).keeper
+    keeper = ingress_reader(parts, ingress_topic(OWN), publisher, MemoryReadOffsets(), lambda: None).keeper
     events = broker.subscribe(keeper.topics, "group", keeper.on_batch, graceful_timeout_s=1.0, batch=100)
     keeper.start(await events.start())
     place = TopicPartition(OWN, 0)

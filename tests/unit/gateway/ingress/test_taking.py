@@ -72,6 +72,7 @@ async def test_what_http_would_refuse_is_a_dead_letter_and_holds_up_nothing(
     assert words in reason
     expected = [] if wrong.get("reply_topic") else [error_type]
     assert [error.error_type for error in here.store.failures().values()] == expected
+    assert len(here.woken) == len(expected)
 
 
 async def test_of_a_batch_each_is_taken_or_refused_by_itself() -> None:
