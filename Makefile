@@ -10,7 +10,7 @@ PROMETHEUS := .venv/prometheus
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prometheus chromium screenshots demo demo-llm run stop test test-unit streams schemathesis clients fuzz-answers \
+.PHONY: help setup prometheus chromium screenshots demo demo-llm run stop test test-unit streams schemathesis asyncapi clients fuzz-answers \
 	chaos chaos-long histories check format lock sbom advisories bench clean
 
 help: ## list the commands
@@ -79,6 +79,10 @@ streams: setup ## stream many answers at once, of which a third break in ten way
 	@MIXED_STREAMS=$(STREAMS) $(BIN)/python -m pytest tests/integration/streams/test_many.py
 
 EXAMPLES ?= 100
+
+asyncapi: setup ## AsyncAPI's own parser on docs/asyncapi.json (needs Node.js; fetched once)
+	@cd tests/contract/asyncapi && { test -d node_modules || npm ci --no-audit --no-fund --ignore-scripts --silent; }
+	@node tests/contract/asyncapi/check.js docs/asyncapi.json
 
 schemathesis: setup ## hold a gateway to its OpenAPI document, all checks, all phases; EXAMPLES=100 for each operation
 	@SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful SCHEMATHESIS_EXAMPLES=$(EXAMPLES) \

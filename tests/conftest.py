@@ -35,6 +35,7 @@ _QUICK = {
     "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S": "2",
     "TALLYGATE_JOBS_WEBHOOK_TIMEOUT_S": "1",
     "TALLYGATE_JOBS_LEASE_S": "3",
+    "TALLYGATE_INGRESS_TOPICS": "inference.requests.v1=*,upstream.requests=upstream,shared.requests=*",
 }
 
 

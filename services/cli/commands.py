@@ -2,7 +2,19 @@
 
 import typer
 
-from services.cli import batch, events, keys, plans, providers, sealing_keys, sessions, shadow, tenants, webhooks
+from services.cli import (
+    batch,
+    events,
+    keys,
+    plans,
+    providers,
+    reply_keys,
+    sealing_keys,
+    sessions,
+    shadow,
+    tenants,
+    webhooks,
+)
 from services.cli.assistant.command import mcp
 from services.cli.changes import changes
 from services.cli.chat import chat
@@ -33,6 +45,7 @@ def mount(app: typer.Typer) -> None:
     app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_PANEL)
     app.add_typer(sessions.app, name="sessions", rich_help_panel=_PANEL)
     app.add_typer(shadow.app, name="shadow", rich_help_panel=_PANEL)
+    app.add_typer(reply_keys.app, name="reply-keys", rich_help_panel=_PANEL)
     app.add_typer(keys.app, name="keys", rich_help_panel=_PANEL)
     app.add_typer(tenants.app, name="tenants", rich_help_panel=_PANEL)
     app.add_typer(plans.app, name="plans", rich_help_panel=_PANEL)

@@ -20,6 +20,7 @@ from shared.client import ProblemError
 from shared.crypto import KeyRing
 from shared.crypto.signing import SigningKeys
 from shared.db import DatabaseSettings
+from shared.events.topics import Topic
 from shared.kafka.real import RealBroker
 from shared.kafka.settings import KafkaSettings
 
@@ -60,6 +61,10 @@ def operator_environment() -> dict[str, str]:
 def broker() -> RealBroker:
     """Raises ProblemError when neither the environment nor the local run names one; so do the next three."""
     return RealBroker(KafkaSettings(bootstrap_servers=_needed(_KAFKA)))
+
+
+def ingress_topics() -> tuple[Topic, ...]:
+    return KafkaSettings().ingress.topics
 
 
 def database_settings() -> DatabaseSettings:

@@ -12,8 +12,11 @@ from services.documents.bounds import bounds_of
 from services.documents.fixed_limits import FIXED, Fixed
 from services.documents.settings_classes import all_settings, default_of
 from shared.errors.catalogue import CATALOGUE
+from shared.events.ingress import ingress_topic
 from shared.events.topics import TOPICS, Topic
 from shared.settings import Beyond, allowed, beyond
+
+_INGRESS = "<ingress topic>"
 
 _HEAD = """\
 # Limits
@@ -105,9 +108,10 @@ def _bodies() -> Iterator[str]:
 
 
 def _events() -> Iterator[str]:
-    for topic in TOPICS:
+    for topic in (*TOPICS, ingress_topic(_INGRESS)):
         for kind in topic.events:
-            yield from _table(kind.ce_type, kind, _where(topic))
+            title = kind.ce_type if topic.name != _INGRESS else f"{kind.ce_type}, of upstream services"
+            yield from _table(title, kind, _where(topic))
 
 
 def _where(topic: Topic) -> Iterable[str]:

@@ -31,7 +31,7 @@ from services.gateway.files.purging import Purging
 from services.gateway.files.store import FileTable
 from services.gateway.files.uploading import Uploads
 from services.gateway.gateway import Gateway
-from services.gateway.handlers import feature_keeper, result_keeper
+from services.gateway.handlers import HeldUp, feature_keeper, ingress_reader, result_keeper
 from services.gateway.inference.admission import Deadlines
 from services.gateway.inference.completing import Completing
 from services.gateway.inference.doorkeeper import Doorkeeper
@@ -41,6 +41,9 @@ from services.gateway.inference.rejections import Rejections
 from services.gateway.inference.shadows import Shadows
 from services.gateway.inference.shares import Shares
 from services.gateway.inference.store import KeyStore
+from services.gateway.ingress.store import ReplyKeyStore, UpstreamStore
+from services.gateway.ingress.taking import Parts
+from services.gateway.ingress.telling import Telling
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
@@ -70,7 +73,7 @@ from shared.inferences import Inferences, InferenceStore, Pending, Results, Stre
 from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
-from shared.kafka.publisher import Outgoing
+from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Registry
 from shared.registry.providers import provider_models
 from shared.registry.store import REGISTRY_CHANNEL, RegistryStore
@@ -85,6 +88,8 @@ logger = structlog.get_logger(__name__)
 
 _RESULTS_GROUP = "gateway-results"
 _FEATURES_GROUP = "gateway-features"
+_INGRESS_GROUP = "gateway-ingress"  # and the topic
+_SOURCE = "tallygate/upstream-replies"
 _KEPT_BATCH = 200
 _GRACEFUL_TIMEOUT_S = 5.0  # a batch of results in hand is stored and committed
 _REPLY_GRACE_S = 2.0
@@ -160,9 +165,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         }
         await service.start(Listener(settings.database.dsn(), channels))
         ways = await ways_back(service, settings, ring, pending)
-        kept_results = result_keeper(stored, publisher, offsets, timedelta(seconds=settings.result_retention_s))
         kept_features = feature_keeper(features, publisher, offsets)
-        await _keep(service, _RESULTS_GROUP, kept_results)
         await _keep(service, _FEATURES_GROUP, kept_features)
         retained_s = settings.result_retention_s, settings.feature_retention_s, settings.response_retention_s
         responses, in_background = ResponseStore(pool), BackgroundStore(pool, settings.max_background_per_tenant)
@@ -173,7 +176,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             conditions.heard(cap)
 
         caps = SessionCapStore(pool, reads, quotas.session_caps, tell_cap)
-        await service.start(Retention(keys, stored, models, features, responses, in_background, caps, *retained_s))
+        upstream = UpstreamStore(pool)
+        await service.start(
+            Retention(keys, stored, models, features, responses, in_background, caps, upstream, *retained_s)
+        )
         await service.start(OverdueJobs(features, publisher, settings.instance))
         queue_age = await service.start(QueueAge(broker, settings.router_group))
         rejections = await service.start(Rejections(publisher, settings.instance))
@@ -218,6 +224,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         purging = await service.start(Purging(files, file_table))
         retention_s, upload_s = settings.file.file_retention_s, settings.file_upload_timeout_s
         uploads = Uploads(files, file_table, quotas.files, retention_s, upload_s, purging.wake)
+        reply_keys = ReplyKeyStore(pool, quotas.reply_keys)
+        ingress = Parts(
+            ingress=settings.kafka.ingress,
+            completing=completing,
+            background=background,
+            store=upstream,
+            reply_keys=reply_keys,
+            tenants=tenants,
+            publisher=publisher,
+            max_body_bytes=settings.max_body_bytes,
+        )
+        telling = await _telling(service, ingress, settings.instance)
+        kept_for = timedelta(seconds=settings.result_retention_s)
+        kept_results = result_keeper(stored, publisher, offsets, kept_for, None if telling is None else telling.stored)
+        await _keep(service, _RESULTS_GROUP, kept_results)
+        takings = {} if telling is None else await _take(service, ingress, offsets, telling)
         kept_responses = Responses(responses, ring)
         batch_store = BatchStore(pool, quotas.batches)
         in_responses = BackgroundResponses(background, kept_responses)
@@ -261,6 +283,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             file_table=file_table,
             uploads=uploads,
             purging=purging,
+            reply_keys=reply_keys,
             features=features,
             feature_watch=feature_watch,
             feature_workers=feature_workers,
@@ -291,11 +314,30 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             "database": is_current(registry),
             "load": doorkeeper.check,
         }
-        app.state.notes = lambda: _notes({"results": kept_results, "feature jobs": kept_features})
+        kept: dict[str, HeldUp] = {"results": kept_results, "feature jobs": kept_features, **takings}
+        app.state.notes = lambda: _notes(kept)
         yield
 
 
-def _notes(keepers: Mapping[str, Keeper[Any]]) -> dict[str, str]:
+async def _telling(service: Service, ingress: Parts, instance: str) -> Telling | None:
+    """None where upstream services have no topics to ask on."""
+    if not ingress.ingress.topics:
+        return None
+    publisher = await service.start(Publisher(service.broker, f"{_SOURCE}/{instance}"))
+    return await service.start(Telling(ingress.store, ingress.background, publisher, ingress.ingress))
+
+
+async def _take(service: Service, ingress: Parts, offsets: ReadOffsets, telling: Telling) -> dict[str, HeldUp]:
+    """Reads every ingress topic by itself, so that one that is held up holds up no other."""
+    readers: dict[str, HeldUp] = {}
+    for topic in ingress.ingress.topics:
+        reader = ingress_reader(ingress, topic, service.publisher, offsets, telling.wake)
+        await _keep(service, f"{_INGRESS_GROUP}-{topic.name}"[:249], reader.keeper)
+        readers[topic.name] = reader
+    return readers
+
+
+def _notes(keepers: Mapping[str, HeldUp]) -> dict[str, str]:
     """What waits to be stored, without making the gateway unready: requests are answered all the same."""
     held_up = {name: keeper.held_up for name, keeper in keepers.items()}
     return {name: f"events wait to be stored: {reason}" for name, reason in held_up.items() if reason is not None}

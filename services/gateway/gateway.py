@@ -23,6 +23,7 @@ from services.gateway.files.store import FileTable
 from services.gateway.files.uploading import Uploads
 from services.gateway.headers import headers_of
 from services.gateway.inference.completing import Completing, Sent
+from services.gateway.ingress.store import ReplyKeyStore
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
@@ -68,6 +69,7 @@ class Gateway:
     file_table: FileTable
     uploads: Uploads
     purging: Purging
+    reply_keys: ReplyKeyStore
     features: FeatureStore
     feature_watch: FeatureWatch
     feature_workers: FeatureWorkers

@@ -34,3 +34,6 @@ file_bytes = Counter(
 files_purged = Counter(
     names.METRIC_FILES_PURGED, "Files whose bytes were to be deleted: done, or failed and tried again.", ("outcome",)
 )
+upstream_replies = Counter(
+    names.METRIC_UPSTREAM_REPLIES, "Replies to upstream services on their topics: told, or put off.", ("fate",)
+)

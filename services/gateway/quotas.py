@@ -35,6 +35,7 @@ class Quotas(NamedTuple):
     session_caps: int = 1000
     batches: int = 100
     files: FileLimits = FileLimits()
+    reply_keys: int = 20
 
 
 def over_quota(

@@ -1,5 +1,5 @@
-"""Deletes what is old: idempotency keys, results, background inferences, responses, caps of sessions, feature jobs, and
-models whose setup never ended."""
+"""Deletes what is old: idempotency keys, results, background inferences, requests by Kafka, responses, caps of
+sessions, feature jobs, and models whose setup never ended."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -9,6 +9,7 @@ import structlog
 from services.gateway.background.store import BackgroundStore
 from services.gateway.feature_jobs.store import FeatureStore
 from services.gateway.inference.store import KeyStore
+from services.gateway.ingress.store import UpstreamStore
 from services.gateway.models.store import ModelStore
 from services.gateway.responses.store import ResponseStore
 from services.gateway.session_caps.store import SessionCapStore
@@ -33,6 +34,7 @@ class Retention(Periodic):
         responses: ResponseStore,
         background: BackgroundStore,
         caps: SessionCapStore,
+        upstream: UpstreamStore,
         retention_s: float,
         feature_retention_s: float,
         response_retention_s: float,
@@ -45,6 +47,7 @@ class Retention(Periodic):
         self._responses = responses
         self._background = background
         self._caps = caps
+        self._upstream = upstream
         self._retention = timedelta(seconds=retention_s)
         self._feature_retention = timedelta(seconds=feature_retention_s)
         self._response_retention = timedelta(seconds=response_retention_s)
@@ -56,6 +59,7 @@ class Retention(Periodic):
             (self._results.forget_results, now),  # until when each is kept is said by its row, as of the next ones
             (self._background.forget, now),
             (self._caps.forget, now),
+            (self._upstream.forget, now),
             (self._responses.forget_older, now - self._response_retention),
         )
         for forget, before in forgets:

@@ -178,6 +178,9 @@ class GatewaySettings(WaysBackSettings):
         description="a file that takes longer to come is refused; so is one of which nothing comes for "
         "`TALLYGATE_BODY_TIMEOUT_S`",
     )  # fmt: skip
+    max_reply_keys_per_tenant: Annotated[int, Beyond("invalid_request", 409)] = Field(
+        default=20, gt=0, le=10_000, description="public keys of a tenant, for which answers by Kafka are sealed"
+    )
     # The routers' own setting: whose claims the queue's age is measured by.
     router_group: GroupName = Field(
         default="router", description="the routers' group, whose claims tell how long requests wait"
@@ -213,6 +216,7 @@ class GatewaySettings(WaysBackSettings):
             session_caps=self.max_session_caps_per_tenant,
             batches=self.max_batches_per_tenant,
             files=FileLimits(self.max_file_bytes, self.max_files_per_tenant, self.max_stored_bytes_per_tenant),
+            reply_keys=self.max_reply_keys_per_tenant,
         )
 
     def bootstrap_key(self) -> ApiKey | None:

@@ -18,7 +18,7 @@ from services.monitor.recovery.offsets import Offsets
 from shared.access import Authenticator
 from shared.errors import TallygateError
 from shared.events import utc_now
-from shared.events.topics import BULK_REQUESTS, REQUESTS, TOPICS
+from shared.events.topics import BULK_REQUESTS, DLQ_SUFFIX, REQUESTS
 from shared.kafka import KafkaError
 from shared.kafka.failures import described
 
@@ -58,9 +58,8 @@ class Instances:
             "monitor": self._name,
             "lag_s": await self._lag.seconds(),
             "dead_letters": [
-                {"topic": topic.name, "kept": letters[topic.dlq].kept, "last_day": letters[topic.dlq].recent}
-                for topic in TOPICS
-                if topic.has_dlq
+                {"topic": dlq.removesuffix(DLQ_SUFFIX), "kept": count.kept, "last_day": count.recent}
+                for dlq, count in letters.items()
             ],
             "as_of": now.isoformat(),
         }

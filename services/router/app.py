@@ -76,7 +76,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         cancellations, conditions = Cancellations(), Conditions()
         cancellations.call(attempts.cancel)
         await service.start(Follower(broker, {CANCELLATIONS: cancellations.heard, **conditions.hearers}))
-        intake = Intake(ring, InferenceStore(service.pool), registry, conditions, cancellations)
+        intake = Intake(
+            ring, InferenceStore(service.pool), registry, conditions, cancellations, ingress=settings.kafka.ingress
+        )
         waiting = Waiting(intake, attempts, publisher, Room(settings.room()), pulse)
         cancellations.call(waiting.cancel)
         claims = {

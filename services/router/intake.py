@@ -16,6 +16,7 @@ from shared.events import InferenceRequested, Now, utc_now
 from shared.events.bounds import MAX_LIFE_DAYS, instant_of
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import context_in
+from shared.events.ingress import EVERYBODY, SETTING, Ingress
 from shared.events.topics import BULK_REQUESTS, REQUESTS, request_partition
 from shared.inferences import InferenceStore
 from shared.kafka import ConsumerRecord
@@ -50,7 +51,7 @@ _UNREADABLE_TIPS = (
 class Intake:
     def __init__(
         self, ring: KeyRing, store: InferenceStore, registry: Registry, conditions: Conditions,
-        cancellations: Cancellations, now: Now = utc_now,
+        cancellations: Cancellations, now: Now = utc_now, ingress: Ingress = EVERYBODY,
     ) -> None:  # fmt: skip
         self._ring = ring
         self._store = store
@@ -58,6 +59,7 @@ class Intake:
         self._conditions = conditions
         self._cancellations = cancellations
         self._now = now
+        self._ingress = ingress
         self._known: Memory[tuple[UUID, int], None] = Memory(_REMEMBERED)  # deliveries of inferences
 
     def read(self, record: ConsumerRecord) -> Asked:
@@ -65,6 +67,9 @@ class Intake:
         request = decode(REQUESTS, record.headers, record.value)  # the topics of requests have the same events
         if not isinstance(request, InferenceRequested):
             raise UnreadableMessageError(f"{type(request).__name__} is not a request")
+        if request.sealed_input is None and self._ingress.tenant_of(REQUESTS.name, request.tenant_id) is None:
+            # Who has no key of ours is believed only where the deployment says so.
+            raise UnreadableMessageError(f"a plain input is not taken here for tenant {request.tenant_id}: {SETTING}")
         if "accepted_at" not in request.model_fields_set:  # upstream services may leave it out
             published_at = instant_of(record.timestamp) or utc_now()
             request = request.model_copy(update={"accepted_at": published_at})

@@ -21,6 +21,7 @@ SHADOW = "/api/shadow"
 SHADOWS = "/api/monitoring/shadows"
 BATCHES = "/v1/batches"
 SPENT_BY_SESSION = "/api/monitoring/sessions"
+REPLY_KEYS = "/api/reply-keys"
 HEALTH = "/api/monitoring/health"
 
 

@@ -1,12 +1,20 @@
 """The AsyncAPI 3 document, made from the topics and the event models, so that it cannot drift from them."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
 from shared.events.envelope import Event
+from shared.events.ingress import DEFAULT_REPLY_PREFIX, SETTING
 from shared.events.topics import TOPICS, Topic
+from shared.events.upstream import (
+    UpstreamBatchRequested,
+    UpstreamReplyCompleted,
+    UpstreamReplyFailed,
+    UpstreamRequested,
+)
 
 _HEADERS: dict[str, Any] = {
     "type": "object",
@@ -25,8 +33,50 @@ _HEADERS: dict[str, Any] = {
 }
 
 
+_INGRESS_EVENTS: tuple[type[Event], ...] = (UpstreamRequested, UpstreamBatchRequested)
+_REPLY_EVENTS: tuple[type[Event], ...] = (UpstreamReplyCompleted, UpstreamReplyFailed)
+
+
+def _messages(kinds: Iterable[type[Event]]) -> dict[str, Any]:
+    return {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in kinds}
+
+
+# Of topics that deployments and upstream services name.
+_UPSTREAM_CHANNELS: dict[str, Any] = {
+    "ingress": {
+        "address": "{ingress_topic}",
+        "parameters": {"ingress_topic": {"description": f"One that {SETTING} names.", "examples": ["acme.requests"]}},
+        "description": "Requests of upstream services. Who may write here is for the broker's ACLs to say; whose the "
+        f"requests are says the deployment: {SETTING}=topic=tenant. A request that claims another tenant is refused, a "
+        "dead letter and on record. With topic=* requests are believed. What cannot be taken goes to "
+        "{ingress_topic}.dlq, with the reason.",
+        "messages": _messages(_INGRESS_EVENTS),
+    },
+    "upstream-replies": {
+        "address": None,
+        "description": "Topics of upstream services, which their requests name: the name begins with "
+        f"`{DEFAULT_REPLY_PREFIX}` (TALLYGATE_REPLY_TOPIC_PREFIX). Told at least once: readers keep the first "
+        "reply of an inference_id.",
+        "messages": _messages(_REPLY_EVENTS),
+    },
+}  # fmt: skip
+_INGRESS_CHANNEL = {"$ref": "#/channels/ingress"}
+_REPLY_CHANNEL = {"$ref": "#/channels/upstream-replies"}
+_UPSTREAM_OPERATIONS: dict[str, Any] = {
+    "upstream-services.send.ingress": {
+        "action": "send",
+        "channel": _INGRESS_CHANNEL,
+        "reply": {"channel": _REPLY_CHANNEL, "address": {"location": "$message.payload#/reply_topic"}},
+    },
+    "gateway.receive.ingress": {"action": "receive", "channel": _INGRESS_CHANNEL},
+    "gateway.send.upstream-replies": {"action": "send", "channel": _REPLY_CHANNEL},
+    "upstream-services.receive.upstream-replies": {"action": "receive", "channel": _REPLY_CHANNEL},
+}
+
+
 def asyncapi_document() -> str:
-    kinds = sorted({kind for topic in TOPICS for kind in topic.events}, key=lambda kind: kind.__name__)
+    events = {kind for topic in TOPICS for kind in topic.events}
+    kinds = sorted(events | {*_INGRESS_EVENTS, *_REPLY_EVENTS}, key=lambda kind: kind.__name__)
     _, definitions = models_json_schema(
         [(kind, "validation") for kind in kinds], ref_template="#/components/schemas/{model}"
     )
@@ -34,8 +84,9 @@ def asyncapi_document() -> str:
         "asyncapi": "3.0.0",
         "info": {"title": "Tallygate events", "version": "1", "description": "Generated from shared/events."},
         "defaultContentType": "application/json",
-        "channels": {topic.name: _channel(topic) for topic in TOPICS},
-        "operations": {name: operation for topic in TOPICS for name, operation in _operations(topic)},
+        "channels": {topic.name: _channel(topic) for topic in TOPICS} | _UPSTREAM_CHANNELS,
+        "operations": {name: operation for topic in TOPICS for name, operation in _operations(topic)}
+        | _UPSTREAM_OPERATIONS,
         "components": {
             "messages": {kind.__name__: _message(kind) for kind in kinds},
             "schemas": definitions["$defs"],
@@ -48,7 +99,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     return {
         "address": topic.name,
         "description": f"Key: {topic.key}. Kept {_kept(topic)}.",
-        "messages": {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in topic.events},
+        "messages": _messages(topic.events),
         "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions}},
     }
 

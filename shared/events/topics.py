@@ -1,5 +1,6 @@
 """The one list of topics. `tallygate topics apply` creates them; no service relies on auto-creation."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.events.attempt import AttemptEnded, AttemptStarted, InferenceHeld
@@ -161,10 +162,10 @@ class WantedTopic:
     config: tuple[tuple[str, str], ...]
 
 
-def wanted_topics() -> list[WantedTopic]:
-    """Every topic, and a dead-letter topic for each that is read by a group."""
+def wanted_topics(more: Iterable[Topic] = ()) -> list[WantedTopic]:
+    """Every topic, and a dead-letter topic for each that is read by a group. more: that the deployment names."""
     wanted = []
-    for topic in TOPICS:
+    for topic in (*TOPICS, *more):
         config = _config(topic.retention_ms, topic.cleanup, MAX_RECORD_BYTES)
         wanted.append(WantedTopic(topic.name, topic.partitions, config))
         if topic.has_dlq:

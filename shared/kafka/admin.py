@@ -17,7 +17,7 @@ async def apply_topics(broker: Broker) -> list[str]:
     """Names of the topics that were created. Topics that exist are left as they are; `check_topics` compares them."""
     async with connected_admin(broker) as admin:
         present = await admin.topics()
-        missing = [wanted for wanted in wanted_topics() if wanted.name not in present]
+        missing = [wanted for wanted in _wanted(broker) if wanted.name not in present]
         if missing:
             await admin.create(missing)
             await _wait_until_known(admin, missing)
@@ -28,13 +28,19 @@ async def check_topics(broker: Broker) -> list[str]:
     """One sentence for each topic that is missing or differs; empty when all is as wanted."""
     async with connected_admin(broker) as admin:
         partitions = await admin.topics()
-    return [problem for wanted in wanted_topics() if (problem := _problem(wanted, partitions)) is not None]
+    return [problem for wanted in _wanted(broker) if (problem := _problem(wanted, partitions)) is not None]
+
+
+def _wanted(broker: Broker) -> list[WantedTopic]:
+    return wanted_topics(broker.settings.ingress.topics)
 
 
 async def require_topics(broker: Broker, service: str) -> None:
     """Raises ConfigurationError when the broker lacks a topic that this service reads or writes, or may not show it:
     a reader of such a topic would wait for it without a word."""
-    ours = [topic for topic in TOPICS if service in (*topic.read_by, *topic.written_by)]
+    ours = [
+        topic for topic in (*TOPICS, *broker.settings.ingress.topics) if service in (*topic.read_by, *topic.written_by)
+    ]
     wanted = {topic.name for topic in ours}
     wanted |= {topic.dlq for topic in ours if topic.has_dlq and service in topic.read_by}
     async with connected_admin(broker) as admin:

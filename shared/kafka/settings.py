@@ -7,6 +7,8 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.events.ingress import DEFAULT_INGRESS, DEFAULT_REPLY_PREFIX, Ingress
+from shared.events.ingress import SETTING as INGRESS_SETTING
 from shared.kafka.dead_letter_limit import SETTING
 from shared.settings import Beyond, Settings
 
@@ -45,6 +47,28 @@ class KafkaSettings(Settings):
         description="a router or monitor that would send more messages to the dead letters stops instead: "
         "[runbooks/dead-letters.md](runbooks/dead-letters.md). 0: no limit",
     )  # fmt: skip
+
+    ingress_topics: str = Field(
+        default=DEFAULT_INGRESS, max_length=30_000, validation_alias=INGRESS_SETTING,
+        description="whose requests upstream services publish where: `topic=tenant`, separated by commas; `*` for a "
+        "topic whose requests are believed ([upstream.md](upstream.md)). The same variable for every service",
+    )  # fmt: skip
+    reply_topic_prefix: str = Field(
+        default=DEFAULT_REPLY_PREFIX, min_length=1, max_length=240, validation_alias="TALLYGATE_REPLY_TOPIC_PREFIX",
+        description="with which the names of topics begin that upstream services may have answers published to",
+    )  # fmt: skip
+
+    @property
+    def ingress(self) -> Ingress:
+        return Ingress.parse(self.ingress_topics, self.reply_topic_prefix)
+
+    @model_validator(mode="after")
+    def _has_ingress(self) -> Self:
+        try:
+            Ingress.parse(self.ingress_topics, self.reply_topic_prefix)
+        except ValueError as error:
+            raise ConfigurationError(f"{INGRESS_SETTING}, TALLYGATE_REPLY_TOPIC_PREFIX: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _has_addresses(self) -> Self:

@@ -9,9 +9,17 @@ import pytest
 from shared.events import Event
 from shared.events.asyncapi import asyncapi_document
 from shared.events.topics import TOPICS, Topic
+from shared.events.upstream import (
+    UpstreamBatchRequested,
+    UpstreamReplyCompleted,
+    UpstreamReplyFailed,
+    UpstreamRequested,
+)
 
 ROOT = Path(__file__).parents[2]
-KINDS = sorted({kind for topic in TOPICS for kind in topic.events}, key=lambda kind: kind.__name__)
+PARSER = Path(__file__).parent / "asyncapi"
+UPSTREAM = {UpstreamRequested, UpstreamBatchRequested, UpstreamReplyCompleted, UpstreamReplyFailed}
+KINDS = sorted({kind for topic in TOPICS for kind in topic.events} | UPSTREAM, key=lambda kind: kind.__name__)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +64,7 @@ def test_every_topic_is_a_channel_with_its_events(document: dict[str, Any], topi
 
 
 def test_there_are_no_other_channels(document: dict[str, Any]) -> None:
-    assert set(document["channels"]) == {topic.name for topic in TOPICS}
+    assert set(document["channels"]) == {topic.name for topic in TOPICS} | {"ingress", "upstream-replies"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -92,3 +100,34 @@ def test_every_header_of_an_event_is_documented(document: dict[str, Any]) -> Non
     documented = document["components"]["messages"]["AttemptEnded"]["headers"]["properties"]
     assert {"content-type", "ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject",
             "traceparent", "tracestate"} == set(documented)  # fmt: skip
+
+
+def test_a_request_of_an_upstream_service_says_where_its_reply_goes(document: dict[str, Any]) -> None:
+    reply = document["operations"]["upstream-services.send.ingress"]["reply"]
+    payload = document["components"]["schemas"]["UpstreamRequested"]["properties"]
+    assert reply["address"]["location"] == "$message.payload#/reply_topic"
+    assert "reply_topic" in payload
+    assert set(resolve(document, reply["channel"]["$ref"])["messages"]) == {
+        "UpstreamReplyCompleted", "UpstreamReplyFailed",
+    }  # fmt: skip
+
+
+# What an upstream service may not decide: how it is routed within, and by whose key it is asked.
+_OURS = {"api_key_id", "reply_partition", "reply_to", "store_result", "republished", "delivery", "attempts_made",
+         "registry_version", "sealed_input", "passed_headers"}  # fmt: skip
+
+
+def test_an_upstream_service_may_say_of_a_request_what_is_its_own(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    within, without = (set(schemas[name]["properties"]) for name in ("InferenceRequested", "UpstreamRequested"))
+    assert within >= _OURS
+    assert without.isdisjoint(_OURS)
+
+
+@pytest.mark.skipif(not (PARSER / "node_modules").is_dir(), reason="its own parser is not here: make asyncapi")
+def test_asyncapis_own_parser_takes_it() -> None:
+    done = subprocess.run(
+        ["node", "check.js", ROOT / "docs" / "asyncapi.json"], cwd=PARSER, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.startswith(("error", "warning"))]

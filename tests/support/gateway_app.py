@@ -42,6 +42,7 @@ from services.gateway.inference.once import Once
 from services.gateway.inference.rejections import Rejections
 from services.gateway.inference.shares import Shares
 from services.gateway.inference.store import KeyStore
+from services.gateway.ingress.store import ReplyKeyStore
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
 from services.gateway.models.store import ModelStore
@@ -283,6 +284,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
         file_table=file_table,
         uploads=Uploads(files, file_table, quotas.files, retention_s, upload_s, purging.wake),
         purging=purging,
+        reply_keys=ReplyKeyStore(sql, quotas.reply_keys),
         features=features,
         feature_watch=FeatureWatch(),
         feature_workers=workers,

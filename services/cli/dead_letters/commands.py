@@ -8,7 +8,7 @@ from rich.prompt import Confirm
 
 from services.cli.connection import JsonOption
 from services.cli.dead_letters.views import in_full, listed, replayed, replayed_text, shown
-from services.cli.local_run import broker
+from services.cli.local_run import broker, ingress_topics
 from services.cli.output import emit, err, on_terminal, out, print_json, say
 from services.cli.problem import refused, reports_problems
 from shared.events.topics import Topic
@@ -33,7 +33,7 @@ def list_letters(
     as_json: JsonOption = False,
 ) -> None:
     """List the dead letters of every topic, newest first; never their content."""
-    emit(asyncio.run(_listed(dead_letter_sources(topic), limit)), as_json, listed)
+    emit(asyncio.run(_listed(dead_letter_sources(topic, ingress_topics()), limit)), as_json, listed)
 
 
 @app.command()
@@ -44,7 +44,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one dead letter: its headers, why it could not be handled, where it came from."""
-    letter = asyncio.run(_letter(DeadLetterId.parse(letter_id)))
+    letter = asyncio.run(_letter(DeadLetterId.parse(letter_id, ingress_topics())))
     if body:
         say("The body may hold a caller's content: do not pass it on.", "yellow")
     emit(in_full(letter, with_body=body), as_json, shown)
@@ -62,12 +62,13 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Publish dead letters again where they came from, as they were. They stay on the dead-letter topic too."""
-    wanted = [DeadLetterId.parse(letter_id) for letter_id in dict.fromkeys(letter_ids or ())]
+    ingress = ingress_topics()
+    wanted = [DeadLetterId.parse(letter_id, ingress) for letter_id in dict.fromkeys(letter_ids or ())]
     if bool(wanted) == everything or everything == (topic is None):
         raise refused("say which dead letters: ids, or --topic T --all", *_WHICH)
     if not yes and (as_json or not on_terminal()):
         raise refused("nothing was replayed: add --yes to replay without being asked")
-    source = dead_letter_sources(topic)[0] if topic else None
+    source = dead_letter_sources(topic, ingress)[0] if topic else None
     done = asyncio.run(_replay(wanted, source, ask=not yes, as_json=as_json))
     if as_json:
         print_json({"replayed": done})

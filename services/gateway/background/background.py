@@ -38,11 +38,14 @@ class Retained(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How it ended. form, body: of the stored answer. failed: why there is none."""
+    """How it ended. form, body: of the stored answer; model: that gave it, after so many attempts. failed: why there is
+    none."""
 
     settlement: Settlement
     form: StoredForm = "completion"
     body: bytes = b""
+    model: str = ""
+    attempts: int = 0
     failed: InferenceFailedError | None = None
 
 
@@ -84,10 +87,10 @@ class BackgroundInferences:
         if isinstance(reply, ReplyFailed):
             return Outcome(reply.settlement, failed=_failed(self.inferences, reply))
         try:
-            body = self.inferences.answer(reply).body
+            answer = self.inferences.answer(reply)
         except InferenceFailedError as unreadable:
             return Outcome("completed", failed=unreadable)
-        return Outcome("completed", reply.form, body)
+        return Outcome("completed", reply.form, answer.body, answer.model, answer.attempts)
 
     async def told(self, kept: Kept, outcome: Outcome) -> bytes:
         """An answer as JSON, of every operation but responses. Raises TallygateError."""

@@ -85,16 +85,16 @@ class BackgroundStore:
     def __init__(self, pool: Pool, most_open: int) -> None:
         """most_open: of one tenant, that have neither ended nor passed their deadline."""
         self._pool = pool
-        self._most_open = most_open
+        self.most_open = most_open
 
     async def add(self, new: Accepted, kept_s: float) -> None:
         """Raises TallygateError when the tenant has too many that are open."""
         status = await self._pool.execute(
             _ADD, new.inference_id, new.tenant_id, new.operation, new.streamed, new.sealed_request, new.accepted_at,
-            new.deadline_at, kept_s, self._most_open,
+            new.deadline_at, kept_s, self.most_open,
         )  # fmt: skip
         if status == "INSERT 0 0" and await self.kept(new.tenant_id, new.inference_id) is None:
-            raise _too_many(self._most_open)
+            raise _too_many(self.most_open)
 
     async def kept(self, tenant_id: str, inference_id: UUID) -> Kept | None:
         row = await self._pool.fetchrow(_KEPT, tenant_id, inference_id)

@@ -24,7 +24,7 @@ from services.gateway.inference.admission import (
 )
 from services.gateway.inference.doorkeeper import Doorkeeper
 from services.gateway.inference.idempotency import IdempotencyKey, idempotency_key
-from services.gateway.inference.labels import known_labels, labels
+from services.gateway.inference.labels import Labels, known_labels, labels
 from services.gateway.inference.once import Claim, Once
 from services.gateway.inference.rejections import Rejections
 from shared.access import Caller
@@ -204,13 +204,13 @@ class Completing:
     def take_place(self, caller: Caller, headers: Mapping[str, str]) -> None:
         """`leave` must follow. Raises InferenceFailedError when the tenant may not send anything now; the rejection is
         on record, with what the caller says of it in the headers."""
-        refusal = self.over_budget(caller) or self.over_cap(caller, headers) or self._refusal(caller)
+        refusal = self.over_budget(caller) or self.over_cap(caller, headers) or self.refusal_now(caller)
         if refusal is not None:
             raise self.rejections.rejected(caller, refusal, known_labels(headers))
 
     def enter(self, caller: Caller) -> None:
         """For what is no inference; `leave` must follow. Raises TallygateError as `let_in`, and spends no budget."""
-        if (refusal := self._refusal(caller)) is not None:
+        if (refusal := self.refusal_now(caller)) is not None:
             raise TallygateError.of(refusal)
 
     def leave(self, caller: Caller) -> None:
@@ -231,7 +231,7 @@ class Completing:
             tokens = tokens_left(terms, self.conditions.spent(caller.tenant_id), utc_now())
         return Allowances(self.doorkeeper.requests_left(caller.tenant_id, terms), tokens)
 
-    def _refusal(self, caller: Caller) -> Failure | None:
+    def refusal_now(self, caller: Caller) -> Failure | None:
         """Why the tenant may not send anything now. None: it may, and `leave` must follow."""
         return self.doorkeeper.enter(caller.tenant_id, self._terms(caller))
 
@@ -243,7 +243,12 @@ class Completing:
     async def _order(
         self, caller: Caller, sent: Sent, admitted: Admitted, unless_asked: Priority = "interactive"
     ) -> Order:
-        session, tags = labels(sent.headers)
+        return await self.order(caller, admitted, labels(sent.headers), sent.traceparent, unless_asked)
+
+    async def order(
+        self, caller: Caller, admitted: Admitted, said: Labels, traceparent: str | None, unless_asked: Priority
+    ) -> Order:
+        """unless_asked: its priority when the request names none. Raises TallygateError when no model can serve it."""
         models = await self._models(caller, admitted)
         return Order(
             tenant_id=caller.tenant_id,
@@ -254,12 +259,12 @@ class Completing:
             deadline_at=admitted.deadline_at,
             api_key_id=caller.key_id,
             registry_version=models.version,
-            traceparent=sent.traceparent,
+            traceparent=traceparent,
             operation=admitted.operation,
             form=admitted.form,
             passed_headers=admitted.passed_headers,
-            session=session,
-            tags=tags,
+            session=said.session,
+            tags=said.tags,
             priority=capped(admitted.priority or unless_asked, caller.max_priority),
         )
 

@@ -5,6 +5,7 @@ broker for each rejection would add to the load.
 import asyncio
 from contextlib import suppress
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
@@ -43,12 +44,15 @@ class Rejections:
                 await self._waiting.join()
         await self._recording.stop()
 
-    def rejected(self, caller: Caller, refusal: Failure, said: Labels) -> InferenceFailedError:
-        """The error for the caller. The rejection is published later, under the inference id that the error carries.
+    def rejected(
+        self, caller: Caller, refusal: Failure, said: Labels, inference_id: UUID | None = None
+    ) -> InferenceFailedError:
+        """The error for the caller. The rejection is published later, under the inference id that the error carries: a
+        new one, unless its sender has given it one.
 
         Which model it was for is not known: what was refused is not read.
         """
-        settled = self._settled(caller, refusal, said, utc_now())
+        settled = self._settled(caller, refusal, said, inference_id or new_id(), utc_now())
         settlements.labels("rejected", refusal.error_type).inc()
         try:
             self._waiting.put_nowait(settled)
@@ -56,9 +60,11 @@ class Rejections:
             instruments.rejections_unrecorded.inc()
         return InferenceFailedError(refusal, settled.inference_id)
 
-    def _settled(self, caller: Caller, refusal: Failure, said: Labels, now: datetime) -> InferenceSettled:
+    def _settled(
+        self, caller: Caller, refusal: Failure, said: Labels, inference_id: UUID, now: datetime
+    ) -> InferenceSettled:
         return InferenceSettled(
-            inference_id=new_id(),
+            inference_id=inference_id,
             tenant_id=caller.tenant_id,
             settlement="rejected",
             api_key_id=caller.key_id,

@@ -20,6 +20,7 @@ from services.gateway.routes import (
     models,
     monitoring,
     providers,
+    reply_keys,
     rerank,
     responses,
     sessions,
@@ -57,6 +58,7 @@ _SURFACES = (
     sessions,
     webhooks,
     files,
+    reply_keys,
 )
 ROUTERS = tuple(module.router for module in _SURFACES)
 

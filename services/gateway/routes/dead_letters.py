@@ -40,7 +40,8 @@ async def dead_letters(request: Request) -> Response:
     gateway = gateway_of(request)
     await gateway.caller(request, "admin")
     query = validated(DeadLettersQuery, dict(request.query_params))
-    return json_response({"topics": await gateway.dead_letters.newest(dead_letter_sources(query.topic), query.limit)})
+    sources = dead_letter_sources(query.topic, gateway.settings.kafka.ingress.topics)
+    return json_response({"topics": await gateway.dead_letters.newest(sources, query.limit)})
 
 
 @router.post("/api/dead-letters/replay")
@@ -51,7 +52,8 @@ async def replay(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "admin")
     body = await gateway.body(request, caller, Replay)
-    wanted = list(dict.fromkeys(map(DeadLetterId.parse, body.ids)))
+    ingress = gateway.settings.kafka.ingress.topics
+    wanted = list(dict.fromkeys(DeadLetterId.parse(each, ingress) for each in body.ids))
     subject = ", ".join(sorted({letter_id.topic for letter_id in wanted}))
     change = changed_by(caller, "dead_letters.replayed", subject, ids=[str(letter_id) for letter_id in wanted])
     await gateway.tenants.record(change)

@@ -19,6 +19,7 @@ class Offsets:
         self._consumer = broker.consumer()
         self._router_groups = router_groups(router_group)
         self._monitor_group = monitor_group
+        self._letters = [topic.dlq for topic in (*TOPICS, *broker.settings.ingress.topics) if topic.has_dlq]
 
     async def start(self) -> None:
         await self._admin.start()
@@ -47,7 +48,7 @@ class Offsets:
 
     async def dead_letters(self, since_s: float) -> dict[str, LetterCount]:
         """By dead-letter topic; recent: since then, in seconds since 1970."""
-        return await counts(self._admin, self._consumer, [topic.dlq for topic in TOPICS if topic.has_dlq], since_s)
+        return await counts(self._admin, self._consumer, self._letters, since_s)
 
     async def booked_to_the_end(self, within_s: float = _WAIT_S) -> bool:
         """Waits until everything that is on the topics now is booked. False when that takes longer."""

@@ -1,5 +1,6 @@
 """One dead letter: the message, why it could not be handled, and where it came from."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
@@ -9,7 +10,8 @@ from aiokafka import ConsumerRecord
 from shared.errors import TallygateError
 from shared.events.bounds import instant_of
 from shared.events.envelope import KafkaHeaders, header
-from shared.events.topics import TOPICS, Topic
+from shared.events.ingress import ingress_topic
+from shared.events.topics import DLQ_SUFFIX, TOPICS, Topic
 
 _OURS = "dlq_"
 TYPE, REASON, TOPIC, PARTITION, OFFSET = "dlq_error_type", "dlq_reason", "dlq_topic", "dlq_partition", "dlq_offset"
@@ -31,11 +33,13 @@ class DeadLetterId(NamedTuple):
         return f"{self.topic}:{self.partition}:{self.offset}"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Raises TallygateError `invalid_request`."""
+    def parse(cls, text: str, more: Iterable[Topic] = ()) -> Self:
+        """more: topics with dead letters that the deployment names. Raises TallygateError `invalid_request`."""
         topic, _, place = text.strip().partition(":")
         partition, _, offset = place.partition(":")
-        if topic not in _SOURCES or not (_is_number(partition) and _is_number(offset)):
+        if topic not in {*_SOURCES, *(known.dlq for known in more)} or not (
+            _is_number(partition) and _is_number(offset)
+        ):
             tips = (f"Ids look like {next(iter(_SOURCES))}:0:42.", "List them: tallygate dlq list")
             raise TallygateError("invalid_request", f"{text!r} is not the id of a dead letter", tips=tips)
         return cls(topic, int(partition), int(offset))
@@ -79,7 +83,7 @@ class DeadLetter:
             at=instant_of(record.timestamp) or _LONG_AGO,
             error_type=header(newest_first, TYPE),
             reason=header(newest_first, REASON),
-            source=_SOURCES[record.topic],  # never what a header says: it is where a replay publishes
+            source=_source(record.topic),  # never what a header says: it is where a replay publishes
             source_partition=_number(header(newest_first, PARTITION)),
             source_offset=_number(header(newest_first, OFFSET)),
             replayed_from=header(newest_first, REPLAYED_FROM),
@@ -107,13 +111,19 @@ def in_short(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def dead_letter_sources(name: str | None = None) -> list[Topic]:
-    """The topics that have dead letters, or the one of that name. Raises TallygateError `invalid_request`."""
-    found = [topic for topic in _SOURCES.values() if name in {None, topic.name, topic.dlq}]
+def dead_letter_sources(name: str | None = None, more: Iterable[Topic] = ()) -> list[Topic]:
+    """The topics that have dead letters, or the one of that name. more: that the deployment names.
+    Raises TallygateError `invalid_request`."""
+    sources = (*_SOURCES.values(), *more)
+    found = [topic for topic in sources if name in {None, topic.name, topic.dlq}]
     if not found:
-        known = ", ".join(topic.name for topic in _SOURCES.values())
+        known = ", ".join(topic.name for topic in sources)
         raise TallygateError("invalid_request", f"{name!r} has no dead letters", tips=(f"Topics: {known}",))
     return found
+
+
+def _source(dlq: str) -> Topic:
+    return _SOURCES.get(dlq) or ingress_topic(dlq.removesuffix(DLQ_SUFFIX))
 
 
 def _number(text: str | None) -> int | None:

@@ -8,7 +8,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from shared.events.topics import DLQ_SUFFIX, Topic
-from shared.kafka.dead_letter_limit import WINDOW_S, DeadLetterLimitError
+from shared.kafka.dead_letter_limit import WINDOW_S, DeadLetterLimit, DeadLetterLimitError
 from shared.kafka.dead_letters.box import count_since
 from shared.kafka.dead_letters.letter import LEFT_OUT, OFFSET, PARTITION, REASON, TOPIC, TYPE
 from shared.kafka.failures import RETRYABLE, TOO_LARGE, described
@@ -34,14 +34,16 @@ def count_from_zero(*topics: Topic) -> None:
     )
 
 
-async def dead_letter(publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str) -> None:
+async def dead_letter(
+    publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str, *, limited: bool = True
+) -> None:
     """`send_to_dlq`, for as long as it takes. Raises DeadLetterLimitError, as it does."""
     logger.warning(
         "message.unreadable", topic=record.topic, partition=record.partition, offset=record.offset, reason=reason
     )
     while True:
         try:
-            await send_to_dlq(publisher, record, error_type, reason)
+            await send_to_dlq(publisher, record, error_type, reason, limited=limited)
         except RETRYABLE as error:
             logger.warning("dead_letter.waiting", reason=described(error))
             await asyncio.sleep(_RETRY_S)
@@ -49,12 +51,17 @@ async def dead_letter(publisher: Publisher, record: ConsumerRecord, error_type: 
             return
 
 
-async def send_to_dlq(publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str) -> None:
+async def send_to_dlq(
+    publisher: Publisher, record: ConsumerRecord, error_type: str, reason: str, *, limited: bool = True
+) -> None:
     """Returns when it is acked, so that its offset may be committed. The reason must hold no content.
 
+    limited: of a topic that we write ourselves: too many dead letters say that their reader is at fault. Where others
+    write, whoever sends them would stop the process.
     Raises DeadLetterLimitError, which must stop the process before this offset is committed.
     """
-    limit, now = publisher.dead_letter_limit, asyncio.get_running_loop().time
+    limit = publisher.dead_letter_limit if limited else DeadLetterLimit(0)
+    now = asyncio.get_running_loop().time
     if not limit.knows(record.topic):
         # Counted on the broker: a process that forgot with each restart would, restarted by its supervisor again and
         # again, send the whole topic to the dead letters all the same.

@@ -51,6 +51,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "endpoint": "/v1/chat/completions",
         "completion_window": "24h",
     },
+    "POST /api/reply-keys": {"id": "k1", "public_key": "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU="},
     "POST /api/keys": {"tenant": "acme"},
     "PATCH /api/tenants/{tenant_id}": {"usd_per_day": 1},
     "PUT /api/plans/{plan_id}": {"usd_per_day": 1},

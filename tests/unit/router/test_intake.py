@@ -14,6 +14,8 @@ from shared.crypto.keys import new_key
 from shared.errors import TallygateError
 from shared.events import SessionCapped, new_id, utc_now
 from shared.events.bounds import MAX_LIFE_DAYS
+from shared.events.codec import UnreadableMessageError
+from shared.events.ingress import Ingress
 from shared.events.topics import REQUESTS
 from shared.registry import Registry, TenantModels
 from shared.selection import Conditions
@@ -200,3 +202,30 @@ def test_whatever_the_clock_of_its_publisher_says_a_request_that_can_be_read_is_
 
     assert read.accepted_at <= utc_now()
     assert read.expires_at - read.accepted_at <= timedelta(days=MAX_LIFE_DAYS)
+
+
+@pytest.mark.parametrize(
+    ("topics", "plain", "taken"),
+    [
+        ("inference.requests.v1=*", True, True),
+        ("inference.requests.v1=acme", True, True),
+        ("inference.requests.v1=rival", True, False),
+        ("acme.requests=acme", True, False),
+        ("acme.requests=acme", False, True),
+    ],
+    ids=["believed", "its tenant", "another tenant", "not named", "sealed"],
+)
+def test_a_plain_input_is_taken_where_the_deployment_says_so(topics: str, plain: bool, taken: bool) -> None:
+    nothing: Any = None
+    here = Intake(nothing, nothing, nothing, nothing, nothing, ingress=Ingress.parse(topics))
+    given: dict[str, Any] = (
+        {"input": {"messages": []}, "sealed_input": None} if plain else {"input": None, "sealed_input": "c2VhbGVk"}
+    )
+    request = requested().model_copy(update=given)
+    assert request.tenant_id == "acme"
+    found = record(REQUESTS.name, request.encoded(), headers=tuple(request.headers("t", None)))
+    if taken:
+        assert here.read(found).request.inference_id == request.inference_id
+    else:
+        with pytest.raises(UnreadableMessageError, match="TALLYGATE_INGRESS_TOPICS"):
+            here.read(found)
