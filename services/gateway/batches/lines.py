@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from services.gateway.bodies import InvalidBodyError, parsed
-from services.gateway.headers import SESSION_HEADER
+from services.gateway.headers import PRIORITY_HEADER, SESSION_HEADER
 from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, admit_messages
 from services.gateway.inference.embeddings import admit_embeddings
 from services.gateway.inference.rerank import admit_rerank
@@ -21,7 +21,7 @@ _Admit = Callable[[bytes, Mapping[str, str], datetime, Deadlines], Admitted]
 
 def headers_of_lines(session: str) -> dict[str, str]:
     """What each line says as if in headers of its own: whatever is to be so for all lines of batches stands here."""
-    return {SESSION_HEADER: session}
+    return {SESSION_HEADER: session, PRIORITY_HEADER: "bulk"}
 
 
 def admit_line(endpoint: Endpoint, body: bytes, session: str, now: datetime, deadlines: Deadlines) -> Admitted:

@@ -90,7 +90,7 @@ def copy_of(order: Order, inference_id: UUID, model: str) -> Order:
     """It belongs to no session and to no trace of the caller's, and the model answers or nobody does."""
     return replace(
         order, model=model, options=_ONLY_THIS, api_key_id=SHADOW, traceparent=None, session=None,
-        tags={SHADOW_OF: str(inference_id)},
+        tags={SHADOW_OF: str(inference_id)}, priority="bulk",
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from shared.events import InferenceRequested, new_id, utc_now
 from tests.support.gateway_app import Here, gateway_here, told
 
 BATCH = new_id()
-KEY_ROW: dict[str, Any] = {"tenant_id": "acme", "scopes": ["inference"], "allowed_models": None}
+KEY_ROW: dict[str, Any] = {"tenant_id": "acme", "scopes": ["inference"], "allowed_models": None, "max_priority": None}
 CHAT: dict[str, Any] = {"model": "custom:m", "messages": [{"role": "user", "content": "hi"}]}
 
 
