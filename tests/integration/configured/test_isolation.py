@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 import uuid
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from statistics import median
@@ -17,7 +18,7 @@ import pytest_asyncio
 
 from services.gateway.feature_jobs.store import FeatureStore
 from services.monitor.routes import make_routes
-from shared.client.requests import FILES
+from shared.client.requests import BATCHES, FILES, REPLY_KEYS, SESSIONS, SHADOW
 from shared.db.reads import Reads, ReadSettings
 from shared.events import FeatureRequested, new_id
 from tests.integration.configured.conftest import BRING, HOUSE
@@ -41,7 +42,7 @@ _HI = [{"role": "user", "content": "hi"}]
 
 class Things(NamedTuple):
     """The id of one thing of each kind, as it stands in a path. background: an inference that nobody waited for;
-    later_response: a response. delivery: with its webhook."""
+    later_response: a response. delivery: with its webhook. capped: a session that has a cap."""
 
     model: str
     inference: str
@@ -57,6 +58,9 @@ class Things(NamedTuple):
     webhook: str
     delivery: str
     file: str
+    batch: str
+    capped: str
+    reply_key: str
 
 
 class Route(NamedTuple):
@@ -115,6 +119,13 @@ ROUTES = [
     Route("GET", FILES + "/{file_id}/content", "file", 404),
     Route("DELETE", FILES + "/{file_id}", "file", 404),
     Route("GET", FILES + "?after={id}", "file", 200),
+    Route("POST", BATCHES, "file", 404, {"input_file_id": "{id}", "endpoint": CHAT, "completion_window": "24h"}),
+    Route("GET", BATCHES + "/{batch_id}", "batch", 404),
+    Route("POST", BATCHES + "/{batch_id}/cancel", "batch", 404),
+    Route("GET", SESSIONS + "/{session}", "capped", 404),
+    Route("DELETE", SESSIONS + "/{session}", "capped", 404),
+    Route("DELETE", REPLY_KEYS + "/{key_id}", "reply_key", 404),
+    Route("PUT", SHADOW, "model", 404, {"model": "custom:{id}", "share": 0.1}),
     Route("GET", WEBHOOKS + "/{webhook_id}", "webhook", 404),
     Route("PATCH", WEBHOOKS + "/{webhook_id}", "webhook", 404, {"name": "mine now", "enabled": False}),
     Route("DELETE", WEBHOOKS + "/{webhook_id}", "webhook", 404),
@@ -145,7 +156,7 @@ MONITOR_ROUTES = [one for one in ROUTES if one.method == "GET" and one.path.star
 # Routes that change something and are told no id of what is there already.
 MAKING = {
     ("POST", MODELS), ("POST", "/api/models/setup"), ("POST", "/api/models/probe"), ("POST", "/api/keys"),
-    ("POST", FILES), ("POST", WEBHOOKS),
+    ("POST", FILES), ("POST", WEBHOOKS), ("POST", SESSIONS), ("POST", REPLY_KEYS), ("DELETE", SHADOW),
 }  # fmt: skip
 OPERATING = {("POST", "/api/dead-letters/replay")}  # of all tenants, for who runs the deployment
 
@@ -196,11 +207,15 @@ async def world(stack: Live) -> AsyncIterator[World]:
     for one in (later, later_response.removeprefix("resp_")):
         await owner.settled(str(uuid.UUID(one)))
     file = await owner.add_file(planted.PROMPT.encode())
+    of_batch = {"input_file_id": file, "endpoint": CHAT, "completion_window": "24h"}
+    batch = (await owner.post(BATCHES, of_batch)).body["id"]
+    await owner.post(SESSIONS, {"session": session, "calls": 1000})
+    await owner.post(REPLY_KEYS, {"id": session, "public_key": b64encode(bytes(range(32))).decode()})
     async with receiver() as here:
         webhook, delivery = await a_delivery(owner, here.url)
         theirs = Things(
             model, inference, feature, session, key_id(owner), tenant, plan, HOUSE, response, later, later_response,
-            webhook, f"{webhook}{DELIVERIES}{delivery}", file,
+            webhook, f"{webhook}{DELIVERIES}{delivery}", file, batch, session, session,
         )  # fmt: skip
         yield World(stack, stranger, owner, theirs, Things(*map(unknown, theirs))._replace(provider=BRING))
 
@@ -266,9 +281,10 @@ async def all_that_is_theirs(world: World) -> list[str]:
         f"{MODELS}/{theirs.model}", f"{INFERENCES}/{theirs.inference}", f"{HISTORY}?sessionId={theirs.session}",
         f"{FEATURES}/{theirs.feature}", f"{RESPONSES}/{theirs.response}", f"{RESPONSES}/{theirs.later_response}",
         f"{INFERENCES}/{theirs.background}", f"{WEBHOOKS}/{theirs.webhook}", f"{WEBHOOKS}/{theirs.delivery}",
-        f"{FILES}/{theirs.file}/content", "/api/providers", "/api/changes", "/v1/models",
+        f"{FILES}/{theirs.file}/content", f"{SESSIONS}/{theirs.capped}", REPLY_KEYS, SHADOW,
+        "/api/providers", "/api/changes", "/v1/models",
     ]  # fmt: skip
-    seen = [str((await get(path)).body) for path in paths]
+    seen = [(await get(path)).text for path in paths]
     tenant = (await get(f"/api/tenants/{theirs.tenant}")).body
     return [*seen, str({name: value for name, value in tenant.items() if name != "spent"})]
 
