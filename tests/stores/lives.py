@@ -59,7 +59,8 @@ def inference(draw: st.DrawFn) -> list[InferenceEvent]:
     models = draw(st.lists(st.sampled_from(MODELS), max_size=3))
     for number, model in enumerate(models, 1):
         call = ids | {"attempt_id": new_id(), "attempt_number": number, "model": model, "started_at": at}
-        events.append(started(**call))
+        if who["operation_name"] is not None:  # only older ends do not say it, which were booked after their starts
+            events.append(started(**call | who))
         error = None
         if draw(st.booleans()):
             error = failure(
