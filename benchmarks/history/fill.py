@@ -43,8 +43,7 @@ async def fill(pool: Pool, inferences: int) -> None:
     await store.make_past_days(pool, first, today)
     async with store.in_haste(pool):
         with step(f"fill the books with {inferences:,} inferences"):
-            async with store.without_indexes(pool):
-                await _fill_days(pool, [first + timedelta(days=number) for number in range(DAYS + 1)], inferences)
+            await _fill_days(pool, [first + timedelta(days=number) for number in range(DAYS + 1)], inferences)
             await store.analyze(pool, vacuum=False)
         with step("sum up what was filled in"):
             touched = await store.touched(pool)

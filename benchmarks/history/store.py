@@ -85,12 +85,6 @@ SELECT DISTINCT tenant_id, date_trunc('minute', at + duration_s * interval '1 se
 # While it is filled, the server need not survive a crash.
 _HASTE = {"full_page_writes": "off", "max_wal_size": "16GB", "checkpoint_timeout": "1h"}
 
-_INDEXES_BESIDE_KEYS = """
-SELECT index.relname AS name, pg_get_indexdef(index.oid) AS made_by
-FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
-WHERE indrelid = ANY(ARRAY['monitor.attempts', 'monitor.inferences']::regclass[]) AND NOT indisprimary
-"""
-
 # Of the days whose rows are gone the sums are kept: those that there are, once more for as many days before.
 _COLUMNS = """
 SELECT array_agg(attname::text) FROM pg_attribute
@@ -173,17 +167,6 @@ async def in_haste(pool: Pool) -> AsyncIterator[None]:
     await pool.execute("ALTER SYSTEM RESET ALL")
     await pool.execute("SELECT pg_reload_conf()")
     await pool.execute("CHECKPOINT", timeout=_TIMEOUT_S)
-
-
-@asynccontextmanager
-async def without_indexes(pool: Pool) -> AsyncIterator[None]:
-    """Of inferences and calls, but for their keys: they are made at the end, which is faster than row by row."""
-    indexes = await pool.fetch(_INDEXES_BESIDE_KEYS)
-    for index in indexes:
-        await pool.execute(f"DROP INDEX monitor.{index['name']}")
-    yield
-    for index in indexes:
-        await pool.execute(index["made_by"].replace(" ON ONLY ", " ON "), timeout=_TIMEOUT_S)
 
 
 async def newest(pool: Pool, tenant_id: str) -> UUID:
