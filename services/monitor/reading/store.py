@@ -56,7 +56,8 @@ async def reading(connection: Connection, span: Span, *, late: bool, largest: St
 
 def arguments(span: Span, parts: Cover) -> tuple[Any, ...]:
     """$1 to $12 of `cells`."""
-    return (*_spans(span, parts), BOUNDS, *_sums(span, parts), span.model, span.operation, span.key)
+    keys = None if span.key is None else [span.key]
+    return (*_spans(span, parts), BOUNDS, *_sums(span, parts), span.model, span.operation, keys)
 
 
 def error_arguments(span: Span, parts: Cover, error_type: str | None) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from services.monitor.rollups.sums.store import (
     in_buckets,
 )
 from services.monitor.series.series import STEPS, Axis, Measure, Named
+from shared.db.pool import Connection
 from shared.db.reads import Reads
 from shared.errors import TallygateError
 
@@ -25,39 +26,72 @@ _BY_KEY = {"requests": KEY_REQUESTS, "calls": KEY_CALLS}
 _OF_KEYS = {"requests": REQUESTS_OF_KEYS, "calls": CALLS_OF_KEYS}
 _IN_ALL = {"requests": REQUESTS_IN_ALL, "calls": CALLS_IN_ALL}
 
-# $13 the beginning, $14 a step in seconds, $15 how many groups have series of their own.
+# $13 the beginning, $14 a step in seconds; of percentiles $15 the share; last how many groups have series of their own,
+# or which keys, where these were found before.
 _PLACE = "floor(date_part('epoch', at - $13::timestamptz) / $14::float8)::int"
 # A join with the largest would be planned for few cells, as a loop over all of them for each.
 _NAMED = """
-CASE WHEN name IN (SELECT name FROM cell GROUP BY name ORDER BY sum(n) DESC NULLS LAST, name LIMIT $15) THEN name END
+CASE WHEN name IN (SELECT name FROM cell GROUP BY name ORDER BY sum(n) DESC NULLS LAST, name LIMIT {}) THEN name END
 """
 
-_COUNTS = f"""
-WITH cell AS MATERIALIZED (
-         SELECT {{group}} AS name, {_PLACE} AS place, {{counts}} AS n FROM ({{cells}}) AS cell GROUP BY 1, 2),
-     named AS (SELECT {_NAMED} AS name, place, sum(n)::float8 AS n FROM cell GROUP BY 1, 2)
+# Keys may be thousands: the largest are found from the longest sums, and only theirs are read step by step. What the
+# others come to is everything less the largest.
+_LARGEST = """
+SELECT {group} AS name FROM ({cells}) AS cell GROUP BY 1 ORDER BY {size} DESC NULLS LAST, name LIMIT $13
+"""
+_TOTAL = "({counts}).upto[cardinality(({counts}).upto)]::float8"
+
+# Dollars are rounded, so that nothing is left of what is taken off again.
+_COUNTED = "SELECT {group} AS name, {place} AS place, {counts} AS n FROM ({cells}) AS cell GROUP BY 1, 2"
+_COUNTS_NAMED = {
+    False: f"SELECT {_NAMED.format('$15')} AS name, place, sum(n) AS n FROM cell GROUP BY 1, 2",  # noqa: S608
+    True: """
+SELECT name, place, n FROM cell
+UNION ALL
+SELECT NULL, place, round(sum(n)::numeric, 9)::float8
+FROM (SELECT place, n FROM everything UNION ALL SELECT place, -n FROM cell) AS other GROUP BY 2
+""",
+}
+_COUNTS = """
+WITH {parts}, named AS ({named})
 SELECT name, array_agg(place) AS places, array_agg(n) AS values
 FROM named WHERE n <> 0 GROUP BY name ORDER BY sum(n) DESC, name
-"""  # noqa: S608 - only constants are joined
+"""
 
-# The bucket that holds the share $16 of what is counted. Mostly one row is all that a series has at a place, and its
-# bucket is looked up in it; where there are several, their histograms are added up.
+# The bucket that holds the share of what is counted. Mostly one row is all that a series has at a place, and its bucket
+# is looked up in it; where there are several, their histograms are added up.
+_HISTOGRAMS = f"""
+SELECT {{group}} AS name, {{place}} AS place, {{counts}} AS histogram, {_TOTAL} AS n
+FROM ({{cells}}) AS cell WHERE {{counts}} IS NOT NULL
+"""  # noqa: S608 - only constants are joined
+_HISTOGRAMS_NAMED = {
+    False: f"SELECT {_NAMED.format('$16')} AS name, place, histogram, n FROM cell",  # noqa: S608
+    True: "SELECT * FROM cell",
+}
+_HISTOGRAMS_OF_OTHERS = {
+    False: "",
+    True: f"""
+UNION ALL
+SELECT NULL, place, bucket, sum(n)
+FROM (SELECT place, bucket, n FROM (SELECT place, histogram FROM everything) AS everything, {in_buckets("histogram")}
+      UNION ALL
+      SELECT place, bucket, -n FROM (SELECT place, histogram FROM cell) AS cell, {in_buckets("histogram")}) AS other
+GROUP BY 2, 3 HAVING sum(n) > 0
+""",  # noqa: S608
+}
 _PERCENTILES = f"""
-WITH cell AS MATERIALIZED (
-         SELECT {{group}} AS name, {_PLACE} AS place, {{counts}} AS histogram,
-                ({{counts}}).upto[cardinality(({{counts}}).upto)]::float8 AS n
-         FROM ({{cells}}) AS cell WHERE {{counts}} IS NOT NULL),
-     named AS NOT MATERIALIZED (SELECT {_NAMED} AS name, place, histogram, n FROM cell),
+WITH {{parts}},
+     named AS NOT MATERIALIZED ({{named}}),
      point AS MATERIALIZED (
          SELECT name, place, sum(n) AS n, count(*) AS rows,
                 min((histogram).buckets[
-                    1 + width_bucket(ceil($16::float8 * n)::bigint - 1, (histogram).upto)]) AS bucket
+                    1 + width_bucket(ceil($15::float8 * n)::bigint - 1, (histogram).upto)]) AS bucket
          FROM named GROUP BY 1, 2),
      bucket AS (
          SELECT name, place, bucket, sum(in_bucket.n) AS n FROM named, {in_buckets("histogram")}
          WHERE (coalesce(name, ''), name IS NULL, place) IN (
              SELECT coalesce(name, ''), name IS NULL, place FROM point WHERE rows > 1)
-         GROUP BY 1, 2, 3),
+         GROUP BY 1, 2, 3 {{others}}),
      counted AS (
          SELECT name, place, bucket, sum(n) OVER (PARTITION BY name, place ORDER BY bucket) AS upto,
                 sum(n) OVER (PARTITION BY name, place) AS total
@@ -65,7 +99,7 @@ WITH cell AS MATERIALIZED (
      found AS (
          SELECT name, place, bucket, n FROM point WHERE rows = 1
          UNION ALL
-         SELECT name, place, min(bucket), max(total) FROM counted WHERE upto >= $16::float8 * total GROUP BY 1, 2)
+         SELECT name, place, min(bucket), max(total) FROM counted WHERE upto >= $15::float8 * total GROUP BY 1, 2)
 SELECT name, array_agg(place) AS places, array_agg(bucket::float8) AS values
 FROM found GROUP BY name ORDER BY sum(n) DESC, name
 """  # noqa: S608
@@ -78,16 +112,30 @@ class SeriesStore:
     async def read(self, span: Span, axis: Axis, measure: Measure, group: str | None) -> list[Named]:
         """span: as long as the axis. group: a column. Raises TallygateError when there are no sums of such steps."""
         kind = _kind(span, measure, group)
-        asked = [axis.since, axis.length.total_seconds(), axis.series]
-        if measure.share is not None:
-            asked.append(measure.share)
+        asked = [axis.since, axis.length.total_seconds(), *([] if measure.share is None else [measure.share])]
         async with self._reads.snapshot(span.tenant_id) as connection:
             await connection.execute(SETTINGS)
             parts, gone_before = await reading(connection, span, late=kind.is_by_key, largest=STEPS[axis.step].sums)
             if STEPS[axis.step].sums == "minute" and axis.since < gone_before:
                 raise _too_old(axis.step, gone_before)
-            rows = await connection.fetch(_statement(kind, measure, group), *arguments(span, parts), *asked)
+            asked = [*arguments(span, parts), *asked]
+            keys: list[str] = []
+            if group == "key_id" and span.key is None:
+                keys = await _largest(connection, span, kind, measure, axis.series + 1)
+            if len(keys) > axis.series:
+                statement = _statement_of_largest(span, kind, measure)
+                rows = await connection.fetch(statement, *asked, keys[: axis.series])
+            else:
+                rows = await connection.fetch(_statement(span, kind, measure, group), *asked, axis.series)
         return [Named(row["name"], row["places"], row["values"]) for row in rows]
+
+
+async def _largest(connection: Connection, span: Span, kind: Kind, measure: Measure, most: int) -> list[str]:
+    """Keys."""
+    parts = (await reading(connection, span, late=True)).parts
+    size = measure.counts if measure.share is None else f"sum({_TOTAL.format(counts=measure.counts)})"
+    statement = _LARGEST.format(group="key_id", size=size, cells=cells(kind))
+    return [row["name"] for row in await connection.fetch(statement, *arguments(span, parts), most)]
 
 
 def _kind(span: Span, measure: Measure, group: str | None) -> Kind:
@@ -99,10 +147,28 @@ def _kind(span: Span, measure: Measure, group: str | None) -> Kind:
     return (_IN_ALL if together else _OF_ALL)[measure.of]
 
 
-def _statement(kind: Kind, measure: Measure, group: str | None) -> str:
-    name = group or "''::text"
-    words = {"group": name, "counts": measure.counts, "cells": cells(kind)}
-    return (_COUNTS if measure.share is None else _PERCENTILES).format(**words)
+def _statement(span: Span, kind: Kind, measure: Measure, group: str | None) -> str:
+    part = _part(measure, group, cells(kind, "$12" if span.key else None))
+    return _put_together(measure, f"cell AS MATERIALIZED ({part})", of_largest=False)
+
+
+def _statement_of_largest(span: Span, kind: Kind, measure: Measure) -> str:
+    """Of the keys that are the last parameter, and of all others."""
+    cell = _part(measure, "key_id", cells(kind, "$15" if measure.share is None else "$16"))
+    everything = _part(measure, None, cells(_kind(span, measure, None)))
+    return _put_together(measure, f"cell AS MATERIALIZED ({cell}), everything AS ({everything})", of_largest=True)
+
+
+def _part(measure: Measure, group: str | None, rows: str) -> str:
+    words = {"group": group or "''::text", "place": _PLACE, "counts": measure.counts, "cells": rows}
+    return (_COUNTED if measure.share is None else _HISTOGRAMS).format(**words)
+
+
+def _put_together(measure: Measure, parts: str, *, of_largest: bool) -> str:
+    if measure.share is None:
+        return _COUNTS.format(parts=parts, named=_COUNTS_NAMED[of_largest])
+    named, others = _HISTOGRAMS_NAMED[of_largest], _HISTOGRAMS_OF_OTHERS[of_largest]
+    return _PERCENTILES.format(parts=parts, named=named, others=others)
 
 
 def _too_old(step: str, kept_from: datetime) -> TallygateError:

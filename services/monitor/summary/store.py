@@ -55,13 +55,19 @@ SELECT coalesce((SELECT jsonb_agg(calls) FROM calls), '[]') AS calls,
 
 
 def _cells(kind: Kind) -> str:
+    short, long = up_to_minutes(kind, _keys(kind)), beyond_minutes(kind, _keys(kind))
     return f"""
-WITH short AS MATERIALIZED ({up_to_minutes(kind)}), long AS MATERIALIZED ({beyond_minutes(kind)}),
+WITH short AS MATERIALIZED ({short}), long AS MATERIALIZED ({long}),
      cell AS (SELECT * FROM short UNION ALL SELECT * FROM long),"""  # noqa: S608
 
 
+def _keys(kind: Kind) -> str | None:
+    """Sums by key are read for one key only."""
+    return "$12" if kind.is_by_key else None
+
+
 def _histogram(name: str, kind: Kind, together: Kind) -> str:
-    long = "long" if together is kind else f"({beyond_minutes(together)}) AS together"
+    long = "long" if together is kind else f"({beyond_minutes(together, _keys(kind))}) AS together"
     return f"""
 coalesce((SELECT jsonb_object_agg(bucket, n)
           FROM (SELECT bucket, sum(n)::bigint AS n

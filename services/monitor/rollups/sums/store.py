@@ -233,28 +233,28 @@ def delete_step(table: str) -> str:
     return f"DELETE FROM {table} WHERE at = $2 AND tenant_id = ANY($1::text[])"  # noqa: S608
 
 
-def cells(kind: Kind) -> str:
+def cells(kind: Kind, keys: str | None = None) -> str:
     """Rows of one tenant that cover a span of time. $1 the tenants, $2 since and $3 until of what is summed up from the
     books, $4 BOUNDS, $5 the tenant, $6 the minutes, $7 hours, $8 days and $9 months whose sums are read; $10 a model,
-    $11 an operation, $12 a key, or NULL for all of them. Only a kind by key can be asked for one, and only one by model
-    and operation for these."""
-    return f"{up_to_minutes(kind)} UNION ALL {beyond_minutes(kind)}"
+    $11 an operation, or NULL for all of them: only a kind by model and operation can be asked for one. keys: the
+    parameter that names the keys that a kind by key is asked for; where there is none $12 is NULL."""
+    return f"{up_to_minutes(kind, keys)} UNION ALL {beyond_minutes(kind, keys)}"
 
 
-def up_to_minutes(kind: Kind) -> str:
+def up_to_minutes(kind: Kind, keys: str | None = None) -> str:
     """Those of `cells` that are from the books and of minutes."""
-    fresh = f"SELECT at, {kind.columns} FROM ({kind.from_books}) AS fresh WHERE {_asked_for(kind)}"  # noqa: S608
-    return f"{fresh} UNION ALL {_sums_of(kind, 'minute')}"
+    fresh = f"SELECT at, {kind.columns} FROM ({kind.from_books}) AS fresh WHERE {_asked_for(kind, keys)}"  # noqa: S608
+    return f"{fresh} UNION ALL {_sums_of(kind, 'minute', keys)}"
 
 
-def beyond_minutes(kind: Kind) -> str:
+def beyond_minutes(kind: Kind, keys: str | None = None) -> str:
     """The others of `cells`."""
-    return " UNION ALL ".join(_sums_of(kind, step) for step in SUMMED_FROM)
+    return " UNION ALL ".join(_sums_of(kind, step, keys) for step in SUMMED_FROM)
 
 
-def _sums_of(kind: Kind, step: Step) -> str:
-    times = at_any(step, 6 + STEPS.index(step))
-    return f"SELECT at, {kind.columns} FROM {kind.rows(step)} AND tenant_id = $5 AND {times} AND {_asked_for(kind)}"  # noqa: S608
+def _sums_of(kind: Kind, step: Step, keys: str | None) -> str:
+    asked = f"{at_any(step, 6 + STEPS.index(step))} AND {_asked_for(kind, keys)}"
+    return f"SELECT at, {kind.columns} FROM {kind.rows(step)} AND tenant_id = $5 AND {asked}"  # noqa: S608
 
 
 def at_any(step: Step, number: int) -> str:
@@ -267,11 +267,13 @@ def at_any(step: Step, number: int) -> str:
     return found
 
 
-def _asked_for(kind: Kind) -> str:
+# A plan is made once for any parameters: only where keys are always asked for, they are searched for in the index. With
+# "all of them" as a choice the rows of all would be read.
+def _asked_for(kind: Kind, keys: str | None) -> str:
     only = kind.of_model
     if "operation_name" in kind.key:
         only += " AND ($11::text IS NULL OR operation_name = $11)"
-    return only + (" AND ($12::text IS NULL OR key_id = $12)" if kind.is_by_key else " AND $12::text IS NULL")
+    return only + (f" AND key_id = ANY({keys}::text[])" if keys else " AND $12::text[] IS NULL")
 
 
 def _sql_type(column: str) -> str:
