@@ -1,7 +1,7 @@
 """A series is what the books hold, step by step, whatever was summed up when."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.monitor.ranges import Range
 from services.monitor.reading.store import Span
 from services.monitor.rollups.latency import percentile
 from services.monitor.rollups.steps import end
+from services.monitor.series import series as limits
 from services.monitor.series.series import GROUPS, MEASURES, STEPS, Axis, parse_axis, parse_group, parse_measure, told
 from services.monitor.series.store import SeriesStore
 from shared.db.pool import Pool
@@ -69,15 +70,63 @@ async def test_every_point_is_what_the_books_hold(
     assert all(len(each["points"]) == axis.points for each in found)
 
 
-def counted(tables: MonitorTables, span: Span, axis: Axis, measure: str, group: str | None) -> Values:
-    rows = list(_requests(tables, span) if MEASURES[measure].of == "requests" else _calls(tables, span))
-    within = [row for row in rows if axis.since <= row["at"] < axis.until]
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+@SHARED
+@given(
+    life(), st.sampled_from(list(MEASURES)), st.sampled_from(list(STEPS)), st.sampled_from((None, *MODELS)),
+    st.timedeltas(timedelta(minutes=1), timedelta(hours=33)), st.timedeltas(timedelta(0), timedelta(days=3)),
+)  # fmt: skip
+async def test_the_largest_key_has_a_series_and_the_other_one_is_of_all_others(
+    pool: Pool, series: SeriesStore, lived: Life, measure: str, step: str, model: str | None, length: timedelta,
+    ago: timedelta,
+) -> None:  # fmt: skip
+    tenant = f"tenant-{new_id()}"
+    until = NOW - ago if ago else end(NOW, "minute")
+    span = Span(tenant, until - length, until, model)
+    axis = parse_axis(step, Range(span.since, span.until))
+    tables = await live(pool, tenant, lived)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(limits, "MOST_SERIES", 1)
+        found = await asked(series, span, axis, measure, "key")
+    sizes = _sizes(tables, span, axis, measure)
+    names = [each["group"] for each in found if each["group"] != "other"]
+    assert all(sizes[name] == pytest.approx(max(sizes.values())) for name in names)
+    own = {key for key in sizes if key in names}
+    points = {
+        (each["group"], datetime.fromisoformat(at)): value for each in found for at, value in each["points"] if value
+    }
+    assert points == pytest.approx(counted(tables, span, axis, measure, "key", own), abs=1e-6)
+
+
+def _sizes(tables: MonitorTables, span: Span, axis: Axis, measure: str) -> dict[str, float]:
+    """By key, what the largest is the largest by: what is added up, or how many a percentile is of."""
+    of, found = MEASURES[measure], defaultdict[str, float](float)
+    for row in _within(tables, span, axis, measure):
+        if of.share is None:
+            found[row["key_id"] or "none"] += _value(measure, [row]) or 0
+        elif row[of.counts] is not None:
+            found[row["key_id"] or "none"] += 1
+    return found
+
+
+def counted(
+    tables: MonitorTables, span: Span, axis: Axis, measure: str, group: str | None, own: Collection[str] | None = None
+) -> Values:
+    """own: the groups that have a series of their own; None: all."""
     by_point: dict[tuple[Any, datetime], list[Row]] = defaultdict(list)
-    for row in within:
+    for row in _within(tables, span, axis, measure):
         name = None if group is None else row[GROUPS[group]] or "none"
+        if own is not None and name not in own:
+            name = "other"
         by_point[name, axis.since + (row["at"] - axis.since) // axis.length * axis.length].append(row)
     values = {point: _value(measure, of_point) for point, of_point in by_point.items()}
     return {point: value for point, value in values.items() if value}
+
+
+def _within(tables: MonitorTables, span: Span, axis: Axis, measure: str) -> list[Row]:
+    rows = list(_requests(tables, span) if MEASURES[measure].of == "requests" else _calls(tables, span))
+    return [row for row in rows if axis.since <= row["at"] < axis.until]
 
 
 def _value(measure: str, rows: list[Row]) -> float | None:

@@ -37,7 +37,7 @@ CASE WHEN name IN (SELECT name FROM cell GROUP BY name ORDER BY sum(n) DESC NULL
 # Keys may be thousands: the largest are found from the longest sums, and only theirs are read step by step. What the
 # others come to is everything less the largest.
 _LARGEST = """
-SELECT {group} AS name FROM ({cells}) AS cell GROUP BY 1 ORDER BY {size} DESC NULLS LAST, name LIMIT $13
+SELECT key_id FROM ({cells}) AS cell GROUP BY 1 ORDER BY {size} DESC NULLS LAST, key_id LIMIT $13
 """
 _TOTAL = "({counts}).upto[cardinality(({counts}).upto)]::float8"
 
@@ -112,13 +112,14 @@ class SeriesStore:
     async def read(self, span: Span, axis: Axis, measure: Measure, group: str | None) -> list[Named]:
         """span: as long as the axis. group: a column. Raises TallygateError when there are no sums of such steps."""
         kind = _kind(span, measure, group)
-        asked = [axis.since, axis.length.total_seconds(), *([] if measure.share is None else [measure.share])]
         async with self._reads.snapshot(span.tenant_id) as connection:
             await connection.execute(SETTINGS)
             parts, gone_before = await reading(connection, span, late=kind.is_by_key, largest=STEPS[axis.step].sums)
             if STEPS[axis.step].sums == "minute" and axis.since < gone_before:
                 raise _too_old(axis.step, gone_before)
-            asked = [*arguments(span, parts), *asked]
+            asked = [*arguments(span, parts), axis.since, axis.length.total_seconds()]
+            if measure.share is not None:
+                asked.append(measure.share)
             keys: list[str] = []
             if group == "key_id" and span.key is None:
                 keys = await _largest(connection, span, kind, measure, axis.series + 1)
@@ -131,11 +132,11 @@ class SeriesStore:
 
 
 async def _largest(connection: Connection, span: Span, kind: Kind, measure: Measure, most: int) -> list[str]:
-    """Keys."""
+    """Keys, the largest first."""
     parts = (await reading(connection, span, late=True)).parts
     size = measure.counts if measure.share is None else f"sum({_TOTAL.format(counts=measure.counts)})"
-    statement = _LARGEST.format(group="key_id", size=size, cells=cells(kind))
-    return [row["name"] for row in await connection.fetch(statement, *arguments(span, parts), most)]
+    statement = _LARGEST.format(size=size, cells=cells(kind))
+    return [row["key_id"] for row in await connection.fetch(statement, *arguments(span, parts), most)]
 
 
 def _kind(span: Span, measure: Measure, group: str | None) -> Kind:
