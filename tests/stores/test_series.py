@@ -73,8 +73,8 @@ async def test_every_point_is_what_the_books_hold(
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @SHARED
 @given(
-    life(), st.sampled_from(list(MEASURES)), st.sampled_from(list(STEPS)), st.sampled_from((None, *MODELS)),
-    st.timedeltas(timedelta(minutes=1), timedelta(hours=33)), st.timedeltas(timedelta(0), timedelta(days=3)),
+    life(), st.sampled_from(list(MEASURES)), st.sampled_from(("1h", "1d")), st.sampled_from((None, *MODELS)),
+    st.timedeltas(timedelta(days=2), timedelta(days=75)), st.timedeltas(timedelta(0), timedelta(days=3)),
 )  # fmt: skip
 async def test_the_largest_key_has_a_series_and_the_other_one_is_of_all_others(
     pool: Pool, series: SeriesStore, lived: Life, measure: str, step: str, model: str | None, length: timedelta,
