@@ -17,6 +17,7 @@ from services.gateway.routes.documented import Documented, documented_of
 from services.gateway.tenants.schemas import PlanId
 from shared.errors import CATALOGUE
 from shared.errors.render import AnthropicError, OpenAIError, Problem
+from shared.events.bounds import Session
 from shared.events.envelope import TenantId
 
 _ERRORS: dict[Surface, tuple[str, Any]] = {
@@ -30,6 +31,7 @@ _PATHS: dict[str, dict[str, Any]] = {
     "feature_id": {"type": "string", "format": "uuid"},
     "tenant_id": TypeAdapter(TenantId).json_schema(),
     "plan_id": TypeAdapter(PlanId).json_schema(),
+    "session": TypeAdapter(Session).json_schema(),
 }
 _HEALTH = {
     "/healthz": Documented(gives={200: Alive}, keyed=False),

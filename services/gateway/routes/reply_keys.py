@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from services.gateway.answers.reply_keys import ReplyKeys, ShownReplyKey
 from services.gateway.bodies import InvalidBodyError, StrictBody
@@ -21,12 +21,15 @@ from shared.events.upstream import ReplyKeyId
 
 router = APIRouter(tags=["keys"])
 
+# Shown and not checked: public_key_of says better what is wrong.
+_PUBLIC_KEY: dict[str, JsonValue] = {"pattern": "^[A-Za-z0-9+/]{43}=$"}
+
 
 class ReplyKeyCreate(StrictBody):
     """id: as requests name it (`reply_key_id`). public_key: of X25519, 32 bytes in base64."""
 
     id: ReplyKeyId
-    public_key: Annotated[str, Field(min_length=1, max_length=200)]
+    public_key: Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_PUBLIC_KEY)]
 
 
 @router.get(REPLY_KEYS)

@@ -52,7 +52,7 @@ class ProviderKey(StrictBody):
 class Shadow(StrictBody):
     """PUT /api/shadow. model: that gets copies of requests. share: of them, above 0 and up to 1."""
 
-    model: Reference
+    model: Annotated[Reference, Field(json_schema_extra={"not": {"pattern": r"^\s*(auto)?\s*$"}})]
     share: float = Field(gt=0, le=1)
 
 

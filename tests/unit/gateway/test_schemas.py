@@ -6,7 +6,9 @@ import pytest
 from services.gateway.bodies import InvalidBodyError, validated
 from services.gateway.conversations.schemas import CodebaseChatBody, SessionQuery
 from services.gateway.models.schemas import CustomModelChange, CustomModelCreate, ModelProbe, ModelSetup, ModelTest
+from services.gateway.session_caps.schemas import SessionCap
 from services.gateway.tenants.schemas import KeyCreate
+from shared.events import SessionCapped, utc_now
 from shared.registry.definition import repr_text
 
 MODEL: dict[str, Any] = {"model_id": "m", "endpoint_url": "http://host/v1", "provider": "openai-compatible"}
@@ -203,3 +205,11 @@ def test_a_new_key_may_do_everything_but_administrate() -> None:
 def test_a_key_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidBodyError):
         validated(KeyCreate, {"tenant": "acme"} | wrong)
+
+
+@pytest.mark.parametrize(("name", "most"), [("usd", 10**12), ("calls", 10**15), ("tokens", 10**15)])
+def test_the_largest_caps_of_sessions_can_be_told_and_larger_ones_are_refused(name: str, most: int) -> None:
+    cap = validated(SessionCap, {"session": "s", name: most})
+    assert getattr(SessionCapped(tenant_id="t", since=utc_now(), **cap.model_dump()), name) == most
+    with pytest.raises(InvalidBodyError):
+        validated(SessionCap, {"session": "s", name: most + 1})
