@@ -28,7 +28,7 @@ def discard(stack: Stack) -> None:
 
 # Nobody looks at pages in most tests, and each process costs a second of CPU to start.
 WITHOUT_CONSOLE = ("gateway", "router", "monitor", "features", "jobs")
-_WITHOUT_FEATURES = ("gateway", "router", "monitor")
+_WITHOUT_FEATURES = ("gateway", "router", "monitor", "jobs")
 
 
 @asynccontextmanager
@@ -57,8 +57,8 @@ async def own_stack(
 
 
 class RestartableServices:
-    """Gateway, router and monitor that can be started again with other settings, on a broker and a database that go on
-    running."""
+    """Services, of which none is of features, that can be started again with other settings, on a broker and a database
+    that go on running."""
 
     def __init__(self, home: Path, places: dict[str, str], server: ModelServer, otlp: OtlpReceiver) -> None:
         self._home, self._places = home, places

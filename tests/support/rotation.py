@@ -37,7 +37,7 @@ _WAIT_S = 60.0
 
 class Tenant:
     """A tenant, its models with the key of each, one keyed request that was answered, a response that is kept, one that
-    nobody waited for, and a file."""
+    nobody waited for, a file, and a batch of which no line ends by itself."""
 
     def __init__(self, api: Api, tenant_id: str) -> None:
         self.api = api
@@ -48,6 +48,7 @@ class Tenant:
         self.kept_response = ""
         self.later_response = ""
         self.file = ""
+        self.batch = ""
 
 
 async def new_tenant(own: Live) -> Tenant:

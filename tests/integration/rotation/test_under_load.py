@@ -11,9 +11,10 @@ import pytest
 
 from services.__main__ import SEALED_PLACES
 from shared.client import Answer
-from shared.client.requests import FILES, WEBHOOKS
+from shared.client.requests import BATCHES, FILES, WEBHOOKS
 from shared.crypto.sealed import sealing_key_id
 from shared.db.pool import Connection
+from tests.support.batches import as_file, batch_line, batch_settled
 from tests.support.live import Live
 from tests.support.own_stack import RestartableServices
 from tests.support.rotation import (
@@ -49,6 +50,7 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
     for tenant_id in ids:
         await add_provider_keys(database, tenant_id, {"openai": f"sk-o-{tenant_id}", "anthropic": f"sk-a-{tenant_id}"})
         await add_messages(database, tenant_id, _MESSAGES_EACH)
+    await lines_in_flight(database, _TENANTS)
     before = await versions(database, ids)
     status = await status_of(own, OLD_FIRST)
     assert by_key(status)["custom_models.sealed_headers"] == {"k1": _TENANTS * _MODELS_EACH}
@@ -71,6 +73,7 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
     assert (await status_of(own, NEW_ONLY))["unreadable"] == []
     assert {sealing_key_id(sealed) for sealed in (await provider_keys(database, ids[0])).values()} == {"k2"}
 
+    await asyncio.gather(*(end_batch(tenant) for tenant in tenants))
     restarted = await services.running_with({"TALLYGATE_KEYS": NEW_ONLY})
     for tenant in tenants:
         tenant.api = restarted.api(tenant.api.key)
@@ -79,7 +82,7 @@ async def test_under_load_no_request_fails_and_then_the_new_key_alone_opens_ever
 
 async def furnished_tenant(own: Live) -> Tenant:
     """With models, an answer to repeat, a response that is kept, one in the background, a chat that was remembered, the
-    two secrets of a webhook, and a file."""
+    two secrets of a webhook, a file, and a line of a batch in flight."""
     tenant = await new_tenant(own)
     for number in range(_MODELS_EACH):
         key = f"sk-{tenant.id}-{number}"
@@ -99,7 +102,31 @@ async def furnished_tenant(own: Live) -> Tenant:
     hook = await tenant.api.post(WEBHOOKS, {"url": own.model_server_url, "events": ["feature.settled"]})
     assert (await tenant.api.post(f"{WEBHOOKS}/{hook.body['id']}/rotate-secret", {})).status == 200
     tenant.file = await tenant.api.add_file(b"four")
+    tenant.batch = await endless_batch(own, tenant)
     return tenant
+
+
+async def endless_batch(own: Live, tenant: Tenant) -> str:
+    """Of one line, whose model does not answer."""
+    model = await tenant.api.add_model("hangs", own.model_server_url, "fault-hang", timeout_s=60)
+    line = batch_line("five", _RESPONSES, {"input": "five", "model": model})
+    file = await tenant.api.add_file(as_file([line]))
+    asked = {"input_file_id": file, "endpoint": _RESPONSES, "completion_window": "24h"}
+    batch = await tenant.api.post(BATCHES, asked)
+    assert batch.status == 200, batch
+    return str(batch.body["id"])
+
+
+async def lines_in_flight(database: Connection, lines: int) -> None:
+    """Returns when there are so many."""
+    async with asyncio.timeout(30):
+        while await database.fetchval("SELECT count(*) FROM gateway.batch_lines") < lines:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def end_batch(tenant: Tenant) -> None:
+    assert (await tenant.api.post(f"{BATCHES}/{tenant.batch}/cancel", {})).status == 200
+    assert (await batch_settled(tenant.api, tenant.batch))["status"] == "cancelled"
 
 
 async def versions(database: Connection, tenant_ids: list[str]) -> dict[str, int]:
