@@ -57,7 +57,7 @@ CAUSED_ELSEWHERE: dict[ErrorType, str] = {
     "provider_not_allowed": "configured/test_providers_and_plans.py::test_a_plan_denies_provider_models",
     "endpoint_forbidden": "test_endpoint_guard.py::test_an_endpoint_that_is_not_allowed_is_not_saved",
     "no_model_available": "test_bad_input.py::test_a_tenant_without_models_is_told_how_to_add_one",
-    "model_at_capacity": "test_breaker.py::test_a_model_at_its_limit_refuses_fast_and_the_rest_goes_on",
+    "model_at_capacity": "test_breaker.py::test_who_finds_a_model_at_its_limit_waits_and_the_rest_goes_on",
     "circuit_open": "test_breaker.py::test_a_model_that_keeps_failing_is_paused_and_the_others_do_not_notice",
     "expired": "test_main_path.py::test_the_deadline_of_the_request_ends_the_call",
     "cancelled": "test_cancellation.py::test_a_call_in_flight_is_cancelled",

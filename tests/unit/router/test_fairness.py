@@ -33,7 +33,6 @@ from shared.events.topics import ATTEMPTS, BULK_REQUESTS, OUTCOMES, REQUESTS, To
 from shared.kafka.broker import Consumer
 from shared.kafka.local import Faults, LocalBroker, LocalCluster
 from shared.kafka.publisher import Outgoing, Publisher
-from shared.memory import Memory
 from shared.priorities import Priority
 from shared.registry import Model
 from shared.selection import select
@@ -60,10 +59,9 @@ class AnyModels(Intake):
     """Every tenant has one model."""
 
     def __init__(self, cancellations: Cancellations, *models: Model) -> None:
-        self._cancellations = cancellations
+        nothing: Any = None
+        super().__init__(nothing, nothing, nothing, nothing, cancellations, now)
         self._models_of_all = models
-        self._now = now
-        self._known = Memory[tuple[UUID, int], None](1000)
 
     async def prepare(self, asked: Asked) -> Work | Refused:
         body: dict[str, Any] = {"messages": [{"role": "user", "content": asked.request.tenant_id}]}
