@@ -85,7 +85,7 @@ WHERE old.tenant_id = many.tenant_id AND old.model = many.model AND old.changed_
 """
 _DELETE_PROBES = "DELETE FROM monitor.probes WHERE greatest(asked_at, gives_up_at) < now() - interval '3 days'"
 
-_DELETE_CAPPED = "DELETE FROM monitor.capped_minutes WHERE at < now() - $1 - interval '1 day'"
+_DELETE_CAPPED = "DELETE FROM monitor.capped_minutes WHERE at < now() - $1::interval - interval '1 day'"
 
 _MAKE_DAY = """
 LOCK TABLE monitor.{table} IN ACCESS EXCLUSIVE MODE;
