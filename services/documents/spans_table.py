@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, REQUESTS, TOPICS
+from shared.events.topics import ATTEMPTS, OUTCOMES, REPLIES, REQUEST_TOPICS, TOPICS
 from shared.telemetry.names import PROCESS, SEND
 
 _BEGIN, _END = "<!-- table of spans -->", "<!-- end of spans -->"
 _HEAD = "\n| span | kind | made by |\n|---|---|---|\n"
-_SERVICES = ("gateway", "router", "monitor", "features")
+_SERVICES = ("gateway", "router", "monitor", "features", "jobs")
 
 
 class SpanRow(NamedTuple):
@@ -21,7 +21,7 @@ class SpanRow(NamedTuple):
 SPANS = (
     SpanRow("<METHOD> <path>", "SERVER", ("gateway",)),
     SpanRow("<operation> <model>", "CLIENT", ("router",)),
-    SpanRow(f"{PROCESS} {REQUESTS.name}", "CONSUMER", ("router", "monitor")),
+    *(SpanRow(f"{PROCESS} {topic.name}", "CONSUMER", ("router", "monitor")) for topic in REQUEST_TOPICS),
     SpanRow(f"{PROCESS} {ATTEMPTS.name}", "CONSUMER", ("monitor",)),
     SpanRow(f"{PROCESS} {OUTCOMES.name}", "CONSUMER", ("monitor",)),
     SpanRow(f"{PROCESS} {REPLIES.name}", "CONSUMER", ("gateway", "features")),

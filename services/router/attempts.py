@@ -28,7 +28,6 @@ from shared.events.topics import MAX_EVENT_BYTES
 from shared.kafka.publisher import Publisher
 from shared.registry.secrets import open_secrets
 from shared.selection import Candidate
-from shared.telemetry import names
 from shared.telemetry.traces import Traced, tracing
 
 logger = structlog.get_logger(__name__)
@@ -136,7 +135,7 @@ class Attempts:
         """From the claim, which has succeeded, to the reply. on_record: whether the start is; otherwise it is put there
         first. life: of this router's pulse, when it was claimed. hold: asked before more of an answer is kept."""
         work, started = begun.work, begun.started
-        traced = tracing.start(f"{names.PROCESS} inference.requests.v1", SpanKind.CONSUMER, work.traceparent,
+        traced = tracing.start(spans.work_name(work), SpanKind.CONSUMER, work.traceparent,
                                spans.work_attributes(work) if tracing.enabled else None)  # fmt: skip
         progress = Progress(
             work, self._now, life, hold, started, OpenCall(work.first.model, started, self._now()),

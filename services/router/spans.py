@@ -3,6 +3,7 @@
 from services.router.streamed_call import StreamedCall
 from services.router.work import Work
 from shared.events import AttemptStarted, InferenceSettled
+from shared.events.topics import request_place
 from shared.telemetry import names
 from shared.telemetry.traces import Traced
 from shared.wire import CompletionRead
@@ -16,13 +17,19 @@ def end(traced: Traced, settled: InferenceSettled | None) -> None:
     traced.end()
 
 
+def work_name(work: Work) -> str:
+    topic, _ = request_place(work.source.partition)
+    return f"{names.PROCESS} {topic.name}"
+
+
 def work_attributes(work: Work) -> dict[str, object]:
+    topic, partition = request_place(work.source.partition)
     return {
         names.MESSAGING_SYSTEM: "kafka",
         names.MESSAGING_OPERATION_TYPE: "process",
         names.MESSAGING_OPERATION_NAME: names.PROCESS,
-        names.MESSAGING_DESTINATION: "inference.requests.v1",
-        names.MESSAGING_PARTITION: str(work.source.partition),
+        names.MESSAGING_DESTINATION: topic.name,
+        names.MESSAGING_PARTITION: str(partition),
         names.MESSAGING_OFFSET: work.source.offset,
         names.INFERENCE_ID: str(work.request.inference_id),
         names.TENANT: work.request.tenant_id,
