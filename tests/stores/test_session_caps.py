@@ -1,7 +1,7 @@
 """Caps of sessions, as the gateway stores them, and what the monitor counts for them."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
 
@@ -11,6 +11,7 @@ from services.gateway.session_caps.schemas import SessionCap
 from services.gateway.session_caps.store import SessionCapStore
 from services.monitor.books.books import fold
 from services.monitor.books.store import BookStore
+from services.monitor.retention.store import RetentionStore
 from services.monitor.rollups.store import RollupStore
 from shared.db.pool import Pool
 from shared.db.reads import Reads, ReadSettings
@@ -146,3 +147,12 @@ async def test_a_cap_that_is_set_anew_counts_from_then_on(pool: Pool) -> None:
     await caps.put(tenant, "run", at=now - timedelta(seconds=60))
     await books.book(fold(asked(tenant, "run", now - timedelta(seconds=30))), now)
     assert (await used(pool, tenant))["run"] == (0.25, 1, 7)
+
+
+async def test_what_was_counted_for_a_cap_that_is_over_is_deleted(pool: Pool) -> None:
+    tenant, long_ago = await new_tenant(pool), datetime(2000, 1, 1, tzinfo=UTC)
+    for at in (utc_now(), utc_now() - CAP_LIFE - timedelta(days=2)):
+        await pool.execute("INSERT INTO monitor.capped_minutes VALUES ($1, 'run', $2, $2, 0.25, 1, 7)", tenant, at)
+    await RetentionStore(pool).delete_older_sums(long_ago, long_ago)
+    left = await pool.fetch("SELECT at FROM monitor.capped_minutes WHERE tenant_id = $1", tenant)
+    assert [row["at"] > utc_now() - CAP_LIFE for row in left] == [True]
