@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Any
 
 import asyncpg
-import orjson
 import pytest
 
 from deploy.local.ports import free_ports
@@ -42,7 +41,9 @@ SELECT count(*) AS calls, count(*) FILTER (WHERE outcome = 'failed') AS failed, 
        coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0) AS tokens
 FROM monitor.attempts WHERE tenant_id = $1 AND outcome IS NOT NULL
 """
-_HISTOGRAMS = "SELECT latency::text FROM monitor.calls_by_minute WHERE tenant_id = $1 AND latency IS NOT NULL"
+_HISTOGRAMS = """
+SELECT (latency).buckets, (latency).upto FROM monitor.calls_by_minute WHERE tenant_id = $1 AND latency IS NOT NULL
+"""
 _LONG_AGO = """
 WITH earlier AS (UPDATE monitor.attempts SET ended_at = ended_at - interval '10 minutes' WHERE tenant_id = $1),
      gone AS (DELETE FROM monitor.calls_by_minute WHERE tenant_id = $1 RETURNING tenant_id, at)
@@ -276,5 +277,6 @@ async def test_one_monitor_has_its_turn_at_a_time(stack: Live) -> None:
 def _summed(minutes: list[dict[str, Any]]) -> Counter[int]:
     total: Counter[int] = Counter()
     for minute in minutes:
-        total.update({int(bucket): n for bucket, n in orjson.loads(minute["latency"]).items()})
+        counts = (upto - before for before, upto in pairwise((0, *minute["upto"])))
+        total.update(dict(zip(minute["buckets"], counts, strict=True)))
     return total
