@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, NamedTuple, get_args
 
 from starlette.responses import Response, StreamingResponse
@@ -111,7 +111,16 @@ class Export(Response):
         since, until = (f"{at:%Y%m%dT%H%M%SZ}" for at in wanted.range)
         name = f"tallygate-{wanted.what}-{since}-{until}.{wanted.format}"
         headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
-        with self._exports.place(wanted.tenant_id):
-            parts = self._exports.parts(wanted)
+        with ExitStack() as place:
+            place.enter_context(self._exports.place(wanted.tenant_id))
+            # Who has read a file to its end may ask for the next at once.
+            parts = _and_then(self._exports.parts(wanted), place.close)
             file = StreamingResponse(parts, media_type=WRITERS[wanted.format][1], headers=headers)
             await file(scope, receive, send)
+
+
+async def _and_then(parts: AsyncIterator[bytes], done: Callable[[], None]) -> AsyncIterator[bytes]:
+    """done: called when the last part was taken, before the file is told to be whole."""
+    async for part in parts:
+        yield part
+    done()

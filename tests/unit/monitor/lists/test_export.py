@@ -1,14 +1,16 @@
 """An export goes through the books page by page."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from starlette.types import Message
 
 from services.monitor.books.books import fold
 from services.monitor.cursors import Place
-from services.monitor.lists.export import Exports, Wanted, parse_what
+from services.monitor.lists.export import Export, Exports, Wanted, parse_what
 from services.monitor.lists.page import Found
 from services.monitor.lists.store import ListStore
 from services.monitor.ranges import Range
@@ -65,6 +67,24 @@ async def test_so_many_run_at_a_time() -> None:
             pass
     with exports.place("acme"):  # a place was given back
         pass
+
+
+async def test_its_place_is_free_before_who_reads_it_sees_the_end() -> None:
+    exports, ended_with_a_place = Exports(Books(3), most=1, per_tenant=1), []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            with exports.place("acme"):
+                ended_with_a_place.append(True)
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    export = Export(exports, Wanted("acme", "attempts", "csv", _RANGE))
+    await export({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send)
+
+    assert ended_with_a_place
 
 
 def test_what_can_be_had() -> None:
