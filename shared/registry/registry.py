@@ -40,15 +40,19 @@ class TenantModels:
 
 
 class Registry:
-    def __init__(self, store: RegistryStore, providers: ProviderModels, *, retry_s: float = _RETRY_S) -> None:
+    def __init__(
+        self, store: RegistryStore, providers: ProviderModels, *, retry_s: float = _RETRY_S,
+        read_all_every_s: float = _FULL_READ_EVERY_S,
+    ) -> None:  # fmt: skip
         self._store = store
         self._providers = providers
         self._tenants: dict[str, TenantModels] = {}
         self._changed: set[str | None] = set()
         self._reading = Periodic(
-            "registry", self._read_changed, _FULL_READ_EVERY_S, RETRYABLE, retry_s=retry_s, at_once=False
+            "registry", self._read_changed, read_all_every_s, RETRYABLE, retry_s=retry_s, at_once=False
         )
-        self._read_at = 0.0
+        self._read_all_every_s = read_all_every_s
+        self._read_at = 0.0  # when everything was read last
 
     async def start(self) -> None:
         await self._read_all()
@@ -83,7 +87,11 @@ class Registry:
     @property
     def stale(self) -> bool:
         """The database has been silent for so long that what is known is no longer to be trusted."""
-        return asyncio.get_running_loop().time() - self._read_at > _STALE_AFTER_S
+        return self._age_s > _STALE_AFTER_S
+
+    @property
+    def _age_s(self) -> float:
+        return asyncio.get_running_loop().time() - self._read_at
 
     def _keep(self, tenant_id: str, rows: TenantRows) -> None:
         known = self._tenants.get(tenant_id)
@@ -102,10 +110,11 @@ class Registry:
         self._read_at = asyncio.get_running_loop().time()
 
     async def _read_changed(self) -> None:
-        """What was notified; everything when nothing was for a while, and after a reading that failed."""
+        """What was notified; everything when that was not read for a while, however much is notified, and after a
+        reading that failed."""
         changed, self._changed = self._changed or {None}, set()
         try:
-            if None in changed:
+            if None in changed or self._age_s >= self._read_all_every_s:
                 await self._read_all()
             else:
                 for tenant_id in changed:

@@ -79,6 +79,21 @@ async def test_of_rows_that_cannot_be_read_the_last_ones_that_could_stay(store: 
     assert (kept.version, kept.terms.usd_per_day, list(kept.custom)) == (2, None, ["custom:m"])
 
 
+async def test_everything_is_read_at_its_interval_however_much_is_notified(store: Store) -> None:
+    """Otherwise what is known would be too old for all after five minutes of changes without a pause."""
+    store.rows["acme"] = TenantRows(1)
+    registry = Registry(store, {}, read_all_every_s=0.05)  # type: ignore[arg-type]
+    await registry.start()
+    store.rows["other"] = TenantRows(1)  # a change of which no notification came
+
+    async with asyncio.timeout(5):
+        while not registry.of("other").version:
+            registry.changed("acme")
+            await asyncio.sleep(0.005)
+
+    await registry.stop()
+
+
 def _row(tenant_id: str, **more: Any) -> dict[str, Any]:
     empty = {"registry_version": 3, "terms": {}, "provider_keys": None, "model_id": None}
     return {"tenant_id": tenant_id} | empty | more
