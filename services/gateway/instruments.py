@@ -25,8 +25,6 @@ shadows = Counter(
     "broker did not take them.",
     ("result",),
 )
-
-begin_at_zero(shadows, ("copied",), ("dropped",))
 batch_lines = Counter(names.METRIC_BATCH_LINES_BEGUN, "Lines of batches that were begun here and acked.")
 file_bytes = Counter(
     names.METRIC_FILE_BYTES, "Bytes of files, as callers know them, that gateways stored or read.", ("way",)
@@ -37,3 +35,5 @@ files_purged = Counter(
 upstream_replies = Counter(
     names.METRIC_UPSTREAM_REPLIES, "Replies to upstream services on their topics: told, or put off.", ("fate",)
 )
+
+begin_at_zero(shadows, ("copied",), ("dropped",))

@@ -27,8 +27,8 @@ _LINE_ALONE = 0.5  # floods pile up in line, and nobody is thrown out of it: mor
 class RoomLimits:
     """Of one router. slots: inferences in work. places: inferences that wait for a slot. held_bytes: of both, as their
     requests came and their answers are read. alone: the share of slots and bytes that one tenant gets when nobody else
-    wants any; of the line it gets half at most. shadows: slots that copies for models on trial
-    may have, of all tenants.
+    wants any; of the line it gets half at most. shadows: slots that copies for models on trial may have, of all
+    tenants.
     """
 
     slots: int = 2000

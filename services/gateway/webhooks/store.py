@@ -61,11 +61,12 @@ _DELIVERIES = """
 SELECT d.delivery_id, d.type, d.accepted_at, d.due_at, d.tries, d.settled_at, d.taken
 FROM gateway.webhook_deliveries d JOIN gateway.webhooks w USING (webhook_id)
 WHERE w.tenant_id = $1 AND d.webhook_id = $2
-    AND ($3::text IS NULL OR $3 = CASE WHEN d.taken THEN 'delivered' WHEN d.taken IS NULL THEN 'waiting' ELSE 'failed' END)
+    AND ($3::text IS NULL
+         OR $3 = CASE WHEN d.taken THEN 'delivered' WHEN d.taken IS NULL THEN 'waiting' ELSE 'failed' END)
     AND ($4::uuid IS NULL OR (d.accepted_at, d.delivery_id) < (
         SELECT b.accepted_at, b.delivery_id FROM gateway.webhook_deliveries b WHERE b.delivery_id = $4))
 ORDER BY d.accepted_at DESC, d.delivery_id DESC LIMIT $5
-"""  # noqa: E501
+"""
 
 _TEST = """
 INSERT INTO gateway.webhook_deliveries (delivery_id, webhook_id, type, body, accepted_at, begun_at, due_at, asked)
