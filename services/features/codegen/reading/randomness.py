@@ -29,6 +29,7 @@ _SENTENCE_WORDS = frozenset({
     "change", "password", "passwords", "passphrase", "secret", "token", "key", "user", "username",
 })  # fmt: skip
 _PASSWORD = re.compile(r"pass|pwd", re.IGNORECASE)
+_LONG_WORD = re.compile(r"[A-Za-z]{14,}")
 _TOO_LONG_TO_BE_SAID = 12
 _JUDGED = 300  # characters of a value: the rest is like them
 _RANDOM_BITS = 3.0  # a character; English words have about 2.5, hexadecimal digests 3.5
@@ -44,7 +45,7 @@ def is_placeholder(value: str) -> bool:
 def is_random(value: str) -> bool:
     """Letters and digits mixed, and hardly a character twice: _RANDOM_BITS or more, fewer of short values."""
     value = value[:_JUDGED]
-    if len(value) < 8 or _NAME.match(value) or is_placeholder(value):
+    if len(value) < 8 or _is_name(value) or is_placeholder(value):
         return False
     has_digit, has_letter = any(map(str.isdigit, value)), any(map(str.isalpha, value))
     return has_letter and (has_digit or _is_mixed(value)) and bits(value) >= min(_RANDOM_BITS, log2(len(value)) - 0.5)
@@ -77,10 +78,16 @@ def bits(value: str) -> float:
     return -sum(count / len(value) * log2(count / len(value)) for count in counts.values())
 
 
+def _is_name(value: str) -> bool:
+    """Words with a few digits at their ends, and not a random key whose digits happen to stand there."""
+    return _NAME.match(value) is not None and not any(map(_is_mixed, _LONG_WORD.findall(value)))
+
+
 def _is_mixed(value: str) -> bool:
-    """Upper and lower case change more often than in CamelCase."""
+    """Upper and lower case change more often than in CamelCase, or there are more capitals, though not nearly all."""
     changes = sum(a.isupper() != b.isupper() for a, b in pairwise(value))
-    return changes > len(value) / 3
+    capitals = sum(map(str.isupper, value))
+    return changes > len(value) / 3 or len(value) / 3 < capitals < len(value) * 0.8
 
 
 def _is_word(value: str) -> bool:
