@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -204,6 +204,24 @@ async def test_a_timeline_shows_what_was_cached(pool: Pool, summaries: SummarySt
     found = await summaries.inference(str(ids["tenant_id"]), start.inference_id)
     assert found is not None
     assert [timeline(*found)["attempts"][0][name] for name in _TOKENS] == [30, 4, 20, 5]
+
+
+async def test_a_timeline_tells_when_the_first_settlement_was_booked(pool: Pool, summaries: SummaryStore) -> None:
+    ids = {"inference_id": new_id(), "tenant_id": f"tenant-{new_id()}"}
+
+    async def booked_at(*events: InferenceEvent) -> datetime | None:
+        await BookStore(pool).book(fold(events), NOW)
+        found = await summaries.inference(str(ids["tenant_id"]), UUID(str(ids["inference_id"])))
+        assert found is not None
+        told = timeline(*found)["booked_at"]
+        return datetime.fromisoformat(told) if told else None
+
+    assert await booked_at(started(**ids)) is None
+    before = await pool.fetchval("SELECT clock_timestamp()")
+    first = await booked_at(settled(**ids, event_id=new_id()))
+    assert first is not None
+    assert before <= first <= await pool.fetchval("SELECT clock_timestamp()")
+    assert await booked_at(settled(**ids, event_id=new_id()), started(**ids)) == first
 
 
 async def test_a_read_that_takes_too_long_is_ended_by_the_server_and_says_what_to_do(pool: Pool) -> None:

@@ -1,4 +1,4 @@
-"""One inference as a waterfall: what happened when, from its acceptance to its settlement."""
+"""One inference as a waterfall: what happened when, from its acceptance until its settlement is in the books."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -67,17 +67,7 @@ def waterfall(body: Mapping[str, Any], now: datetime) -> Waterfall:
     rows = [*_waiting(body, attempts, scale, now), *(_attempt(one, scale, now) for one in attempts)]
     settled = shown.parsed(body["settled_at"])
     if settled is not None:
-        title = f"settled as {body['state']}"
-        took = shown.seconds((settled - begin).total_seconds())
-        rows.append(
-            Row(
-                "Settled",
-                body["state"],
-                f"after {took}",
-                [_mark(scale, settled, body["state"], title)],
-                tone(body["state"]),
-            )
-        )
+        rows += _settled(body["state"], settled, scale, booked=shown.parsed(body.get("booked_at")))
     return Waterfall(rows, _ticks(scale))
 
 
@@ -117,8 +107,19 @@ def tokens_words(one: Mapping[str, Any]) -> str:
     return f"{counted} tokens" if counted else ""
 
 
-def _mark(scale: _Scale, at: datetime, state: str, title: str) -> Bar:
-    return Bar(min(scale.x(at), WIDTH - _LEAST), _LEAST, tone(state), title)
+def _settled(state: str, at: datetime, scale: _Scale, booked: datetime | None) -> list[Row]:
+    """The track ends with the settlement: the books may be seconds behind a call of milliseconds."""
+    took, kind = shown.seconds((at - scale.begin).total_seconds()), tone(state)
+    rows = [Row("Settled", state, f"after {took}", [_mark(scale, at, kind, f"settled as {state}")], kind)]
+    if booked is not None:
+        later = shown.seconds(max((booked - at).total_seconds(), 0))
+        mark = _mark(scale, booked, kind, f"in the books {later} after its settlement")
+        rows.append(Row("Booked", "by the monitor", f"{later} later", [mark], kind))
+    return rows
+
+
+def _mark(scale: _Scale, at: datetime, kind: str, title: str) -> Bar:
+    return Bar(min(scale.x(at), WIDTH - _LEAST), _LEAST, kind, title)
 
 
 def _ticks(scale: _Scale) -> list[Tick]:

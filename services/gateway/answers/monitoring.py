@@ -11,7 +11,8 @@ from shared.events.bounds import Reference
 
 class Timeline(TypedDict):
     """Of one inference, from the books. candidates, attempts: in the order in which they were tried. trace_id: of the
-    W3C trace in which it was asked for; null when there was none.
+    W3C trace in which it was asked for; null when there was none. booked_at: when the books took its settlement, by the
+    database's clock.
 
     background and what follows it: of one in the background. result: as its operation answers."""
 
@@ -19,6 +20,7 @@ class Timeline(TypedDict):
     state: str
     accepted_at: Instant | None
     settled_at: Instant | None
+    booked_at: Instant | None
     duration_s: Seconds | None
     delivery: int
     operation: str | None

@@ -21,17 +21,22 @@ _SETTLEMENT = ("settlement", "settlement_event_id", "settled_at", "duration_s", 
 
 def _merge(
     rows: str, table: str, key: tuple[str, ...], columns: tuple[str, ...], word: str, word_columns: tuple[str, ...],
-    rest: str,
+    rest: str, word_booked_at: str | None = None,
 ) -> str:  # fmt: skip
     """rows: a parameter, one JSON array for a batch of any size. They are sorted, so that two monitors lock in the same
-    order. key: of days' partitions, too, and so it begins with the id of the inference."""
-    names, keys = ", ".join(columns), ", ".join(key)
+    order. key: of days' partitions, too, and so it begins with the id of the inference. word_booked_at: the column that
+    says when the word was booked."""
+    keys = ", ".join(key)
+    values = {name: name for name in columns}
+    if word_booked_at is not None:
+        values[word_booked_at] = f"CASE WHEN {word} IS NOT NULL THEN now() END"
+        word_columns = (*word_columns, word_booked_at)
     first = ", ".join(
         f"{name} = CASE WHEN old.{word} IS NULL THEN excluded.{name} ELSE old.{name} END" for name in word_columns
     )
     return f"""
-INSERT INTO monitor.{table} AS old ({names})
-SELECT {names} FROM jsonb_populate_recordset(NULL::monitor.{table}, {rows}::jsonb) ORDER BY {keys}
+INSERT INTO monitor.{table} AS old ({", ".join(values)})
+SELECT {", ".join(values.values())} FROM jsonb_populate_recordset(NULL::monitor.{table}, {rows}::jsonb) ORDER BY {keys}
 ON CONFLICT ({keys}) DO UPDATE SET {first}, {rest}
 RETURNING {key[-1]} AS id, {word} AS word
 """  # noqa: S608 - only constants are joined
@@ -65,6 +70,7 @@ _MERGE_INFERENCES = _merge(
     + ", model_requested = coalesce(old.model_requested, excluded.model_requested)"
     + ", candidates = coalesce(old.candidates, excluded.candidates)"
     + ", delivery = greatest(old.delivery, excluded.delivery)",
+    word_booked_at="settlement_booked_at",
 )  # fmt: skip
 
 # A statement is a transaction by itself: a batch takes one round trip. Of an inference that was settled before, a call

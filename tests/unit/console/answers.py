@@ -60,6 +60,7 @@ def inference(*attempts: dict[str, Any], state: str = "completed", **more: Any) 
     return {
         "inference_id": ID, "state": state, "accepted_at": "2026-11-30T08:00:00+00:00",
         "settled_at": None if is_open else "2026-11-30T08:00:10+00:00", "duration_s": None if is_open else 10.0,
+        "booked_at": None if is_open else "2026-11-30T08:00:10.2+00:00",
         "delivery": 1, "operation": "chat", "key": "ci", "session": "s-1", "tags": {"team": HARM},
         "trace_id": "0af7651916cd43dd8448eb211c80319c", "model_requested": "auto",
         "model_served": None if is_open else f"custom:{HARM}",

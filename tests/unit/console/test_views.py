@@ -153,14 +153,14 @@ def test_the_waterfall_has_every_moment_in_its_place() -> None:
     failed = answers.attempt(1, "failed", started_at="2026-11-30T08:00:01+00:00", duration_s=2.0)
     served = answers.attempt(2, started_at="2026-11-30T08:00:05+00:00", duration_s=5.0, first_chunk_s=1.0)
     drawn = waterfall(answers.inference(failed, served), NOW)
-    accepted, first, second, settled = drawn.rows
+    accepted, first, second, settled, booked = drawn.rows
     assert [(bar.x, bar.width) for bar in accepted.bars] == [(0, WIDTH / 10)]
     assert [(bar.x, bar.width, bar.tone) for bar in first.bars] == [(WIDTH / 10, WIDTH / 5, "bad")]
     assert [(bar.x, bar.width, bar.tone) for bar in second.bars] == [
         (WIDTH / 2, WIDTH / 10, "ok early"),
         (WIDTH * 0.6, WIDTH * 0.4, "ok"),
     ]
-    assert settled.time == "after 10.0 s"
+    assert (settled.time, booked.time) == ("after 10.0 s", "200 ms later")
     assert [tick.label for tick in drawn.ticks][::4] == ["0 ms", "10.0 s"]
     assert all(bar.x + bar.width <= WIDTH for row in drawn.rows for bar in row.bars)
 
