@@ -32,7 +32,7 @@ def _view(body: dict[str, Any]) -> RenderableType:
         values = (
             instant(change["at"]),
             change["tenant"],
-            change["key_id"],
+            f"{change['key_id']} ({change['person']})" if change.get("person") else change["key_id"],
             change["action"],
             change["subject"],
             details,

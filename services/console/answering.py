@@ -46,8 +46,8 @@ class Console:
         self._gateway_url = gateway_url
         self.last_problem: str | None = None  # of the last that was asked of the gateway
 
-    def gateway(self, key: str) -> GatewayApi:
-        return GatewayApi(self._http, self._gateway_url, key)
+    def gateway(self, key: str, person: str = "") -> GatewayApi:
+        return GatewayApi(self._http, self._gateway_url, key, person)
 
     def session(self, request: Request) -> Session | None:
         return self.sessions.of(request, time.time())
@@ -75,7 +75,7 @@ def make_route(route: PageRoute) -> Route:
         if route.method == "POST" and not is_ours(request.headers):
             return console.problem(request, _NOT_OURS, session)
         try:
-            result = await route.handler(Visit(request, session, console.gateway(session.key)))
+            result = await route.handler(Visit(request, session, console.gateway(session.key, session.person)))
         except ProblemError as error:
             if error.problem.status == 401:
                 return to_sign_in(request)

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import aiohttp
 
 from shared.client import Answer, Problem, ProblemError
 from shared.client.async_client import AsyncClient
+
+PERSON_HEADER = "x-tallygate-person"
 
 # A page that asks again and again, and the playground, have connections of their own.
 _CONNECTIONS = 100
@@ -39,8 +41,10 @@ def open_session(timeout_s: float) -> aiohttp.ClientSession:
 class GatewayApi:
     """Methods raise ProblemError: its `problem.status` is None when the gateway gave no answer."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, key: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: str, person: str = "") -> None:
+        """person: who acts with the key, where that is somebody else than its owner."""
         self._session, self._url, self._key = session, url.rstrip("/"), key
+        self._standing = {PERSON_HEADER: quote(person, safe=" @")} if person else {}
         self._client = AsyncClient(session, self._url, key)
 
     async def get(self, path: str, query: Query | None = None) -> Any:
@@ -75,7 +79,8 @@ class GatewayApi:
     ) -> Answer:  # fmt: skip
         """The answer whatever its status."""
         with _reached():
-            return await self._client.send(method, path, body, headers=headers, timeout_s=timeout_s)
+            standing = self._standing | dict(headers or {})
+            return await self._client.send(method, path, body, headers=standing, timeout_s=timeout_s)
 
     async def stream(self, path: str, body: Any, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """The answer to a POST, whatever its status, of which only the head was read. Whoever asks closes it."""

@@ -1,6 +1,6 @@
 """The gateway's parts, held together for its routes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import aiohttp
@@ -30,6 +30,7 @@ from services.gateway.models.store import ModelStore
 from services.gateway.responses.keeping import Responses
 from services.gateway.session_caps.store import SessionCapStore
 from services.gateway.settings import GatewaySettings
+from services.gateway.tenants.changes import person_of
 from services.gateway.tenants.store import TenantStore
 from services.gateway.webhooks.store import WebhookStore
 from shared.access import Authenticator, Caller, Scope
@@ -80,11 +81,13 @@ class Gateway:
     monitor: aiohttp.ClientSession
 
     async def caller(self, request: Request, *scopes: Scope) -> Caller:
-        """Raises TallygateError (401, 403) unless the request carries a key that has at least one of the scopes."""
+        """Raises TallygateError (401, 403) unless the request carries a key that has at least one of the scopes, and
+        for a person who cannot be put on record."""
         caller = await self.authenticator.caller(headers_of(request.scope))
         tells_allowances(request, partial(self.completing.allowances, caller))
         caller.require(*scopes)
-        return caller
+        person = person_of(headers_of(request.scope))
+        return caller if person is None else replace(caller, person=person)
 
     async def asked(self, request: Request) -> tuple[Caller, Sent]:
         """Of an inference: who asks, and what was sent. The caller's place is held until it is answered, or told to its

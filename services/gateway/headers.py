@@ -29,6 +29,7 @@ SESSION_HEADER = "x-tallygate-session"
 TAGS_HEADER = "x-tallygate-tags"
 CANCEL_HEADER = "x-tallygate-cancel-on-disconnect"
 IDEMPOTENCY_HEADER = "idempotency-key"
+PERSON_HEADER = "x-tallygate-person"
 REQUEST_ID_HEADER = "x-request-id"
 
 INFERENCE_HEADER = "x-tallygate-inference-id"
@@ -46,6 +47,7 @@ _HEADERS = "tallygate.headers"  # in a request's scope: its headers, by name
 _REQUEST_ID = "tallygate.request_id"
 
 MAX_REQUEST_ID_CHARS = 255
+MAX_PERSON_CHARS = 200
 _SENT_ID = re.compile(rf"[\x21-\x7e]{{1,{MAX_REQUEST_ID_CHARS}}}")
 _INFERENCE_HEADER = INFERENCE_HEADER.encode()
 
@@ -164,6 +166,10 @@ REQUEST_HEADERS = (
         f"The caller's own id of the request, at most {MAX_REQUEST_ID_CHARS} printable ASCII characters. It comes "
         "back in the answer; another value is replaced.",
         _TEXT, "all",
+    ),
+    Header(
+        PERSON_HEADER, "Who acts with the key, by its holder's word, for the record of changes (GET /api/changes): at "
+        f"most {MAX_PERSON_CHARS} printable characters, percent-encoded where they are not ASCII.", _TEXT, "all",
     ),
     Header("traceparent", "W3C trace context: the caller's trace goes on here.", _TEXT, "all"),
     Header("tracestate", "W3C trace context: goes through with it.", _TEXT, "all"),

@@ -16,6 +16,7 @@ class Caller:
 
     allowed_models: patterns of the model ids that it may use; None for all that its tenant may.
     max_priority: the most urgent one that its requests may have; None for any.
+    person: who acts with the key, as its holder says; what they change is on record with it.
     """
 
     tenant_id: str
@@ -23,6 +24,7 @@ class Caller:
     scopes: frozenset[str]
     allowed_models: tuple[str, ...] | None = None
     max_priority: Priority | None = None
+    person: str | None = None
 
     @property
     def is_admin(self) -> bool:

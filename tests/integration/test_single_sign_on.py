@@ -133,13 +133,16 @@ async def who(browser: httpx.AsyncClient) -> str:
     ("person", "tenant"),
     [("ada", "tenant-of-ops"), ("bob", "tenant-of-readers"), ("cleo", "tenant-of-ops"), ("thin", "tenant-of-readers")],
 )
-async def test_groups_say_whose_pages_somebody_sees(browser: httpx.AsyncClient, person: str, tenant: str) -> None:
-    """Of several the first of the settings; of `thin` only the userinfo tells them."""
+async def test_groups_say_whose_pages_somebody_sees(
+    browser: httpx.AsyncClient, gateway: FakeGateway, person: str, tenant: str
+) -> None:
+    """Of several the first of the settings; of `thin` only the userinfo tells them. The gateway is told who it is."""
     answer = await signed_in(browser, person, "/errors?window=7d")
     assert answer.status_code == 200, answer.text
     assert f"signed in as {person}." in answer.text
     assert '<meta http-equiv="refresh" content="0; url=/errors?window=7d">' in answer.text
     assert await who(browser) == tenant
+    assert gateway.asked[-1].person == person
 
 
 async def test_a_sign_in_leaves_no_secret_anywhere(browser: httpx.AsyncClient) -> None:

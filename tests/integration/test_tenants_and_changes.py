@@ -45,6 +45,17 @@ async def test_a_term_that_is_taken_back_is_gone_and_the_plan_stays(stack: Live,
     assert (await stack.admin.call("PATCH", path, {"plan": None})).body["plan"] is None
 
 
+async def test_a_change_says_which_person_acted_with_the_key(stack: Live, tenant: Api) -> None:
+    path = f"/api/tenants/{await tenant_id(tenant)}"
+    for headers in ({"x-tallygate-person": "Ana%20Mu%C3%B1oz"}, {}):
+        assert (await stack.admin.call("PATCH", path, {"burst": 4}, headers=headers)).status == 200
+    assert [one["person"] for one in (await changes(tenant, "?limit=2"))["changes"]] == [None, "Ana Muñoz"]
+
+    for wrong in ("a" * 201, "a%0Ab"):
+        refused = await stack.admin.call("PATCH", path, {"burst": 5}, headers={"x-tallygate-person": wrong})
+        assert (refused.status, refused.body["param"]) == (400, "x-tallygate-person")
+
+
 @pytest.mark.parametrize("limit", ["rate_per_s", "burst", "max_in_flight"])
 async def test_a_limit_of_nothing_is_refused(stack: Live, tenant: Api, limit: str) -> None:
     for method, path in (("PATCH", f"/api/tenants/{await tenant_id(tenant)}"), ("PUT", "/api/plans/nothing")):

@@ -14,10 +14,13 @@ Told = tuple[int, Any]
 
 
 class Asked(NamedTuple):
+    """person: who acts with the key, as the console says."""
+
     method: str
     path: str
     query: dict[str, str]
     body: Any
+    person: str = ""
 
 
 Answer = Callable[[Asked], Told]
@@ -55,7 +58,9 @@ class FakeGateway:
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.json() if request.can_read_body else None
-        asked = Asked(request.method, request.path, dict(request.query), body)
+        asked = Asked(
+            request.method, request.path, dict(request.query), body, request.headers.get("x-tallygate-person", "")
+        )
         self.asked.append(asked)
         caller = self.callers.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         told = self.answers.get(f"{asked.method} {asked.path}")

@@ -92,10 +92,13 @@ class PlanSet(TypedDict):
 
 
 class ShownChange(TypedDict):
+    """person: who acted with the key, as its holder said, which the console says of who signed in by a provider."""
+
     id: Id
     at: Instant
     tenant: str | None
     key_id: str
+    person: str | None
     action: str
     subject: str
     details: dict[str, Any]

@@ -121,6 +121,7 @@ async def list_changes(request: Request) -> Response:
             "at": row["changed_at"].isoformat(),
             "tenant": row["tenant_id"],
             "key_id": row["key_id"],
+            "person": row["person"],
             "action": row["action"],
             "subject": row["subject"],
             "details": row["details"],

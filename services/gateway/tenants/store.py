@@ -58,12 +58,12 @@ WHERE tenant_id = $1 RETURNING plan_id, terms
 """
 
 _NEW_CHANGE = """
-INSERT INTO gateway.changes (change_id, tenant_id, key_id, action, subject, details, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO gateway.changes (change_id, tenant_id, key_id, action, subject, details, person, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 
 _CHANGES = """
-SELECT change_id, tenant_id, key_id, action, subject, details, changed_at FROM gateway.changes
+SELECT change_id, tenant_id, key_id, action, subject, details, person, changed_at FROM gateway.changes
 WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::uuid IS NULL OR change_id < $2)
 ORDER BY change_id DESC LIMIT $3
 """
