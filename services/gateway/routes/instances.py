@@ -15,8 +15,8 @@ PATH = "/api/instances"
 @router.get(PATH)
 @documented(gives=Instances)
 async def instances(request: Request) -> Response:
-    """For operators: the routers that were heard in the last minute, the requests that wait for one, how far the books
-    are behind, and the dead letters of each topic, of all tenants."""
+    """For operators: the routers that were heard in the last minute, the requests that wait for one, what lost routers
+    had claimed, how far the books are behind, and the dead letters of each topic, of all tenants."""
     gateway = gateway_of(request)
     await gateway.caller(request, "admin")
     answer = await ask_monitor(gateway.monitor, request, PATH)
