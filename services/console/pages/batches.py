@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.console.views.batches import STATES, costs, life, shown, since, wanted
+from services.console.views.batches import STATES, batch_of, costs, life, since, wanted
 from services.console.visit import View, Visit
 from shared.client import Problem, ProblemError, in_path
 from shared.client.requests import BATCHES, SPENT_BY_SESSION
@@ -21,7 +21,7 @@ async def show(visit: Visit) -> View:
     query = {"limit": _SHOWN, "status": state, "after": visit.query.get("after")}
     listed = await visit.gateway.get(BATCHES, query)
     spent, now = await _costs(visit, listed["data"]), datetime.now(UTC)
-    batches = [shown(batch, spent, now) for batch in listed["data"]]
+    batches = [batch_of(told, spent, now) for told in listed["data"]]
     values = {
         "batches": batches,
         "state": state,
@@ -49,7 +49,7 @@ async def cancel(visit: Visit) -> View | Response:
 async def _one(visit: Visit, problem: Problem | None = None) -> View:
     """As it is now, after what was tried with it."""
     told = await visit.gateway.get(_path(_asked(visit.request)))
-    batch = shown(told, await _costs(visit, [told]), datetime.now(UTC))
+    batch = batch_of(told, await _costs(visit, [told]), datetime.now(UTC))
     values = {"batch": batch, "life": life(told), "problem": problem}
     refresh_s = None if batch.ended or problem else _SOON_S
     return View("batch.html", "Batch", values, (problem.status or 503) if problem else 200, refresh_s)

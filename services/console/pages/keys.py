@@ -87,8 +87,14 @@ async def _keys(visit: Visit, fields: Fields, problem: Problem | None = None) ->
     query = visit.query if visit.request.method == "GET" else {}
     body = await visit.gateway.get(KEYS, {"tenant": query.get("tenant")})
     wanted = KeyFilter(query.get("q", ""), revoked="revoked" in query)
-    values = {"keys": keys(body["keys"], wanted), "query": query, "fields": fields, "problem": problem}
-    values |= {"scopes": SCOPES, "priorities": PRIORITIES}
+    values = {
+        "keys": keys(body["keys"], wanted),
+        "query": query,
+        "fields": fields,
+        "problem": problem,
+        "scopes": SCOPES,
+        "priorities": PRIORITIES,
+    }
     return View("keys.html", "Keys", values, _status(problem))
 
 

@@ -18,7 +18,7 @@ from shared.client.requests import CANCELS, CUSTOM_MODELS, MONITORING, SHADOW, S
 from shared.errors import TallygateError
 
 _PREFIX = "custom:"
-_WINDOW, _TRIALS_WINDOW = "24h", "7d"
+_WINDOW = "24h"
 _TRIAL_S = 330.0  # a real completion, of a model that may still be loading
 _LINES = "application/x-ndjson"
 
@@ -123,7 +123,7 @@ async def _one(
         gateway.part(MONITORING, of_model | {"window": _WINDOW}),
         gateway.part("/api/monitoring/health", of_model | {"window": "7d"}),
         gateway.part(SHADOW),
-        gateway.part(SHADOWS, {"window": _TRIALS_WINDOW}),
+        gateway.part(SHADOWS, {"window": "7d"}),
     )
     found = next((model for model in listed["models"] if model["id"] == model_id), None)
     if found is None and own is None:
@@ -134,7 +134,6 @@ async def _one(
         "own": own,
         "summary": summary,
         "trials": trials(model_id, shadow.body, shadows.body),
-        "trials_window": _TRIALS_WINDOW,
         "health": None if health.problem and is_missing(health.problem) else health,
         "problem": problem,
         "trial": trial,

@@ -18,7 +18,7 @@ _STEPS = {
 }  # fmt: skip
 
 
-class Shown(NamedTuple):
+class Batch(NamedTuple):
     """done, failed: shares of all lines, in percent. age_s: until its end, or until now. cost_usd: of its session since
     it was made; None where that is not told. inferences: where those of its lines are listed."""
 
@@ -29,6 +29,7 @@ class Shown(NamedTuple):
     done: float
     failed: float
     created_at: datetime
+    expires_at: datetime
     age_s: float
     cost_usd: float | None
     inferences: str
@@ -46,29 +47,30 @@ class Step(NamedTuple):
     what: str
 
 
-def shown(batch: Mapping[str, Any], costs: Mapping[str, float], now: datetime) -> Shown:
-    """batch: of /v1/batches. costs: by session."""
-    counts, created_at = batch["request_counts"], _instant(batch["created_at"])
-    ended = batch["status"] in LAST_STATES
-    until = _instant(batch[f"{batch['status']}_at"]) if ended else now
-    query = {"session": batch["session"], "from": f"{created_at:%Y-%m-%dT%H:%M:%S}Z"}
-    return Shown(
-        told=batch,
-        tone=_TONES.get(batch["status"], "run"),
+def batch_of(told: Mapping[str, Any], costs: Mapping[str, float], now: datetime) -> Batch:
+    """told: of /v1/batches. costs: by session."""
+    counts, created_at = told["request_counts"], _instant(told["created_at"])
+    ended = told["status"] in LAST_STATES
+    until = _instant(told[f"{told['status']}_at"]) if ended else now
+    query = {"session": told["session"], "from": f"{created_at:%Y-%m-%dT%H:%M:%S}Z"}
+    return Batch(
+        told=told,
+        tone=_TONES.get(told["status"], "run"),
         ended=ended,
         lines_ended=counts["completed"] + counts["failed"],
         done=_percent(counts["completed"], counts["total"]),
         failed=_percent(counts["failed"], counts["total"]),
         created_at=created_at,
+        expires_at=_instant(told["expires_at"]),
         age_s=max(0.0, (until - created_at).total_seconds()),
-        cost_usd=costs.get(batch["session"]),
+        cost_usd=costs.get(told["session"]),
         inferences=f"/inferences?{urlencode(query)}",
     )
 
 
-def life(batch: Mapping[str, Any]) -> list[Step]:
+def life(told: Mapping[str, Any]) -> list[Step]:
     """What has become of it so far, the first first."""
-    return [Step(_instant(batch[name]), what) for name, what in _STEPS.items() if batch[name] is not None]
+    return [Step(_instant(told[name]), what) for name, what in _STEPS.items() if told[name] is not None]
 
 
 def since(batches: Sequence[Mapping[str, Any]]) -> str:

@@ -372,11 +372,14 @@ class Orphans(TypedDict):
 
 
 class Instances(TypedDict):
-    """requests_waiting, bulk_waiting: accepted, and claimed by no router yet. monitor: which one answered."""
+    """requests_waiting, bulk_waiting: accepted, and claimed by no router yet; the oldest for so many seconds, null
+    while that is not known. monitor: which one answered."""
 
     routers: list[ShownRouter]
     requests_waiting: Count
     bulk_waiting: Count
+    requests_waiting_s: Seconds | None
+    bulk_waiting_s: Seconds | None
     orphans: Orphans
     monitor: str
     lag_s: Seconds

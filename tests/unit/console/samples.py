@@ -104,7 +104,7 @@ INSTANCES = {
         {"router_id": HOSTILE, "state": state, "in_flight": 3, "started_at": AT, "beat_at": AT, "silent_s": 12.0}
         for state in ("alive", "silent", "stopped")
     ],
-    "requests_waiting": 4, "bulk_waiting": 5,
+    "requests_waiting": 4, "bulk_waiting": 5, "requests_waiting_s": 0.4, "bulk_waiting_s": 90.0,
     "orphans": {
         "waiting": 2,
         "redelivered": [
@@ -196,17 +196,17 @@ SHADOWS = {
     ],
     "not_made": 3, "from": AT, "to": AT, "as_of": AT, "lag_s": 0.0,
 }  # fmt: skip
-_BEGUN_AT = 1_796_029_200
+BEGUN_AT = 1_796_029_200
 RUNNING = {
     "id": BATCH, "object": "batch", "endpoint": "/v1/chat/completions", "errors": None, "input_file_id": FILE,
     "completion_window": "24h", "status": "in_progress", "output_file_id": None, "error_file_id": None,
-    "created_at": _BEGUN_AT, "in_progress_at": _BEGUN_AT + 60, "expires_at": _BEGUN_AT + 86_400, "finalizing_at": None,
+    "created_at": BEGUN_AT, "in_progress_at": BEGUN_AT + 60, "expires_at": BEGUN_AT + 86_400, "finalizing_at": None,
     "completed_at": None, "failed_at": None, "expired_at": None, "cancelling_at": None, "cancelled_at": None,
     "request_counts": {"total": 200, "completed": 90, "failed": 10}, "metadata": {"file": HOSTILE, HOSTILE: HOSTILE},
     "waiting_for": HOSTILE, "session": BATCH,
 }  # fmt: skip
 ENDED = RUNNING | {
-    "status": "failed", "failed_at": _BEGUN_AT + 90, "output_file_id": FILE, "error_file_id": FILE, "waiting_for": None,
+    "status": "failed", "failed_at": BEGUN_AT + 90, "output_file_id": FILE, "error_file_id": FILE, "waiting_for": None,
     "errors": {"object": "list", "data": [{"code": HOSTILE, "message": HOSTILE, "line": None, "param": None}]},
     "metadata": None, "session": HOSTILE,
 }  # fmt: skip
@@ -218,7 +218,7 @@ IN_BACKGROUND = [
     for state, error_type, ended_at in (("open", None, None), ("failed", HOSTILE, AT), (None, None, AT))
 ]  # fmt: skip
 FILES = [
-    {"id": FILE, "object": "file", "bytes": 12, "created_at": _BEGUN_AT, "expires_at": _BEGUN_AT, "filename": HOSTILE,
+    {"id": FILE, "object": "file", "bytes": 12, "created_at": BEGUN_AT, "expires_at": BEGUN_AT, "filename": HOSTILE,
      "purpose": purpose, "status": "processed", "status_details": None}
     for purpose in ("batch", "batch_output")
 ]  # fmt: skip
