@@ -267,6 +267,73 @@ BOOKS = Dashboard(
     ),
 )  # fmt: skip
 
+JOBS = Dashboard(
+    "tallygate-jobs",
+    "Tallygate: jobs and lanes",
+    "What waits, by lane; batches, webhooks, and answers to upstream services.",
+    (
+        Panel(
+            "Age of the queue, by topic",
+            "How long the oldest request that no router has claimed has been waiting. Bulk may wait for long.", "s",
+            (Query("max by (topic) (tallygate_queue_age_seconds)", "{{topic}}"),),
+        ),
+        Panel(
+            "Requests that no router has claimed", "By topic; on that of bulk, lines of batches.", "short",
+            (Query("max by (topic) (tallygate_queue_length)", "{{topic}}"),),
+        ),
+        Panel(
+            "From acceptance to the first call, p95", "By lane.", "s",
+            (Query(_quantile(_MOST, "tallygate_inference_begun_seconds", "priority"), "{{priority}}"),),
+            may_be_empty="Empty while nothing is begun.",
+        ),
+        Panel(
+            "Waiting in routers", "Claimed, and in line for their tenant's turn, by lane.", "short",
+            (Query("sum by (priority) (tallygate_inferences_in_line)", "{{priority}}"),),
+        ),
+        Panel(
+            "Age of the lines in routers", "Since the acceptance of the oldest that waits, by lane.", "s",
+            (Query("max by (priority) (tallygate_line_age_seconds)", "{{priority}}"),),
+        ),
+        Panel(
+            "Batches in hand", "That workers feed.", "short",
+            (Query("sum(tallygate_batches_in_hand)", "in hand"),),
+        ),
+        Panel(
+            "Lines of batches", "Begun by gateways; written to a file, as answered or failed.", "ops",
+            (
+                Query(_rate("tallygate_batch_lines_begun_total"), "begun"),
+                Query(_rate("tallygate_batch_lines_ended_total", "outcome"), "{{outcome}}"),
+            ),
+        ),
+        Panel(
+            "Rounds of batches",
+            "Asked of gateways by workers; `refused`: some lines may not be sent now; `failed`: no gateway "
+            "answered.", "ops",
+            (Query(_rate("tallygate_batch_rounds_total", "outcome"), "{{outcome}}"),),
+        ),
+        Panel(
+            "Batches settled", "By how they ended.", "short",
+            (Query("sum by (status) (increase(tallygate_batches_settled_total[1h]))", "{{status}}, the last hour"),),
+        ),
+        Panel(
+            "Calls of webhooks", "By whether the receiver took what it was sent.", "ops",
+            (Query(_rate("tallygate_webhook_tries_total", "outcome"), "{{outcome}}"),),
+        ),
+        Panel(
+            "Events for webhooks", "Kept for delivery, or dropped as too many wait.", "ops",
+            (Query(_rate("tallygate_webhook_events_total", "fate"), "{{fate}}"),),
+        ),
+        Panel(
+            "Webhooks disabled", "As nothing was taken for too long, or they are gone.", "short",
+            (Query("sum(increase(tallygate_webhooks_disabled_total[1d]))", "the last day"),), kind="stat",
+        ),
+        Panel(
+            "Replies to upstream services", "Told on the topics that they named; `failed` ones are put off.", "ops",
+            (Query(_rate("tallygate_upstream_replies_total", "fate"), "{{fate}}"),),
+        ),
+    ),
+)  # fmt: skip
+
 PROCESSES = Dashboard(
     "tallygate-processes",
     "Tallygate: processes",
@@ -316,4 +383,4 @@ PROCESSES = Dashboard(
     ),
 )  # fmt: skip
 
-DASHBOARDS = (OVERVIEW, MODELS, BOOKS, PROCESSES)
+DASHBOARDS = (OVERVIEW, MODELS, BOOKS, JOBS, PROCESSES)

@@ -71,7 +71,7 @@ class GatewayApi:
         if answer.status < 300:
             return _json(answer, f"{method} {path}")
         problem = Problem.parse(answer)
-        raise ProblemError(problem or _stranger(answer, f"{method} {path}"))
+        raise ProblemError(problem or stranger(answer, f"{method} {path}"))
 
     async def send(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None,
@@ -82,12 +82,14 @@ class GatewayApi:
             standing = self._standing | dict(headers or {})
             return await self._client.send(method, path, body, headers=standing, timeout_s=timeout_s)
 
-    async def stream(self, path: str, body: Any, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-        """The answer to a POST, whatever its status, of which only the head was read. Whoever asks closes it."""
+    async def stream(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> aiohttp.ClientResponse:
+        """The answer, whatever its status, of which only the head was read. Whoever asks closes it."""
         with _reached():
-            return await self._session.post(
-                self._url + path, json=body, headers={"authorization": f"Bearer {self._key}"} | dict(headers),
-                timeout=_STREAMED,
+            return await self._session.request(
+                method, self._url + path, json=body,
+                headers={"authorization": f"Bearer {self._key}"} | dict(headers or {}), timeout=_STREAMED,
             )  # fmt: skip
 
 
@@ -117,7 +119,7 @@ def _json(answer: Answer, asked: str) -> Any:
     try:
         return answer.body
     except ValueError:
-        raise ProblemError(_stranger(answer, asked)) from None
+        raise ProblemError(stranger(answer, asked)) from None
 
 
 def _unreachable(why: str) -> Problem:
@@ -128,6 +130,6 @@ def _unreachable(why: str) -> Problem:
     return Problem("endpoint_unreachable", f"The gateway cannot be reached: {why}", tips)
 
 
-def _stranger(answer: Answer, asked: str) -> Problem:
+def stranger(answer: Answer, asked: str) -> Problem:
     tips = ("Operators: check TALLYGATE_GATEWAY_URL of the console; something else may listen there.",)
     return Problem("bad_response", f"Something that is not our gateway answered {answer.status} to {asked}", tips, 502)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.console.gateway_api import GatewayApi
 from services.console.session import Session
 
-Scope = Literal["inference", "models", "monitor", "webhooks", "admin"]
+Scope = Literal["inference", "models", "monitor", "webhooks", "files", "admin"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -301,6 +301,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             ),
             monitor=monitor,
             dead_letters=DeadLetters(broker),
+            queue_ages_s=lambda: queue_age.by_topic,
             bodies=edge.BodyLimits(
                 most=settings.max_body_bytes,
                 held=Shares(settings.max_bodies_bytes, settings.tenant_share),

@@ -1,5 +1,6 @@
 """The gateway's parts, held together for its routes."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -78,6 +79,7 @@ class Gateway:
     bodies: BodyLimits
     stream_times: StreamTimes
     dead_letters: DeadLetters
+    queue_ages_s: Callable[[], Mapping[str, float | None]]  # by topic; None: not known
     monitor: aiohttp.ClientSession
 
     async def caller(self, request: Request, *scopes: Scope) -> Caller:

@@ -37,3 +37,4 @@ upstream_replies = Counter(
 )
 
 begin_at_zero(shadows, ("copied",), ("dropped",))
+begin_at_zero(upstream_replies, ("told",), ("failed",))

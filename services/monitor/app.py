@@ -141,7 +141,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         missed = Missed(lists, partial(_caught_up, offsets))
         exports = Exports(lists, most=settings.exports, per_tenant=settings.exports_per_tenant)
         app.state.lists = ListsApi(lists, authenticator, lag, feed, missed, exports)
-        app.state.instances = instances.Instances(settings.instance, authenticator, lag, offsets, recovery.routers)
+        app.state.instances = instances.Instances(settings.instance, authenticator, lag, offsets, recovery)
         app.state.checks = {
             "database": holds(lambda: listener.connected, "the database cannot be reached"),
             "books": is_kept(booking.keeper),

@@ -1,5 +1,7 @@
 """What operators see and do: keys, tenants, plans, changes, instances, feature jobs."""
 
+import asyncio
+import json
 import re
 import uuid
 
@@ -87,6 +89,24 @@ async def test_instances_tell_who_is_at_work_and_what_is_dead(stack: Live, windo
         await expect(page.get_by_role("region", name="Workers for feature jobs")).to_contain_text("template")
         letters = page.get_by_role("region", name="Dead letters")
         await expect(letters.get_by_role("rowheader").first).to_have_text("inference.requests.v1")
+
+
+async def test_a_batch_leads_to_its_inferences_and_its_files(world: World, window: OpenWindow) -> None:
+    async with window(world.api) as opened:
+        page = await opened.go("/batches")
+        await page.get_by_label("State").select_option("completed")
+        await page.get_by_role("button", name="Filter").click()
+        await expect(page.get_by_role("rowheader")).to_have_count(1)
+        await page.get_by_role("link", name=world.batch).click()
+        await expect(page.locator(".figure").nth(1)).to_contain_text("12")
+        await expect(page.locator(".figure").nth(2)).to_contain_text("2")
+        async with page.expect_download() as downloading:
+            await page.get_by_role("definition").get_by_role("link").nth(1).click()
+        output = await (await downloading.value).path()
+        answers = (await asyncio.to_thread(output.read_text)).splitlines()
+        assert {json.loads(line)["custom_id"] for line in answers} == {f"star-{number}" for number in range(10)}
+        await page.get_by_role("link", name="Its inferences").click()
+        await expect(page.get_by_role("region", name="Inferences").get_by_role("row")).to_have_count(13)
 
 
 async def test_a_job_shows_its_steps_and_a_coloured_diff(world: World, window: OpenWindow) -> None:

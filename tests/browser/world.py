@@ -4,9 +4,10 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 
-from shared.client.requests import KEYS, WEBHOOKS
+from shared.client.requests import BACKGROUND, BATCHES, KEYS, SHADOW, WEBHOOKS, chat_body
 from shared.events.topics import REQUESTS
 from tests.integration.test_dead_letters import publish, server_of
+from tests.support.batches import as_file, batch_line, batch_settled, uploaded
 from tests.support.features import edit, ended, plan, scripted, wished, written
 from tests.support.live import Api, Live
 
@@ -31,13 +32,15 @@ def healthz():
 @dataclass(frozen=True)
 class World:
     """api: with a key that may everything. job: a feature job that is completed. inference: one that fell back.
-    response: one of which the content is kept. webhook: one that takes what it is sent; beside it is one that does not.
+    response: one of which the content is kept. batch: one that is completed, with lines that failed. webhook: one that
+    takes what it is sent; beside it is one that does not.
     """
 
     api: Api
     job: str
     inference: str
     response: str
+    batch: str
     webhook: str
 
 
@@ -61,6 +64,7 @@ async def made(live: Live, receiver_url: str) -> World:
     await api.add_model("south-70b", url, "demo-delay-700", price=price | {"output_per_mtok_usd": 6}, weight=2)
     await api.add_model("broken", url, "fault-500", description=HOSTILE)
     await api.add_model("vectors", url, "demo-vectors-only", capabilities={"tasks": ["embeddings"]}, is_active=False)
+    await _on_trial(api, "custom:south-70b")
     answers = await asyncio.gather(
         *(api.chat("custom:north-8b", f"How far is star {number}?", headers=_of("survey")) for number in range(12)),
         *(api.chat("custom:south-70b", f"How old is star {number}?", headers=_of("tour:42")) for number in range(3)),
@@ -73,7 +77,9 @@ async def made(live: Live, receiver_url: str) -> World:
     fell_back = answers[-1].headers["x-tallygate-inference-id"]
     await api.settled(fell_back)
     response = await api.post("/v1/responses", {"model": "custom:north-8b", "input": "How far is the next star?"})
-    return World(api, job, fell_back, response.headers["x-tallygate-inference-id"], webhook)
+    await api.post(BACKGROUND, {"operation": "chat", **chat_body("custom:north-8b", "How many stars are there?")})
+    batch = await _batch(live, api)
+    return World(api, job, fell_back, response.headers["x-tallygate-inference-id"], batch, webhook)
 
 
 def _of(session: str) -> dict[str, str]:
@@ -86,6 +92,30 @@ async def _dead_letters(live: Live) -> None:
         headers = [("dlq_error_type", b"invalid_request"), ("dlq_reason", reason.encode()), ("dlq_partition", b"3"),
                    ("dlq_offset", b"17")]  # fmt: skip
         await publish(server_of(live), REQUESTS.dlq, (b"{}", headers))
+
+
+async def _on_trial(api: Api, model: str) -> None:
+    answer = await api.call("PUT", SHADOW, {"model": model, "share": 1})
+    assert answer.status == 200, answer
+
+
+async def _batch(live: Live, api: Api) -> str:
+    """Beside it is one whose file is wrong."""
+    url = "/v1/chat/completions"
+    models = ["custom:north-8b"] * 10 + ["custom:broken"] * 2
+    lines = [batch_line(f"star-{number}", url, chat_body(model, "Name it.")) for number, model in enumerate(models)]
+    begun = [await _begun(live, api, as_file(content)) for content in (lines, [*lines[:2], lines[0]])]
+    for batch_id in begun:
+        await batch_settled(api, batch_id)
+    return begun[0]
+
+
+async def _begun(live: Live, api: Api, content: bytes) -> str:
+    asked = {"endpoint": "/v1/chat/completions", "completion_window": "24h", "metadata": {"file": "stars.jsonl"}}
+    answer = await api.post(BATCHES, asked | {"input_file_id": await uploaded(api, live.session, content)})
+    assert answer.status == 200, answer
+    batch_id: str = answer.body["id"]
+    return batch_id
 
 
 async def _job(live: Live, api: Api) -> str:

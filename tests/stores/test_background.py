@@ -1,14 +1,16 @@
 """Background inferences and their results in the database: how many may be open, and for how long each is kept."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from services.gateway.background.shown import listed_background
 from services.gateway.background.store import Accepted, BackgroundStore
 from shared.db.pool import Pool
-from shared.errors import TallygateError
-from shared.events import new_id
+from shared.errors import TallygateError, failure
+from shared.events import ReplyCompleted, ReplyFailed, new_id
 from shared.inferences import InferenceStore
 from shared.inferences.store import StoredResult
 from tests.stores.test_quotas import new_tenant
@@ -89,3 +91,30 @@ async def test_what_is_deleted_takes_its_result_along(pool: Pool) -> None:
     assert await store.delete(tenant_id, mine.inference_id)
     assert await InferenceStore(pool).results([mine.inference_id]) == []
     assert not await store.delete(tenant_id, mine.inference_id)
+
+
+async def test_they_are_listed_page_by_page_with_how_they_ended_and_never_to_others(pool: Pool) -> None:
+    tenant_id, store = await new_tenant(pool), BackgroundStore(pool, 10)
+    mine = [accepted(tenant_id) for _ in range(3)]
+    for one in (*mine, accepted(await new_tenant(pool))):
+        await store.add(one, _KEPT_S)
+    answered, refused, still_open = (one.inference_id for one in mine)
+    error = failure("read_timeout", "the model did not answer")
+    reply = ReplyFailed(inference_id=refused, tenant_id=tenant_id, settlement="failed", error=error)
+    results = [
+        StoredResult(answered, tenant_id, ReplyCompleted.ce_type, b"sealed"),
+        StoredResult(refused, tenant_id, ReplyFailed.ce_type, reply.encoded()),
+    ]
+    await InferenceStore(pool).add_results(results, NOW, NOW + _HOUR)
+
+    async def told(before: UUID | None = None, *, is_open: bool | None = None, most: int = 10) -> list[tuple[Any, ...]]:
+        shown = map(listed_background, await store.page(tenant_id, before, is_open, most))
+        return [(one["inference_id"], one["state"], one["error_type"]) for one in shown]
+
+    newest, second, oldest = await told()
+    assert newest == (str(still_open), "open", None)
+    assert second == (str(refused), "failed", "read_timeout")
+    assert oldest == (str(answered), "completed", None)
+    assert await told(still_open, most=1) == [second]
+    assert await told(is_open=True) == [newest]
+    assert await told(is_open=False) == [second, oldest]

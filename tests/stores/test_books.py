@@ -12,6 +12,7 @@ from services.monitor.books.books import Booked, fold
 from services.monitor.recovery.claimed import Claimed
 from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import Orphan
+from services.monitor.recovery.store import Redelivered
 from shared.errors import failure
 from shared.events import new_id, utc_now
 from tests.stores.bench import Stores, memory_stores
@@ -126,6 +127,8 @@ async def test_a_redelivery_is_intended_until_it_is_published(stores: Stores) ->
     assert await stores.recovery.intend_redelivery(orphan, 2, NOW, holder)
     await stores.recovery.redelivered(orphan.inference_id, 2, NOW)
     assert not await stores.recovery.intend_redelivery(orphan, 2, NOW, holder)
+    told = [one for one in await stores.recovery.redelivered_since(NOW, 1000) if one.lost_by == router]
+    assert told == [Redelivered(orphan.inference_id, 2, router, NOW, NOW, orphan.tenant_id, None)]
     assert await stores.recovery.intend_redelivery(orphan, 3, NOW, holder)
     await stores.recovery.end_lease(holder)
     with pytest.raises(LeaseLostError):  # whoever is late writes nothing

@@ -60,7 +60,7 @@ from shared.db.pool import Connection, Pool
 from shared.db.reads import Reads
 from shared.errors import TallygateError
 from shared.events import Event, SessionCapped, utc_now
-from shared.events.topics import REQUESTS
+from shared.events.topics import BULK_REQUESTS, REQUESTS
 from shared.files import Files
 from shared.guard import Guard
 from shared.inferences import Inferences, Pending, Results, Withdrawals
@@ -301,6 +301,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
             most_open=quotas.open_jobs,
         ),
         dead_letters=DeadLetters(_with_a_letter()),
+        queue_ages_s=lambda: {REQUESTS.name: 0.0, BULK_REQUESTS.name: None},
         monitor=cast(aiohttp.ClientSession, _NoMonitor()),
         bodies=edge.BodyLimits(
             given.max_body_bytes, Shares(given.max_bodies_bytes, share), timeout_s=given.body_timeout_s

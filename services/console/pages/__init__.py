@@ -13,9 +13,12 @@ base.html, fill the block `page`, and take headings, figures, states, tables and
 """
 
 from services.console.pages import (
+    background,
+    batches,
     changes,
     errors,
     features,
+    files,
     inference,
     inferences,
     instances,
@@ -29,6 +32,7 @@ from services.console.pages import (
 from services.console.visit import Page, get, post
 
 _MODEL, _JOB = "/models/{model_id:path}", "/features/{feature_id}"
+_BATCH, _FILE = "/batches/{batch_id}", "/batches/files/{file_id}"
 _LETTERS, _WEBHOOK = "/instances/dead-letters", "/webhooks/{webhook_id}"
 _TENANT, _PLANS = "/keys/tenants/{tenant}", "/keys/plans"
 
@@ -70,6 +74,20 @@ PAGES: tuple[Page, ...] = (
             post("/playground", playground.ask),
             post("/playground/stream", playground.stream),
             get("/playground/taken/{inference_id}", playground.show_taken),
+        ),
+        "inference",
+    ),
+    Page(
+        "Batches and jobs",
+        "batches",
+        (
+            get("/batches", batches.show),
+            get("/batches/background", background.show),
+            get("/batches/files", files.show),
+            get(f"{_FILE}/content", files.download),
+            post(f"{_FILE}/remove", files.remove),
+            get(_BATCH, batches.show_one),
+            post(f"{_BATCH}/cancel", batches.cancel),
         ),
         "inference",
     ),

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.console.forms import read_form
 from services.console.views.dead_letters import chosen_letters, topics_of
+from services.console.views.inferences import tone
 from services.console.visit import View, Visit
 from shared.client import Problem, ProblemError
 
@@ -19,6 +20,7 @@ async def show(visit: Visit) -> View:
     values = {
         "instances": instances,
         "workers": workers,
+        "tone": tone,
         "alive": [router for router in instances["routers"] if router["state"] == "alive"],
         "letters": sum(topic["kept"] for topic in instances["dead_letters"]),
         "recent": sum(topic["last_day"] for topic in instances["dead_letters"]),

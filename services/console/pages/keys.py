@@ -14,6 +14,7 @@ from shared.client import Problem, ProblemError, in_path
 from shared.client.requests import KEYS
 from shared.errors import TallygateError
 from shared.policies import POLICIES
+from shared.priorities import PRIORITIES
 
 Fields = Mapping[str, str]
 
@@ -86,8 +87,14 @@ async def _keys(visit: Visit, fields: Fields, problem: Problem | None = None) ->
     query = visit.query if visit.request.method == "GET" else {}
     body = await visit.gateway.get(KEYS, {"tenant": query.get("tenant")})
     wanted = KeyFilter(query.get("q", ""), revoked="revoked" in query)
-    values = {"keys": keys(body["keys"], wanted), "query": query, "fields": fields, "problem": problem}
-    values |= {"scopes": SCOPES}
+    values = {
+        "keys": keys(body["keys"], wanted),
+        "query": query,
+        "fields": fields,
+        "problem": problem,
+        "scopes": SCOPES,
+        "priorities": PRIORITIES,
+    }
     return View("keys.html", "Keys", values, _status(problem))
 
 

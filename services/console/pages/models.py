@@ -11,9 +11,10 @@ from services.console.forms import read_form
 from services.console.gateway_api import Part, is_missing
 from services.console.pages.passing import passed_on
 from services.console.views.models import change_body, models, probe_body, setup_body
+from services.console.views.trials import trials
 from services.console.visit import View, Visit
 from shared.client import Problem, ProblemError, in_path
-from shared.client.requests import CANCELS, CUSTOM_MODELS, MONITORING
+from shared.client.requests import CANCELS, CUSTOM_MODELS, MONITORING, SHADOW, SHADOWS
 from shared.errors import TallygateError
 
 _PREFIX = "custom:"
@@ -116,11 +117,13 @@ async def _one(
 ) -> View:
     """The page of a model, after what was tried with it. Raises ProblemError (404) when it is gone."""
     gateway, of_model = visit.gateway, {"model": model_id}
-    listed, own, summary, health = await asyncio.gather(
+    listed, own, summary, health, shadow, shadows = await asyncio.gather(
         gateway.get("/api/models/list"),
         _own(visit, model_id),
         gateway.part(MONITORING, of_model | {"window": _WINDOW}),
         gateway.part("/api/monitoring/health", of_model | {"window": "7d"}),
+        gateway.part(SHADOW),
+        gateway.part(SHADOWS, {"window": "7d"}),
     )
     found = next((model for model in listed["models"] if model["id"] == model_id), None)
     if found is None and own is None:
@@ -130,6 +133,7 @@ async def _one(
         "model": found,
         "own": own,
         "summary": summary,
+        "trials": trials(model_id, shadow.body, shadows.body),
         "health": None if health.problem and is_missing(health.problem) else health,
         "problem": problem,
         "trial": trial,

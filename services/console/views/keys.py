@@ -51,7 +51,7 @@ def keys(found: Sequence[Mapping[str, Any]], wanted: KeyFilter) -> Keys:
 def key_body(fields: Fields) -> dict[str, Any]:
     """For POST /api/keys."""
     scopes = [scope for scope in SCOPES if f"scope_{scope}" in fields]
-    names = {"tenant": text(fields, "tenant"), "name": text(fields, "name")}
+    names = {name: text(fields, name) for name in ("tenant", "name", "max_priority")}
     return given(names | {"allowed_models": listed(fields, "allowed_models")}) | {"scopes": scopes}
 
 

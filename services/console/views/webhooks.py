@@ -9,6 +9,7 @@ WORDS = {
     "inference.settled": "every inference that has ended",
     "inference.failed": "only those that were not completed",
     "feature.settled": "every feature job that has ended",
+    "batch.finished": "every batch that has ended",
     "model.health": "a model's health has changed",
     "budget.reached": "a budget is used up",
 }

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 from services.gateway.answers.shapes import Count, Id, Instant, Seconds
 from shared.events import HealthStatus
 from shared.events.bounds import Reference
+from shared.events.inference import Settlement
 
 
 class Timeline(TypedDict):
@@ -50,6 +51,26 @@ class BackgroundAccepted(TypedDict):
     accepted_at: Instant
     deadline_at: Instant
     links: BackgroundLinks
+
+
+class ListedBackground(TypedDict):
+    """state: `open` until its result is stored, then as it was settled; null when the result is kept no longer. Its
+    timeline tells an open one that is called from one that waits."""
+
+    inference_id: Id
+    operation: str
+    state: Literal["open"] | Settlement | None
+    error_type: str | None
+    streamed: bool
+    accepted_at: Instant
+    deadline_at: Instant
+    ended_at: Instant | None
+    result_kept_until: Instant
+
+
+class BackgroundList(TypedDict):
+    items: list[ListedBackground]
+    next_cursor: Id | None
 
 
 class ListedUsage(TypedDict):
@@ -331,12 +352,37 @@ class ShownDeadLetters(TypedDict):
     last_day: Count
 
 
+class ShownRedelivery(TypedDict):
+    """delivery: as which it was handed out again, at published_at. lost_by: the router that had it. settlement: null
+    while it is open."""
+
+    inference_id: Id
+    tenant: str | None
+    delivery: Count
+    lost_by: str
+    decided_at: Instant
+    published_at: Instant | None
+    settlement: Settlement | None
+
+
+class Orphans(TypedDict):
+    """Claimed inferences that no living router works on. waiting: how many there are now. redelivered: those that were
+    handed to another router within a day, the newest first, 20 at most."""
+
+    waiting: Count
+    redelivered: list[ShownRedelivery]
+
+
 class Instances(TypedDict):
-    """requests_waiting, bulk_waiting: accepted, and claimed by no router yet. monitor: which one answered."""
+    """requests_waiting, bulk_waiting: accepted, and claimed by no router yet; the oldest for so many seconds, null
+    while that is not known. monitor: which one answered."""
 
     routers: list[ShownRouter]
     requests_waiting: Count
     bulk_waiting: Count
+    requests_waiting_s: Seconds | None
+    bulk_waiting_s: Seconds | None
+    orphans: Orphans
     monitor: str
     lag_s: Seconds
     dead_letters: list[ShownDeadLetters]

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from services.gateway.quotas import over_quota
 from shared.db.pool import Pool
 from shared.errors import TallygateError
+from shared.events import ReplyFailed
 from shared.inferences.store import StoredResult
 
 # One that is there already stays as it is: the same Idempotency-Key was sent before. A tenant may come to have as many
@@ -28,6 +31,16 @@ SELECT b.inference_id, b.tenant_id, b.operation, b.streamed, b.sealed_request, b
        b.ended_at, b.kept_until, r.ce_type, r.event
 FROM gateway.background b LEFT JOIN gateway.results r USING (inference_id, tenant_id)
 WHERE b.tenant_id = $1 AND b.inference_id = $2
+"""
+
+# Of a failure the whole event, which says what it was; answers stay where they are.
+_PAGE = """
+SELECT b.inference_id, b.tenant_id, b.operation, b.streamed, b.accepted_at, b.deadline_at, b.ended_at, b.kept_until,
+       r.ce_type, CASE WHEN r.ce_type = $5 THEN r.event END AS failed
+FROM gateway.background b LEFT JOIN gateway.results r USING (inference_id, tenant_id)
+WHERE b.tenant_id = $1 AND ($2::uuid IS NULL OR b.inference_id < $2)
+    AND ($3::boolean IS NULL OR $3 = (b.ended_at IS NULL AND r.ce_type IS NULL))
+ORDER BY b.inference_id DESC LIMIT $4
 """
 
 _DELETE = """
@@ -103,6 +116,11 @@ class BackgroundStore:
         *own, ce_type, event = row
         result = None if event is None else StoredResult(inference_id, tenant_id, ce_type, event)
         return Kept(**dict(zip(_COLUMNS, own, strict=True)), result=result)
+
+    async def page(self, tenant_id: str, before: UUID | None, is_open: bool | None, limit: int) -> list[asyncpg.Record]:
+        """The newest first; those before `before`. is_open: whether they have no end yet; None: all. failed: the event
+        of a ReplyFailed, None of others."""
+        return await self._pool.fetch(_PAGE, tenant_id, before, is_open, limit, ReplyFailed.ce_type)
 
     async def delete(self, tenant_id: str, inference_id: UUID) -> bool:
         """With its result."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.gateway.bodies import Query
 from services.gateway.responses.schemas import Metadata
-from shared.batches import Endpoint
+from shared.batches import Endpoint, Status
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 MOST_WINDOW = timedelta(days=7)
@@ -39,7 +39,8 @@ class BatchCreate(BaseModel):
 
 
 class BatchesQuery(Query):
-    """GET /v1/batches; after: the id of the last batch of the page before."""
+    """GET /v1/batches; after: the id of the last batch of the page before. status: only those that have it; ours."""
 
     limit: int = Field(default=20, ge=1, le=100)
     after: Annotated[str, StringConstraints(max_length=100)] | None = None
+    status: Status | None = None

@@ -10,7 +10,7 @@ import asyncpg
 
 from services.gateway.quotas import over_quota
 from services.gateway.tenants.store import HOLD_TENANT
-from shared.batches import Endpoint
+from shared.batches import Endpoint, Status
 from shared.db.pool import Pool
 from shared.inferences.store import StoredResult
 
@@ -30,8 +30,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 _BATCH = f"SELECT {_COLUMNS} FROM gateway.batches WHERE tenant_id = $1 AND batch_id = $2"  # noqa: S608
 
 _PAGE = f"""
-SELECT {_COLUMNS} FROM gateway.batches WHERE tenant_id = $1 AND ($2::uuid IS NULL OR batch_id < $2)
-ORDER BY batch_id DESC LIMIT $3
+SELECT {_COLUMNS} FROM gateway.batches
+WHERE tenant_id = $1 AND ($2::uuid IS NULL OR batch_id < $2) AND ($3::text IS NULL OR status = $3)
+ORDER BY batch_id DESC LIMIT $4
 """  # noqa: S608
 
 _CANCEL = f"""
@@ -104,9 +105,9 @@ class BatchStore:
     async def batch(self, tenant_id: str, batch_id: UUID) -> asyncpg.Record | None:
         return await self._pool.fetchrow(_BATCH, tenant_id, batch_id)
 
-    async def page(self, tenant_id: str, after: UUID | None, limit: int) -> list[asyncpg.Record]:
-        """The newest first; older than `after`."""
-        return await self._pool.fetch(_PAGE, tenant_id, after, limit)
+    async def page(self, tenant_id: str, after: UUID | None, status: Status | None, limit: int) -> list[asyncpg.Record]:
+        """The newest first; older than `after`. status: None for any."""
+        return await self._pool.fetch(_PAGE, tenant_id, after, status, limit)
 
     async def cancel(self, tenant_id: str, batch_id: UUID) -> asyncpg.Record | None:
         """The batch, when it can be cancelled still."""

@@ -23,6 +23,10 @@ class QueueAge(Periodic):
         self._queues = [_Queue(topic, group) for topic, group in router_groups(router_group).items()]
 
     @property
+    def by_topic(self) -> dict[str, float | None]:
+        return {queue.topic.name: queue.seconds for queue in self._queues}
+
+    @property
     def seconds(self) -> float | None:
         """Of those that are not bulk: whoever sends bulk lets it wait."""
         return next(queue.seconds for queue in self._queues if queue.topic is REQUESTS)

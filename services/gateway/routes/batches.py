@@ -70,7 +70,7 @@ async def list_batches(request: Request) -> Response:
     after = None if query.after is None else batch_of_name(query.after)
     if query.after is not None and after is None:
         raise InvalidBodyError("after: it is no id of a batch", "after")
-    rows = await gateway.batches.page(caller.tenant_id, after, query.limit + 1)
+    rows = await gateway.batches.page(caller.tenant_id, after, query.status, query.limit + 1)
     shown = [shown_batch(row) for row in rows[: query.limit]]
     first, last = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
     page = {"object": "list", "data": shown, "first_id": first, "last_id": last, "has_more": len(rows) > query.limit}

@@ -14,13 +14,16 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from services.gateway.answers.monitoring import BackgroundAccepted, Cancelling, Timeline
+from services.gateway.answers.monitoring import BackgroundAccepted, BackgroundList, Cancelling, Timeline
 from services.gateway.background.asking import BackgroundBody, admit, operation_and_request
 from services.gateway.background.background import Outcome
 from services.gateway.background.following import EventWords
 from services.gateway.background.responses import OPERATION
+from services.gateway.background.schemas import BackgroundQuery
+from services.gateway.background.shown import listed_background
 from services.gateway.background.store import Kept
 from services.gateway.background.telling import whole
+from services.gateway.bodies import validated
 from services.gateway.edge import json_response, traceparent
 from services.gateway.event_stream import EventStream, Following
 from services.gateway.gateway import Gateway, gateway_of
@@ -29,6 +32,7 @@ from services.gateway.inference.completing import Streamed
 from services.gateway.monitor_client import MonitorAnswer, ask_monitor, state_of
 from services.gateway.routes.documented import EVENTS, documented
 from services.gateway.routes.lists import INFERENCES
+from shared.client.requests import BACKGROUND
 from shared.errors import TallygateError, failure, render
 from shared.events import utc_now
 from shared.inferences import Answer
@@ -64,6 +68,21 @@ async def begin_inference(request: Request) -> Response:
     }
     headers = {LOCATION_HEADER: path, INFERENCE_HEADER: str(begun.inference_id)}
     return json_response(accepted, 202, headers | ({REPLAYED_HEADER: "true"} if begun.replayed else {}))
+
+
+@router.get(BACKGROUND)
+@documented(query=BackgroundQuery, gives=BackgroundList)
+async def background_inferences(request: Request) -> Response:
+    """Those begun in the background, the newest first, for as long as their results are kept. `next_cursor` goes on,
+    with the same query."""
+    gateway = gateway_of(request)
+    caller = await gateway.caller(request, "inference")
+    query = validated(BackgroundQuery, dict(request.query_params))
+    is_open = None if query.state is None else query.state == "open"
+    rows = await gateway.background.store.page(caller.tenant_id, query.cursor, is_open, query.limit + 1)
+    items = [listed_background(row) for row in rows[: query.limit]]
+    more = len(rows) > query.limit
+    return json_response({"items": items, "next_cursor": items[-1]["inference_id"] if more else None})
 
 
 @router.get("/api/inferences/{inference_id}")

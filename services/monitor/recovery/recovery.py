@@ -10,6 +10,7 @@ redelivered twice.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -23,7 +24,7 @@ from services.monitor.recovery.liveness import Liveness, SeenRouter
 from services.monitor.recovery.offsets import Offsets
 from services.monitor.recovery.orphans import LostAttempt, Orphan
 from services.monitor.recovery.requests import RequestReader
-from services.monitor.recovery.store import RecoveryStore
+from services.monitor.recovery.store import RecoveryStore, Redelivered
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
@@ -83,6 +84,7 @@ class Recovery:
         self._claims = ClaimsSeen()
         self._offsets = offsets
         self._requests = requests
+        self._orphans = 0
         self._hanging: set[int] = set()  # partitions of which a request was not read in time, in the pass of now
         self._lease = Lease(store, settings.monitor_id, settings.lease_s)
         self._now = now
@@ -100,6 +102,14 @@ class Recovery:
     def routers(self) -> list[SeenRouter]:
         """Those that were heard in the last minute."""
         return self._liveness.seen(asyncio.get_running_loop().time())
+
+    @property
+    def orphans_open(self) -> int:
+        """How many claimed inferences no living router worked on, at the last look."""
+        return self._orphans
+
+    async def redelivered(self, since: datetime, most: int) -> list[Redelivered]:
+        return await self._store.redelivered_since(since, most)
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, RouterHeartbeat):
@@ -128,7 +138,8 @@ class Recovery:
         dead = sorted(self._liveness.dead(routers, now_s))
         instruments.routers_alive.set(len(self._liveness.alive(now_s)))
         lost = LostWork(await self._store.lost_attempts(dead) if dead else (), await self._store.orphans(dead, claimed))
-        instruments.orphans.set(len(lost.orphans))
+        self._orphans = len(lost.orphans)
+        instruments.orphans.set(self._orphans)
         return lost
 
     async def _overdue(self) -> Overdue:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.monitor.recovery.claimed import Claimed
@@ -91,6 +91,26 @@ ON CONFLICT (inference_id, delivery) DO UPDATE SET decided_at = old.decided_at
 RETURNING published_at
 """
 
+_REDELIVERED = """
+SELECT r.inference_id, r.delivery, r.reason, r.decided_at, r.published_at, i.tenant_id, i.settlement
+FROM (SELECT * FROM monitor.redeliveries WHERE decided_at >= $1 ORDER BY decided_at DESC LIMIT $2) AS r
+LEFT JOIN monitor.inferences i USING (inference_id)
+ORDER BY r.decided_at DESC, r.inference_id
+"""
+
+
+class Redelivered(NamedTuple):
+    """lost_by: the router that had it, or that none had begun. published_at: None until it is handed out. tenant_id,
+    settlement: as the books know them."""
+
+    inference_id: UUID
+    delivery: int
+    lost_by: str
+    decided_at: datetime
+    published_at: datetime | None
+    tenant_id: str | None
+    settlement: str | None
+
 
 class LeaseRow:
     """A lease of one monitor at a time, by its name."""
@@ -154,6 +174,10 @@ class RecoveryStore(LeaseRow):
             delivery,
             now,
         )
+
+    async def redelivered_since(self, since: datetime, most: int) -> list[Redelivered]:
+        """What was handed out again, or is to be, the last decided first."""
+        return [Redelivered(*row) for row in await self._pool.fetch(_REDELIVERED, since, most)]
 
 
 def _orphan(row: Mapping[str, Any]) -> Orphan:

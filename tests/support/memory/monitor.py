@@ -12,7 +12,7 @@ from services.monitor.books.store import BookStore
 from services.monitor.recovery.claimed import Claimed
 from services.monitor.recovery.lease import LeaseLostError
 from services.monitor.recovery.orphans import LostAttempt, Orphan, OrphanAttempt
-from services.monitor.recovery.store import RecoveryStore
+from services.monitor.recovery.store import RecoveryStore, Redelivered
 from shared.db.store import Place
 from shared.events import AttemptEnded, InferenceEvent, Now, utc_now
 from tests.support.memory.turns import Turn, at_once
@@ -200,6 +200,19 @@ class MemoryRecoveryStore(RecoveryStore):
     def _redelivered(self, key: tuple[UUID, int], now: datetime) -> None:
         if (kept := self._tables.redeliveries.get(key)) is not None:
             kept.published_at = now
+
+    async def redelivered_since(self, since: datetime, most: int) -> list[Redelivered]:
+        return await self._turn("redelivered_since", lambda: self._redelivered_since(since)[:most])
+
+    def _redelivered_since(self, since: datetime) -> list[Redelivered]:
+        books = self._tables.inferences
+        found = [
+            Redelivered(inference_id, delivery, one.reason, one.decided_at, one.published_at,
+                        *(books.get(inference_id, {}).get(name) for name in ("tenant_id", "settlement")))
+            for (inference_id, delivery), one in self._tables.redeliveries.items()
+            if one.decided_at >= since
+        ]  # fmt: skip
+        return sorted(found, key=lambda one: one.decided_at, reverse=True)
 
 
 Merged = Callable[[Row, Row], Row]

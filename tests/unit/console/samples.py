@@ -11,6 +11,8 @@ RESPONSE_ID = "resp_" + INFERENCE.replace("-", "")
 JOB = "019ad3c8-7a4b-7000-8000-000000000002"
 HOOK = "019ad3c8-7a4b-7000-8000-000000000003"
 DELIVERY = "019ad3c8-7a4b-7000-8000-000000000004"
+BATCH = "batch_019ad3c87a4b70008000000000000005"
+FILE = "file-019ad3c87a4b70008000000000000006"
 PRICE = {"input_per_mtok_usd": 0.5, "output_per_mtok_usd": 1.5}
 
 
@@ -95,14 +97,23 @@ TENANT_SHOWN = {
 }  # fmt: skip
 _KEY = {
     "key_id": "k1", "tenant": "acme", "scopes": ["inference"], "name": HOSTILE, "allowed_models": ["custom:*"],
-    "created_at": AT, "revoked_at": None,
+    "max_priority": "bulk", "created_at": AT, "revoked_at": None,
 }  # fmt: skip
 INSTANCES = {
     "routers": [
         {"router_id": HOSTILE, "state": state, "in_flight": 3, "started_at": AT, "beat_at": AT, "silent_s": 12.0}
         for state in ("alive", "silent", "stopped")
     ],
-    "requests_waiting": 4, "monitor": "m1", "lag_s": 11.0, "as_of": AT,
+    "requests_waiting": 4, "bulk_waiting": 5, "requests_waiting_s": 0.4, "bulk_waiting_s": 90.0,
+    "orphans": {
+        "waiting": 2,
+        "redelivered": [
+            {"inference_id": INFERENCE, "tenant": tenant, "delivery": 2, "lost_by": HOSTILE, "decided_at": AT,
+             "published_at": at, "settlement": settlement}
+            for tenant, at, settlement in (("acme", AT, "completed"), (HOSTILE, None, None))
+        ],
+    },
+    "monitor": "m1", "lag_s": 11.0, "as_of": AT,
     "dead_letters": [
         {"topic": "inference.requests.v1", "kept": 3, "last_day": 1},
         {"topic": "inference.attempts.v1", "kept": 0, "last_day": 0},
@@ -174,6 +185,43 @@ DELIVERIES = {
     ],
     "next_cursor": DELIVERY,
 }
+_SIDE = {
+    "completed": 8, "failed": 2, "by_error_type": {HOSTILE: 2}, "average_s": 0.5, "p50_s": 0.4, "p95_s": None,
+    "cost_usd": 0.5, "input_tokens": 100, "output_tokens": 200,
+}  # fmt: skip
+SHADOWS = {
+    "groups": [
+        {"model": "custom:north-8b", "shadow_model": HOSTILE, "pairs": 10, "original": _SIDE, "shadow": _SIDE},
+        {"model": "custom:other", "shadow_model": None, "pairs": 10, "original": _SIDE, "shadow": _SIDE},
+    ],
+    "not_made": 3, "from": AT, "to": AT, "as_of": AT, "lag_s": 0.0,
+}  # fmt: skip
+BEGUN_AT = 1_796_029_200
+RUNNING = {
+    "id": BATCH, "object": "batch", "endpoint": "/v1/chat/completions", "errors": None, "input_file_id": FILE,
+    "completion_window": "24h", "status": "in_progress", "output_file_id": None, "error_file_id": None,
+    "created_at": BEGUN_AT, "in_progress_at": BEGUN_AT + 60, "expires_at": BEGUN_AT + 86_400, "finalizing_at": None,
+    "completed_at": None, "failed_at": None, "expired_at": None, "cancelling_at": None, "cancelled_at": None,
+    "request_counts": {"total": 200, "completed": 90, "failed": 10}, "metadata": {"file": HOSTILE, HOSTILE: HOSTILE},
+    "waiting_for": HOSTILE, "session": BATCH,
+}  # fmt: skip
+ENDED = RUNNING | {
+    "status": "failed", "failed_at": BEGUN_AT + 90, "output_file_id": FILE, "error_file_id": FILE, "waiting_for": None,
+    "errors": {"object": "list", "data": [{"code": HOSTILE, "message": HOSTILE, "line": None, "param": None}]},
+    "metadata": None, "session": HOSTILE,
+}  # fmt: skip
+SPENT = {"session": BATCH, "requests": 100, "failures": 10, "attempts": 110, "input_tokens": 1, "output_tokens": 1,
+         "cost_usd": 1.5, "first_at": AT, "last_at": AT}  # fmt: skip
+IN_BACKGROUND = [
+    {"inference_id": INFERENCE, "operation": "chat", "state": state, "error_type": error_type, "streamed": True,
+     "accepted_at": AT, "deadline_at": AT, "ended_at": ended_at, "result_kept_until": AT}
+    for state, error_type, ended_at in (("open", None, None), ("failed", HOSTILE, AT), (None, None, AT))
+]  # fmt: skip
+FILES = [
+    {"id": FILE, "object": "file", "bytes": 12, "created_at": BEGUN_AT, "expires_at": BEGUN_AT, "filename": HOSTILE,
+     "purpose": purpose, "status": "processed", "status_details": None}
+    for purpose in ("batch", "batch_output")
+]  # fmt: skip
 
 
 def furnish(gateway: FakeGateway) -> None:
@@ -194,6 +242,15 @@ def furnish(gateway: FakeGateway) -> None:
         f"/api/inferences/{INFERENCE}": TIMELINE,
         f"/v1/responses/{RESPONSE_ID}": RESPONSE,
         f"/v1/responses/{RESPONSE_ID}/input_items": {"object": "list", "data": GIVEN},
+        "/api/shadow": {"model": "custom:north-8b", "share": 0.05},
+        "/api/monitoring/shadows": SHADOWS,
+        "/v1/batches": _openai(RUNNING, ENDED),
+        f"/v1/batches/{BATCH}": RUNNING,
+        f"/v1/batches/{HOOK}": ENDED,
+        "/api/monitoring/sessions": {"sessions": [SPENT], "others": None, "as_of": AT, "lag_s": 0.0},
+        "/api/inferences/background": {"items": IN_BACKGROUND, "next_cursor": INFERENCE},
+        "/v1/files": _openai(*FILES),
+        f"/v1/files/{FILE}/content": {"custom_id": "q1"},
         "/api/features/workers": {"workers": [worker]},
         "/api/instances": INSTANCES,
         "/api/dead-letters": LETTERS,
@@ -211,3 +268,7 @@ def furnish(gateway: FakeGateway) -> None:
     }  # fmt: skip
     for path, body in answers.items():
         gateway.gets(path, body)
+
+
+def _openai(*rows: dict[str, Any]) -> dict[str, Any]:
+    return {"object": "list", "data": rows, "first_id": rows[0]["id"], "last_id": rows[-1]["id"], "has_more": True}

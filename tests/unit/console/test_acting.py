@@ -4,7 +4,21 @@ import httpx
 import pytest
 
 from tests.support.fake_gateway import FakeGateway, problem
-from tests.unit.console.samples import AT, DELIVERY, HOOK, INFERENCE, LETTER, OWN, REPLAYED, STEPS, WEBHOOK, furnish
+from tests.unit.console.samples import (
+    AT,
+    BATCH,
+    DELIVERY,
+    FILE,
+    HOOK,
+    INFERENCE,
+    LETTER,
+    OWN,
+    REPLAYED,
+    RUNNING,
+    STEPS,
+    WEBHOOK,
+    furnish,
+)
 
 MODEL = "/models/custom:north-8b"
 STORED = "/api/models/custom/north-8b"
@@ -134,3 +148,39 @@ async def test_what_is_done_with_a_webhook_leads_back_to_it(
     assert (answer.status_code, answer.headers["location"]) == (303, f"/webhooks/{HOOK}")
     [asked] = [asked for asked in gateway.asked if asked.method == method]
     assert asked.body == body
+
+
+async def test_a_batch_is_cancelled_and_its_page_is_shown_again(
+    browser: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    gateway.answers[f"POST /v1/batches/{BATCH}/cancel"] = lambda _: (200, RUNNING)
+
+    answer = await browser.post(f"/batches/{BATCH}/cancel")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/batches/{BATCH}")
+
+
+async def test_a_file_is_handed_to_the_browser_to_keep_and_never_to_show(
+    browser: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    furnish(gateway)
+
+    answer = await browser.get(f"/batches/files/{FILE}/content")
+
+    assert answer.json() == {"custom_id": "q1"}
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"] == "attachment"
+
+
+async def test_batches_are_filtered_and_their_cost_is_asked_for_once(
+    browser: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    furnish(gateway)
+
+    page = await browser.get("/batches?state=in_progress&after=batch_1")
+
+    [asked] = [asked for asked in gateway.asked if asked.path == "/v1/batches"]
+    assert asked.query == {"limit": "50", "status": "in_progress", "after": "batch_1"}
+    assert len([asked for asked in gateway.asked if asked.path == "/api/monitoring/sessions"]) == 1
+    assert "$1.50" in page.text
+    assert f'href="?after={BATCH}&amp;state=in_progress"' in page.text

@@ -10,6 +10,8 @@ from services.console.pages import PAGES
 from tests.support.fake_gateway import FakeGateway, problem
 from tests.unit.console.samples import (
     AT,
+    BATCH,
+    FILE,
     HOOK,
     HOSTILE,
     INFERENCE,
@@ -36,6 +38,14 @@ FULL = [
     "/playground?model=custom:north-8b",
     f"/playground/taken/{INFERENCE}",
     f"/inferences/{INFERENCE}/content",
+    "/batches",
+    "/batches?state=failed&after=batch_1",
+    f"/batches/{BATCH}",
+    f"/batches/{HOOK}",
+    "/batches/background",
+    "/batches/background?state=open&cursor=1",
+    "/batches/files",
+    f"/batches/files/{FILE}/content",
     "/features",
     f"/features/{JOB}",
     f"/features/{INFERENCE}",
@@ -89,7 +99,7 @@ def _path_of(address: str) -> str:
 
 _REFUSED = problem(HOSTILE, HOSTILE, HOSTILE)
 _MADE = {"key": "tg_1_x", "key_id": "k", "tenant": "acme", "name": HOSTILE, "scopes": ["inference"],
-         "allowed_models": [HOSTILE]}  # fmt: skip
+         "allowed_models": [HOSTILE], "max_priority": "bulk"}  # fmt: skip
 _SET_UP = {"model_id": HOSTILE, "endpoint_url": "http://x/v1", "model": HOSTILE}
 _ASKED = {"model": "custom:north-8b", "question": HOSTILE, "system": HOSTILE}
 _ANSWER = {"choices": [{"message": {"content": HOSTILE}}]}
@@ -129,6 +139,9 @@ DONE = {
     ),
     "a test of a webhook that is refused": (
         f"/webhooks/{HOOK}/test", {}, f"POST /api/webhooks/{HOOK}/test", 409, _REFUSED
+    ),
+    "a cancellation that is refused": (
+        f"/batches/{BATCH}/cancel", {}, f"POST /v1/batches/{BATCH}/cancel", 409, _REFUSED
     ),
     "a replay": (
         "/instances/dead-letters/replay", {f"letter {LETTER['id']}": "on"}, "POST /api/dead-letters/replay", 200,
@@ -202,6 +215,13 @@ EMPTY = {
     "/models": ("/api/models/list", {"models": [], "total": 0}, "tallygate models add"),
     "/playground": ("/api/models/list", {"models": [], "total": 0}, "tallygate models add"),
     "/features": ("/api/features", {"features": [], "total": 0}, "tallygate feature generate"),
+    "/batches": ("/v1/batches", {"data": [], "last_id": None, "has_more": False}, "tallygate batch run"),
+    "/batches/background": (
+        "/api/inferences/background",
+        {"items": [], "next_cursor": None},
+        "tallygate inferences follow",
+    ),
+    "/batches/files": ("/v1/files", {"data": [], "last_id": None, "has_more": False}, "tallygate batch run"),
     "/webhooks": ("/api/webhooks", {"webhooks": [], "total": 0}, "tallygate webhooks add"),
     "/changes": ("/api/changes", {"changes": [], "total": 0, "next": None}, "tallygate models add"),
     "/instances/dead-letters": ("/api/dead-letters", {"topics": []}, "Everything that came could be read and handled"),

@@ -25,7 +25,8 @@ def test_the_newest_comes_first_and_what_is_revoked_only_when_it_is_asked_for() 
 def test_a_key_may_what_is_ticked_and_no_more() -> None:
     """With nothing ticked nothing is left to a default: the gateway refuses it."""
     assert key_body({"tenant": "acme", "scope_inference": "1"}) == {"tenant": "acme", "scopes": ["inference"]}
-    assert key_body({"tenant": "acme"})["scopes"] == []
+    assert key_body({"tenant": "acme", "max_priority": ""}) == {"tenant": "acme", "scopes": []}
+    assert key_body({"tenant": "acme", "max_priority": "bulk"})["max_priority"] == "bulk"
 
 
 def test_an_empty_term_is_left_out_of_a_plan_and_goes_back_to_it_for_a_tenant() -> None:
