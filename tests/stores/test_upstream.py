@@ -26,7 +26,7 @@ def new(tenant_id: str, inference_id: UUID | None = None, **more: Any) -> New:
     made = New(
         inference_id=inference_id or new_id(), tenant_id=tenant_id, operation="chat", accepted_at=NOW,
         deadline_at=NOW + _HOUR, kept_s=600.0, sha256=b"asked", reply_topic="replies.acme", reply_key_id=None,
-        public_key=None, trace_context=None,
+        public_key=None, trace_context=None, sealed_request=None,
     )  # fmt: skip
     return made._replace(**more)
 

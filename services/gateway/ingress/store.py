@@ -27,22 +27,22 @@ SELECT count(*) FROM (
 _ADD = """
 WITH given AS (
     SELECT one.* FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::float8[],
-                             $7::bytea[], $8::text[], $9::text[], $10::bytea[], $11::text[])
+                             $7::bytea[], $8::text[], $9::text[], $10::bytea[], $11::text[], $12::text[])
         AS one (id, tenant_id, operation, accepted_at, deadline_at, kept_s, sha256, reply_topic, reply_key_id,
-                public_key, trace_context)
+                public_key, trace_context, sealed_request)
     JOIN gateway.tenants USING (tenant_id)
     WHERE NOT EXISTS (SELECT FROM gateway.background b WHERE b.inference_id = one.id AND b.tenant_id <> one.tenant_id)
 ), own AS (
     INSERT INTO gateway.upstream (reply_id, inference_id, tenant_id, sha256, reply_topic, reply_key_id, public_key,
                                   trace_context, kept_until)
     SELECT id, id, tenant_id, sha256, reply_topic, reply_key_id, public_key, trace_context,
-           greatest(deadline_at, $12::timestamptz) + make_interval(secs => kept_s)
+           greatest(deadline_at, $13::timestamptz) + make_interval(secs => kept_s)
     FROM given ON CONFLICT DO NOTHING RETURNING reply_id
 ), background AS (
-    INSERT INTO gateway.background (inference_id, tenant_id, operation, streamed, accepted_at, deadline_at, kept_s,
-                                    kept_until)
-    SELECT id, tenant_id, operation, false, accepted_at, deadline_at, kept_s,
-           greatest(deadline_at, $12::timestamptz) + make_interval(secs => kept_s)
+    INSERT INTO gateway.background (inference_id, tenant_id, operation, streamed, sealed_request, accepted_at,
+                                    deadline_at, kept_s, kept_until)
+    SELECT id, tenant_id, operation, false, sealed_request, accepted_at, deadline_at, kept_s,
+           greatest(deadline_at, $13::timestamptz) + make_interval(secs => kept_s)
     FROM given JOIN own ON own.reply_id = given.id ON CONFLICT DO NOTHING
 )
 SELECT reply_id FROM own
@@ -92,7 +92,8 @@ class Known(NamedTuple):
 
 
 class New(NamedTuple):
-    """A request to be taken, in the order of the columns of `_ADD`."""
+    """A request to be taken, in the order of the columns of `_ADD`. sealed_request: of a response, what it was asked
+    with."""
 
     inference_id: UUID
     tenant_id: str
@@ -105,6 +106,7 @@ class New(NamedTuple):
     reply_key_id: str | None
     public_key: bytes | None
     trace_context: str | None
+    sealed_request: str | None
 
 
 class Refused(NamedTuple):

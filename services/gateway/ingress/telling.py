@@ -16,6 +16,7 @@ import structlog
 
 from services.gateway import instruments
 from services.gateway.background.background import BackgroundInferences, Outcome
+from services.gateway.background.responses import OPERATION, BackgroundResponses
 from services.gateway.ingress.store import Due, UpstreamStore
 from shared.background import Periodic
 from shared.crypto.public_keys import reply_info, seal_for
@@ -45,11 +46,13 @@ class Telling(Periodic):
     """publisher: of its own, so that topics of others never disturb what is published on ours."""
 
     def __init__(
-        self, store: UpstreamStore, background: BackgroundInferences, publisher: Publisher, ingress: Ingress
-    ) -> None:
+        self, store: UpstreamStore, background: BackgroundInferences, responses: BackgroundResponses,
+        publisher: Publisher, ingress: Ingress,
+    ) -> None:  # fmt: skip
         super().__init__("replies to upstream services", self._tell_due, _LOOK_EVERY_S, RETRYABLE, retry_s=1.0)
         self._store = store
         self._background = background
+        self._responses = responses
         self._publisher = publisher
         self._ingress = ingress
 
@@ -135,7 +138,10 @@ class Telling(Periodic):
                 attempts=failed.attempts,
             )  # fmt: skip
         try:
-            body = await self._background.told(kept, outcome)
+            if kept.operation == OPERATION:
+                body = orjson.dumps(await self._responses.ended(kept, outcome))
+            else:
+                body = await self._background.told(kept, outcome)
         except TallygateError as error:
             return _failed(due, error.failure)
         return _completed(due, outcome, body)

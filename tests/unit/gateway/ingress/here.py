@@ -11,9 +11,10 @@ from uuid import UUID
 from aiokafka import ConsumerRecord
 from aiokafka.structs import RecordMetadata
 
+from services.gateway.ingress.parts import Parts
 from services.gateway.ingress.reading import read
 from services.gateway.ingress.store import Due, Known, New, Refused, ReplyKeyStore, UpstreamStore
-from services.gateway.ingress.taking import Parts, Taking
+from services.gateway.ingress.taking import Taking
 from services.gateway.tenants.changes import Change
 from services.gateway.tenants.store import TenantStore
 from shared.errors import Failure
@@ -58,6 +59,7 @@ class Rows(UpstreamStore):
     def __init__(self) -> None:
         self.tenants = {"acme", "other"}
         self.rows: dict[UUID, Known] = {}
+        self.added: list[New] = []
         self.refused: dict[UUID, Refused] = {}
         self.open: list[int] = [0]
         self.failing: list[Exception] = []
@@ -75,6 +77,7 @@ class Rows(UpstreamStore):
 
     async def add(self, new: Sequence[New], now: datetime) -> set[UUID]:
         taken = [one for one in new if one.tenant_id in self.tenants and one.inference_id not in self.rows]
+        self.added += taken
         self.rows |= {one.inference_id: Known(one.tenant_id, one.sha256, ended=False) for one in taken}
         return {one.inference_id for one in taken}
 
@@ -158,6 +161,7 @@ def ingress_here(**settings: Any) -> IngressHere:
         ingress=INGRESS,
         completing=here.gateway.completing,
         background=here.gateway.background,
+        responses=here.gateway.background_responses,
         store=store,
         reply_keys=Keys(),
         tenants=changes,

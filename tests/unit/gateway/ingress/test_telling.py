@@ -46,7 +46,8 @@ def completed(here: IngressHere, inference_id: UUID) -> ReplyCompleted:
 
 async def tell(here: IngressHere, *replies: Due) -> None:
     here.store.due_now = list(replies)
-    telling = Telling(here.store, here.here.gateway.background, here.letters, INGRESS)
+    gateway = here.here.gateway
+    telling = Telling(here.store, gateway.background, gateway.background_responses, here.letters, INGRESS)
     await telling._tell_due()
 
 
