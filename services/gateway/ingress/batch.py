@@ -6,7 +6,7 @@ from uuid import UUID
 from services.gateway.bodies import InvalidBodyError
 from services.gateway.ingress.admitting import Taken
 from services.gateway.ingress.refusing import Refusals
-from services.gateway.ingress.store import Known
+from services.gateway.ingress.store import Known, New
 from shared.errors import Failure
 
 
@@ -26,15 +26,26 @@ class Batch:
 
     def is_there(self, taken: Taken) -> bool:
         """Whether its answer is there, or it is on its way. Raises TallygateError when it is another request."""
-        inference_id, asked = taken.new.inference_id, (taken.new.tenant_id, taken.new.sha256)
+        inference_id = taken.new.inference_id
         if (before := self.taken.get(inference_id)) is not None:
-            same, ended = asked == (before.new.tenant_id, before.new.sha256), True
+            first, ended = as_known(before.new), True
         elif (known := self.known.get(inference_id)) is not None:
-            same, ended = asked == (known.tenant_id, known.sha256), known.ended
+            first, ended = known, known.ended
         else:
             return False
-        if not same:
-            raise InvalidBodyError("inference_id: it was published before with another request", "inference_id")
+        if (why := why_another(first, taken.new)) is not None:
+            raise InvalidBodyError(f"inference_id: it was published before with another {why}", "inference_id")
         if not ended:
             self.taken[inference_id] = taken  # it may not have been published: it needs no place once more
         return True
+
+
+def as_known(new: New) -> Known:
+    return Known(new.tenant_id, new.sha256, new.reply_topic, ended=False)
+
+
+def why_another(known: Known, new: New) -> str | None:
+    """What is not the same of two requests with one id."""
+    if (known.tenant_id, known.sha256) != (new.tenant_id, new.sha256):
+        return "request"
+    return "reply_topic" if known.reply_topic != new.reply_topic else None

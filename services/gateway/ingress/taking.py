@@ -14,11 +14,10 @@ import structlog
 
 from services.gateway import instruments
 from services.gateway.ingress.admitting import Taken, admitted
-from services.gateway.ingress.batch import Batch
+from services.gateway.ingress.batch import Batch, as_known, why_another
 from services.gateway.ingress.parts import Parts, caller_of
 from services.gateway.ingress.reading import Line, Submission
 from services.gateway.ingress.refusing import Refusals
-from services.gateway.ingress.store import Known
 from services.gateway.tenants.changes import Change
 from shared.db.failures import meaning
 from shared.errors import Failure, TallygateError, failure
@@ -145,16 +144,15 @@ class Taking:
 
     async def _let_in(self, batch: Batch, taken: Taken) -> Failure | None:
         """Waits while only time helps, where nobody else's requests wait behind it; Kafka keeps them meanwhile. What
-        has passed its deadline needs no place: a router settles it as expired."""
+        has passed its deadline needs no place there: a router settles it as expired."""
         caller = caller_of(taken.new.tenant_id, self._topic)
         if (used_up := self.parts.completing.over_budget(caller)) is not None:
             return used_up
-        while taken.order.deadline_at > utc_now():
-            refusal = await self._limit(batch, taken.new.tenant_id)
-            if refusal is None:
-                break
+        while (refusal := await self._limit(batch, taken.new.tenant_id)) is not None:
             if refusal.error_type != "unavailable" and self._owner == ANY_TENANT:
                 return refusal
+            if taken.order.deadline_at <= utc_now():
+                break
             self.held_because = refusal.detail
             await self._finish(batch)  # what is taken already does not wait
             batch.rooms.clear()
@@ -189,15 +187,14 @@ class Taking:
         now = utc_now()
         news = [each.new for each in taken if each.new.inference_id not in batch.known]
         added = await self.parts.store.add(news, now) if news else set()
-        batch.known |= {each.inference_id: Known(each.tenant_id, each.sha256, False) for each in news
-                        if each.inference_id in added}  # fmt: skip
+        batch.known |= {each.inference_id: as_known(each) for each in news if each.inference_id in added}
         if others := [each.inference_id for each in news if each.inference_id not in added]:
             batch.known |= await self.parts.store.known(others)  # a gateway that had this partition before added it
         await asyncio.gather(*(self._publish_one(each, added, batch, now) for each in taken))
 
     async def _publish_one(self, taken: Taken, added: set[UUID], batch: Batch, now: datetime) -> None:
-        inference_id = taken.new.inference_id
-        if inference_id not in batch.known:
+        inference_id, known = taken.new.inference_id, batch.known.get(taken.new.inference_id)
+        if known is None or why_another(known, taken.new) is not None:  # at this moment, by another gateway
             detail = f"there is no tenant {taken.new.tenant_id!r} here, or the inference_id is another inference's"
             refusal = failure("permission_denied", detail, title="It is not known whose request this is", tips=())
             batch.refusals.refuse(taken.line, taken.new.trace_context, refusal)

@@ -11,6 +11,7 @@ from uuid import UUID
 from aiokafka import ConsumerRecord
 from aiokafka.structs import RecordMetadata
 
+from services.gateway.ingress.batch import as_known
 from services.gateway.ingress.parts import Parts
 from services.gateway.ingress.reading import read
 from services.gateway.ingress.store import Due, Known, New, Refused, ReplyKeyStore, UpstreamStore
@@ -65,7 +66,7 @@ class Rows(UpstreamStore):
         self.failing: list[Exception] = []
         self.due_now: list[Due] = []
         self.told_ids: list[UUID] = []
-        self.put_off_until: list[tuple[str, datetime]] = []
+        self.put_off_until: list[tuple[str | None, datetime]] = []
 
     async def known(self, inference_ids: Sequence[UUID]) -> dict[UUID, Known]:
         if self.failing:
@@ -78,13 +79,13 @@ class Rows(UpstreamStore):
     async def add(self, new: Sequence[New], now: datetime) -> set[UUID]:
         taken = [one for one in new if one.tenant_id in self.tenants and one.inference_id not in self.rows]
         self.added += taken
-        self.rows |= {one.inference_id: Known(one.tenant_id, one.sha256, ended=False) for one in taken}
+        self.rows |= {one.inference_id: as_known(one) for one in taken}
         return {one.inference_id for one in taken}
 
     async def refuse(self, refused: Sequence[Refused], now: datetime) -> None:
         for one in refused:
             self.refused[one.reply_id] = one
-            self.rows[one.reply_id] = Known(one.tenant_id, None, ended=True)
+            self.rows[one.reply_id] = Known(one.tenant_id, None, one.reply_topic, ended=True)
 
     async def take(self, now: datetime, lease: timedelta, most: int) -> list[Due]:
         taken, self.due_now = self.due_now, []
@@ -93,7 +94,7 @@ class Rows(UpstreamStore):
     async def told(self, reply_ids: Sequence[UUID], now: datetime) -> None:
         self.told_ids += reply_ids
 
-    async def put_off(self, reply_ids: Sequence[UUID], topic: str, until: datetime) -> None:
+    async def put_off(self, reply_ids: Sequence[UUID], topic: str | None, until: datetime) -> None:
         self.put_off_until.append((topic, until))
 
     def failures(self) -> dict[UUID, Failure]:

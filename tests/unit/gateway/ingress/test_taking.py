@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from services.gateway.ingress import taking
+from services.gateway.ingress.store import Known
 from shared.crypto import SealedContext, open_sealed
 from shared.errors import TallygateError
 from shared.events import InferenceSettled, new_id, utc_now
@@ -151,6 +152,27 @@ async def test_the_same_id_with_another_request_is_refused() -> None:
     assert "published before with another request" in here.letters.letters[0][2]
 
 
+async def test_the_same_id_with_another_reply_topic_is_refused_there() -> None:
+    """On whichever topic it is published: nobody waits for an answer that goes elsewhere."""
+    here, one = ingress_here(), new_id()
+    await here.take(asked(one))
+    await here.take(asked(one, tenant_id="acme", reply_topic="replies.second"), topic=SHARED)
+    assert len(here.requested) == 1
+    assert "another reply_topic" in here.letters.letters[0][2]
+    [refused] = here.store.refused.values()
+    assert refused.reply_topic == "replies.second"
+
+
+async def test_an_id_that_another_gateway_took_for_another_request_at_this_moment_is_not_published() -> None:
+    here, one = ingress_here(), new_id()
+    theirs = Known("other", b"another", None, ended=False)
+    known = mock.patch.object(here.store, "known", side_effect=[{}, {one: theirs}])
+    with known, mock.patch.object(here.store, "add", return_value=set()):
+        await here.take(asked(one))
+    assert here.requested == []
+    assert here.letters.letters[0][1] == "permission_denied"
+
+
 async def test_what_was_refused_stays_refused_when_it_comes_again() -> None:
     here, one = ingress_here(), new_id()
     await here.take(asked(one, request_model="custom:none"))
@@ -223,6 +245,14 @@ async def test_what_has_passed_its_deadline_needs_no_place() -> None:
     here.store.open = [1]
     await here.take(asked(one, deadline_at=(utc_now() - timedelta(seconds=1)).isoformat()))
     assert [request.inference_id for request in here.requested] == [one]
+
+
+async def test_a_deadline_that_has_passed_is_no_way_around_a_rate() -> None:
+    here = ingress_here(tenant_rate_per_s=0.001, tenant_burst=1)
+    late = (utc_now() - timedelta(seconds=1)).isoformat()
+    await here.take(*(asked(new_id(), tenant_id="acme", deadline_at=late) for _ in range(3)), topic=SHARED)
+    assert len(here.requested) == 1
+    assert [error.error_type for error in here.store.failures().values()] == ["too_many_requests"] * 2
 
 
 # What fails here
