@@ -256,6 +256,16 @@ BOOKS = Dashboard(
             may_be_empty="Empty without a node exporter.",
         ),
         Panel(
+            "Requests by Kafka", "Of upstream services: taken, or refused by error type.", "reqps",
+            (Query(_rate("tallygate_ingress_requests_total", "topic, result"), "{{topic}}: {{result}}"),),
+            may_be_empty="Empty without ingress topics: docs/upstream.md.",
+        ),
+        Panel(
+            "Ingress topics are behind by", "The age of the oldest record that a gateway has in hand.", "s",
+            (Query("max by (topic) (tallygate_ingress_age_seconds)", "{{topic}}"),),
+            may_be_empty="Empty without ingress topics: docs/upstream.md.",
+        ),
+        Panel(
             "Feature jobs", "Jobs in hand of all workers.", "short",
             (Query("sum(tallygate_features_in_hand)", "in hand"),),
         ),

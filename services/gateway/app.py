@@ -41,8 +41,8 @@ from services.gateway.inference.rejections import Rejections
 from services.gateway.inference.shadows import Shadows
 from services.gateway.inference.shares import Shares
 from services.gateway.inference.store import KeyStore
+from services.gateway.ingress.parts import Parts
 from services.gateway.ingress.store import ReplyKeyStore, UpstreamStore
-from services.gateway.ingress.taking import Parts
 from services.gateway.ingress.telling import Telling
 from services.gateway.models.probe_limit import ProbeLimit
 from services.gateway.models.setup import Setups
@@ -225,10 +225,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         retention_s, upload_s = settings.file.file_retention_s, settings.file_upload_timeout_s
         uploads = Uploads(files, file_table, quotas.files, retention_s, upload_s, purging.wake)
         reply_keys = ReplyKeyStore(pool, quotas.reply_keys)
+        kept_responses = Responses(responses, ring)
+        in_responses = BackgroundResponses(background, kept_responses)
         ingress = Parts(
             ingress=settings.kafka.ingress,
             completing=completing,
             background=background,
+            responses=in_responses,
             store=upstream,
             reply_keys=reply_keys,
             tenants=tenants,
@@ -240,9 +243,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         kept_results = result_keeper(stored, publisher, offsets, kept_for, None if telling is None else telling.stored)
         await _keep(service, _RESULTS_GROUP, kept_results)
         takings = {} if telling is None else await _take(service, ingress, offsets, telling)
-        kept_responses = Responses(responses, ring)
         batch_store = BatchStore(pool, quotas.batches)
-        in_responses = BackgroundResponses(background, kept_responses)
         probe_limit = ProbeLimit(tenant_share=settings.tenant_share)
         app.state.gateway = Gateway(
             settings=settings,
@@ -325,7 +326,8 @@ async def _telling(service: Service, ingress: Parts, instance: str) -> Telling |
     if not ingress.ingress.topics:
         return None
     publisher = await service.start(Publisher(service.broker, f"{_SOURCE}/{instance}"))
-    return await service.start(Telling(ingress.store, ingress.background, publisher, ingress.ingress))
+    telling = Telling(ingress.store, ingress.background, ingress.responses, publisher, ingress.ingress)
+    return await service.start(telling)
 
 
 async def _take(service: Service, ingress: Parts, offsets: ReadOffsets, telling: Telling) -> dict[str, HeldUp]:

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
+from services.gateway import instruments
 from services.gateway.feature_jobs.store import FeatureStore
+from services.gateway.ingress.parts import Parts
 from services.gateway.ingress.reading import Submission, read
-from services.gateway.ingress.taking import Parts, Taking
+from services.gateway.ingress.taking import Taking
 from shared.events import FeatureEvent, InferenceEvent, utc_now
 from shared.events.topics import FEATURE_OUTCOMES, FEATURE_PROGRESS, RESULTS, Topic
 from shared.inferences import InferenceStore
@@ -18,6 +20,7 @@ from shared.kafka import ConsumerRecord
 from shared.kafka.dead_letters.sending import count_from_zero
 from shared.kafka.keeper import Heard, Keeper, KeptOffsets
 from shared.kafka.publisher import Publisher
+from shared.telemetry.instruments import begin_at_zero
 
 Stored = Callable[[Sequence[UUID]], Awaitable[None]]
 
@@ -71,5 +74,9 @@ def ingress_reader(
     """Its dead letters are not the keeper's, which has a limit to them: who writes to the topic is no part of ours.
     wake: as of `Taking`."""
     count_from_zero(topic)
+    begin_at_zero(instruments.ingress_requests, (topic.name, "taken"))
     taking = Taking(parts, topic.name, wake)
-    return IngressReader(Keeper((), Submission, taking.keep, publisher, offsets, {topic: read}), taking)
+    keeper = Keeper((), Submission, taking.keep, publisher, offsets, {topic: read})
+    instruments.ingress_age_seconds.labels(topic.name).set_function(taking.age_s)
+    instruments.ingress_waiting.labels(topic.name).set_function(keeper.waiting)
+    return IngressReader(keeper, taking)

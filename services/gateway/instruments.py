@@ -32,6 +32,24 @@ file_bytes = Counter(
 files_purged = Counter(
     names.METRIC_FILES_PURGED, "Files whose bytes were to be deleted: done, or failed and tried again.", ("outcome",)
 )
+ingress_records = Counter(
+    names.METRIC_INGRESS_RECORDS, "Records of ingress topics that were read, and dealt with.", ("topic",)
+)
+ingress_requests = Counter(
+    names.METRIC_INGRESS_REQUESTS,
+    "Requests of upstream services: taken, or the error type for which they were refused.",
+    ("topic", "result"),
+)
+ingress_age_seconds = Gauge(
+    names.METRIC_INGRESS_AGE_SECONDS,
+    "How old the oldest record of an ingress topic is that this gateway has in hand; 0 while it has none.",
+    ("topic",),
+)
+ingress_waiting = Gauge(
+    names.METRIC_INGRESS_WAITING,
+    "Records of an ingress topic that lie on this gateway's partitions and were not dealt with.",
+    ("topic",),
+)
 upstream_replies = Counter(
     names.METRIC_UPSTREAM_REPLIES, "Replies to upstream services on their topics: told, or put off.", ("fate",)
 )

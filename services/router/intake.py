@@ -16,7 +16,9 @@ from shared.events import InferenceRequested, Now, utc_now
 from shared.events.bounds import MAX_LIFE_DAYS, instant_of
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import context_in
+from shared.events.inference import RESERVED_KEY_IDS
 from shared.events.ingress import EVERYBODY, SETTING, Ingress
+from shared.events.probe import is_probe
 from shared.events.topics import BULK_REQUESTS, REQUESTS, request_partition
 from shared.inferences import InferenceStore
 from shared.kafka import ConsumerRecord
@@ -47,6 +49,9 @@ _UNREADABLE_TIPS = (
     "Give a new key to all services before the first one seals with it: docs/runbooks/rotate-keys.md",
 )
 
+_INGRESS = (f"Publish it to a topic that {SETTING} names: docs/upstream.md",)
+_NO_KEY = ("Leave api_key_id out, or say the id of a key of the tenant.",)
+
 
 class Intake:
     def __init__(
@@ -67,7 +72,8 @@ class Intake:
         request = decode(REQUESTS, record.headers, record.value)  # the topics of requests have the same events
         if not isinstance(request, InferenceRequested):
             raise UnreadableMessageError(f"{type(request).__name__} is not a request")
-        if request.sealed_input is None and self._ingress.tenant_of(REQUESTS.name, request.tenant_id) is None:
+        plain = request.sealed_input is None and not is_probe(request)
+        if plain and self._ingress.tenant_of(REQUESTS.name, request.tenant_id) is None:
             # Who has no key of ours is believed only where the deployment says so.
             raise UnreadableMessageError(f"a plain input is not taken here for tenant {request.tenant_id}: {SETTING}")
         if "accepted_at" not in request.model_fields_set:  # upstream services may leave it out
@@ -90,8 +96,10 @@ class Intake:
             return Refused(asked.request, "failed", refusal, asked.traceparent)
 
     def over(self, asked: Asked) -> Refused | None:
-        """When nobody wants an answer any more."""
+        """When nobody wants an answer any more, or it asks for what nobody gets here."""
         request = asked.request
+        if (objection := _objection(request)) is not None:
+            return Refused(request, "rejected", objection, asked.traceparent)
         if request.expires_at <= self._now():
             told = failure("expired", "the deadline had passed before a router could begin with it")
             return Refused(request, "expired", told, asked.traceparent)
@@ -195,6 +203,19 @@ class Intake:
             return _checked(orjson.loads(opened), request.operation_name)
         except orjson.JSONDecodeError:
             raise TallygateError("invalid_request", "sealed_input does not hold JSON") from None
+
+
+def _objection(request: InferenceRequested) -> Failure | None:
+    """What its publisher asks for and would not get, or says and may not."""
+    for name, value in (("reply_topic", request.reply_topic), ("reply_key_id", request.reply_key_id)):
+        if value is not None:
+            return failure(
+                "invalid_request", f"{name}: no answer is told on a topic of its sender's here", tips=_INGRESS
+            )
+    if request.api_key_id in RESERVED_KEY_IDS and request.sealed_input is None and not is_probe(request):
+        detail = f"api_key_id: {request.api_key_id!r} is said by services of Tallygate's own only"
+        return failure("permission_denied", detail, title="This key id is reserved", tips=_NO_KEY)
+    return None
 
 
 def _within_our_time(request: InferenceRequested, now: datetime) -> InferenceRequested:

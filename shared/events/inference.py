@@ -35,6 +35,7 @@ DEFAULT_DEADLINE_S = 120.0
 PROBE = "probe"  # in place of a key's id: nobody has asked, the monitor tries the model (decision 0037)
 # In place of a key's id: a copy for a model that is tried, booked apart (decision 0046). Its tag says of what.
 SHADOW, SHADOW_OF = "shadow", "shadow_of"
+RESERVED_KEY_IDS = frozenset({PROBE, SHADOW})  # no key has these, and no upstream service may say them
 ACCEPTED = "tallygate_accepted"  # header of a request, which holds an InferenceAccepted as JSON
 
 Settlement = Literal["completed", "failed", "rejected", "expired", "cancelled"]
@@ -105,6 +106,7 @@ class InferenceRequested(InferenceEvent):
     api_key_id: of the caller; None: not known. session, tags: what the caller says of it, to find it again.
     priority: which of those that wait goes first. Those of bulk have a topic of their own, inference.bulk.v1.
     registry_version: the tenant's registry version that the gateway knew; a router with an older one reads again.
+    reply_topic, reply_key_id: of requests on ingress topics, which gateways read. Here a router refuses who says them.
     reply_partition: of inference.replies.v1, where the reply goes; None: not there.
     reply_to: the lane by which the reply and a stream's chunks go, while it can be had. Without either nobody waits.
     store_result: the answer also goes to inference.results.v1, to be fetched later.
@@ -127,6 +129,8 @@ class InferenceRequested(InferenceEvent):
     tags: Tags | None = None
     priority: Priority = "normal"
     registry_version: LargeCount = 0
+    reply_topic: Name | None = None
+    reply_key_id: Name | None = None
     reply_partition: ReplyPartition | None = None
     reply_to: ReplyTo | None = None
     store_result: bool = False

@@ -15,12 +15,14 @@ from shared.events.inference import InferenceRequested, Settlement
 from shared.events.reply import AttemptSummary, ReplyCompleted, ReplyFailed
 from shared.operations import WireFormat
 from shared.policies import Policy
+from shared.priorities import Priority
 
 MOST_IN_BATCH = 1000
 MAX_KEY_ID = 64
 
 Fields = Annotated[dict[str, Any], Field(max_length=10_000)]
-UpstreamOperation = Literal["chat", "embeddings", "rerank"]
+# All that can be asked in the background over HTTP, by the same names.
+UpstreamOperation = Literal["chat", "messages", "responses", "completions", "embeddings", "rerank"]
 # As Kafka allows them; which ones may be named is for the reader of the request to say.
 TopicName = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
 ReplyKeyId = Annotated[str, Field(min_length=1, max_length=MAX_KEY_ID, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -40,9 +42,10 @@ class UpstreamRequest(BaseModel):
     made of where the record lies. tenant_id: may be left out on a topic that belongs to a tenant.
 
     input: an OpenAI chat-completions body, or what else operation_name and form say. request_model: instead of the
-    input's own `model`. accepted_at: by default when the record was published. deadline_at: by default as of background
-    inferences. reply_topic: where the answer is published; None: it is only stored. reply_key_id: of a public key that
-    the tenant has registered, for which the answer is sealed; None: it is told in clear.
+    input's own `model`. priority: by default normal. accepted_at: by default when the record was published.
+    deadline_at: by default as of background inferences. reply_topic: where the answer is published; None: it is only
+    stored. reply_key_id: of a public key that the tenant has registered, for which the answer is sealed; None: it is
+    told in clear.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -56,6 +59,7 @@ class UpstreamRequest(BaseModel):
     options: UpstreamOptions = UpstreamOptions()
     session: Session | None = None
     tags: Tags | None = None
+    priority: Priority | None = None
     accepted_at: Instant | None = None
     deadline_at: Instant | None = None
     reply_topic: TopicName | None = None

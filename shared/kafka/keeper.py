@@ -90,6 +90,11 @@ class Keeper(Generic[E]):
         """To be started after this: looks whether the database has gone back while no events come."""
         return Periodic("read offsets", self._look_back, _LOOK_EVERY_S, (*RETRYABLE, *BROKER_RETRYABLE))
 
+    def waiting(self) -> int:
+        """Records on the partitions of this member that are not committed, as far as it knows."""
+        ends = {place: self._member().highwater(place) for place in self._committed} if self._consumer else {}
+        return sum(max(0, end - self._committed[place]) for place, end in ends.items() if end is not None)
+
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:
         """Raises DeadLetterLimitError; by then all records before the one too many are kept and committed."""
         await self._started.wait()

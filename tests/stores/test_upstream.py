@@ -26,7 +26,7 @@ def new(tenant_id: str, inference_id: UUID | None = None, **more: Any) -> New:
     made = New(
         inference_id=inference_id or new_id(), tenant_id=tenant_id, operation="chat", accepted_at=NOW,
         deadline_at=NOW + _HOUR, kept_s=600.0, sha256=b"asked", reply_topic="replies.acme", reply_key_id=None,
-        public_key=None, trace_context=None,
+        public_key=None, trace_context=None, sealed_request=None,
     )  # fmt: skip
     return made._replace(**more)
 
@@ -48,7 +48,7 @@ async def test_a_request_is_added_once_with_its_background_inference(pool: Pool)
     assert await store.add([one, one, nobodys], NOW) == {one.inference_id}
     assert await store.add([one], NOW) == set()
     assert await store.known([one.inference_id, nobodys.inference_id]) == {
-        one.inference_id: Known(tenant_id, b"asked", ended=False)
+        one.inference_id: Known(tenant_id, b"asked", "replies.acme", ended=False)
     }
     assert await store.open_of(tenant_id, NOW, 10) == 1
     kept = await background.kept(tenant_id, one.inference_id)
@@ -117,6 +117,17 @@ async def test_a_refusal_is_due_at_once_and_kept_for_a_day(pool: Pool) -> None:
     assert await store.known([reply_id])
     assert await store.forget(now + timedelta(hours=25), 1000)
     assert not await store.known([reply_id])
+
+
+async def test_of_what_is_due_each_tenant_has_its_turn(pool: Pool) -> None:
+    """Whatever other tests have left here is due later."""
+    store, now = UpstreamStore(pool), NOW - timedelta(days=40)
+    flood = [Refused(new_id(), new_id(), "a-flood", "replies.a", None, b"{}") for _ in range(20)]
+    await store.refuse(flood, now)
+    await store.refuse([quiet := Refused(new_id(), new_id(), "quiet", "replies.q", None, b"{}")], now + _LEASE)
+    taken = await store.take(now + 2 * _LEASE, _LEASE, 4)
+    assert len(taken) == 4
+    assert quiet.reply_id in {each.reply_id for each in taken}
 
 
 async def test_keys_are_their_tenants_and_so_many(pool: Pool) -> None:

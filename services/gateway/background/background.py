@@ -63,7 +63,7 @@ class BackgroundInferences:
         self, caller: Caller, sent: Sent, operation: BackgroundOperation, admitted: Admitted, request: bytes = b""
     ) -> Begun:
         """request: what the answer is told with, if anything. Raises as `Completing.complete`."""
-        beginning = _Beginning(self, operation, admitted.stream, request, self._kept_s(caller, operation))
+        beginning = _Beginning(self, operation, admitted.stream, request, self.kept_s(caller.tenant_id, operation))
         return await self.completing.begin(caller, sent, admitted, beginning)
 
     async def kept(self, tenant_id: str, inference_id: UUID) -> Kept | None:
@@ -128,8 +128,13 @@ class BackgroundInferences:
     async def _answer(self, order: Order, inference_id: UUID, future: "asyncio.Future[AnyReply]") -> Answer:
         return self.inferences.answer(await self.inferences.reply(order, inference_id, future))
 
-    def _kept_s(self, caller: Caller, operation: str) -> float:
-        own = self.completing.registry.of(caller.tenant_id).terms.result_retention_s
+    def sealed_request(self, tenant_id: str, inference_id: UUID, request: bytes) -> str | None:
+        """What the answer is told with, as its row has it; None when that is nothing."""
+        return seal(self.ring, _context(tenant_id, inference_id), request) if request else None
+
+    def kept_s(self, tenant_id: str, operation: str) -> float:
+        """For how many seconds its result is kept."""
+        own = self.completing.registry.of(tenant_id).terms.result_retention_s
         if own is not None:
             return own
         return self.retained.responses_s if operation == "responses" else self.retained.results_s
@@ -148,13 +153,12 @@ class _Beginning:
         self._kept_s = kept_s
 
     async def keep(self, order: Order, inference_id: UUID) -> None:
-        context = _context(order.tenant_id, inference_id)
         new = Accepted(
             inference_id=inference_id,
             tenant_id=order.tenant_id,
             operation=self._operation,
             streamed=self._streamed,
-            sealed_request=seal(self._background.ring, context, self._request) if self._request else None,
+            sealed_request=self._background.sealed_request(order.tenant_id, inference_id, self._request),
             accepted_at=order.accepted_at,
             deadline_at=order.deadline_at,
         )

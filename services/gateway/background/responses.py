@@ -42,11 +42,7 @@ class BackgroundResponses:
 
     async def begin(self, caller: Caller, sent: Sent, request: bytes) -> tuple[Begun, ResponseBody]:
         """request: the body of a response. Raises InvalidBodyError, and as `Completing.complete`."""
-        asked = _asked(request)
-        if asked.store is False:
-            raise InvalidBodyError(
-                'store: what is asked for in the background is kept; leave out "store": false', "store"
-            )
+        asked = asked_to_keep(request)
         admitted = await self.admitted(caller.tenant_id, asked, sent.headers)
         return await self._background.begin(caller, sent, OPERATION, admitted, request), asked
 
@@ -130,6 +126,14 @@ class BackgroundResponses:
             raise TallygateError("bad_response", f"the answer cannot be told as a response: {error}") from None
         await self._responses.keep(kept.tenant_id, asked, kept.inference_id, telling)
         return telling.whole
+
+
+def asked_to_keep(request: bytes) -> ResponseBody:
+    """Raises InvalidBodyError."""
+    asked = _asked(request)
+    if asked.store is False:
+        raise InvalidBodyError('store: what is asked for in the background is kept; leave out "store": false', "store")
+    return asked
 
 
 def _asked(request: bytes) -> ResponseBody:

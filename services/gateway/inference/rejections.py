@@ -3,8 +3,8 @@ broker for each rejection would add to the load.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -52,17 +52,17 @@ class Rejections:
 
         Which model it was for is not known: what was refused is not read.
         """
-        settled = self._settled(caller, refusal, said, inference_id or new_id(), utc_now())
-        settlements.labels("rejected", refusal.error_type).inc()
+        settled = self.settled(caller, refusal, said, inference_id or new_id())
         try:
             self._waiting.put_nowait(settled)
         except asyncio.QueueFull:
             instruments.rejections_unrecorded.inc()
         return InferenceFailedError(refusal, settled.inference_id)
 
-    def _settled(
-        self, caller: Caller, refusal: Failure, said: Labels, inference_id: UUID, now: datetime
-    ) -> InferenceSettled:
+    def settled(self, caller: Caller, refusal: Failure, said: Labels, inference_id: UUID) -> InferenceSettled:
+        """To be published: a rejection is counted here."""
+        now = utc_now()
+        settlements.labels("rejected", refusal.error_type).inc()
         return InferenceSettled(
             inference_id=inference_id,
             tenant_id=caller.tenant_id,
@@ -77,15 +77,19 @@ class Rejections:
             reported_by=self._reported_by,
         )
 
+    async def put_on_record(self, rejections: Sequence[InferenceSettled]) -> None:
+        """Returns when they are acked: for what can be asked for again until then."""
+        try:
+            await self._publisher.publish_until_acked(*(Outgoing(OUTCOMES, settled) for settled in rejections))
+        except UnpublishableError:
+            logger.exception("rejections.unpublishable", rejections=len(rejections))
+            instruments.rejections_unrecorded.inc(len(rejections))
+
     async def _record(self) -> None:
         while True:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < _BATCH:
                 batch.append(self._waiting.get_nowait())
-            try:
-                await self._publisher.publish_until_acked(*(Outgoing(OUTCOMES, settled) for settled in batch))
-            except UnpublishableError:
-                logger.exception("rejections.unpublishable", rejections=len(batch))
-                instruments.rejections_unrecorded.inc(len(batch))
+            await self.put_on_record(batch)
             for _ in batch:
                 self._waiting.task_done()

@@ -3,22 +3,16 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
-from pydantic import UUID7, TypeAdapter, ValidationError
+from pydantic import UUID7, BaseModel, TypeAdapter, ValidationError
 
-from services.gateway.background.asking import BackgroundOperation
 from services.gateway.bodies import InvalidBodyError, parse_json
-from services.gateway.inference.admission import Admitted, Deadlines
-from shared.events import RoutingOptions
-from shared.events.bounds import instant_of
+from shared.events import InferenceRequested, RoutingOptions
 from shared.events.codec import UNDECODABLE, reason
 from shared.events.envelope import CE_TYPE, TenantId, context_in, header
 from shared.events.upstream import (
-    ReplyKeyId,
     TopicName,
     UpstreamBatchRequested,
     UpstreamOptions,
@@ -27,10 +21,21 @@ from shared.events.upstream import (
 )
 from shared.kafka import ConsumerRecord
 
-_CLOCKS_DIFFER = timedelta(hours=1)
-
 _TENANT, _ID = TypeAdapter[Any](TenantId), TypeAdapter[Any](UUID7)
-_REPLY_TOPIC, _REPLY_KEY = TypeAdapter[Any](TopicName), TypeAdapter[Any](ReplyKeyId)
+_REPLY_TOPIC = TypeAdapter[Any](TopicName)
+
+
+def _unsayable(ours: type[BaseModel], theirs: type[BaseModel], *harmless: str) -> dict[str, Any]:
+    """What services of ours say of a request and an upstream service may not, and what it is when nobody says it."""
+    names = ours.model_fields.keys() - theirs.model_fields.keys() - set(harmless)
+    return {name: ours.model_fields[name].default for name in sorted(names)}
+
+
+# Results of all that is asked here are stored.
+_UNSAYABLE = _unsayable(InferenceRequested, UpstreamRequested, "store_result")
+_UNSAYABLE_OPTIONS = _unsayable(RoutingOptions, UpstreamOptions)
+# Of all requests of a batch these can be said; the rest each says for itself.
+_OF_EACH = dict.fromkeys(UpstreamRequest.model_fields.keys() - UpstreamBatchRequested.model_fields.keys())
 
 
 class Whence(NamedTuple):
@@ -80,6 +85,8 @@ def _lines(record: ConsumerRecord) -> list[Line]:
     fields = parse_json(record.value)
     if _kind_of(record, fields) is UpstreamRequested:
         return [_line(record, 0, fields)]
+    if said := _said(fields, _OF_EACH | _UNSAYABLE):
+        raise InvalidBodyError(f"{said}: each of the requests says it for itself", said)
     batch = UpstreamBatchRequested.model_validate(fields)
     of_all: dict[str, Any] = {"tenant_id": batch.tenant_id, "reply_topic": batch.reply_topic,
                               "reply_key_id": batch.reply_key_id}  # fmt: skip
@@ -100,10 +107,22 @@ def _kind_of(record: ConsumerRecord, fields: Mapping[str, Any]) -> type[Upstream
 
 def _line(record: ConsumerRecord, number: int, fields: Mapping[str, Any]) -> Line:
     whence = _whence(record, number, fields)
+    options = fields.get("options")
+    said = _said(fields, _UNSAYABLE) or (isinstance(options, dict) and _said(options, _UNSAYABLE_OPTIONS))
+    if said:
+        return Line(whence, wrong=f"{said}: services of Tallygate's own say this, and no other")
     try:
-        return Line(whence, UpstreamRequest.model_validate(fields))
+        request = UpstreamRequest.model_validate(fields)
     except ValidationError as error:
         return Line(whence, wrong=reason(error))
+    if request.reply_key_id is not None and request.reply_topic is None:
+        return Line(whence, wrong="reply_key_id: without a reply_topic no answer is sealed for it")
+    return Line(whence, request)
+
+
+def _said(fields: Mapping[str, Any], unsayable: Mapping[str, Any]) -> str | None:
+    """The first of these names that is said."""
+    return next((name for name, unsaid in unsayable.items() if fields.get(name) not in (unsaid, None, [])), None)
 
 
 def _whence(record: ConsumerRecord, number: int, fields: Mapping[str, Any]) -> Whence:
@@ -131,50 +150,3 @@ def id_of_place(record: ConsumerRecord, number: int) -> UUID:
     made = (at_ms << 80) | int.from_bytes(digest[:10])
     made = made & ~(0xF << 76) | (7 << 76)  # version
     return UUID(int=made & ~(0x3 << 62) | (0x2 << 62))  # variant
-
-
-def digest_of(request: UpstreamRequest) -> bytes:
-    """Of what is asked for: the same id with another digest is a mistake of its sender."""
-    asked = (request.operation_name, request.form, request.request_model, request.input)
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
-
-
-def operation_of(request: UpstreamRequest) -> BackgroundOperation:
-    """Raises InvalidBodyError."""
-    if request.form == "openai":
-        return request.operation_name
-    if request.operation_name != "chat":
-        raise InvalidBodyError(f"form: {request.operation_name} has the form openai only", "form")
-    return "messages"
-
-
-def body_of(request: UpstreamRequest) -> bytes:
-    """As it would be sent over HTTP."""
-    named = {} if request.request_model is None else {"model": request.request_model}
-    return orjson.dumps(request.input | named)
-
-
-def asked_by_kafka(
-    admitted_body: Admitted, request: UpstreamRequest, record: ConsumerRecord, now: datetime, deadlines: Deadlines
-) -> Admitted:
-    """With the times of its sender, whose clock may be wrong, and its options. Nobody follows its chunks."""
-    accepted_at = request.accepted_at or instant_of(record.timestamp) or now
-    if accepted_at > now + _CLOCKS_DIFFER:
-        accepted_at = now
-    latest = accepted_at + timedelta(seconds=deadlines.max_s)
-    asked_until = request.deadline_at or accepted_at + (admitted_body.deadline_at - admitted_body.accepted_at)
-    return Admitted(
-        body=admitted_body.body,
-        model=admitted_body.model,
-        accepted_at=accepted_at,
-        deadline_at=min(asked_until, latest),
-        options=_options(admitted_body.options, request.options),
-        operation=admitted_body.operation,
-        form=admitted_body.form,
-    )
-
-
-def _options(in_body: RoutingOptions, beside: UpstreamOptions) -> RoutingOptions:
-    if beside.policy is None and not beside.no_fallback:
-        return in_body
-    return RoutingOptions(policy=beside.policy or in_body.policy, no_fallback=beside.no_fallback or in_body.no_fallback)

@@ -13,7 +13,7 @@ from services.gateway.tenants.store import HOLD_TENANT, record_change
 from shared.db.pool import Pool
 
 _KNOWN = """
-SELECT u.reply_id, u.tenant_id, u.sha256, b.inference_id IS NULL OR b.ended_at IS NOT NULL
+SELECT u.reply_id, u.tenant_id, u.sha256, u.reply_topic, b.inference_id IS NULL OR b.ended_at IS NOT NULL
 FROM gateway.upstream u LEFT JOIN gateway.background b ON b.inference_id = u.inference_id AND b.tenant_id = u.tenant_id
 WHERE u.reply_id = ANY($1::uuid[])
 """
@@ -27,22 +27,22 @@ SELECT count(*) FROM (
 _ADD = """
 WITH given AS (
     SELECT one.* FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::float8[],
-                             $7::bytea[], $8::text[], $9::text[], $10::bytea[], $11::text[])
+                             $7::bytea[], $8::text[], $9::text[], $10::bytea[], $11::text[], $12::text[])
         AS one (id, tenant_id, operation, accepted_at, deadline_at, kept_s, sha256, reply_topic, reply_key_id,
-                public_key, trace_context)
+                public_key, trace_context, sealed_request)
     JOIN gateway.tenants USING (tenant_id)
     WHERE NOT EXISTS (SELECT FROM gateway.background b WHERE b.inference_id = one.id AND b.tenant_id <> one.tenant_id)
 ), own AS (
     INSERT INTO gateway.upstream (reply_id, inference_id, tenant_id, sha256, reply_topic, reply_key_id, public_key,
                                   trace_context, kept_until)
     SELECT id, id, tenant_id, sha256, reply_topic, reply_key_id, public_key, trace_context,
-           greatest(deadline_at, $12::timestamptz) + make_interval(secs => kept_s)
+           greatest(deadline_at, $13::timestamptz) + make_interval(secs => kept_s)
     FROM given ON CONFLICT DO NOTHING RETURNING reply_id
 ), background AS (
-    INSERT INTO gateway.background (inference_id, tenant_id, operation, streamed, accepted_at, deadline_at, kept_s,
-                                    kept_until)
-    SELECT id, tenant_id, operation, false, accepted_at, deadline_at, kept_s,
-           greatest(deadline_at, $12::timestamptz) + make_interval(secs => kept_s)
+    INSERT INTO gateway.background (inference_id, tenant_id, operation, streamed, sealed_request, accepted_at,
+                                    deadline_at, kept_s, kept_until)
+    SELECT id, tenant_id, operation, false, sealed_request, accepted_at, deadline_at, kept_s,
+           greatest(deadline_at, $13::timestamptz) + make_interval(secs => kept_s)
     FROM given JOIN own ON own.reply_id = given.id ON CONFLICT DO NOTHING
 )
 SELECT reply_id FROM own
@@ -59,16 +59,29 @@ UPDATE gateway.upstream SET due_at = $2
 WHERE reply_id = ANY($1::uuid[]) AND reply_topic IS NOT NULL AND told_at IS NULL AND due_at IS NULL
 """
 
-# Whoever takes a reply to tell it has it until then; should it die, another one tells it.
+# Whoever takes a reply to tell it has it until then; should it die, another one tells it. Tenants take turns, whatever
+# waits for one of them: from one tenant to the next by the index, the oldest of each.
 _TAKE = """
+WITH RECURSIVE tenant AS (
+    (SELECT tenant_id FROM gateway.upstream WHERE due_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT tenant_id FROM gateway.upstream WHERE due_at IS NOT NULL AND tenant_id > before.tenant_id
+            ORDER BY tenant_id LIMIT 1)
+    FROM tenant before WHERE before.tenant_id IS NOT NULL
+), due AS (
+    SELECT reply_id, due_at, row_number() OVER (PARTITION BY tenant_id ORDER BY due_at) AS turn
+    FROM tenant CROSS JOIN LATERAL (
+        SELECT reply_id, due_at FROM gateway.upstream u WHERE u.tenant_id = tenant.tenant_id AND due_at <= $1
+        ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS oldest
+    ORDER BY turn, due_at LIMIT $3
+)
 UPDATE gateway.upstream u SET due_at = $1::timestamptz + $2::interval
-FROM (SELECT reply_id FROM gateway.upstream WHERE due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS due
-WHERE u.reply_id = due.reply_id
+FROM due WHERE u.reply_id = due.reply_id
 RETURNING u.reply_id, u.inference_id, u.tenant_id, u.reply_topic, u.reply_key_id, u.public_key, u.trace_context,
           u.refusal, u.failures
 """
 
-# Whatever else is due for the same topic would fail as well: it is left alone meanwhile, too.
+# Whatever else is due for the same topic would fail as well, where one is given: it is left alone meanwhile, too.
 _PUT_OFF = """
 UPDATE gateway.upstream SET due_at = $3, failures = failures + 1
 WHERE reply_id = ANY($1::uuid[]) OR (reply_topic = $2 AND due_at <= $3)
@@ -84,15 +97,18 @@ _NEW_KEY = "INSERT INTO gateway.reply_keys VALUES ($1, $2, $3, $4) ON CONFLICT D
 
 
 class Known(NamedTuple):
-    """A request that is here already. ended: its result is stored, or is kept no longer."""
+    """A request that is here already. sha256: None of what was refused. ended: its result is stored, or is kept no
+    longer."""
 
     tenant_id: str
     sha256: bytes | None
+    reply_topic: str | None
     ended: bool
 
 
 class New(NamedTuple):
-    """A request to be taken, in the order of the columns of `_ADD`."""
+    """A request to be taken, in the order of the columns of `_ADD`. sealed_request: of a response, what it was asked
+    with."""
 
     inference_id: UUID
     tenant_id: str
@@ -105,6 +121,7 @@ class New(NamedTuple):
     reply_key_id: str | None
     public_key: bytes | None
     trace_context: str | None
+    sealed_request: str | None
 
 
 class Refused(NamedTuple):
@@ -164,7 +181,8 @@ class UpstreamStore:
             "UPDATE gateway.upstream SET told_at = $2, due_at = NULL WHERE reply_id = ANY($1::uuid[])", reply_ids, now
         )
 
-    async def put_off(self, reply_ids: Sequence[UUID], topic: str, until: datetime) -> None:
+    async def put_off(self, reply_ids: Sequence[UUID], topic: str | None, until: datetime) -> None:
+        """topic: with all that is due for it."""
         await self._pool.execute(_PUT_OFF, reply_ids, topic, until)
 
     async def forget(self, now: datetime, limit: int) -> int:

@@ -6,9 +6,10 @@ as it is missing or its ACLs forbid it, is left alone for a while, and delays ot
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -16,6 +17,7 @@ import structlog
 
 from services.gateway import instruments
 from services.gateway.background.background import BackgroundInferences, Outcome
+from services.gateway.background.responses import OPERATION, BackgroundResponses
 from services.gateway.ingress.store import Due, UpstreamStore
 from shared.background import Periodic
 from shared.crypto.public_keys import reply_info, seal_for
@@ -36,20 +38,30 @@ _BATCH = 100
 _FIRST_REST_S, _LONGEST_REST_S = 5.0, 600.0
 _SEND_TIMEOUT_S = 5.0
 
-_TOO_LARGE = "it is larger than the topic takes"
-
 Reply = UpstreamReplyCompleted | UpstreamReplyFailed
+
+
+class _Wrong(NamedTuple):
+    """Why a reply is not told. of_topic: others on its topic would fail as well."""
+
+    why: str
+    of_topic: bool = True
+
+
+_TOO_LARGE = _Wrong("it is larger than the topic takes")
 
 
 class Telling(Periodic):
     """publisher: of its own, so that topics of others never disturb what is published on ours."""
 
     def __init__(
-        self, store: UpstreamStore, background: BackgroundInferences, publisher: Publisher, ingress: Ingress
-    ) -> None:
+        self, store: UpstreamStore, background: BackgroundInferences, responses: BackgroundResponses,
+        publisher: Publisher, ingress: Ingress,
+    ) -> None:  # fmt: skip
         super().__init__("replies to upstream services", self._tell_due, _LOOK_EVERY_S, RETRYABLE, retry_s=1.0)
         self._store = store
         self._background = background
+        self._responses = responses
         self._publisher = publisher
         self._ingress = ingress
 
@@ -74,15 +86,20 @@ class Telling(Periodic):
         if told := [each.reply_id for each, why in wrong.items() if why is None]:
             await self._store.told(told, utc_now())
             instruments.upstream_replies.labels("told").inc(len(told))
-        if waiting := {each: why for each, why in wrong.items() if why is not None}:
-            rest_s = min(_LONGEST_REST_S, _FIRST_REST_S * 2 ** min(10, max(each.failures for each in waiting)))
-            reason = next(iter(waiting.values()))
-            logger.warning("upstream_reply.waiting", topic=topic, replies=len(waiting), reason=reason, for_s=rest_s)
-            instruments.upstream_replies.labels("failed").inc(len(waiting))
-            until = utc_now() + timedelta(seconds=rest_s)
-            await self._store.put_off([each.reply_id for each in waiting], topic, until)
+        for of_topic in (True, False):
+            waiting = {each: why for each, why in wrong.items() if why is not None and why.of_topic is of_topic}
+            if waiting:
+                await self._put_off(topic, waiting, of_topic=of_topic)
 
-    async def _tell(self, topic: str, due: Due) -> str | None:
+    async def _put_off(self, topic: str, waiting: Mapping[Due, _Wrong], *, of_topic: bool) -> None:
+        rest_s = min(_LONGEST_REST_S, _FIRST_REST_S * 2 ** min(10, max(each.failures for each in waiting)))
+        reason = next(iter(waiting.values())).why
+        logger.warning("upstream_reply.waiting", topic=topic, replies=len(waiting), reason=reason, for_s=rest_s)
+        instruments.upstream_replies.labels("failed").inc(len(waiting))
+        until = utc_now() + timedelta(seconds=rest_s)
+        await self._store.put_off([each.reply_id for each in waiting], topic if of_topic else None, until)
+
+    async def _tell(self, topic: str, due: Due) -> _Wrong | None:
         """Why it is not told, when it is to be tried again. Raises what is wrong with the database."""
         try:
             reply = await self._reply(due)
@@ -90,17 +107,17 @@ class Telling(Periodic):
             raise
         except Exception as error:
             logger.exception("upstream_reply.failed", inference_id=str(due.inference_id))
-            return type(error).__name__
+            return _Wrong(type(error).__name__, of_topic=False)
         try:
             if reply is not None:
                 await self._send(topic, due, reply)
         except TOO_LARGE:
             return _TOO_LARGE
         except BROKER_RETRYABLE as error:
-            return described(error)
+            return _Wrong(described(error))
         return None
 
-    async def _tell_alone(self, topic: str, due: Due) -> str | None:
+    async def _tell_alone(self, topic: str, due: Due) -> _Wrong | None:
         """Not in a batch with others: it may be that which was too large."""
         why = await self._tell(topic, due)
         if why is not _TOO_LARGE:
@@ -108,7 +125,7 @@ class Telling(Periodic):
         try:
             await self._send(topic, due, _failed(due, _too_large(topic)))
         except BROKER_RETRYABLE as error:
-            return described(error)
+            return _Wrong(described(error))
         return None
 
     async def _send(self, topic: str, due: Due, reply: Reply) -> None:
@@ -135,7 +152,10 @@ class Telling(Periodic):
                 attempts=failed.attempts,
             )  # fmt: skip
         try:
-            body = await self._background.told(kept, outcome)
+            if kept.operation == OPERATION:
+                body = orjson.dumps(await self._responses.ended(kept, outcome))
+            else:
+                body = await self._background.told(kept, outcome)
         except TallygateError as error:
             return _failed(due, error.failure)
         return _completed(due, outcome, body)

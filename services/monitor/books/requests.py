@@ -10,7 +10,7 @@ from shared.events import InferenceAccepted, InferenceRequested
 from shared.events.bounds import instant_of
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import CE_TYPE, header
-from shared.events.inference import ACCEPTED
+from shared.events.inference import ACCEPTED, RESERVED_KEY_IDS
 from shared.events.topics import REQUESTS, request_partition
 from shared.kafka import ConsumerRecord
 from shared.telemetry.traces import TRACEPARENT, trace_id_of
@@ -33,7 +33,9 @@ def _told(record: ConsumerRecord) -> InferenceAccepted | None:
         request = InferenceAccepted.model_validate_json(told)
     except ValidationError:
         return None
-    return request if request.inference_id.bytes == record.key else None
+    # What is booked apart must be so by the body, which routers go by: a header alone would hide what it costs.
+    is_plain_word = request.api_key_id not in RESERVED_KEY_IDS
+    return request if is_plain_word and request.inference_id.bytes == record.key else None
 
 
 def _read(record: ConsumerRecord) -> InferenceAccepted | None:

@@ -6,7 +6,6 @@ breaker, and it is booked and priced like any other. In place of an API key's id
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from services.monitor.health.store import Ended, ProbeStore, Result, Wanted
@@ -14,26 +13,19 @@ from services.monitor.health.watched import Watched
 from services.monitor.rollups.health import WINDOW, Probed, is_answer
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
-from shared.events import InferenceRequested, RoutingOptions, new_id, utc_now
+from shared.events import InferenceRequested, new_id, utc_now
 from shared.events.inference import PROBE
+from shared.events.probe import OPTIONS, QUESTIONS
 from shared.events.topics import REQUESTS
 from shared.kafka import KafkaError
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model
-from shared.registry.models import Task
 from shared.registry.store import WatchedModel
 
 _LOOK_EVERY_S = 5.0
 _MOST_AT_A_TIME = 100  # of one look; the others are asked at the next ones
 _MORE_S = 30.0  # beyond the model's own time for an answer, so that it is the model that is late
 _REMEMBERED = WINDOW + timedelta(minutes=1)  # the window begins with a whole minute
-_QUESTION = "Reply with one word: ready."
-_MAX_TOKENS = 16
-_QUESTIONS: dict[Task, dict[str, Any]] = {
-    "chat": {"messages": [{"role": "user", "content": _QUESTION}], "max_tokens": _MAX_TOKENS},
-    "embeddings": {"input": _QUESTION},
-    "rerank": {"query": _QUESTION, "documents": [_QUESTION]},
-}
 
 
 class Probes:
@@ -82,8 +74,8 @@ def request(model: Model, inference_id: UUID, now: datetime) -> InferenceRequest
         tenant_id=str(model.tenant_id),
         operation_name=task,
         request_model=model.id,
-        input=_QUESTIONS[task],
-        options=RoutingOptions(no_fallback=True),
+        input=QUESTIONS[task],
+        options=OPTIONS,
         api_key_id=PROBE,
         accepted_at=now,
         deadline_at=now + timedelta(seconds=lasts_s(model)),

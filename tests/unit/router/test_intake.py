@@ -15,7 +15,9 @@ from shared.errors import TallygateError
 from shared.events import SessionCapped, new_id, utc_now
 from shared.events.bounds import MAX_LIFE_DAYS
 from shared.events.codec import UnreadableMessageError
+from shared.events.inference import PROBE
 from shared.events.ingress import Ingress
+from shared.events.probe import OPTIONS, QUESTIONS
 from shared.events.topics import REQUESTS
 from shared.registry import Registry, TenantModels
 from shared.selection import Conditions
@@ -149,6 +151,32 @@ async def test_a_copy_whose_router_is_gone_is_not_made_again(key: str, delivery:
     assert over is None or over.settlement == "cancelled"
 
 
+@pytest.mark.parametrize(
+    ("says", "error_type"),
+    [
+        ({"reply_topic": "replies.acme"}, "invalid_request"),
+        ({"reply_key_id": "k1"}, "invalid_request"),
+        ({"api_key_id": "shadow"}, "permission_denied"),
+        ({"api_key_id": "probe"}, "permission_denied"),
+        ({"api_key_id": "k1"}, None),
+        ({"api_key_id": "shadow", "input": None, "sealed_input": sealed(b"{}")}, None),
+    ],
+)
+def test_what_no_publisher_gets_or_may_say_is_refused_by_its_name(
+    says: dict[str, object], error_type: str | None
+) -> None:
+    now = utc_now()
+    plain: dict[str, object] = {"sealed_input": None, "input": {"messages": [{}]}}
+    request = requested(**plain | {"accepted_at": now, "deadline_at": now + timedelta(seconds=60)} | says)
+    nothing: Any = None
+    here = Intake(RING, nothing, nothing, nothing, Cancellations())
+    over = here.over(Asked(request, Source(0, 0, 0), None))
+    assert (None if over is None else over.failure.error_type) == error_type
+    if over is not None:
+        assert over.settlement == "rejected"
+        assert over.failure.detail.startswith(next(iter(says)))
+
+
 class Tenants(Registry):
     """One model, of every tenant."""
 
@@ -229,3 +257,20 @@ def test_a_plain_input_is_taken_where_the_deployment_says_so(topics: str, plain:
     else:
         with pytest.raises(UnreadableMessageError, match="TALLYGATE_INGRESS_TOPICS"):
             here.read(found)
+
+
+def test_a_probe_is_taken_where_plain_inputs_are_not_and_is_nothing_else() -> None:
+    """The monitor that publishes it cannot seal."""
+    nothing: Any = None
+    here = Intake(nothing, nothing, nothing, nothing, Cancellations(), ingress=Ingress.parse("acme.requests=acme"))
+    now = utc_now()
+    request = requested(
+        api_key_id=PROBE, request_model="custom:m", sealed_input=None, input=QUESTIONS["chat"], options=OPTIONS,
+        accepted_at=now, deadline_at=now + timedelta(seconds=60),
+    )  # fmt: skip
+    asked = here.read(record(REQUESTS.name, request.encoded()))
+    assert here.over(asked) is None
+
+    more = request.model_copy(update={"input": {"messages": [{"role": "user", "content": "Write me a book."}]}})
+    with pytest.raises(UnreadableMessageError, match="TALLYGATE_INGRESS_TOPICS"):
+        here.read(record(REQUESTS.name, more.encoded()))

@@ -11,9 +11,11 @@ from uuid import UUID
 from aiokafka import ConsumerRecord
 from aiokafka.structs import RecordMetadata
 
+from services.gateway.ingress.batch import as_known
+from services.gateway.ingress.parts import Parts
 from services.gateway.ingress.reading import read
 from services.gateway.ingress.store import Due, Known, New, Refused, ReplyKeyStore, UpstreamStore
-from services.gateway.ingress.taking import Parts, Taking
+from services.gateway.ingress.taking import Taking
 from services.gateway.tenants.changes import Change
 from services.gateway.tenants.store import TenantStore
 from shared.errors import Failure
@@ -58,12 +60,13 @@ class Rows(UpstreamStore):
     def __init__(self) -> None:
         self.tenants = {"acme", "other"}
         self.rows: dict[UUID, Known] = {}
+        self.added: list[New] = []
         self.refused: dict[UUID, Refused] = {}
         self.open: list[int] = [0]
         self.failing: list[Exception] = []
         self.due_now: list[Due] = []
         self.told_ids: list[UUID] = []
-        self.put_off_until: list[tuple[str, datetime]] = []
+        self.put_off_until: list[tuple[str | None, datetime]] = []
 
     async def known(self, inference_ids: Sequence[UUID]) -> dict[UUID, Known]:
         if self.failing:
@@ -75,13 +78,14 @@ class Rows(UpstreamStore):
 
     async def add(self, new: Sequence[New], now: datetime) -> set[UUID]:
         taken = [one for one in new if one.tenant_id in self.tenants and one.inference_id not in self.rows]
-        self.rows |= {one.inference_id: Known(one.tenant_id, one.sha256, ended=False) for one in taken}
+        self.added += taken
+        self.rows |= {one.inference_id: as_known(one) for one in taken}
         return {one.inference_id for one in taken}
 
     async def refuse(self, refused: Sequence[Refused], now: datetime) -> None:
         for one in refused:
             self.refused[one.reply_id] = one
-            self.rows[one.reply_id] = Known(one.tenant_id, None, ended=True)
+            self.rows[one.reply_id] = Known(one.tenant_id, None, one.reply_topic, ended=True)
 
     async def take(self, now: datetime, lease: timedelta, most: int) -> list[Due]:
         taken, self.due_now = self.due_now, []
@@ -90,7 +94,7 @@ class Rows(UpstreamStore):
     async def told(self, reply_ids: Sequence[UUID], now: datetime) -> None:
         self.told_ids += reply_ids
 
-    async def put_off(self, reply_ids: Sequence[UUID], topic: str, until: datetime) -> None:
+    async def put_off(self, reply_ids: Sequence[UUID], topic: str | None, until: datetime) -> None:
         self.put_off_until.append((topic, until))
 
     def failures(self) -> dict[UUID, Failure]:
@@ -158,6 +162,7 @@ def ingress_here(**settings: Any) -> IngressHere:
         ingress=INGRESS,
         completing=here.gateway.completing,
         background=here.gateway.background,
+        responses=here.gateway.background_responses,
         store=store,
         reply_keys=Keys(),
         tenants=changes,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from services.gateway.background.asking import admit
 from services.gateway.inference.admission import Admitted, Deadlines
-from services.gateway.ingress.reading import asked_by_kafka, body_of, digest_of, id_of_place, operation_of, read
+from services.gateway.ingress.asking import asked_by_kafka, body_of, digest_of, headers_of, operation_of
+from services.gateway.ingress.reading import id_of_place, read
 from shared.events.upstream import UpstreamBatchRequested, UpstreamRequest
 from tests.unit.shared.events.samples import INFERENCE, NOW
 from tests.unit.shared.kafka.records import record
@@ -50,6 +51,12 @@ def test_a_batch_gives_its_fields_to_the_requests_that_have_none() -> None:
         assert first.whence.inference_id != second.whence.inference_id
 
 
+@pytest.mark.parametrize("name", ["session", "input", "api_key_id"])
+def test_what_a_batch_cannot_say_for_all_is_refused_by_its_name(name: str) -> None:
+    sent = json.dumps({"requests": [{"input": _CHAT}], name: "x"}).encode()
+    assert read(record(_TOPIC, sent)).unreadable.startswith(name)
+
+
 def test_a_request_that_is_wrong_still_says_who_is_to_be_told() -> None:
     [line] = read(record(_TOPIC, body(inference_id=str(INFERENCE), reply_topic="replies.acme", tags=7))).lines
     assert (line.request, line.whence.inference_id, line.whence.reply_topic) == (None, INFERENCE, "replies.acme")
@@ -84,7 +91,7 @@ def test_no_value_of_a_field_stops_it_either(fields: dict[str, Any]) -> None:
 
 def asked(now: datetime = NOW, **more: Any) -> Admitted:
     request = UpstreamRequest.model_validate({"input": _CHAT} | more)
-    in_body = admit(operation_of(request), body_of(request), {}, now, _DEADLINES)
+    in_body = admit(operation_of(request), body_of(request), headers_of(request), now, _DEADLINES)
     return asked_by_kafka(in_body, request, record(_TOPIC), now, _DEADLINES)
 
 

@@ -9,9 +9,10 @@ import orjson
 import pytest
 
 from services.gateway.ingress import taking
+from services.gateway.ingress.store import Known
 from shared.crypto import SealedContext, open_sealed
 from shared.errors import TallygateError
-from shared.events import new_id, utc_now
+from shared.events import InferenceSettled, new_id, utc_now
 from shared.registry import Model, TenantModels
 from tests.unit.gateway.ingress.here import OWN, SHARED, asked, ingress_here
 
@@ -40,6 +41,29 @@ async def test_one_that_claims_another_tenant_is_told_set_aside_and_on_record_on
     assert (change.tenant_id, change.action, change.details) == ("acme", "ingress.refused", {"claimed_tenant": "rival"})
 
 
+@pytest.mark.parametrize(
+    ("operation", "given", "operation_of_row"),
+    [
+        ("chat", {"messages": [{"role": "user", "content": "hi"}]}, "chat"),
+        ("messages", {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5}, "messages"),
+        ("responses", {"input": "hi"}, "responses"),
+        ("completions", {"prompt": "hi"}, "completions"),
+        ("embeddings", {"input": "hi"}, "embeddings"),
+        ("rerank", {"query": "hi", "documents": ["a"]}, "rerank"),
+    ],
+)
+async def test_all_is_taken_that_can_be_asked_in_the_background(
+    operation: str, given: dict[str, Any], operation_of_row: str
+) -> None:
+    here, one = ingress_here(), new_id()
+    await here.take(asked(one, operation_name=operation, input=given, priority="bulk"))
+    [request] = here.requested
+    assert request.priority == "bulk"
+    [new] = here.store.added
+    assert new.operation == operation_of_row
+    assert (new.sealed_request is not None) == (operation == "responses")
+
+
 async def test_a_shared_topic_believes_what_a_request_says() -> None:
     here = ingress_here()
     await here.take(asked(new_id(), tenant_id="other"), asked(new_id()), topic=SHARED)
@@ -57,9 +81,20 @@ async def test_a_shared_topic_believes_what_a_request_says() -> None:
         ({"reply_key_id": "k9"}, "invalid_request", "k9"),
         ({"operation_name": "embeddings", "form": "anthropic"}, "invalid_request", "form"),
         ({"tags": 7}, "invalid_request", "tags"),
+        ({"operation_name": "completions", "input": {"prompt": "hi", "suffix": "x"}}, "invalid_request", "suffix"),
+        ({"operation_name": "responses", "input": {"input": "hi", "store": False}}, "invalid_request", "store"),
+        (
+            {"operation_name": "responses", "input": {"input": "hi", "previous_response_id": "resp_1"}},
+            "invalid_request",
+            "previous_response_id",
+        ),
+        ({"operation_name": "messages", "form": "openai"}, "invalid_request", "form"),
+        ({"reply_topic": None, "reply_key_id": "k1"}, "invalid_request", "reply_key_id"),
+        ({"api_key_id": "shadow"}, "invalid_request", "api_key_id"),
+        ({"reply_partition": 0}, "invalid_request", "reply_partition"),
+        ({"options": {"allowed_models": ["custom:m"]}}, "invalid_request", "allowed_models"),
         ({"inference_id": "7"}, "invalid_request", "inference_id"),
     ],
-    ids=["topic", "body", "large", "model", "key", "form", "type", "id"],
 )
 async def test_what_http_would_refuse_is_a_dead_letter_and_holds_up_nothing(
     wrong: dict[str, Any], error_type: str, words: str
@@ -70,7 +105,7 @@ async def test_what_http_would_refuse_is_a_dead_letter_and_holds_up_nothing(
     [(_, told, reason)] = here.letters.letters
     assert told == error_type
     assert words in reason
-    expected = [] if wrong.get("reply_topic") else [error_type]
+    expected = [] if "reply_topic" in wrong else [error_type]
     assert [error.error_type for error in here.store.failures().values()] == expected
     assert len(here.woken) == len(expected)
 
@@ -115,6 +150,27 @@ async def test_the_same_id_with_another_request_is_refused() -> None:
     await here.take(asked(one, input={"messages": [{"role": "user", "content": "another"}]}))
     assert len(here.requested) == 1
     assert "published before with another request" in here.letters.letters[0][2]
+
+
+async def test_the_same_id_with_another_reply_topic_is_refused_there() -> None:
+    """On whichever topic it is published: nobody waits for an answer that goes elsewhere."""
+    here, one = ingress_here(), new_id()
+    await here.take(asked(one))
+    await here.take(asked(one, tenant_id="acme", reply_topic="replies.second"), topic=SHARED)
+    assert len(here.requested) == 1
+    assert "another reply_topic" in here.letters.letters[0][2]
+    [refused] = here.store.refused.values()
+    assert refused.reply_topic == "replies.second"
+
+
+async def test_an_id_that_another_gateway_took_for_another_request_at_this_moment_is_not_published() -> None:
+    here, one = ingress_here(), new_id()
+    theirs = Known("other", b"another", None, ended=False)
+    known = mock.patch.object(here.store, "known", side_effect=[{}, {one: theirs}])
+    with known, mock.patch.object(here.store, "add", return_value=set()):
+        await here.take(asked(one))
+    assert here.requested == []
+    assert here.letters.letters[0][1] == "permission_denied"
 
 
 async def test_what_was_refused_stays_refused_when_it_comes_again() -> None:
@@ -172,12 +228,31 @@ async def test_a_rate_holds_as_over_http() -> None:
     assert [error.error_type for error in here.store.failures().values()] == ["too_many_requests"]
 
 
+async def test_a_flood_beyond_a_rate_is_refused_in_one_go_and_others_are_taken() -> None:
+    here, quiet = ingress_here(tenant_rate_per_s=0.001, tenant_burst=1), new_id()
+    flood = [asked(new_id(), tenant_id="acme") for _ in range(100)]
+    with mock.patch.object(here.store, "refuse", wraps=here.store.refuse) as refuse:
+        await here.take(*flood, asked(quiet, tenant_id="other"), topic=SHARED)
+    assert len(here.requested) == 2
+    assert here.requested[1].inference_id == quiet
+    assert (len(here.store.failures()), refuse.call_count) == (99, 1)
+    assert len([event for event in here.here.broker.events if isinstance(event, InferenceSettled)]) == 99
+
+
 async def test_what_has_passed_its_deadline_needs_no_place() -> None:
     """A router settles it as expired, and its sender is told so."""
     here, one = ingress_here(max_background_per_tenant=1), new_id()
     here.store.open = [1]
     await here.take(asked(one, deadline_at=(utc_now() - timedelta(seconds=1)).isoformat()))
     assert [request.inference_id for request in here.requested] == [one]
+
+
+async def test_a_deadline_that_has_passed_is_no_way_around_a_rate() -> None:
+    here = ingress_here(tenant_rate_per_s=0.001, tenant_burst=1)
+    late = (utc_now() - timedelta(seconds=1)).isoformat()
+    await here.take(*(asked(new_id(), tenant_id="acme", deadline_at=late) for _ in range(3)), topic=SHARED)
+    assert len(here.requested) == 1
+    assert [error.error_type for error in here.store.failures().values()] == ["too_many_requests"] * 2
 
 
 # What fails here

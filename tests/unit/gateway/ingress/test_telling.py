@@ -30,9 +30,12 @@ def due(inference_id: UUID, **more: Any) -> Due:
     return Due(**fields | more)  # type: ignore[arg-type]
 
 
-def stored(here: IngressHere, inference_id: UUID, reply: ReplyCompleted | ReplyFailed | None) -> None:
+def stored(
+    here: IngressHere, inference_id: UUID, reply: ReplyCompleted | ReplyFailed | None, operation: str = "chat",
+    sealed_request: str | None = None,
+) -> None:  # fmt: skip
     result = (None, None) if reply is None else (reply.ce_type, reply.model_dump_json().encode())
-    row = (inference_id, "acme", "chat", False, None, NOW, NOW, NOW, NOW, *result)
+    row = (inference_id, "acme", operation, False, sealed_request, NOW, NOW, NOW, NOW, *result)
     here.here.pool.answers = {"FROM gateway.background": [row], **here.here.pool.answers}
 
 
@@ -46,7 +49,8 @@ def completed(here: IngressHere, inference_id: UUID) -> ReplyCompleted:
 
 async def tell(here: IngressHere, *replies: Due) -> None:
     here.store.due_now = list(replies)
-    telling = Telling(here.store, here.here.gateway.background, here.letters, INGRESS)
+    gateway = here.here.gateway
+    telling = Telling(here.store, gateway.background, gateway.background_responses, here.letters, INGRESS)
     await telling._tell_due()
 
 
@@ -129,3 +133,23 @@ async def test_a_topic_that_may_not_be_named_any_more_is_not_written_to() -> Non
     stored(here, one, completed(here, one))
     await tell(here, due(one, reply_topic="once.allowed"))
     assert (here.letters.sent, here.store.told_ids) == ([], [one])
+
+
+async def test_a_reply_that_fails_as_nobody_foresaw_holds_up_no_other_of_its_topic() -> None:
+    here, one = ingress_here(), new_id()
+    await tell(here, due(one, refusal=b"no reply"))
+    assert [topic for topic, _ in here.store.put_off_until] == [None]
+
+
+async def test_a_response_is_told_as_one() -> None:
+    here, one = ingress_here(), new_id()
+    stored(
+        here,
+        one,
+        completed(here, one),
+        "responses",
+        here.here.gateway.background.sealed_request("acme", one, b'{"input": "hi"}'),
+    )
+    await tell(here, due(one))
+    [(_, body, _)] = here.letters.sent
+    assert (body["body"]["object"], body["body"]["status"]) == ("response", "completed")

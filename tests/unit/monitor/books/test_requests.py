@@ -78,6 +78,14 @@ def test_a_header_that_came_with_another_request_is_not_believed() -> None:
     assert told.request.store_result
 
 
+@pytest.mark.parametrize("word", ["shadow", "probe"])
+def test_a_header_alone_does_not_hide_what_a_request_costs(word: str) -> None:
+    headers = dict(requested(api_key_id=word).headers("theirs", None))
+    told = accepted(record(requested(api_key_id="k1").encoded(), headers))
+    assert told is not None
+    assert told.request.api_key_id == "k1"
+
+
 def test_time_counts_from_the_record_when_an_upstream_service_tells_none() -> None:
     body = {"inference_id": str(INFERENCE), "tenant_id": "acme", "input": {}}
     told = accepted(record(json.dumps(body).encode(), {}))

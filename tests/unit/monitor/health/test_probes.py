@@ -6,8 +6,9 @@ import pytest
 from services.monitor.health.probes import is_of, lasts_s, request, result
 from services.monitor.health.store import Ended, Result
 from services.monitor.rollups.health import ProbeCall, Probed
-from shared.events import new_id
+from shared.events import InferenceRequested, new_id
 from shared.events.inference import PROBE
+from shared.events.probe import is_probe
 from shared.registry import Capabilities, Model
 from shared.registry.health import Probing
 from shared.registry.registry import TenantModels
@@ -28,6 +29,7 @@ def test_a_probe_asks_its_model_and_no_other_for_what_it_does(task: Any) -> None
     mine, other = model(capabilities=Capabilities(tasks=(task,))), model(id="custom:n")
     asked = request(mine, ID, NOW)
     assert (asked.tenant_id, asked.api_key_id, asked.operation_name) == ("acme", PROBE, task)
+    assert is_probe(InferenceRequested.decoded(asked.encoded()))  # as routers read it
     assert (asked.is_awaited, asked.store_result) == (False, False)
     assert asked.input is not None
     needs = needs_of(asked.request_model, asked.input, asked.options, ID.bytes, asked.operation_name, asked.form)
