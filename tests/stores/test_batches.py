@@ -15,7 +15,8 @@ import pytest_asyncio
 from services.gateway.batches.store import BatchStore as GatewayBatches
 from services.gateway.batches.store import NewBatch
 from services.jobs.batches.asking import GatewayAwayError, Gateways
-from services.jobs.batches.feeding import BatchSettings, Feeder
+from services.jobs.batches.feeder import BatchSettings, Feeder
+from services.jobs.batches.feeding import Parts
 from services.jobs.batches.telling import Teller
 from shared.batches.rounds import EndedLine, Round, Told
 from shared.batches.store import BatchStore, TakenBatch
@@ -114,23 +115,23 @@ class Bench:
         )  # fmt: skip
         return batch_id
 
-    def feeder(self, worker: str = "w1", window: int = 50) -> Feeder:
+    def feeder(self, worker: str = "w1", window: int = 50, gateways: object = None) -> Feeder:
         store = BatchStore(self.pool, worker)
         deliveries = DeliveryStore(Database(self.pool))
         teller = Teller(store, deliveries, lambda: None)
         settings = BatchSettings(LeaseSettings(worker, 1, LEASE_S), window, self.most_lines)
-        gateways, publisher = cast(Gateways, self.world), cast(Publisher, self.world)
-        return Feeder(settings, store, self.files, gateways, publisher, teller, RING)
+        gateways = cast(Gateways, gateways or self.world)
+        return Feeder(settings, Parts(store, self.files, gateways, cast(Publisher, self.world), RING), teller)
 
-    async def taken(self, feeder: Feeder, worker: str = "w1") -> TakenBatch:
+    async def taken(self, worker: str = "w1") -> TakenBatch:
         await self.pool.execute("UPDATE gateway.batches SET lease_until = NULL WHERE tenant_id = $1", self.tenant_id)
-        job = await feeder.store.take(worker, LEASE_S)
+        job = await BatchStore(self.pool, worker).take(worker, LEASE_S)
         assert job is not None
         return job
 
     async def run(self, feeder: Feeder, worker: str = "w1") -> None:
         async with asyncio.timeout(60):
-            await feeder.run(await self.taken(feeder, worker))
+            await feeder.run(await self.taken(worker))
 
     async def shown(self, batch_id: UUID) -> dict[str, Any]:
         row = await self.gateway.batch(self.tenant_id, batch_id)
@@ -214,19 +215,17 @@ async def test_whoever_takes_over_goes_on_where_it_stood(bench: Bench, at_round:
 
 async def test_a_worker_that_has_lost_the_batch_writes_nothing(bench: Bench) -> None:
     batch_id = await bench.batch(lines(10))
-    first, second = bench.feeder("w1"), bench.feeder("w2")
-    job = await bench.taken(first)
     asked = asyncio.Event()
     go_on = asyncio.Event()
     bench.world.after = lambda _: asked.set()
-    running = bench.world.round
 
     async def slowly(tenant: str, batch: UUID, said: Round) -> Told:
-        told = await running(tenant, batch, said)
+        told = await bench.world.round(tenant, batch, said)
         await go_on.wait()
         return told
 
-    first.gateways = cast(Gateways, _Says(slowly))
+    first, second = bench.feeder("w1", gateways=_Says(slowly)), bench.feeder("w2")
+    job = await bench.taken()
     losing = asyncio.create_task(first.run(job))
     await asked.wait()
     await bench.run(second, "w2")
