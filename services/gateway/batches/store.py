@@ -34,6 +34,11 @@ SELECT {_COLUMNS} FROM gateway.batches WHERE tenant_id = $1 AND ($2::uuid IS NUL
 ORDER BY batch_id DESC LIMIT $3
 """  # noqa: S608
 
+_READING = """
+SELECT batch_id FROM gateway.batches WHERE tenant_id = $1 AND input_file_id = $2 AND ended_at IS NULL
+    AND settled_at IS NULL ORDER BY batch_id LIMIT 1
+"""
+
 _CANCEL = f"""
 UPDATE gateway.batches SET status = 'cancelling', cancelling_at = now(), waiting = NULL
 WHERE tenant_id = $1 AND batch_id = $2 AND status IN ('validating', 'in_progress')
@@ -107,6 +112,11 @@ class BatchStore:
     async def page(self, tenant_id: str, after: UUID | None, limit: int) -> list[asyncpg.Record]:
         """The newest first; older than `after`."""
         return await self._pool.fetch(_PAGE, tenant_id, after, limit)
+
+    async def reading(self, tenant_id: str, file_id: UUID) -> UUID | None:
+        """A batch that may still read this file."""
+        found: UUID | None = await self._pool.fetchval(_READING, tenant_id, file_id)
+        return found
 
     async def cancel(self, tenant_id: str, batch_id: UUID) -> asyncpg.Record | None:
         """The batch, when it can be cancelled still."""
