@@ -16,7 +16,7 @@ from shared.jobs import LeasedTable, Taking
 
 _COLUMNS = (
     "batch_id", "tenant_id", "api_key_id", "endpoint", "input_file_id", "session", "metadata", "created_at",
-    "expires_at", "output_kept_s", "delivery",
+    "expires_at", "output_kept_s", "delivery", "idle",
 )  # fmt: skip
 
 _STATE = """
@@ -77,6 +77,16 @@ UPDATE gateway.batches SET status = ending, settled_at = now(), output_file_id =
 WHERE batch_id = $1 AND settled_at IS NULL
 """
 
+# Whoever has waited longest for a place comes first.
+_REST = """
+UPDATE gateway.batches SET worker_id = NULL, lease_until = NULL, delivery = delivery - 1, turn_at = now(), idle = $3,
+    rests_until = now() + make_interval(secs => $2)
+WHERE batch_id = $1
+"""
+
+# One that is cancelled is ended at once.
+_READY = "waiting.rests_until IS NULL OR waiting.rests_until <= now() OR waiting.status = 'cancelling'"
+
 _ENDED = "UPDATE gateway.batches SET ended_at = now(), lease_until = NULL WHERE batch_id = $1 AND worker_id = $2"
 
 _IN_FLIGHT = """
@@ -91,7 +101,7 @@ DELETE FROM gateway.batches WHERE batch_id IN (
 
 
 class TakenBatch(NamedTuple):
-    """A batch that this worker has. job_id: of the batch."""
+    """A batch that this worker has. job_id: of the batch. idle: its last rounds that brought nothing."""
 
     job_id: UUID
     tenant_id: str
@@ -104,6 +114,7 @@ class TakenBatch(NamedTuple):
     expires_at: datetime
     output_kept_s: float
     delivery: int
+    idle: int
 
 
 class BatchState(NamedTuple):
@@ -168,7 +179,7 @@ class BatchStore(LeasedTable[TakenBatch]):
 
     def __init__(self, pool: Pool, worker_id: str, most_of_a_tenant: int | None = None) -> None:
         """most_of_a_tenant: batches of one tenant that are fed at a time."""
-        taking = Taking("ended_at", "created_at", None, most_of_a_tenant)
+        taking = Taking("ended_at", "turn_at", _READY, most_of_a_tenant)
         super().__init__(Database(pool), "gateway.batches", "batch_id", _COLUMNS, TakenBatch, taking)
         self._pool = pool
         self._worker_id = worker_id
@@ -216,6 +227,10 @@ class BatchStore(LeasedTable[TakenBatch]):
         self, batch_id: UUID, output_file_id: UUID | None, error_file_id: UUID | None, also: Also
     ) -> None:
         await self._write(batch_id, _SETTLED, output_file_id, error_file_id, also=also)
+
+    async def rest(self, batch_id: UUID, for_s: float, idle: int) -> None:
+        """Gives it back. It is taken again after so many seconds, or when it is cancelled; others come first."""
+        await self._write(batch_id, _REST, for_s, idle)
 
     async def ended(self, batch_id: UUID) -> None:
         await self._write(batch_id, _ENDED, self._worker_id)

@@ -123,15 +123,17 @@ class Bench:
         gateways = cast(Gateways, gateways or self.world)
         return Feeder(settings, Parts(store, self.files, gateways, cast(Publisher, self.world), RING), teller)
 
-    async def taken(self, worker: str = "w1") -> TakenBatch:
-        await self.pool.execute("UPDATE gateway.batches SET lease_until = NULL WHERE tenant_id = $1", self.tenant_id)
-        job = await BatchStore(self.pool, worker).take(worker, LEASE_S)
-        assert job is not None
-        return job
+    async def taken(self, worker: str = "w1") -> TakenBatch | None:
+        """Whoever has it, and however long it wanted to rest."""
+        await self.pool.execute(
+            "UPDATE gateway.batches SET lease_until = NULL, rests_until = NULL WHERE tenant_id = $1", self.tenant_id
+        )
+        return await BatchStore(self.pool, worker).take(worker, LEASE_S)
 
     async def run(self, feeder: Feeder, worker: str = "w1") -> None:
         async with asyncio.timeout(60):
-            await feeder.run(await self.taken(worker))
+            while (job := await self.taken(worker)) is not None:
+                await feeder.run(job)
 
     async def shown(self, batch_id: UUID) -> dict[str, Any]:
         row = await self.gateway.batch(self.tenant_id, batch_id)
@@ -226,6 +228,7 @@ async def test_a_worker_that_has_lost_the_batch_writes_nothing(bench: Bench) -> 
 
     first, second = bench.feeder("w1", gateways=_Says(slowly)), bench.feeder("w2")
     job = await bench.taken()
+    assert job is not None
     losing = asyncio.create_task(first.run(job))
     await asked.wait()
     await bench.run(second, "w2")
@@ -268,6 +271,42 @@ async def test_no_line_is_lost_while_gateways_are_away_or_refuse(bench: Bench) -
     assert len(bench.world.published) == 30
 
 
+async def test_a_batch_that_waits_gives_its_only_place_to_others(bench: Bench) -> None:
+    """And has it again at once when it is cancelled."""
+    waits = await bench.batch(orjson.dumps(line(900)))
+    goes = await bench.batch(lines(20))
+    refusing = Told(later="over the budget", later_s=3600.0)
+    bench.world.verdict = lambda asked: refusing if "c900" in {new.custom_id for new in asked.lines} else None
+    feeder = bench.feeder()
+    await feeder.start()
+    async with asyncio.timeout(60):
+        while (await bench.shown(goes))["status"] != "completed":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await feeder.stop()
+    row = await bench.shown(waits)
+    assert (row["status"], row["waiting"]) == ("in_progress", "over the budget")
+
+    await bench.pool.execute("UPDATE gateway.batches SET rests_until = now() + interval '1 day'")
+    store = BatchStore(bench.pool, "w2")
+    assert await store.take("w2", LEASE_S) is None
+    await bench.gateway.cancel(bench.tenant_id, waits)
+    job = await store.take("w2", LEASE_S)
+    assert job is not None
+    await bench.feeder("w2").run(job)
+    assert (await bench.shown(waits))["status"] == "cancelled"
+
+
+async def test_batches_take_turns(bench: Bench) -> None:
+    made = [await bench.batch(lines(1)) for _ in range(2)]
+    store, had = BatchStore(bench.pool, "w1"), []
+    for _ in range(4):
+        job = await store.take("w1", LEASE_S)
+        assert job is not None
+        had.append(job.job_id)
+        await store.rest(job.job_id, 0.0, 0)
+    assert had == [*made, *made]
+
+
 async def test_what_is_cancelled_says_so_of_each_line(bench: Bench) -> None:
     batch_id = await bench.batch(lines(40))
     answered: set[UUID] = set()
@@ -282,9 +321,12 @@ async def test_what_is_cancelled_says_so_of_each_line(bench: Bench) -> None:
     async with asyncio.timeout(30):
         while (await bench.shown(batch_id))["completed"] < 5:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    input_id = (await bench.shown(batch_id))["input_file_id"]
+    assert await bench.gateway.reading(bench.tenant_id, input_id) == batch_id
     assert await bench.gateway.cancel(bench.tenant_id, batch_id) is not None
     await feeding
 
+    assert await bench.gateway.reading(bench.tenant_id, input_id) is None
     row = await bench.shown(batch_id)
     assert (row["status"], row["total"], row["completed"], row["failed"]) == ("cancelled", 40, 5, 35)
     output, error = await bench.written(row["output_file_id"]), await bench.written(row["error_file_id"])

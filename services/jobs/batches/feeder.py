@@ -11,6 +11,7 @@ from services.jobs import instruments
 from services.jobs.batches.checking import LONGEST_LINE, FileCheck, LineError
 from services.jobs.batches.feeding import Feeding, Parts
 from services.jobs.batches.lines import InFlight, InputLines
+from services.jobs.batches.pacing import Rest
 from services.jobs.batches.standing import Results, Standing
 from services.jobs.batches.telling import Teller
 from services.jobs.batches.window import Window
@@ -68,9 +69,11 @@ class Feeder:
         state = await self._store.state(job.job_id)
         if state is None:
             return
-        if not state.is_settled:
-            await self._work(job, state)
-        await self._end(job)
+        resting = None if state.is_settled else await self._work(job, state)
+        if resting is None:
+            await self._end(job)
+        else:
+            await self._store.rest(job.job_id, resting.for_s, resting.idle)
 
     async def _end(self, job: TakenBatch) -> None:
         await self._teller.tell(job)
@@ -81,22 +84,26 @@ class Feeder:
         await self._store.ending(job.job_id, "failed", [why.at(None)])
         await self._settle(job)
 
-    async def _work(self, job: TakenBatch, state: BatchState) -> None:
+    async def _work(self, job: TakenBatch, state: BatchState) -> Rest | None:
+        """Until it is settled (None), or others should have the place."""
         given = await self._files.file(job.tenant_id, job.input_file_id)
         if given is None:
             await self._fail(
                 job, LineError("input_file_gone", "the input file was deleted before all its lines were begun")
             )
-            return
+            return None
         if state.output_file_id is None and state.status == "validating":
             if errors := await self._checked(job, given):
                 await self._store.refused(job.job_id, errors)
                 instruments.batches_settled.labels("failed").inc()
-                return
+                return None
             state = await self._store.state(job.job_id) or state
+        resting = None
         if state.output_file_id is not None:  # otherwise it was cancelled before its file was checked
-            await self._feed(job, given, state)
-        await self._settle(job)
+            resting = await self._feed(job, given, state)
+        if resting is None:
+            await self._settle(job)
+        return resting
 
     # Its file
 
@@ -121,7 +128,7 @@ class Feeder:
 
     # Its lines
 
-    async def _feed(self, job: TakenBatch, given: File, state: BatchState) -> None:
+    async def _feed(self, job: TakenBatch, given: File, state: BatchState) -> Rest | None:
         output, error = await self._results(job, state)
         if output is None or error is None:
             raise TallygateError("internal", "the files of the batch's results are gone")
@@ -130,15 +137,14 @@ class Feeder:
             in_flight = await self._in_flight(job, lines, state)
             results = Results(output, error)
             standing = Standing(self._store, self._files, job, lines, results, in_flight, state.waiting)
-            await Feeding(self._parts, Window(self._settings.window).first, job, standing, state).feed()
+            window = Window(self._settings.window).first(len(in_flight))
+            return await Feeding(self._parts, window, job, standing, state).feed()
 
     async def _in_flight(self, job: TakenBatch, lines: InputLines, state: BatchState) -> list[InFlight]:
         """What an earlier worker has left. Of what it had not seen acked nobody knows whether it is published."""
-        left: list[InFlight] = []
-        for row in await self._store.in_flight(job.job_id):
-            published = row.line < state.published_to
-            left.append(InFlight(row, None if published else await lines.body_of(row), again=not published))
-        return left
+        rows = await self._store.in_flight(job.job_id)
+        bodies = await lines.bodies([row for row in rows if row.line >= state.published_to])
+        return [InFlight(row, body := bodies.get(row.line), again=body is not None) for row in rows]
 
     # Its end
 

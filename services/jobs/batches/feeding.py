@@ -16,6 +16,7 @@ from services.jobs import instruments
 from services.jobs.batches.asking import GatewayAwayError, Gateways
 from services.jobs.batches.checking import LineError
 from services.jobs.batches.lines import InFlight
+from services.jobs.batches.pacing import Rest, pause_s, rest
 from services.jobs.batches.standing import Standing
 from services.jobs.batches.window import Window
 from shared.batches.rounds import NewLine, Round, Told
@@ -30,8 +31,8 @@ from shared.kafka.publisher import Publisher
 
 logger = structlog.get_logger(__name__)
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
-_AWAY_PAUSE_S, _LONGEST_WAIT_S = 1.0, 10.0  # a cancellation is not noticed meanwhile
+_AWAY_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 1.0  # of one that is coming to its end
 _AWAY = "no gateway takes lines of batches at the moment"
 _CANCEL_GRACE_S = 60.0  # for the results of what was cancelled; the monitor settles what nobody else does
 _CANCELS = 100  # of one publish
@@ -58,9 +59,10 @@ class Feeding:
         self._state = state
         self._cancelled_at: float | None = None
 
-    async def feed(self) -> None:
-        """Returns when every line stands in one of the files."""
-        standing, pause_s = self._standing, _FIRST_PAUSE_S
+    async def feed(self) -> Rest | None:
+        """Until every line stands in one of the files (None), or others should have the place."""
+        standing, idle, loop = self._standing, self._job.idle, asyncio.get_running_loop()
+        began_at = loop.time()
         while True:
             ending = await self._ending()
             if ending is not None:
@@ -69,14 +71,16 @@ class Feeding:
                 break
             before = standing.place
             told = await self._round(ending)
-            pause_s = _FIRST_PAUSE_S if standing.place != before else min(1.5 * pause_s, _LONGEST_PAUSE_S)
-            if told.later is not None:
-                pause_s = min(max(pause_s, told.later_s), _LONGEST_WAIT_S)
+            idle = 0 if standing.place != before else idle + 1
+            pause = pause_s(idle, None if told.later is None else told.later_s)
+            if ending is None and (resting := rest(idle, pause, loop.time() - began_at)) is not None:
+                return resting
             if ending is not None or not standing.to_begin or told.later is not None or told.unsure:
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(min(pause, _LONGEST_PAUSE_S))
             await self._look()
         if ending is not None:
             await standing.write_off_rest(ending)
+        return None
 
     async def _look(self) -> None:
         """Raises NotOursError."""

@@ -1,6 +1,7 @@
 """The lines of a batch's input file: those that are in flight, and the ones that come next."""
 
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -76,12 +77,17 @@ class InputLines:
             left.append(Unbegun(number, _read(line, self._job.endpoint).custom_id))
         return left
 
-    async def body_of(self, row: LineInFlight) -> str:
-        """Of a line that was claimed before."""
-        async with aclosing(self._files.lines(self._given, row.at, LONGEST_LINE)) as lines:
-            if (line := await anext(lines, None)) is None:
-                raise TallygateError("internal", f"line {row.line} is not where it was")
-            return _read(line, self._job.endpoint).body
+    async def bodies(self, rows: Sequence[LineInFlight]) -> dict[int, str]:
+        """By line, of lines that were claimed before, in their order."""
+        found: dict[int, str] = {}
+        left = deque(rows)
+        async with aclosing(self._files.lines(self._given, rows[0].at if rows else 0, LONGEST_LINE)) as lines:
+            while left and (line := await anext(lines, None)) is not None:
+                if line.start == left[0].at:
+                    found[left.popleft().line] = _read(line, self._job.endpoint).body
+        if left:
+            raise TallygateError("internal", f"line {left[0].line} is not where it was")
+        return found
 
     async def _next(self) -> tuple[int, Line] | None:
         """The next line that is not blank, with its number; None at the end."""
