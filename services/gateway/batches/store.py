@@ -55,6 +55,14 @@ SELECT line, custom_id, inference_id, sealed_request, ce_type, event FROM (
 ) AS ended WHERE bytes_before < $3 ORDER BY line
 """
 
+# Of what a batch has in flight, the lines that were begun before and have no result.
+_UNANSWERED = """
+SELECT l.line, l.custom_id, l.inference_id FROM gateway.batch_lines l
+WHERE l.tenant_id = $1 AND l.batch_id = $2 AND l.inference_id < $3
+    AND NOT EXISTS (SELECT FROM gateway.results r WHERE r.inference_id = l.inference_id)
+ORDER BY l.line
+"""
+
 _FULL_WAIT_S = 60.0
 
 
@@ -73,6 +81,14 @@ class NewBatch:
     output_kept_s: float
     created_at: datetime
     expires_at: datetime
+
+
+class LineRow(NamedTuple):
+    """A line in flight."""
+
+    line: int
+    custom_id: str
+    inference_id: UUID
 
 
 class EndedRow(NamedTuple):
@@ -129,3 +145,7 @@ class BatchStore:
             EndedRow(line, custom_id, inference_id, sealed, StoredResult(inference_id, tenant_id, ce_type, event))
             for line, custom_id, inference_id, sealed, ce_type, event in rows
         ]
+
+    async def unanswered(self, tenant_id: str, batch_id: UUID, before: UUID) -> list[LineRow]:
+        """Lines in flight that have no result. before: ids of inferences that are younger than these."""
+        return [LineRow(*row) for row in await self._pool.fetch(_UNANSWERED, tenant_id, batch_id, before)]
