@@ -12,23 +12,29 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from services.gateway.batches.lost import LostResults
 from services.gateway.batches.store import BatchStore as GatewayBatches
 from services.gateway.batches.store import NewBatch
 from services.jobs.batches.asking import GatewayAwayError, Gateways
 from services.jobs.batches.feeder import BatchSettings, Feeder
 from services.jobs.batches.feeding import Parts
 from services.jobs.batches.telling import Teller
+from services.monitor.books.books import fold
+from services.monitor.books.store import BookStore
 from shared.batches.rounds import EndedLine, Round, Told
-from shared.batches.store import BatchStore, TakenBatch
+from shared.batches.store import BatchStore, NotOursError, TakenBatch
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
 from shared.db.database import Database
 from shared.db.pool import Pool
 from shared.events import CancelRequested, new_id, utc_now
 from shared.files import File, Files, FileStore, NewFile
+from shared.inferences import InferenceStore
+from shared.inferences.store import StoredResult
 from shared.jobs import LeaseSettings
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.webhooks.store import DeliveryStore
+from tests.unit.shared.events.samples import settled
 
 pytestmark = pytest.mark.real_postgres
 
@@ -241,6 +247,23 @@ async def test_a_worker_that_has_lost_the_batch_writes_nothing(bench: Bench) -> 
     assert len(bench.world.published) == 10
 
 
+async def test_what_a_worker_knows_of_an_earlier_turn_is_old(bench: Bench) -> None:
+    """It stood still, another had the batch, and now it has the batch again."""
+    await bench.batch(lines(1))
+    store, other = BatchStore(bench.pool, "w1"), BatchStore(bench.pool, "w2")
+    before = await bench.taken("w1")
+    between = await bench.taken("w2")
+    assert before is not None
+    assert between is not None
+    await other.rest(between, 0.0, 0)
+    now = await store.take("w1", LEASE_S)
+    assert now is not None
+
+    with pytest.raises(NotOursError):
+        await store.finalizing(before)
+    await store.finalizing(now)
+
+
 class _Says:
     def __init__(self, say: Callable[..., Any]) -> None:
         self.round = say
@@ -303,7 +326,7 @@ async def test_batches_take_turns(bench: Bench) -> None:
         job = await store.take("w1", LEASE_S)
         assert job is not None
         had.append(job.job_id)
-        await store.rest(job.job_id, 0.0, 0)
+        await store.rest(job, 0.0, 0)
     assert had == [*made, *made]
 
 
@@ -398,6 +421,35 @@ async def test_a_file_that_cannot_be_read_any_more_fails_it(bench: Bench) -> Non
 
     row = await bench.shown(batch_id)
     assert (row["status"], [one["code"] for one in row["errors"]]) == ("failed", ["file_unreadable"])
+
+
+async def test_a_result_is_lost_when_its_inference_has_ended_and_all_that_came_is_stored(bench: Bench) -> None:
+    batch_id, caught_up = await bench.batch(lines(2)), True
+
+    async def all_stored() -> bool:
+        return caught_up
+
+    lost = LostResults(bench.gateway, InferenceStore(bench.pool), all_stored)
+    old, now = utc_now() - timedelta(minutes=5), utc_now()
+    first, second = (UUID(int=(new_id().int & (1 << 80) - 1) | int(old.timestamp() * 1000) << 80) for _ in "12")
+    for number, inference_id in enumerate((first, second), 1):
+        await bench.pool.execute(
+            "INSERT INTO gateway.batch_lines (batch_id, tenant_id, line, inference_id, custom_id, at, size)"
+            " VALUES ($1, $2, $3, $4, 'c', 0, 1)", batch_id, bench.tenant_id, number, inference_id
+        )  # fmt: skip
+    assert await lost.of(bench.tenant_id, batch_id) == []  # nobody knows that they have ended
+
+    words = [
+        settled(inference_id=one, tenant_id=bench.tenant_id, event_id=new_id(), accepted_at=old, settled_at=at)
+        for one, at in ((first, old), (second, now))
+    ]
+    await BookStore(bench.pool).book(fold(words), now)
+    assert [one.line for one in await lost.of(bench.tenant_id, batch_id)] == [1]
+    caught_up = False
+    assert await lost.of(bench.tenant_id, batch_id) == []
+    caught_up = True
+    await InferenceStore(bench.pool).add_results([StoredResult(first, bench.tenant_id, "t", b"{}")], now, now)
+    assert await lost.of(bench.tenant_id, batch_id) == []
 
 
 async def test_a_file_that_is_gone_fails_it(bench: Bench) -> None:

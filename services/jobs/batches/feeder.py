@@ -73,28 +73,27 @@ class Feeder:
         if resting is None:
             await self._end(job)
         else:
-            await self._store.rest(job.job_id, resting.for_s, resting.idle)
+            await self._store.rest(job, resting.for_s, resting.idle)
 
     async def _end(self, job: TakenBatch) -> None:
         await self._teller.tell(job)
-        await self._store.ended(job.job_id)
+        await self._store.ended(job)
 
     async def _fail(self, job: TakenBatch, why: LineError) -> None:
         """What it has in flight is not waited for: nobody could say which lines are missing."""
-        await self._store.ending(job.job_id, "failed", [why.at(None)])
+        await self._store.ending(job, "failed", [why.at(None)])
         await self._settle(job)
 
     async def _work(self, job: TakenBatch, state: BatchState) -> Rest | None:
         """Until it is settled (None), or others should have the place."""
         given = await self._files.file(job.tenant_id, job.input_file_id)
         if given is None:
-            await self._fail(
-                job, LineError("input_file_gone", "the input file was deleted before all its lines were begun")
-            )
+            gone = LineError("input_file_gone", "the input file was deleted before all its lines were begun")
+            await self._fail(job, gone)
             return None
         if state.output_file_id is None and state.status == "validating":
             if errors := await self._checked(job, given):
-                await self._store.refused(job.job_id, errors)
+                await self._store.refused(job, errors)
                 instruments.batches_settled.labels("failed").inc()
                 return None
             state = await self._store.state(job.job_id) or state
@@ -123,7 +122,7 @@ class Feeder:
             for new in (output, error):
                 await self._files.begin(new, connection)
 
-        await self._store.checked(job.job_id, check.total, output.file_id, error.file_id, begin)
+        await self._store.checked(job, check.total, output.file_id, error.file_id, begin)
         return []
 
     # Its lines
@@ -149,7 +148,7 @@ class Feeder:
     # Its end
 
     async def _settle(self, job: TakenBatch) -> None:
-        await self._store.finalizing(job.job_id)
+        await self._store.finalizing(job)
         state = await self._store.state(job.job_id)
         if state is None:
             return
@@ -164,7 +163,7 @@ class Feeder:
                     await self._files.delete(file, connection)
 
         ids = [file.file_id if file is not None and file.size else None for file in found]
-        await self._store.settled(job.job_id, ids[0], ids[1], finish)
+        await self._store.settled(job, ids[0], ids[1], finish)
         instruments.batches_settled.labels(state.ending or "completed").inc()
         logger.info("batch.settled", batch_id=str(job.job_id), tenant=job.tenant_id, status=state.ending)
 

@@ -95,7 +95,7 @@ class Feeding:
         if state.ending is None and state.status == "cancelling":
             return "cancelled"
         if state.ending is None and state.overdue:
-            await self._parts.store.ending(self._job.job_id, "expired")
+            await self._parts.store.ending(self._job, "expired")
             return "expired"
         return state.ending
 
@@ -114,7 +114,7 @@ class Feeding:
         )
         if told.stop is not None:
             revoked = LineError("key_not_usable", told.stop).at(None)
-            await self._parts.store.ending(self._job.job_id, "failed", [revoked])
+            await self._parts.store.ending(self._job, "failed", [revoked])
         ended = {line.line: line for line in told.ended if line.line in standing.in_flight}
         may_claim = ending is None and told.stop is None and told.later is None
         new = await self._claimed(ended) if may_claim else []

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
+import orjson
+
 from services.jobs.batches.checking import LONGEST_LINE, BatchLine, LineError, is_blank, read_line
 from shared.batches import Endpoint
 from shared.batches.store import BatchState, LineInFlight, TakenBatch
@@ -15,7 +17,7 @@ from shared.errors import TallygateError
 from shared.events import new_id
 from shared.files import File, Files, Line
 
-_ROUND_BYTES = 4 * 1024 * 1024  # of lines that are begun at a time
+_ROUND_BYTES = 4 * 1024 * 1024  # of lines that are begun at a time, as a round holds them: a text of a text
 _REST_LINES, _REST_BYTES = 1000, 1024 * 1024  # of lines that are written off at a time
 _RESPONSES = "/v1/responses"
 
@@ -61,7 +63,7 @@ class InputLines:
         while len(claimed) < most and size < _ROUND_BYTES and (found := await self._next()) is not None:
             number, line = found
             read, inference_id = _read(line, self._job.endpoint), new_id()
-            size += len(read.body)
+            size += len(orjson.dumps(read.body))
             request = self._sealed_request(inference_id, read.body)
             row = LineInFlight(number, inference_id, read.custom_id, line.start, line.end - line.start, request)
             claimed.append(InFlight(row, read.body, again=False))

@@ -26,4 +26,4 @@ def rest(idle: int, pause: float, fed_s: float) -> Rest | None:
     """None: the batch keeps its place. fed_s: for so long it has had it."""
     if pause >= _REST_S:
         return Rest(pause, idle)
-    return Rest(0.0, idle) if fed_s >= TURN_S else None
+    return Rest(_FIRST_S, idle) if fed_s >= TURN_S else None  # not taken again before this turn has ended

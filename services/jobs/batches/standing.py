@@ -95,7 +95,7 @@ class Standing:
             published_to=min(to_begin, default=self.lines.next_line),
             waiting=waiting,
         )
-        await self._store.advance(self._job.job_id, made, append)
+        await self._store.advance(self._job, made, append)
         self.in_flight, self.waiting = left, waiting
         instruments.batch_lines.labels("completed").inc(len(output))
         instruments.batch_lines.labels("failed").inc(len(error))

@@ -22,4 +22,4 @@ def test_who_is_refused_waits_as_long_as_was_said_but_looks_again(later_s: float
 
 def test_a_turn_ends_for_whoever_is_busy_too() -> None:
     assert rest(0, 0.05, TURN_S - 1) is None
-    assert rest(0, 0.05, TURN_S) == Rest(0.0, 0)
+    assert rest(0, 0.05, TURN_S) == Rest(0.05, 0)
