@@ -18,6 +18,7 @@ from services.gateway.background.background import BackgroundInferences, Retaine
 from services.gateway.background.held import HeldStreams
 from services.gateway.background.responses import BackgroundResponses
 from services.gateway.background.store import BackgroundStore
+from services.gateway.batches.lost import LostResults, all_stored
 from services.gateway.batches.rounds import BatchRounds
 from services.gateway.batches.store import BatchStore
 from services.gateway.conversations.store import ConversationStore
@@ -272,6 +273,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 responses=kept_responses,
                 background_responses=in_responses,
                 store=batch_store,
+                lost=LostResults(batch_store, stored, lambda: all_stored(broker, _RESULTS_GROUP)),
                 keys=KeyReader(pool),
                 ring=ring,
                 deadlines=background.deadlines,

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 
 from services.jobs.batches.asking import Gateways
-from services.jobs.batches.feeding import BatchSettings, Feeder
+from services.jobs.batches.feeder import BatchSettings, Feeder
+from services.jobs.batches.feeding import Parts
 from services.jobs.batches.retention import BatchRetention
 from services.jobs.batches.telling import Teller
 from services.jobs.settings import JobsSettings
@@ -74,6 +75,5 @@ async def _feeder(
     gateways = await service.start(Gateways(settings.gateway_url, ring))
     leases = LeaseSettings(settings.instance, settings.max_batches, settings.lease_s)
     limits = BatchSettings(leases, settings.batch_window, settings.max_batch_lines)
-    files = open_files(settings.file, service.pool, ring)
-    teller = Teller(store, deliveries, wake)
-    return await service.start(Feeder(limits, store, files, gateways, service.publisher, teller, ring))
+    parts = Parts(store, open_files(settings.file, service.pool, ring), gateways, service.publisher, ring)
+    return await service.start(Feeder(limits, parts, Teller(store, deliveries, wake)))

@@ -16,7 +16,7 @@ from shared.jobs import LeasedTable, Taking
 
 _COLUMNS = (
     "batch_id", "tenant_id", "api_key_id", "endpoint", "input_file_id", "session", "metadata", "created_at",
-    "expires_at", "output_kept_s", "delivery",
+    "expires_at", "output_kept_s", "delivery", "idle",
 )  # fmt: skip
 
 _STATE = """
@@ -25,8 +25,11 @@ SELECT status, ending, total, completed, failed, next_line, next_offset, publish
 FROM gateway.batches WHERE batch_id = $1
 """
 
-# Whatever is written of a batch is written by who has it: the row is locked until the transaction ends.
-_HOLD = "SELECT FROM gateway.batches WHERE batch_id = $1 AND worker_id = $2 AND ended_at IS NULL FOR UPDATE"
+# Whatever is written of a batch is written by who has it: the row is locked until the transaction ends. A process that
+# stood still may have it once more, after another: what it knows of it from before is old.
+_HOLD = """
+SELECT FROM gateway.batches WHERE batch_id = $1 AND worker_id = $2 AND delivery = $3 AND ended_at IS NULL FOR UPDATE
+"""
 
 _CHECKED = """
 UPDATE gateway.batches SET total = $2, in_progress_at = now(), output_file_id = $3, error_file_id = $4,
@@ -77,7 +80,17 @@ UPDATE gateway.batches SET status = ending, settled_at = now(), output_file_id =
 WHERE batch_id = $1 AND settled_at IS NULL
 """
 
-_ENDED = "UPDATE gateway.batches SET ended_at = now(), lease_until = NULL WHERE batch_id = $1 AND worker_id = $2"
+# Whoever has waited longest for a place comes first.
+_REST = """
+UPDATE gateway.batches SET worker_id = NULL, lease_until = NULL, delivery = delivery - 1, turn_at = now(), idle = $3,
+    rests_until = now() + make_interval(secs => $2)
+WHERE batch_id = $1
+"""
+
+# One that is cancelled is ended at once.
+_READY = "waiting.rests_until IS NULL OR waiting.rests_until <= now() OR waiting.status = 'cancelling'"
+
+_ENDED = "UPDATE gateway.batches SET ended_at = now(), lease_until = NULL WHERE batch_id = $1"
 
 _IN_FLIGHT = """
 SELECT line, inference_id, custom_id, at, size, sealed_request FROM gateway.batch_lines
@@ -91,7 +104,7 @@ DELETE FROM gateway.batches WHERE batch_id IN (
 
 
 class TakenBatch(NamedTuple):
-    """A batch that this worker has. job_id: of the batch."""
+    """A batch that this worker has. job_id: of the batch. idle: its last rounds that brought nothing."""
 
     job_id: UUID
     tenant_id: str
@@ -104,6 +117,7 @@ class TakenBatch(NamedTuple):
     expires_at: datetime
     output_kept_s: float
     delivery: int
+    idle: int
 
 
 class BatchState(NamedTuple):
@@ -168,7 +182,7 @@ class BatchStore(LeasedTable[TakenBatch]):
 
     def __init__(self, pool: Pool, worker_id: str, most_of_a_tenant: int | None = None) -> None:
         """most_of_a_tenant: batches of one tenant that are fed at a time."""
-        taking = Taking("ended_at", "created_at", None, most_of_a_tenant)
+        taking = Taking("ended_at", "turn_at", _READY, most_of_a_tenant)
         super().__init__(Database(pool), "gateway.batches", "batch_id", _COLUMNS, TakenBatch, taking)
         self._pool = pool
         self._worker_id = worker_id
@@ -182,56 +196,60 @@ class BatchStore(LeasedTable[TakenBatch]):
 
     # Each of the following raises NotOursError.
 
-    async def checked(self, batch_id: UUID, total: int, output_file_id: UUID, error_file_id: UUID, also: Also) -> None:
+    async def checked(self, job: TakenBatch, total: int, output_file_id: UUID, error_file_id: UUID, also: Also) -> None:
         """Its file is one that can be worked on. also: what is written with it."""
-        await self._write(batch_id, _CHECKED, total, output_file_id, error_file_id, also=also)
+        await self._write(job, _CHECKED, total, output_file_id, error_file_id, also=also)
 
-    async def refused(self, batch_id: UUID, errors: Sequence[dict[str, Any]]) -> None:
-        await self._write(batch_id, _REFUSED, list(errors))
+    async def refused(self, job: TakenBatch, errors: Sequence[dict[str, Any]]) -> None:
+        await self._write(job, _REFUSED, list(errors))
 
-    async def advance(self, batch_id: UUID, made: Progress, also: Also) -> None:
+    async def advance(self, job: TakenBatch, made: Progress, also: Also) -> None:
         """also: appends the lines of `made.ended` to the batch's files."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._hold(connection, batch_id)
+            await self._hold(connection, job)
             if made.ended:
-                await connection.execute(_FORGET_LINES, batch_id, list(made.ended))
+                await connection.execute(_FORGET_LINES, job.job_id, list(made.ended))
             await also(connection)
             if made.begun:
                 columns = [list(column) for column in zip(*made.begun, strict=True)]
-                await connection.execute(_NEW_LINES, batch_id, *columns)
+                await connection.execute(_NEW_LINES, job.job_id, *columns)
             await connection.execute(
-                _PROGRESS, batch_id, made.completed, made.failed, made.next_line, made.next_offset, made.published_to,
+                _PROGRESS, job.job_id, made.completed, made.failed, made.next_line, made.next_offset, made.published_to,
                 made.waiting,
             )  # fmt: skip
 
-    async def ending(self, batch_id: UUID, as_what: LastState, errors: Sequence[dict[str, Any]] = ()) -> None:
+    async def ending(self, job: TakenBatch, as_what: LastState, errors: Sequence[dict[str, Any]] = ()) -> None:
         """No more lines are begun. What was decided before stays."""
-        await self._write(batch_id, _ENDING, as_what, list(errors))
+        await self._write(job, _ENDING, as_what, list(errors))
 
-    async def finalizing(self, batch_id: UUID) -> None:
+    async def finalizing(self, job: TakenBatch) -> None:
         """From now on it cannot be cancelled."""
-        await self._write(batch_id, _FINALIZING)
+        await self._write(job, _FINALIZING)
 
     async def settled(
-        self, batch_id: UUID, output_file_id: UUID | None, error_file_id: UUID | None, also: Also
+        self, job: TakenBatch, output_file_id: UUID | None, error_file_id: UUID | None, also: Also
     ) -> None:
-        await self._write(batch_id, _SETTLED, output_file_id, error_file_id, also=also)
+        await self._write(job, _SETTLED, output_file_id, error_file_id, also=also)
 
-    async def ended(self, batch_id: UUID) -> None:
-        await self._write(batch_id, _ENDED, self._worker_id)
+    async def rest(self, job: TakenBatch, for_s: float, idle: int) -> None:
+        """Gives it back. It is taken again after so many seconds, or when it is cancelled; others come first."""
+        await self._write(job, _REST, for_s, idle)
+
+    async def ended(self, job: TakenBatch) -> None:
+        await self._write(job, _ENDED)
 
     async def forget(self, kept_for: timedelta, limit: int) -> int:
         """How many were deleted of those that ended before that."""
         status = await self._database.execute(_FORGET, kept_for, limit)
         return int(status.rpartition(" ")[2])
 
-    async def _write(self, batch_id: UUID, sql: str, *values: Any, also: Also | None = None) -> None:
+    async def _write(self, job: TakenBatch, sql: str, *values: Any, also: Also | None = None) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._hold(connection, batch_id)
+            await self._hold(connection, job)
             if also is not None:
                 await also(connection)
-            await connection.execute(sql, batch_id, *values)
+            await connection.execute(sql, job.job_id, *values)
 
-    async def _hold(self, connection: Connection, batch_id: UUID) -> None:
-        if await connection.execute(_HOLD, batch_id, self._worker_id) != "SELECT 1":
+    async def _hold(self, connection: Connection, job: TakenBatch) -> None:
+        if await connection.execute(_HOLD, job.job_id, self._worker_id, job.delivery) != "SELECT 1":
             raise NotOursError

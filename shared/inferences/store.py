@@ -1,4 +1,5 @@
-"""All SQL on stored results, and the one query of the books that is needed to take a request once.
+"""All SQL on stored results, and the two questions to the books that others than the monitor have: whether a request
+was taken before, and whether a result that has not come is still to be waited for.
 
 The gateway writes results; whoever publishes with `store_result` reads them, by inference ids that are its own.
 """
@@ -44,6 +45,11 @@ SELECT EXISTS (
         AND (settlement IS NOT NULL OR delivery > $3 OR (delivery = $3 AND router_id IS NOT NULL)))
 """
 
+_ENDED_BEFORE = """
+SELECT inference_id FROM monitor.inferences
+WHERE tenant_id = $1 AND inference_id = ANY($2::uuid[]) AND settlement IS NOT NULL AND settled_at < $3
+"""
+
 
 class StoredResult(NamedTuple):
     """A reply as it travelled: `event` is its body, in which the answer is sealed."""
@@ -84,7 +90,11 @@ class InferenceStore:
     async def begun(self, tenant_id: str, inference_id: UUID, delivery: int) -> bool:
         """Whether a router began with this delivery of the inference, or a later one, or it is settled already.
 
-        The one read of the monitor's books that others may do: it keeps a request that was published twice from being
-        worked on twice. The books may lag, so False is no promise.
+        It keeps a request that was published twice from being worked on twice. The books may lag, so False is no
+        promise.
         """
         return bool(await self._pool.fetchval(_BEGUN, inference_id, tenant_id, delivery))
+
+    async def ended_before(self, tenant_id: str, inference_ids: Sequence[UUID], at: datetime) -> set[UUID]:
+        """Those that were settled before, as far as the books know."""
+        return {row[0] for row in await self._pool.fetch(_ENDED_BEFORE, tenant_id, inference_ids, at)}

@@ -12,22 +12,29 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from services.gateway.batches.lost import LostResults
 from services.gateway.batches.store import BatchStore as GatewayBatches
 from services.gateway.batches.store import NewBatch
 from services.jobs.batches.asking import GatewayAwayError, Gateways
-from services.jobs.batches.feeding import BatchSettings, Feeder
+from services.jobs.batches.feeder import BatchSettings, Feeder
+from services.jobs.batches.feeding import Parts
 from services.jobs.batches.telling import Teller
+from services.monitor.books.books import fold
+from services.monitor.books.store import BookStore
 from shared.batches.rounds import EndedLine, Round, Told
-from shared.batches.store import BatchStore, TakenBatch
+from shared.batches.store import BatchStore, NotOursError, TakenBatch
 from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
 from shared.db.database import Database
 from shared.db.pool import Pool
 from shared.events import CancelRequested, new_id, utc_now
 from shared.files import File, Files, FileStore, NewFile
+from shared.inferences import InferenceStore
+from shared.inferences.store import StoredResult
 from shared.jobs import LeaseSettings
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.webhooks.store import DeliveryStore
+from tests.unit.shared.events.samples import settled
 
 pytestmark = pytest.mark.real_postgres
 
@@ -114,23 +121,25 @@ class Bench:
         )  # fmt: skip
         return batch_id
 
-    def feeder(self, worker: str = "w1", window: int = 50) -> Feeder:
+    def feeder(self, worker: str = "w1", window: int = 50, gateways: object = None) -> Feeder:
         store = BatchStore(self.pool, worker)
         deliveries = DeliveryStore(Database(self.pool))
         teller = Teller(store, deliveries, lambda: None)
         settings = BatchSettings(LeaseSettings(worker, 1, LEASE_S), window, self.most_lines)
-        gateways, publisher = cast(Gateways, self.world), cast(Publisher, self.world)
-        return Feeder(settings, store, self.files, gateways, publisher, teller, RING)
+        gateways = cast(Gateways, gateways or self.world)
+        return Feeder(settings, Parts(store, self.files, gateways, cast(Publisher, self.world), RING), teller)
 
-    async def taken(self, feeder: Feeder, worker: str = "w1") -> TakenBatch:
-        await self.pool.execute("UPDATE gateway.batches SET lease_until = NULL WHERE tenant_id = $1", self.tenant_id)
-        job = await feeder.store.take(worker, LEASE_S)
-        assert job is not None
-        return job
+    async def taken(self, worker: str = "w1") -> TakenBatch | None:
+        """Whoever has it, and however long it wanted to rest."""
+        await self.pool.execute(
+            "UPDATE gateway.batches SET lease_until = NULL, rests_until = NULL WHERE tenant_id = $1", self.tenant_id
+        )
+        return await BatchStore(self.pool, worker).take(worker, LEASE_S)
 
     async def run(self, feeder: Feeder, worker: str = "w1") -> None:
         async with asyncio.timeout(60):
-            await feeder.run(await self.taken(feeder, worker))
+            while (job := await self.taken(worker)) is not None:
+                await feeder.run(job)
 
     async def shown(self, batch_id: UUID) -> dict[str, Any]:
         row = await self.gateway.batch(self.tenant_id, batch_id)
@@ -214,19 +223,18 @@ async def test_whoever_takes_over_goes_on_where_it_stood(bench: Bench, at_round:
 
 async def test_a_worker_that_has_lost_the_batch_writes_nothing(bench: Bench) -> None:
     batch_id = await bench.batch(lines(10))
-    first, second = bench.feeder("w1"), bench.feeder("w2")
-    job = await bench.taken(first)
     asked = asyncio.Event()
     go_on = asyncio.Event()
     bench.world.after = lambda _: asked.set()
-    running = bench.world.round
 
     async def slowly(tenant: str, batch: UUID, said: Round) -> Told:
-        told = await running(tenant, batch, said)
+        told = await bench.world.round(tenant, batch, said)
         await go_on.wait()
         return told
 
-    first.gateways = cast(Gateways, _Says(slowly))
+    first, second = bench.feeder("w1", gateways=_Says(slowly)), bench.feeder("w2")
+    job = await bench.taken()
+    assert job is not None
     losing = asyncio.create_task(first.run(job))
     await asked.wait()
     await bench.run(second, "w2")
@@ -237,6 +245,23 @@ async def test_a_worker_that_has_lost_the_batch_writes_nothing(bench: Bench) -> 
     assert (row["status"], row["completed"]) == ("completed", 10)
     assert ids(await bench.written(row["output_file_id"])) == names(10)
     assert len(bench.world.published) == 10
+
+
+async def test_what_a_worker_knows_of_an_earlier_turn_is_old(bench: Bench) -> None:
+    """It stood still, another had the batch, and now it has the batch again."""
+    await bench.batch(lines(1))
+    store, other = BatchStore(bench.pool, "w1"), BatchStore(bench.pool, "w2")
+    before = await bench.taken("w1")
+    between = await bench.taken("w2")
+    assert before is not None
+    assert between is not None
+    await other.rest(between, 0.0, 0)
+    now = await store.take("w1", LEASE_S)
+    assert now is not None
+
+    with pytest.raises(NotOursError):
+        await store.finalizing(before)
+    await store.finalizing(now)
 
 
 class _Says:
@@ -269,6 +294,42 @@ async def test_no_line_is_lost_while_gateways_are_away_or_refuse(bench: Bench) -
     assert len(bench.world.published) == 30
 
 
+async def test_a_batch_that_waits_gives_its_only_place_to_others(bench: Bench) -> None:
+    """And has it again at once when it is cancelled."""
+    waits = await bench.batch(orjson.dumps(line(900)))
+    goes = await bench.batch(lines(20))
+    refusing = Told(later="over the budget", later_s=3600.0)
+    bench.world.verdict = lambda asked: refusing if "c900" in {new.custom_id for new in asked.lines} else None
+    feeder = bench.feeder()
+    await feeder.start()
+    async with asyncio.timeout(60):
+        while (await bench.shown(goes))["status"] != "completed":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await feeder.stop()
+    row = await bench.shown(waits)
+    assert (row["status"], row["waiting"]) == ("in_progress", "over the budget")
+
+    await bench.pool.execute("UPDATE gateway.batches SET rests_until = now() + interval '1 day'")
+    store = BatchStore(bench.pool, "w2")
+    assert await store.take("w2", LEASE_S) is None
+    await bench.gateway.cancel(bench.tenant_id, waits)
+    job = await store.take("w2", LEASE_S)
+    assert job is not None
+    await bench.feeder("w2").run(job)
+    assert (await bench.shown(waits))["status"] == "cancelled"
+
+
+async def test_batches_take_turns(bench: Bench) -> None:
+    made = [await bench.batch(lines(1)) for _ in range(2)]
+    store, had = BatchStore(bench.pool, "w1"), []
+    for _ in range(4):
+        job = await store.take("w1", LEASE_S)
+        assert job is not None
+        had.append(job.job_id)
+        await store.rest(job, 0.0, 0)
+    assert had == [*made, *made]
+
+
 async def test_what_is_cancelled_says_so_of_each_line(bench: Bench) -> None:
     batch_id = await bench.batch(lines(40))
     answered: set[UUID] = set()
@@ -283,9 +344,12 @@ async def test_what_is_cancelled_says_so_of_each_line(bench: Bench) -> None:
     async with asyncio.timeout(30):
         while (await bench.shown(batch_id))["completed"] < 5:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    input_id = (await bench.shown(batch_id))["input_file_id"]
+    assert await bench.gateway.reading(bench.tenant_id, input_id) == batch_id
     assert await bench.gateway.cancel(bench.tenant_id, batch_id) is not None
     await feeding
 
+    assert await bench.gateway.reading(bench.tenant_id, input_id) is None
     row = await bench.shown(batch_id)
     assert (row["status"], row["total"], row["completed"], row["failed"]) == ("cancelled", 40, 5, 35)
     output, error = await bench.written(row["output_file_id"]), await bench.written(row["error_file_id"])
@@ -357,6 +421,35 @@ async def test_a_file_that_cannot_be_read_any_more_fails_it(bench: Bench) -> Non
 
     row = await bench.shown(batch_id)
     assert (row["status"], [one["code"] for one in row["errors"]]) == ("failed", ["file_unreadable"])
+
+
+async def test_a_result_is_lost_when_its_inference_has_ended_and_all_that_came_is_stored(bench: Bench) -> None:
+    batch_id, caught_up = await bench.batch(lines(2)), True
+
+    async def all_stored() -> bool:
+        return caught_up
+
+    lost = LostResults(bench.gateway, InferenceStore(bench.pool), all_stored)
+    old, now = utc_now() - timedelta(minutes=5), utc_now()
+    first, second = (UUID(int=(new_id().int & (1 << 80) - 1) | int(old.timestamp() * 1000) << 80) for _ in "12")
+    for number, inference_id in enumerate((first, second), 1):
+        await bench.pool.execute(
+            "INSERT INTO gateway.batch_lines (batch_id, tenant_id, line, inference_id, custom_id, at, size)"
+            " VALUES ($1, $2, $3, $4, 'c', 0, 1)", batch_id, bench.tenant_id, number, inference_id
+        )  # fmt: skip
+    assert await lost.of(bench.tenant_id, batch_id) == []  # nobody knows that they have ended
+
+    words = [
+        settled(inference_id=one, tenant_id=bench.tenant_id, event_id=new_id(), accepted_at=old, settled_at=at)
+        for one, at in ((first, old), (second, now))
+    ]
+    await BookStore(bench.pool).book(fold(words), now)
+    assert [one.line for one in await lost.of(bench.tenant_id, batch_id)] == [1]
+    caught_up = False
+    assert await lost.of(bench.tenant_id, batch_id) == []
+    caught_up = True
+    await InferenceStore(bench.pool).add_results([StoredResult(first, bench.tenant_id, "t", b"{}")], now, now)
+    assert await lost.of(bench.tenant_id, batch_id) == []
 
 
 async def test_a_file_that_is_gone_fails_it(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from services.gateway.quotas import FileLimits
 from shared.db.pool import Pool
 from shared.db.reads import Reads, ReadSettings
 from shared.errors import TallygateError
-from shared.events import utc_now
+from shared.events import new_id, utc_now
 from shared.files import PART_BYTES, File, Files, FileStore
 from shared.files.object_store import ObjectStore
 from tests.stores.test_files import DAY, RING, new_file
@@ -47,6 +47,13 @@ class Shelf:
         file = await self.begun(len(data))
         grown = await self.files.append(file, await self.files.sealed(file, data))
         return await self.files.finish(grown, utc_now() + kept)
+
+    async def read_by_a_batch(self, file: File) -> None:
+        await self.pool.execute(
+            "INSERT INTO gateway.batches (batch_id, tenant_id, api_key_id, endpoint, input_file_id, completion_window,"
+            " session, output_kept_s, created_at, expires_at) VALUES ($1, $2, 'k', '', $3, '', '', 0, now(), now())",
+            new_id(), self.tenant_id, file.file_id,
+        )  # fmt: skip
 
     async def purge(self) -> None:
         await Purging(self.files, self.table)._purge()
@@ -116,7 +123,8 @@ async def test_a_page_goes_on_after_a_file_that_was_deleted(shelf: Shelf) -> Non
 
 async def test_what_is_deleted_or_old_or_never_finished_goes_with_its_parts_and_nothing_else_does(shelf: Shelf) -> None:
     kept, deleted = await shelf.finished(), await shelf.finished(b"x" * (2 * PART_BYTES))
-    old = await shelf.finished(kept=timedelta(seconds=-1))
+    old, read = [await shelf.finished(kept=timedelta(seconds=-1)) for _ in range(2)]
+    await shelf.read_by_a_batch(read)
     await shelf.files.delete(deleted)
     forgotten = await shelf.table.begin(replace(new_file(shelf.tenant_id), kept_until=utc_now() - DAY), None)
     await shelf.files.append(forgotten, await shelf.files.sealed(forgotten, b"half"))
@@ -125,6 +133,7 @@ async def test_what_is_deleted_or_old_or_never_finished_goes_with_its_parts_and_
     await asyncio.gather(shelf.purge(), Shelf(shelf.pool, "other").purge())
     await shelf.purge()
     assert await shelf.rows(deleted, old, forgotten) == (0, 0)
+    assert await shelf.rows(read) == (1, 1)
     assert [data async for data in shelf.files.content(kept)] == [b"x\n"]
 
 

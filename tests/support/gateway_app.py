@@ -24,6 +24,7 @@ from services.gateway.background.background import BackgroundInferences, Retaine
 from services.gateway.background.held import HeldStreams
 from services.gateway.background.responses import BackgroundResponses
 from services.gateway.background.store import BackgroundStore
+from services.gateway.batches.lost import LostResults
 from services.gateway.batches.rounds import BatchRounds
 from services.gateway.batches.store import BatchStore
 from services.gateway.conversations.store import ConversationStore
@@ -63,7 +64,7 @@ from shared.events import Event, SessionCapped, utc_now
 from shared.events.topics import BULK_REQUESTS, REQUESTS
 from shared.files import Files
 from shared.guard import Guard
-from shared.inferences import Inferences, Pending, Results, Withdrawals
+from shared.inferences import Inferences, InferenceStore, Pending, Results, Withdrawals
 from shared.kafka.local import LocalBroker
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Model, ProviderSettings, Registry, TenantModels
@@ -272,6 +273,7 @@ def gateway_here(caller: Caller | None = None, answer_s: float = _ANSWER_S, **se
             responses=responses,
             background_responses=in_responses,
             store=batches,
+            lost=LostResults(batches, InferenceStore(sql), _yes),
             keys=KeyReader(sql),
             ring=ring,
             deadlines=background.deadlines,
@@ -328,6 +330,10 @@ def _with_a_letter() -> LocalBroker:
     broker = LocalBroker()
     broker.cluster.log(TopicPartition(REQUESTS.dlq, 0)).append(b"key", b"{}", (), 0)
     return broker
+
+
+async def _yes() -> bool:
+    return True
 
 
 async def _unknown(_host: str, _port: int) -> Any:

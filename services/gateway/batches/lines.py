@@ -68,6 +68,14 @@ def written_failure(
     return _written(custom_id, inference_id, failed.http_status, body)
 
 
+def written_lost(custom_id: str, inference_id: UUID) -> str:
+    """A line of the error file: what the endpoint would have answered is not known any more."""
+    message = f"the inference has ended, but its result is lost; what is known of it: tallygate show {inference_id}"
+    error = {"code": "result_lost", "message": message}
+    line = {"id": f"batch_req_{inference_id.hex}", "custom_id": custom_id, "response": None, "error": error}
+    return orjson.dumps(line).decode()
+
+
 def _written(custom_id: str, inference_id: UUID, status: int, body: Any) -> str:
     response = {"status_code": status, "request_id": str(inference_id), "body": body}
     line = {"id": f"batch_req_{inference_id.hex}", "custom_id": custom_id, "response": response, "error": None}

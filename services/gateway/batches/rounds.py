@@ -20,8 +20,10 @@ from services.gateway.batches.lines import (
     not_streamed,
     written_answer,
     written_failure,
+    written_lost,
 )
-from services.gateway.batches.store import BatchStore, EndedRow
+from services.gateway.batches.lost import LostResults
+from services.gateway.batches.store import BatchStore, EndedRow, LineRow
 from services.gateway.bodies import InvalidBodyError, parsed
 from services.gateway.inference.admission import Admitted, Deadlines
 from services.gateway.inference.completing import Completing, Sent
@@ -55,6 +57,7 @@ class BatchRounds:
     responses: Responses
     background_responses: BackgroundResponses
     store: BatchStore
+    lost: LostResults
     keys: KeyReader
     ring: KeyRing
     deadlines: Deadlines
@@ -135,11 +138,16 @@ class BatchRounds:
 
     async def _ended(self, tenant_id: str, batch_id: UUID, asked: Round) -> list[EndedLine]:
         rows = await self.store.ended(tenant_id, batch_id, _MOST_BYTES)
-        return [await self._ended_line(tenant_id, asked, row) for row in rows]
+        if rows:
+            return [await self._ended_line(tenant_id, asked, row) for row in rows]
+        return [_lost(row) for row in await self.lost.of(tenant_id, batch_id)]
 
     async def _ended_line(self, tenant_id: str, asked: Round, row: EndedRow) -> EndedLine:
+        reply = reply_of(row.result)
+        if reply is None:
+            return _lost(row)
         try:
-            answer = self._answer(row)
+            answer = self.inferences.answer(reply)
             body = await self._body(tenant_id, asked, row, answer)
         except InferenceFailedError as failed:
             written = written_failure(
@@ -152,13 +160,6 @@ class BatchRounds:
                 line=row.line, is_error=False, written=written_answer(row.custom_id, row.inference_id, body)
             )
         return EndedLine(line=row.line, is_error=True, written=written)
-
-    def _answer(self, row: EndedRow) -> Answer:
-        """Raises TallygateError."""
-        reply = reply_of(row.result)
-        if reply is None:
-            raise TallygateError("internal", "the stored result cannot be read")
-        return self.inferences.answer(reply)
 
     async def _body(self, tenant_id: str, asked: Round, row: EndedRow, answer: Answer) -> bytes:
         """The answer as the endpoint tells it. Raises TallygateError."""
@@ -202,6 +203,10 @@ def _why_stop(caller: Caller | None, tenant_id: str, key_id: str) -> str | None:
     except TallygateError as refused:
         return refused.failure.detail
     return None
+
+
+def _lost(row: LineRow | EndedRow) -> EndedLine:
+    return EndedLine(line=row.line, is_error=True, written=written_lost(row.custom_id, row.inference_id))
 
 
 def _refused(asked: Round, line: NewLine, refused: TallygateError) -> EndedLine:

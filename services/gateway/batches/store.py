@@ -35,6 +35,11 @@ WHERE tenant_id = $1 AND ($2::uuid IS NULL OR batch_id < $2) AND ($3::text IS NU
 ORDER BY batch_id DESC LIMIT $4
 """  # noqa: S608
 
+_READING = """
+SELECT batch_id FROM gateway.batches WHERE tenant_id = $1 AND input_file_id = $2 AND ended_at IS NULL
+    AND settled_at IS NULL ORDER BY batch_id LIMIT 1
+"""
+
 _CANCEL = f"""
 UPDATE gateway.batches SET status = 'cancelling', cancelling_at = now(), waiting = NULL
 WHERE tenant_id = $1 AND batch_id = $2 AND status IN ('validating', 'in_progress')
@@ -49,6 +54,14 @@ SELECT line, custom_id, inference_id, sealed_request, ce_type, event FROM (
     FROM gateway.batch_lines l JOIN gateway.results r USING (inference_id, tenant_id)
     WHERE l.tenant_id = $1 AND l.batch_id = $2
 ) AS ended WHERE bytes_before < $3 ORDER BY line
+"""
+
+# Of what a batch has in flight, the lines that were begun before and have no result.
+_UNANSWERED = """
+SELECT l.line, l.custom_id, l.inference_id FROM gateway.batch_lines l
+WHERE l.tenant_id = $1 AND l.batch_id = $2 AND l.inference_id < $3
+    AND NOT EXISTS (SELECT FROM gateway.results r WHERE r.inference_id = l.inference_id)
+ORDER BY l.line
 """
 
 _FULL_WAIT_S = 60.0
@@ -69,6 +82,14 @@ class NewBatch:
     output_kept_s: float
     created_at: datetime
     expires_at: datetime
+
+
+class LineRow(NamedTuple):
+    """A line in flight."""
+
+    line: int
+    custom_id: str
+    inference_id: UUID
 
 
 class EndedRow(NamedTuple):
@@ -109,6 +130,11 @@ class BatchStore:
         """The newest first; older than `after`. status: None for any."""
         return await self._pool.fetch(_PAGE, tenant_id, after, status, limit)
 
+    async def reading(self, tenant_id: str, file_id: UUID) -> UUID | None:
+        """A batch that may still read this file."""
+        found: UUID | None = await self._pool.fetchval(_READING, tenant_id, file_id)
+        return found
+
     async def cancel(self, tenant_id: str, batch_id: UUID) -> asyncpg.Record | None:
         """The batch, when it can be cancelled still."""
         return await self._pool.fetchrow(_CANCEL, tenant_id, batch_id)
@@ -120,3 +146,7 @@ class BatchStore:
             EndedRow(line, custom_id, inference_id, sealed, StoredResult(inference_id, tenant_id, ce_type, event))
             for line, custom_id, inference_id, sealed, ce_type, event in rows
         ]
+
+    async def unanswered(self, tenant_id: str, batch_id: UUID, before: UUID) -> list[LineRow]:
+        """Lines in flight that have no result. before: ids of inferences that are younger than these."""
+        return [LineRow(*row) for row in await self._pool.fetch(_UNANSWERED, tenant_id, batch_id, before)]

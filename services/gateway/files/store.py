@@ -30,10 +30,12 @@ _LISTS = {
     "asc": _LIST.format(columns=COLUMNS, beyond=">", order="ASC"),
 }
 
+# What a batch reads stays until that has ended.
 _EXPIRE = """
 UPDATE gateway.files SET deleted_at = now() WHERE file_id IN (
-    SELECT file_id FROM gateway.files WHERE deleted_at IS NULL AND kept_until < now()
-    ORDER BY kept_until LIMIT $1 FOR UPDATE SKIP LOCKED)
+    SELECT file_id FROM gateway.files f WHERE deleted_at IS NULL AND kept_until < now()
+        AND NOT EXISTS (SELECT FROM gateway.batches b WHERE b.input_file_id = f.file_id AND b.ended_at IS NULL)
+    ORDER BY kept_until LIMIT $1 FOR UPDATE OF f SKIP LOCKED)
 """
 
 _DELETED = """
@@ -83,7 +85,7 @@ class FileTable:
         return [File(**row) for row in rows]
 
     async def expire(self, limit: int) -> int:
-        """Deletes what is not to be kept any longer; returns how many."""
+        """Deletes what is not to be kept any longer, and is read by no batch; returns how many."""
         return _count(await self._pool.execute(_EXPIRE, limit))
 
     async def deleted(self, after: UUID | None, limit: int) -> list[UUID]:

@@ -21,6 +21,7 @@ from services.gateway.headers import headers_of
 from services.gateway.instruments import file_bytes
 from services.gateway.routes.documented import BYTES, documented
 from shared.access import Caller
+from shared.batches import batch_name
 from shared.errors import TallygateError
 from shared.files import File, Purpose, file_id_in
 
@@ -92,12 +93,15 @@ async def download_file(request: Request, file_id: str) -> Response:
 
 
 @router.delete("/{file_id}")
-@documented(gives=FileDeleted, fails=(404,))
+@documented(gives=FileDeleted, fails=(404, 409))
 async def delete_file(request: Request, file_id: str) -> Response:
-    """Nobody sees it any more; its bytes are deleted soon."""
+    """Nobody sees it any more; its bytes are deleted soon. Not while a batch reads it."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "files")
-    if not await gateway.files.delete(await _finished(gateway, caller, file_id)):
+    file = await _finished(gateway, caller, file_id)
+    if (batch_id := await gateway.batches.reading(caller.tenant_id, file.file_id)) is not None:
+        raise _is_read(file_id, batch_name(batch_id))
+    if not await gateway.files.delete(file):
         raise _unknown(file_id)
     gateway.purging.wake()
     return json_response({"id": file_id, "object": "file", "deleted": True})
@@ -142,6 +146,11 @@ async def _finished(gateway: Gateway, caller: Caller, text: str) -> File:
     if file is None or file.finished_at is None:
         raise _unknown(text)
     return file
+
+
+def _is_read(file_id: str, batch: str) -> TallygateError:
+    tips = ("Delete it when the batch has ended; or end that first: tallygate batch cancel " + batch,)
+    return TallygateError("invalid_request", f"{file_id} is the input of {batch}", http_status=409, tips=tips)
 
 
 def _unknown(text: str) -> TallygateError:

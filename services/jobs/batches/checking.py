@@ -1,6 +1,7 @@
 """Pure: is this a file that a batch can be made of? Line by line, with memory for one number of each."""
 
 import hashlib
+from codecs import BOM_UTF8
 from typing import Any, NamedTuple
 
 import orjson
@@ -30,7 +31,7 @@ class LineError(NamedTuple):
 
 
 def is_blank(text: bytes | None) -> bool:
-    return text is not None and not text.strip()
+    return text is not None and not _json_of(text)
 
 
 def read_line(text: bytes | None, endpoint: Endpoint) -> BatchLine | LineError:
@@ -38,7 +39,7 @@ def read_line(text: bytes | None, endpoint: Endpoint) -> BatchLine | LineError:
     if text is None:
         return LineError("line_too_long", f"the line has more than {LONGEST_LINE} bytes")
     try:
-        line = orjson.loads(text)
+        line = orjson.loads(_json_of(text))
     except orjson.JSONDecodeError as error:
         return LineError("invalid_json_line", f"the line is not valid JSON: {error}")
     if not isinstance(line, dict):
@@ -58,6 +59,11 @@ def read_line(text: bytes | None, endpoint: Endpoint) -> BatchLine | LineError:
         return BatchLine(custom_id, orjson.dumps(body).decode())
     except TypeError:  # orjson reads deeper nesting than it writes
         return LineError("invalid_json_line", "the body is nested too deeply", "body")
+
+
+def _json_of(text: bytes) -> bytes:
+    """Without what some editors put in front of a file, which stands in the middle when files are joined."""
+    return text.removeprefix(BOM_UTF8).strip()
 
 
 class FileCheck:

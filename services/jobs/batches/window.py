@@ -12,9 +12,9 @@ class Window(NamedTuple):
     most: int
     lines: int = _FIRST
 
-    @property
-    def first(self) -> "Window":
-        return self._replace(lines=min(_FIRST, self.most))
+    def first(self, in_flight: int) -> "Window":
+        """in_flight: lines that were let in before."""
+        return self._replace(lines=min(max(_FIRST, in_flight), self.most))
 
     def after(self, *, refused: bool, full: bool, queue_age_s: float | None) -> "Window":
         """After one round. full: as many were in flight as might be. queue_age_s: None while it is not known."""

@@ -117,6 +117,24 @@ async def test_a_key_that_may_not_ask_stops_the_batch(row: dict[str, Any] | None
     assert requests(here) == []
 
 
+async def test_a_result_that_is_lost_or_cannot_be_read_is_an_error_of_its_own() -> None:
+    here, lost, unreadable = here_with(KEY_ROW), new_id(), new_id()
+    here.pool.answers = {
+        "l.inference_id < $3": [(3, "c3", lost)],
+        "FROM monitor.inferences": [(lost,)],
+        "sealed_request, ce_type": [(4, "c4", unreadable, None, "no.such.event", b"{}")],
+    } | here.pool.answers
+    in_flight = asked().model_copy(update={"in_flight": 2})
+
+    async def ended() -> list[tuple[int, Any]]:
+        found = await here.gateway.batch_rounds.told("acme", BATCH, in_flight, None)
+        return [(one.line, orjson.loads(one.written)["error"]["code"]) for one in found.ended if one.is_error]
+
+    assert await ended() == [(4, "result_lost")]
+    here.pool.answers["sealed_request, ce_type"] = []
+    assert await ended() == [(3, "result_lost")]
+
+
 async def test_only_who_has_the_keys_is_heard() -> None:
     here = here_with(KEY_ROW)
     sealed = sealed_round(here.gateway.ring, "acme", BATCH, asked(new(1)))

@@ -8,6 +8,7 @@ from openai.types import FileDeleted, FileObject
 
 from services.gateway.files.naming import kept_until
 from shared.access import Caller
+from shared.batches import batch_name
 from shared.events import new_id
 from shared.files import NewFile, file_name_of
 from tests.support.forms import KIND, Part, file, form, headers, purpose
@@ -43,6 +44,17 @@ async def test_a_file_is_told_as_openai_tells_it() -> None:
     for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
         answer = await told(here, method, f"{FILES}/{parsed.id}{path}")
         assert (answer.status, answer.body["error"]["type"]) == (404, "invalid_request_error")
+
+
+async def test_what_a_batch_reads_is_not_deleted() -> None:
+    here, batch_id = gateway_here(), new_id()
+    shown = await made(here)
+    here.pool.answers = {"input_file_id = $2": batch_id} | here.pool.answers
+
+    refused = await told(here, "DELETE", f"{FILES}/{shown['id']}")
+
+    assert (refused.status, batch_name(batch_id) in refused.body["error"]["message"]) == (409, True)
+    assert (await told(here, "GET", f"{FILES}/{shown['id']}")).status == 200
 
 
 async def test_files_are_listed_page_by_page_also_after_one_that_was_deleted() -> None:

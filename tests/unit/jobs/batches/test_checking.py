@@ -3,7 +3,7 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from services.jobs.batches.checking import MOST_ERRORS, BatchLine, FileCheck, LineError, read_line
+from services.jobs.batches.checking import MOST_ERRORS, BatchLine, FileCheck, LineError, is_blank, read_line
 
 CHAT: Final = "/v1/chat/completions"
 
@@ -14,6 +14,12 @@ def line(**more: Any) -> bytes:
 
 def test_a_line_is_read() -> None:
     assert read_line(line(), CHAT) == BatchLine("c", '{"model":"m"}')
+
+
+@pytest.mark.parametrize("around", [b"%s\r", b"\xef\xbb\xbf%s"], ids=["crlf", "bom"])
+def test_what_editors_leave_in_a_file_is_passed_over(around: bytes) -> None:
+    assert read_line(around % line(), CHAT) == read_line(line(), CHAT)
+    assert is_blank(around % b"")
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ from services.jobs.batches.window import Window
 
 
 def test_it_grows_to_the_most_while_all_of_it_is_used() -> None:
-    window = Window(100).first
+    window = Window(100).first(0)
     sizes = [window.lines]
     for _ in range(60):
         window = window.after(refused=False, full=True, queue_age_s=0.0)
         sizes.append(window.lines)
     assert sizes[:3] == [8, 9, 10]
     assert sizes[-1] == 100
-    assert Window(3).first.lines == 3
+    assert (Window(3).first(0).lines, Window(100).first(70).lines) == (3, 70)
 
 
 @pytest.mark.parametrize(

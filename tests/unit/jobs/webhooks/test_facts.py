@@ -133,7 +133,7 @@ def test_tenants_that_want_something(kind: Any) -> None:
 
 
 def test_a_batch_is_told_by_its_counts_and_files() -> None:
-    job = TakenBatch(HOOK, "acme", "0a", "/v1/embeddings", HOOK, "s", None, NOW, NOW, 60.0, 1)
+    job = TakenBatch(HOOK, "acme", "0a", "/v1/embeddings", HOOK, "s", None, NOW, NOW, 60.0, 1, 0)
     error = {"code": "mismatched_url", "message": "never told", "line": 1, "param": None}
     state = BatchState("completed", "completed", 3, 2, 1, 4, 9, 4, None, [error], HOOK, None, False, NOW)
 
