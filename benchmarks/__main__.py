@@ -97,9 +97,10 @@ def batches(
     turns: Annotated[int, typer.Option(help="Without and beside another batch; 0: none.", min=0, max=50)] = 2,
     callers: Annotated[int, typer.Option(help="People who ask then.", min=1, max=1000)] = 4,
     seconds: Annotated[float, typer.Option(help="For each turn.", min=1, max=120)] = 15.0,
+    bulk_per_s: Annotated[float | None, typer.Option(help="TALLYGATE_ROUTER_BULK_PER_S; 0: no bound.", min=0)] = None,
 ) -> None:
     """A batch while everything is killed in turn; and the latency of people beside one."""
-    _exit(batches_bench(BatchOrder(lines, faults, kills, 60 * minutes, turns, callers, seconds)))
+    _exit(batches_bench(BatchOrder(lines, faults, kills, 60 * minutes, turns, callers, seconds, bulk_per_s)))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

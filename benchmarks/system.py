@@ -49,11 +49,15 @@ class System:
 
 
 @contextmanager
-def running_system(models: Iterable[str], stage: Stage | None = None, beside: Sequence[str] = ()) -> Iterator[System]:
-    """models: those of the stage's endpoint that are registered. beside: services that most benchmarks do without."""
+def running_system(
+    models: Iterable[str], stage: Stage | None = None, beside: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[System]:  # fmt: skip
+    """models: those of the stage's endpoint that are registered. beside: services that most benchmarks do without.
+    settings: of the services, other than their defaults."""
     with ExitStack() as stack:
         stage = stage or stack.enter_context(running_stage())
-        local = Stack(stage.folder / "home", _environment(), (*_SERVICES, *beside))
+        local = Stack(stage.folder / "home", _environment() | dict(settings or {}), (*_SERVICES, *beside))
         stack.callback(_removed, local)
         api = _api(local.up())
         for model in models:

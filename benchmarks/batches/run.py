@@ -20,7 +20,8 @@ _BESIDE_LINES = 20_000
 
 
 class Order(NamedTuple):
-    """kills: of each program. turns: without and with a batch, each for so many seconds; 0 leaves them out."""
+    """kills: of each program. turns: without and with a batch, each for so many seconds; 0 leaves them out.
+    bulk_per_s: of the router, beside people; None: its default."""
 
     lines: int
     faults: float
@@ -29,6 +30,11 @@ class Order(NamedTuple):
     turns: int
     callers: int
     seconds: float
+    bulk_per_s: float | None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {} if self.bulk_per_s is None else {"TALLYGATE_ROUTER_BULK_PER_S": str(self.bulk_per_s)}
 
 
 def run(order: Order) -> bool:
@@ -42,7 +48,7 @@ def run(order: Order) -> bool:
 
 
 def _run_beside(order: Order) -> bool:
-    with _running(beside.PEOPLES_MODEL) as (system, _):
+    with _running(order, beside.PEOPLES_MODEL) as (system, _):
         lines = asked_lines(_BESIDE_LINES, order.faults)
         found = beside.measured(system, lines, order.turns, order.callers, order.seconds)
     console.print(_beside_table(found, order.callers))
@@ -51,7 +57,7 @@ def _run_beside(order: Order) -> bool:
 
 
 def _run_proof(order: Order) -> bool:
-    with _running() as (system, model_server):
+    with _running(order) as (system, model_server):
         asked = asked_lines(order.lines, order.faults)
         found = proof.carried_out(system, model_server, asked, order.kills, order.within_s)
     promises = judged(found.asked, found.ended, found.evidence)
@@ -62,8 +68,11 @@ def _run_proof(order: Order) -> bool:
 
 
 @contextmanager
-def _running(*models: str) -> Iterator[tuple[System, ModelServer]]:
-    with running_model_server_process() as model_server, running_system(models, beside=("jobs",)) as system:
+def _running(order: Order, *models: str) -> Iterator[tuple[System, ModelServer]]:
+    with (
+        running_model_server_process() as model_server,
+        running_system(models, beside=("jobs",), settings=order.settings) as system,
+    ):
         proof.register(system, model_server)
         yield system, model_server
 
