@@ -12,6 +12,8 @@ import typer
 from benchmarks import books as books_bench
 from benchmarks import memory as memory_bench
 from benchmarks import proof as proof_bench
+from benchmarks.batches.run import Order as BatchOrder
+from benchmarks.batches.run import run as batches_bench
 from benchmarks.history import run as history_bench
 from benchmarks.measure import Options
 from benchmarks.run import run
@@ -82,6 +84,23 @@ def history(inferences: Annotated[int, typer.Option(min=10_000, max=20_000_000)]
 def proof(rows: Annotated[int, typer.Option(min=10_000, max=20_000_000)] = 1_000_000) -> None:
     """A day is sealed and verified: how long it takes, the size of its digests, what is booked meanwhile."""
     _exit(proof_bench.run(rows))
+
+
+@app.command()
+def batches(
+    lines: Annotated[
+        int, typer.Option(help="Of the batch that is run to its end; 0: none is.", min=0, max=100_000)
+    ] = 20_000,
+    faults: Annotated[float, typer.Option(help="Share of the lines whose endpoint fails.", min=0, max=1)] = 0.1,
+    kills: Annotated[int, typer.Option(help="How often each program is killed meanwhile.", min=0, max=20)] = 2,
+    minutes: Annotated[float, typer.Option(help="That the batch may take.", min=1, max=600)] = 12.0,
+    turns: Annotated[int, typer.Option(help="Without and beside another batch; 0: none.", min=0, max=50)] = 2,
+    callers: Annotated[int, typer.Option(help="People who ask then.", min=1, max=1000)] = 4,
+    seconds: Annotated[float, typer.Option(help="For each turn.", min=1, max=120)] = 15.0,
+    bulk_per_s: Annotated[float | None, typer.Option(help="TALLYGATE_ROUTER_BULK_PER_S; 0: no bound.", min=0)] = None,
+) -> None:
+    """A batch while everything is killed in turn; and the latency of people beside one."""
+    _exit(batches_bench(BatchOrder(lines, faults, kills, 60 * minutes, turns, callers, seconds, bulk_per_s)))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

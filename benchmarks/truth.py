@@ -1,7 +1,6 @@
 """Checks of the measurement: the audit, the monitor's totals, and what the endpoint really received."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -55,7 +54,7 @@ def find_truth(system: System, measured: Sequence[Measurement], pids: dict[str, 
 def audit(system: System) -> dict[str, Any]:
     finished = subprocess.run(
         [sys.executable, "-m", "services", "audit", "--json"],
-        env={**os.environ, **system.stack.environment()},
+        env=system.environment,
         capture_output=True,
         text=True,
         timeout=_AUDIT_S,

@@ -29,8 +29,10 @@ from tests.support.live import (
 from tests.support.otlp import OtlpReceiver, running_otlp_receiver
 from tests.support.own_stack import WITHOUT_CONSOLE, discard
 
-# Tests wait for both. A router that stops may not hand back calls which it could have finished: they last 0.3 s.
+# Tests wait for these. A router that stops may not hand back calls which it could have finished: they last 0.3 s. Bulk
+# is not held back beside what other tests ask.
 _QUICK = {
+    "TALLYGATE_ROUTER_BULK_PER_S": "0",
     "TALLYGATE_ROUTER_DRAIN_S": "3",
     "TALLYGATE_ROUTER_CONNECT_TIMEOUT_S": "2",
     "TALLYGATE_JOBS_WEBHOOK_TIMEOUT_S": "1",

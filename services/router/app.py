@@ -14,6 +14,7 @@ from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
+from services.router.pace import Pace
 from services.router.places import Places
 from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy
@@ -79,7 +80,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         intake = Intake(
             ring, InferenceStore(service.pool), registry, conditions, cancellations, ingress=settings.kafka.ingress
         )
-        waiting = Waiting(intake, attempts, publisher, Room(settings.room()), pulse)
+        room, pace = Room(settings.room()), Pace(settings.bulk_per_s)
+        waiting = Waiting(intake, attempts, publisher, room, pulse, pace=pace)
         cancellations.call(waiting.cancel)
         claims = {
             topic: Claims(settings.instance, intake, attempts, publisher, waiting, pulse, topic=topic)

@@ -169,9 +169,15 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._inbox.put(Taken(record, self._epoch))
 
     async def _until_bulk_may_come(self) -> None:
-        """Bulk is not refused for want of room: it stays on its topic until there is some."""
-        while not self._stopping and not self._room.bulk_may_come(self._inbox.qsize() + self._in_hand):
-            await self.waiting.until_moved()
+        """Bulk is not refused for want of room: it stays on its topic until there is some, and while people ask it
+        comes at its pace."""
+        while not self._stopping:
+            if not self._room.bulk_may_come(self._inbox.qsize() + self._in_hand):
+                await self.waiting.until_moved()
+            elif wait_s := self.waiting.pace.wait_s(self._pulse.clock()):
+                await self.waiting.until_moved(wait_s)
+            else:
+                return
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """Drops what was taken and not claimed: Kafka delivers it again, to this router or another one."""
@@ -245,6 +251,8 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if asked is None:
             return
         request = asked.request
+        if request.priority == "interactive":
+            self.waiting.pace.people_asked(self._pulse.clock())
         seat = self._room.enter(request.tenant_id, asked.source.size, request.priority, shadow=request.is_shadow)
         if isinstance(seat, Failure):
             settlement: Settlement = "rejected" if request.delivery == 1 else "failed"

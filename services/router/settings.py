@@ -61,6 +61,11 @@ class RouterSettings(ServiceSettings):
         default=50, ge=0, le=100_000,
         description="copies of requests for models on trial that the router works on at a time, of all tenants",
     )  # fmt: skip
+    bulk_per_s: Annotated[float, Beyond(words="it waits on its topic")] = Field(
+        default=20.0, ge=0, le=100_000,
+        description="inferences of `bulk` that the router begins a second while people ask (`interactive`, within the "
+        "last 30 s), so that they do not notice it; 0: as many as there are. Without them there is no bound",
+    )  # fmt: skip
     drain_s: Annotated[float, Beyond("handed_back", words="another router makes the call")] = Field(
         default=20.0, ge=0, le=3600, description="after SIGTERM, calls in flight may finish within this"
     )

@@ -18,6 +18,7 @@ import structlog
 from services.router import instruments, reports
 from services.router.attempts import Attempts
 from services.router.intake import Intake
+from services.router.pace import Pace
 from services.router.places import Ticket
 from services.router.pulse import Pulse
 from services.router.room import Room, Seat
@@ -46,12 +47,14 @@ class _Waiter(NamedTuple):
 
 class Waiting:
     def __init__(
-        self, intake: Intake, attempts: Attempts, publisher: Publisher, room: Room, pulse: Pulse, now: Now = utc_now
-    ) -> None:
+        self, intake: Intake, attempts: Attempts, publisher: Publisher, room: Room, pulse: Pulse, now: Now = utc_now,
+        pace: Pace | None = None,
+    ) -> None:  # fmt: skip
         self._intake = intake
         self._attempts = attempts
         self._publisher = publisher
         self.room = room
+        self.pace = pace or Pace()
         self._pulse = pulse
         self._now = now
         self._kept: dict[Seat, _Waiter] = {}
@@ -141,9 +144,11 @@ class Waiting:
         """There may be room for bulk again."""
         self._moved.set()
 
-    async def until_moved(self) -> None:
+    async def until_moved(self, within_s: float | None = None) -> None:
         self._moved.clear()
-        await self._moved.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._moved.wait()
 
     async def measure(self) -> None:
         """For `/metrics`: how long the oldest of each lane has waited."""

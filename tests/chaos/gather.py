@@ -3,15 +3,18 @@
 import asyncio
 import json
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import aiohttp
 import asyncpg
 
 from deploy.local.failure import LocalRunError
+from deploy.local.stack import Stack
 from tests.chaos.evidence import HONEST, BookedAttempt, BookedInference, Call, Note
 from tests.chaos.on_record import settled_on_record_at
 from tests.chaos.system import System
+from tests.support.live import ModelServer
 
 READY_S = 60.0
 QUIET_S = 150.0  # what nobody settles is swept a minute after its deadline, which is a minute after it was asked
@@ -27,19 +30,32 @@ SELECT attempt_id::text, inference_id::text, attempt_number, coalesce(router_id,
 _INFERENCES = "SELECT inference_id::text, settlement, accepted_at FROM monitor.inferences"
 
 
-async def not_ready(system: System) -> list[str]:
+class Recorded(Protocol):
+    """A system whose topics and books can be read. environment: for the `tallygate` command."""
+
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+
+    @property
+    def database_url(self) -> str: ...
+
+    @property
+    def bootstrap_servers(self) -> str: ...
+
+
+async def not_ready(stack: Stack) -> list[str]:
     """Programs that did not come back by themselves."""
-    names = [status.name for status in await asyncio.to_thread(system.stack.status)]
+    names = [status.name for status in await asyncio.to_thread(stack.status)]
     reasons = []
     for name in names:
         try:
-            await asyncio.to_thread(system.stack.wait_ready, name, READY_S)
+            await asyncio.to_thread(stack.wait_ready, name, READY_S)
         except LocalRunError as error:
             reasons.append(str(error).splitlines()[0])
     return reasons
 
 
-async def quiet_audit(system: System) -> dict[str, Any]:
+async def quiet_audit(system: Recorded) -> dict[str, Any]:
     """The audit as soon as nothing is open, else the last one."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + QUIET_S
@@ -52,7 +68,7 @@ async def quiet_audit(system: System) -> dict[str, Any]:
         await asyncio.sleep(1.0)
 
 
-async def booked(system: System) -> tuple[list[BookedAttempt], list[BookedInference]]:
+async def booked(system: Recorded) -> tuple[list[BookedAttempt], list[BookedInference]]:
     connection = await asyncpg.connect(system.database_url)
     try:
         attempts = [BookedAttempt(**row) for row in await connection.fetch(_ATTEMPTS)]
@@ -66,8 +82,8 @@ async def booked(system: System) -> tuple[list[BookedAttempt], list[BookedInfere
         await connection.close()
 
 
-async def calls(system: System) -> list[Call]:
-    ledger = await system.model_server.ledger()
+async def calls(model_server: ModelServer) -> list[Call]:
+    ledger = await model_server.ledger()
     assert ledger["dropped"] == 0, "the model server's ledger is too short for this run"
     return [Call(one["request_id"], one["behaviour"]) for one in ledger["entries"]]
 
@@ -98,7 +114,7 @@ async def _open(database_url: str) -> int | None:
         await connection.close()
 
 
-async def _audit(system: System) -> dict[str, Any]:
+async def _audit(system: Recorded) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services", "audit", "--json", env=system.environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -84,7 +84,7 @@ async def _strike_all(started: float, planned: Sequence[Planned], striker: Strik
 async def _gathered(
     started: float, system: System, load: Load, upstream: Upstream, struck: list[Struck], samples: list[Sample]
 ) -> Evidence:
-    not_ready = await gather.not_ready(system)
+    not_ready = await gather.not_ready(system.stack)
     _say(started, "waiting until nothing is open")
     audit = await gather.quiet_audit(system)
     _say(started, "gathering the evidence")
@@ -93,7 +93,7 @@ async def _gathered(
     return Evidence(
         struck=struck,
         notes=load.notes,
-        calls=await gather.calls(system),
+        calls=await gather.calls(system.model_server),
         attempts=attempts,
         inferences=inferences,
         audit=audit,

@@ -46,18 +46,18 @@ class Striker:
         began_at, hit_at, pid, problem, seen = _now(), None, 0, None, Seen()
         if (left_out := self._system.left_out.get(fault.kind)) is not None:
             return Struck(planned, began_at, began_at, began_at, left_out=left_out)
-        born_at = None
+        born = None
         try:
             if fault.kind not in ("add", "odd_events"):
                 pid = await self._running_pid(fault.target)
-                born_at = _born_at(pid)
+                born = born_at(pid)
             began_at = _now()
             async with self._means(fault, pid)[fault.kind]() as seen:
                 hit_at = _now()
                 await asyncio.sleep(fault.hold_s)
         except _WRONG as error:
             problem = f"{type(error).__name__}: {error}"
-        return Struck(planned, began_at, hit_at or _now(), _now(), pid, born_at, problem,
+        return Struck(planned, began_at, hit_at or _now(), _now(), pid, born, problem,
                       effect=seen.effect, relieved=seen.relieved)  # fmt: skip
 
     def _means(self, fault: Fault, pid: int) -> dict[Kind, Callable[[], AbstractAsyncContextManager[Seen]]]:
@@ -166,7 +166,7 @@ def _stopped(pid: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def _born_at(pid: int) -> datetime | None:
+def born_at(pid: int) -> datetime | None:
     with suppress(psutil.Error):
         return datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC)
     return None

@@ -21,7 +21,11 @@ console.width = max(console.width, _LEAST_WIDTH)
 def show(seed: int, evidence: Evidence, promises: Sequence[Promise]) -> None:
     console.print(_schedule(seed, evidence))
     console.print(_memory(seed, evidence))
-    console.print(_promises(seed, promises))
+    show_promises(f"Seed {seed}", promises)
+
+
+def show_promises(title: str, promises: Sequence[Promise]) -> None:
+    console.print(_promises(title, promises))
     for promise in promises:
         for wrong in promise.wrong[:_WRONG_SHOWN]:
             console.print(f"[red]✗[/red] {promise.name}: {escape(wrong)}")
@@ -56,8 +60,8 @@ def _memory(seed: int, evidence: Evidence) -> Table:
     return table
 
 
-def _promises(seed: int, promises: Sequence[Promise]) -> Table:
-    table = Table(title=f"Seed {seed}: what must hold", title_justify="left")
+def _promises(title: str, promises: Sequence[Promise]) -> Table:
+    table = Table(title=f"{title}: what must hold", title_justify="left")
     for column in ("promise", "counted", ""):
         table.add_column(column)
     for promise in promises:

@@ -1,6 +1,7 @@
 """The topics as a run needs them: more request partitions than we make, and the broker's own time on some records."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -13,14 +14,26 @@ _STAMPED: Sequence[str] = (OUTCOMES.name, HEARTBEATS.name)
 
 
 async def prepare(bootstrap_servers: str) -> None:
+    async with _admin(bootstrap_servers) as admin:
+        await admin.create_partitions({REQUESTS.name: NewPartitions(REQUEST_PARTITIONS)})
+    await stamp(bootstrap_servers)
+
+
+async def stamp(bootstrap_servers: str) -> None:
+    """Settlements and heartbeats get the broker's time from now on."""
     # What is not named goes back to the broker's default.
     configs = {one.name: dict(one.config) | _STAMP for one in wanted_topics() if one.name in _STAMPED}
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.create_partitions({REQUESTS.name: NewPartitions(REQUEST_PARTITIONS)})
+    async with _admin(bootstrap_servers) as admin:
         await admin.alter_configs(
             [ConfigResource(ConfigResourceType.TOPIC, name, config) for name, config in configs.items()]
         )
+
+
+@asynccontextmanager
+async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        yield admin
     finally:
         await admin.close()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from services.router.lanes import PATIENCE, Lanes
+from services.router.pace import Pace
 from services.router.room import Room, RoomLimits, Seat
 from shared.priorities import PRIORITIES, Priority
 from shared.telemetry.names import METRIC_IN_LINE, METRIC_LINE_AGE_SECONDS
@@ -149,3 +150,18 @@ def test_no_bound_of_a_room_is_passed_whoever_waits_for_what(
     for one in seats:
         room.leave(one)
     assert (room.in_slots, room.in_line) == (0, 0)
+
+
+@virtually
+async def test_beside_people_bulk_is_begun_at_its_pace_and_without_them_as_fast_as_it_can() -> None:
+    router = Router(RoomLimits(slots=1000, places=4000))
+    router.claims.waiting.pace = Pace(per_s=20.0)
+    await router.start()
+    people = await router.ask("people", priority="interactive")
+    bulk = await router.ask("batch", 800, deadline_s=600.0, priority="bulk")
+
+    await asyncio.sleep(10.0)
+    assert 190 <= len(router.settled(bulk)) <= 210
+    await asyncio.sleep(25.0)
+    assert len(router.settled(bulk)) == 800, "nobody has asked for half a minute"
+    assert len(router.settled(people)) == 1
