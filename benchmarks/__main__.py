@@ -75,9 +75,12 @@ def books(events: Annotated[int, typer.Option(min=3000, max=3_000_000)] = 100_00
 
 
 @app.command()
-def history(inferences: Annotated[int, typer.Option(min=10_000, max=20_000_000)] = 1_000_000) -> None:
+def history(
+    inferences: Annotated[int, typer.Option(min=10_000, max=20_000_000)] = 1_000_000,
+    kept: Annotated[Path | None, typer.Option(help="Fill books in this folder; once they are, measure them.")] = None,
+) -> None:
     """A month in the books: how long each question takes, what is booked meanwhile, size on disk, dropping a day."""
-    _exit(history_bench.run(inferences))
+    _exit(history_bench.run(inferences, kept))
 
 
 @app.command()

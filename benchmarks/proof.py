@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from benchmarks.book_events import EVENTS_PER_INFERENCE, inference_events
 from benchmarks.figures import percentile
-from benchmarks.history.store import analyze, fill_day, make_past_days
+from benchmarks.history.store import BUSY, analyze, fill_span, make_past_days
 from deploy.local.lone_postgres import running_postgres
 from deploy.local.progress import say, step
 from services.monitor.books.books import fold
@@ -22,6 +22,7 @@ from services.monitor.proof.auditing import verify_day
 from services.monitor.proof.sealing import Sealed, Sealer
 from services.monitor.proof.store import ProofStore
 from services.monitor.proof.topic import published_seals
+from services.monitor.retention.days import midnight
 from shared.crypto.signing import SigningKeys, new_signing_key
 from shared.db import DatabaseSettings, connect_pool
 from shared.db.pool import Pool
@@ -51,7 +52,7 @@ async def _measure(database: DatabaseSettings, rows: int) -> bool:
         await make_past_days(pool, by_hand, today)
         with step(f"fill two days with {rows:,} rows each"):
             for day in (by_hand, by_monitor):
-                await fill_day(pool, day, round(rows / 2.05))
+                await fill_span(pool, midnight(day), midnight(day) + BUSY, round(rows / 2.05))
             await analyze(pool)
         sealer = Sealer(ProofStore(pool), publisher, keys)
         sealed = await _timed("by hand, nothing else going on", lambda: sealer.seal(by_hand, _AFTER, _keep))

@@ -4,10 +4,11 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from benchmarks.history import store
 from deploy.local.progress import say, step
+from services.monitor.retention.days import midnight
 from services.monitor.rollups.rollups import MOST_OVER
 from services.monitor.rollups.steps import SUMMED_FROM, last_over
 from services.monitor.rollups.store import RollupStore
@@ -46,10 +47,7 @@ async def fill(pool: Pool, inferences: int) -> None:
             await _fill_days(pool, [first + timedelta(days=number) for number in range(DAYS + 1)], inferences)
             await store.analyze(pool, vacuum=False)
         with step("sum up what was filled in"):
-            touched = await store.touched(pool)
-            progress = _Progress("minutes of tenants", touched)
-            while await turn(pool, minutes=_TOUCHES):
-                progress.at(touched - await store.touched(pool))
+            await _sum_up(pool)
         with step("sums of days whose rows are gone"):
             await store.fill_older(pool, first, _OLDER)
             while await turn(pool):
@@ -58,18 +56,43 @@ async def fill(pool: Pool, inferences: int) -> None:
             await store.analyze(pool)
 
 
+async def fill_up(pool: Pool, inferences: int) -> None:
+    """Books that were filled before, up to now: the last hour's part of what they hold of a day."""
+    now = utc_now()
+    since = max(await store.filled_to(pool), now - timedelta(hours=1))
+    with step("fill in what would have been booked since"):
+        await store.fill_span(pool, since, now, int(inferences / (DAYS + 1) * ((now - since) / store.BUSY)))
+        await _sum_up(pool)
+
+
+async def _sum_up(pool: Pool) -> None:
+    touched = await store.touched(pool)
+    progress = _Progress("minutes of tenants", touched)
+    while await turn(pool, minutes=_TOUCHES):
+        progress.at(touched - await store.touched(pool))
+
+
 async def _fill_days(pool: Pool, days: Sequence[date], inferences: int) -> None:
     """Each has a partition of its own, so that several are filled at a time."""
-    progress, left = _Progress("inferences", inferences), list(days)
+    progress, left, now = _Progress("inferences", inferences), list(days), utc_now()
 
     async def fill_next() -> None:
         while left:
-            await store.fill_day(pool, left.pop(0), inferences // len(days))
+            day = left.pop(0)
+            await store.fill_span(pool, *_busy_hours(day, now), inferences // len(days))
+            await store.sum_up_day(pool, day)
             progress.at((len(days) - len(left)) * (inferences // len(days)))
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(_AT_A_TIME):
             tasks.create_task(fill_next())
+
+
+def _busy_hours(day: date, now: datetime) -> tuple[datetime, datetime]:
+    """The first of a day; of today the last."""
+    if midnight(day) + store.BUSY <= now and day < now.date():
+        return midnight(day), midnight(day) + store.BUSY
+    return max(midnight(day), now - store.BUSY), now
 
 
 async def turn(pool: Pool, minutes: int = MOST_OVER["minute"]) -> bool:
@@ -79,8 +102,8 @@ async def turn(pool: Pool, minutes: int = MOST_OVER["minute"]) -> bool:
             return True
         taken, touched = await mine.take_touched(_TOUCHES)
         if touched:
-            await mine.sum_up_minutes(touched)
-            await mine.sum_up_days({(touch.tenant_id, touch.minute.date()) for touch in touched})
+            await mine.sum_up_minutes(touched, last_over(utc_now(), "minute"))
+            await mine.sum_up_days({(touch.tenant_id, touch.at.date()) for touch in touched})
     async with RollupStore(pool).turn() as mine:
         if mine is None:
             return True

@@ -4,9 +4,11 @@ import asyncio
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import SecretStr
 from rich.table import Table
@@ -15,7 +17,7 @@ from benchmarks.book_events import TENANT
 from benchmarks.budgets import Budget
 from benchmarks.figures import percentile
 from benchmarks.history import store
-from benchmarks.history.fill import DAYS, fill
+from benchmarks.history.fill import DAYS, fill, fill_up
 from benchmarks.history.meanwhile import BATCH, Meanwhile, booking, seconds
 from benchmarks.history.reads import RANGES, Ask, Questions
 from benchmarks.tables import budget_table, console
@@ -30,6 +32,9 @@ from shared.db.pool import Pool
 from shared.db.reads import ReadSettings, connect_reads
 from shared.events import utc_now
 
+T = TypeVar("T")
+
+_FILLED = "filled"  # a file beside filled books, with how many inferences they hold
 _ASKED = 20  # times each question
 _ASKED_MEANWHILE = 5
 _PATIENCE_S = 120.0  # what takes longer than anybody waits is measured, too
@@ -38,24 +43,60 @@ _AS_FAST_AS_IT_CAN_S = 15.0
 _TENANT = "tenant-0"  # which has half of the books
 _OF_BOOKED = ("summary", "requests", "p95", "p95 by model", "cost by key", "errors by cause", "sessions", "inferences")
 
+Fill = Callable[[Pool, int], Awaitable[None]]  # with so many inferences in all
 Answers = Mapping[str, Mapping[str, Sequence[float]]]  # seconds, by question and range
 
 
-def run(inferences: int) -> bool:
-    with tempfile.TemporaryDirectory(prefix="tallygate-bench-") as folder:
-        Path(folder).chmod(0o755)
-        with running_server(Path(folder), "TALLYGATE_BENCH=1") as server:
-            database = DatabaseSettings(database_url=SecretStr(server.url))
-            budgets = asyncio.run(_measure(database, inferences, Others({"ours": os.getpid(), "server": server.pid})))
+def run(inferences: int, kept: Path | None) -> bool:
+    """kept: where books are filled and left, or, when they were, measured."""
+    if kept is None:
+        with tempfile.TemporaryDirectory(prefix="tallygate-bench-") as folder:
+            return _told(_of_server(Path(folder), partial(_measured, fill, inferences)))
+    filled = kept / _FILLED
+    if filled.exists():
+        return _told(_of_server(kept, partial(_measured, fill_up, int(filled.read_text()))))
+    kept.mkdir(exist_ok=True)
+    _of_server(kept, partial(_filled, inferences))
+    filled.write_text(str(inferences))
+    say("The same command again measures these books.")
+    return True
+
+
+def _of_server(folder: Path, work: Callable[[DatabaseSettings, Others], Coroutine[None, None, T]]) -> T:
+    folder.chmod(0o755)
+    with running_server(folder, "TALLYGATE_BENCH=1") as server:
+        others = Others({"ours": os.getpid(), "server": server.pid})
+        return asyncio.run(work(DatabaseSettings(database_url=SecretStr(server.url)), others))
+
+
+def _told(budgets: Sequence[Budget]) -> bool:
     console.print(budget_table(budgets))
     return all(budget.met for budget in budgets)
 
 
-async def _measure(database: DatabaseSettings, inferences: int, others: Others) -> list[Budget]:
+async def _filled(inferences: int, database: DatabaseSettings, _others: Others) -> None:
+    async with _patient_pool(database) as pool:
+        await fill(pool, inferences)
+
+
+async def _measured(fill_them: Fill, inferences: int, database: DatabaseSettings, others: Others) -> list[Budget]:
+    async with _patient_pool(database) as pool:
+        await fill_them(pool, inferences)
+        return await _measure(pool, inferences, database, others)
+
+
+@asynccontextmanager
+async def _patient_pool(database: DatabaseSettings) -> AsyncIterator[Pool]:
     pool = await connect_pool(database.model_copy(update={"database_timeout_s": 600.0}))
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def _measure(pool: Pool, inferences: int, database: DatabaseSettings, others: Others) -> list[Budget]:
     reading, reads = await connect_reads(database, ReadSettings(timeout_s=_PATIENCE_S))
     try:
-        await fill(pool, inferences)
         await _tell_size(pool, inferences)
         questions = Questions(reads, _TENANT).all(await store.newest(pool, _TENANT))
         with others.told("the questions were asked alone"):
@@ -83,7 +124,6 @@ async def _measure(database: DatabaseSettings, inferences: int, others: Others) 
         await _drop_a_day(pool)
     finally:
         await reading.close()
-        await pool.close()
     return [
         Budget(f"the slowest question, p50: {_slowest(alone)[0]}", 1000 * _slowest(alone)[1], 50, "ms"),
         Budget(f"the slowest one meanwhile, p50: {_slowest(busy)[0]}", 1000 * _slowest(busy)[1], 50, "ms"),

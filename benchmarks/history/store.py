@@ -3,14 +3,20 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from services.monitor.retention.days import DAYS_AHEAD, midnight
+from services.monitor.retention.days import DAYS_AHEAD, midnight, partition_name
 from services.monitor.retention.store import SUMS, TABLES, RetentionStore
+from services.monitor.rollups.error_sums.store import ERRORS
+from services.monitor.rollups.latency import BOUNDS
+from services.monitor.rollups.session_sums.store import SESSIONS
+from services.monitor.rollups.steps import MINUTE
+from services.monitor.rollups.sums.store import BY_KEY, OF_ALL_KEYS
 from shared.db.pool import Pool
 from shared.events import utc_now
 
+BUSY = timedelta(hours=8)  # of a day
 TENANTS = 6  # the first of them has half of all inferences
 _MODELS = 5  # of each tenant
 _KEYS = 50  # of each tenant
@@ -19,7 +25,7 @@ _TAGGED = 20  # values of a tag, which all of them have
 _TIMEOUT_S = 600.0
 
 # Each fifth to twentieth inference has a failed call: retried, passed to another model, or its end.
-# One in thirty fails, one in twenty is served by another model after a first call that failed. Eight busy hours a day.
+# One in thirty fails, one in twenty is served by another model after a first call that failed.
 # Rows are written in the order of their times, as they are booked.
 _DAY = """
 CREATE TEMP TABLE day AS
@@ -33,9 +39,9 @@ SELECT overlay(overlay(md5(random()::text) PLACING lpad(to_hex((extract(epoch FR
        0.05 * exp(3 * random() * random()) AS duration_s,
        luck < 0.03 AS is_failed, luck BETWEEN 0.03 AND 0.08 AS is_fallback,
        (ARRAY['server_error', 'rate_limited', 'read_timeout', 'overloaded'])[1 + floor(random() * 4)::int] AS error_type
-FROM (SELECT $1::timestamptz + random() * least(interval '8 hours', now() - $1::timestamptz) AS at, random() AS luck,
+FROM (SELECT $1::timestamptz + random() * ($2::timestamptz - $1::timestamptz) AS at, random() AS luck,
              random() AS tenant
-      FROM generate_series(1, $2::int)) AS accepted
+      FROM generate_series(1, $3::int)) AS accepted
 ORDER BY at
 """
 
@@ -78,8 +84,15 @@ _ERROR = """jsonb_build_object('error_type', error_type, 'title', 'The endpoint 
     'tips', jsonb_build_array('Look at the logs of the server at the endpoint; try again later.'), 'retryable', true)"""
 
 _TOUCH = """
-INSERT INTO monitor.touched_minutes (tenant_id, minute)
+INSERT INTO monitor.touched_slices (tenant_id, at)
 SELECT DISTINCT tenant_id, date_trunc('minute', at + duration_s * interval '1 second', 'UTC') FROM day
+"""
+
+_TAKE = "DELETE FROM monitor.touched_slices WHERE at >= $1 AND at < $2 RETURNING tenant_id, at"
+_TOUCH_HOURS = """
+INSERT INTO monitor.touched_hours (tenant_id, at)
+SELECT DISTINCT tenant_id, date_trunc('hour', at, 'UTC') FROM unnest($1::text[], $2::timestamptz[]) AS t (tenant_id, at)
+ON CONFLICT DO NOTHING
 """
 
 # While it is filled, the server need not survive a crash.
@@ -108,7 +121,7 @@ FROM generate_series(0, {tenants} - 1) AS tenant, generate_series(0, {models} - 
 """
 
 _TOUCHED = """
-SELECT (SELECT count(*) FROM monitor.touched_minutes) + (SELECT count(*) FROM monitor.touched_key_minutes)
+SELECT (SELECT count(*) FROM monitor.touched_slices) + (SELECT count(*) FROM monitor.touched_key_minutes)
 """
 _NEWEST = "SELECT inference_id FROM monitor.inferences WHERE tenant_id = $1 ORDER BY settled_at DESC LIMIT 1"
 
@@ -131,16 +144,37 @@ async def make_past_days(pool: Pool, first: date, today: date) -> None:
                 await store.make_day(table, day)
 
 
-async def fill_day(pool: Pool, day: date, inferences: int) -> None:
-    """Rows of one day, up to now, whose minutes are touched."""
-    since = midnight(day)
+async def fill_span(pool: Pool, since: datetime, until: datetime, inferences: int) -> None:
+    """Rows of a part of one day, whose minutes are touched."""
     async with pool.acquire() as connection, connection.transaction():
         made = _DAY.format(tenants=TENANTS, models=_MODELS, keys=_KEYS, sessions=_SESSIONS, tagged=_TAGGED)
-        await connection.execute(made, since, inferences, timeout=_TIMEOUT_S)
+        await connection.execute(made, since, until, inferences, timeout=_TIMEOUT_S)
         for statement in (_INFERENCES, _ATTEMPTS):
             await connection.execute(statement.format(error=_ERROR), timeout=_TIMEOUT_S)
         await connection.execute(_TOUCH, timeout=_TIMEOUT_S)
         await connection.execute("DROP TABLE day")
+
+
+async def sum_up_day(pool: Pool, day: date) -> None:
+    """The minutes of a day that are touched, as the monitor sums them up, but from this day's partitions alone: to look
+    for each minute of a tenant into every day takes most of the time."""
+    async with pool.acquire() as connection, connection.transaction():
+        taken = await connection.fetch(_TAKE, midnight(day), midnight(day + timedelta(days=1)))
+        tenants, since = [row["tenant_id"] for row in taken], [row["at"] for row in taken]
+        until = [at + MINUTE for at in since]
+        for kind in (*OF_ALL_KEYS, *BY_KEY):
+            made = _of_day(kind.insert_from_books("minute"), day)
+            await connection.execute(made, tenants, since, until, BOUNDS, timeout=_TIMEOUT_S)
+        for sums in (ERRORS, SESSIONS):
+            made = _of_day(sums.insert_minutes(), day)
+            await connection.execute(made, tenants, since, until, timeout=_TIMEOUT_S)
+        await connection.execute(_TOUCH_HOURS, tenants, since)
+
+
+def _of_day(statement: str, day: date) -> str:
+    for table in ("attempts", "inferences"):
+        statement = statement.replace(f"FROM monitor.{table}", f"FROM monitor.{partition_name(table, day)}")
+    return statement
 
 
 async def fill_older(pool: Pool, first: date, times: int) -> None:
@@ -172,6 +206,11 @@ async def in_haste(pool: Pool) -> AsyncIterator[None]:
 async def newest(pool: Pool, tenant_id: str) -> UUID:
     inference_id: UUID = await pool.fetchval(_NEWEST, tenant_id)
     return inference_id
+
+
+async def filled_to(pool: Pool) -> datetime:
+    at: datetime = await pool.fetchval("SELECT max(settled_at) FROM monitor.inferences WHERE tenant_id = 'tenant-0'")
+    return at
 
 
 async def bytes_of_indexes(pool: Pool) -> Counter[str]:

@@ -47,7 +47,7 @@ SELECT (latency).buckets, (latency).upto FROM monitor.calls_by_minute WHERE tena
 _LONG_AGO = """
 WITH earlier AS (UPDATE monitor.attempts SET ended_at = ended_at - interval '10 minutes' WHERE tenant_id = $1),
      gone AS (DELETE FROM monitor.calls_by_minute WHERE tenant_id = $1 RETURNING tenant_id, at)
-INSERT INTO monitor.touched_minutes (tenant_id, minute) SELECT tenant_id, at - interval '10 minutes' FROM gone
+INSERT INTO monitor.touched_slices (tenant_id, at) SELECT tenant_id, at - interval '10 minutes' FROM gone
 """
 
 

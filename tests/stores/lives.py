@@ -8,7 +8,7 @@ from typing import Literal
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from services.monitor.books.books import fold
+from services.monitor.books.books import ALL_KEPT, fold
 from services.monitor.books.store import BookStore
 from services.monitor.rollups.steps import SUMMED_FROM, last_over
 from services.monitor.rollups.store import RollupStore
@@ -39,7 +39,7 @@ _AGES = st.one_of(
     [st.timedeltas(timedelta(0), most) for most in (timedelta(hours=2), timedelta(days=3), timedelta(days=70))]
 )
 
-Do = Literal["book", "minutes", "all that is over"]
+Do = Literal["book", "minutes", "slices", "all that is over"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def life(draw: st.DrawFn) -> Life:
     cuts = sorted(draw(st.lists(st.integers(0, len(ordered)), max_size=3)))
     edges = [0, *cuts, len(ordered)]
     batches = tuple(tuple(ordered[a:b]) for a, b in pairwise(edges))
-    sums: tuple[Do, ...] = ("book", "minutes", "all that is over")
+    sums: tuple[Do, ...] = ("book", "minutes", "slices", "all that is over")
     return Life(batches, tuple(draw(st.sampled_from(sums)) for _ in batches))
 
 
@@ -130,10 +130,10 @@ async def live(pool: Pool, tenant: str, lived: Life) -> MonitorTables:
 async def sum_up(pool: Pool, what: Do) -> None:
     if what == "book":
         return
-    async with RollupStore(pool).turn() as turn:
+    async with RollupStore(pool, busy=1).turn() as turn:
         assert turn is not None
         _, touched = await turn.take_touched(5000)
-        await turn.sum_up_minutes(touched)
+        await turn.sum_up_minutes(touched, ALL_KEPT if what == "slices" else NOW)
         if what == "all that is over":
             await turn.sum_up_by_key(NOW, 1000)
             for step in SUMMED_FROM:

@@ -61,7 +61,7 @@ async def sum_up(pool: Pool) -> None:
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
         _, touched = await turn.take_touched(5000)
-        await turn.sum_up_minutes(touched)
+        await turn.sum_up_minutes(touched, utc_now())
         await turn.sum_up_by_key(utc_now() + timedelta(days=100), 1000)
         for step in SUMMED_FROM:
             await turn.sum_up(step, utc_now() + timedelta(days=100), 1000)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.monitor.books.causes import cause_of
+from services.monitor.slices import slice_of
 from shared.events import (
     AttemptEnded,
     AttemptStarted,
@@ -50,12 +51,12 @@ class Books:
     facts: int = field(default=0, compare=False)  # that were folded, repetitions included
 
     @property
-    def touched_minutes(self) -> set[tuple[str, datetime]]:
-        """(tenant_id, minute) of each call that ended in this batch, and of each inference that was settled: their sums
-        are to be computed anew."""
+    def touched_slices(self) -> set[tuple[str, datetime]]:
+        """(tenant_id, slice of a minute) of each call that ended in this batch, and of each inference that was settled:
+        their sums are to be computed anew."""
         words = [(row["tenant_id"], row["ended_at"]) for row in self.attempts.values()]
         words += [(row["tenant_id"], row["settled_at"]) for row in self.inferences.values()]
-        return {(tenant_id, at.replace(second=0, microsecond=0)) for tenant_id, at in words if at is not None}
+        return {(tenant_id, slice_of(at)) for tenant_id, at in words if at is not None}
 
     def late_ids(self, today: date) -> dict[date, bytes]:
         """By days before `today`, as the ids of inferences tell them: these ids, 16 bytes each, in order. Such days may

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.monitor.books.books import ATTEMPT_COLUMNS, INFERENCE_COLUMNS, Books, day_of
+from services.monitor.slices import SLICE
 from shared.db.pool import Connection, Pool
 from shared.db.reads import Reads
 from shared.events import AttemptEnded, FeatureEvent, FeatureSettled, FeatureStarted, InferenceEvent
@@ -78,9 +79,9 @@ _MERGE_INFERENCES = _merge(
 # cost. What is booked of a day of the past is noted beside it, as the day may be sealed already.
 _BOOK = f"""
 WITH attempts AS ({_MERGE_ATTEMPTS}), inferences AS ({_MERGE_INFERENCES}), touched AS (
-    INSERT INTO monitor.touched_minutes (tenant_id, minute)
+    INSERT INTO monitor.touched_slices (tenant_id, at)
     SELECT * FROM unnest($3::text[], $4::timestamptz[])
-    UNION SELECT tenant_id, date_trunc('minute', settled_at, 'UTC') FROM monitor.inferences
+    UNION SELECT tenant_id, date_bin('{SLICE.seconds} seconds', settled_at, 'epoch') FROM monitor.inferences
           WHERE inference_id = ANY($5::uuid[]) AND settled_at IS NOT NULL
 ), late AS (
     INSERT INTO monitor.late_bookings (day, ids, signature) SELECT * FROM unnest($6::date[], $7::bytea[], $8::bytea[])
@@ -112,13 +113,13 @@ class BookStore:
 
         These are written after it. Should that fail, the batch is booked again, and finds them again.
         """
-        touched = books.touched_minutes
-        tenants, minutes = [tenant_id for tenant_id, _ in touched], [minute for _, minute in touched]
+        touched = books.touched_slices
+        tenants, slices = [tenant_id for tenant_id, _ in touched], [at for _, at in touched]
         rows = list(books.attempts.values()), list(books.inferences.values())
         late_ids = books.late_ids(now.date())
         signatures = [self._signed(day, ids) for day, ids in late_ids.items()]
         noted = list(late_ids), list(late_ids.values()), signatures
-        kept = await self._pool.fetch(_BOOK, *rows, tenants, minutes, books.called, *noted) if any(rows) else []
+        kept = await self._pool.fetch(_BOOK, *rows, tenants, slices, books.called, *noted) if any(rows) else []
         late = books.late | _late_words(books, kept)
         if late:
             await self._pool.executemany(_LATE, [self._late_row(event, now) for event in late.values()])

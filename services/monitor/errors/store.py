@@ -46,7 +46,7 @@ class ErrorStore:
         """Raises TallygateError when the tenant asks too much at a time, or for too long."""
         async with self._reads.snapshot(span.tenant_id) as connection:
             await connection.execute(SETTINGS)
-            parts = (await reading(connection, span, late=True)).parts
+            parts = (await reading(connection, span, late=True, slices=False)).parts
             rows = await connection.fetch(_GROUPS, *error_arguments(span, parts, error_type), most)
         found = [dict(row) for row in rows]
         groups, total = (found[0]["groups"], found[0]["total"]) if found else (0, 0)

@@ -1,12 +1,12 @@
 """Which sums, and which rows of the books, cover a span of time now. Every read is bound to a tenant."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.monitor.rollups.cover import Cover, cover, whole
 from services.monitor.rollups.latency import BOUNDS, Histogram
-from services.monitor.rollups.steps import STEPS, Step
+from services.monitor.rollups.steps import STEPS, Step, beginning
 from shared.db.pool import Connection
 
 # To plan for every partition takes longer than to read the few rows: a connection plans once, for any span. So the
@@ -18,8 +18,9 @@ SET LOCAL work_mem = '32MB'
 """
 
 _FRESH = """
-SELECT ARRAY(SELECT minute FROM monitor.touched_minutes WHERE tenant_id = $1
-             UNION SELECT at FROM monitor.touched_key_minutes WHERE tenant_id = $1 AND $2) AS minute,
+SELECT ARRAY(SELECT DISTINCT at FROM monitor.touched_slices WHERE tenant_id = $1) AS slice,
+       ARRAY(SELECT at FROM monitor.sliced_minutes WHERE tenant_id = $1) AS sliced,
+       ARRAY(SELECT at FROM monitor.touched_key_minutes WHERE tenant_id = $1 AND $2) AS minute,
        ARRAY(SELECT at FROM monitor.touched_hours WHERE tenant_id = $1) AS hour,
        ARRAY(SELECT at FROM monitor.touched_days WHERE tenant_id = $1) AS day,
        ARRAY(SELECT at FROM monitor.touched_months WHERE tenant_id = $1) AS month,
@@ -45,19 +46,25 @@ class Reading(NamedTuple):
     gone_before: datetime
 
 
-async def reading(connection: Connection, span: Span, *, late: bool, largest: Step = "month") -> Reading:
+async def reading(
+    connection: Connection, span: Span, *, late: bool, largest: Step = "month", slices: bool = True
+) -> Reading:
     """late: for sums by key and of errors, whose minutes are made when they are over. largest: the longest sums of
-    use."""
+    use. slices: whether there are sums by slice."""
     [row] = await connection.fetch(_FRESH, span.tenant_id, late)
     since, until = whole(span.since, span.until, row["gone_before"])
-    parts = cover(since, until, {step: row[step] for step in STEPS}, largest)
+    touched = {at: beginning(at, "minute") for at in row["slice"]}
+    fresh: dict[Step, Collection[datetime]] = {step: row[step] for step in STEPS}
+    fresh["minute"] = {*row["minute"], *touched.values()}
+    sliced = {minute: [at for at, of in touched.items() if of == minute] for minute in row["sliced"] if slices}
+    parts = cover(since, until, fresh, largest, sliced)
     return Reading(parts, row["gone_before"])
 
 
 def arguments(span: Span, parts: Cover) -> tuple[Any, ...]:
-    """$1 to $12 of `cells`."""
+    """$1 to $13 of `cells`."""
     keys = None if span.key is None else [span.key]
-    return (*_spans(span, parts), BOUNDS, *_sums(span, parts), span.model, span.operation, keys)
+    return (*_spans(span, parts), BOUNDS, *_sums(span, parts), span.model, span.operation, keys, parts.slices)
 
 
 def error_arguments(span: Span, parts: Cover, error_type: str | None) -> tuple[Any, ...]:

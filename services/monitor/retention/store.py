@@ -103,7 +103,7 @@ _MOVE = "INSERT INTO monitor.{table} {rows}"
 _DROP = "DROP TABLE monitor.{day}"
 
 _NOT_SUMMED_UP = """
-SELECT EXISTS (SELECT FROM monitor.touched_minutes WHERE minute < $1)
+SELECT EXISTS (SELECT FROM monitor.touched_slices WHERE at < $1)
     OR EXISTS (SELECT FROM monitor.touched_key_minutes WHERE at < $1)
     OR EXISTS (SELECT FROM monitor.touched_hours WHERE at < $1)
     OR EXISTS (SELECT FROM monitor.touched_days WHERE at < $1)

@@ -5,22 +5,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.monitor.rollups.steps import MINUTE, STEPS, SUMMED_FROM, Step, beginning, end, following
+from services.monitor.slices import SLICE
 
 _LONG = timedelta(hours=1)  # a span that is longer is one of whole minutes
 
 # By step, what is not summed up (yet), of one tenant: minutes whose calls are booked; hours, days and months of which
 # what they are the sums of is summed up.
 Fresh = Mapping[Step, Collection[datetime]]
+# By fresh minute that is sliced, the slices of it that are not summed up.
+Sliced = Mapping[datetime, Collection[datetime]]
 
 
 @dataclass(slots=True)
 class Cover:
     """What covers the span from `since` until `until`, in parts that do not overlap: sums of each step by their
-    beginnings, and spans (since, until) that are counted in the books."""
+    beginnings, slices, and spans (since, until) that are counted in the books."""
 
     since: datetime
     until: datetime
     sums: dict[Step, list[datetime]] = field(default_factory=lambda: {step: [] for step in STEPS})
+    slices: list[datetime] = field(default_factory=list)
     spans: list[tuple[datetime, datetime]] = field(default_factory=list)
 
 
@@ -36,7 +40,9 @@ def whole(since: datetime, until: datetime, gone_before: datetime) -> tuple[date
     return since, until
 
 
-def cover(since: datetime, until: datetime, fresh: Fresh, largest: Step = "month") -> Cover:
+def cover(
+    since: datetime, until: datetime, fresh: Fresh, largest: Step = "month", sliced: Sliced | None = None
+) -> Cover:
     """In UTC, by steps up to the largest. What is not of a whole minute is counted in the books."""
     found = Cover(since, until)
     first, last = end(since, "minute"), beginning(until, "minute")
@@ -46,6 +52,7 @@ def cover(since: datetime, until: datetime, fresh: Fresh, largest: Step = "month
     if since < first:
         found.spans.append((since, first))
     _cover(found, first, last, largest, _with_what_holds_them(fresh))
+    _slice(found, sliced or {})
     if last < until:
         found.spans.append((last, until))
     return found
@@ -78,6 +85,18 @@ def _minutes(found: Cover, since: datetime, until: datetime, fresh: Collection[d
     minutes = [since + number * MINUTE for number in range((until - since) // MINUTE)]
     found.sums["minute"] += [at for at in minutes if at not in fresh]
     found.spans += [(at, at + MINUTE) for at in minutes if at in fresh]
+
+
+def _slice(found: Cover, sliced: Sliced) -> None:
+    """Spans that are sliced minutes, cut."""
+    whole_spans, found.spans = found.spans, []
+    for since, until in whole_spans:
+        if until - since < MINUTE or since not in sliced:
+            found.spans.append((since, until))
+            continue
+        slices = [since + number * SLICE for number in range(MINUTE // SLICE)]
+        found.slices += [at for at in slices if at not in sliced[since]]
+        found.spans += [(at, at + SLICE) for at in slices if at in sliced[since]]
 
 
 def _pieces(since: datetime, until: datetime, step: Step) -> Iterator[tuple[datetime, datetime]]:

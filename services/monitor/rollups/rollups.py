@@ -1,4 +1,5 @@
-"""Every two seconds: sum up the minutes that bookings have touched, and say what was spent and how the models are.
+"""Every two seconds: sum up the minutes that bookings have touched, of busy ones only the slices (decision 0047), and
+say what was spent and how the models are.
 
 Hours, days and months are summed up when they are over, each from those below, and again when these are touched later.
 So are minutes by key, of errors and of sessions, from the books: for their sake nobody waits.
@@ -17,8 +18,9 @@ import structlog
 
 from services.monitor import instruments
 from services.monitor.rollups import health
+from services.monitor.rollups.slices.store import Part
 from services.monitor.rollups.steps import SUMMED_FROM, Step, last_over
-from services.monitor.rollups.store import RollupStore, Touched, Turn
+from services.monitor.rollups.store import RollupStore, Turn
 from shared.background import Periodic
 from shared.db.failures import RETRYABLE
 from shared.events import Event, HealthStatus, ModelHealthChanged, SessionSpent, TenantSpent, utc_now
@@ -88,8 +90,9 @@ class Rollups:
                 return False
             taken, touched = await turn.take_touched(_MOST_TOUCHES)
             if touched:
-                await turn.sum_up_minutes(touched)
-                await self._say_what_was_spent(turn, touched, utc_now())
+                now = utc_now()
+                await turn.sum_up_minutes(touched, last_over(now, "minute"))
+                await self._say_what_was_spent(turn, {touch.minute for touch in touched}, now)
         return taken == _MOST_TOUCHES
 
     async def _sum_up_what_is_over(self, now: datetime) -> bool:
@@ -102,13 +105,13 @@ class Rollups:
             taken |= {step: await turn.sum_up(step, last_over(by_now, step), MOST_OVER[step]) for step in SUMMED_FROM}
         return any(count == MOST_OVER[step] for step, count in taken.items())
 
-    async def _say_what_was_spent(self, turn: Turn, touched: Collection[Touched], now: datetime) -> None:
+    async def _say_what_was_spent(self, turn: Turn, minutes: Collection[Part], now: datetime) -> None:
         """Published before the transaction ends: without an ack it is rolled back, and the touches are still there."""
         today = now.astimezone(UTC).date()
-        tenants = await turn.sum_up_days(_days(touched))
+        tenants = await turn.sum_up_days(_days(minutes))
         rows = await turn.spent(tenants, today) if tenants else []
         words: list[Event] = [TenantSpent(day=today, as_of=now, **row) for row in rows]
-        words += [SessionSpent(as_of=now, **row) for row in await turn.used_by_sessions(touched, now)]
+        words += [SessionSpent(as_of=now, **row) for row in await turn.used_by_sessions(minutes, now)]
         if words:
             await self._publisher.publish(*(Outgoing(SPENDING, word) for word in words))
 
@@ -139,5 +142,5 @@ class Rollups:
             self._recalled = True
 
 
-def _days(touched: Collection[Touched]) -> set[tuple[str, date]]:
-    return {(touch.tenant_id, touch.minute.astimezone(UTC).date()) for touch in touched}
+def _days(minutes: Collection[Part]) -> set[tuple[str, date]]:
+    return {(minute.tenant_id, minute.at.astimezone(UTC).date()) for minute in minutes}

@@ -6,6 +6,7 @@ from typing import Literal
 Step = Literal["minute", "hour", "day", "month"]
 
 STEPS: tuple[Step, ...] = ("minute", "hour", "day", "month")
+Level = Literal["slice"] | Step  # what there are sums by; a slice is a part of a minute that runs
 SUMMED_FROM: dict[Step, Step] = {"hour": "minute", "day": "hour", "month": "day"}
 MINUTE = timedelta(minutes=1)
 

@@ -2,22 +2,33 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
-from typing import Any, NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
 
 from services.monitor.rollups.error_sums.store import ERRORS
+from services.monitor.rollups.largest.store import Largest
 from services.monitor.rollups.latency import BOUNDS
 from services.monitor.rollups.session_sums.store import SESSIONS
+from services.monitor.rollups.slices.store import (
+    BUSY,
+    SLICED,
+    Part,
+    begin_slicing,
+    columns,
+    end_slicing,
+    sliced_among,
+)
 from services.monitor.rollups.steps import MINUTE, Step, following
 from services.monitor.rollups.sums.store import (
     BY_KEY,
     OF_ALL_KEYS,
     TOGETHER,
     Kind,
+    by_bucket,
     delete,
     delete_step,
-    in_buckets,
 )
+from services.monitor.slices import SLICE
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
 from shared.registry.store import capped_sessions
@@ -34,9 +45,9 @@ SET LOCAL work_mem = '32MB'
 """
 
 _TAKE = """
-DELETE FROM monitor.touched_minutes
-WHERE touch <= (SELECT max(touch) FROM (SELECT touch FROM monitor.touched_minutes ORDER BY touch LIMIT $1) AS oldest)
-RETURNING tenant_id, minute, minute >= (SELECT gone_before FROM monitor.retention) AS is_kept
+DELETE FROM monitor.touched_slices
+WHERE touch <= (SELECT max(touch) FROM (SELECT touch FROM monitor.touched_slices ORDER BY touch LIMIT $1) AS oldest)
+RETURNING tenant_id, at, at >= (SELECT gone_before FROM monitor.retention) AS is_kept
 """
 
 # Minutes by key, of errors and of sessions are summed up when they are over. What was spent, and how models are, is
@@ -136,13 +147,13 @@ FROM monitor.capped_minutes JOIN unnest($1::text[], $2::text[], $3::timestamptz[
 GROUP BY 1, 2, 3
 """
 
+_CALLS_OF_MINUTES = "monitor.calls_by_minute WHERE at >= $1 AND at <= $2"
 _RECENT = f"""
 SELECT tenant_id, model, error_type, sum(calls)::bigint AS calls, NULL::int AS bucket, max(at) AS at
-FROM monitor.calls_by_minute WHERE at >= $1 AND at <= $2 AND error_type <> '' GROUP BY 1, 2, 3
+FROM {_CALLS_OF_MINUTES} AND error_type <> '' GROUP BY 1, 2, 3
 UNION ALL
 SELECT tenant_id, model, '', sum(n)::bigint, bucket::int, max(at)
-FROM monitor.calls_by_minute, {in_buckets("latency")}
-WHERE at >= $1 AND at <= $2 GROUP BY 1, 2, bucket
+FROM ({by_bucket(_CALLS_OF_MINUTES, "latency", "tenant_id", "model", "at")}) AS entry GROUP BY 1, 2, bucket
 """  # noqa: S608 - only constants are joined
 
 _CHANGED = """
@@ -163,41 +174,39 @@ WHERE status <> 'healthy' AND NOT EXISTS (
 """
 
 
-class Touched(NamedTuple):
-    """A minute of a tenant in which a booked call ended, or an inference was settled."""
-
-    tenant_id: str
-    minute: datetime
-
-
 class Turn:
     """What one monitor may do while it is its turn, in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, busy: int) -> None:
+        """busy: requests that a minute has when it is sliced."""
         self._connection = connection
+        self._busy = busy
 
-    async def take_touched(self, most: int) -> tuple[int, set[Touched]]:
-        """Deletes at most `most` touches. Returns how many, and of which minutes; without those whose rows were dropped
+    async def take_touched(self, most: int) -> tuple[int, set[Part]]:
+        """Deletes at most `most` touches. Returns how many, and of which slices; without those whose rows were dropped
         since, as their sums would be those of nothing. They are back if the turn fails."""
         rows = await self._connection.fetch(_TAKE, most)
-        return len(rows), {Touched(row["tenant_id"], row["minute"]) for row in rows if row["is_kept"]}
+        return len(rows), {Part(row["tenant_id"], row["at"]) for row in rows if row["is_kept"]}
 
-    async def sum_up_minutes(self, touched: Collection[Touched]) -> None:
-        """The statement begins after the touches were read, so it sees every call that was booked with them."""
-        tenants, since = [touch.tenant_id for touch in touched], [touch.minute for touch in touched]
-        until = [at + MINUTE for at in since]
-        await self._sum_up_books(OF_ALL_KEYS, tenants, since, until)
-        await self._touch("minute", tenants, since)
-        await self._touch("hour", tenants, since)
+    async def sum_up_minutes(self, touched: Collection[Part], over: datetime) -> None:
+        """Of touched slices. The statements begin after the touches were read, so they see every call that was booked
+        with them. over: minutes that began by then do not run any more."""
+        minutes = {touch.minute for touch in touched}
+        sliced = await sliced_among(self._connection, minutes)
+        await self._sum_up_books(OF_ALL_KEYS, "minute", minutes - sliced)
+        await self._sum_up_books(SLICED, "slice", {touch for touch in touched if touch.minute in sliced})
+        await self._sum_up_slices(OF_ALL_KEYS, sliced)
+        running = {minute for minute in minutes - sliced if minute.at > over}
+        await self._sum_up_books(SLICED, "slice", await begin_slicing(self._connection, running, self._busy))
+        await self._touch("minute", *columns(minutes))
+        await self._touch("hour", *columns(minutes))
 
     async def sum_up(self, step: Step, begun_before: datetime, most: int) -> int:
         """Hours, days or months of tenants that were touched and are over. Returns how many were taken."""
         taken, over = await self._take_over(step, begun_before, most)
         for at, tenants in over:
-            until = following(at, step)
             for sums in (*OF_ALL_KEYS, *BY_KEY, *TOGETHER, *_LARGEST):
-                await self._execute(delete_step(sums.table(step)), tenants, at)
-                await self._execute(sums.insert_sums(step), at, until, tenants)
+                await self._sum_up_one(sums, step, at, tenants)
             if step in _ABOVE:
                 await self._touch(_ABOVE[step], tenants, [at] * len(tenants))
         return taken
@@ -206,15 +215,17 @@ class Turn:
         """Minutes of tenants that were touched and are over: by key, their errors and their sessions. Returns how many
         were taken."""
         taken, over = await self._take_over("minute", begun_before, most)
-        tenants = [tenant for _, of_minute in over for tenant in of_minute]
-        since = [at for at, of_minute in over for _ in of_minute]
-        if tenants:
-            until = [at + MINUTE for at in since]
-            await self._sum_up_books(BY_KEY, tenants, since, until)
+        minutes = {Part(tenant, at) for at, tenants in over for tenant in tenants}
+        if minutes:
+            sliced = await sliced_among(self._connection, minutes)
+            await self._sum_up_books(BY_KEY, "minute", minutes - sliced)
+            await self._sum_up_slices(BY_KEY, sliced)
+            tenants, since, until = _spans(minutes, MINUTE)
             for sums in _LARGEST:
                 await self._execute(delete(sums.table("minute")), tenants, since)
                 await self._execute(sums.insert_minutes(), tenants, since, until)
             await self._touch("hour", tenants, since)
+        await end_slicing(self._connection, begun_before)
         return taken
 
     async def _take_over(
@@ -227,11 +238,25 @@ class Turn:
         return sum(row["taken"] for row in rows), kept_ones
 
     async def _sum_up_books(
-        self, kinds: Iterable[Kind], tenants: Sequence[str], since: Sequence[datetime], until: Sequence[datetime]
+        self, kinds: Iterable[Kind], level: Literal["slice", "minute"], parts: Collection[Part]
     ) -> None:
+        if not parts:
+            return
+        tenants, since, until = _spans(parts, SLICE if level == "slice" else MINUTE)
         for kind in kinds:
-            await self._execute(delete(kind.table("minute")), tenants, since)
-            await self._execute(kind.insert_minutes(), tenants, since, until, BOUNDS)
+            await self._execute(delete(kind.table(level)), tenants, since)
+            await self._execute(kind.insert_from_books(level), tenants, since, until, BOUNDS)
+
+    async def _sum_up_slices(self, kinds: Iterable[Kind], minutes: Collection[Part]) -> None:
+        """Minutes that are sliced: one or two at a time, of some tenants."""
+        for at in {minute.at for minute in minutes}:
+            tenants = [minute.tenant_id for minute in minutes if minute.at == at]
+            for kind in kinds:
+                await self._sum_up_one(kind, "minute", at, tenants)
+
+    async def _sum_up_one(self, sums: Kind | Largest, step: Step, at: datetime, tenants: Sequence[str]) -> None:
+        await self._execute(delete_step(sums.table(step)), tenants, at)
+        await self._execute(sums.insert_sums(step), at, following(at, step), tenants)
 
     async def _touch(self, step: Step, tenants: Sequence[str], times: Sequence[datetime]) -> None:
         await self._execute(_TOUCH.format(step=step, table=_TOUCHED[step]), tenants, times)
@@ -246,16 +271,16 @@ class Turn:
         """What these tenants have spent on that day, and in its month until then: USD and tokens."""
         return [dict(row) for row in await self._connection.fetch(_SPENT, list(tenants), day)]
 
-    async def used_by_sessions(self, touched: Collection[Touched], now: datetime) -> list[Row]:
+    async def used_by_sessions(self, minutes: Collection[Part], now: datetime) -> list[Row]:
         """What capped sessions have used in all, of those for which these minutes have changed it. The caps are read
         after the minutes were touched: who was capped before a request came finds it counted."""
-        capped = await capped_sessions(self._connection, list({touch.tenant_id for touch in touched}), now)
+        capped = await capped_sessions(self._connection, list({minute.tenant_id for minute in minutes}), now)
         if not capped:
             return []
         of_capped = {cap.tenant_id for cap in capped}
-        minutes = [touch for touch in touched if touch.tenant_id in of_capped]
+        of_these = [minute for minute in minutes if minute.tenant_id in of_capped]
         changed = await self._connection.fetch(
-            _CAPPED_MINUTES, *_columns(minutes, 2), *_columns(capped, 3), timeout=_TIMEOUT_S
+            _CAPPED_MINUTES, *columns(of_these), *_columns(capped, 3), timeout=_TIMEOUT_S
         )
         sessions = {tuple(row) for row in changed}
         rows = await self._connection.fetch(_USED, *_columns(sessions, 3), timeout=_TIMEOUT_S)
@@ -279,6 +304,12 @@ class Turn:
         return [ModelHealthChanged(**dict(row)) for row in rows]
 
 
+def _spans(parts: Collection[Part], length: timedelta) -> tuple[list[str], list[datetime], list[datetime]]:
+    """Tenants, since and until."""
+    tenants, since = columns(parts)
+    return tenants, since, [at + length for at in since]
+
+
 def _columns(rows: Iterable[tuple[Any, ...]], columns: int) -> list[list[Any]]:
     listed = list(rows)
     return [[row[number] for row in listed] for number in range(columns)]
@@ -292,8 +323,10 @@ def _kept(word: ModelHealthChanged) -> tuple[Any, ...]:
 
 
 class RollupStore:
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, busy: int = BUSY) -> None:
+        """busy: requests that a minute has when it is sliced."""
         self._pool = pool
+        self._busy = busy
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn | None]:
@@ -301,4 +334,4 @@ class RollupStore:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SETTINGS)
             mine = await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK)
-            yield Turn(connection) if mine else None
+            yield Turn(connection, self._busy) if mine else None

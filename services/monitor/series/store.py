@@ -13,8 +13,8 @@ from services.monitor.rollups.sums.store import (
     REQUESTS_IN_ALL,
     REQUESTS_OF_KEYS,
     Kind,
+    by_bucket,
     cells,
-    in_buckets,
 )
 from services.monitor.series.series import STEPS, Axis, Measure, Named
 from shared.db.pool import Connection
@@ -26,9 +26,9 @@ _BY_KEY = {"requests": KEY_REQUESTS, "calls": KEY_CALLS}
 _OF_KEYS = {"requests": REQUESTS_OF_KEYS, "calls": CALLS_OF_KEYS}
 _IN_ALL = {"requests": REQUESTS_IN_ALL, "calls": CALLS_IN_ALL}
 
-# $13 the beginning, $14 a step in seconds; of percentiles $15 the share; last how many groups have series of their own,
+# $14 the beginning, $15 a step in seconds; of percentiles $16 the share; last how many groups have series of their own,
 # or which keys, where these were found before.
-_PLACE = "floor(date_part('epoch', at - $13::timestamptz) / $14::float8)::int"
+_PLACE = "floor(date_part('epoch', at - $14::timestamptz) / $15::float8)::int"
 # A join with the largest would be planned for few cells, as a loop over all of them for each.
 _NAMED = """
 CASE WHEN name IN (SELECT name FROM cell GROUP BY name ORDER BY sum(n) DESC NULLS LAST, name LIMIT {}) THEN name END
@@ -37,14 +37,14 @@ CASE WHEN name IN (SELECT name FROM cell GROUP BY name ORDER BY sum(n) DESC NULL
 # Keys may be thousands: the largest are found from the longest sums, and only theirs are read step by step. What the
 # others come to is everything less the largest.
 _LARGEST = """
-SELECT key_id FROM ({cells}) AS cell GROUP BY 1 ORDER BY {size} DESC NULLS LAST, key_id LIMIT $13
+SELECT key_id FROM ({cells}) AS cell GROUP BY 1 ORDER BY {size} DESC NULLS LAST, key_id LIMIT $14
 """
 _TOTAL = "({counts}).upto[cardinality(({counts}).upto)]::float8"
 
 # Dollars are rounded, so that nothing is left of what is taken off again.
 _COUNTED = "SELECT {group} AS name, {place} AS place, {counts} AS n FROM ({cells}) AS cell GROUP BY 1, 2"
 _COUNTS_NAMED = {
-    False: f"SELECT {_NAMED.format('$15')} AS name, place, sum(n) AS n FROM cell GROUP BY 1, 2",  # noqa: S608
+    False: f"SELECT {_NAMED.format('$16')} AS name, place, sum(n) AS n FROM cell GROUP BY 1, 2",  # noqa: S608
     True: """
 SELECT name, place, n FROM cell
 UNION ALL
@@ -65,7 +65,7 @@ SELECT {{group}} AS name, {{place}} AS place, {{counts}} AS histogram, {_TOTAL} 
 FROM ({{cells}}) AS cell WHERE {{counts}} IS NOT NULL
 """  # noqa: S608 - only constants are joined
 _HISTOGRAMS_NAMED = {
-    False: f"SELECT {_NAMED.format('$16')} AS name, place, histogram, n FROM cell",  # noqa: S608
+    False: f"SELECT {_NAMED.format('$17')} AS name, place, histogram, n FROM cell",  # noqa: S608
     True: "SELECT * FROM cell",
 }
 _HISTOGRAMS_OF_OTHERS = {
@@ -73,24 +73,25 @@ _HISTOGRAMS_OF_OTHERS = {
     True: f"""
 UNION ALL
 SELECT NULL, place, bucket, sum(n)
-FROM (SELECT place, bucket, n FROM (SELECT place, histogram FROM everything) AS everything, {in_buckets("histogram")}
+FROM ({by_bucket("everything", "histogram", "place")}
       UNION ALL
-      SELECT place, bucket, -n FROM (SELECT place, histogram FROM cell) AS cell, {in_buckets("histogram")}) AS other
+      SELECT place, bucket, -n FROM ({by_bucket("cell", "histogram", "place")}) AS largest) AS other
 GROUP BY 2, 3 HAVING sum(n) > 0
 """,  # noqa: S608
 }
+_OF_SEVERAL = """named
+         WHERE (coalesce(name, ''), name IS NULL, place) IN (
+             SELECT coalesce(name, ''), name IS NULL, place FROM point WHERE rows > 1)"""
 _PERCENTILES = f"""
 WITH {{parts}},
      named AS NOT MATERIALIZED ({{named}}),
      point AS MATERIALIZED (
          SELECT name, place, sum(n) AS n, count(*) AS rows,
                 min((histogram).buckets[
-                    1 + width_bucket(ceil($15::float8 * n)::bigint - 1, (histogram).upto)]) AS bucket
+                    1 + width_bucket(ceil($16::float8 * n)::bigint - 1, (histogram).upto)]) AS bucket
          FROM named GROUP BY 1, 2),
      bucket AS (
-         SELECT name, place, bucket, sum(in_bucket.n) AS n FROM named, {in_buckets("histogram")}
-         WHERE (coalesce(name, ''), name IS NULL, place) IN (
-             SELECT coalesce(name, ''), name IS NULL, place FROM point WHERE rows > 1)
+         SELECT name, place, bucket, sum(n) AS n FROM ({by_bucket(_OF_SEVERAL, "histogram", "name", "place")}) AS entry
          GROUP BY 1, 2, 3 {{others}}),
      counted AS (
          SELECT name, place, bucket, sum(n) OVER (PARTITION BY name, place ORDER BY bucket) AS upto,
@@ -99,7 +100,7 @@ WITH {{parts}},
      found AS (
          SELECT name, place, bucket, n FROM point WHERE rows = 1
          UNION ALL
-         SELECT name, place, min(bucket), max(total) FROM counted WHERE upto >= $15::float8 * total GROUP BY 1, 2)
+         SELECT name, place, min(bucket), max(total) FROM counted WHERE upto >= $16::float8 * total GROUP BY 1, 2)
 SELECT name, array_agg(place) AS places, array_agg(bucket::float8) AS values
 FROM found GROUP BY name ORDER BY sum(n) DESC, name
 """  # noqa: S608
@@ -155,7 +156,7 @@ def _statement(span: Span, kind: Kind, measure: Measure, group: str | None) -> s
 
 def _statement_of_largest(span: Span, kind: Kind, measure: Measure) -> str:
     """Of the keys that are the last parameter, and of all others."""
-    cell = _part(measure, "key_id", cells(kind, "$15" if measure.share is None else "$16"))
+    cell = _part(measure, "key_id", cells(kind, "$16" if measure.share is None else "$17"))
     everything = _part(measure, None, cells(_kind(span, measure, None)))
     return _put_together(measure, f"cell AS MATERIALIZED ({cell}), everything AS ({everything})", of_largest=True)
 

@@ -29,6 +29,6 @@ class SessionStore:
         """Raises TallygateError when the tenant asks too much at a time, or for too long."""
         async with self._reads.snapshot(span.tenant_id) as connection:
             await connection.execute(SETTINGS)
-            parts = (await reading(connection, span, late=True)).parts
+            parts = (await reading(connection, span, late=True, slices=False)).parts
             rows = await connection.fetch(_SESSIONS, *session_arguments(span, parts))
         return Sessions(parts.since, parts.until, [dict(row) for row in rows])

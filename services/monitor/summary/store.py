@@ -16,7 +16,7 @@ from services.monitor.rollups.sums.store import (
     REQUESTS_OF_KEYS,
     Kind,
     beyond_minutes,
-    in_buckets,
+    by_bucket,
     up_to_minutes,
 )
 from services.monitor.summary.summary import BookRows
@@ -68,11 +68,11 @@ def _keys(kind: Kind) -> str | None:
 
 def _histogram(name: str, kind: Kind, together: Kind) -> str:
     long = "long" if together is kind else f"({beyond_minutes(together, _keys(kind))}) AS together"
+    rows = f"(SELECT {name} FROM short UNION ALL SELECT {name} FROM {long}) AS cell"  # noqa: S608
     return f"""
 coalesce((SELECT jsonb_object_agg(bucket, n)
-          FROM (SELECT bucket, sum(n)::bigint AS n
-                FROM (SELECT {name} FROM short UNION ALL SELECT {name} FROM {long}) AS cell, {in_buckets(name)}
-                GROUP BY bucket) AS counted), '{{}}') AS {name}
+          FROM (SELECT bucket, sum(n)::bigint AS n FROM ({by_bucket(rows, name)}) AS entry GROUP BY bucket) AS counted),
+         '{{}}') AS {name}
 """  # noqa: S608
 
 

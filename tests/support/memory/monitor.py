@@ -54,7 +54,7 @@ class MonitorTables:
     attempts: dict[UUID, Row] = field(default_factory=dict)
     inferences: dict[UUID, Row] = field(default_factory=dict)
     late_words: dict[UUID, LateWord] = field(default_factory=dict)
-    touched_minutes: list[tuple[str, datetime]] = field(default_factory=list)
+    touched_slices: list[tuple[str, datetime]] = field(default_factory=list)
     redeliveries: dict[tuple[UUID, int], Redelivery] = field(default_factory=dict)
     read: dict[Place, int] = field(default_factory=dict)
     lease: tuple[str, datetime] | None = None  # who may recover, and until when
@@ -67,7 +67,7 @@ class MonitorTables:
         late |= _late_words(_merge(self.inferences, books.inferences, _merged_inference), "settlement_event_id", books)
         for inference_id in books.inferences:
             self.booked_at.setdefault(inference_id, self.clock())
-        self.touched_minutes += books.touched_minutes
+        self.touched_slices += books.touched_slices
         for event in late.values():
             self.late_words.setdefault(event.event_id, _late_word(event, now))
         return len(late)

@@ -65,7 +65,9 @@ async def caught_up(_within_s: float) -> None:
 
 
 def monitor() -> Starlette:
-    fresh: dict[str, object] = {step: [] for step in STEPS} | {"gone_before": NOW - timedelta(days=30)}
+    fresh: dict[str, object] = {step: [] for step in (*STEPS, "slice", "sliced")} | {
+        "gone_before": NOW - timedelta(days=30)
+    }
     requests = {"requests": [], "latency": {}, "duration_s": 0}
     attempts: dict[str, object] = {"calls": [], "first_chunk": {}, "per_chunk": {}}
     known: dict[str, object] = {_FRESH: [fresh], _OPEN: 0}

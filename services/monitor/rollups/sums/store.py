@@ -6,14 +6,16 @@ Everything is computed anew from what lies below, never counted up: what is comp
 from typing import NamedTuple
 
 from services.monitor.booked_apart import NO_SHADOW
-from services.monitor.rollups.steps import STEPS, SUMMED_FROM, TOKEN_STEPS, Step
+from services.monitor.rollups.steps import STEPS, SUMMED_FROM, TOKEN_STEPS, Level, Step
+
+_SHORT: tuple[Level, ...] = ("slice", "minute")  # which are summed up from the books
 
 
 class Kind(NamedTuple):
     """key: the columns beside tenant and time by which rows are told apart. sums: of these columns. histograms: counts
     by bucket. from_books: rows of spans of time ($1 tenants, $2 since, $3 until; $4 BOUNDS) with
-    at = since. of_model: which rows are those of the model $10, or (NULL) of all models. minutes: whose minutes these
-    are the sums of, where this kind has none of its own, and which rows of them."""
+    at = since. of_model: which rows are those of the model $10, or (NULL) of all models. minutes: whose minutes (and
+    slices) these are the sums of, where this kind has none of its own, and which rows of them."""
 
     name: str
     key: tuple[str, ...]
@@ -23,13 +25,13 @@ class Kind(NamedTuple):
     of_model: str
     minutes: tuple[str, str] | None = None
 
-    def table(self, step: Step) -> str:
-        name = self.minutes[0] if self.minutes and step == "minute" else self.name
-        return f"monitor.{name}_by_{step}"
+    def table(self, level: Level) -> str:
+        name = self.minutes[0] if self.minutes and level in _SHORT else self.name
+        return f"monitor.{name}_by_{level}"
 
-    def rows(self, step: Step) -> str:
+    def rows(self, level: Level) -> str:
         """The table, and with WHERE which of its rows."""
-        return f"{self.table(step)} WHERE {self.minutes[1] if self.minutes and step == 'minute' else 'true'}"
+        return f"{self.table(level)} WHERE {self.minutes[1] if self.minutes and level in _SHORT else 'true'}"
 
     @property
     def is_by_key(self) -> bool:
@@ -39,15 +41,17 @@ class Kind(NamedTuple):
     def columns(self) -> str:
         return ", ".join((*self.key, *self.sums, *self.histograms))
 
-    def insert_minutes(self) -> str:
-        """$1 tenants, $2 since, $3 until, $4 BOUNDS."""
+    def insert_from_books(self, level: Level) -> str:
+        """Minutes or slices. $1 tenants, $2 since, $3 until, $4 BOUNDS."""
         return f"""
-INSERT INTO {self.table("minute")} (tenant_id, at, {self.columns})
+INSERT INTO {self.table(level)} (tenant_id, at, {self.columns})
 SELECT tenant_id, at, {self.columns} FROM ({self.from_books}) AS fresh
 """  # noqa: S608 - only constants are joined
 
     def insert_sums(self, step: Step) -> str:
-        """One hour, day or month of some tenants, from the step below it. $1 its beginning, $2 its end, $3 tenants."""
+        """One minute, hour, day or month of some tenants, from what lies below it. $1 its beginning, $2 its end, $3
+        tenants."""
+        below: Level = SUMMED_FROM.get(step, "slice")
         key = ", ".join(("tenant_id", *self.key))
         sums = ", ".join(f"sum({name})::{_sql_type(name)} AS {name}" for name in self.sums)
         parts = ", ".join(f"array_agg({name}) FILTER (WHERE {name} IS NOT NULL) AS {name}" for name in self.histograms)
@@ -55,7 +59,7 @@ SELECT tenant_id, at, {self.columns} FROM ({self.from_books}) AS fresh
 INSERT INTO {self.table(step)} (tenant_id, at, {self.columns})
 SELECT tenant_id, $1::timestamptz, {", ".join((*self.key, *self.sums, *map(_merged, self.histograms)))}
 FROM (
-    SELECT {key}, {sums}, {parts} FROM {self.rows(SUMMED_FROM[step])}
+    SELECT {key}, {sums}, {parts} FROM {self.rows(below)}
     AND at >= $1 AND at < $2 AND tenant_id = ANY($3::text[]) GROUP BY {key}) AS cell
 """  # noqa: S608 - only constants are joined
 
@@ -159,7 +163,8 @@ def _merged(histograms: str) -> str:
     """An array of histograms as one; NULL: of none. A join of rows with their histograms is planned for few rows, as a
     loop over all of them for each."""
     counted = f"""
-SELECT bucket, sum(n) AS n FROM unnest({histograms}) AS one (buckets, upto), {in_buckets("one")} GROUP BY bucket
+SELECT bucket, sum(n) AS n FROM ({by_bucket(f"unnest({histograms}) AS one (buckets, upto)", "one")}) AS entry
+GROUP BY bucket
 """  # noqa: S608
     return f"({_histogram(counted)}) AS {histograms}"
 
@@ -173,14 +178,18 @@ HAVING count(*) > 0
 """  # noqa: S608
 
 
-def in_buckets(histogram: str) -> str:
-    """Rows (bucket, n) of a histogram, to be joined with the row that has it. n is float8, in which counts are exact,
-    too: sums of bigint are numeric, which is slow."""
-    upto = f"({histogram}).upto"
+def by_bucket(rows: str, histogram: str, *columns: str) -> str:
+    """Each entry of the histogram of these rows: these columns of its row, bucket, n. Unnested in place: a join with
+    the entries takes twice as long. n is float8, in which counts are exact, too: sums of bigint are numeric, which is
+    slow."""
+    of_row = "".join(f"{name}, " for name in columns)
     return f"""
-LATERAL (SELECT bucket, ({upto}[place] - coalesce({upto}[place - 1], 0))::float8 AS n
-         FROM unnest(({histogram}).buckets) WITH ORDINALITY AS held (bucket, place)) AS in_bucket
-"""  # noqa: S608
+SELECT {of_row}bucket, (upto - before)::float8 AS n
+FROM (SELECT {of_row}unnest(({histogram}).buckets) AS bucket, unnest(({histogram}).upto) AS upto,
+             unnest(0::bigint || ({histogram}).upto) AS before
+      FROM {rows}) AS entry
+WHERE bucket IS NOT NULL
+"""  # noqa: S608 - only constants are joined
 
 
 _CALLS_OF_MODEL = "($10::text IS NULL OR model = $10)"
@@ -218,17 +227,23 @@ TOGETHER = (CALLS_OF_KEYS, REQUESTS_OF_KEYS, CALLS_IN_ALL, REQUESTS_IN_ALL)  # o
 
 
 def delete(table: str) -> str:
-    """$1 tenants, $2 times: pairs. The first and the last of the times say which days are looked into."""
+    """$1 tenants, $2 times: pairs."""
+    return f"DELETE FROM {table} AS old USING {at_pairs('old')}"  # noqa: S608 - only constants are joined
+
+
+def at_pairs(rows: str) -> str:
+    """To be joined with rows that are those of the pairs $1 tenants, $2 times. The first and the last of the times say
+    which days are looked into."""
     return f"""
-DELETE FROM {table} AS old USING unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
-WHERE old.tenant_id = touched.tenant_id AND old.at = touched.at
-  AND old.at >= (SELECT min(at) FROM unnest($2::timestamptz[]) AS at)
-  AND old.at <= (SELECT max(at) FROM unnest($2::timestamptz[]) AS at)
+unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
+WHERE {rows}.tenant_id = touched.tenant_id AND {rows}.at = touched.at
+  AND {rows}.at >= (SELECT min(at) FROM unnest($2::timestamptz[]) AS at)
+  AND {rows}.at <= (SELECT max(at) FROM unnest($2::timestamptz[]) AS at)
 """  # noqa: S608 - only constants are joined
 
 
 def delete_step(table: str) -> str:
-    """Those of one hour or day. $1 tenants, $2 its beginning. By index, however many there are: of pairs the planner
+    """Those of one step. $1 tenants, $2 its beginning. By index, however many there are: of pairs the planner
     reads the whole table."""
     return f"DELETE FROM {table} WHERE at = $2 AND tenant_id = ANY($1::text[])"  # noqa: S608
 
@@ -237,14 +252,15 @@ def cells(kind: Kind, keys: str | None = None) -> str:
     """Rows of one tenant that cover a span of time. $1 the tenants, $2 since and $3 until of what is summed up from the
     books, $4 BOUNDS, $5 the tenant, $6 the minutes, $7 hours, $8 days and $9 months whose sums are read; $10 a model,
     $11 an operation, or NULL for all of them: only a kind by model and operation can be asked for one. keys: the
-    parameter that names the keys that a kind by key is asked for; where there is none $12 is NULL."""
+    parameter that names the keys that a kind by key is asked for; where there is none $12 is NULL. $13 slices whose
+    sums are read."""
     return f"{up_to_minutes(kind, keys)} UNION ALL {beyond_minutes(kind, keys)}"
 
 
 def up_to_minutes(kind: Kind, keys: str | None = None) -> str:
-    """Those of `cells` that are from the books and of minutes."""
+    """Those of `cells` that are from the books, of slices and of minutes."""
     fresh = f"SELECT at, {kind.columns} FROM ({kind.from_books}) AS fresh WHERE {_asked_for(kind, keys)}"  # noqa: S608
-    return f"{fresh} UNION ALL {_sums_of(kind, 'minute', keys)}"
+    return f"{fresh} UNION ALL {_sums_of(kind, 'slice', keys)} UNION ALL {_sums_of(kind, 'minute', keys)}"
 
 
 def beyond_minutes(kind: Kind, keys: str | None = None) -> str:
@@ -252,17 +268,18 @@ def beyond_minutes(kind: Kind, keys: str | None = None) -> str:
     return " UNION ALL ".join(_sums_of(kind, step, keys) for step in SUMMED_FROM)
 
 
-def _sums_of(kind: Kind, step: Step, keys: str | None) -> str:
-    asked = f"{at_any(step, 6 + STEPS.index(step))} AND {_asked_for(kind, keys)}"
-    return f"SELECT at, {kind.columns} FROM {kind.rows(step)} AND tenant_id = $5 AND {asked}"  # noqa: S608
+def _sums_of(kind: Kind, level: Level, keys: str | None) -> str:
+    number = 13 if level == "slice" else 6 + STEPS.index(level)
+    asked = f"{at_any(level, number)} AND {_asked_for(kind, keys)}"
+    return f"SELECT at, {kind.columns} FROM {kind.rows(level)} AND tenant_id = $5 AND {asked}"  # noqa: S608
 
 
-def at_any(step: Step, number: int) -> str:
+def at_any(level: Level, number: int) -> str:
     """Rows of these beginnings, which are the parameter of that number, in their order. Minutes lie in a partition for
     each day: the first and the last of them say which ones are looked into."""
     times = f"${number}::timestamptz[]"
     found = f"at = ANY({times})"
-    if step == "minute":
+    if level == "minute":
         found += f" AND at >= ({times})[1] AND at <= ({times})[cardinality({times})]"
     return found
 

@@ -156,11 +156,10 @@ def test_what_is_no_word_on_a_call_is_not_booked() -> None:
     assert fold([requested()]) == Books()
 
 
-def test_the_minutes_in_which_calls_ended_and_inferences_were_settled_are_touched_once() -> None:
-    minute = timedelta(minutes=1)
-    events = [ended(attempt_id=new_id(), ended_at=NOW + timedelta(seconds=s)) for s in (0, 59.999, 60)]
-    touched = {("acme", NOW), ("acme", NOW + minute), ("acme", NOW + 2 * minute)}
-    assert fold([*events, started(), settled(settled_at=NOW + 2 * minute)]).touched_minutes == touched
+def test_the_slices_in_which_calls_ended_and_inferences_were_settled_are_touched_once() -> None:
+    events = [ended(attempt_id=new_id(), ended_at=NOW + timedelta(seconds=s)) for s in (0, 4.999, 5, 59.999, 60)]
+    touched = {("acme", NOW + timedelta(seconds=s)) for s in (0, 5, 55, 60, 120)}
+    assert fold([*events, started(), settled(settled_at=NOW + timedelta(minutes=2))]).touched_slices == touched
 
 
 def test_what_is_said_of_a_day_that_was_dropped_is_a_late_word() -> None:

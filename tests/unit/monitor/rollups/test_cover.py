@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from services.monitor.rollups.cover import Cover, Fresh, cover, whole
 from services.monitor.rollups.steps import MINUTE, STEPS, Step, beginning, end, following
+from services.monitor.slices import SLICE
 
 NOW = datetime(2026, 11, 23, 12, 34, 56, 789, UTC)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -16,7 +17,7 @@ Span = tuple[datetime, datetime]
 def spans(parts: Cover) -> list[Span]:
     """All parts, by their beginnings."""
     sums = [(at, following(at, step)) for step in STEPS for at in parts.sums[step]]
-    return sorted(sums + parts.spans)
+    return sorted(sums + [(at, at + SLICE) for at in parts.slices] + parts.spans)
 
 
 def ago(step: Step, most: int) -> st.SearchStrategy[frozenset[datetime]]:
@@ -41,13 +42,18 @@ ASKED = st.one_of(
 )
 
 
-@given(ASKED, st.timedeltas(timedelta(0), timedelta(days=40)), FRESH)
+TOUCHED = st.frozensets(st.integers(0, MINUTE // SLICE - 1), max_size=3)  # slices of a minute, by their number
+
+
+@given(ASKED, st.timedeltas(timedelta(0), timedelta(days=40)), FRESH, st.lists(TOUCHED, max_size=5))
 def test_every_moment_of_a_span_is_counted_once_by_sums_that_are_right(
-    asked: tuple[Step, timedelta], ago: timedelta, fresh: Fresh
+    asked: tuple[Step, timedelta], ago: timedelta, fresh: Fresh, of_sliced: list[frozenset[int]]
 ) -> None:
     largest, length = asked
     since, until = whole(NOW - ago - length, NOW - ago, LONG_AGO)
-    parts = cover(since, until, fresh, largest)
+    of_minutes = zip(sorted(fresh["minute"]), of_sliced, strict=False)
+    sliced = {at: {at + number * SLICE for number in touched} for at, touched in of_minutes}
+    parts = cover(since, until, fresh, largest, sliced)
     ordered = spans(parts)
     assert [last for _, last in ordered[:-1]] == [first for first, _ in ordered[1:]]
     assert (ordered[0][0], ordered[-1][1]) == (since, until) == (parts.since, parts.until)
@@ -55,7 +61,12 @@ def test_every_moment_of_a_span_is_counted_once_by_sums_that_are_right(
         below = {beginning(at, step) for lower in STEPS[: number + 1] for at in fresh[lower]}
         assert not set(parts.sums[step]) & below, "of what is not summed up there is no sum"
         assert not parts.sums[step] or number <= STEPS.index(largest)
-    assert all(first in fresh["minute"] or first == since or last == until for first, last in parts.spans)
+    within = [span for span in parts.spans if span[0] != since and span[1] != until]
+    for first, last in within:
+        minute = beginning(first, "minute")
+        assert minute in fresh["minute"]
+        assert (minute in sliced) == (last - first == SLICE), "of a sliced minute no more than slices are counted"
+    assert not {at for touched in sliced.values() for at in touched} & set(parts.slices)
 
 
 @given(lengths_up_to(40))

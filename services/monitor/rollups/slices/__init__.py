@@ -1,0 +1,1 @@
+"""Which minutes are summed up by slices."""
