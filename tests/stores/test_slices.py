@@ -51,3 +51,14 @@ async def test_of_a_busy_minute_only_the_slices_are_counted_that_bookings_have_t
     left = [await pool.fetchval(f"SELECT count(*) FROM {kind.table('slice')} WHERE tenant_id = $1", tenant)  # noqa: S608
             for kind in SLICED]  # fmt: skip
     assert left == [0] * len(SLICED)
+
+
+async def test_a_monitor_of_the_version_before_books_beside_one_of_this_version(pool: Pool) -> None:
+    tenant, minute = str(new_id()), beginning(utc_now(), "minute")
+    await pool.execute(
+        "WITH touched AS (INSERT INTO monitor.touched_minutes (tenant_id, minute) "
+        "SELECT * FROM unnest($1::text[], $2::timestamptz[])) SELECT 1",
+        [tenant], [minute],
+    )  # fmt: skip
+    assert await pool.fetchval("SELECT at FROM monitor.touched_slices WHERE tenant_id = $1", tenant) == minute
+    assert await pool.fetchval("SELECT minute FROM monitor.touched_minutes WHERE tenant_id = $1", tenant) == minute

@@ -4,6 +4,13 @@
 ALTER TABLE monitor.touched_minutes RENAME TO touched_slices;
 ALTER TABLE monitor.touched_slices RENAME COLUMN minute TO at;
 
+-- A monitor of the version before this one books as ever while it runs beside one of this version. It cannot take touches
+-- from here: it would sum up a minute, and none of its slices.
+CREATE VIEW monitor.touched_minutes AS
+SELECT DISTINCT tenant_id, date_trunc('minute', at, 'UTC') AS minute FROM monitor.touched_slices;
+CREATE RULE touch AS ON INSERT TO monitor.touched_minutes
+DO INSTEAD INSERT INTO monitor.touched_slices (tenant_id, at) VALUES (NEW.tenant_id, NEW.minute);
+
 -- Minutes of which every slice that is not touched is summed up. Of others there are no sums by slice.
 CREATE TABLE monitor.sliced_minutes (tenant_id text, at timestamptz, PRIMARY KEY (tenant_id, at));
 
