@@ -105,7 +105,7 @@ class Rollups:
     async def _say_what_was_spent(self, turn: Turn, touched: Collection[Touched], now: datetime) -> None:
         """Published before the transaction ends: without an ack it is rolled back, and the touches are still there."""
         today = now.astimezone(UTC).date()
-        tenants = await turn.sum_up_days(_days(touched))
+        tenants = await turn.sum_up_days(_days(touched)) | await turn.sum_up_shadows(touched)
         rows = await turn.spent(tenants, today) if tenants else []
         words: list[Event] = [TenantSpent(day=today, as_of=now, **row) for row in rows]
         words += [SessionSpent(as_of=now, **row) for row in await turn.used_by_sessions(touched, now)]
