@@ -19,12 +19,14 @@ app = typer.Typer(no_args_is_help=True, help="Shadow: try a model with copies of
 def set_model(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="As `models list` shows it.")],
     share: Annotated[float, typer.Option(min=0, max=1, help="Of your chats, above 0 and up to 1.")],
+    usd_per_day: Annotated[float | None, typer.Option(min=0, help="No more copies when they have cost this.")] = None,
     gateway: GatewayOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give a model copies of a share of your chats from now on. Nobody waits for its answers, and they are not kept."""
-    emit(connect(gateway, key).put(SHADOW, {"model": model, "share": share}).body, as_json, _setting)
+    body = {"model": model, "share": share} | ({} if usd_per_day is None else {"usd_per_day": usd_per_day})
+    emit(connect(gateway, key).put(SHADOW, body).body, as_json, _setting)
 
 
 @app.command()
@@ -52,7 +54,9 @@ def show(
 def _setting(body: dict[str, Any]) -> RenderableType:
     if body["model"] is None:
         return cell("no model gets copies of your requests", "dim")
-    return cell(f"{body['model']} gets copies of {body['share'] * 100:g} % of your chats", "green")
+    budget = body.get("usd_per_day")
+    spent = "" if budget is None else f"; {body['usd_today']:.4f} of {budget:g} USD are spent today"
+    return cell(f"{body['model']} gets copies of {body['share'] * 100:g} % of your chats{spent}", "green")
 
 
 def _compared(body: dict[str, Any]) -> RenderableType:

@@ -197,7 +197,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.at_stop(inferences.stop)
         withdrawals = Withdrawals(publisher)
         service.at_stop(withdrawals.stop)
-        shadows = await service.start(Shadows(inferences, registry.of))
+        shadows = await service.start(Shadows(inferences, registry.of, conditions.spent))
         doorkeeper = Doorkeeper(settings.load_limits, lambda: queue_age.seconds)
         completing = Completing(
             deadlines=Deadlines(settings.default_deadline_s, settings.max_deadline_s),

@@ -21,8 +21,8 @@ rejections_unrecorded = Counter(
 )
 shadows = Counter(
     names.METRIC_SHADOWS,
-    "Copies of requests for a model that is tried beside the others: copied, or dropped because too many waited or the "
-    "broker did not take them.",
+    "Copies of requests for a model that is tried beside the others: copied, dropped because too many waited or the "
+    "broker did not take them, or over_budget.",
     ("result",),
 )
 batch_lines = Counter(names.METRIC_BATCH_LINES_BEGUN, "Lines of batches that were begun here and acked.")
@@ -54,5 +54,5 @@ upstream_replies = Counter(
     names.METRIC_UPSTREAM_REPLIES, "Replies to upstream services on their topics: told, or put off.", ("fate",)
 )
 
-begin_at_zero(shadows, ("copied",), ("dropped",))
+begin_at_zero(shadows, ("copied",), ("dropped",), ("over_budget",))
 begin_at_zero(upstream_replies, ("told",), ("failed",))

@@ -13,7 +13,8 @@ CAP_LIFE = timedelta(days=30)
 class TenantSpent(Event):
     """A tenant's calls on one UTC day, and in the month up to and with it. The newest event of a tenant counts.
 
-    tokens: of prompts and answers. usd: of the calls whose price is known. as_of: up to when the books were read.
+    tokens: of prompts and answers. usd: of the calls whose price is known, without copies for a model on trial.
+    shadow_usd_day: of those copies, for a tenant that has a budget for them. as_of: up to when the books were read.
     """
 
     ce_type: ClassVar[str] = "tallygate.tenant.spent.v1"
@@ -24,6 +25,7 @@ class TenantSpent(Event):
     usd_month: Usd
     tokens_day: LargeCount
     tokens_month: LargeCount
+    shadow_usd_day: Usd = 0.0
     as_of: Instant
 
     @property

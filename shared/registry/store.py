@@ -44,6 +44,10 @@ WITH changed AS (
 SELECT pg_notify($2, tenant_id) FROM changed
 """
 
+_WITH_SHADOW_BUDGET = """
+SELECT tenant_id FROM gateway.tenants WHERE tenant_id = ANY($1) AND terms ->> 'shadow_usd_per_day' IS NOT NULL
+"""
+
 _CAPPED = "SELECT tenant_id, session, since FROM gateway.session_caps WHERE tenant_id = ANY($1::text[]) AND since > $2"
 
 # For a tenant whose terms cannot be read: nothing may be spent that they might forbid.
@@ -108,6 +112,11 @@ class CappedSince(NamedTuple):
 
 async def capped_sessions(connection: Connection, tenant_ids: Sequence[str], now: datetime) -> list[CappedSince]:
     return [CappedSince(*row) for row in await connection.fetch(_CAPPED, tenant_ids, now - CAP_LIFE)]
+
+
+async def with_shadow_budget(connection: Connection, tenant_ids: Sequence[str]) -> list[str]:
+    """Those of these tenants that have a budget for copies."""
+    return [row[0] for row in await connection.fetch(_WITH_SHADOW_BUDGET, tenant_ids)]
 
 
 async def tell_registries(connection: Connection, tenant_ids: Sequence[str]) -> None:

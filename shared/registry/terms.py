@@ -44,6 +44,7 @@ class Terms(BaseModel):
     usd_*, tokens_*: budgets by UTC day and month. rate_per_s, burst, max_in_flight: of one gateway.
     result_retention_s: for how long results of background inferences are kept, from when they are accepted on.
     shadow_model, shadow_share: the id of a model that gets copies of this share, 0 to 1, of the tenant's chats.
+    shadow_usd_per_day: for what copies cost, which is in no other budget.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -61,6 +62,7 @@ class Terms(BaseModel):
     result_retention_s: float | None = Field(default=None, gt=0)
     shadow_model: str | None = None
     shadow_share: float | None = Field(default=None, ge=0, le=1)
+    shadow_usd_per_day: float | None = Field(default=None, ge=0)
 
     @field_validator("rate_per_s", "burst", "max_in_flight")
     @classmethod

@@ -41,6 +41,15 @@ def over_budget(terms: Terms, spent: TenantSpent | None, now: datetime) -> Failu
     return None
 
 
+def shadow_usd(spent: TenantSpent | None, now: datetime) -> float:
+    """What copies for a model on trial have cost today, of a tenant that has a budget for them."""
+    return spent.shadow_usd_day if spent is not None and spent.day == now.date() else 0.0
+
+
+def has_shadow_budget_left(terms: Terms, spent: TenantSpent | None, now: datetime) -> bool:
+    return terms.shadow_usd_per_day is None or shadow_usd(spent, now) < terms.shadow_usd_per_day
+
+
 def has_token_budget(terms: Terms) -> bool:
     return terms.tokens_per_day is not None or terms.tokens_per_month is not None
 

@@ -14,8 +14,8 @@ from services.monitor.errors.store import ErrorStore
 from services.monitor.lists.filters import Filters
 from services.monitor.lists.store import ListStore
 from services.monitor.reading.store import Span
-from services.monitor.rollups.steps import end
-from services.monitor.rollups.store import RollupStore
+from services.monitor.rollups.steps import MINUTE, end
+from services.monitor.rollups.store import RollupStore, Touched
 from services.monitor.shadows.compared import told
 from services.monitor.shadows.store import ShadowStore
 from services.monitor.summary.store import SummaryStore
@@ -98,6 +98,25 @@ async def test_copies_are_in_no_figure_of_the_tenant(pool: Pool, then: str) -> N
     newest = Place(end(NOW, "minute"), UUID(int=2**128 - 1))
     found = await ListStore(reads).inferences(tenant, NOW - SPAN_S, newest, Filters(key="shadow"), 100)
     assert len(found.settled) == 2, "who asks for them sees them"
+
+
+async def test_what_copies_cost_is_told_to_who_has_a_budget_for_them(pool: Pool) -> None:
+    tenant, without = f"tenant-{new_id()}", f"tenant-{new_id()}"
+    for one, terms in ((tenant, {"shadow_usd_per_day": 1.0}), (without, {})):
+        await pool.execute(
+            "INSERT INTO gateway.tenants (tenant_id, terms, created_at) VALUES ($1, $2, now())", one, terms
+        )
+        _, request = asked(one, "custom:old", 1.0)
+        await BookStore(pool).book(fold([*request, *copy(one, request[0].inference_id, 1.0)]), NOW)
+    touched = {Touched(one, end(NOW, "minute") - MINUTE) for one in (tenant, without)}
+    async with RollupStore(pool).turn() as turn:
+        assert turn is not None
+        assert await turn.sum_up_shadows(touched) == {tenant}
+        assert await turn.sum_up_shadows(touched) == set(), "nothing has changed"
+        await turn.sum_up_days({(one, NOW.date()) for one in (tenant, without)})
+        spent = {row["tenant_id"]: row for row in await turn.spent([tenant, without], NOW.date())}
+    assert spent[tenant]["shadow_usd_day"] == 1.0
+    assert spent[without]["shadow_usd_day"] == 0
 
 
 async def test_copies_are_compared_with_their_requests(pool: Pool) -> None:

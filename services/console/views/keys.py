@@ -91,7 +91,7 @@ def shown_terms(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _term(name: str, value: Any) -> str:
-    if name.startswith("usd"):
+    if "usd" in name:
         return usd(value)
     if name == "shadow_share":
         return f"{100 * value:g} %"

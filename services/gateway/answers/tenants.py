@@ -51,10 +51,13 @@ class Keys(TypedDict):
 
 
 class ShadowTerms(TypedDict):
-    """model: that gets copies of this share of the tenant's chats; null for none."""
+    """model: that gets copies of this share of the tenant's chats; null for none. usd_per_day: what copies may cost on
+    a UTC day; usd_today: what they have cost since there is such a budget; null without one."""
 
     model: str | None
     share: float
+    usd_per_day: float | None
+    usd_today: float | None
 
 
 class ShownTenant(TypedDict):

@@ -16,10 +16,11 @@ from uuid import UUID
 
 from services.gateway import instruments
 from shared.background import Background
-from shared.events import Now, RoutingOptions, utc_now
+from shared.events import Now, RoutingOptions, TenantSpent, utc_now
 from shared.events.inference import SHADOW, SHADOW_OF
 from shared.inferences import Inferences, NotAcknowledgedError, Order
 from shared.registry import TenantModels, canonical_reference
+from shared.selection.budgets import has_shadow_budget_left
 
 _MOST_WAITING = 16  # each with its body
 _ONLY_THIS = RoutingOptions(no_fallback=True)
@@ -31,11 +32,16 @@ class _Copy(NamedTuple):
 
 
 class Shadows:
-    """models: of a tenant, whose terms name one of them and the share of requests that it gets."""
+    """models: of a tenant, whose terms name one of them, the share of requests that it gets, and what it may cost.
+    spent: by a tenant, as the books said last."""
 
-    def __init__(self, inferences: Inferences, models: Callable[[str], TenantModels], now: Now = utc_now) -> None:
+    def __init__(
+        self, inferences: Inferences, models: Callable[[str], TenantModels],
+        spent: Callable[[str], TenantSpent | None], now: Now = utc_now,
+    ) -> None:  # fmt: skip
         self._inferences = inferences
         self._models = models
+        self._spent = spent
         self._now = now
         self._waiting: asyncio.Queue[_Copy] = asyncio.Queue(_MOST_WAITING)
         self._publishing = Background("shadows", self._publish)
@@ -52,6 +58,9 @@ class Shadows:
         models = self._models(order.tenant_id)
         model, share = models.terms.shadow_model, models.terms.shadow_share or 0.0
         if model is None or models.get(model) is None or not is_copied(order, inference_id, model, share):
+            return
+        if not has_shadow_budget_left(models.terms, self._spent(order.tenant_id), self._now()):
+            instruments.shadows.labels("over_budget").inc()
             return
         try:
             self._waiting.put_nowait(_Copy(copy_of(order, inference_id, model), shadow_id(inference_id)))

@@ -14,7 +14,8 @@ from services.gateway.tenants.changes import changed_by
 from services.gateway.tenants.schemas import Shadow
 from shared.access import Caller
 from shared.client.requests import SHADOW
-from shared.events import RoutingOptions
+from shared.events import RoutingOptions, utc_now
+from shared.selection.budgets import shadow_usd
 
 router = APIRouter(tags=["models"])
 
@@ -40,7 +41,7 @@ async def put_shadow(request: Request) -> Response:
     model = known_model(models, body.model, caller.allowed_models, _TRIED)
     if model is None:
         raise InvalidBodyError("model must name a model; auto would be whichever answers anyway", "model")
-    await _change(gateway, caller, shadow_model=model.id, shadow_share=body.share)
+    await _change(gateway, caller, shadow_model=model.id, shadow_share=body.share, shadow_usd_per_day=body.usd_per_day)
     return json_response(_shown(gateway, caller))
 
 
@@ -50,7 +51,7 @@ async def remove_shadow(request: Request) -> Response:
     """No more copies are made. What is known of those that were stays."""
     gateway = gateway_of(request)
     caller = await gateway.caller(request, "models")
-    await _change(gateway, caller, shadow_model=None, shadow_share=None)
+    await _change(gateway, caller, shadow_model=None, shadow_share=None, shadow_usd_per_day=None)
     return Response(status_code=204)
 
 
@@ -62,4 +63,10 @@ async def _change(gateway: Gateway, caller: Caller, **terms: Any) -> None:
 
 def _shown(gateway: Gateway, caller: Caller) -> dict[str, Any]:
     terms = gateway.registry.of(caller.tenant_id).terms
-    return {"model": terms.shadow_model, "share": terms.shadow_share or 0.0}
+    budget, spent = terms.shadow_usd_per_day, gateway.conditions.spent(caller.tenant_id)
+    return {
+        "model": terms.shadow_model,
+        "share": terms.shadow_share or 0.0,
+        "usd_per_day": budget,
+        "usd_today": None if budget is None else shadow_usd(spent, utc_now()),
+    }

@@ -50,10 +50,12 @@ class ProviderKey(StrictBody):
 
 
 class Shadow(StrictBody):
-    """PUT /api/shadow. model: that gets copies of requests. share: of them, above 0 and up to 1."""
+    """PUT /api/shadow. model: that gets copies of requests. share: of them, above 0 and up to 1.
+    usd_per_day: what copies may cost on a UTC day, by no limit unless given."""
 
     model: Annotated[Reference, Field(json_schema_extra={"not": {"pattern": r"^\s*(auto)?\s*$"}})]
     share: float = Field(gt=0, le=1)
+    usd_per_day: float | None = Field(default=None, ge=0, le=_MOST)
 
 
 class PlanTerms(StrictBody):

@@ -87,6 +87,8 @@ _DELETE_PROBES = "DELETE FROM monitor.probes WHERE greatest(asked_at, gives_up_a
 
 _DELETE_CAPPED = "DELETE FROM monitor.capped_minutes WHERE at < now() - $1::interval - interval '1 day'"
 
+_DELETE_SHADOWS = "DELETE FROM monitor.shadow_minutes WHERE at < now() - interval '3 days'"
+
 _MAKE_DAY = """
 LOCK TABLE monitor.{table} IN ACCESS EXCLUSIVE MODE;
 CREATE TEMP TABLE early ON COMMIT DROP AS
@@ -206,6 +208,7 @@ class RetentionStore:
         await self._delete(_DELETE_HEALTH, since)
         await self._pool.execute(_DELETE_MANY_CHANGES, most, timeout=_TIMEOUT_S)
         await self._pool.execute(_DELETE_PROBES)
+        await self._pool.execute(_DELETE_SHADOWS)
 
     async def _delete(self, statement: str, before: datetime) -> int:
         done = await self._pool.execute(statement, before, timeout=_TIMEOUT_S)

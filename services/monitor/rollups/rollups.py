@@ -108,7 +108,7 @@ class Rollups:
     async def _say_what_was_spent(self, turn: Turn, minutes: Collection[Part], now: datetime) -> None:
         """Published before the transaction ends: without an ack it is rolled back, and the touches are still there."""
         today = now.astimezone(UTC).date()
-        tenants = await turn.sum_up_days(_days(minutes))
+        tenants = await turn.sum_up_days(_days(minutes)) | await turn.sum_up_shadows(minutes)
         rows = await turn.spent(tenants, today) if tenants else []
         words: list[Event] = [TenantSpent(day=today, as_of=now, **row) for row in rows]
         words += [SessionSpent(as_of=now, **row) for row in await turn.used_by_sessions(minutes, now)]

@@ -31,7 +31,8 @@ from services.monitor.rollups.sums.store import (
 from services.monitor.slices import SLICE
 from shared.db.pool import Connection, Pool
 from shared.events import ModelHealthChanged
-from shared.registry.store import capped_sessions
+from shared.events.inference import SHADOW
+from shared.registry.store import capped_sessions, with_shadow_budget
 
 Row = dict[str, Any]
 
@@ -104,11 +105,26 @@ WHERE (old.usd, old.tokens) IS DISTINCT FROM (excluded.usd, excluded.tokens)
 RETURNING tenant_id
 """
 
+_SHADOW_MINUTES = f"""
+INSERT INTO monitor.shadow_minutes AS old (tenant_id, at, usd)
+SELECT touched.tenant_id, touched.at, sum(least(greatest(cost_usd, 0), 1e9))
+FROM unnest($1::text[], $2::timestamptz[]) AS touched (tenant_id, at)
+JOIN monitor.attempts AS call
+    ON call.tenant_id = touched.tenant_id AND ended_at >= touched.at
+    AND ended_at < touched.at + interval '1 minute' AND key_id = '{SHADOW}' AND cost_usd IS NOT NULL
+GROUP BY 1, 2
+ON CONFLICT (tenant_id, at) DO UPDATE SET usd = excluded.usd WHERE old.usd IS DISTINCT FROM excluded.usd
+RETURNING tenant_id
+"""  # noqa: S608 - only constants are joined
+
 _SPENT = """
 SELECT tenant_id, sum(usd) AS usd_month, sum(tokens)::bigint AS tokens_month,
        coalesce(sum(usd) FILTER (WHERE day = $2), 0) AS usd_day,
-       coalesce(sum(tokens) FILTER (WHERE day = $2), 0)::bigint AS tokens_day
-FROM monitor.spend_days
+       coalesce(sum(tokens) FILTER (WHERE day = $2), 0)::bigint AS tokens_day,
+       (SELECT least(coalesce(sum(copies.usd), 0), 1e12) FROM monitor.shadow_minutes AS copies
+        WHERE copies.tenant_id = days.tenant_id AND at >= $2::date::timestamp AT TIME ZONE 'UTC'
+          AND at < ($2::date + 1)::timestamp AT TIME ZONE 'UTC') AS shadow_usd_day
+FROM monitor.spend_days AS days
 WHERE tenant_id = ANY($1) AND day >= date_trunc('month', $2::date::timestamp)::date AND day <= $2
 GROUP BY 1
 """
@@ -265,6 +281,16 @@ class Turn:
         """What was spent in these days. Returns the tenants whose sums have changed."""
         tenants, numbers = [tenant for tenant, _ in days], [day for _, day in days]
         rows = await self._connection.fetch(_DAYS, tenants, numbers, timeout=_TIMEOUT_S)
+        return {row[0] for row in rows}
+
+    async def sum_up_shadows(self, minutes: Collection[Part]) -> set[str]:
+        """What copies have cost in these minutes, of tenants that have a budget for them. Returns those for whom it has
+        changed."""
+        budgeted = set(await with_shadow_budget(self._connection, list({minute.tenant_id for minute in minutes})))
+        of_these = [minute for minute in minutes if minute.tenant_id in budgeted]
+        if not of_these:
+            return set()
+        rows = await self._connection.fetch(_SHADOW_MINUTES, *columns(of_these), timeout=_TIMEOUT_S)
         return {row[0] for row in rows}
 
     async def spent(self, tenants: Collection[str], day: date) -> list[Row]:

@@ -18,6 +18,9 @@ def test_a_model_is_put_on_trial_and_taken_off(gateway: StubGateway, run: Run) -
     assert "copies of 5 % of your chats" in run("shadow", "set", "custom:new", "--share", "0.05").stdout
     assert gateway.asked[0].body == {"model": "custom:new", "share": 0.05}
     assert "no model gets copies" in run("shadow", "off").stdout
+    capped = {"model": "custom:new", "share": 0.05, "usd_per_day": 5.0, "usd_today": 1.25}
+    gateway.answers["PUT /api/shadow"] = (200, capped)
+    assert "1.2500 of 5 USD" in run("shadow", "set", "custom:new", "--share", "0.05", "--usd-per-day", "5").stdout
 
 
 def test_copies_are_shown_beside_their_requests(gateway: StubGateway, run: Run) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from services.gateway.inference.shadows import Shadows, copy_of, is_copied, shadow_id
 from shared.crypto import SealedContext, open_sealed
-from shared.events import InferenceRequested, RoutingOptions, new_id, utc_now
+from shared.events import InferenceRequested, RoutingOptions, TenantSpent, new_id, utc_now
 from shared.inferences import Inferences, Order, Pending, Results
 from tests.unit.shared.inferences.fakes import RING, Broker, Table
 from tests.unit.shared.selection.values import model, tenant
@@ -67,11 +67,11 @@ def test_a_copy_is_of_no_caller() -> None:
 
 
 class Bench:
-    def __init__(self, **terms: Any) -> None:
+    def __init__(self, spent: TenantSpent | None = None, **terms: Any) -> None:
         self.broker, pending = Broker(), Pending()
         inferences = Inferences(self.broker, pending, Results(Table(), pending), RING, 7, 0.0)
         models = tenant(model(id="custom:m"), model(id="custom:new"), **terms)
-        self.shadows = Shadows(inferences, lambda _: models)
+        self.shadows = Shadows(inferences, lambda _: models, lambda _: spent)
 
 
 async def published(bench: Bench, count: int) -> list[InferenceRequested]:
@@ -107,6 +107,20 @@ async def test_without_a_model_on_trial_nothing_is_copied(terms: dict[str, Any])
     for _ in range(50):
         bench.shadows.offer(ORDER, new_id())
     assert bench.shadows._waiting.empty()
+
+
+@pytest.mark.parametrize(("days_ago", "usd", "copied"), [(0, 0.99, True), (0, 1.0, False), (1, 1.0, True)])
+async def test_when_the_budget_of_copies_is_used_up_none_is_made_that_day(
+    days_ago: int, usd: float, copied: bool
+) -> None:
+    now = utc_now()
+    spent = TenantSpent(
+        tenant_id="acme", day=now.date() - timedelta(days=days_ago), usd_day=5.0, usd_month=5.0, tokens_day=0,
+        tokens_month=0, shadow_usd_day=usd, as_of=now,
+    )  # fmt: skip
+    bench = Bench(spent, shadow_model="custom:new", shadow_share=1.0, shadow_usd_per_day=1.0)
+    bench.shadows.offer(ORDER, new_id())
+    assert bench.shadows._waiting.empty() is not copied
 
 
 async def test_who_offers_never_waits_and_what_finds_too_many_waiting_is_not_copied() -> None:

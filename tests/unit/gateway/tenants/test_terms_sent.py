@@ -31,6 +31,6 @@ def test_the_least_limits_and_none_are_taken() -> None:
 
 
 def test_all_terms_can_be_sent_but_what_a_tenant_says_itself() -> None:
-    by_operators = set(Terms.model_fields) - {"shadow_model", "shadow_share"}
+    by_operators = set(Terms.model_fields) - {"shadow_model", "shadow_share", "shadow_usd_per_day"}
     assert set(PlanTerms.model_fields) == by_operators
     assert set(TenantTerms.model_fields) == by_operators | {"plan"}
