@@ -50,12 +50,16 @@ def parse_json(body: bytes) -> dict[str, Any]:
         raise InvalidBodyError(f"the body is not valid JSON: {error}") from None
     if not isinstance(parsed, dict):
         raise InvalidBodyError("the body must be a JSON object")
-    try:
-        orjson.dumps(parsed)
-    except TypeError:
-        # orjson reads deeper nesting than it writes, and the body has to be written again for the model.
-        raise InvalidBodyError("the body is nested too deeply") from None
+    written_json(parsed)  # orjson reads deeper nesting than it writes, and it has to be written again for the model
     return parsed
+
+
+def written_json(body: dict[str, Any]) -> bytes:
+    """Raises InvalidBodyError for what is nested too deeply to be written."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        raise InvalidBodyError("the body is nested too deeply") from None
 
 
 def validated(kind: type[BodyModel], fields: dict[str, Any]) -> BodyModel:

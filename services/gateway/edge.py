@@ -188,14 +188,15 @@ def error_response(request: Request, refusal: Failure, error: Exception | None =
 
 
 class Completion(Response):
-    """The answer to /v1/chat/completions, as it came. Made without what Response does for others."""
+    """The answer to an inference. Made without what Response does for others. body: when it is told in other words than
+    it came in."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.status_code, self.background, self.body = 200, None, answer.body
+    def __init__(self, answer: Answer, body: bytes | None = None) -> None:
+        self.status_code, self.background, self.body = 200, None, answer.body if body is None else body
         headers = inference_headers(answer)
         self.raw_headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(answer.body)),
+            (b"content-length", b"%d" % len(self.body)),
             *((name.encode(), value.encode("latin-1")) for name, value in headers.items()),
         ]
 

@@ -6,7 +6,8 @@ Each header stands in one of the two tables below, from which docs/headers.md an
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from starlette.types import Scope
@@ -107,10 +108,10 @@ def standing_headers(scope: Scope, answered: list[Part]) -> list[Part]:
 
 
 Unit = Literal["requests", "tokens"]
-_OPENAI_NAMES: dict[Unit, tuple[bytes, bytes, bytes]] = {
-    "requests": (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
-    "tokens": (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
-}
+_UNITS: tuple[Unit, ...] = ("requests", "tokens")
+_SAID = ("limit", "remaining", "reset")
+_OPENAI_NAMES = {unit: tuple(f"x-ratelimit-{said}-{unit}".encode() for said in _SAID) for unit in _UNITS}
+_ANTHROPIC_NAMES = {unit: tuple(f"anthropic-ratelimit-{unit}-{said}".encode() for said in _SAID) for unit in _UNITS}
 
 
 def openai_limits(unit: Unit, allowance: Allowance) -> tuple[Part, ...]:
@@ -125,13 +126,18 @@ def openai_limits(unit: Unit, allowance: Allowance) -> tuple[Part, ...]:
 
 def anthropic_limits(unit: Unit, allowance: Allowance) -> tuple[Part, ...]:
     """anthropic-ratelimit-*, as Anthropic's clients read them: the time as an instant."""
-    prefix = b"anthropic-ratelimit-" + unit.encode()
-    full_at = datetime.now(UTC) + timedelta(seconds=allowance.reset_s)
+    limit, remaining, reset = _ANTHROPIC_NAMES[unit]
     return (
-        (prefix + b"-limit", b"%d" % allowance.limit),
-        (prefix + b"-remaining", b"%d" % allowance.remaining),
-        (prefix + b"-reset", f"{full_at:%Y-%m-%dT%H:%M:%SZ}".encode()),
+        (limit, b"%d" % allowance.limit),
+        (remaining, b"%d" % allowance.remaining),
+        (reset, _instant(int(time.time() + allowance.reset_s))),
     )
+
+
+@lru_cache(maxsize=100)
+def _instant(at_s: int) -> bytes:
+    """at_s: since 1970. Many answers of one second say the same."""
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%SZ}".encode()
 
 
 def _duration(seconds: float) -> bytes:

@@ -1,7 +1,7 @@
 """Pure: what a request asks of a model, read from its body, in whichever form. Upstream services may send anything."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.events import RoutingOptions
@@ -46,43 +46,50 @@ def needs_of(
     reference: str | None, body: dict[str, Any], options: RoutingOptions | None = None, split_by: bytes = b"",
     operation: Operation = "chat", form: WireFormat = "openai",
 ) -> Needs:  # fmt: skip
-    asked = Needs(
+    match operation:
+        case "embeddings":
+            asked = _of_each(body, _input_sizes(body.get("input")))
+        case "rerank":
+            asked = _of_each(body, _document_sizes(body))
+        case _:
+            asked = _of_messages(body)
+    return Needs(
         reference=canonical_reference(reference),
         options=options or RoutingOptions(),
         split_by=split_by,
         operation=operation,
         form=form,
+        **asked,
     )
-    match operation:
-        case "embeddings":
-            return _of_each(asked, body, _input_sizes(body.get("input")))
-        case "rerank":
-            return _of_each(asked, body, _document_sizes(body))
-    return _of_messages(asked, body)
 
 
-def _of_each(asked: Needs, body: dict[str, Any], tokens: list[int]) -> Needs:
+def _of_each(body: dict[str, Any], tokens: list[int]) -> dict[str, Any]:
     """Each is read by itself, or cut to what the model can read where the caller asks for that."""
     longest = 0 if _is_cut(body) else max(tokens, default=0)
-    return replace(asked, prompt_tokens=sum(tokens), longest_tokens=longest)
+    return {"prompt_tokens": sum(tokens), "longest_tokens": longest}
 
 
-def _of_messages(asked: Needs, body: dict[str, Any]) -> Needs:
-    parts = [*_content(body.get("system")), *_parts(body.get("messages"))]
+def _of_messages(body: dict[str, Any]) -> dict[str, Any]:
     tools = body.get("tools") or body.get("functions")
-    text = sum(len(part.encode(errors="replace")) for part in parts if isinstance(part, str))
-    text += _size(tools) + _size(body.get("response_format")) + _size(body.get("output_config"))
-    images = sum(1 for part in parts if isinstance(part, _Image))
-    files = sum(part.tokens for part in parts if isinstance(part, _File))
+    text = _size(tools) + _size(body.get("response_format")) + _size(body.get("output_config"))
+    images = files = 0
+    for part in (*_content(body.get("system")), *_parts(body.get("messages"))):
+        if isinstance(part, str):
+            text += _bytes(part)
+        elif isinstance(part, _Image):
+            images += 1
+        else:
+            files += part.tokens
     messages = len(body["messages"]) if isinstance(body.get("messages"), list) else 0
-    return replace(
-        asked,
-        prompt_tokens=text // _BYTES_PER_TOKEN + images * _TOKENS_PER_IMAGE + files + messages * _TOKENS_PER_MESSAGE,
-        answer_tokens=_asked(body, "max_completion_tokens") or _asked(body, "max_tokens"),
-        streaming=body.get("stream") is True,
-        tools=bool(tools),
-        vision=images > 0,
-    )
+    return {
+        "prompt_tokens": (
+            text // _BYTES_PER_TOKEN + images * _TOKENS_PER_IMAGE + files + messages * _TOKENS_PER_MESSAGE
+        ),
+        "answer_tokens": _asked(body, "max_completion_tokens") or _asked(body, "max_tokens"),
+        "streaming": body.get("stream") is True,
+        "tools": bool(tools),
+        "vision": images > 0,
+    }
 
 
 def _input_sizes(given: Any) -> list[int]:
@@ -125,7 +132,8 @@ def _parts(messages: Any) -> Iterator[_Part]:
     for message in messages if isinstance(messages, list) else []:
         if isinstance(message, dict):
             yield from _content(message.get("content"))
-            yield from _strings(message.get("tool_calls"))
+            if calls := message.get("tool_calls"):
+                yield from _strings(calls)
 
 
 def _content(content: Any, depth: int = _DEEPEST) -> Iterator[_Part]:
@@ -174,7 +182,11 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _size(value: Any) -> int:
-    return sum(len(text.encode(errors="replace")) for text in _strings(value))
+    return sum(map(_bytes, _strings(value))) if value else 0
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 
 def _asked(body: dict[str, Any], field: str) -> int:

@@ -7,11 +7,11 @@ from typing import Literal
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from services.gateway.bodies import parse_json, parsed, validated
+from services.gateway.bodies import parse_json, validated
 from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, admit_messages
 from services.gateway.inference.embeddings import admit_embeddings
 from services.gateway.inference.rerank import admit_rerank
-from services.gateway.inference.text_completions import TextBody, chat_body
+from services.gateway.inference.text_completions import admit_text
 from shared.operations import WireFormat
 
 # By the surface whose request it is: chat is /v1/chat/completions, the others are as their paths are called.
@@ -47,14 +47,10 @@ def admit(
     return _ADMITS[operation](body, headers, now, deadlines)
 
 
-def _admit_completions(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
-    return admit_chat(chat_body(parsed(TextBody, body)), headers, now, deadlines)
-
-
 _ADMITS: dict[BackgroundOperation, Callable[[bytes, Mapping[str, str], datetime, Deadlines], Admitted]] = {
     "chat": admit_chat,
     "messages": admit_messages,
-    "completions": _admit_completions,
+    "completions": admit_text,
     "embeddings": admit_embeddings,
     "rerank": admit_rerank,
 }

@@ -10,14 +10,12 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
 from services.gateway.background.background import BackgroundInferences, Outcome
 from services.gateway.background.following import AskState
 from services.gateway.background.store import Kept
 from services.gateway.background.telling import StoredForm, chat_chunks
 from services.gateway.bodies import InvalidBodyError, parsed
-from services.gateway.inference.admission import Admitted, admit_chat
+from services.gateway.inference.admission import Admitted, admit_as_chat
 from services.gateway.inference.completing import Begun, Sent
 from services.gateway.responses.asking import THOUGHTS, chat_body
 from services.gateway.responses.keeping import Responses, input_items
@@ -100,7 +98,7 @@ class BackgroundResponses:
         """Raises TallygateError."""
         earlier = await self._responses.earlier(tenant_id, asked, self.finish)
         body = chat_body(asked, earlier, partial(self._responses.open_thoughts, tenant_id))
-        return admit_chat(orjson.dumps(body), headers, utc_now(), self._background.deadlines)
+        return admit_as_chat(body, headers, utc_now(), self._background.deadlines)
 
     def telling(self, tenant_id: str, asked: ResponseBody, inference_id: UUID, created_at: int) -> Telling:
         wanted = THOUGHTS in (asked.include or ())

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import orjson
 
-from services.gateway.bodies import InvalidBodyError, parsed
+from services.gateway.bodies import InvalidBodyError
 from services.gateway.headers import PRIORITY_HEADER, SESSION_HEADER
 from services.gateway.inference.admission import Admitted, Deadlines, admit_chat, admit_messages
 from services.gateway.inference.embeddings import admit_embeddings
 from services.gateway.inference.rerank import admit_rerank
-from services.gateway.inference.text_completions import TextBody, chat_body
+from services.gateway.inference.text_completions import admit_text
 from shared.batches import Endpoint
 from shared.errors import Failure, render
 
@@ -36,13 +36,9 @@ def not_streamed(admitted: Admitted) -> Admitted:
     return admitted
 
 
-def _admit_completions(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
-    return admit_chat(chat_body(parsed(TextBody, body)), headers, now, deadlines)
-
-
 _ADMITS: dict[Endpoint, _Admit] = {
     "/v1/chat/completions": admit_chat,
-    "/v1/completions": _admit_completions,
+    "/v1/completions": admit_text,
     "/v1/embeddings": admit_embeddings,
     "/v1/messages": admit_messages,
     "/v1/rerank": admit_rerank,

@@ -29,7 +29,6 @@ from services.gateway.inference.admission import Admitted, Deadlines
 from services.gateway.inference.completing import Completing, Sent
 from services.gateway.inference.text_completions import told
 from services.gateway.responses.keeping import Responses
-from services.gateway.responses.response import told_at_once
 from services.gateway.responses.schemas import ResponseBody
 from shared.access import Caller
 from shared.access.store import KeyReader
@@ -180,7 +179,7 @@ class BatchRounds:
         created_at = int(utc_now().timestamp())
         telling = self.background_responses.telling(tenant_id, response, row.inference_id, created_at)
         try:
-            told_at_once(telling, answer.body)
+            telling.add_whole(answer.body)
         except BrokenStreamError as error:
             raise TallygateError("bad_response", f"the answer cannot be told as a response: {error}") from None
         if response.is_kept:

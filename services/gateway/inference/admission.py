@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import orjson
-
-from services.gateway.bodies import InvalidBodyError, flag, parse_json, validated
+from services.gateway.bodies import InvalidBodyError, flag, parse_json, validated, written_json
 from services.gateway.headers import DEADLINE_HEADER, NO_FALLBACK_HEADER, POLICY_HEADER, PRIORITY_HEADER
 from services.gateway.inference.schemas import OUR_FIELDS, ChatBody, CountedBody, MessagesBody
 from shared.errors import TallygateError
@@ -72,20 +70,35 @@ class Routed(Protocol):
 
 
 def admit_chat(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
-    fields = parse_json(body)
+    return _admitted_chat(parse_json(body), body, headers, now, deadlines)
+
+
+def admit_as_chat(
+    fields: dict[str, Any], headers: Mapping[str, str], now: datetime, deadlines: Deadlines
+) -> Admitted:  # fmt: skip
+    """Of what was asked in another form. fields: of the chat's body that says the same."""
+    return _admitted_chat(fields, None, headers, now, deadlines)
+
+
+def _admitted_chat(
+    fields: dict[str, Any], body: bytes | None, headers: Mapping[str, str], now: datetime, deadlines: Deadlines
+) -> Admitted:  # fmt: skip
     chat = validated(ChatBody, fields)
-    return replace(
-        admitted(chat, fields, body, headers, now, deadlines),
-        stream=bool(chat.stream),
-        include_usage=chat.stream_options is not None and bool(chat.stream_options.include_usage),
-    )
+    options = chat.stream_options
+    return admitted(
+        chat, fields, body, headers, now, deadlines,
+        stream=bool(chat.stream), include_usage=options is not None and bool(options.include_usage),
+    )  # fmt: skip
 
 
 def admit_messages(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
     """Of Anthropic's form."""
     fields = parse_json(body)
     asked = validated(MessagesBody, fields)
-    return replace(_admitted(asked, body, fields, headers, now, deadlines), stream=bool(asked.stream))
+    return admitted(
+        asked, fields, body, headers, now, deadlines,
+        form="anthropic", passed_headers=_passed(headers), stream=bool(asked.stream),
+    )  # fmt: skip
 
 
 def admit_counting(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
@@ -94,21 +107,15 @@ def admit_counting(body: bytes, headers: Mapping[str, str], now: datetime, deadl
     if fields.get("stream") is not None:
         raise InvalidBodyError("stream: there is nothing to be streamed of a count", "stream")
     asked = validated(CountedBody, fields)
-    return replace(_admitted(asked, body, fields, headers, now, deadlines), operation="count_tokens")
+    return admitted(
+        asked, fields, body, headers, now, deadlines, "count_tokens", form="anthropic", passed_headers=_passed(headers)
+    )
 
 
-def _admitted(
-    asked: CountedBody, body: bytes, fields: Mapping[str, Any], headers: Mapping[str, str], now: datetime,
-    deadlines: Deadlines,
-) -> Admitted:  # fmt: skip
-    asked_for = admitted(asked, fields, body, headers, now, deadlines)
-    return replace(asked_for, form="anthropic", passed_headers=_passed(headers))
-
-
-def _without_ours(body: bytes, fields: Mapping[str, Any]) -> bytes:
-    if OUR_FIELDS.isdisjoint(fields):
-        return body
-    return orjson.dumps({name: value for name, value in fields.items() if name not in OUR_FIELDS})
+def _without_ours(fields: dict[str, Any], body: bytes | None) -> bytes:
+    if not OUR_FIELDS.isdisjoint(fields):
+        return written_json({name: value for name, value in fields.items() if name not in OUR_FIELDS})
+    return written_json(fields) if body is None else body
 
 
 def _passed(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -120,18 +127,24 @@ def _passed(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def admitted(
-    asked: Routed, fields: Mapping[str, Any], body: bytes, headers: Mapping[str, str], now: datetime,
-    deadlines: Deadlines, operation: Operation = "chat",
+    asked: Routed, fields: dict[str, Any], body: bytes | None, headers: Mapping[str, str], now: datetime,
+    deadlines: Deadlines, operation: Operation = "chat", *, form: WireFormat = "openai", stream: bool = False,
+    include_usage: bool = False, passed_headers: tuple[tuple[str, str], ...] = (),
 ) -> Admitted:  # fmt: skip
-    """fields: of the body, which is passed on without ours. Raises InvalidBodyError for a header that is wrong."""
+    """fields: of the body, which is passed on without ours; as it was sent, if it was. Raises InvalidBodyError for a
+    header that is wrong."""
     deadline_s = min(_deadline_s(asked, headers) or deadlines.default_s, deadlines.max_s)
     return Admitted(
-        body=_without_ours(body, fields),
+        body=_without_ours(fields, body),
         model=asked.model,
         accepted_at=now,
         deadline_at=now + timedelta(seconds=deadline_s),
         options=routing_options(asked, headers),
+        stream=stream,
+        include_usage=include_usage,
         operation=operation,
+        form=form,
+        passed_headers=passed_headers,
         priority=priority_in(headers),
     )
 

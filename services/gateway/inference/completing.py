@@ -17,6 +17,7 @@ from services.gateway.headers import SESSION_HEADER, Allowances
 from services.gateway.inference.admission import (
     Admitted,
     Deadlines,
+    admit_as_chat,
     admit_chat,
     admit_counting,
     admit_messages,
@@ -27,6 +28,7 @@ from services.gateway.inference.idempotency import IdempotencyKey, idempotency_k
 from services.gateway.inference.labels import Labels, known_labels, labels
 from services.gateway.inference.once import Claim, Once
 from services.gateway.inference.rejections import Rejections
+from services.gateway.inference.text_completions import admit_text
 from shared.access import Caller
 from shared.errors import Failure, TallygateError
 from shared.events import RoutingOptions, new_id, utc_now
@@ -151,6 +153,14 @@ class Completing:
     def admit(self, sent: Sent) -> Admitted:
         """Raises InvalidBodyError when the body is not a valid chat body."""
         return admit_chat(sent.body, sent.headers, utc_now(), self.deadlines)
+
+    def admit_as_chat(self, sent: Sent, fields: dict[str, Any]) -> Admitted:
+        """Of a chat that says what was asked in another form. Raises InvalidBodyError."""
+        return admit_as_chat(fields, sent.headers, utc_now(), self.deadlines)
+
+    def admit_text(self, sent: Sent) -> Admitted:
+        """Raises InvalidBodyError when the body is not one of the old text completions."""
+        return admit_text(sent.body, sent.headers, utc_now(), self.deadlines)
 
     def admit_messages(self, sent: Sent) -> Admitted:
         """Raises InvalidBodyError when the body is not one of Anthropic's messages."""

@@ -1,11 +1,14 @@
 """Pure: OpenAI's old text completions, asked as a chat and told as the old clients read them."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.gateway.bodies import BodyText
+from services.gateway.bodies import BodyText, parsed
+from services.gateway.inference.admission import Admitted, Deadlines, admit_as_chat
 from services.gateway.inference.schemas import Number, StreamOptions, Tokens, Whole, Word
 from shared.events.bounds import Reference
 from shared.policies import Policy
@@ -48,10 +51,15 @@ class TextBody(BaseModel):
 _NOT_FOR_CHAT = {"prompt", "best_of", "echo", "logprobs", "suffix"}
 
 
-def chat_body(asked: TextBody) -> bytes:
+def admit_text(body: bytes, headers: Mapping[str, str], now: datetime, deadlines: Deadlines) -> Admitted:
+    """Raises InvalidBodyError."""
+    return admit_as_chat(_chat_body(parsed(TextBody, body)), headers, now, deadlines)
+
+
+def _chat_body(asked: TextBody) -> _Object:
     prompt = asked.prompt if isinstance(asked.prompt, str) else asked.prompt[0]
     body = asked.model_dump(exclude_none=True, exclude=_NOT_FOR_CHAT)
-    return orjson.dumps({"max_tokens": _OLD_DEFAULT_TOKENS, **body, "messages": [{"role": "user", "content": prompt}]})
+    return {"max_tokens": _OLD_DEFAULT_TOKENS, **body, "messages": [{"role": "user", "content": prompt}]}
 
 
 def told(completion: bytes) -> bytes:

@@ -95,8 +95,11 @@ def _messages(asked: ResponseBody, earlier: Sequence[_Object], open_thoughts: Op
         messages.said("system", asked.instructions)
     for n, item in enumerate(earlier):
         messages.add(item, f"previous_response_id: item {n}")
-    for n, item in enumerate(asked.given):
-        messages.add(item, f"input[{n}]")
+    if isinstance(asked.input, str):
+        messages.said("user", asked.input)
+    else:
+        for n, item in enumerate(asked.input or ()):
+            messages.add(item, f"input[{n}]")
     if not messages.all:
         raise InvalidBodyError("input: something must be asked", "input")
     return messages.all

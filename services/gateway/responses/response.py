@@ -10,7 +10,7 @@ from services.gateway.responses.asking import KEPT_THOUGHTS
 from services.gateway.responses.schemas import ResponseBody
 from services.gateway.responses.telling import Output, SealThoughts, numbered
 from shared.errors import Failure, render
-from shared.wire.reading.collected import chunk_bodies_of
+from shared.wire.reading.collected import completion_object
 
 _Object = dict[str, Any]
 
@@ -67,6 +67,10 @@ class Telling:
         """Of an answer that is whole: the events before the last one."""
         return numbered(self._output.end(), self._numbers)
 
+    def add_whole(self, completion: bytes) -> None:
+        """In place of `add` and `last_items`, of an answer that came at once. Raises BrokenStreamError."""
+        self._output.add_whole(completion_object(completion))
+
     def end(self) -> _Object:
         """The last event."""
         whole = self.whole
@@ -120,11 +124,6 @@ def _with_thoughts(items: list[_Object], thoughts: list[_Object]) -> list[_Objec
     at = next(at for at, item in enumerate(items) if item["type"] == "reasoning")
     item = {name: value for name, value in items[at].items() if name != "encrypted_content"}
     return [*items[:at], item | {KEPT_THOUGHTS: thoughts}, *items[at + 1 :]]
-
-
-def told_at_once(telling: Telling, completion: bytes) -> None:
-    """Adds a whole completion in the OpenAI wire format. Raises BrokenStreamError."""
-    told_by_chunks(telling, chunk_bodies_of(completion))
 
 
 def told_by_chunks(telling: Telling, chunks: Iterable[Mapping[str, Any]]) -> None:

@@ -1,15 +1,12 @@
 """/v1/completions: OpenAI's old text completions, for clients that know no other."""
 
-from dataclasses import replace
-
 from fastapi import APIRouter, Request, Response
 
 from services.gateway.answers.openai import TextCompletion
-from services.gateway.bodies import parsed
 from services.gateway.edge import Completion
 from services.gateway.event_stream import ChatWords, EventStream
 from services.gateway.gateway import gateway_of
-from services.gateway.inference.text_completions import TextBody, chat_body, told
+from services.gateway.inference.text_completions import TextBody, told
 from services.gateway.routes.documented import EVENTS, documented
 
 router = APIRouter(tags=["inference"])
@@ -21,12 +18,12 @@ async def completions(request: Request) -> Response:
     """The prompt is asked as the user's message of a chat."""
     gateway = gateway_of(request)
     caller, sent = await gateway.asked(request)
-    admitted = gateway.completing.admit(replace(sent, body=chat_body(parsed(TextBody, sent.body))))
+    admitted = gateway.completing.admit_text(sent)
     if admitted.stream:
         words = _TextWords(include_usage=admitted.include_usage)
         return EventStream(gateway.completing.stream(caller, sent, admitted), words, gateway.stream_times)
     answer = await gateway.completing.complete(caller, sent, admitted)
-    return Completion(replace(answer, body=told(answer.body)))
+    return Completion(answer, told(answer.body))
 
 
 class _TextWords(ChatWords):

@@ -14,7 +14,7 @@ from pydantic import Field
 from services.gateway.answers.openai import InputItems, OpenAIResponse, ResponseDeleted
 from services.gateway.background.store import Kept
 from services.gateway.bodies import InvalidBodyError, Query, parsed, validated
-from services.gateway.edge import inference_headers, json_response, traceparent
+from services.gateway.edge import Completion, json_response, traceparent
 from services.gateway.event_stream import EventStream, Following
 from services.gateway.gateway import Gateway, gateway_of
 from services.gateway.headers import INFERENCE_HEADER, REPLAYED_HEADER
@@ -22,13 +22,13 @@ from services.gateway.inference.completing import Sent
 from services.gateway.monitor_client import state_of
 from services.gateway.responses.asking import chat_body
 from services.gateway.responses.keeping import not_kept
-from services.gateway.responses.response import Telling, inference_id_in, told_at_once
+from services.gateway.responses.response import Telling, inference_id_in
 from services.gateway.responses.schemas import ResponseBody
 from services.gateway.routes.documented import EVENTS, documented
 from shared.access import Caller
 from shared.errors import Failure, TallygateError, render
 from shared.inferences import Answer, InferenceFailedError
-from shared.wire.reading.streams import BrokenStreamError
+from shared.wire.reading.streams import BrokenStreamError, json_of
 
 router = APIRouter(prefix="/v1/responses", tags=["inference"])
 
@@ -55,7 +55,7 @@ async def create_response(request: Request) -> Response:
         return await _begun_in_background(gateway, caller, sent)
     earlier = await gateway.responses.earlier(caller.tenant_id, asked, gateway.background_responses.finish)
     body = chat_body(asked, earlier, partial(gateway.responses.open_thoughts, caller.tenant_id))
-    admitted = gateway.completing.admit(replace(sent, body=orjson.dumps(body)))
+    admitted = gateway.completing.admit_as_chat(sent, body)
     if asked.stream:
         words = ResponseWords(gateway, caller, asked)
         return EventStream(
@@ -64,12 +64,12 @@ async def create_response(request: Request) -> Response:
     answer = await gateway.completing.complete(caller, sent, admitted)
     telling = _telling(gateway, caller, asked, answer.inference_id, int(time.time()))
     try:
-        told_at_once(telling, answer.body)
+        telling.add_whole(answer.body)
+        if asked.is_kept:
+            await gateway.responses.keep(caller.tenant_id, asked, answer.inference_id, telling)
+        return Completion(answer, json_of(telling.whole))
     except BrokenStreamError as error:
         raise TallygateError("bad_response", f"the answer cannot be told as a response: {error}") from None
-    if asked.is_kept:
-        await gateway.responses.keep(caller.tenant_id, asked, answer.inference_id, telling)
-    return json_response(telling.whole, 200, inference_headers(answer))
 
 
 async def _begun_in_background(gateway: Gateway, caller: Caller, sent: Sent) -> Response:

@@ -12,6 +12,7 @@ import orjson
 from shared.wire.messages.words import SIGNATURE, ending, message_usage
 from shared.wire.reading.completions import Usage, list_or_empty, object_or_empty, text_or_none
 from shared.wire.reading.streams import BrokenStreamError, Chunk, choices_of, chunk_of, json_of
+from shared.wire.reading.values import arguments_text
 
 Object = dict[str, Any]
 
@@ -73,16 +74,6 @@ def calls_of(said: Object) -> list[Object]:
     return [*calls, {"function": first}] if isinstance(first, dict) else calls
 
 
-def arguments_of(function: Object) -> str:
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        return arguments
-    try:
-        return orjson.dumps(arguments).decode() if isinstance(arguments, dict) else ""
-    except TypeError:  # nested too deeply
-        return ""
-
-
 def tool_use(call: Object) -> Object:
     function = object_or_empty(call.get("function"))
     name = function.get("name")
@@ -90,7 +81,7 @@ def tool_use(call: Object) -> Object:
         "type": "tool_use",
         "id": _id_of(call) or call_id(),
         "name": name if isinstance(name, str) else "",
-        "input": _input(arguments_of(function)),
+        "input": _input(arguments_text(function.get("arguments"))),
     }
 
 

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import orjson
 
-from shared.wire.messages.answer import arguments_of, call_id, calls_of, frame, thought_and_text
+from shared.wire.messages.answer import call_id, calls_of, frame, thought_and_text
 from shared.wire.messages.words import SIGNATURE, ending, message_usage
 from shared.wire.plain.chat_stream import ChatEvents
 from shared.wire.reading.completions import MAX_CHOICES, object_or_empty
 from shared.wire.reading.server_events import ServerEvent
 from shared.wire.reading.streams import BrokenStreamError, Chunk, StreamSoFar, choices_of, chunk_of, index_of
+from shared.wire.reading.values import arguments_text
 
 _Object = dict[str, Any]
 
@@ -147,7 +148,7 @@ class _Blocks:
         if block is None or (given_id and name and block.call_id and given_id != block.call_id):
             block = self._calls[index] = self._begin(_Block("tool_use", given_id, name))
         block.name, block.call_id = block.name or name, block.call_id or given_id
-        if piece := arguments_of(function):
+        if piece := arguments_text(function.get("arguments")):
             if block.is_over and piece.strip():
                 raise BrokenStreamError("the stream goes on with a tool call that was whole")
             if not block.is_over:

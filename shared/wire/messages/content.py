@@ -15,11 +15,15 @@ _SEEN_APART = "(Its images and documents are in the next message.)"
 
 
 def system_text(content: Any, at: str) -> str:
+    if isinstance(content, str):
+        return content
     return _BETWEEN.join(text for text in (_text(block, where) for block, where in _blocks(content, at)) if text)
 
 
 def of_user(content: Any, at: str) -> list[Object]:
     """The messages of a user's turn: results of tools, then what the user says."""
+    if isinstance(content, str):
+        return [{"role": "user", "content": content}]
     results: list[Object] = []
     shown: list[Object] = []
     said: list[Object] = []
@@ -35,6 +39,8 @@ def of_user(content: Any, at: str) -> list[Object]:
 
 
 def of_assistant(content: Any, at: str) -> Object:
+    if isinstance(content, str):
+        return {"role": "assistant", "content": content}
     texts: list[str] = []
     calls: list[Object] = []
     thoughts: list[str] = []

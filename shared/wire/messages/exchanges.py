@@ -7,8 +7,6 @@ What is read here was written by the caller or the endpoint: nothing of it is ta
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from shared.operations import WireFormat
 from shared.wire.chat_by_messages.words import finish_reason, usage_in_all
 from shared.wire.messages.answer import message_of
@@ -16,7 +14,7 @@ from shared.wire.messages.by_chat_stream import MessagesByChatStream
 from shared.wire.messages.native import counted_body, messages_body
 from shared.wire.messages.request import chat_body
 from shared.wire.messages.stream import MessagesStream
-from shared.wire.plain.chat import PlainChat
+from shared.wire.plain.chat import whole
 from shared.wire.reading.completions import (
     MAX_CHOICES,
     Completion,
@@ -25,9 +23,11 @@ from shared.wire.reading.completions import (
     Usage,
     characters_of,
     object_or_empty,
+    parsed_completion,
     parsed_with_body,
     text_or_none,
     whole_number,
+    written_answer,
 )
 from shared.wire.requests import written
 
@@ -89,20 +89,12 @@ class MessagesByChat:
     form: WireFormat = "anthropic"
     path = "/chat/completions"
 
-    def __init__(self) -> None:
-        self._chat = PlainChat()
-
     def request(self, model: str, defaults: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
         return written(chat_body(model, defaults, body))
 
     def completion(self, answer: bytes) -> Completion:
-        completion = self._chat.completion(answer)
-        try:
-            translated = orjson.dumps(message_of(orjson.loads(completion.body), completion.read.usage))
-        except TypeError:
-            # It can be read deeper than it can be written.
-            raise NotACompletionError("the JSON is nested too deeply") from None
-        return Completion(translated, completion.read)
+        body, read, _ = parsed_completion(whole(answer))
+        return Completion(written_answer(message_of(body, read.usage)), read)
 
     def stream(self) -> MessagesByChatStream:
         return MessagesByChatStream()

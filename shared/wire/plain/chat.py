@@ -28,15 +28,19 @@ class PlainChat:
         return written(with_defaults(model, defaults, body))
 
     def completion(self, answer: bytes) -> Completion:
-        return completion_in(_of_stream(answer) if _STREAM.match(answer) else answer)
+        return completion_in(whole(answer))
 
     def stream(self) -> OpenAIStream:
         return OpenAIStream()
 
 
+def whole(answer: bytes) -> bytes:
+    """The completion, also of endpoints that stream although nobody has asked for it. Raises NotACompletionError and
+    ErrorInAnswerError."""
+    return _of_stream(answer) if _STREAM.match(answer) else answer
+
+
 def _of_stream(answer: bytes) -> bytes:
-    """The completion that a stream adds up to, for endpoints that stream although nobody has asked for it. Raises
-    NotACompletionError and ErrorInAnswerError."""
     if answer.count(b"data:") > _MOST_EVENTS:
         raise NotACompletionError("the body is a stream of too many events, which was not asked for")
     events, reader, collected = ServerEvents(len(answer) + 1), OpenAIStream(), Collected()

@@ -12,6 +12,7 @@ import orjson
 
 from shared.wire.reading.completions import list_or_empty, object_or_empty, said_in, text_of
 from shared.wire.reading.streams import BrokenStreamError, Chunk, choices_of, chunk_of, index_of
+from shared.wire.reading.values import arguments_text
 
 _Object = dict[str, Any]
 
@@ -130,7 +131,7 @@ class _Call:
         if part.get("id") and self._id and part["id"] != self._id:
             return True
         function = object_or_empty(part.get("function"))
-        if not function.get("name") or not _text(function.get("arguments")).lstrip().startswith("{"):
+        if not function.get("name") or not arguments_text(function.get("arguments")).lstrip().startswith("{"):
             return False
         return len(self._arguments) < _MOST_PIECES and _is_whole("".join(self._arguments))
 
@@ -138,7 +139,7 @@ class _Call:
         self._id = self._id or part.get("id")
         function = object_or_empty(part.get("function"))
         self._name = _named(self._name, function.get("name"))
-        if arguments := _text(function.get("arguments")):
+        if arguments := arguments_text(function.get("arguments")):
             self._arguments.append(arguments)
         self._function.add({name: value for name, value in function.items() if name not in ("name", "arguments")})
         self._fields.add({name: value for name, value in part.items() if name not in ("index", "function")})
@@ -215,7 +216,7 @@ def chunks_of(answer: bytes) -> Iterator[Chunk]:
 
 def chunk_bodies_of(answer: bytes) -> Iterator[_Object]:
     """The same, for who reads them at once."""
-    completion = _parsed(answer)
+    completion = completion_object(answer)
     frame = {name: value for name, value in completion.items() if name not in ("choices", "usage")}
     frame["object"] = "chat.completion.chunk"
     for choice in choices_of(completion):
@@ -233,11 +234,12 @@ def _streamed(place: int, call: _Object) -> _Object:
     """Readers of streams find calls by their index, and put texts together."""
     function = call.get("function")
     if isinstance(function, dict) and isinstance(function.get("arguments"), dict):
-        call = {**call, "function": {**function, "arguments": _text(function["arguments"])}}
+        call = {**call, "function": {**function, "arguments": arguments_text(function["arguments"])}}
     return {**call, "index": place}
 
 
-def _parsed(answer: bytes) -> _Object:
+def completion_object(answer: bytes) -> _Object:
+    """Raises BrokenStreamError."""
     try:
         completion = orjson.loads(answer)
     except orjson.JSONDecodeError:
@@ -257,15 +259,6 @@ def _named(before: str, name: Any) -> str:
     if not isinstance(name, str) or name == before:
         return before
     return name if name.startswith(before) else before + name
-
-
-def _text(arguments: Any) -> str:
-    if isinstance(arguments, str):
-        return arguments
-    try:
-        return orjson.dumps(arguments).decode() if isinstance(arguments, dict) else ""
-    except TypeError:  # nested too deeply
-        return ""
 
 
 def _is_whole(arguments: str) -> bool:

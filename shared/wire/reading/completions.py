@@ -31,8 +31,8 @@ from shared.wire.reading.values import (
 __all__ = [
     "MAX_CHOICES", "MAX_VALUES", "Completion", "CompletionRead", "ErrorInAnswerError", "NotACompletionError", "Usage",
     "calls_in", "characters_of", "completion_in", "finish_reason_of", "list_or_empty", "object_or_empty",
-    "openai_usage", "parsed_answer", "parsed_with_body", "read_completion", "said_in", "text_of", "text_or_none",
-    "usage_in", "usage_of", "usage_read", "values_in", "whole_number", "written_answer",
+    "openai_usage", "parsed_answer", "parsed_completion", "parsed_with_body", "read_completion", "said_in", "text_of",
+    "text_or_none", "usage_in", "usage_of", "usage_read", "values_in", "whole_number", "written_answer",
 ]  # fmt: skip
 
 _Object = Mapping[str, Any]
@@ -104,8 +104,14 @@ def read_completion(body: Any, usage: Usage | None = None) -> CompletionRead:
 
 
 def completion_in(answer: bytes) -> Completion:
-    """Of the body of a 200 in the OpenAI wire format. What the SDKs of our callers read passes as it is; what they do
-    not and we can is put into the form. Raises NotACompletionError and ErrorInAnswerError."""
+    """As `parsed_completion`. What the SDKs of our callers read passes as it is."""
+    body, read, as_it_is = parsed_completion(answer)
+    return Completion(answer if as_it_is else written_answer(body), read)
+
+
+def parsed_completion(answer: bytes) -> tuple[dict[str, Any], CompletionRead, bool]:
+    """Of the body of a 200 in the OpenAI wire format; what the SDKs of our callers do not read and we can is put into
+    the form. Whether it is as the answer has it. Raises NotACompletionError and ErrorInAnswerError."""
     parsed, as_it_is = _parsed(answer)
     body = object_or_empty(parsed)
     usage, choices = usage_in(body), body.get("choices")
@@ -120,10 +126,9 @@ def completion_in(answer: bytes) -> Completion:
         if (error := error_of_choice(choice)) is not None:
             raise ErrorInAnswerError(error, usage)
     is_changed = any(after is not before for after, before in zip(formed, choices, strict=True))
-    if as_it_is and not is_changed:
-        return Completion(answer, read_completion(body, usage))
-    changed = {**body, "choices": formed}
-    return Completion(written_answer(changed), read_completion(changed, usage))
+    if is_changed:
+        body = {**body, "choices": formed}
+    return body, read_completion(body, usage), as_it_is and not is_changed
 
 
 def parsed_answer(answer: bytes) -> Any:

@@ -1,6 +1,6 @@
 """What every stream of an endpoint is read into: chunks in the caller's form, and what they say of the answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -196,7 +196,7 @@ def text_in(body: dict[str, Any]) -> str:
     return "".join(text_of(said_in(choice).get("content")) for choice in choices_of(body) if index_of(choice) == 0)
 
 
-def choices_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+def choices_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     choices = list_or_empty(body.get("choices"))
     if len(choices) == 1 and isinstance(choices[0], dict):  # nearly every chunk: it is asked for several times
         return choices

@@ -26,6 +26,8 @@ _CACHE_READ = ("cached_tokens", "prompt_cache_hit_tokens", "cachedContentTokenCo
 _CACHE_WRITE = ("cache_write_tokens", "cache_creation_tokens", "cacheWriteInputTokens",
                 "cache_creation_input_tokens")  # fmt: skip
 _CACHE_MISS = "prompt_cache_miss_tokens"  # DeepSeek
+_REASONING = ("reasoning_tokens",)
+_NO_DETAILS: _Object = {}
 # Anthropic and Bedrock count what was cached beside the input that they name so, everybody else within it.
 _BESIDE = {"input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation"),
            "inputTokens": ("cacheReadInputTokens", "cacheWriteInputTokens")}  # fmt: skip
@@ -57,14 +59,26 @@ NO_USAGE = Usage()
 
 def usage_of(
     input_tokens: Any, output_tokens: Any, cache_read_tokens: Any = 0, cache_write_tokens: Any = 0,
-    reasoning_tokens: Any = 0,
+    reasoning_tokens: Any = 0, input_audio_tokens: int = 0, output_audio_tokens: int = 0, cost_usd: float | None = None,
 ) -> Usage:  # fmt: skip
     """As it can be booked: what is a part of the input or the output is never more than it, whatever the endpoint
     says."""
     prompt, made = whole_number(input_tokens), whole_number(output_tokens)
-    read = min(whole_number(cache_read_tokens) or 0, prompt or 0)
-    written = min(whole_number(cache_write_tokens) or 0, (prompt or 0) - read)
-    return Usage(prompt, made, read, written, min(whole_number(reasoning_tokens) or 0, made or 0))
+    read = _within(prompt, cache_read_tokens) if cache_read_tokens else 0
+    return Usage(
+        prompt,
+        made,
+        read,
+        _within((prompt or 0) - read, cache_write_tokens) if cache_write_tokens else 0,
+        _within(made, reasoning_tokens) if reasoning_tokens else 0,
+        _within(prompt, input_audio_tokens) if input_audio_tokens else 0,
+        _within(made, output_audio_tokens) if output_audio_tokens else 0,
+        cost_usd,
+    )
+
+
+def _within(whole: int | None, part: Any) -> int:
+    return min(whole_number(part) or 0, whole or 0)
 
 
 def usage_read(usage: Any) -> Usage:
@@ -73,12 +87,14 @@ def usage_read(usage: Any) -> Usage:
     if not counts:
         return NO_USAGE
     tokens = _Tokens(counts)
-    prompt, made = tokens.both()
-    read = usage_of(prompt, made, tokens.cache_read, tokens.cache_write, tokens.reasoning)
-    return read._replace(
-        input_audio_tokens=min(_audio(counts, _INPUT_DETAILS, "promptTokensDetails"), read.input_tokens or 0),
-        output_audio_tokens=min(_audio(counts, _OUTPUT_DETAILS, "candidatesTokensDetails"), read.output_tokens or 0),
-        cost_usd=_cost(counts.get("cost")),
+    return usage_of(
+        *tokens.both(),
+        tokens.cache_read,
+        tokens.cache_write,
+        tokens.reasoning,
+        _audio(tokens.inputs, counts, "promptTokensDetails"),
+        _audio(tokens.outputs, counts, "candidatesTokensDetails"),
+        _cost(counts["cost"]) if "cost" in counts else None,
     )
 
 
@@ -132,19 +148,16 @@ class _Tokens:
     """The counts of one usage, still as its endpoint divides them."""
 
     def __init__(self, counts: _Object) -> None:
-        inputs, outputs = _details(counts, _INPUT_DETAILS), _details(counts, _OUTPUT_DETAILS)
+        self._counts = counts
+        self.inputs, self.outputs = _details(counts, _INPUT_DETAILS), _details(counts, _OUTPUT_DETAILS)
         self._input_name, self._input = _named(counts, _INPUT)
         _, self._output = _named(counts, _OUTPUT)
         _, self._total = _named(counts, _TOTAL)
         _, self._more_input = _named(counts, _MORE_INPUT)
         _, self._more_output = _named(counts, _MORE_OUTPUT)
-        self._miss = whole_number(counts.get(_CACHE_MISS))
-        self.cache_read = _first_count((inputs, counts), _CACHE_READ) or 0
-        self.cache_write = _first_count((inputs, counts), _CACHE_WRITE) or _written_by_age(counts)
-        self.reasoning = self._more_output or _first_count((outputs, counts), ("reasoning_tokens",)) or 0
-        named_so = any(counts.get(name) for name in _BESIDE.get(self._input_name, _BESIDE["input_tokens"]))
-        more_than_all = self.cache_read + self.cache_write > (self._input or 0)
-        self._cached_beside = named_so and not inputs and (self._input_name in _BESIDE or more_than_all)
+        self.cache_read = _first_count(self.inputs, counts, _CACHE_READ)
+        self.cache_write = _first_count(self.inputs, counts, _CACHE_WRITE) or _written_by_age(counts)
+        self.reasoning = self._more_output or _first_count(self.outputs, counts, _REASONING)
 
     def both(self) -> tuple[int | None, int | None]:
         """All of the input, and all of the output. What a total says beyond both is output: some count what a model
@@ -161,12 +174,18 @@ class _Tokens:
         return prompt, made
 
     def _prompt(self) -> int | None:
-        cached = self.cache_read + self.cache_write
         if self._input is None:
-            return None if self._miss is None else self._miss + self.cache_read
-        if self._cached_beside or (self._total is not None and self._is_beside_by_total(cached)):
+            miss = whole_number(self._counts.get(_CACHE_MISS))
+            return None if miss is None else miss + self.cache_read
+        cached = self.cache_read + self.cache_write
+        if cached and (self._names_it_beside(cached) or self._is_beside_by_total(cached)):
             return self._input + cached
         return self._input + (self._more_input or 0)
+
+    def _names_it_beside(self, cached: int) -> bool:
+        if self.inputs or not (self._input_name in _BESIDE or cached > (self._input or 0)):
+            return False
+        return any(map(self._counts.get, _BESIDE.get(self._input_name, _BESIDE["input_tokens"])))
 
     def _is_beside_by_total(self, cached: int) -> bool:
         """More is cached than the input has, and the total is the sum of all."""
@@ -221,27 +240,36 @@ def _named(counts: _Object, names: Iterable[str]) -> tuple[str, int | None]:
     return "", None
 
 
-def _first_count(places: Iterable[_Object], names: tuple[str, ...]) -> int | None:
-    counts = (whole_number(place[name]) for place in places for name in names if name in place)
-    return next((count for count in counts if count), None)
+def _first_count(details: _Object, counts: _Object, names: Iterable[str]) -> int:
+    for place in (details, counts):
+        for name in names if place else ():
+            if name in place and (count := whole_number(place[name])):
+                return count
+    return 0
 
 
 def _details(counts: _Object, names: Iterable[str]) -> _Object:
-    return next((details for name in names if isinstance(details := counts.get(name), dict)), {})
+    for name in names:
+        if name in counts and isinstance(details := counts[name], dict):
+            return details
+    return _NO_DETAILS
 
 
 def _written_by_age(counts: _Object) -> int:
     """Anthropic, by how long it stays in the cache."""
-    by_age = object_or_empty(counts.get("cache_creation"))
+    if "cache_creation" not in counts:
+        return 0
+    by_age = object_or_empty(counts["cache_creation"])
     ages = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-    return sum(whole_number(by_age.get(age)) or 0 for age in ages) if by_age else 0
+    return sum(whole_number(by_age.get(age)) or 0 for age in ages)
 
 
-def _audio(counts: _Object, details: Iterable[str], by_modality: str) -> int:
-    said = whole_number(_details(counts, details).get("audio_tokens"))
-    if said is not None:
+def _audio(details: _Object, counts: _Object, by_modality: str) -> int:
+    if details and (said := whole_number(details.get("audio_tokens"))) is not None:
         return said
-    modalities = (object_or_empty(item) for item in list_or_empty(counts.get(by_modality))[:20])
+    if by_modality not in counts:
+        return 0
+    modalities = map(object_or_empty, list_or_empty(counts.get(by_modality))[:20])
     return sum(whole_number(item.get("tokenCount")) or 0 for item in modalities if item.get("modality") == "AUDIO")
 
 

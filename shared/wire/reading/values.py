@@ -54,6 +54,8 @@ def list_or_empty(value: Any) -> list[Any]:
 def whole_number(value: Any) -> int | None:
     """A count that fits an integer column of the books, also one that is written as 12.0 or as text; None for
     everything else."""
+    if type(value) is int:  # nearly every one
+        return value if 0 <= value < 2**31 else None
     if isinstance(value, str):
         found = _COUNT.fullmatch(value.strip())
         value = int(found[1]) if found else None
@@ -65,6 +67,16 @@ def whole_number(value: Any) -> int | None:
 def text_or_none(value: Any, limit: int = 200) -> str | None:
     """At most `limit` characters, without NUL, which PostgreSQL cannot store; None for what is no text."""
     return value.replace("\x00", "")[:limit] if isinstance(value, str) and value else None
+
+
+def arguments_text(arguments: Any) -> str:
+    """Of a tool's call, which some endpoints give as an object; nothing for what is neither."""
+    if isinstance(arguments, str):
+        return arguments
+    try:
+        return orjson.dumps(arguments).decode() if isinstance(arguments, dict) else ""
+    except TypeError:  # nested too deeply
+        return ""
 
 
 def _loosely(data: bytes) -> Any:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.bodies import InvalidBodyError
-from services.gateway.inference.admission import Admitted, Deadlines, admit_chat
+from services.gateway.inference.admission import Admitted, Deadlines, admit_as_chat, admit_chat
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DEADLINES = Deadlines(default_s=120.0, max_s=600.0)
@@ -256,3 +256,11 @@ def test_an_unknown_priority_is_refused() -> None:
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(InvalidBodyError, match="custom_first, provider_first"):
         admit({}, {"x-tallygate-policy": "best"})
+
+
+def test_what_is_asked_in_another_form_may_become_too_deep_for_a_chat() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    with pytest.raises(InvalidBodyError, match="nested too deeply"):
+        admit_as_chat({"messages": MESSAGES, "metadata": deep}, {}, NOW, DEADLINES)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.bodies import validated
-from services.gateway.responses.response import Telling, inference_id_in, response_id, told_at_once
+from services.gateway.responses.response import Telling, inference_id_in, response_id
 from services.gateway.responses.schemas import ResponseBody
 from shared.errors import failure
 from shared.wire.reading.collected import Collected
@@ -55,7 +55,7 @@ def _whole(chunks: list[dict[str, Any]], **asked: Any) -> dict[str, Any]:
     collected, telling = Collected(), _telling(**asked)
     for chunk in chunks:
         collected.add(chunk)
-    told_at_once(telling, collected.completion())
+    telling.add_whole(collected.completion())
     return telling.whole
 
 
