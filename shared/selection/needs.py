@@ -70,10 +70,17 @@ def _of_each(asked: Needs, body: dict[str, Any], tokens: list[int]) -> Needs:
 def _of_messages(asked: Needs, body: dict[str, Any]) -> Needs:
     parts = [*_content(body.get("system")), *_parts(body.get("messages"))]
     tools = body.get("tools") or body.get("functions")
-    text = sum(len(part.encode(errors="replace")) for part in parts if isinstance(part, str))
-    text += _size(tools) + _size(body.get("response_format")) + _size(body.get("output_config"))
-    images = sum(1 for part in parts if isinstance(part, _Image))
-    files = sum(part.tokens for part in parts if isinstance(part, _File))
+    also_read = (tools, body.get("response_format"), body.get("output_config"))
+    text = sum(_size(value) for value in also_read if value)
+    images = files = 0
+    for part in parts:
+        match part:
+            case str():
+                text += len(part.encode(errors="replace"))
+            case _Image():
+                images += 1
+            case _File(tokens):
+                files += tokens
     messages = len(body["messages"]) if isinstance(body.get("messages"), list) else 0
     return replace(
         asked,

@@ -25,10 +25,12 @@ _CACHE_READ = ("cached_tokens", "prompt_cache_hit_tokens", "cachedContentTokenCo
                "num_cached_tokens", "cacheReadInputTokens", "cache_read_input_tokens", "cache_read_tokens")  # fmt: skip
 _CACHE_WRITE = ("cache_write_tokens", "cache_creation_tokens", "cacheWriteInputTokens",
                 "cache_creation_input_tokens")  # fmt: skip
+_REASONING = ("reasoning_tokens",)
 _CACHE_MISS = "prompt_cache_miss_tokens"  # DeepSeek
 # Anthropic and Bedrock count what was cached beside the input that they name so, everybody else within it.
 _BESIDE = {"input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation"),
            "inputTokens": ("cacheReadInputTokens", "cacheWriteInputTokens")}  # fmt: skip
+_NOTHING: _Object = {}
 _MOST_USD = 1e6  # of one call
 _CHARACTERS_PER_TOKEN = 4
 _ELSEWHERE = frozenset({"x_groq", "usageMetadata", "timings"})  # a chunk's members that may say the usage
@@ -75,10 +77,13 @@ def usage_read(usage: Any) -> Usage:
     tokens = _Tokens(counts)
     prompt, made = tokens.both()
     read = usage_of(prompt, made, tokens.cache_read, tokens.cache_write, tokens.reasoning)
+    heard, spoken, cost = tokens.input_audio, tokens.output_audio, _cost(counts.get("cost"))
+    if not heard and not spoken and cost is None:
+        return read
     return read._replace(
-        input_audio_tokens=min(_audio(counts, _INPUT_DETAILS, "promptTokensDetails"), read.input_tokens or 0),
-        output_audio_tokens=min(_audio(counts, _OUTPUT_DETAILS, "candidatesTokensDetails"), read.output_tokens or 0),
-        cost_usd=_cost(counts.get("cost")),
+        input_audio_tokens=min(heard, read.input_tokens or 0),
+        output_audio_tokens=min(spoken, read.output_tokens or 0),
+        cost_usd=cost,
     )
 
 
@@ -139,9 +144,12 @@ class _Tokens:
         _, self._more_input = _named(counts, _MORE_INPUT)
         _, self._more_output = _named(counts, _MORE_OUTPUT)
         self._miss = whole_number(counts.get(_CACHE_MISS))
-        self.cache_read = _first_count((inputs, counts), _CACHE_READ) or 0
-        self.cache_write = _first_count((inputs, counts), _CACHE_WRITE) or _written_by_age(counts)
-        self.reasoning = self._more_output or _first_count((outputs, counts), ("reasoning_tokens",)) or 0
+        self.cache_read = _first_count(inputs, _CACHE_READ) or _first_count(counts, _CACHE_READ)
+        self.cache_write = _first_count(inputs, _CACHE_WRITE) or _first_count(counts, _CACHE_WRITE)
+        self.cache_write = self.cache_write or _written_by_age(counts)
+        self.reasoning = self._more_output or _first_count(outputs, _REASONING) or _first_count(counts, _REASONING)
+        self.input_audio = _audio(inputs, counts.get("promptTokensDetails"))
+        self.output_audio = _audio(outputs, counts.get("candidatesTokensDetails"))
         named_so = any(counts.get(name) for name in _BESIDE.get(self._input_name, _BESIDE["input_tokens"]))
         more_than_all = self.cache_read + self.cache_write > (self._input or 0)
         self._cached_beside = named_so and not inputs and (self._input_name in _BESIDE or more_than_all)
@@ -221,13 +229,19 @@ def _named(counts: _Object, names: Iterable[str]) -> tuple[str, int | None]:
     return "", None
 
 
-def _first_count(places: Iterable[_Object], names: tuple[str, ...]) -> int | None:
-    counts = (whole_number(place[name]) for place in places for name in names if name in place)
-    return next((count for count in counts if count), None)
+def _first_count(place: _Object, names: Iterable[str]) -> int:
+    """The first that is more than 0."""
+    for name in names:
+        if name in place and (count := whole_number(place[name])):
+            return count
+    return 0
 
 
 def _details(counts: _Object, names: Iterable[str]) -> _Object:
-    return next((details for name in names if isinstance(details := counts.get(name), dict)), {})
+    for name in names:
+        if isinstance(details := counts.get(name), dict):
+            return details
+    return _NOTHING
 
 
 def _written_by_age(counts: _Object) -> int:
@@ -237,11 +251,13 @@ def _written_by_age(counts: _Object) -> int:
     return sum(whole_number(by_age.get(age)) or 0 for age in ages) if by_age else 0
 
 
-def _audio(counts: _Object, details: Iterable[str], by_modality: str) -> int:
-    said = whole_number(_details(counts, details).get("audio_tokens"))
+def _audio(details: _Object, by_modality: Any) -> int:
+    said = whole_number(details.get("audio_tokens")) if details else None
     if said is not None:
         return said
-    modalities = (object_or_empty(item) for item in list_or_empty(counts.get(by_modality))[:20])
+    if not by_modality:
+        return 0
+    modalities = (object_or_empty(item) for item in list_or_empty(by_modality)[:20])
     return sum(whole_number(item.get("tokenCount")) or 0 for item in modalities if item.get("modality") == "AUDIO")
 
 

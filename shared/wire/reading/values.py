@@ -12,6 +12,7 @@ _QUICKLY_READ_BYTES = 64 * 1024  # whatever they hold
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LOOSELY_READ_BYTES = 1024 * 1024  # it takes ten times as long
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_END = 2**31  # of an integer column of the books
 _COUNT = re.compile(r"(\d{1,10})(?:\.0*)?", re.ASCII)
 
 
@@ -54,12 +55,14 @@ def list_or_empty(value: Any) -> list[Any]:
 def whole_number(value: Any) -> int | None:
     """A count that fits an integer column of the books, also one that is written as 12.0 or as text; None for
     everything else."""
+    if type(value) is int:  # nearly every count; `bool` is a type of its own
+        return value if 0 <= value < _END else None
     if isinstance(value, str):
         found = _COUNT.fullmatch(value.strip())
         value = int(found[1]) if found else None
     elif isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _END else None
 
 
 def text_or_none(value: Any, limit: int = 200) -> str | None:
