@@ -6,6 +6,7 @@ not on record, the books would know nothing when this router dies, although the 
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -72,15 +73,24 @@ class Attempts:
         await self._callers.stop()
 
     def cancel(self, event: CancelRequested) -> None:
-        """Ends the inference as `cancelled`, if it is in flight here and its settlement has not begun."""
+        """Ends the inference as `cancelled`, if it is in flight here. A settlement that has begun may be on record, and
+        its reply with the caller: it is not replaced."""
         for progress in self._running:
             request = progress.work.request
             if (request.tenant_id, request.inference_id) != (event.tenant_id, event.inference_id):
                 continue
-            # A settlement that has begun may be on record, and its reply with the caller: it is not replaced.
-            if progress.settling is None and progress.task is not None:
+            if not progress.settling and progress.task is not None:
                 progress.cancelled = True
                 progress.task.cancel()
+
+    @property
+    def settling(self) -> set[asyncio.Task[Any]]:
+        """Tasks whose inferences have begun to end, which are not to be cancelled.
+
+        Cut short, one would leave the outcome and the settlement of an answered call unacked. The monitor would then
+        redeliver the inference: called and paid for again, although its caller may have the reply.
+        """
+        return {progress.task for progress in self._running if progress.settling and progress.task is not None}
 
     def admit(self, work: Work, ticket: Ticket | None = None) -> Work | Full | Refused:
         """The work, beginning with the first candidate that the gate lets in now. `run` or `release` must follow.
@@ -165,6 +175,8 @@ class Attempts:
                 await self._put_on_record(progress, traced)
             await self._try_candidates(progress, started, traced)
         except asyncio.CancelledError:
+            if progress.settling:  # its event loop ends: the same as if this router had died
+                raise
             await self._settling.cut_short(progress, traced)
         except LostError:
             await self._settling.lost(progress, traced)
@@ -178,7 +190,7 @@ class Attempts:
             if isinstance(outcome, InferenceSettled):
                 return outcome
             if progress.told:
-                return await self._settling.settle(progress, self._settling.failed(progress, outcome, traced))
+                return await self._settling.failed(progress, outcome, traced)
             wanted = after_failure(outcome.failure, tries, progress.remaining_s, self._retries)
             waiting = _worth_calling(outcome, waiting)
             decision = within_limit(wanted, progress.calls_of_all, bool(waiting), self._retries)
@@ -188,7 +200,7 @@ class Attempts:
                 waiting.insert(0, candidate)
             following = None if decision.action == "give_up" else await self._enter_next(progress, waiting)
             if following is None:
-                return await self._settling.settle(progress, self._settling.failed(progress, outcome, traced))
+                return await self._settling.failed(progress, outcome, traced)
             tries = tries if following is candidate else 0
             candidate = following
             started = await self._start_next(progress, candidate, traced)
@@ -244,7 +256,7 @@ class Attempts:
             return self._settling.fail(progress, unforeseen, span)
         else:
             span.set(spans.completion_attributes(brought.completion.read))
-            return await self._settling.settle(progress, self._settling.completed(progress, model, answered, traced))
+            return await self._settling.completed(progress, model, answered, traced)
         finally:
             if progress.streamed_call is not None:
                 span.set(spans.stream_attributes(progress.streamed_call))

@@ -206,7 +206,7 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=drain_s)
         await asyncio.sleep(0)  # a task that is cancelled before its first step never gets to hand its work back
-        for task in self._tasks:
+        for task in self._tasks - self._attempts.settling:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 

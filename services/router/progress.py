@@ -63,7 +63,7 @@ class Progress:
     streamed_call: StreamedCall | None = None
     task: asyncio.Task[Any] | None = None
     traceparent: str | None = None  # of the span of this work
-    settling: asyncio.Task[InferenceSettled | None] | None = None  # or handing back
+    settling: bool = False  # or handing back: from then on it is not cancelled
 
     def begin(self, call: OpenCall) -> None:
         self.open_call, self.streamed_call = call, None

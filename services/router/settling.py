@@ -1,8 +1,7 @@
 """The ends of an inference: its calls get their outcomes, and it a settlement and a reply, or it is handed back."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import structlog
 
@@ -91,22 +90,13 @@ class Settling:
         )
         measured.count(labels, ended, progress.streamed_call, tracing.exemplar(progress.traceparent))
 
-    async def settle(self, progress: Progress, settlement: Coroutine[Any, Any, InferenceSettled]) -> InferenceSettled:
-        """Finishes a settlement that has begun, also when the task is cancelled in the middle of it.
-
-        Shielded, because a router that stops in the middle would leave the outcome and the settlement of an answered
-        call unacked. The monitor would then redeliver the inference: called and paid for again, although its caller may
-        have the reply.
-        """
-        task = asyncio.create_task(settlement)
-        progress.settling = task
-        return await asyncio.shield(task)
-
     async def completed(self, progress: Progress, model: Model, answered: Answered, traced: Traced) -> InferenceSettled:
+        progress.settling = True
         self._close(progress, model, answered.ended, None)
         return await self._end(progress, answered.settled, answered.reply, traced)
 
     async def failed(self, progress: Progress, last: FailedCall, traced: Traced) -> InferenceSettled:
+        progress.settling = True
         if last.failure.error_type == "expired":
             return await self._settle_as(progress, "expired", last.failure, traced)
         error = last.failure if progress.told else progress.error
@@ -135,9 +125,10 @@ class Settling:
         if progress.settled is not None:
             return
         told = failure("internal", f"the router failed: {type(error).__name__}")
+        progress.settling = True
         if progress.open_call is not None:
             self.fail(progress, told, None)
-        await _to_its_end(progress, self._settle_by_any_words(progress, told, traced))
+        await self._settle_by_any_words(progress, told, traced)
 
     async def _settle_by_any_words(self, progress: Progress, told: Failure, traced: Traced) -> InferenceSettled:
         """When what is known of the calls cannot be published, each gets an outcome that says only this.
@@ -163,8 +154,7 @@ class Settling:
         stops, the call ends as `handed_back` without a settlement, and the monitor redelivers the request; unless its
         caller has something of a stream, after which nothing else can come.
         """
-        if progress.settling is not None:
-            return await progress.settling
+        progress.settling = True
         if not progress.cancelled and progress.told:
             broken = failure(
                 "stream_broken", f"router {self._router_id} was stopped in the middle of the stream", tips=()
@@ -182,9 +172,9 @@ class Settling:
         return await self._settle_as(progress, "cancelled", refusal, traced)
 
     async def lost(self, progress: Progress, traced: Traced) -> None:
-        """Handed back, also when the task is cancelled meanwhile."""
+        progress.settling = True
         detail = f"router {self._router_id} was silent for too long before it could call"
-        await _to_its_end(progress, self._hand_back(progress, failure("handed_back", detail), traced))
+        await self._hand_back(progress, failure("handed_back", detail), traced)
 
     async def _hand_back(self, progress: Progress, told: Failure, traced: Traced) -> None:
         """The inference ends here without a settlement, and the monitor hands it to another router."""
@@ -223,15 +213,6 @@ class Settling:
                 error_type = event.error.error_type if event.error else ""
                 settlements.labels(event.settlement, error_type).inc()
                 inference_seconds.labels(event.settlement).observe(event.duration_s, tracing.exemplar(traceparent))
-
-
-async def _to_its_end(progress: Progress, ending: Coroutine[Any, Any, InferenceSettled | None]) -> None:
-    """Also when the task is cancelled meanwhile."""
-    progress.settling = asyncio.create_task(ending)
-    try:
-        await asyncio.shield(progress.settling)
-    except asyncio.CancelledError:
-        await progress.settling
 
 
 def _topic(event: Event) -> Topic:

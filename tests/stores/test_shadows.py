@@ -15,7 +15,8 @@ from services.monitor.lists.filters import Filters
 from services.monitor.lists.store import ListStore
 from services.monitor.reading.store import Span
 from services.monitor.rollups.steps import MINUTE, end
-from services.monitor.rollups.store import RollupStore, Touched
+from services.monitor.rollups.slices.store import Part
+from services.monitor.rollups.store import RollupStore
 from services.monitor.shadows.compared import told
 from services.monitor.shadows.store import ShadowStore
 from services.monitor.summary.store import SummaryStore
@@ -108,11 +109,11 @@ async def test_what_copies_cost_is_told_to_who_has_a_budget_for_them(pool: Pool)
         )
         _, request = asked(one, "custom:old", 1.0)
         await BookStore(pool).book(fold([*request, *copy(one, request[0].inference_id, 1.0)]), NOW)
-    touched = {Touched(one, end(NOW, "minute") - MINUTE) for one in (tenant, without)}
+    minutes = {Part(one, end(NOW, "minute") - MINUTE) for one in (tenant, without)}
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
-        assert await turn.sum_up_shadows(touched) == {tenant}
-        assert await turn.sum_up_shadows(touched) == set(), "nothing has changed"
+        assert await turn.sum_up_shadows(minutes) == {tenant}
+        assert await turn.sum_up_shadows(minutes) == set(), "nothing has changed"
         await turn.sum_up_days({(one, NOW.date()) for one in (tenant, without)})
         spent = {row["tenant_id"]: row for row in await turn.spent([tenant, without], NOW.date())}
     assert spent[tenant]["shadow_usd_day"] == 1.0

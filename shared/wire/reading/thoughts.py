@@ -23,6 +23,7 @@ _MARKS = (
     _Marks("◁think▷", "◁/think▷"),
     _Marks("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 )
+_FIRST = frozenset(marks.opening[0] for marks in _MARKS)
 _LONGEST = max(len(mark) for marks in _MARKS for mark in marks)
 _LONGEST_SPACE = 1000  # before a mark
 _MOST_BLOCKS = 100  # of thoughts, one after the other
@@ -75,6 +76,9 @@ class AnswerReader:
 
     def _opens(self) -> bool:
         start = self._held.lstrip()
+        if start and start[0] not in _FIRST:
+            self._answering = True
+            return False
         for marks in _MARKS:
             if start.startswith(marks.opening):
                 self._closing, self._held = marks.closing, start[len(marks.opening) :]
