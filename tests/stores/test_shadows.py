@@ -14,8 +14,8 @@ from services.monitor.errors.store import ErrorStore
 from services.monitor.lists.filters import Filters
 from services.monitor.lists.store import ListStore
 from services.monitor.reading.store import Span
-from services.monitor.rollups.steps import MINUTE, end
 from services.monitor.rollups.slices.store import Part
+from services.monitor.rollups.steps import MINUTE, end
 from services.monitor.rollups.store import RollupStore
 from services.monitor.shadows.compared import told
 from services.monitor.shadows.store import ShadowStore
