@@ -24,7 +24,7 @@ _ATTEMPTS = """
 SELECT attempt_id::text, inference_id::text, attempt_number, coalesce(router_id, '') AS router_id, started_at,
        on_record, outcome, error_type FROM monitor.attempts
 """
-_INFERENCES = "SELECT inference_id::text, settlement, accepted_at FROM monitor.inferences"
+_INFERENCES = "SELECT inference_id::text, settlement, accepted_at, tenant_id, session FROM monitor.inferences"
 
 
 async def not_ready(system: System) -> list[str]:
@@ -59,8 +59,7 @@ async def booked(system: System) -> tuple[list[BookedAttempt], list[BookedInfere
         on_record = await settled_on_record_at(system.bootstrap_servers)
         rows = await connection.fetch(_INFERENCES)
         return attempts, [
-            BookedInference(known, settlement, on_record.get(known), accepted_at)
-            for known, settlement, accepted_at in rows
+            BookedInference(known, settlement, on_record.get(known), *more) for known, settlement, *more in rows
         ]
     finally:
         await connection.close()

@@ -1,12 +1,14 @@
-"""The topics as a run needs them: more request partitions than we make, and the broker's own time on some records."""
+"""The topics as a run needs them: more request partitions than we make, one for replies, and the broker's own time."""
 
 from collections.abc import Sequence
 
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.events.topics import HEARTBEATS, OUTCOMES, REQUESTS, wanted_topics
 from tests.chaos.upstream_records import REQUEST_PARTITIONS
+
+INGRESS, REPLIES = "patient.requests", "replies.patient"
 
 _STAMP = {"message.timestamp.type": "LogAppendTime"}
 _STAMPED: Sequence[str] = (OUTCOMES.name, HEARTBEATS.name)
@@ -19,6 +21,7 @@ async def prepare(bootstrap_servers: str) -> None:
     await admin.start()
     try:
         await admin.create_partitions({REQUESTS.name: NewPartitions(REQUEST_PARTITIONS)})
+        await admin.create_topics([NewTopic(REPLIES, 1, 1, topic_configs=_STAMP)])
         await admin.alter_configs(
             [ConfigResource(ConfigResourceType.TOPIC, name, config) for name, config in configs.items()]
         )
