@@ -47,7 +47,6 @@ def service_ports(services: Iterable[str], settings: LocalSettings) -> dict[str,
     single = {
         "gateway": settings.gateway_port,
         "console": settings.console_port,
-        "jobs": settings.jobs_port,
     }
     ports: dict[str, int] = {}
     for service in services:
@@ -56,7 +55,9 @@ def service_ports(services: Iterable[str], settings: LocalSettings) -> dict[str,
         elif service == "monitor":
             ports |= {monitor_name(i): monitor_port(settings, i) for i in range(settings.monitors)}
         elif service == "features":
-            ports |= {features_name(i): settings.features_port + i for i in range(settings.features_workers)}
+            ports |= {worker_name(service, i): settings.features_port + i for i in range(settings.features_workers)}
+        elif service == "jobs":
+            ports |= {worker_name(service, i): settings.jobs_port + i for i in range(settings.jobs_workers)}
         else:
             ports[service] = single[service]
     return ports
@@ -77,9 +78,9 @@ def monitor_name(index: int) -> str:
     return f"monitor-{index}" if index else "monitor"
 
 
-def features_name(index: int) -> str:
-    """The first one keeps the plain name: mostly there is no other."""
-    return f"features-{index}" if index else "features"
+def worker_name(service: str, index: int) -> str:
+    """Of `features` and `jobs`. The first one keeps the plain name: mostly there is no other."""
+    return f"{service}-{index}" if index else service
 
 
 def monitor_port(settings: LocalSettings, index: int) -> int:

@@ -28,6 +28,7 @@ class LocalSettings:
     routers: int
     monitors: int
     features_workers: int
+    jobs_workers: int
     kafka_advertised_port: int | None
 
 
@@ -47,6 +48,7 @@ def read_settings(environment: Mapping[str, str]) -> LocalSettings:
         routers=_number(environment, "TALLYGATE_ROUTERS", 1, _MOST_OF_A_KIND),
         monitors=_number(environment, "TALLYGATE_MONITORS", 1, _MOST_OF_A_KIND),
         features_workers=_number(environment, "TALLYGATE_FEATURES_WORKERS", 1, _MOST_OF_A_KIND),
+        jobs_workers=_number(environment, "TALLYGATE_JOBS_WORKERS", 1, _MOST_OF_A_KIND),
         kafka_advertised_port=_optional_port(environment, "TALLYGATE_KAFKA_ADVERTISED_PORT"),
     )
 

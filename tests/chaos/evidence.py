@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from tests.chaos.faults import Planned
+from tests.chaos.patient.words import Words
 
-HONEST, HOSTILE = "honest", "hostile"
+HONEST, HOSTILE, PATIENT = "honest", "hostile", "patient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class BookedInference:
     settlement: str | None
     on_record_at: datetime | None
     accepted_at: datetime | None = None
+    tenant_id: str = ""
+    session: str | None = None
 
 
 class RouterLife(NamedTuple):
@@ -139,7 +142,7 @@ class Evidence:
     """audit: as `tallygate audit --json` says it. not_ready: what did not come back by itself, and why.
 
     logged: what services wrote as an error, which is what nobody foresaw; a broker that is away is a warning.
-    dead_letters: where the records lie that are dead letters now.
+    dead_letters: where the records lie that are dead letters now. patient: what that tenant was told.
     """
 
     struck: Sequence[Struck]
@@ -154,3 +157,4 @@ class Evidence:
     memory: Sequence[Sample] = ()
     not_ready: Sequence[str] = ()
     logged: Sequence[str] = ()
+    patient: Words = field(default_factory=Words)

@@ -37,9 +37,9 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 def _is_noticed(struck: Struck) -> bool:
-    """Callers need no monitor, and what is sent upstream is not theirs."""
+    """Callers need no monitor and no jobs, and what is sent upstream is not theirs."""
     fault = struck.planned.fault
-    return struck.left_out is None and fault.kind != "odd_events" and not fault.target.startswith("monitor")
+    return struck.left_out is None and fault.kind != "odd_events" and not fault.target.startswith(("monitor", "jobs"))
 
 
 def _window(struck: Struck) -> tuple[datetime, datetime]:

@@ -27,7 +27,7 @@ _ATTEMPTS = """
 SELECT attempt_id::text, inference_id::text, attempt_number, coalesce(router_id, '') AS router_id, started_at,
        on_record, outcome, error_type FROM monitor.attempts
 """
-_INFERENCES = "SELECT inference_id::text, settlement, accepted_at FROM monitor.inferences"
+_INFERENCES = "SELECT inference_id::text, settlement, accepted_at, tenant_id, session FROM monitor.inferences"
 
 
 class Recorded(Protocol):
@@ -75,8 +75,7 @@ async def booked(system: Recorded) -> tuple[list[BookedAttempt], list[BookedInfe
         on_record = await settled_on_record_at(system.bootstrap_servers)
         rows = await connection.fetch(_INFERENCES)
         return attempts, [
-            BookedInference(known, settlement, on_record.get(known), accepted_at)
-            for known, settlement, accepted_at in rows
+            BookedInference(known, settlement, on_record.get(known), *more) for known, settlement, *more in rows
         ]
     finally:
         await connection.close()

@@ -1,4 +1,4 @@
-"""Who uses a running system at the same time: an honest tenant, a hostile one, and an upstream service."""
+"""Who uses a running system at the same time: an honest tenant, a hostile one, a patient one, and odd events."""
 
 import asyncio
 from contextlib import suppress
@@ -12,6 +12,7 @@ from tests.chaos import hostile
 from tests.chaos.callers import Asking, Callers
 from tests.chaos.evidence import HONEST, HOSTILE, Note
 from tests.chaos.mix import ask
+from tests.chaos.patient.load import PatientLoad
 from tests.chaos.system import System
 from tests.chaos.upstream import Upstream
 
@@ -31,9 +32,10 @@ class Amount(NamedTuple):
 
 
 class Load:
-    def __init__(self, system: System, upstream: Upstream, amount: Amount) -> None:
+    def __init__(self, system: System, upstream: Upstream, patient: PatientLoad, amount: Amount) -> None:
         self._system = system
-        self._upstream = upstream
+        self.upstream = upstream
+        self.patient = patient
         self._amount = amount
         honest = Asking(HONEST, partial(ask, amount.seed), amount.requests, amount.callers, amount.seconds)
         bad = Asking(HOSTILE, partial(hostile.hostile_ask, amount.seed), amount.hostile, 2 * hostile.BURST,
@@ -49,13 +51,15 @@ class Load:
         return [note for callers in self._callers for note in callers.notes]
 
     def counts(self) -> str:
-        return "; ".join(callers.counts() for callers in self._callers)
+        return "; ".join([*(callers.counts() for callers in self._callers), self.patient.counts()])
 
     async def run(self) -> None:
         readers = [asyncio.create_task(self._read_heavily()) for _ in range(_READERS if self._amount.hostile else 0)]
         try:
             await asyncio.gather(
-                *(callers.run() for callers in self._callers), self._upstream.run(self._amount.seconds)
+                *(callers.run() for callers in self._callers),
+                self.upstream.run(self._amount.seconds),
+                self.patient.run(self._amount.seconds),
             )
         finally:
             for reader in readers:

@@ -8,15 +8,17 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.events import InferenceSettled, RouterHeartbeat
 from shared.events.codec import UnreadableMessageError, decode
+from shared.events.ingress import ingress_topic
 from shared.events.topics import HEARTBEATS, OUTCOMES, TOPICS, Topic
 from shared.kafka.dead_letters.letter import DeadLetter
 from tests.chaos.evidence import Place, RouterLife
+from tests.chaos.topics import INGRESS
 
 
 async def settled_on_record_at(bootstrap_servers: str) -> dict[str, datetime]:
     """By inference, the moment when its first settlement was appended."""
     found: dict[str, datetime] = {}
-    async with _records(bootstrap_servers, OUTCOMES.name) as records:
+    async with records_of(bootstrap_servers, OUTCOMES.name) as records:
         async for record in records:
             try:
                 event = decode(OUTCOMES, record.headers, record.value)
@@ -29,7 +31,7 @@ async def settled_on_record_at(bootstrap_servers: str) -> dict[str, datetime]:
 
 async def router_lives(bootstrap_servers: str) -> list[RouterLife]:
     found: dict[str, datetime] = {}
-    async with _records(bootstrap_servers, HEARTBEATS.name) as records:
+    async with records_of(bootstrap_servers, HEARTBEATS.name) as records:
         async for record in records:
             beat = decode(HEARTBEATS, record.headers, record.value)
             if isinstance(beat, RouterHeartbeat):
@@ -39,17 +41,18 @@ async def router_lives(bootstrap_servers: str) -> list[RouterLife]:
 
 async def dead_letter_places(bootstrap_servers: str) -> list[Place]:
     """Where the records lie that the dead letters were made of; once for each dead letter."""
-    return [place for topic in TOPICS if topic.has_dlq for place in await _letters_of(bootstrap_servers, topic)]
+    topics = (*TOPICS, ingress_topic(INGRESS))
+    return [place for topic in topics if topic.has_dlq for place in await _letters_of(bootstrap_servers, topic)]
 
 
 async def _letters_of(bootstrap_servers: str, topic: Topic) -> list[Place]:
-    async with _records(bootstrap_servers, topic.dlq) as records:
+    async with records_of(bootstrap_servers, topic.dlq) as records:
         letters = [DeadLetter.of(record) async for record in records]
     return [Place(topic.name, letter.source_partition or 0, letter.source_offset or 0) for letter in letters]
 
 
 @asynccontextmanager
-async def _records(bootstrap_servers: str, topic: str) -> AsyncIterator[AsyncIterator[ConsumerRecord]]:
+async def records_of(bootstrap_servers: str, topic: str) -> AsyncIterator[AsyncIterator[ConsumerRecord]]:
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=bootstrap_servers, group_id=None, auto_offset_reset="earliest",
         max_partition_fetch_bytes=_MOST_BYTES,

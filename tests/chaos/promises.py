@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.chaos import promises_of_books as books
 from tests.chaos import promises_of_services as services
 from tests.chaos import promises_to_callers as callers
+from tests.chaos import promises_to_patient as patient
 from tests.chaos.evidence import HONEST, Evidence
 from tests.chaos.promise import Promise
 
@@ -48,6 +49,11 @@ PROMISES: tuple[Callable[[Evidence], Promise], ...] = (
     callers.answers_agree,
     callers.streams_are_what_they_seem,
     callers.nothing_unforeseen,
+    patient.begun_ended,
+    patient.batches_whole,
+    patient.lines_asked_once,
+    patient.ends_told,
+    patient.upstream_answered,
     services.honest_tenant_served,
     services.odd_events_ended,
     services.holder_relieved,

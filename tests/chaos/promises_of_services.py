@@ -8,7 +8,7 @@ from tests.chaos.evidence import HOSTILE, Evidence
 from tests.chaos.promise import Promise, some
 
 _LASTS = timedelta(seconds=60)  # an inference, from its acceptance to its deadline
-_SERVICES = ("gateway", "router", "monitor")
+_SERVICES = ("gateway", "router", "monitor", "jobs")
 
 
 def honest_tenant_served(evidence: Evidence) -> Promise:

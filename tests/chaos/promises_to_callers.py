@@ -21,7 +21,8 @@ def everyone_answered(evidence: Evidence) -> Promise:
 def one_inference_a_key(evidence: Evidence) -> Promise:
     """Also what no caller was told of: a repetition that was taken for a new request."""
     several = [f"request {one.number} was told {sorted(one.ids)}" for one in evidence.notes if len(one.ids) > 1]
-    known_ids = set().union(*(one.ids for one in evidence.notes), (one.inference_id for one in evidence.sent))
+    by_caller, sent = (one.ids for one in evidence.notes), (one.inference_id for one in evidence.sent)
+    known_ids = evidence.patient.inference_ids.union(*by_caller, sent)
     taken = [one.inference_id for one in evidence.inferences if one.settlement != "rejected"]
     untold = [taken_id for taken_id in taken if taken_id not in known_ids]
     wrong = several + [f"{len(untold)} inferences that no caller was told of: {some(untold)}"] * bool(untold)

@@ -10,6 +10,8 @@ from tests.chaos.evidence import HONEST, Evidence, Sample, Struck
 from tests.chaos.faults import Planned
 from tests.chaos.load import Amount, Load
 from tests.chaos.logs import logged_errors
+from tests.chaos.patient import gather as patient_gather
+from tests.chaos.patient.load import PatientLoad
 from tests.chaos.strike import Striker
 from tests.chaos.system import System
 from tests.chaos.upstream import Upstream
@@ -26,6 +28,7 @@ class Order(NamedTuple):
     requests: int
     callers: int
     hostile: int
+    patient: int
     short: bool = False
     minutes: float = 0.0
     every_s: float = 0.0
@@ -38,11 +41,16 @@ class Order(NamedTuple):
         return schedule.schedule(self.seed, self.faults, schedule.SHORT if self.short else schedule.FULL)
 
     @property
+    def jobs_workers(self) -> int:
+        """Two, where one of them is frozen: the other one has its jobs meanwhile."""
+        return 1 if self.short else 2
+
+    @property
     def seconds(self) -> float:
         return self.minutes * 60 if self.minutes else schedule.load_s(self.planned)
 
     def command(self) -> str:
-        asked = f"--requests {self.requests} --callers {self.callers} --hostile {self.hostile}"
+        asked = f"--requests {self.requests} --callers {self.callers} --hostile {self.hostile} --patient {self.patient}"
         length = (
             f"--minutes {self.minutes:g} --fault-every {self.every_s:g}" if self.minutes else f"--faults {self.faults}"
         )
@@ -51,23 +59,30 @@ class Order(NamedTuple):
 
 async def carry_out(order: Order, system: System) -> Evidence:
     upstream = Upstream(system.bootstrap_servers, HONEST)
-    load = Load(system, upstream, Amount(order.seed, order.requests, order.callers, order.hostile, order.seconds))
+    amount = Amount(order.seed, order.requests, order.callers, order.hostile, order.seconds)
     samples: list[Sample] = []
-    started = time.monotonic()
+    async with PatientLoad(system, order.seed, order.patient) as patient:
+        load = Load(system, upstream, patient, amount)
+        started = time.monotonic()
+        struck = await _under_load(started, order, system, load, samples)
+        _say(started, f"load ended; {load.counts()}")
+        return await _gathered(started, system, load, struck, samples)
+
+
+async def _under_load(started: float, order: Order, system: System, load: Load, samples: list[Sample]) -> list[Struck]:
     beside = [asyncio.create_task(_tell(started, load)), asyncio.create_task(memory.watch(system.stack, samples))]
     loading = asyncio.create_task(load.run())
     try:
-        struck = await _strike_all(started, order.planned, Striker(system, upstream), load)
+        struck = await _strike_all(started, order.planned, Striker(system, load.upstream), load)
         ends_at = started + order.seconds + _LOAD_ENDS_WITHIN_S
         ended, _ = await asyncio.wait([loading], timeout=ends_at - time.monotonic())
         for done in ended:  # else it is judged by what was asked until now
             done.result()
+        return struck
     finally:
         for task in (*beside, loading):
             task.cancel()
         await asyncio.gather(*beside, loading, return_exceptions=True)
-    _say(started, f"load ended; {load.counts()}")
-    return await _gathered(started, system, load, upstream, struck, samples)
 
 
 async def _strike_all(started: float, planned: Sequence[Planned], striker: Striker, load: Load) -> list[Struck]:
@@ -82,9 +97,11 @@ async def _strike_all(started: float, planned: Sequence[Planned], striker: Strik
 
 
 async def _gathered(
-    started: float, system: System, load: Load, upstream: Upstream, struck: list[Struck], samples: list[Sample]
+    started: float, system: System, load: Load, struck: list[Struck], samples: list[Sample]
 ) -> Evidence:
     not_ready = await gather.not_ready(system.stack)
+    _say(started, "waiting until batches have ended")
+    await patient_gather.batches_ended(load.patient)
     _say(started, "waiting until nothing is open")
     audit = await gather.quiet_audit(system)
     _say(started, "gathering the evidence")
@@ -98,10 +115,11 @@ async def _gathered(
         inferences=inferences,
         audit=audit,
         lives=await on_record.router_lives(system.bootstrap_servers),
-        sent=upstream.sent,
+        sent=load.upstream.sent,
         dead_letters=await on_record.dead_letter_places(system.bootstrap_servers),
         memory=samples,
         not_ready=not_ready,
+        patient=await patient_gather.words(system.patient, load.patient, inferences),
         logged=logged_errors(system.stack.home.logs),
     )
 

@@ -32,6 +32,8 @@ ROLES = {
     "gateway": ("gateway",),
     "router": ("router-0", "router-1"),
     "monitor": ("monitor", "monitor-1"),
+    "jobs": ("jobs", "jobs-1"),
+    "first jobs": ("jobs",),
     "kafka": ("kafka",),
     "postgres": ("postgres",),
     "router with a clock": ("router-1",),
@@ -41,6 +43,7 @@ ROLES = {
 SHIFTS = ("+1h", "-1h")
 
 # A router that stands still for 12 s is declared dead after 10 s of silence, and wakes up as a zombie.
+# The jobs of a frozen worker come to the other one after 10 s, and it wakes up as if it had them.
 # A gateway has given up a publish after 15 s; when it was only cut off, the request arrives after all.
 # The partitions of a frozen monitor come to the other one after 10 s; then that one can book, and recover.
 FULL = Pace(
@@ -48,18 +51,22 @@ FULL = Pace(
         Choice("kill", "gateway"),
         Choice("kill", "router"),
         Choice("kill", "monitor"),
+        Choice("kill", "jobs"),
         Choice("kill", "kafka"),
         Choice("kill", "postgres"),
         Choice("term", "gateway"),
         Choice("term", "router"),
         Choice("term", "monitor"),
+        Choice("term", "jobs"),
         Choice("freeze", "router", (12.0, 14.0)),
         Choice("freeze", "monitor", (4.0, 12.0)),
+        Choice("freeze", "jobs", (12.0, 14.0)),
         Choice("freeze", "kafka", (3.0, 6.0)),
         Choice("freeze_holder", "router", (24.0, 26.0)),
         Choice("cut", "router", (4.0, 14.0)),
         Choice("cut", "gateway", (15.5, 18.0)),
         Choice("cut", "monitor", (3.0, 8.0)),
+        Choice("cut", "jobs", (3.0, 8.0)),
         Choice("add", "router"),
         Choice("remove", "router"),
         Choice("read_only", "postgres", (5.0, 8.0)),
@@ -69,20 +76,21 @@ FULL = Pace(
         Choice("odd_events", "upstream"),
     ),
     first_at_s=15.0,
-    gap_s=(3.0, 6.0),
+    gap_s=(2.5, 5.0),
 )
 SHORT = Pace(
     choices=(
         Choice("kill", "router"),
         Choice("kill", "gateway"),
         Choice("kill", "monitor"),
+        Choice("kill", "first jobs"),
         Choice("term", "router"),
         Choice("kill", "kafka"),
         Choice("kill", "postgres"),
         Choice("odd_events", "upstream"),
     ),
     first_at_s=3.0,
-    gap_s=(2.0, 3.0),
+    gap_s=(1.7, 2.6),
 )
 
 

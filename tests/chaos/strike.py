@@ -21,6 +21,7 @@ from tests.chaos.system import MONITOR_NAMES, System
 from tests.chaos.upstream import Upstream
 
 _RUNS_WITHIN_S = 25.0  # an earlier fault may still keep it down
+_BROKER_WITHIN_S = 60.0
 _LEASED_WITHIN_S = 45.0  # a dead router is missed after 10 s, once the monitor has heard for as long
 _WRONG = (LocalRunError, xmlrpc.client.Fault, OSError, TimeoutError, KafkaError, asyncpg.PostgresError)
 
@@ -144,6 +145,8 @@ class Striker:
 
     @asynccontextmanager
     async def _odd_events(self) -> AsyncGenerator[Seen]:
+        """They need the broker, which an earlier fault may still keep down."""
+        await asyncio.to_thread(self._stack.wait_ready, "kafka", _BROKER_WITHIN_S)
         yield Seen(f"{await self._upstream.publish_odd()} events")
 
     async def _running_pid(self, name: str) -> int:

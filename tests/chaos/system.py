@@ -16,12 +16,14 @@ from deploy.local.home import Home, load_json
 from deploy.local.ports import free_port, free_port_range, free_ports, is_free
 from deploy.local.programs import MONITOR_PORTS_APART, monitor_name, router_name
 from deploy.local.stack import Stack
+from shared.events.ingress import DEFAULT_INGRESS
 from tests.chaos import broker_disk, hostile, topics
 from tests.chaos.broker_line import BrokerLine
 from tests.chaos.clocks import Clocks
-from tests.chaos.evidence import HONEST, HOSTILE
+from tests.chaos.evidence import HONEST, HOSTILE, PATIENT
 from tests.chaos.faults import Kind, configured_name
 from tests.chaos.mix import MODELS, ChaosModel
+from tests.chaos.patient import mix as patient
 from tests.support.live import Api, ModelServer, admin_key, running_model_server_process
 
 ROUTERS = 2
@@ -31,7 +33,7 @@ MONITOR_NAMES = tuple(monitor_name(index) for index in range(MONITORS))
 _WITH_A_CLOCK = (ROUTER_NAMES[1], MONITOR_NAMES[1])
 # Few enough for a hostile tenant to take them all, if it were let.
 _SLOTS_OF_A_ROUTER = 60
-_SERVICES = ("gateway", "router", "monitor")
+_SERVICES = ("gateway", "router", "monitor", "jobs")
 _CHOSEN_HERE = ("TALLYGATE_", "KAFKA_", "DATABASE_", "OTEL_")
 _KEPT = ("TALLYGATE_CACHE", "TALLYGATE_BROKER")
 
@@ -49,6 +51,7 @@ class System:
     gateway_url: str
     honest: Api
     hostile: Api
+    patient: Api
     clocks: Clocks
     left_out: Mapping[Kind, str]
 
@@ -71,12 +74,12 @@ class System:
 
 
 @asynccontextmanager
-async def running_system(kinds: Collection[Kind]) -> AsyncIterator[System]:
+async def running_system(kinds: Collection[Kind], jobs_workers: int) -> AsyncIterator[System]:
     """kinds: of the faults that are planned. What a machine needs for them is made only then."""
     async with AsyncExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="tallygate-chaos-")))
         model_server = exits.enter_context(running_model_server_process())
-        environment = _environment()
+        environment = _environment(jobs_workers)
         home = folder / "home"
         line = BrokerLine(int(environment["TALLYGATE_KAFKA_ADVERTISED_PORT"]), lambda: _broker_port(home))
         await line.start()
@@ -106,6 +109,7 @@ async def running_system(kinds: Collection[Kind]) -> AsyncIterator[System]:
             gateway_url=running.gateway,
             honest=await _tenant(admin, session, HONEST, MODELS, model_server),
             hostile=await _tenant(admin, session, HOSTILE, hostile.MODELS, model_server),
+            patient=await _tenant(admin, session, PATIENT, patient.MODELS, model_server),
             clocks=clocks,
             left_out=left_out,
         )
@@ -163,7 +167,7 @@ def _restart_routers(stack: Stack) -> None:
         stack.wait_ready(name)
 
 
-def _environment() -> dict[str, str]:
+def _environment(jobs_workers: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_CHOSEN_HERE)}
     gateway, console = free_ports(2)
     return kept | {
@@ -173,6 +177,9 @@ def _environment() -> dict[str, str]:
         "TALLYGATE_MONITORS": str(MONITORS),
         "TALLYGATE_ROUTER_PORT": str(free_port_range(ROUTERS + 1)),
         "TALLYGATE_ROUTERS": str(ROUTERS),
+        "TALLYGATE_JOBS_PORT": str(free_port_range(jobs_workers)),
+        "TALLYGATE_JOBS_WORKERS": str(jobs_workers),
+        "TALLYGATE_INGRESS_TOPICS": f"{DEFAULT_INGRESS},{topics.INGRESS}={PATIENT}",
         "TALLYGATE_ROUTER_MAX_IN_FLIGHT": str(_SLOTS_OF_A_ROUTER),
         "TALLYGATE_KAFKA_ADVERTISED_PORT": str(free_port()),
     }

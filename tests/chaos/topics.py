@@ -1,13 +1,15 @@
-"""The topics as a run needs them: more request partitions than we make, and the broker's own time on some records."""
+"""The topics as a run needs them: more request partitions than we make, one for replies, and the broker's own time."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.events.topics import HEARTBEATS, OUTCOMES, REQUESTS, wanted_topics
 from tests.chaos.upstream_records import REQUEST_PARTITIONS
+
+INGRESS, REPLIES = "patient.requests", "replies.patient"
 
 _STAMP = {"message.timestamp.type": "LogAppendTime"}
 _STAMPED: Sequence[str] = (OUTCOMES.name, HEARTBEATS.name)
@@ -16,6 +18,7 @@ _STAMPED: Sequence[str] = (OUTCOMES.name, HEARTBEATS.name)
 async def prepare(bootstrap_servers: str) -> None:
     async with _admin(bootstrap_servers) as admin:
         await admin.create_partitions({REQUESTS.name: NewPartitions(REQUEST_PARTITIONS)})
+        await admin.create_topics([NewTopic(REPLIES, 1, 1, topic_configs=_STAMP)])
     await stamp(bootstrap_servers)
 
 

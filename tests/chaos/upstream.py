@@ -12,6 +12,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import TopicPartition
 
 from tests.chaos.evidence import Place, Sent
+from tests.chaos.patient.odd_records import odd_submissions
 from tests.chaos.upstream_records import UpstreamRecord, good_request, odd_records
 from tests.support.raw_records import batch_of
 
@@ -36,7 +37,7 @@ class Upstream:
 
     async def publish_odd(self) -> int:
         """Returns how many. Raises KafkaError, TimeoutError, OSError."""
-        records = odd_records(self._tenant_id, datetime.now(UTC))
+        records = [*odd_records(self._tenant_id, datetime.now(UTC)), *odd_submissions()]
         await self._publish(records)
         return len(records)
 

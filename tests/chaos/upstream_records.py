@@ -19,7 +19,7 @@ ONLY_UPSTREAM = range(REQUESTS.partitions, REQUEST_PARTITIONS)  # our own publis
 
 Ends = Literal["dead letter", "settled"]
 
-_FRAME_BYTES = 8 * 1024  # of a record, for its key, headers and batch
+FRAME_BYTES = 8 * 1024  # of a record, for its key, headers and batch
 _LONG_AGO_MS = -(10**15)
 
 
@@ -55,7 +55,7 @@ def odd_records(tenant_id: str, now: datetime) -> list[UpstreamRecord]:
         ("deeper than any reader goes", b"[" * 100_000),
         ("not JSON", b'{"inference_id": '),
         ("not UTF-8", b"\xff\xfe\x00\x01"),
-        ("5 MB", b"x" * (MAX_RECORD_BYTES - _FRAME_BYTES)),
+        ("5 MB", b"x" * (MAX_RECORD_BYTES - FRAME_BYTES)),
     ]
     good = _json(body)
     at = REQUESTS.name

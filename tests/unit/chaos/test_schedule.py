@@ -28,8 +28,8 @@ def test_faults_come_one_after_the_other(seed: int, faults: int, pace: Pace) -> 
 
 
 @given(seeds)
-def test_24_faults_hold_every_choice_at_least_once(seed: int) -> None:
-    found = Counter((one.fault.kind, one.fault.target) for one in schedule(seed, 24))
+def test_28_faults_hold_every_choice_at_least_once(seed: int) -> None:
+    found = Counter((one.fault.kind, one.fault.target) for one in schedule(seed, 28))
     for choice in FULL.choices:
         targets = {"router-2"} if choice.kind in ("add", "remove") else set(ROLES[choice.role])
         assert any(kind == choice.kind and target in targets for kind, target in found), choice

@@ -53,10 +53,11 @@ def test_the_first_monitor_keeps_its_plain_name() -> None:
     assert section["command"].endswith("-m services serve monitor")
 
 
-def test_each_features_worker_has_a_port_of_its_own_and_the_first_its_plain_name() -> None:
-    assert service_ports(["features"], read_settings({})) == {"features": 8020}
-    settings = read_settings({"TALLYGATE_FEATURES_WORKERS": "2"})
-    assert service_ports(["features"], settings) == {"features": 8020, "features-1": 8021}
+def test_each_worker_has_a_port_of_its_own_and_the_first_its_plain_name() -> None:
+    assert service_ports(["features", "jobs"], read_settings({})) == {"features": 8020, "jobs": 8030}
+    settings = read_settings({"TALLYGATE_FEATURES_WORKERS": "2", "TALLYGATE_JOBS_WORKERS": "2"})
+    both = {"features": 8020, "features-1": 8021, "jobs": 8030, "jobs-1": 8031}
+    assert service_ports(["features", "jobs"], settings) == both
     section = parsed(program_section(service_program("features-1", 8021), LOG))["program:features-1"]
     assert 'TALLYGATE_FEATURES_PORT="8021"' in section["environment"]
     assert section["command"].endswith("-m services serve features")
