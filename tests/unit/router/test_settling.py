@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from services.router import reports
 from services.router.attempts import Attempts
@@ -41,9 +41,9 @@ class _SlowlyAcked:
 async def test_what_has_begun_to_be_settled_is_settled_when_the_router_stops() -> None:
     now, acked = utc_now(), _SlowlyAcked()
     job = work(model(), accepted_at=now, deadline_at=now + timedelta(seconds=60), reply_partition=1)
-    parts: Any = (KeyRing.parse(new_key("k")), _Endpoint(), acked)
+    ring, endpoint, publisher = KeyRing.parse(new_key("k")), cast("Any", _Endpoint()), cast("Any", acked)
     gate = Gate(BreakerPolicy(), no_places())
-    attempts = Attempts("r1", *parts, RetryPolicy(3, 0.0, 0.0), gate, beating())
+    attempts = Attempts("r1", ring, endpoint, publisher, RetryPolicy(3, 0.0, 0.0), gate, beating())
     unused: Any = None
     claims = claims_of(unused, attempts, unused, RoomLimits(), beating())
     attempts.admit(job)
