@@ -83,8 +83,7 @@ class Gateway:
     monitor: aiohttp.ClientSession
 
     async def caller(self, request: Request, *scopes: Scope) -> Caller:
-        """Raises TallygateError (401, 403) unless the request carries a key that has at least one of the scopes, and
-        for a person who cannot be put on record."""
+        """Raises TallygateError (401, 403) unless the request carries a key that has at least one of the scopes."""
         caller = await self.authenticator.caller(headers_of(request.scope))
         tells_allowances(request, partial(self.completing.allowances, caller))
         caller.require(*scopes)

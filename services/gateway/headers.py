@@ -174,8 +174,8 @@ REQUEST_HEADERS = (
         _TEXT, "all",
     ),
     Header(
-        PERSON_HEADER, "Who acts with the key, by its holder's word, for the record of changes (GET /api/changes): at "
-        f"most {MAX_PERSON_CHARS} printable characters, percent-encoded where they are not ASCII.", _TEXT, "all",
+        PERSON_HEADER, "Who acts with the key, by its holder's word, for the record of changes (GET /api/changes), "
+        f"percent-encoded where it is not ASCII; {MAX_PERSON_CHARS} characters are kept.", _TEXT, "all",
     ),
     Header("traceparent", "W3C trace context: the caller's trace goes on here.", _TEXT, "all"),
     Header("tracestate", "W3C trace context: goes through with it.", _TEXT, "all"),

@@ -92,7 +92,10 @@ class Keeper(Generic[E]):
 
     def waiting(self) -> int:
         """Records on the partitions of this member that are not committed, as far as it knows."""
-        ends = {place: self._member().highwater(place) for place in self._committed} if self._consumer else {}
+        if self._consumer is None:
+            return 0
+        mine = self._committed.keys() & self._consumer.assignment()  # partitions go to others while this is asked
+        ends = {place: self._consumer.highwater(TopicPartition(*place)) for place in mine}
         return sum(max(0, end - self._committed[place]) for place, end in ends.items() if end is not None)
 
     async def on_batch(self, records: Sequence[ConsumerRecord]) -> None:

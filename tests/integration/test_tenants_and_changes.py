@@ -47,13 +47,12 @@ async def test_a_term_that_is_taken_back_is_gone_and_the_plan_stays(stack: Live,
 
 async def test_a_change_says_which_person_acted_with_the_key(stack: Live, tenant: Api) -> None:
     path = f"/api/tenants/{await tenant_id(tenant)}"
-    for headers in ({"x-tallygate-person": "Ana%20Mu%C3%B1oz"}, {}):
+    said = {"Ana%20Mu%C3%B1oz": "Ana Muñoz", "a%0Ab%00": "a\ufffdb\ufffd", "a" * 300: "a" * 200, "": None}
+    for person in said:
+        headers = {"x-tallygate-person": person}
         assert (await stack.admin.call("PATCH", path, {"burst": 4}, headers=headers)).status == 200
-    assert [one["person"] for one in (await changes(tenant, "?limit=2"))["changes"]] == [None, "Ana Muñoz"]
-
-    for wrong in ("a" * 201, "a%0Ab"):
-        refused = await stack.admin.call("PATCH", path, {"burst": 5}, headers={"x-tallygate-person": wrong})
-        assert (refused.status, refused.body["param"]) == (400, "x-tallygate-person")
+    newest = (await changes(tenant, f"?limit={len(said)}"))["changes"]
+    assert [one["person"] for one in reversed(newest)] == list(said.values())
 
 
 @pytest.mark.parametrize("limit", ["rate_per_s", "burst", "max_in_flight"])

@@ -16,7 +16,7 @@ def timeline(inference: Row, attempts: Sequence[Row]) -> dict[str, Any]:
         "state": inference["settlement"] or ("accepted" if inference["router_id"] is None else "running"),
         "accepted_at": _iso(inference["accepted_at"]),
         "settled_at": _iso(inference["settled_at"]),
-        "booked_at": _iso(inference["settlement_booked_at"]),
+        "booked_at": _iso(inference.get("settlement_booked_at")),
         "duration_s": inference["duration_s"],
         "delivery": inference["delivery"],
         "operation": inference["operation_name"],

@@ -20,7 +20,7 @@ class Background:
         await spread(self._asks, seconds, self._begin)
 
     async def _begin(self, ask: Ask) -> None:
-        begun = Begun(ask.number, ask.text)
+        begun = Begun(ask.number, ask.message)
         self.begun.append(begun)
 
         async def attempt() -> Answer | None:

@@ -56,7 +56,7 @@ class Batches:
         return found
 
     async def seen(self) -> list[BatchSeen]:
-        texts = {ask.key: ask.text for asks in self._asks for ask in asks}
+        texts = {ask.key: ask.message for asks in self._asks for ask in asks}
         return [await self._seen(batch, texts) for batch in await self.listed()]
 
     async def _seen(self, batch: dict[str, Any], texts: dict[str, str]) -> BatchSeen:

@@ -81,7 +81,7 @@ async def test_a_replay_is_on_record_before_anything_is_published() -> None:
     [replayed] = answer.body["replayed"]
     [published] = letters.broker.cluster.records(REQUESTS.name)
     assert (replayed["id"], replayed["topic"], published.value) == (letter_id(1), REQUESTS.name, CONTENT)
-    [(_, tenant, key_id, action, subject, details, _)] = letters.recorded
+    [(_, tenant, key_id, action, subject, details, *_)] = letters.recorded
     assert (tenant, key_id, action, subject) == ("acme", "01234567", "dead_letters.replayed", REQUESTS.dlq)
     assert (details, letters.published_by_then) == ({"ids": [letter_id(1)]}, 0)
 

@@ -10,12 +10,9 @@ CANDIDATES = [{"model": "custom:m", "reason": "named by the request", "chosen": 
 TOLD = failure("server_error", "h:80 answered 500: boom", upstream_status=500)
 
 
-NOT_BOOKED = {"settlement_booked_at": None}  # the database says when it was
-
-
 def told(*events: object) -> dict[str, object]:
     books = fold(events)  # type: ignore[arg-type]
-    return timeline(books.inferences[INFERENCE] | NOT_BOOKED, list(books.attempts.values()))
+    return timeline(books.inferences[INFERENCE], list(books.attempts.values()))
 
 
 def test_a_running_inference_has_an_open_attempt() -> None:
@@ -100,7 +97,7 @@ def test_of_a_stream_is_told_when_it_began_how_much_came_and_who_counted_the_tok
 def test_who_counted_the_tokens_is_known_of_what_was_booked_before_streams_were(tokens: int | None, state: str) -> None:
     books = fold([started(), ended(input_tokens=tokens)])
     row = books.attempts[ATTEMPT] | {"usage_state": None}
-    assert timeline(books.inferences[INFERENCE] | NOT_BOOKED, [row])["attempts"][0]["usage"]["state"] == state
+    assert timeline(books.inferences[INFERENCE], [row])["attempts"][0]["usage"]["state"] == state
 
 
 def test_errors_are_shown_as_they_were_told() -> None:
