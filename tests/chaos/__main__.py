@@ -14,7 +14,7 @@ from tests.chaos.tables import console, show
 
 _REQUESTS_PER_S = 20.0  # of a long run: what two cores can do beside everything else, and books can hold
 _HOSTILE_PART = 4  # of so many requests of the honest tenant, one of the hostile
-_PATIENT_PART, _PATIENT_PART_SHORT = 4, 10  # and one of the patient
+_PATIENT_PART = 4  # and one of the patient; a short run has none
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--callers", type=int)
     parser.add_argument("--hostile", type=int, help="requests of the hostile tenant; 0: there is none")
     parser.add_argument("--patient", type=int, help="requests of the patient tenant")
-    parser.add_argument("--short", action="store_true", help="8 faults, 600 requests, 32 callers, within a minute")
+    parser.add_argument("--short", action="store_true", help="7 faults, 600 requests, 32 callers, within a minute")
     parser.add_argument("--minutes", type=float, default=0.0, help="go on for so long, instead of so many faults")
     parser.add_argument("--fault-every", type=float, default=15.0, metavar="SECONDS", help="with --minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
@@ -41,13 +41,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _order(given: argparse.Namespace) -> Order:
-    faults, requests, callers = (8, 600, 32) if given.short else (28, 5000, 64)
+    faults, requests, callers = (7, 600, 32) if given.short else (28, 5000, 64)
     if given.minutes:
         requests = int(given.minutes * 60 * _REQUESTS_PER_S)
     requests = requests if given.requests is None else given.requests
     hostile = requests // _HOSTILE_PART if given.hostile is None else given.hostile
-    part = _PATIENT_PART_SHORT if given.short else _PATIENT_PART
-    patient = requests // part if given.patient is None else given.patient
+    of_patient = 0 if given.short else requests // _PATIENT_PART
+    patient = of_patient if given.patient is None else given.patient
     every_s = given.fault_every if given.minutes else 0.0
     return Order(given.seed, given.faults or faults, requests, given.callers or callers, hostile, patient,
                  given.short, given.minutes, every_s)  # fmt: skip

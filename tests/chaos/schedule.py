@@ -33,7 +33,6 @@ ROLES = {
     "router": ("router-0", "router-1"),
     "monitor": ("monitor", "monitor-1"),
     "jobs": ("jobs", "jobs-1"),
-    "first jobs": ("jobs",),
     "kafka": ("kafka",),
     "postgres": ("postgres",),
     "router with a clock": ("router-1",),
@@ -83,14 +82,13 @@ SHORT = Pace(
         Choice("kill", "router"),
         Choice("kill", "gateway"),
         Choice("kill", "monitor"),
-        Choice("kill", "first jobs"),
         Choice("term", "router"),
         Choice("kill", "kafka"),
         Choice("kill", "postgres"),
         Choice("odd_events", "upstream"),
     ),
     first_at_s=3.0,
-    gap_s=(1.7, 2.6),
+    gap_s=(2.0, 3.0),
 )
 
 
