@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_SHORT, _LONG = 64 * 1024, 256 * 1024
-_MOST_GROWTH = 8.0  # from the short to the long: 4 is linear, 16 quadratic
+_MOST_GROWTH = 8.0  # from a quarter to the whole: 4 is linear, 16 quadratic
 _MOMENT_S = 0.05  # what takes no longer has no growth that could be measured
 
 
@@ -22,10 +21,12 @@ def cpu_time() -> Iterator[Callable[[], float]]:
         gc.enable()
 
 
-def linear_fault(work: Callable[[str], object], unit: str, head: str = "") -> str | None:
-    """Why the work on a text of `unit`s takes more than a time in proportion to its length, or None. How fast the
-    machine is does not matter, nor what else it does, as that only adds: the least of some runs is taken."""
-    short, long = (head + unit * (size // len(unit) + 1) for size in (_SHORT, _LONG))
+def linear_fault(work: Callable[[str], object], unit: str, head: str = "", *, size: int = 256 * 1024) -> str | None:
+    """Why the work on `size` characters of `unit`s takes more than a time in proportion to their number, or None.
+
+    How fast the machine is does not matter, nor what else it does, as that only adds: the least of some runs is taken.
+    """
+    short, long = (head + unit * (size // len(unit) + 1) for size in (size // 4, size))
 
     def took(text: str) -> float:
         with cpu_time() as spent:
@@ -37,4 +38,4 @@ def linear_fault(work: Callable[[str], object], unit: str, head: str = "") -> st
     short_s = min(took(short), took(short))
     if long_s < _MOST_GROWTH * short_s or (long_s := took(long)) < _MOST_GROWTH * short_s:
         return None
-    return f"{short_s:.3f} s for {_SHORT} characters like {unit[:40]!r}, {long_s:.3f} s for {_LONG}"
+    return f"{short_s:.3f} s for {size // 4} characters like {unit[:40]!r}, {long_s:.3f} s for {size}"
