@@ -32,6 +32,7 @@ class Surface:
 
 
 CHAT = Surface("/v1/chat/completions", chat_body())
+MIDDLE_CHAT = Surface("/v1/chat/completions", chat_body() | {"answer_bytes": 8_200}, "an answer of 8 KB")
 LONG_CHAT = Surface("/v1/chat/completions", chat_body() | {"answer_bytes": 132_000}, "an answer of 132 KB")
 
 
@@ -47,7 +48,12 @@ SURFACES = (
     Compared("/v1/responses", {"input": "which?", "store": False}),
     Compared("/v1/completions", {"prompt": "which?"}),
     Compared("/v1/rerank", {"query": "which?", "documents": ["a document"] * 16}, "16 documents"),
-    Compared("/v1/embeddings", {"input": "one text", "encoding_format": "base64"}, "one text, 8 KB"),
+    Compared(
+        "/v1/embeddings",
+        {"input": "one text", "encoding_format": "base64"},
+        "one text, 8 KB",
+        beside=MIDDLE_CHAT,
+    ),
     Compared(
         "/v1/embeddings",
         {"input": ["one text"] * 16, "encoding_format": "base64"},
@@ -89,7 +95,7 @@ def run(callers: int, seconds: float, rounds: int) -> bool:
     with running_system([AT_ONCE]) as system:
         runs = _Runs(system, callers)
         with step("warm up"):
-            for surface in (CHAT, LONG_CHAT, *SURFACES):
+            for surface in (CHAT, MIDDLE_CHAT, LONG_CHAT, *SURFACES):
                 runs.measure(surface, _WARM_UP_S)
         pairs = []
         for number in range(rounds):

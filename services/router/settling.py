@@ -190,18 +190,22 @@ class Settling:
     async def _report_settled(
         self, request: InferenceRequested, traceparent: str | None, events: Sequence[Event], reply: Reply
     ) -> None:
-        """As `report`, with the reply at the same moment (decision 0007), which saves the caller a round trip.
+        """As `report`, with the reply at the same moment (decision 0007), which saves the caller a round trip; after
+        it when acks come late. A result that is to be fetched is on its topic before the books say that there is one.
 
         A router that dies before all are acked leaves the inference as one that dies during the call: the monitor
         recovers it.
         """
-        outgoing = [Outgoing(_topic(event), event, traceparent) for event in events]
         if request.store_result:
-            outgoing.append(Outgoing(RESULTS, reply.event, traceparent))
+            await self._publisher.publish_until_acked(Outgoing(RESULTS, reply.event, traceparent))
+        outgoing = [Outgoing(_topic(event), event, traceparent) for event in events]
         if request.reply_to is None:  # one produce request for all of it
             if request.reply_partition is not None:
                 outgoing.append(Outgoing(REPLIES, reply.event, traceparent, request.reply_partition))
             await self._publisher.publish_until_acked(*outgoing)
+        elif self._publisher.acks_are_late:
+            await self._publisher.publish_until_acked(*outgoing)
+            await self._callers.tell(request, reply, traceparent)
         else:
             telling = asyncio.create_task(self._callers.tell(request, reply, traceparent))
             try:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.db.pool import Pool
+from shared.events import ReplyCompleted
 
 RESULTS_CHANNEL = "tallygate_results"  # NOTIFY with the inference id
 
@@ -33,9 +34,25 @@ FROM given LEFT JOIN ended ON ended.inference_id = given.id
 ON CONFLICT DO NOTHING
 """
 
+# Two routers may have worked on one inference, or a router and the monitor, and have stored an answer and a failure.
+# What the books say counts; until they say it, the first one.
+TOLD_RESULTS = f"""(
+SELECT r.inference_id, r.tenant_id, r.ce_type, r.event
+FROM gateway.results r LEFT JOIN monitor.inferences i ON i.inference_id = r.inference_id
+WHERE CASE WHEN i.settlement IS NOT NULL THEN (i.settlement = 'completed') = (r.ce_type = '{ReplyCompleted.ce_type}')
+    ELSE NOT EXISTS (
+        SELECT FROM gateway.results other WHERE other.inference_id = r.inference_id
+            AND (other.completed_at, other.ce_type) < (r.completed_at, r.ce_type)) END)
+"""  # noqa: S608 - only constants are joined
+
+_TOLD = (
+    f"SELECT inference_id, tenant_id, ce_type, event FROM {TOLD_RESULTS} AS told "  # noqa: S608 - as above
+    "WHERE inference_id = ANY($1::uuid[])"
+)
+
 _FORGET_RESULTS = """
-DELETE FROM gateway.results WHERE inference_id IN (
-    SELECT inference_id FROM gateway.results WHERE kept_until < $1
+DELETE FROM gateway.results WHERE (inference_id, ce_type) IN (
+    SELECT inference_id, ce_type FROM gateway.results WHERE kept_until < $1
     ORDER BY kept_until LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
 
@@ -65,7 +82,8 @@ class InferenceStore:
         self._pool = pool
 
     async def add_results(self, results: Sequence[StoredResult], now: datetime, kept_until: datetime) -> None:
-        """Stores results; the first one of an inference stays. Listeners are notified with the inference ids.
+        """Stores results; the first answer and the first failure of an inference stay. Listeners are notified with the
+        inference ids.
 
         kept_until: of what has no row in gateway.background that says otherwise.
         """
@@ -76,12 +94,8 @@ class InferenceStore:
             await connection.execute("SELECT pg_notify($1, id) FROM unnest($2::text[]) AS id", RESULTS_CHANNEL, ids)
 
     async def results(self, inference_ids: Sequence[UUID]) -> list[StoredResult]:
-        """Those that are there."""
-        rows = await self._pool.fetch(
-            "SELECT inference_id, tenant_id, ce_type, event FROM gateway.results WHERE inference_id = ANY($1::uuid[])",
-            inference_ids,
-        )
-        return [StoredResult(*row) for row in rows]
+        """Those that are there, and that the books do not contradict."""
+        return [StoredResult(*row) for row in await self._pool.fetch(_TOLD, inference_ids)]
 
     async def forget_results(self, now: datetime, limit: int) -> int:
         """How many were deleted of those that are kept no longer, at most `limit`."""

@@ -22,6 +22,8 @@ from shared.telemetry.traces import tracing
 logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
+_LATE_S = 0.25  # an ack that takes longer; on a busy machine a broker that is there takes a tenth of it
+_LATELY_S = 5.0
 _ALWAYS_FITS_BYTES = 16 * 1024  # nearly every event; a topic that has no room for these is to be mended
 
 
@@ -58,6 +60,8 @@ class Publisher:
         self.dead_letter_limit = DeadLetterLimit(broker.settings.dead_letters_per_minute)
         self.failing_since: float | None = None  # loop time of the first failure since the last ack
         self.failing_because = ""  # the last failure, with what mends it
+        self._unacked: dict[object, float] = {}  # when each publish began, the oldest first
+        self._late_at = -_LATELY_S  # when an ack was last seen to be late
 
     async def start(self) -> None:
         self._producer = self.broker.producer()
@@ -67,11 +71,21 @@ class Publisher:
         if self._producer is not None:
             await self._producer.stop()
 
+    @property
+    def acks_are_late(self) -> bool:
+        """Whether an ack is waited for, or was in the last seconds, for longer than a broker that is there takes."""
+        now = asyncio.get_running_loop().time()
+        if now - next(iter(self._unacked.values()), now) > _LATE_S:
+            self._late_at = now
+        return now - self._late_at < _LATELY_S
+
     async def publish(self, *outgoing: Outgoing) -> None:
         """Returns when every event is acked. Raises TallygateError `unavailable` when one is not, in time, and
         UnpublishableError when one never will be; nothing has been sent when it is too large."""
         loop = asyncio.get_running_loop()
         bodies = [_body(message) for message in outgoing]
+        publishing, began_at = object(), loop.time()
+        self._unacked[publishing] = began_at
         try:
             async with asyncio.timeout(self._timeout_s):
                 futures = [await self._send(message, body) for message, body in zip(outgoing, bodies, strict=True)]
@@ -85,6 +99,10 @@ class Publisher:
             raise TallygateError(
                 "unavailable", f"the broker did not acknowledge: {self.failing_because}", retry_after_s=2.0
             ) from error
+        finally:
+            del self._unacked[publishing]
+            if loop.time() - began_at > _LATE_S:
+                self._late_at = loop.time()
         self.failing_since = None
 
     async def publish_until_acked(self, *outgoing: Outgoing, until: datetime | None = None) -> None:

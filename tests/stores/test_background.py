@@ -8,13 +8,15 @@ import pytest
 
 from services.gateway.background.shown import listed_background
 from services.gateway.background.store import Accepted, BackgroundStore
+from services.monitor.books.books import fold
+from services.monitor.books.store import BookStore
 from shared.db.pool import Pool
 from shared.errors import TallygateError, failure
 from shared.events import ReplyCompleted, ReplyFailed, new_id
 from shared.inferences import InferenceStore
 from shared.inferences.store import StoredResult
 from tests.stores.test_quotas import new_tenant
-from tests.unit.shared.events.samples import NOW
+from tests.unit.shared.events.samples import NOW, settled
 
 pytestmark = pytest.mark.real_postgres
 
@@ -70,6 +72,29 @@ async def test_a_result_ends_its_inference_is_its_tenants_and_is_kept_as_long_as
     assert await store.kept(tenant_id, mine.inference_id) is not None
     await store.forget(kept.kept_until + timedelta(seconds=1), 1000)
     assert await store.kept(tenant_id, mine.inference_id) is None
+
+
+@pytest.mark.parametrize("settlement", ["completed", "expired"])
+async def test_of_an_answer_and_a_failure_the_one_is_told_that_the_books_have(pool: Pool, settlement: str) -> None:
+    tenant_id, store, results = await new_tenant(pool), BackgroundStore(pool, 10), InferenceStore(pool)
+    mine = accepted(tenant_id)
+    await store.add(mine, _KEPT_S)
+    for minutes, ce_type in enumerate((ReplyFailed.ce_type, ReplyCompleted.ce_type)):
+        one = StoredResult(mine.inference_id, tenant_id, ce_type, ce_type.encode())
+        await results.add_results([one], NOW + timedelta(minutes=minutes), NOW + _HOUR)
+
+    async def told() -> set[str]:
+        kept = await store.kept(tenant_id, mine.inference_id)
+        [row] = await store.page(tenant_id, None, None, 10)
+        [result] = await results.results([mine.inference_id])
+        assert kept is not None
+        assert kept.result == result
+        return {result.ce_type, row["ce_type"]}
+
+    assert await told() == {ReplyFailed.ce_type}  # the first one, while the books say nothing
+    said = settled(inference_id=mine.inference_id, tenant_id=tenant_id, event_id=new_id(), settlement=settlement)
+    await BookStore(pool).book(fold([said]), NOW)
+    assert await told() == {(ReplyCompleted if settlement == "completed" else ReplyFailed).ce_type}
 
 
 async def test_another_tenants_word_about_an_inference_does_not_end_it(pool: Pool) -> None:

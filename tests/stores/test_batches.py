@@ -27,7 +27,7 @@ from shared.crypto import KeyRing
 from shared.crypto.keys import new_key
 from shared.db.database import Database
 from shared.db.pool import Pool
-from shared.events import CancelRequested, new_id, utc_now
+from shared.events import CancelRequested, ReplyCompleted, new_id, utc_now
 from shared.files import File, Files, FileStore, NewFile
 from shared.inferences import InferenceStore
 from shared.inferences.store import StoredResult
@@ -448,7 +448,9 @@ async def test_a_result_is_lost_when_its_inference_has_ended_and_all_that_came_i
     caught_up = False
     assert await lost.of(bench.tenant_id, batch_id) == []
     caught_up = True
-    await InferenceStore(bench.pool).add_results([StoredResult(first, bench.tenant_id, "t", b"{}")], now, now)
+    await InferenceStore(bench.pool).add_results(
+        [StoredResult(first, bench.tenant_id, ReplyCompleted.ce_type, b"{}")], now, now
+    )
     assert await lost.of(bench.tenant_id, batch_id) == []
 
 

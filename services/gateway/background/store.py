@@ -10,7 +10,7 @@ from services.gateway.quotas import over_quota
 from shared.db.pool import Pool
 from shared.errors import TallygateError
 from shared.events import ReplyFailed
-from shared.inferences.store import StoredResult
+from shared.inferences.store import TOLD_RESULTS, StoredResult
 
 # One that is there already stays as it is: the same Idempotency-Key was sent before. A tenant may come to have as many
 # more as are accepted at the same moment.
@@ -26,22 +26,22 @@ WHERE $9::bigint > (
 ON CONFLICT DO NOTHING
 """
 
-_KEPT = """
+_KEPT = f"""
 SELECT b.inference_id, b.tenant_id, b.operation, b.streamed, b.sealed_request, b.accepted_at, b.deadline_at,
        b.ended_at, b.kept_until, r.ce_type, r.event
-FROM gateway.background b LEFT JOIN gateway.results r USING (inference_id, tenant_id)
+FROM gateway.background b LEFT JOIN {TOLD_RESULTS} AS r USING (inference_id, tenant_id)
 WHERE b.tenant_id = $1 AND b.inference_id = $2
-"""
+"""  # noqa: S608 - only constants are joined
 
 # Of a failure the whole event, which says what it was; answers stay where they are.
-_PAGE = """
+_PAGE = f"""
 SELECT b.inference_id, b.tenant_id, b.operation, b.streamed, b.accepted_at, b.deadline_at, b.ended_at, b.kept_until,
        r.ce_type, CASE WHEN r.ce_type = $5 THEN r.event END AS failed
-FROM gateway.background b LEFT JOIN gateway.results r USING (inference_id, tenant_id)
+FROM gateway.background b LEFT JOIN {TOLD_RESULTS} AS r USING (inference_id, tenant_id)
 WHERE b.tenant_id = $1 AND ($2::uuid IS NULL OR b.inference_id < $2)
     AND ($3::boolean IS NULL OR $3 = (b.ended_at IS NULL AND r.ce_type IS NULL))
 ORDER BY b.inference_id DESC LIMIT $4
-"""
+"""  # noqa: S608 - as above
 
 _DELETE = """
 WITH gone AS (

@@ -12,7 +12,7 @@ from services.gateway.quotas import over_quota
 from services.gateway.tenants.store import HOLD_TENANT
 from shared.batches import Endpoint, Status
 from shared.db.pool import Pool
-from shared.inferences.store import StoredResult
+from shared.inferences.store import TOLD_RESULTS, StoredResult
 
 _COLUMNS = """
 batch_id, endpoint, input_file_id, completion_window, status, errors, waiting, total, completed, failed, metadata,
@@ -47,22 +47,22 @@ RETURNING {_COLUMNS}
 """  # noqa: S608
 
 # Of what a batch has in flight, the first lines that have ended, so many bytes of them.
-_ENDED = """
+_ENDED = f"""
 SELECT line, custom_id, inference_id, sealed_request, ce_type, event FROM (
     SELECT l.line, l.custom_id, l.inference_id, l.sealed_request, r.ce_type, r.event,
            sum(octet_length(r.event)) OVER (ORDER BY l.line) - octet_length(r.event) AS bytes_before
-    FROM gateway.batch_lines l JOIN gateway.results r USING (inference_id, tenant_id)
+    FROM gateway.batch_lines l JOIN {TOLD_RESULTS} AS r USING (inference_id, tenant_id)
     WHERE l.tenant_id = $1 AND l.batch_id = $2
 ) AS ended WHERE bytes_before < $3 ORDER BY line
-"""
+"""  # noqa: S608 - only constants are joined
 
 # Of what a batch has in flight, the lines that were begun before and have no result.
-_UNANSWERED = """
+_UNANSWERED = f"""
 SELECT l.line, l.custom_id, l.inference_id FROM gateway.batch_lines l
 WHERE l.tenant_id = $1 AND l.batch_id = $2 AND l.inference_id < $3
-    AND NOT EXISTS (SELECT FROM gateway.results r WHERE r.inference_id = l.inference_id)
+    AND NOT EXISTS (SELECT FROM {TOLD_RESULTS} AS r WHERE r.inference_id = l.inference_id)
 ORDER BY l.line
-"""
+"""  # noqa: S608 - as above
 
 _FULL_WAIT_S = 60.0
 

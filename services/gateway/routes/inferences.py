@@ -7,6 +7,7 @@ every gateway knows what another one has accepted.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,8 @@ router = APIRouter(tags=["inference"])
 
 _VERSION = 7  # of the UUIDs that inferences have
 _ON_ITS_WAY_S = 3.0  # from the settlement in the books to the stored result
+_LOST_AFTER = timedelta(seconds=60)  # the result is on its topic before the settlement is
+_LOST = "the inference has ended, and its result was not stored; the dead letters may say why"
 _CHUNKED = {"chat", "messages", "completions"}
 
 
@@ -165,11 +168,13 @@ async def _with_result(gateway: Gateway, answer: MonitorAnswer, kept: Kept) -> d
     if told["settled_at"] is not None and not kept.has_ended:
         found = await gateway.background.until_stored(kept, _ON_ITS_WAY_S)
     outcome = None if found is None else gateway.background.outcome(found)
+    is_missing = found is not None and not found.has_ended and told["settled_at"] is not None
+    is_lost = is_missing and utc_now() - datetime.fromisoformat(told["settled_at"]) > _LOST_AFTER
     if outcome is not None:
         told["state"] = outcome.settlement
-    elif found is not None and not found.has_ended and told["settled_at"] is not None:
+    elif is_missing and not is_lost:
         told["state"] = "running"
-    result: Any = None
+    result: Any = {"unreadable": _LOST} if is_lost and told["state"] == "completed" else None
     if found is not None and outcome is not None and outcome.failed is None:
         result = await _result(gateway, found, outcome)
     elif outcome is not None and outcome.settlement == "completed" and outcome.failed is not None:

@@ -263,11 +263,11 @@ class Recovery:
     async def _settle(self, orphan: Orphan, action: orphans.Action) -> None:
         word = orphans.settled(orphan, action, self._settings.monitor_id, self._now())
         answer = orphans.reply(orphan, word)
+        if orphan.store_result:  # before the books say that there is one
+            await self._say(Outgoing(RESULTS, answer))
         outgoing = [Outgoing(OUTCOMES, word)]
         if orphan.reply_partition is not None:
             outgoing.append(Outgoing(REPLIES, answer, None, orphan.reply_partition))
-        if orphan.store_result:
-            outgoing.append(Outgoing(RESULTS, answer))
         await self._say(*outgoing)
         settlements.labels(word.settlement, word.error.error_type if word.error else "").inc()
 

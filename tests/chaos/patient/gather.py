@@ -81,7 +81,7 @@ async def _look_at(api: Api, begun: Begun, inference_id: str) -> None:
     except (aiohttp.ClientError, TimeoutError) as error:
         begun.troubles.append(repr(error))
         return
-    if answer.status != 200 or answer.body["settled_at"] is None:
+    if answer.status != 200 or answer.body["state"] in ("accepted", "running"):
         begun.troubles.append(f"{answer.status} {answer.text[:300]}")
         return
     completed = answer.body["state"] == "completed"

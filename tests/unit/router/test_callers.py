@@ -17,7 +17,7 @@ from services.router.transport import Transport
 from services.router.work import Begun, Refused, Work
 from shared.crypto import KeyRing, SealedContext, open_sealed
 from shared.crypto.keys import new_key
-from shared.errors import failure
+from shared.errors import TallygateError, failure
 from shared.events import Event, ReplyCompleted, ReplyFailed, utc_now
 from shared.events.codec import decode
 from shared.events.topics import OUTCOMES, REPLIES, RESULTS, Topic
@@ -43,11 +43,21 @@ class _Endpoint:
 class _Publisher(Publisher):
     def __init__(self, broker: LocalBroker, source: str) -> None:
         super().__init__(broker, source)
-        self.acked = asyncio.Event()
+        self.asked, self.acked, self.refused = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.acked.set()
+        self.late = False
+        self.takes_only: Topic | None = None
+
+    @property
+    def acks_are_late(self) -> bool:
+        return self.late
 
     async def publish(self, *outgoing: Outgoing) -> None:
+        self.asked.set()
         await self.acked.wait()
+        if self.takes_only is not None and any(one.topic is not self.takes_only for one in outgoing):
+            self.refused.set()
+            raise TallygateError("unavailable", "no leader")
         await super().publish(*outgoing)
 
 
@@ -179,3 +189,29 @@ async def test_a_caller_is_told_although_the_broker_has_not_acked() -> None:
         assert not running.done()
         router.publisher.acked.set()
         await running
+
+
+async def test_while_acks_come_late_a_caller_is_told_what_is_on_record() -> None:
+    gateway = ScriptedGateway(RING)
+    async with _waiting(gateway) as router:
+        router.publisher.late = True
+        router.publisher.acked.clear()
+        running = asyncio.create_task(router.run())
+        await router.publisher.asked.wait()
+        await asyncio.sleep(0.01)
+        assert not gateway.heard
+        router.publisher.acked.set()
+        await running
+    assert len(router.heard(gateway)) == 1
+
+
+async def test_the_books_say_of_nothing_that_it_has_ended_whose_result_is_not_stored() -> None:
+    async with _waiting(ScriptedGateway(RING), store_result=True) as router:
+        router.publisher.takes_only = RESULTS
+        running = asyncio.create_task(router.run())
+        await router.publisher.refused.wait()
+        assert len(router.said(RESULTS)) == 1
+        assert router.said(OUTCOMES) == []
+        router.publisher.takes_only = None
+        await running
+    assert len(router.said(OUTCOMES)) == 1

@@ -1,5 +1,6 @@
 """What must be on record is published until the broker has acked it, or until it is of no more use."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from shared.errors import TallygateError, failure
 from shared.events import ReplyFailed, utc_now
 from shared.events.envelope import CE_ID, header
 from shared.events.topics import MAX_EVENT_BYTES, REPLIES
-from shared.kafka.local import Fault, LocalBroker, Operation, refused
+from shared.kafka.local import Fault, LocalBroker, Operation, late, refused
 from shared.kafka.publisher import Outgoing, Publisher, UnpublishableError
 from tests.support.virtual_time import virtually
 from tests.unit.shared.events.samples import reply_failed
@@ -90,6 +91,23 @@ async def test_a_topic_that_has_no_room_for_small_events_is_waited_for_and_told(
     await publisher.publish_until_acked(*TWO)
 
     assert len(broker.cluster.records(REPLIES.name)) >= len(TWO)
+
+
+@virtually
+async def test_acks_are_late_while_one_is_waited_for_and_for_some_seconds_after_it() -> None:
+    broker, seen = LocalBroker(), []
+    publisher = Publisher(broker, "test")
+    await publisher.start()
+    await publisher.publish(TWO[0])
+    seen.append(publisher.acks_are_late)
+
+    broker.cluster.faults = lambda _: late(before_s=1.0, after_s=0.0)
+    publishing = asyncio.create_task(publisher.publish(TWO[0]))
+    for later_s in (0.2, 0.2, 5.0, 2.0):
+        await asyncio.sleep(later_s)
+        seen.append(publisher.acks_are_late)
+    assert publishing.done()
+    assert seen == [False, False, True, True, False]
 
 
 @virtually
