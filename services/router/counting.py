@@ -5,6 +5,7 @@ from collections.abc import Callable
 from shared.errors import Failure
 from shared.events.attempt import UsageState
 from shared.registry import Price
+from shared.registry.models import NOTHING_APART, Apart
 from shared.wire.reading.usage import NO_USAGE, Usage, estimated, is_counted
 
 _NOTHING = Usage(0, 0, cost_usd=0.0)
@@ -52,4 +53,12 @@ def cost_usd(price: Price | None, usage: Usage) -> float | None:
     if usage.input_tokens is None and usage.output_tokens is None:
         return None
     cached = (usage.cache_read_tokens, usage.cache_write_tokens)
-    return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached)
+    return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached, _apart(usage))
+
+
+def _apart(usage: Usage) -> Apart:
+    if not (usage.cache_write_1h_tokens or usage.input_audio_tokens or usage.output_audio_tokens):
+        return NOTHING_APART
+    in_no_cache = (usage.input_tokens or 0) - usage.cache_read_tokens - usage.cache_write_tokens
+    audio = min(usage.input_audio_tokens, in_no_cache)
+    return Apart(usage.cache_write_1h_tokens, audio, usage.output_audio_tokens)

@@ -33,13 +33,31 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Rates(NamedTuple):
-    """What one call is charged: US dollars per million tokens of each kind, and for the call itself."""
+    """What one call is charged: US dollars per million tokens of each kind, and for the call itself.
+
+    None: as other input, or other output; what is written for an hour as all that is written.
+    """
 
     input: float
     output: float
     cache_read: float
     cache_write: float
     call: float = 0.0
+    cache_write_1h: float | None = None
+    input_audio: float | None = None
+    output_audio: float | None = None
+
+
+class Apart(NamedTuple):
+    """Tokens of a call that some models charge apart. cache_write_1h: of those written to a cache, what stays there for
+    an hour. input_audio, output_audio: of the input that was in no cache, and of the output."""
+
+    cache_write_1h: float = 0
+    input_audio: float = 0
+    output_audio: float = 0
+
+
+NOTHING_APART = Apart()
 
 
 Rate = Annotated[float, Field(ge=0, le=MOST_USD, allow_inf_nan=False, json_schema_extra={"maximum": MAX_USD_PER_MTOK})]
@@ -70,13 +88,23 @@ class Price(BaseModel):
         return Rates(plain, self.output_per_mtok_usd, read, plain, self.per_call_usd or 0.0)
 
     def cost_usd(
-        self, input_tokens: float, output_tokens: float, cache_read_tokens: float = 0, cache_write_tokens: float = 0
-    ) -> float:
+        self, input_tokens: float, output_tokens: float, cache_read_tokens: float = 0, cache_write_tokens: float = 0,
+        apart: Apart = NOTHING_APART,
+    ) -> float:  # fmt: skip
         """Of one call. The input tokens are all of them, those read from a cache or written to one included."""
         rates = self.rates(input_tokens)
         dollars = (input_tokens - cache_read_tokens - cache_write_tokens) * rates.input + output_tokens * rates.output
         dollars += cache_read_tokens * rates.cache_read + cache_write_tokens * rates.cache_write
+        if apart is not NOTHING_APART:
+            dollars += _more_for(apart.cache_write_1h, rates.cache_write_1h, rates.cache_write)
+            dollars += _more_for(apart.input_audio, rates.input_audio, rates.input)
+            dollars += _more_for(apart.output_audio, rates.output_audio, rates.output)
         return dollars / 1_000_000 + rates.call
+
+
+def _more_for(tokens: float, rate: float | None, among: float) -> float:
+    """What tokens cost more than those that they were counted among."""
+    return 0.0 if rate is None else tokens * (rate - among)
 
 
 class Capabilities(BaseModel):

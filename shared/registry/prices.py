@@ -92,6 +92,9 @@ def _rates(prices: ModelPrice, input_tokens: int) -> Rates:
         cache_read=plain if read is None else read,
         cache_write=plain if written is None else written,
         call=(_rate(prices, "requests_kcount", input_tokens) or 0.0) / 1_000,
+        cache_write_1h=_rate(prices, "cache_write_1h_mtok", input_tokens),
+        input_audio=_rate(prices, "input_audio_mtok", input_tokens),
+        output_audio=_rate(prices, "output_audio_mtok", input_tokens),
     )
 
 

@@ -31,6 +31,8 @@ _NO_DETAILS: _Object = {}
 # Anthropic and Bedrock count what was cached beside the input that they name so, everybody else within it.
 _BESIDE = {"input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation"),
            "inputTokens": ("cacheReadInputTokens", "cacheWriteInputTokens")}  # fmt: skip
+_AN_HOUR = ("ephemeral_1h_input_tokens",)
+_ANY_TIME = ("ephemeral_5m_input_tokens", *_AN_HOUR)
 _MOST_USD = 1e6  # of one call
 _CHARACTERS_PER_TOKEN = 4
 _ELSEWHERE = frozenset({"x_groq", "usageMetadata", "timings"})  # a chunk's members that may say the usage
@@ -41,7 +43,8 @@ class Usage(NamedTuple):
 
     input_tokens: of the whole prompt, in every format; cache_read_tokens, cache_write_tokens and input_audio_tokens are
     among them. output_tokens: all that the model made; reasoning_tokens and output_audio_tokens are among them.
-    cost_usd: what the endpoint says that the call costs.
+    cost_usd: what the endpoint says that the call costs. cache_write_1h_tokens: among cache_write_tokens, what stays
+    in the cache for an hour.
     """
 
     input_tokens: int | None = None
@@ -52,6 +55,7 @@ class Usage(NamedTuple):
     input_audio_tokens: int = 0
     output_audio_tokens: int = 0
     cost_usd: float | None = None
+    cache_write_1h_tokens: int = 0
 
 
 NO_USAGE = Usage()
@@ -60,20 +64,23 @@ NO_USAGE = Usage()
 def usage_of(
     input_tokens: Any, output_tokens: Any, cache_read_tokens: Any = 0, cache_write_tokens: Any = 0,
     reasoning_tokens: Any = 0, input_audio_tokens: int = 0, output_audio_tokens: int = 0, cost_usd: float | None = None,
+    cache_write_1h_tokens: int = 0,
 ) -> Usage:  # fmt: skip
     """As it can be booked: what is a part of the input or the output is never more than it, whatever the endpoint
     says."""
     prompt, made = whole_number(input_tokens), whole_number(output_tokens)
     read = _within(prompt, cache_read_tokens) if cache_read_tokens else 0
+    written = _within((prompt or 0) - read, cache_write_tokens) if cache_write_tokens else 0
     return Usage(
         prompt,
         made,
         read,
-        _within((prompt or 0) - read, cache_write_tokens) if cache_write_tokens else 0,
+        written,
         _within(made, reasoning_tokens) if reasoning_tokens else 0,
         _within(prompt, input_audio_tokens) if input_audio_tokens else 0,
         _within(made, output_audio_tokens) if output_audio_tokens else 0,
         cost_usd,
+        min(cache_write_1h_tokens, written),
     )
 
 
@@ -95,6 +102,7 @@ def usage_read(usage: Any) -> Usage:
         _audio(tokens.inputs, counts, "promptTokensDetails"),
         _audio(tokens.outputs, counts, "candidatesTokensDetails"),
         _cost(counts["cost"]) if "cost" in counts else None,
+        _written_for(_AN_HOUR, counts),
     )
 
 
@@ -156,7 +164,7 @@ class _Tokens:
         _, self._more_input = _named(counts, _MORE_INPUT)
         _, self._more_output = _named(counts, _MORE_OUTPUT)
         self.cache_read = _first_count(self.inputs, counts, _CACHE_READ)
-        self.cache_write = _first_count(self.inputs, counts, _CACHE_WRITE) or _written_by_age(counts)
+        self.cache_write = _first_count(self.inputs, counts, _CACHE_WRITE) or _written_for(_ANY_TIME, counts)
         self.reasoning = self._more_output or _first_count(self.outputs, counts, _REASONING)
 
     def both(self) -> tuple[int | None, int | None]:
@@ -255,13 +263,12 @@ def _details(counts: _Object, names: Iterable[str]) -> _Object:
     return _NO_DETAILS
 
 
-def _written_by_age(counts: _Object) -> int:
+def _written_for(times: Iterable[str], counts: _Object) -> int:
     """Anthropic, by how long it stays in the cache."""
     if "cache_creation" not in counts:
         return 0
-    by_age = object_or_empty(counts["cache_creation"])
-    ages = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-    return sum(whole_number(by_age.get(age)) or 0 for age in ages)
+    by_time = object_or_empty(counts["cache_creation"])
+    return sum(whole_number(by_time.get(time)) or 0 for time in times)
 
 
 def _audio(details: _Object, counts: _Object, by_modality: str) -> int:

@@ -1,5 +1,7 @@
 """How many tokens a call took and who says so: what cannot be known is said to be unknown, never 0 by silence."""
 
+from typing import Any
+
 import genai_prices
 import pytest
 
@@ -8,6 +10,7 @@ from shared.errors import ErrorType, failure
 from shared.registry import Price
 from shared.registry.prices import model_facts
 from shared.wire import Usage
+from shared.wire.reading.usage import usage_read
 
 PRICE = Price(input_per_mtok_usd=1, output_per_mtok_usd=4)
 
@@ -117,6 +120,30 @@ def test_cached_tokens_are_priced_as_such() -> None:
     usage = Usage(1_000_000, 500_000, cache_read_tokens=600_000, cache_write_tokens=100_000)
     price = Price(input_per_mtok_usd=1, output_per_mtok_usd=4, cached_input_per_mtok_usd=0.5)
     assert counting.cost_usd(price, usage) == pytest.approx(0.4 + 0.3 + 2.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "said"),
+    [
+        ("claude-sonnet-4-5", "anthropic",
+         {"input_tokens": 5_000, "output_tokens": 100, "cache_creation_input_tokens": 1_000,
+          "cache_creation": {"ephemeral_5m_input_tokens": 600, "ephemeral_1h_input_tokens": 400}}),
+        ("gpt-4o-mini-realtime-preview", "openai",
+         {"prompt_tokens": 6_000, "completion_tokens": 100, "prompt_tokens_details": {"audio_tokens": 1_000},
+          "completion_tokens_details": {"audio_tokens": 50}}),
+    ],
+)  # fmt: skip
+def test_what_is_charged_apart_costs_what_genai_prices_says(model: str, provider: str, said: dict[str, Any]) -> None:
+    usage = usage_read(said)
+    names = ("cache_write_tokens", "cache_write_1h_tokens", "input_audio_tokens", "output_audio_tokens")
+    apart = {name: n for name in names if (n := getattr(usage, name))}
+    asked = genai_prices.Usage(input_tokens=6_000, output_tokens=100, **apart)
+    published = genai_prices.calc_price(asked, model, provider_id=provider)
+    assert counting.cost_usd(model_facts(provider, model).price, usage) == pytest.approx(float(published.total_price))
+    assert published.total_price > genai_prices.calc_price(
+        genai_prices.Usage(input_tokens=6_000, output_tokens=100, cache_write_tokens=usage.cache_write_tokens or None),
+        model, provider_id=provider,
+    ).total_price  # fmt: skip
 
 
 def test_a_call_of_a_provider_model_costs_what_genai_prices_says() -> None:

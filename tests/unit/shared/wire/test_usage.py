@@ -52,12 +52,12 @@ FORMS: dict[str, tuple[dict[str, Any], Usage]] = {
         {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 20,
          "cache_creation": {"ephemeral_5m_input_tokens": 15, "ephemeral_1h_input_tokens": 5},
          "server_tool_use": {"web_search_requests": 1}},
-        Usage(100, 5, 70, 20),
+        Usage(100, 5, 70, 20, cache_write_1h_tokens=5),
     ),
     "Anthropic, by the age of its cache": (
         {"input_tokens": 10, "output_tokens": 5, "cache_creation": {"ephemeral_5m_input_tokens": 15,
                                                                     "ephemeral_1h_input_tokens": 5}},
-        Usage(30, 5, 0, 20),
+        Usage(30, 5, 0, 20, cache_write_1h_tokens=5),
     ),
     "Anthropic behind a proxy that adds": (
         {"prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 105, "cache_read_input_tokens": 70,
