@@ -10,11 +10,13 @@ from aiokafka.errors import TopicAlreadyExistsError
 from shared.errors import ConfigurationError
 from shared.events.topics import MAX_DEAD_LETTER_BYTES, Topic, WantedTopic
 from shared.kafka.broker import GATHER_S, Admin, Consumer, Handler, Producer, Reset, Subscription
+from shared.kafka.committed import heed_group_errors
 from shared.kafka.records import read_sturdily
 from shared.kafka.settings import IDLE_LOOK_MS, KafkaSettings
 from shared.kafka.stopping import Stop, terminate
 
 read_sturdily()
+heed_group_errors()
 
 # One produce request is in flight per broker, one batch per partition in it: small batches would throttle.
 _MAX_BATCH_BYTES = 1024 * 1024

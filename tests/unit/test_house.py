@@ -90,6 +90,7 @@ _ERROR_TABLES = {
 # Whoever makes or answers in the place of a driver must raise its errors; and who asks the client for one thing.
 _SPEAK_FOR_A_DRIVER = {
     "shared/kafka/keeper.py", "shared/kafka/admin.py", "shared/kafka/partitions.py", "shared/kafka/real.py",
+    "shared/kafka/committed.py",
 }  # fmt: skip
 
 
