@@ -136,7 +136,7 @@ async def test_a_slow_answer_is_whole(client: Client, model: str, stream: bool) 
 async def test_a_slow_body_sends_its_headers_at_once(client: Client) -> None:
     url = client.server.origin + OPENAI_PATH
     async with (
-        asyncio.timeout(5),
+        asyncio.timeout(30),
         client.session.post(url, json=chat_body("fault-slow-body-60000")) as response,
     ):
         assert response.status == 200
