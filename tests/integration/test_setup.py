@@ -176,8 +176,9 @@ async def test_who_leaves_before_the_answer_leaves_nothing(
     stack: Live, tenant: Api, database: asyncpg.Connection
 ) -> None:
     leave = {"x-tallygate-cancel-on-disconnect": "true"}
+    come = await stack.model_server.come("fault-hang")
     setup = asyncio.create_task(tenant.post(SETUP, body(stack.model_server_url, "fault-hang"), headers=leave))
-    await _draft_of(setup, database)
+    await stack.model_server.until_come("fault-hang", come + 1)
     setup.cancel()
 
     async with asyncio.timeout(30):
