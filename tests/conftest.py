@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local.stack import Stack
@@ -28,6 +29,11 @@ from tests.support.live import (
 )
 from tests.support.otlp import OtlpReceiver, running_otlp_receiver
 from tests.support.own_stack import WITHOUT_CONSOLE, discard
+
+# How properties are checked: without a time limit for one example, which a busy machine would break, and with the same
+# examples in each run, so that what fails is what was changed.
+settings.register_profile("tallygate", deadline=None, derandomize=True)
+settings.load_profile("tallygate")
 
 # Tests wait for these. A router that stops may not hand back calls which it could have finished: they last 0.3 s. Bulk
 # is not held back beside what other tests ask.

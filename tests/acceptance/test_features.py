@@ -6,7 +6,6 @@ What comes out passes its checks and can be applied, or the job fails and says w
 import ast
 import base64
 import random
-import secrets
 import shutil
 import string
 import subprocess
@@ -151,14 +150,14 @@ class Checkout:
         return plan((self.of.new, "create"), (self.of.edited, "edit"))
 
 
-def _letters(number: int, alphabet: str = string.ascii_letters + string.digits) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(number))
-
-
 def planted(repository: Repository) -> Checkout:
-    # A digit in each: of letters alone, a password may pass for a word.
-    token, aws, password = f"ghp_{_letters(36)}", f"{_letters(39)}7", f"{_letters(19)}7"
-    access_key = "AKIA" + _letters(16, string.ascii_uppercase + string.digits)
+    chosen = random.Random(repository.new)  # the same in each run: of all that could be drawn, some may pass for a word
+
+    def letters(number: int, alphabet: str = string.ascii_letters + string.digits) -> str:
+        return "".join(chosen.choices(alphabet, k=number))
+
+    token, aws, password = f"ghp_{letters(36)}", f"{letters(39)}7", f"{letters(19)}7"
+    access_key = "AKIA" + letters(16, string.ascii_uppercase + string.digits)
     files = dict(repository.fetch())
     files[".env"] = f"AWS_SECRET_ACCESS_KEY={aws}\nDATABASE_URL=postgres://app:{password}@db/app\n".encode()
     files[repository.edited] += f"\n{repository.comment} token of the build: {token}\n".encode()

@@ -37,7 +37,7 @@ async def test_a_paused_model_comes_back_by_a_probe(stack: Live, tenant: Api) ->
     assert (await tenant.chat(model)).body["error"]["code"] == "circuit_open"
     await tenant.call("PATCH", f"/api/models/custom/{model}", {"config": {"model": "demo"}})
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await tenant.chat(model)).status != 200:  # noqa: ASYNC110 - polled like a caller would
             await asyncio.sleep(0.5)
 
@@ -45,13 +45,12 @@ async def test_a_paused_model_comes_back_by_a_probe(stack: Live, tenant: Api) ->
 async def test_who_finds_a_model_at_its_limit_waits_and_the_rest_goes_on(stack: Live, tenant: Api) -> None:
     slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-2000", max_concurrency=2)
     good = await tenant.add_model("good", stack.model_server_url)
+    come = await stack.model_server.come("demo-delay")
     busy = [asyncio.create_task(tenant.chat(slow)) for _ in range(2)]
-    async with asyncio.timeout(20):
-        while (await stack.model_server.ledger(entries=False))["open"] < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await stack.model_server.until_come("demo-delay", come + 2)
 
     waits = asyncio.create_task(tenant.chat(slow))
-    late = await tenant.chat(slow, headers={"x-tallygate-deadline-s": "0.5"})
+    late = await tenant.chat(slow, headers={"x-tallygate-deadline-s": "1"})
 
     assert (late.status, late.body["error"]["code"]) == (503, "model_at_capacity")
     assert "max_concurrency, 2" in late.body["error"]["message"]
@@ -62,9 +61,8 @@ async def test_who_finds_a_model_at_its_limit_waits_and_the_rest_goes_on(stack: 
 async def test_a_request_that_names_no_model_goes_to_one_that_is_free(stack: Live, tenant: Api) -> None:
     slow = await tenant.add_model("slow", stack.model_server_url, "demo-delay-2000", max_concurrency=1)
     good = await tenant.add_model("good", stack.model_server_url)
+    come = await stack.model_server.come("demo-delay")
     busy = asyncio.create_task(tenant.chat(slow))
-    async with asyncio.timeout(20):
-        while (await stack.model_server.ledger(entries=False))["open"] < 1:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await stack.model_server.until_come("demo-delay", come + 1)
     assert (await tenant.chat(None)).headers["x-tallygate-model"] == good
     assert (await busy).status == 200

@@ -48,7 +48,7 @@ async def test_a_call_in_flight_is_cancelled(stack: Live, tenant: Api) -> None:
     inference_id = await found(stack, tenant, OPEN)
 
     asked = await delete(tenant, inference_id)
-    answer = await asyncio.wait_for(waiting, 10)
+    answer = await asyncio.wait_for(waiting, 40)
 
     assert asked.status == 202
     assert asked.body == {"inference_id": inference_id, "state": "cancelling"}

@@ -150,9 +150,9 @@ async def test_a_test_of_a_model_is_made_once(stack: Live, tenant: Api) -> None:
 
 async def test_the_gateway_is_killed_and_the_repeat_gets_the_same_inference(stack: Live, tenant: Api) -> None:
     model = await tenant.add_model("slow", stack.model_server_url, "demo-delay-1500")
-    headers = keyed()
+    headers, come = keyed(), await stack.model_server.come("demo-delay")
     lost = asyncio.create_task(tenant.chat(model, headers=headers))
-    await asyncio.sleep(0.7)  # the call is in flight
+    await stack.model_server.until_come("demo-delay", come + 1)
 
     stack.stack.signal_program("gateway", signal.SIGKILL)
     with pytest.raises(aiohttp.ClientError):

@@ -176,11 +176,14 @@ async def test_who_leaves_before_the_answer_leaves_nothing(
     stack: Live, tenant: Api, database: asyncpg.Connection
 ) -> None:
     leave = {"x-tallygate-cancel-on-disconnect": "true"}
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1.0):
-            await tenant.post(SETUP, body(stack.model_server_url, "fault-hang"), headers=leave)
+    come = await stack.model_server.come("fault-hang")
+    setup = asyncio.create_task(tenant.post(SETUP, body(stack.model_server_url, "fault-hang"), headers=leave))
+    await stack.model_server.until_come("fault-hang", come + 1)
+    setup.cancel()
 
-    await asyncio.sleep(1.0)  # in which the gateway notices
+    async with asyncio.timeout(30):
+        while await database.fetchval(DRAFTS):  # noqa: ASYNC110 - the gateway notices after a moment
+            await asyncio.sleep(0.05)
     await assert_nothing_is_left(tenant, database)
 
 

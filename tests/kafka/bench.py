@@ -229,7 +229,7 @@ async def read(consumer: Consumer, count: int) -> list[ConsumerRecord]:
     return records
 
 
-async def until(holds: Callable[[], bool], within_s: float = 15.0) -> None:
+async def until(holds: Callable[[], bool], within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110 - the brokers signal nothing
             await asyncio.sleep(0.05)

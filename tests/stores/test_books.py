@@ -194,7 +194,7 @@ async def test_what_is_open_past_its_deadline_is_overdue_whoever_has_it(stores: 
     await book(stores, asked(requested(inference_id=ahead, **far), 2))
     later = new_id()
     await book(stores, asked(requested(inference_id=later, accepted_at=now), 3))
-    known_for_less = await stores.recovery.overdue(1.0, 1000)
+    known_for_less = await stores.recovery.overdue(60.0, 1000)
     assert waits not in [one.inference_id for one in known_for_less]
     await asyncio.sleep(0.25)
     overdue = [one.inference_id for one in await stores.recovery.overdue(0.1, 1000)]

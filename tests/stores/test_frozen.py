@@ -57,14 +57,14 @@ def frozen(code: str, url: str) -> Iterator[None]:
 async def test_a_lock_that_a_frozen_process_holds_in_a_transaction_is_free_soon(pool: Pool, postgres_url: str) -> None:
     with frozen(_IN_A_TRANSACTION, postgres_url):
         assert not await pool.fetchval("SELECT pg_try_advisory_xact_lock(4711)")
-        async with asyncio.timeout(6):
+        async with asyncio.timeout(30):
             await pool.execute("SELECT pg_advisory_xact_lock(4711)")
 
 
 async def test_a_frozen_process_that_migrates_holds_up_no_other(postgres_url: str, pool: Pool) -> None:
     known = migrations_of("monitor", Path(services.monitor.__file__).parent / "migrations")
     with frozen(_BETWEEN_MIGRATIONS, postgres_url):
-        async with asyncio.timeout(6):
+        async with asyncio.timeout(30):
             assert await migrate(postgres_url, known) == []
 
 

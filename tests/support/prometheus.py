@@ -19,7 +19,7 @@ from deploy.local.ports import free_ports
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus"
 _UNPACKED = Path(sys.prefix) / "prometheus" / "usr" / "bin"
-_READY_S = 20.0
+_READY_S = 60.0
 
 
 def found(name: str) -> str | None:

@@ -32,7 +32,7 @@ RESPONSES, FEED = "/v1/responses", "/api/monitoring/live"
 FEATURES, GENERATE = "/api/features", "/api/repos/quality/generate-feature"
 WEBHOOKS, DELIVERIES = "/api/webhooks", "/deliveries/"
 
-_PAIRS, _TRIES = 60, 3
+_PAIRS, _TRIES = 60, 8
 _ALIKE_S, _ALIKE_SHARE = 0.003, 0.25
 _WAIT_S = 20.0
 # Headers that differ between any two requests.
@@ -461,9 +461,10 @@ async def test_failures_of_another_pause_nothing_here_and_are_not_counted(world:
 async def test_deadlines_of_another_pause_no_provider(world: World) -> None:
     """Whoever cannot wait says nothing of the endpoint that everybody shares."""
     theirs = await world.stack.new_tenant()
-    late = [one for _ in range(2) for one in await asyncio.gather(*(too_late(theirs) for _ in range(15)))]
+    late = 0
+    while late <= 20:  # so many failures in a row of the endpoint itself would pause it
+        late += sum(await asyncio.gather(*(too_late(theirs) for _ in range(15))))
 
-    assert sum(late) > 20  # so many failures in a row of the endpoint itself would pause it
     assert (await world.stranger.chat(f"{HOUSE}:demo-delay-2000", no_fallback=True)).status == 200
 
 

@@ -52,7 +52,7 @@ def identity_provider(folder: Path) -> Iterator[IdentityProvider]:
         yield provider
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(30)
 
 
 def oidc_environment(issuer: str, console_url: str, roles: dict[str, Path]) -> dict[str, str]:

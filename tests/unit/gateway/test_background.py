@@ -130,10 +130,10 @@ def failed(settlement: Settlement) -> ReplyFailed:
     return ReplyFailed(inference_id=INFERENCE, tenant_id="acme", settlement=settlement, error=error)
 
 
-async def ask(here: Here, state: str, method: str, path: str) -> Told:
-    """state: in the books."""
-    settled_at = None if state in ("accepted", "running") else "2026-11-23T12:00:00Z"
-    body = orjson.dumps({"state": state, "settled_at": settled_at, "error": None})
+async def ask(here: Here, state: str, method: str, path: str, *, settled_at: datetime | None = None) -> Told:
+    """state: in the books. settled_at: just now, when nothing else is said."""
+    at = None if state in ("accepted", "running") else settled_at or utc_now()
+    body = orjson.dumps({"state": state, "settled_at": at, "error": None})
     answer = mock.AsyncMock(return_value=MonitorAnswer(200, body, "application/json"))
     with (
         mock.patch("services.gateway.monitor_client.ask_monitor", answer),
@@ -157,6 +157,10 @@ async def test_it_is_told_as_settled_only_with_its_result() -> None:
     kept(here, "chat", ended=False)
     answer = await ask(here, "completed", "GET", _PATH)
     assert (answer.body["state"], answer.body["result"]) == ("running", None)
+
+    later = await ask(here, "completed", "GET", _PATH, settled_at=NOW)
+    assert later.body["state"] == "completed"
+    assert "not stored" in later.body["result"]["unreadable"], "what did not come for so long does not come"
 
 
 async def test_a_result_that_is_gone_is_null() -> None:
@@ -249,7 +253,11 @@ async def test_who_follows_a_stream_late_is_told_its_chunks_from_the_first() -> 
     here.pool.answers = {"FROM gateway.background": [row], **here.pool.answers}
 
     following = asyncio.create_task(ask(here, "running", "GET", f"/api/inferences/{request.inference_id}/events"))
-    await asyncio.sleep(0.01)
+    follows = here.pending.awaited(request.inference_id.bytes)
+    assert follows is not None
+    async with asyncio.timeout(10):
+        while follows.stream is None or not follows.stream.readers:  # noqa: ASYNC110
+            await asyncio.sleep(0)
     router.chunks(1, SECOND)
     router.completes(2)
     heard = events((await following).body)

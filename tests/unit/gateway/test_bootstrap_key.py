@@ -10,6 +10,7 @@ from services.gateway.tenants.store import NewKey, TenantStore
 from shared.access.keys import parse_key
 from shared.service.running import Service
 from tests.support.gateway_app import KEY
+from tests.support.virtual_time import virtually
 
 
 class _Store:
@@ -33,6 +34,7 @@ class _Service:
         await part.start()
 
 
+@virtually
 async def test_a_database_that_takes_no_writes_does_not_end_the_start() -> None:
     store, service = _Store(), _Service()
     await _admit_bootstrap_key(cast(Service, service), cast(TenantStore, store), parse_key(KEY), "default")

@@ -15,7 +15,7 @@ TRIAL = "/api/models/custom/m/test"
 
 
 async def asked(here: Here) -> InferenceRequested:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             for event in here.broker.events:
                 if isinstance(event, InferenceRequested):

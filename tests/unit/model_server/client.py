@@ -106,6 +106,6 @@ async def raw_exchange(server: RunningModelServer, sent: bytes) -> bytes:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - the server has no event to wait for
             await asyncio.sleep(0.005)

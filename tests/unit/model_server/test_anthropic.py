@@ -18,7 +18,7 @@ WEATHER: ToolParam = {
 
 @pytest_asyncio.fixture
 async def sdk(server: RunningModelServer) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with anthropic.AsyncAnthropic(base_url=server.origin, api_key="sk-test", max_retries=0, timeout=5) as client:
+    async with anthropic.AsyncAnthropic(base_url=server.origin, api_key="sk-test", max_retries=0, timeout=60) as client:
         yield client
 
 

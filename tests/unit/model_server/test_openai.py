@@ -24,7 +24,7 @@ WEATHER: ChatCompletionFunctionToolParam = {
 
 @pytest_asyncio.fixture
 async def sdk(server: RunningModelServer) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=server.url, api_key="sk-test", max_retries=0, timeout=5) as client:
+    async with openai.AsyncOpenAI(base_url=server.url, api_key="sk-test", max_retries=0, timeout=60) as client:
         yield client
 
 

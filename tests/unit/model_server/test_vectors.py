@@ -16,7 +16,7 @@ async def embeddings(client: Client, model: str = "demo", **fields: Any) -> Repl
 
 
 async def test_the_sdk_reads_them_and_the_ledger_has_the_call(client: Client, server: RunningModelServer) -> None:
-    async with openai.AsyncOpenAI(base_url=server.url, api_key="sk-test", max_retries=0, timeout=5) as sdk:
+    async with openai.AsyncOpenAI(base_url=server.url, api_key="sk-test", max_retries=0, timeout=60) as sdk:
         found = await sdk.embeddings.create(model="demo", input=["one two", "three"], dimensions=4)
         tokens = await sdk.embeddings.create(model="demo", input=[[1, 2, 3]], dimensions=4)
     assert [one.embedding for one in found.data] == [vectors.vector("one two", 4), vectors.vector("three", 4)]

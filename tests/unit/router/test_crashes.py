@@ -87,7 +87,7 @@ class Run:
         self.gate.places = self.attempts.places = await places_at_hand(self.work.first.model)
         self.attempts.admit(self.work)
         claims._spawn(self.attempts.run(Begun(self.work, self.first), 0, holds_all), seat)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await asyncio.gather(*claims._tasks, return_exceptions=True)
         await asyncio.sleep(0)
         assert claims.in_flight == 0

@@ -60,7 +60,7 @@ class Work:
             raise self.errors.pop(0)
 
     async def reaches(self, turns: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while self.turns < turns:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 

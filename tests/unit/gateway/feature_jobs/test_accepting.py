@@ -20,7 +20,7 @@ async def ask(here: Here, key: str | None = None, **more: Any) -> Told:
 
 
 async def cancelled(here: Here) -> FeatureCancelRequested:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             for event in here.broker.events:
                 if isinstance(event, FeatureCancelRequested):

@@ -79,13 +79,13 @@ class Bench:
 
     async def asked(self) -> UUID:
         """The id of the first inference that was asked for."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self.broker.requests:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         return self.broker.requests[0].inference_id
 
     async def cancelled(self) -> CancelRequested:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 for event in self.broker.events:
                     if isinstance(event, CancelRequested):
@@ -272,7 +272,7 @@ async def told(bench: Bench, key: str) -> tuple[bytes, bool]:
 async def followed(bench: Bench, count: int) -> IncomingStream:
     """The stream of the first request, when so many callers follow it."""
     inference_id = await bench.asked()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             awaited = bench.pending.awaited(inference_id.bytes)
             if awaited is not None and awaited.stream is not None and len(awaited.stream.readers) == count:

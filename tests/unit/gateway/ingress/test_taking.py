@@ -7,6 +7,7 @@ from unittest import mock
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from services.gateway.ingress import taking
 from services.gateway.ingress.store import Known
@@ -262,8 +263,11 @@ async def test_a_deadline_that_has_passed_is_no_way_around_a_rate() -> None:
 async def test_without_an_ack_it_is_published_again() -> None:
     here, one = ingress_here(), new_id()
     here.here.broker.away = True
-    taken = asyncio.create_task(here.take(asked(one)))
-    await asyncio.sleep(0.02)
+    with capture_logs() as logs:
+        taken = asyncio.create_task(here.take(asked(one)))
+        async with asyncio.timeout(10):
+            while not any(entry["event"] == "ingress.not_acked" for entry in logs):  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
     assert not taken.done()
     here.here.broker.away = False
     await taken

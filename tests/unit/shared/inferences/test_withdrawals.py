@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from shared.events import CancelRequested, new_id, utc_now
 from shared.inferences import Withdrawals, withdrawals
 from shared.inferences.inferences import cancellation
+from tests.support.virtual_time import virtually
 from tests.unit.shared.inferences.fakes import Broker
 
 
@@ -15,6 +16,7 @@ def withdraw(waiting: Withdrawals, left_s: float = 60.0) -> None:
     waiting.withdraw(cancellation("acme", new_id(), None, "disconnected"), utc_now() + timedelta(seconds=left_s))
 
 
+@virtually
 async def test_all_are_cancelled_when_the_broker_wakes_and_those_of_later_too() -> None:
     broker = Broker()
     waiting, broker.away = Withdrawals(broker), True
@@ -29,6 +31,7 @@ async def test_all_are_cancelled_when_the_broker_wakes_and_those_of_later_too() 
     assert len(broker.events) == 1201
 
 
+@virtually
 async def test_what_is_past_its_deadline_is_given_up_and_holds_up_nothing() -> None:
     broker = Broker()
     waiting, broker.away = Withdrawals(broker), True

@@ -32,4 +32,4 @@ def test_all_that_a_request_may_have_are_held_against_a_thousand_models_in_a_mom
     began = time.thread_time()
     assert not any(matches(worst, "a" * 250) for _ in range(1000))
 
-    assert time.thread_time() - began < 2.0
+    assert time.thread_time() - began < 20.0  # measured: 0.3; what tries every place of every star takes hours

@@ -320,7 +320,7 @@ def test_hostile_files_do_not_stop_the_others() -> None:
     ]  # fmt: skip
     started = time.monotonic()
     parsed = parse_all([*(Source(*one) for one in hostile), Source("ok.py", "def f():\n    pass\n")], timeout_s=2)
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 20
     assert parsed[0] is None
     assert parsed[-1] is not None
     assert parsed[-1].largest_function == 2

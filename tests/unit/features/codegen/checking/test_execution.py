@@ -52,7 +52,7 @@ def test_what_it_cannot_do(command: str, words: str) -> None:
 def test_it_is_ended_with_all_that_it_started_and_its_output_is_cut() -> None:
     started = time.monotonic()
     message = said("sh -c 'setsid sleep 60 & while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done'", timeout_s=1)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
     assert "did not end within 1 s" in message
     assert len(message) < 3_000
 

@@ -3,7 +3,6 @@
 import importlib
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,22 +146,18 @@ def test_a_slow_one_is_left_behind_and_does_not_delay_the_others() -> None:
     released = threading.Event()
 
     def slow() -> object:
-        released.wait(30)
+        released.wait()
         raise AssertionError("nobody takes this any more")
 
     catalogue = Catalogue([Found("slow", "codegen-slow", slow), Found("template", "tallygate", lambda: Template)], 0.05)
     try:
-        start = time.monotonic()
         assert "did not load within 0.05 s" in refusal(catalogue, "slow").failure.detail
         assert isinstance(catalogue.get("template"), Template)
         refusal(catalogue, "slow")  # known by now
-        assert time.monotonic() - start < 5
     finally:
         released.set()
 
 
 def test_finding_them_imports_nothing(site: Site) -> None:
-    site.install("codegen-slow", "slow = fake_slow:make", "fake_slow", "import time\ntime.sleep(30)")
-    start = time.monotonic()
+    site.install("codegen-slow", "slow = fake_slow:make", "fake_slow", "1 / 0")
     assert "slow" in Catalogue.installed().usable
-    assert time.monotonic() - start < 5
