@@ -91,8 +91,8 @@ async def test_copies_are_in_no_figure_of_the_tenant(pool: Pool, then: str) -> N
 
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
-        await turn.sum_up_days({(tenant, NOW.date()), (alone, NOW.date())})
-        spent = {row["tenant_id"]: row["usd_day"] for row in await turn.spent([tenant, alone], NOW.date())}
+        await turn.spending.sum_up_days({(tenant, NOW.date()), (alone, NOW.date())})
+        spent = {row["tenant_id"]: row["usd_day"] for row in await turn.spending.spent([tenant, alone], NOW.date())}
     assert spent.get(tenant) == spent.get(alone)
 
     reads = Reads(pool, ReadSettings())
@@ -112,10 +112,10 @@ async def test_what_copies_cost_is_told_to_who_has_a_budget_for_them(pool: Pool)
     minutes = {Part(one, end(NOW, "minute") - MINUTE) for one in (tenant, without)}
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
-        assert await turn.sum_up_shadows(minutes) == {tenant}
-        assert await turn.sum_up_shadows(minutes) == set(), "nothing has changed"
-        await turn.sum_up_days({(one, NOW.date()) for one in (tenant, without)})
-        spent = {row["tenant_id"]: row for row in await turn.spent([tenant, without], NOW.date())}
+        assert await turn.spending.sum_up_shadows(minutes) == {tenant}
+        assert await turn.spending.sum_up_shadows(minutes) == set(), "nothing has changed"
+        await turn.spending.sum_up_days({(one, NOW.date()) for one in (tenant, without)})
+        spent = {row["tenant_id"]: row for row in await turn.spending.spent([tenant, without], NOW.date())}
     assert spent[tenant]["shadow_usd_day"] == 1.0
     assert spent[without]["shadow_usd_day"] == 0
 
