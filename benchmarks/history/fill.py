@@ -103,7 +103,7 @@ async def turn(pool: Pool, minutes: int = MOST_OVER["minute"]) -> bool:
         taken, touched = await mine.take_touched(_TOUCHES)
         if touched:
             await mine.sum_up_minutes(touched, last_over(utc_now(), "minute"))
-            await mine.sum_up_days({(touch.tenant_id, touch.at.date()) for touch in touched})
+            await mine.spending.sum_up_days({(touch.tenant_id, touch.at.date()) for touch in touched})
     async with RollupStore(pool).turn() as mine:
         if mine is None:
             return True

@@ -11,6 +11,8 @@ from services.cli.output import cell, emit
 from services.cli.problem import reports_problems
 from shared.client.requests import SHADOW, SHADOWS
 
+_SECONDS = ("p50_s", "p95_s", "first_chunk_p50_s")
+
 app = typer.Typer(no_args_is_help=True, help="Shadow: try a model with copies of your requests.")
 
 
@@ -60,13 +62,13 @@ def _setting(body: dict[str, Any]) -> RenderableType:
 
 
 def _compared(body: dict[str, Any]) -> RenderableType:
-    numbers = ("requests", "completed", "p50 s", "p95 s", "USD", "tokens in", "tokens out")
+    numbers = ("requests", "completed", "p50 s", "p95 s", "first chunk s", "USD", "tokens in", "tokens out")
     made = Listing("model", *numbers, "errors", numbers=numbers)
     for group in body["groups"]:
         for name, model in (("original", group["model"]), ("shadow", group["shadow_model"])):
             side = group[name]
             errors = ", ".join(f"{count} {kind}" for kind, count in side["by_error_type"].items())
-            seconds = ["-" if side[of] is None else f"{side[of]:.2f}" for of in ("p50_s", "p95_s")]
+            seconds = ["-" if side[of] is None else f"{side[of]:.2f}" for of in _SECONDS]
             money = (f"{side['cost_usd']:.4f}", f"{side['input_tokens']:,}", f"{side['output_tokens']:,}")
             label = cell(model, "bold") if name == "original" else cell(f"  copies to {model}")
             values = (group["pairs"], side["completed"], *seconds, *money, errors)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import aiohttp
@@ -18,7 +18,7 @@ from services.gateway.background.background import BackgroundInferences, Retaine
 from services.gateway.background.held import HeldStreams
 from services.gateway.background.responses import BackgroundResponses
 from services.gateway.background.store import BackgroundStore
-from services.gateway.batches.lost import LostResults, all_stored
+from services.gateway.batches.lost import LostResults
 from services.gateway.batches.rounds import BatchRounds
 from services.gateway.batches.store import BatchStore
 from services.gateway.conversations.store import ConversationStore
@@ -68,12 +68,13 @@ from shared.db.reads import connect_reads
 from shared.db.store import ReadOffsets
 from shared.errors import TallygateError
 from shared.events import SessionCapped
-from shared.events.topics import FEATURE_WORKERS, SPENDING
+from shared.events.topics import FEATURE_WORKERS, RESULTS, SPENDING
 from shared.files import open_files
 from shared.inferences import Inferences, InferenceStore, Pending, Results, StreamLimits, Withdrawals
 from shared.inferences.store import RESULTS_CHANNEL
 from shared.kafka.follow import Follower
 from shared.kafka.keeper import Keeper
+from shared.kafka.offsets import all_read
 from shared.kafka.publisher import Outgoing, Publisher
 from shared.registry import Registry
 from shared.registry.providers import provider_models
@@ -88,6 +89,7 @@ from shared.telemetry.health import health_routes
 logger = structlog.get_logger(__name__)
 
 _RESULTS_GROUP = "gateway-results"
+_RESULTS_STORED_WITHIN_S = 5.0
 _FEATURES_GROUP = "gateway-features"
 _INGRESS_GROUP = "gateway-ingress"  # and the topic
 _SOURCE = "tallygate/upstream-replies"
@@ -273,7 +275,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 responses=kept_responses,
                 background_responses=in_responses,
                 store=batch_store,
-                lost=LostResults(batch_store, stored, lambda: all_stored(broker, _RESULTS_GROUP)),
+                lost=LostResults(
+                    batch_store,
+                    stored,
+                    partial(all_read, broker, _RESULTS_GROUP, RESULTS.name, _RESULTS_STORED_WITHIN_S),
+                ),
                 keys=KeyReader(pool),
                 ring=ring,
                 deadlines=background.deadlines,

@@ -48,9 +48,11 @@ class Work:
 
     @property
     def is_streamed(self) -> bool:
-        """Of all operations only a chat is told chunk by chunk."""
+        """Of all operations only a chat is told chunk by chunk, to whoever waits. A copy for a model on trial is called
+        as its request was, so that the times to their first chunks compare."""
         request = self.request
-        return request.operation_name == "chat" and self.body.get("stream") is True and request.is_awaited
+        asked = request.operation_name == "chat" and self.body.get("stream") is True
+        return asked and (request.is_awaited or request.is_shadow)
 
     @property
     def first(self) -> Candidate:

@@ -55,8 +55,8 @@ _UPSTREAM_CHANNELS: dict[str, Any] = {
     "upstream-replies": {
         "address": None,
         "description": "Topics of upstream services, which their requests name: the name begins with "
-        f"`{DEFAULT_REPLY_PREFIX}` (TALLYGATE_REPLY_TOPIC_PREFIX). Told at least once: readers keep the first "
-        "reply of an inference_id.",
+        f"`{DEFAULT_REPLY_PREFIX}` (TALLYGATE_REPLY_TOPIC_PREFIX). Key: the inference_id as text. Told at least "
+        "once: readers keep the first reply of an inference_id.",
         "messages": _messages(_REPLY_EVENTS),
     },
 }  # fmt: skip

@@ -87,7 +87,15 @@ class UpstreamBatchRequested(Event):
     requests: Annotated[tuple[Fields, ...], Field(min_length=1, max_length=MOST_IN_BATCH)]
 
 
-class UpstreamReplyCompleted(InferenceEvent):
+class UpstreamReply(InferenceEvent):
+    """Its key is the inference_id as text, which any client reads."""
+
+    @property
+    def key(self) -> bytes:
+        return self.subject_bytes
+
+
+class UpstreamReplyCompleted(UpstreamReply):
     """The answer, as its operation and form tell it: `body` in clear, or `sealed_body` for the tenant's public key.
 
     sealed_body: base64 of HPKE (RFC 9180) in base mode, with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and AES-256-GCM:
@@ -103,7 +111,7 @@ class UpstreamReplyCompleted(InferenceEvent):
     attempts: Count
 
 
-class UpstreamReplyFailed(InferenceEvent):
+class UpstreamReplyFailed(UpstreamReply):
     """No answer, and why. settlement: `rejected` of what was not taken."""
 
     ce_type: ClassVar[str] = ReplyFailed.ce_type

@@ -7,12 +7,14 @@ from typing import Protocol
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.kafka.broker import Admin
-from shared.kafka.failures import MOVED, RETRYABLE, described
+from shared.kafka.broker import Admin, Broker, Consumer
+from shared.kafka.failures import MOVED, RETRYABLE, KafkaError, described
+from shared.kafka.partitions import partitions_of
 
 logger = structlog.get_logger(__name__)
 
 _RETRY_S = 0.5
+_ASK_EVERY_S = 0.05
 
 Offsets = dict[TopicPartition, int]
 
@@ -76,3 +78,26 @@ async def records_behind(admin: Admin, group: str, ends: Mapping[TopicPartition,
     """How many records before these ends the group has not committed."""
     unread = await first_unread(admin, group, list(ends))
     return sum(max(0, end - unread[partition]) for partition, end in ends.items())
+
+
+async def until_read(admin: Admin, consumer: Consumer, group: str, *topics: str) -> None:
+    """Returns when the group has committed all that lies on these topics now. Raises KafkaError."""
+    ends = await consumer.end_offsets(await partitions_of(admin, *topics))
+    while await records_behind(admin, group, ends):  # noqa: ASYNC110 - the broker signals nothing
+        await asyncio.sleep(_ASK_EVERY_S)
+
+
+async def all_read(broker: Broker, group: str, topic: str, within_s: float) -> bool:
+    """Whether the group has committed all that lies on the topic now, or does so in time. False also while the broker
+    cannot tell. For questions that are rare: each has clients of its own."""
+    admin, consumer = broker.admin(), broker.consumer()
+    try:
+        async with asyncio.timeout(within_s):
+            await admin.start()
+            await consumer.start()
+            await until_read(admin, consumer, group, topic)
+            return True
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    finally:
+        await asyncio.gather(consumer.stop(), admin.stop(), return_exceptions=True)

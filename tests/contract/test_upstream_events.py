@@ -50,6 +50,7 @@ def test_replies_have_what_the_first_version_promised() -> None:
         "attempts",
     }
     assert told["error"].keys() >= {"error_type", "title", "detail", "tips", "retryable", "http_status"}
+    assert completed.key == failed.key == str(INFERENCE).encode()
     assert [completed.ce_type, failed.ce_type, UpstreamRequested.ce_type, UpstreamBatchRequested.ce_type] == [
         "tallygate.reply.completed.v1",
         "tallygate.reply.failed.v1",

@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from shared.client.requests import INFERENCES, chat_body
 from tests.support.live import Api, Live
+from tests.support.operations import REQUESTS, STREAMED, path_of, said
 
 _QUESTION = "say this word by word"
 _ANSWER = f"echo: {_QUESTION}"
@@ -67,42 +68,18 @@ async def test_gateway_and_router_are_killed_and_the_result_is_there(stack: Live
     await asyncio.to_thread(stack.stack.wait_ready, "router")
 
 
-_REQUESTS: dict[str, dict[str, Any]] = {
-    "chat": {"messages": [{"role": "user", "content": "hi"}]},
-    "messages": {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 50},
-    "completions": {"prompt": "hi", "max_tokens": 50},
-    "responses": {"input": "hi"},
-    "embeddings": {"input": ["hi", "ho"]},
-    "rerank": {"query": "hi", "documents": ["hi", "ho"]},
-}
-_STREAMED = ("chat", "messages", "completions", "responses")
-
-
-@pytest.mark.parametrize("operation", _REQUESTS)
+@pytest.mark.parametrize("operation", REQUESTS)
 async def test_a_result_is_what_the_operation_answers(stack: Live, tenant: Api, operation: str) -> None:
     model = await tenant.add_model("model", stack.model_server_url)
-    asked = _REQUESTS[operation] | {"model": model}
-    path = {"chat": "/v1/chat/completions"}.get(operation, f"/v1/{operation}")
-    waited = (await tenant.post(path, asked)).body
-    bodies = [asked, asked | {"stream": True}] if operation in _STREAMED else [asked]
+    asked = REQUESTS[operation] | {"model": model}
+    waited = (await tenant.post(path_of(operation), asked)).body
+    bodies = [asked, asked | {"stream": True}] if operation in STREAMED else [asked]
 
     for body in bodies:
         timeline = await tenant.settled(await begun(tenant, {"operation": operation} | body))
 
-        result = timeline["result"]
         assert timeline["background"] is True
-        assert set(result) == set(waited)
-        said = ("choices", "content", "output", "data", "results")
-        for name in (name for name in said if name in waited):
-            assert _without_ids(result[name]) == _without_ids(waited[name])
-
-
-def _without_ids(told: Any) -> Any:
-    if isinstance(told, list):
-        return [_without_ids(one) for one in told]
-    if isinstance(told, dict):
-        return {name: _without_ids(value) for name, value in told.items() if name != "id" and value is not None}
-    return told
+        assert said(timeline["result"]) == said(waited)
 
 
 async def test_a_failure_is_told_with_its_calls(stack: Live, tenant: Api) -> None:

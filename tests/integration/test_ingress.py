@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import pytest_asyncio
@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from deploy.local.kafka.jars import jars_folder
+from shared.events.upstream import UpstreamOperation, UpstreamReplyCompleted, UpstreamReplyFailed
 from tests.support.live import Api, Live
+from tests.support.operations import REQUESTS, STREAMED, path_of, said
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "upstream"
 OWN, SHARED = "upstream.requests", "shared.requests"  # of the tenant `upstream`, and of whom the records say
@@ -49,21 +51,27 @@ class Upstream:
     def __init__(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, topic: str) -> None:
         self._producer, self._consumer = producer, consumer
         self.reply_topic = topic
-        self._heard: dict[str, Record] = {}
+        self._heard: dict[str, list[Record]] = {}
 
     async def publish(self, topic: str, body: object, headers: list[tuple[str, bytes]] | None = None) -> None:
         value = body if isinstance(body, bytes) else json.dumps(body).encode()
         await self._producer.send_and_wait(topic, value, headers=headers or [])
 
     async def reply(self, inference_id: str) -> Record:
-        """With its ce_type as `kind`."""
+        """The first to it, with its ce_type as `kind`."""
         async with asyncio.timeout(_WITHIN_S):
             while inference_id not in self._heard:
                 record = await self._consumer.getone()
-                body = json.loads(record.value)
-                kind = dict(record.headers)["ce_type"].decode().removeprefix("tallygate.")
-                self._heard[body["inference_id"]] = body | {"kind": kind}
-        return self._heard[inference_id]
+                body, headers = json.loads(record.value), {name: value.decode() for name, value in record.headers}
+                assert {record.key.decode(), headers["ce_subject"]} == {body["inference_id"]}
+                assert headers["ce_id"] == body["event_id"]
+                told = body | {"kind": headers["ce_type"].removeprefix("tallygate.")}
+                self._heard.setdefault(body["inference_id"], []).append(told)
+        return self._heard[inference_id][0]
+
+    def replies(self, inference_id: str) -> int:
+        """How many have come until now."""
+        return len(self._heard.get(inference_id, ()))
 
 
 @asynccontextmanager
@@ -188,6 +196,62 @@ async def test_no_answer_goes_to_a_topic_without_the_prefix(
     assert (await here.reply(after["inference_id"]))["kind"] == "reply.completed.v1"
     letters = (await stack.admin.get(f"/api/dead-letters?topic={OWN}&limit=100")).body["topics"][0]["entries"]
     assert any("reply_topic: its name must begin with 'replies.'" in letter["reason"] for letter in letters)
+
+
+# Whatever can be asked
+
+_BOOKED_AS = {"embeddings": "embeddings", "rerank": "rerank"}  # everything else is a chat
+
+
+async def test_each_operation_is_answered_once_as_http_answers_it(
+    stack: Live, upstream: Api, here: Upstream, model: str
+) -> None:
+    """Alone, and as part of a batch, in which one part is bad and the model of another fails."""
+    waited = {name: (await upstream.post(path_of(name), REQUESTS[name] | {"model": model})).body for name in REQUESTS}
+    failing = await upstream.add_model(f"f-{uuid.uuid4().hex[:8]}", stack.model_server_url, "fault-401")
+    kinds = [{"operation_name": name} for name in get_args(UpstreamOperation)]
+    kinds.append({"operation_name": "chat", "form": "anthropic"})
+    alone = [_asked(here, model, kind) for kind in kinds]
+    parts = [_asked(here, model, kind, stream=kind["operation_name"] in STREAMED) for kind in kinds]
+    bad = request(here, model, operation_name="embeddings", input={"input": []})
+    broken = _asked(here, failing, {"operation_name": "rerank"})
+    for part in (*parts, bad, broken):
+        del part["reply_topic"]
+
+    for each in alone:
+        await here.publish(OWN, each)
+    await here.publish(OWN, {"reply_topic": here.reply_topic, "requests": [bad, *parts, broken]})
+
+    for each in (*alone, *parts):
+        reply, operation = await here.reply(each["inference_id"]), _operation(each)
+        assert reply["kind"] == "reply.completed.v1", reply
+        assert reply.keys() == {*UpstreamReplyCompleted.model_fields, "kind"}
+        assert (reply["tenant_id"], reply["model_served"], reply["attempts"]) == ("upstream", model, 1)
+        assert said(reply["body"]) == said(waited[operation])
+        timeline = await upstream.settled(each["inference_id"])
+        assert (timeline["operation"], len(timeline["attempts"])) == (_BOOKED_AS.get(operation, "chat"), 1)
+    refused, failed = await here.reply(bad["inference_id"]), await here.reply(broken["inference_id"])
+    assert refused.keys() == failed.keys() == {*UpstreamReplyFailed.model_fields, "kind"}
+    assert [(told["kind"], told["settlement"], told["error"]["error_type"]) for told in (refused, failed)] == [
+        ("reply.failed.v1", "rejected", "invalid_request"), ("reply.failed.v1", "failed", "authentication_failed"),
+    ]  # fmt: skip
+    assert [call["model"] for call in failed["failed_attempts"]] == [failing]
+
+    response = (await here.reply(alone[kinds.index({"operation_name": "responses"})]["inference_id"]))["body"]
+    assert (await upstream.get(f"/v1/responses/{response['id']}")).body == response
+    goes_on = {"input": "and?", "previous_response_id": response["id"]}
+    await here.publish(OWN, after := request(here, model, operation_name="responses", input=goes_on))
+    assert (await here.reply(after["inference_id"]))["body"]["previous_response_id"] == response["id"]
+    assert {here.replies(each["inference_id"]) for each in (*alone, *parts, bad, broken, after)} == {1}
+
+
+def _operation(kind: Record) -> str:
+    return "messages" if kind.get("form") == "anthropic" else str(kind["operation_name"])
+
+
+def _asked(here: Upstream, model: str, kind: Record, *, stream: bool = False) -> Record:
+    body = REQUESTS[_operation(kind)]
+    return request(here, model, **kind, input=body | {"stream": True} if stream else body)
 
 
 # Once

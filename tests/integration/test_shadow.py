@@ -39,28 +39,30 @@ async def test_copies_are_called_booked_apart_and_compared(stack: Live, tenant: 
     }  # fmt: skip
 
     answers = await asyncio.gather(*(tenant.chat(model, f"call {n}") for n in range(4)))
-    stream = await tenant.post("/v1/messages", {"model": model, "max_tokens": 9,
-                                                "messages": [{"role": "user", "content": "hi"}]})  # fmt: skip
-    answers.append(stream)
+    message = {"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    answers.append(await tenant.post("/v1/messages", message))
     assert {answer.status for answer in answers} == {200}
     assert all(answer.headers["x-tallygate-model"] == model for answer in answers)
-    ids = [answer.headers["x-tallygate-inference-id"] for answer in answers]
+    streamed = await tenant.stream.ask(model, "streamed")
+    ids = [*(answer.headers["x-tallygate-inference-id"] for answer in answers), streamed.inference_id]
     assert not any("shadow" in f"{answer.headers}{answer.text}" for answer in answers)
 
-    group = await compared(tenant, 5)
-    assert (group["model"], group["shadow_model"], group["pairs"]) == (model, trial, 5)
+    group = await compared(tenant, 6)
+    assert (group["model"], group["shadow_model"], group["pairs"]) == (model, trial, 6)
     originals = [await tenant.settled(one) for one in ids]
     copies = [await tenant.settled(str(shadow_id(UUID(one)))) for one in ids]
-    assert await calls_of(stack, originals) == await calls_of(stack, copies) == 5
+    assert await calls_of(stack, originals) == await calls_of(stack, copies) == 6
     assert {copy["model_served"] for copy in copies} == {trial}
     for side, timelines in (("original", originals), ("shadow", copies)):
         costs = [attempt["cost_usd"] for timeline in timelines for attempt in timeline["attempts"]]
-        assert group[side]["completed"] == 5
+        assert group[side]["completed"] == 6
+        assert [timeline["attempts"][0]["first_chunk_s"] is not None for timeline in timelines] == [False] * 5 + [True]
+        assert group[side]["first_chunk_p50_s"] > 0
         assert abs(group[side]["cost_usd"] - sum(costs)) < 1e-9
 
-    summary = await tenant.monitoring(total=5)
-    assert (summary["requests"]["total"], set(summary["requests"]["by_model"])) == (5, {model})
-    assert summary["attempts"]["total"] == 5
+    summary = await tenant.monitoring(total=6)
+    assert (summary["requests"]["total"], set(summary["requests"]["by_model"])) == (6, {model})
+    assert summary["attempts"]["total"] == 6
     listed = (await tenant.get("/api/inferences?limit=50")).body["items"]
     assert {item["inference_id"] for item in listed} == set(ids)
     listed = (await tenant.get("/api/inferences?limit=50&key=shadow")).body["items"]

@@ -6,15 +6,18 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import KafkaConnectionError
 
+from deploy.local.ports import free_ports
 from shared.events.topics import Topic, WantedTopic
 from shared.kafka import ConsumerRecord, TopicPartition
 from shared.kafka.admin import connected_admin
 from shared.kafka.broker import Broker, Consumer, Producer
 from shared.kafka.local import LocalBroker, LocalCluster
+from shared.kafka.local.faults import late, refused
 from shared.kafka.real import RealBroker
 from shared.kafka.settings import KafkaSettings
 from tests.support.virtual_time import run_virtually
@@ -46,6 +49,13 @@ class Bench:
 
     async def doomed_member(self, topic: Topic, group: str) -> Callable[[], None]:
         """A process that has joined the group; the function kills it."""
+        raise NotImplementedError
+
+    def away(self) -> Broker:
+        """One that refuses connections."""
+        raise NotImplementedError
+
+    async def silent(self) -> "Silent":
         raise NotImplementedError
 
     async def topic(self, partitions: int = 1, max_bytes: int = 1_000_000) -> Topic:
@@ -87,6 +97,13 @@ class Bench:
         self.stops += 1
 
 
+class Silent(NamedTuple):
+    """A broker that takes connections and answers nothing. open: how many connections there are now."""
+
+    broker: Broker
+    open: Callable[[], int]
+
+
 class LocalBench(Bench):
     def __init__(self, stack: AsyncExitStack) -> None:
         super().__init__(stack)
@@ -108,6 +125,12 @@ class LocalBench(Bench):
         doomed = LocalBroker(self._cluster, "doomed")
         await doomed.subscribe((topic,), group, Handling(), graceful_timeout_s=2.0).start()
         return doomed.kill
+
+    def away(self) -> Broker:
+        return LocalBroker(LocalCluster((), faults=lambda _: refused(KafkaConnectionError())))
+
+    async def silent(self) -> Silent:
+        return Silent(LocalBroker(LocalCluster((), faults=lambda _: late())), lambda: 0)
 
 
 class RealBench(Bench):
@@ -138,6 +161,25 @@ class RealBench(Bench):
         assert doomed.stdout is not None
         assert await doomed.stdout.readline() == b"joined\n"
         return doomed.kill
+
+    def away(self) -> Broker:
+        (port,) = free_ports(1)
+        return RealBroker(KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}"))
+
+    async def silent(self) -> Silent:
+        ended: list[asyncio.Event] = []
+
+        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            ended.append(end := asyncio.Event())
+            await reader.read()
+            writer.close()
+            end.set()
+
+        server = await asyncio.start_server(take, "127.0.0.1", 0)
+        self._stack.callback(server.close)
+        host, port = server.sockets[0].getsockname()
+        settings = KafkaSettings(bootstrap_servers=f"{host}:{port}")
+        return Silent(RealBroker(settings), lambda: sum(not end.is_set() for end in ended))
 
 
 class Handling:

@@ -39,7 +39,7 @@ def word(tenant: str, model: str, status: HealthStatus, at: datetime, **more: An
 async def keep(pool: Pool, *words: ModelHealthChanged) -> None:
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
-        await turn.keep_history(words)
+        await turn.health.keep(words)
 
 
 async def history(pool: Pool, tenant: str, **asked: Any) -> History:
@@ -106,7 +106,7 @@ async def test_what_the_history_calls_unwell_is_recalled(pool: Pool) -> None:
     )
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
-        (recalled,) = [one for one in await turn.unwell() if one.tenant_id == tenant]
+        (recalled,) = [one for one in await turn.health.unwell() if one.tenant_id == tenant]
     assert (recalled.model, recalled.status, recalled.reason) == ("custom:a", "unhealthy", "why")
 
 

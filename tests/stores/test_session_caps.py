@@ -112,7 +112,7 @@ async def used(pool: Pool, tenant: str) -> dict[str, tuple[float, int, int]]:
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
         _, touched = await turn.take_touched(5000)
-        rows = await turn.used_by_sessions(touched, utc_now())
+        rows = await turn.spending.used_by_sessions(touched, utc_now())
     return {row["session"]: (row["usd"], row["calls"], row["tokens"]) for row in rows if row["tenant_id"] == tenant}
 
 

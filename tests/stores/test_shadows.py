@@ -35,6 +35,7 @@ SPAN_S = timedelta(hours=1)
 def asked(tenant: str, model: str, duration_s: float, **more: Any) -> tuple[UUID, list[InferenceEvent]]:
     """An inference of one call, which succeeded unless an error type is given."""
     ids: dict[str, Any] = {"inference_id": more.pop("inference_id", None) or new_id(), "tenant_id": tenant}
+    first_chunk_s = more.pop("first_chunk_s", None)
     call = {"attempt_id": new_id(), "model": model, "api_key_id": more.get("api_key_id", "k1")}
     error = failure(more.pop("error_type"), "it broke") if "error_type" in more else None
     outcome: dict[str, Any] = (
@@ -43,7 +44,7 @@ def asked(tenant: str, model: str, duration_s: float, **more: Any) -> tuple[UUID
     settlement: dict[str, Any] = {"settlement": "failed" if error else "completed", "error": error}
     last = ended(
         **ids, **call, **outcome, event_id=new_id(), cost_usd=duration_s, input_tokens=10, output_tokens=5,
-        ended_at=NOW, duration_s=duration_s,
+        ended_at=NOW, duration_s=duration_s, streamed=first_chunk_s is not None, first_chunk_s=first_chunk_s,
     )  # fmt: skip
     end_of_all = settled(
         **ids, **({"api_key_id": "k1"} | more), **settlement, event_id=new_id(), settled_at=NOW, first_model=model,
@@ -91,8 +92,8 @@ async def test_copies_are_in_no_figure_of_the_tenant(pool: Pool, then: str) -> N
 
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
-        await turn.sum_up_days({(tenant, NOW.date()), (alone, NOW.date())})
-        spent = {row["tenant_id"]: row["usd_day"] for row in await turn.spent([tenant, alone], NOW.date())}
+        await turn.spending.sum_up_days({(tenant, NOW.date()), (alone, NOW.date())})
+        spent = {row["tenant_id"]: row["usd_day"] for row in await turn.spending.spent([tenant, alone], NOW.date())}
     assert spent.get(tenant) == spent.get(alone)
 
     reads = Reads(pool, ReadSettings())
@@ -112,10 +113,10 @@ async def test_what_copies_cost_is_told_to_who_has_a_budget_for_them(pool: Pool)
     minutes = {Part(one, end(NOW, "minute") - MINUTE) for one in (tenant, without)}
     async with RollupStore(pool).turn() as turn:
         assert turn is not None
-        assert await turn.sum_up_shadows(minutes) == {tenant}
-        assert await turn.sum_up_shadows(minutes) == set(), "nothing has changed"
-        await turn.sum_up_days({(one, NOW.date()) for one in (tenant, without)})
-        spent = {row["tenant_id"]: row for row in await turn.spent([tenant, without], NOW.date())}
+        assert await turn.spending.sum_up_shadows(minutes) == {tenant}
+        assert await turn.spending.sum_up_shadows(minutes) == set(), "nothing has changed"
+        await turn.spending.sum_up_days({(one, NOW.date()) for one in (tenant, without)})
+        spent = {row["tenant_id"]: row for row in await turn.spending.spent([tenant, without], NOW.date())}
     assert spent[tenant]["shadow_usd_day"] == 1.0
     assert spent[without]["shadow_usd_day"] == 0
 
@@ -145,6 +146,23 @@ async def test_copies_are_compared_with_their_requests(pool: Pool) -> None:
     assert (original["output_tokens"], shadow["output_tokens"]) == (20, 20)
     assert shadow["p50_s"] == pytest.approx(4.0, rel=0.05)
     assert told((await store.read(span._replace(tenant_id=other))).rows) == []
+
+
+async def test_first_chunks_are_compared_of_pairs_of_which_both_were_streamed(pool: Pool) -> None:
+    tenant = f"tenant-{new_id()}"
+    streamed, request = asked(tenant, "custom:old", 2.0, first_chunk_s=0.8)
+    plain_copy, other_request = asked(tenant, "custom:old", 2.0, first_chunk_s=1.9)
+    events = [*request, *copy(tenant, streamed, 2.0, first_chunk_s=0.2)]
+    events += [*other_request, *copy(tenant, plain_copy, 2.0), *pair(tenant, 2.0, 2.0, first_chunk_s=1.9)]
+    await BookStore(pool).book(fold(events), NOW)
+
+    compared = await ShadowStore(Reads(pool, ReadSettings())).read(Span(tenant, NOW - SPAN_S, end(NOW, "minute")))
+
+    [group] = told(compared.rows)
+    assert group["pairs"] == 3
+    for side, first_chunk_s in (("original", 0.8), ("shadow", 0.2)):
+        for name in ("first_chunk_p50_s", "first_chunk_p95_s"):
+            assert group[side][name] == pytest.approx(first_chunk_s, rel=0.05)
 
 
 async def test_what_a_read_looks_at_is_bounded_and_said(pool: Pool) -> None:

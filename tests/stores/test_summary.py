@@ -189,8 +189,8 @@ async def test_what_came_of_a_stream_that_broke_is_spent(pool: Pool) -> None:
         assert turn is not None
         _, touched = await turn.take_touched(5000)
         await turn.sum_up_minutes(touched, NOW)
-        await turn.sum_up_days({(tenant, NOW.date())})
-        (spent,) = await turn.spent([tenant], NOW.date())
+        await turn.spending.sum_up_days({(tenant, NOW.date())})
+        (spent,) = await turn.spending.spent([tenant], NOW.date())
     assert (spent["usd_day"], spent["tokens_day"]) == (0.5, 7)
 
 

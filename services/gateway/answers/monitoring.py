@@ -231,6 +231,7 @@ Sessions = TypedDict(
 
 class Compared(TypedDict):
     """average_s, p50_s, p95_s: of those that were completed, from acceptance to settlement; null when there are none.
+    first_chunk_p50_s, first_chunk_p95_s: from the call to the first content, where both of a pair were streamed.
     cost_usd, tokens: of all calls."""
 
     completed: Count
@@ -239,6 +240,8 @@ class Compared(TypedDict):
     average_s: float | None
     p50_s: float | None
     p95_s: float | None
+    first_chunk_p50_s: float | None
+    first_chunk_p95_s: float | None
     cost_usd: float
     input_tokens: Count
     output_tokens: Count

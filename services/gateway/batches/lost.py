@@ -4,7 +4,6 @@ A router says that an inference has ended and what came of it at the same moment
 just then may leave the first word without the second; and a result that cannot be stored becomes a dead letter.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,14 +11,8 @@ from uuid import UUID
 
 from services.gateway.batches.store import BatchStore, LineRow
 from shared.clock import utc_now
-from shared.events.topics import RESULTS
-from shared.kafka import KafkaError
-from shared.kafka.broker import Broker
-from shared.kafka.offsets import records_behind
-from shared.kafka.partitions import partitions_of
 
 _GRACE = timedelta(seconds=60)  # routers publish for so long at least, and again until it is acked
-_WAIT_S, _ASK_EVERY_S = 5.0, 0.05
 
 
 class Books(Protocol):
@@ -50,24 +43,6 @@ class LostResults:
             return []
         ended = await self._books.ended_before(tenant_id, [line.inference_id for line in lines], before)
         return [line for line in lines if line.inference_id in ended]
-
-
-async def all_stored(broker: Broker, group: str) -> bool:
-    """Whether all that has come until now is stored within some seconds. group: that stores results. False also while
-    the broker cannot tell."""
-    admin, consumer = broker.admin(), broker.consumer()
-    try:
-        async with asyncio.timeout(_WAIT_S):
-            await admin.start()
-            await consumer.start()
-            ends = await consumer.end_offsets(await partitions_of(admin, RESULTS.name))
-            while await records_behind(admin, group, ends):  # noqa: ASYNC110 - nothing signals it
-                await asyncio.sleep(_ASK_EVERY_S)
-            return True
-    except (KafkaError, OSError, TimeoutError):
-        return False
-    finally:
-        await asyncio.gather(consumer.stop(), admin.stop(), return_exceptions=True)
 
 
 def _first_id(at: datetime) -> UUID:

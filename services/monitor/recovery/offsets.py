@@ -6,11 +6,10 @@ from services.monitor.books.handlers import TOPICS as BOOKED
 from shared.events.topics import TOPICS, request_partition, router_groups
 from shared.kafka.broker import Broker
 from shared.kafka.dead_letters.box import LetterCount, counts
-from shared.kafka.offsets import first_unread, records_behind
+from shared.kafka.offsets import first_unread, records_behind, until_read
 from shared.kafka.partitions import partitions_of
 
 _WAIT_S = 5.0
-_ASK_EVERY_S = 0.05
 
 
 class Offsets:
@@ -54,10 +53,8 @@ class Offsets:
         """Waits until everything that is on the topics now is booked. False when that takes longer."""
         try:
             async with asyncio.timeout(within_s):
-                partitions = await partitions_of(self._admin, *(topic.name for topic in BOOKED))
-                ends = await self._consumer.end_offsets(partitions)
-                while await records_behind(self._admin, self._monitor_group, ends):  # noqa: ASYNC110 - nothing signals it
-                    await asyncio.sleep(_ASK_EVERY_S)
+                booked = (topic.name for topic in BOOKED)
+                await until_read(self._admin, self._consumer, self._monitor_group, *booked)
                 return True
         except TimeoutError:
             return False

@@ -108,10 +108,10 @@ class Rollups:
     async def _say_what_was_spent(self, turn: Turn, minutes: Collection[Part], now: datetime) -> None:
         """Published before the transaction ends: without an ack it is rolled back, and the touches are still there."""
         today = now.astimezone(UTC).date()
-        tenants = await turn.sum_up_days(_days(minutes)) | await turn.sum_up_shadows(minutes)
-        rows = await turn.spent(tenants, today) if tenants else []
+        tenants = await turn.spending.sum_up_days(_days(minutes)) | await turn.spending.sum_up_shadows(minutes)
+        rows = await turn.spending.spent(tenants, today) if tenants else []
         words: list[Event] = [TenantSpent(day=today, as_of=now, **row) for row in rows]
-        words += [SessionSpent(as_of=now, **row) for row in await turn.used_by_sessions(minutes, now)]
+        words += [SessionSpent(as_of=now, **row) for row in await turn.spending.used_by_sessions(minutes, now)]
         if words:
             await self._publisher.publish(*(Outgoing(SPENDING, word) for word in words))
 
@@ -124,11 +124,11 @@ class Rollups:
             if turn is None:
                 return
             await self._recall(turn)
-            recent = health.gather(await turn.minutes(health.window_from(now), now + _CLOCKS_DIFFER))
+            recent = health.gather(await turn.health.minutes(health.window_from(now), now + _CLOCKS_DIFFER))
             words = health.news(health.Evidence(recent, probed, self._thresholds), self._said, now)
             known = {*recent, *probed}
             self._said = {key: last for key, last in self._said.items() if key in known or last.status != "healthy"}
-            await turn.keep_history(words)
+            await turn.health.keep(words)
         if words:
             await self._publisher.publish(*(Outgoing(MODEL_HEALTH, word) for word in words))
         for word in words:
@@ -138,7 +138,7 @@ class Rollups:
         """The topic forgets after a day. Of what the history calls unwell, and nobody has taken back since, something
         is said again, or it would be unwell for ever."""
         if not self._recalled:
-            self._said = {word.subject: word for word in await turn.unwell()} | self._said
+            self._said = {word.subject: word for word in await turn.health.unwell()} | self._said
             self._recalled = True
 
 

@@ -25,6 +25,7 @@ def told(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 def _side(row: Row, name: str) -> dict[str, Any]:
     completed, durations = row[f"{name}_completed"], Counter(row[f"{name}_buckets"] or ())
+    first_chunks = Counter(row[f"{name}_first_buckets"] or ())
     return {
         "completed": completed,
         "failed": row["pairs"] - completed,
@@ -32,6 +33,8 @@ def _side(row: Row, name: str) -> dict[str, Any]:
         "average_s": row[f"{name}_duration_s"] / completed if completed else None,
         "p50_s": percentile(durations, 0.5),
         "p95_s": percentile(durations, 0.95),
+        "first_chunk_p50_s": percentile(first_chunks, 0.5),
+        "first_chunk_p95_s": percentile(first_chunks, 0.95),
         "cost_usd": row[f"{name}_usd"],
         "input_tokens": row[f"{name}_input_tokens"],
         "output_tokens": row[f"{name}_output_tokens"],

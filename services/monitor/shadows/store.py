@@ -14,9 +14,12 @@ _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 _CALLS = """
 SELECT coalesce(sum(least(greatest(cost_usd, 0), 1e9)), 0) AS usd, coalesce(sum(greatest(input_tokens, 0)), 0) AS input,
-       coalesce(sum(greatest(output_tokens, 0)), 0) AS output
+       coalesce(sum(greatest(output_tokens, 0)), 0) AS output,
+       min(first_chunk_s) FILTER (WHERE outcome = 'succeeded') AS first_chunk_s
 FROM monitor.attempts AS call WHERE call.inference_id = {of}.inference_id AND outcome IS NOT NULL
 """
+
+_BOTH_STREAMED = "called.first_chunk_s IS NOT NULL AND tried.first_chunk_s IS NOT NULL"
 
 
 def _side(name: str, calls: str) -> str:
@@ -27,6 +30,8 @@ def _side(name: str, calls: str) -> str:
            AS {name}_buckets,
        array_agg(coalesce({name}.error_type, {name}.settlement)) FILTER (WHERE {name}.settlement <> 'completed')
            AS {name}_errors,
+       array_agg(width_bucket({calls}.first_chunk_s, $5::float8[])) FILTER (WHERE {_BOTH_STREAMED})
+           AS {name}_first_buckets,
        sum({calls}.usd)::float8 AS {name}_usd, sum({calls}.input)::bigint AS {name}_input_tokens,
        sum({calls}.output)::bigint AS {name}_output_tokens"""
 

@@ -187,7 +187,7 @@ DELIVERIES = {
 }
 _SIDE = {
     "completed": 8, "failed": 2, "by_error_type": {HOSTILE: 2}, "average_s": 0.5, "p50_s": 0.4, "p95_s": None,
-    "cost_usd": 0.5, "input_tokens": 100, "output_tokens": 200,
+    "first_chunk_p50_s": 0.2, "first_chunk_p95_s": None, "cost_usd": 0.5, "input_tokens": 100, "output_tokens": 200,
 }  # fmt: skip
 SHADOWS = {
     "groups": [

@@ -19,7 +19,8 @@ from shared.events import (
     ReplyCompleted,
     ReplyFailed,
 )
-from shared.events.topics import REPLIES
+from shared.events.inference import SHADOW
+from shared.events.topics import REPLIES, RESULTS
 from shared.lane.frames import Kind
 from shared.wire.reading.chunk_log import chunks_in
 from shared.wire.reading.streams import Chunk, StreamSoFar
@@ -158,6 +159,17 @@ async def test_where_nobody_waits_the_endpoint_is_asked_for_the_whole_answer() -
         await here.run()
     assert here.settled.settlement == "completed"
     assert not {"stream", "stream_options"} & here.endpoint.asked[0].keys()
+
+
+async def test_a_copy_for_a_model_on_trial_is_streamed_and_told_to_nobody() -> None:
+    fails, answers = sends(HEAD, events(ROLE, A)), sends(HEAD, events(ROLE, A, B, END, USAGE, DONE))
+    async with world(fails, answers, by_lane=False, reply_partition=None, api_key_id=SHADOW) as here:
+        await here.run()
+    assert [asked["stream"] for asked in here.endpoint.asked] == [True, True], "nobody has heard the first one"
+    assert [(ended.outcome, ended.chunks) for ended in here.ended] == [("failed", 2), ("succeeded", 5)]
+    assert here.ended[-1].first_chunk_s is not None
+    assert here.settled.settlement == "completed"
+    assert (here.gateway.heard, here.said(REPLIES), here.said(RESULTS)) == ([], [], [])
 
 
 async def test_when_nobody_waits_any_more_no_more_is_told_and_the_call_goes_on() -> None:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from services.monitor.booked_apart import NO_SHADOW
 from services.monitor.rollups.steps import STEPS, SUMMED_FROM, TOKEN_STEPS, Level, Step
 
+TIMEOUT_S = 60.0  # a statement of a rollup may take longer than one that somebody waits for
+
 _SHORT: tuple[Level, ...] = ("slice", "minute")  # which are summed up from the books
 
 

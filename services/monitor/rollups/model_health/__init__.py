@@ -1,0 +1,1 @@
+"""How models are: what their calls of the last minutes show, and what was said of them."""

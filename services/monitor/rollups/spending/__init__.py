@@ -1,0 +1,1 @@
+"""What tenants and their capped sessions have spent."""
