@@ -69,12 +69,13 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         breakers = BreakerPolicy(settings.breaker_failures, settings.breaker_pause_s, settings.breaker_max_pause_s)
         gate = Gate(breakers, places)
         pulse = Pulse()
+        cancellations, conditions = Cancellations(), Conditions()
         attempts = Attempts(
             settings.instance, ring, transport, publisher, retries, gate, pulse,
             max_untold_bytes=settings.max_answer_bytes, tell_model_names=settings.metrics_model_names,
+            was_cancelled=cancellations.cancelled,
         )  # fmt: skip
         service.at_stop(attempts.stop)
-        cancellations, conditions = Cancellations(), Conditions()
         cancellations.call(attempts.cancel)
         await service.start(Follower(broker, {CANCELLATIONS: cancellations.heard, **conditions.hearers}))
         intake = Intake(

@@ -5,8 +5,10 @@ not on record, the books would know nothing when this router dies, although the 
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -52,9 +54,10 @@ class Attempts:
         now: Now = utc_now,
         max_untold_bytes: int = 3_500_000,
         tell_model_names: bool = False,
+        was_cancelled: Callable[[str, UUID], bool] = lambda *_: False,
     ) -> None:
         """max_untold_bytes: of a stream's chunks that are held back; as many as an answer that is not streamed has.
-        tell_model_names: metrics name tenants' models."""
+        tell_model_names: metrics name tenants' models. was_cancelled: whether an inference of a tenant was."""
         self._router_id = router_id
         self._ring = ring
         self._callers = Callers(ring, publisher)
@@ -65,6 +68,7 @@ class Attempts:
         self.places = gate.places
         self._pulse = pulse
         self._now = now
+        self._was_cancelled = was_cancelled
         self._stamped_at = now()
         self._running: set[Progress] = set()
 
@@ -170,6 +174,11 @@ class Attempts:
         await self._settling.refuse(refusal)
 
     async def _run(self, progress: Progress, started: AttemptStarted, traced: Traced) -> None:
+        request = progress.work.request
+        if self._was_cancelled(request.tenant_id, request.inference_id):  # while it was claimed
+            progress.cancelled = True
+            await self._settling.cut_short(progress, traced)
+            return
         try:
             if progress.unreported:
                 await self._put_on_record(progress, traced)

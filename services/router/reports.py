@@ -30,6 +30,7 @@ from shared.selection import Candidate, needs_of
 from shared.wire import Completion
 
 MAX_CANDIDATES_TOLD = 100
+_NOT_BOOKED = {"cost_usd", "cache_write_1h_tokens"}  # of what a usage says: they make the cost
 _MAX_FAILED_TOLD = 50
 _MAX_FINISH_REASONS = 1000
 _A_MOMENT = timedelta(microseconds=1)
@@ -116,7 +117,7 @@ def attempt_succeeded(
 def booked(counted: counting.Counted, model: Model) -> dict[str, Any]:
     """What the outcome of a call says of its tokens."""
     usage, state = counted
-    tokens = {name: count for name, count in usage._asdict().items() if name != "cost_usd"}
+    tokens = {name: count for name, count in usage._asdict().items() if name not in _NOT_BOOKED}
     return {**tokens, "usage_state": state, "cost_usd": counting.cost_usd(model.price, usage)}
 
 

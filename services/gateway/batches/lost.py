@@ -1,7 +1,7 @@
 """Results that are not coming any more: the inference has ended long ago, and all that came since is stored.
 
-A router says that an inference has ended and what came of it at the same moment, on different topics. One that dies
-just then may leave the first word without the second; and a result that cannot be stored becomes a dead letter.
+A result is on its topic before the books say that its inference has ended (decision 0048); one that cannot be stored
+becomes a dead letter.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

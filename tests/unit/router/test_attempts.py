@@ -46,13 +46,14 @@ class Scripted:
 
 
 class Router:
-    def __init__(self, say: Say, max_calls: int = 8) -> None:
+    def __init__(self, say: Say, max_calls: int = 8, *, cancelled: bool = False) -> None:
         self.broker = LocalBroker()
         self.endpoints = Scripted(say)
         self.publisher = Publisher(self.broker, "test")
         self.attempts = Attempts(
             "r1", KeyRing.parse(new_key("k1")), cast("Transport", self.endpoints), self.publisher,
             RetryPolicy(3, 0.2, 5.0, max_calls), Gate(BreakerPolicy(20, 5.0, 60.0), no_places()), beating(),
+            was_cancelled=lambda *_: cancelled,
         )  # fmt: skip
 
     async def run(self, job: Work) -> InferenceSettled:
@@ -99,6 +100,14 @@ async def test_an_inference_has_so_many_calls_and_then_its_first_models_failure(
     (reply,) = router.events(REPLIES)
     assert isinstance(reply, ReplyFailed)
     assert reply.error == settled.error
+
+
+@virtually
+async def test_what_was_cancelled_while_it_was_claimed_is_not_called_for() -> None:
+    router = Router(refuses, cancelled=True)
+    settled = await router.run(job(2))
+    assert (settled.settlement, router.endpoints.called) == ("cancelled", [])
+    assert [one.outcome for one in router.events(OUTCOMES) if isinstance(one, AttemptEnded)] == ["failed"]
 
 
 @virtually
