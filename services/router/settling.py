@@ -199,13 +199,13 @@ class Settling:
         if request.store_result:
             await self._publisher.publish_until_acked(Outgoing(RESULTS, reply.event, traceparent))
         outgoing = [Outgoing(_topic(event), event, traceparent) for event in events]
-        if request.reply_to is None:  # one produce request for all of it
+        if self._publisher.acks_are_late:
+            await self._publisher.publish_until_acked(*outgoing)
+            await self._callers.tell(request, reply, traceparent)
+        elif request.reply_to is None:  # one produce request for all of it
             if request.reply_partition is not None:
                 outgoing.append(Outgoing(REPLIES, reply.event, traceparent, request.reply_partition))
             await self._publisher.publish_until_acked(*outgoing)
-        elif self._publisher.acks_are_late:
-            await self._publisher.publish_until_acked(*outgoing)
-            await self._callers.tell(request, reply, traceparent)
         else:
             telling = asyncio.create_task(self._callers.tell(request, reply, traceparent))
             try:

@@ -61,7 +61,7 @@ class Publisher:
         self.failing_since: float | None = None  # loop time of the first failure since the last ack
         self.failing_because = ""  # the last failure, with what mends it
         self._unacked: dict[object, float] = {}  # when each publish began, the oldest first
-        self._late_at = -_LATELY_S  # when an ack was last seen to be late
+        self._late_at = -_LATELY_S  # when an ack was last seen to be late, or refused
 
     async def start(self) -> None:
         self._producer = self.broker.producer()
@@ -73,7 +73,8 @@ class Publisher:
 
     @property
     def acks_are_late(self) -> bool:
-        """Whether an ack is waited for, or was in the last seconds, for longer than a broker that is there takes."""
+        """Whether an ack is waited for, or was in the last seconds, for longer than a broker that is there takes, or
+        did not come."""
         now = asyncio.get_running_loop().time()
         if now - next(iter(self._unacked.values()), now) > _LATE_S:
             self._late_at = now
@@ -96,6 +97,7 @@ class Publisher:
                 raise UnpublishableError.refused(error) from error
             self.failing_since = self.failing_since or loop.time()
             self.failing_because = described(error)
+            self._late_at = loop.time()
             raise TallygateError(
                 "unavailable", f"the broker did not acknowledge: {self.failing_because}", retry_after_s=2.0
             ) from error

@@ -13,7 +13,7 @@ from services.gateway.inference.completing import CallerLeftError, Completing, L
 from shared.access import Caller
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
-from shared.inferences import InferenceFailedError
+from shared.inferences import InferenceFailedError, Order
 from tests.histories.database import TENANT
 from tests.histories.history import Request
 from tests.histories.processes import Place
@@ -25,8 +25,8 @@ _CALLER = Caller(TENANT, "k1", frozenset({"chat"}))
 
 @dataclass(slots=True)
 class Asked:
-    """What became of one caller. told: an error type, "left", or None for a completion. attempt_id: the one that
-    answered. answered_at is None while it waits, and for ever when its gateway died."""
+    """What became of one caller. told: an error type, "left", "begun" in the background, or None for a completion.
+    attempt_id: the one that answered. answered_at is None while it waits, and for ever when its gateway died."""
 
     request: Request
     gateway: str
@@ -41,10 +41,16 @@ async def ask(place: Place, completing: Completing, asked: Asked) -> None:
     request, now = asked.request, place.life.now()
     body = orjson.dumps({"messages": [{"role": "user", "content": request.name}]})
     sent = Sent({IDEMPOTENCY_HEADER: request.name} if request.way == "keyed" else {}, ROUTE, body, None, _left(request))
-    admitted = Admitted(body, None, now, now + timedelta(seconds=request.deadline_s))
+    admitted = Admitted(body, None, now, now + timedelta(seconds=request.deadline_s), priority=request.priority)
     try:
         with completing.let_in(_CALLER, {}):
-            answer = await completing.complete(_CALLER, sent, admitted)
+            if request.way == "background":
+                begun = await completing.begin(_CALLER, sent, admitted, _Beginning())
+                asked.told, asked.inference_id = "begun", begun.inference_id
+            else:
+                answer = await completing.complete(_CALLER, sent, admitted)
+                asked.inference_id = answer.inference_id
+                asked.attempt_id = UUID(orjson.loads(answer.body)["choices"][0]["message"]["content"])
     except InferenceFailedError as error:
         asked.told, asked.inference_id = error.failure.error_type, error.inference_id
     except TallygateError as error:
@@ -53,10 +59,18 @@ async def ask(place: Place, completing: Completing, asked: Asked) -> None:
         asked.told = "left"
     except RETRYABLE:
         asked.told = "unavailable"
-    else:
-        asked.inference_id = answer.inference_id
-        asked.attempt_id = UUID(orjson.loads(answer.body)["choices"][0]["message"]["content"])
     asked.answered_at = asyncio.get_running_loop().time()
+
+
+class _Beginning:
+    """Its row is not needed here: the result is stored for whoever asks by the id."""
+
+    async def keep(self, order: Order, inference_id: UUID) -> None: ...
+
+    def hold(self, _order: Order, _inference_id: UUID) -> bool:
+        return False
+
+    async def drop(self, order: Order, inference_id: UUID) -> None: ...
 
 
 def _left(request: Request) -> Left | None:

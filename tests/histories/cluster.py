@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from shared.events import Event
 from shared.events.codec import UnreadableMessageError, decode
 from shared.events.envelope import header
-from shared.events.topics import ATTEMPTS, DLQ_SUFFIX, HEARTBEATS, OUTCOMES, REQUESTS
+from shared.events.topics import ATTEMPTS, HEARTBEATS, OUTCOMES, REPLIES, REQUEST_TOPICS, RESULTS
 from shared.kafka import ConsumerRecord, RecordMetadata
 from shared.kafka.broker import Reset
 from shared.kafka.dead_letters.letter import OFFSET, PARTITION, TOPIC
@@ -21,10 +21,10 @@ from shared.kafka.local.logs import Headers, PartitionLog
 from shared.kafka.local.process import Process
 from shared.kafka.local.producer import LocalProducer
 from tests.histories.lives import EPOCH, current_life
-from tests.histories.trace import Acked, Committed, Published, ReadOffsets, Trace
+from tests.histories.trace import Acked, Committed, Published, ReadOffsets, Sent, Trace, Unacked
 
-_WATCHED = {topic.name: topic for topic in (REQUESTS, ATTEMPTS, OUTCOMES, HEARTBEATS)}
-_DLQ = REQUESTS.name + DLQ_SUFFIX
+_WATCHED = {topic.name: topic for topic in (*REQUEST_TOPICS, ATTEMPTS, OUTCOMES, HEARTBEATS, RESULTS, REPLIES)}
+_DLQS = frozenset(topic.dlq for topic in REQUEST_TOPICS)
 _PATIENCE_MS = 20_000
 
 
@@ -33,7 +33,7 @@ class HistoryCluster(LocalCluster):
         loop = asyncio.get_running_loop()
         super().__init__(now=lambda: EPOCH.timestamp() + loop.time(), faults=faults)
         self.trace = trace
-        for name in (*_WATCHED, _DLQ):
+        for name in (*_WATCHED, *sorted(_DLQS)):
             for place in self.partitions(name):
                 self.log(place).wake(_Watcher(self.log(place), trace))
 
@@ -88,7 +88,7 @@ class _Watcher(asyncio.Event):
     def set(self) -> None:
         [record] = self._log.read(self._log.end - 1, 1)
         event = _decoded(record)
-        letter = _letter(record) if record.topic == _DLQ else None
+        letter = _letter(record) if record.topic in _DLQS else None
         self._trace.append(Published(_now(), _by(), self._log.place, record.offset, event, letter))
 
 
@@ -127,9 +127,13 @@ class _WatchedProducer(LocalProducer):
         headers: Headers,
         acked: "asyncio.Future[RecordMetadata]",
     ) -> None:
+        sent_at_s = _now()
+        self._trace.append(Sent(sent_at_s, _by(), place, key))
         await super()._carry(place, value, key, headers, acked)
-        if acked.done() and not acked.cancelled() and acked.exception() is None:
-            self._trace.append(Acked(_now(), _by(), place, acked.result().offset))
+        if acked.cancelled() or acked.exception() is not None:
+            self._trace.append(Unacked(_now(), _by(), place, sent_at_s))
+        else:
+            self._trace.append(Acked(_now(), _by(), place, acked.result().offset, sent_at_s))
 
 
 class _WatchedAdmin(LocalAdmin):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shared.errors import ErrorType
+from shared.events.topics import OUTCOMES, REPLIES, RESULTS
+from shared.priorities import Priority
 from tests.histories.history import (
     Again,
     Away,
@@ -48,16 +50,22 @@ def make(seed: int) -> History:
     routers, monitors, gateways = chance.choice((1, 2, 2, 3)), chance.choice((1, 1, 2)), chance.choice((0, 0, 1, 2))
     requests = tuple(_request(chance, number, gateways) for number in range(1, chance.randint(1, 6) + 1))
     history = History(seed, routers, monitors, gateways, requests, (), chance.choice((0.0, 0.0, 0.02, 0.2)))
-    faults = tuple(_fault(chance, history) for _ in range(chance.choice((0, 1, 1, 2, 2, 3, 4, 6))))
-    return replace(history, faults=faults)
+    faults = [_fault(chance, history) for _ in range(chance.choice((0, 1, 1, 2, 2, 3, 4, 6)))]
+    if chance.random() < 0.2:
+        faults += _half_a_broker(chance, history)
+    return replace(history, faults=tuple(faults))
 
 
 def _request(chance: random.Random, number: int, gateways: int) -> Request:
     at_s = chance.choice((0.0, 1.0, 1.0, chance.uniform(0.0, _LASTS_S)))
     answers = tuple(_answer(chance) for _ in range(chance.randint(1, 3)))
-    request = Request(f"r{number}", round(at_s, 3), round(chance.uniform(5.0, 40.0), 1), answers)
+    priority: Priority = chance.choice(("interactive", "interactive", "normal", "bulk"))
+    deadline_s = round(chance.uniform(5.0, 40.0), 1)
+    request = Request(f"r{number}", round(at_s, 3), deadline_s, answers, priority=priority)
     if not gateways or chance.random() < 0.2:
         return request
+    if chance.random() < 0.2:
+        return replace(request, way="background")
     if chance.random() < 0.5:
         leaves_after_s = round(chance.uniform(0.0, 8.0), 1) if chance.random() < 0.2 else None
         return replace(request, way="gateway", leaves_after_s=leaves_after_s)
@@ -118,6 +126,17 @@ def _trouble(chance: random.Random, history: History, at_s: float) -> Trouble:
     return Trouble(_slot(chance, history), at_s, verb, how, skip, count, slow_s)
 
 
+def _half_a_broker(chance: random.Random, history: History) -> tuple[Fault, Fault]:
+    """Around the time when an inference ends the broker takes nothing for one topic, and its router dies."""
+    request = chance.choice(history.requests)
+    ends_at_s = request.at_s + (request.answers[0].after_s or 0.0)
+    topic, for_s = chance.choice((OUTCOMES, OUTCOMES, RESULTS, REPLIES)).name, round(chance.uniform(1.0, 12.0), 1)
+    away = Away(topic, round(max(0.0, ends_at_s - chance.choice((0.0, chance.uniform(0.0, for_s)))), 3), for_s)
+    dies_at_s = round(ends_at_s + chance.choice((0.0, chance.uniform(0.0, 6.0))), 3)
+    slot, back_after_s = f"router-{chance.randint(1, history.routers)}", round(chance.uniform(0.5, 30.0), 1)
+    return away, Kill(slot, dies_at_s, chance.randint(0, 30), back_after_s)
+
+
 def _deaf(chance: random.Random, history: History, at_s: float) -> Deaf:
     slot = f"monitor-{chance.randint(1, history.monitors)}" if chance.random() < 0.7 else _slot(chance, history)
     return Deaf(slot, at_s, round(chance.uniform(2.0, 25.0), 1))
@@ -142,5 +161,5 @@ def _cancel(chance: random.Random, history: History, at_s: float) -> Cancel:
     return Cancel(chance.choice(history.requests).name, at_s)
 
 
-def _garbage(_chance: random.Random, _history: History, at_s: float) -> Garbage:
-    return Garbage(at_s)
+def _garbage(chance: random.Random, _history: History, at_s: float) -> Garbage:
+    return Garbage(at_s, chance.choice(("normal", "bulk")))

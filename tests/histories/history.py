@@ -6,19 +6,21 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from shared.errors import ErrorType
+from shared.priorities import Priority
 from tests.support.scripted_transport import Answer
 
 Verb = Literal["produce", "commit", "fetch", "ask", "database"]
 How = Literal["refused", "lost", "slow", "broken", "broken_lost", "fenced"]
-Way = Literal["upstream", "gateway", "keyed"]
+Way = Literal["upstream", "gateway", "keyed", "background"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One inference. `answers`: how its calls end, in their order over all deliveries; the last one stays.
 
-    way: published by an upstream service, or asked for at a gateway, with an Idempotency-Key or without. With one it
-    is asked for `times` times, `every_s` apart, at one gateway after the other. leaves_after_s: the caller hangs up.
+    way: published by an upstream service, or asked for at a gateway, with an Idempotency-Key or without, or in the
+    background, where nobody waits. With a key it is asked for `times` times, `every_s` apart, at one gateway after the
+    other. leaves_after_s: the caller hangs up.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Request:
     times: int = 1
     every_s: float = 0.0
     leaves_after_s: float | None = None
+    priority: Priority = "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,10 @@ class Deaf:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """The broker or the database cannot be reached by anybody."""
+    """The broker or the database cannot be reached by anybody. Of a topic, by its name: what is published there waits,
+    as while the broker that leads its partitions comes back."""
 
-    what: Literal["broker", "database"]
+    what: str
     at_s: float
     for_s: float
 
@@ -129,9 +133,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """Something that is no request comes on the request topic."""
+    """Something that is no request comes on a topic of requests."""
 
     at_s: float
+    priority: Priority = "normal"
 
 
 OfOne = Kill | Stop | Freeze | Expel | Trouble | Deaf | Clock  # process
@@ -165,10 +170,9 @@ def _told(happening: Happening) -> str:
     if isinstance(happening, Request):
         times = f", {happening.times} times, every {happening.every_s:.1f} s" if happening.times > 1 else ""
         times += f", leaves after {happening.leaves_after_s:.1f} s" if happening.leaves_after_s is not None else ""
+        way = happening.way if happening.priority == "normal" else f"{happening.way}, {happening.priority}"
         answers = ", then ".join(_answer(answer) for answer in happening.answers)
-        return (
-            f"{happening.name} is asked for ({happening.way}{times}), deadline {happening.deadline_s:.1f} s: {answers}"
-        )
+        return f"{happening.name} is asked for ({way}{times}), deadline {happening.deadline_s:.1f} s: {answers}"
     said = [
         f"{field.name}={getattr(happening, field.name)}"
         for field in fields(happening)

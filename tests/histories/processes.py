@@ -19,14 +19,17 @@ from services.monitor.recovery.requests import RequestReader
 from services.router.attempts import Attempts
 from services.router.breaker import BreakerPolicy
 from services.router.cancellations import Cancellations
+from services.router.claims import Claims
 from services.router.gate import Gate
 from services.router.heartbeat import Heartbeat
 from services.router.intake import Intake
+from services.router.pace import Pace
 from services.router.pulse import Pulse
 from services.router.retry import RetryPolicy
-from services.router.room import RoomLimits
+from services.router.room import Room, RoomLimits
+from services.router.waiting import Waiting
 from shared.crypto import KeyRing
-from shared.events.topics import CANCELLATIONS, REQUESTS
+from shared.events.topics import CANCELLATIONS, REQUEST_TOPICS, router_groups
 from shared.inferences import Inferences, Pending, Results
 from shared.kafka.follow import Follower
 from shared.kafka.publisher import Publisher
@@ -36,7 +39,6 @@ from shared.selection import Conditions
 from tests.histories.cluster import HistoryBroker
 from tests.histories.database import TENANT, HistoryRegistryStore, HistoryTables
 from tests.histories.lives import Life
-from tests.support.claims import claims_of
 from tests.support.memory.gateway import GatewayTables, MemoryInferenceStore, MemoryKeyStore
 from tests.support.memory.monitor import MemoryBookStore, MemoryRecoveryStore
 from tests.support.memory.read_offsets import MemoryReadOffsets
@@ -44,13 +46,14 @@ from tests.support.memory.turns import Turn
 from tests.support.places import no_places
 from tests.support.scripted_transport import Script, ScriptedTransport
 
-ROUTERS, MONITORS = "router", "monitor"  # their groups
+ROUTERS, MONITORS, GATEWAYS = "router", "monitor", "gateway-results"  # their groups
 PUBLISH_TIMEOUT_S = 5.0  # of a gateway
 GRACE_S = 2.0  # of a gateway, past a deadline
 
 _GRACEFUL_S = 5.0
 _DRAIN_S = 4.0
 _ROOM = RoomLimits(slots=3, places=5, held_bytes=100_000)  # so that some wait, and some are refused
+_BULK_PER_S = 1.0  # beside people
 _BATCH = 500
 _MAX_DELIVERIES = 5
 _RING = KeyRing.parse("k1:" + "A" * 43 + "=")
@@ -104,19 +107,27 @@ async def run_router(place: Place, script: Script, known: tuple[Model, ...]) -> 
     await follower.start()
     ends.append(follower.stop)
     intake = Intake(_RING, place.inference_store(), registry, Conditions(), cancellations, now)
-    claims = claims_of(intake, attempts, publisher, _ROOM, pulse, name=name, stop=place.stop.set, now=now)
-    cancellations.call(claims.waiting.cancel)
-    heartbeat = Heartbeat(name, publisher, pulse, lambda: claims.in_flight, claims.waiting.lost, now=now)
+    room = Room(_ROOM)
+    waiting = Waiting(intake, attempts, publisher, room, pulse, now, Pace(_BULK_PER_S))
+    cancellations.call(waiting.cancel)
+    claims = {
+        topic: Claims(name, intake, attempts, publisher, waiting, pulse, place.stop.set, now, topic)
+        for topic in REQUEST_TOPICS
+    }
+    groups = router_groups(ROUTERS)
+    requests = {
+        topic: place.broker.subscribe((topic,), groups[topic], one.take, graceful_timeout_s=_GRACEFUL_S, listener=one)
+        for topic, one in claims.items()
+    }
+    heartbeat = Heartbeat(name, publisher, pulse, lambda: room.in_slots, waiting.lost, now=now)
     await heartbeat.start()
-    requests = place.broker.subscribe(
-        (REQUESTS,), ROUTERS, claims.take, graceful_timeout_s=_GRACEFUL_S, listener=claims
-    )
     ends.append(heartbeat.stop)
-    ends.append(lambda: claims.drain(_DRAIN_S))
-    consumer = await requests.start()
-    ends.append(requests.stop)
-    claims.start(consumer)
-    ends.append(claims.stop_taking)
+    ends.append(lambda: asyncio.gather(*(one.drain(_DRAIN_S) for one in claims.values())))
+    for topic, one in claims.items():
+        consumer = await requests[topic].start()
+        ends.append(requests[topic].stop)
+        one.start(consumer)
+        ends.append(one.stop_taking)
     await place.stop.wait()
     await _end(ends)
 
@@ -160,7 +171,7 @@ async def run_gateway(place: Place, known: tuple[Model, ...]) -> None:
         stored, publisher, MemoryReadOffsets(place.gateway_tables.read, place.turn), timedelta(days=1)
     )
     kept = place.broker.subscribe(
-        keeper.topics, "gateway-results", keeper.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=_BATCH
+        keeper.topics, GATEWAYS, keeper.on_batch, graceful_timeout_s=_GRACEFUL_S, batch=_BATCH
     )
     consumer = await kept.start()
     ends.append(kept.stop)

@@ -12,8 +12,9 @@ import pytest
 from services.monitor.recovery.claimed import Claimed, ClaimsSeen
 from services.router import claims
 from tests.histories.history import Fault, History, Kill, Request, Trouble
-from tests.histories.invariants import OVER, RECOVERED, violations
+from tests.histories.invariants import violations
 from tests.histories.playing import play
+from tests.histories.promises import OVER, RECOVERED
 from tests.support.memory import monitor as memory
 from tests.support.scripted_transport import Answer
 

@@ -3,9 +3,10 @@
 import pytest
 
 from tests.histories.generating import make
-from tests.histories.invariants import SWEPT, violations
+from tests.histories.invariants import violations
 from tests.histories.mutants import MUTANTS, Mutant, in_force
 from tests.histories.playing import play
+from tests.histories.promises import SWEPT
 from tests.histories.trying import broken_by
 
 

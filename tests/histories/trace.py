@@ -22,13 +22,32 @@ class Published(NamedTuple):
     dead_letter_of: tuple[str, int, int] | None = None
 
 
+class Sent(NamedTuple):
+    """A record is on its way. key: of the record, which for what is said of an inference is its id."""
+
+    at_s: float
+    by: str | None
+    place: TopicPartition
+    key: bytes | None
+
+
 class Acked(NamedTuple):
-    """The publisher was told that the record lies there."""
+    """The publisher was told that the record lies there, which it had sent then."""
 
     at_s: float
     by: str | None
     place: TopicPartition
     offset: int
+    sent_at_s: float
+
+
+class Unacked(NamedTuple):
+    """The publisher was told that the record may not lie there, or had given it up."""
+
+    at_s: float
+    by: str | None
+    place: TopicPartition
+    sent_at_s: float
 
 
 class Committed(NamedTuple):
@@ -79,7 +98,7 @@ class Unforeseen(NamedTuple):
     what: str
 
 
-Entry = Published | Acked | Committed | ReadOffsets | Booked | Called | Ended | Unforeseen
+Entry = Published | Sent | Acked | Unacked | Committed | ReadOffsets | Booked | Called | Ended | Unforeseen
 Trace = list[Entry]
 
 
@@ -90,10 +109,14 @@ def told(entry: Entry) -> str:
     return f"{entry.at_s:8.3f} s  {entry.by or 'the world'} {_what(entry)}"
 
 
-def _what(entry: Published | Acked | Committed | ReadOffsets | Booked | Called | Unforeseen) -> str:
+def _what(entry: Published | Sent | Acked | Unacked | Committed | ReadOffsets | Booked | Called | Unforeseen) -> str:
     match entry:
         case Published():
             return f"publishes {_place(entry.place, entry.offset)} {_event(entry.event)}"
+        case Sent():
+            return f"sends a record to {_place(entry.place)}"
+        case Unacked():
+            return f"is told that what it sent to {_place(entry.place)} may not lie there"
         case Acked():
             return f"is told that {_place(entry.place, entry.offset)} lies there"
         case Committed():
@@ -108,8 +131,9 @@ def _what(entry: Published | Acked | Committed | ReadOffsets | Booked | Called |
             return f"fails: {entry.what}"
 
 
-def _place(place: TopicPartition, offset: int) -> str:
-    return f"{place.topic.removeprefix('inference.')}[{place.partition}]@{offset}"
+def _place(place: TopicPartition, offset: int | None = None) -> str:
+    name = f"{place.topic.removeprefix('inference.')}[{place.partition}]"
+    return name if offset is None else f"{name}@{offset}"
 
 
 def _event(event: Event | None) -> str:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from tests.histories.generating import make
 from tests.histories.history import History
-from tests.histories.invariants import Violation, violations
+from tests.histories.invariants import violations
 from tests.histories.playing import play
+from tests.histories.promises import Violation
 from tests.histories.shrinking import shrunk
 
 _SHOWN = 5

@@ -10,14 +10,13 @@ from typing import TypeVar
 from uuid import UUID
 
 from aiokafka import TopicPartition
-from aiokafka.errors import RebalanceInProgressError, UnknownError
 
+from services.monitor.books.handlers import TOPICS as BOOKED
 from shared.db.failures import RETRYABLE
 from shared.errors import TallygateError
 from shared.events import CancelRequested, InferenceRequested, new_id
-from shared.events.topics import ATTEMPTS, CANCELLATIONS, OUTCOMES, REQUESTS, Topic
+from shared.events.topics import CANCELLATIONS, RESULTS, Topic, requests_topic, router_groups
 from shared.kafka import KafkaError
-from shared.kafka.local import Ask, Commit, Fault, Fetch, Operation, Produce, late, lost, refused
 from shared.kafka.settings import KafkaSettings
 from tests.histories.callers import Asked, ask
 from tests.histories.cluster import HistoryBroker, HistoryCluster
@@ -38,11 +37,20 @@ from tests.histories.history import (
     Request,
     Stop,
     Trouble,
-    Verb,
 )
 from tests.histories.lives import EPOCH, Life
-from tests.histories.processes import MONITORS, ROUTERS, Place, models, run_gateway, run_monitor, run_router
+from tests.histories.processes import (
+    GATEWAYS,
+    MONITORS,
+    ROUTERS,
+    Place,
+    models,
+    run_gateway,
+    run_monitor,
+    run_router,
+)
 from tests.histories.trace import Called, Ended, Published, Trace, Unforeseen
+from tests.histories.troubles import Troubles
 from tests.support.memory.gateway import GatewayTables
 from tests.support.scripted_transport import Answer, Call
 
@@ -53,15 +61,7 @@ SETTLED_WITHIN_S = 75.0  # past its deadline, and past the last fault: a minute,
 
 _LOOK_EVERY_S = 0.5
 _BACK_AFTER_S = 1.0  # a process that stopped by itself is started again
-_VERBS: dict[type, Verb] = {Produce: "produce", Commit: "commit", Fetch: "fetch", Ask: "ask"}
 _KAFKA = KafkaSettings.model_construct(bootstrap_servers="local")
-
-
-@dataclass(slots=True)
-class _Troubled:
-    trouble: Trouble
-    skip: int
-    left: int
 
 
 @dataclass(kw_only=True)
@@ -87,17 +87,14 @@ class World:
 
     def __post_init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.random = random.Random(self.history.seed + 1)
-        self.cluster = HistoryCluster(self.trace, self._fault_of)
+        self.troubles = Troubles(self.history.latency_s, random.Random(self.history.seed + 1))
+        self.cluster = HistoryCluster(self.trace, self.troubles.of_broker)
         self.tables = HistoryTables(self.trace)
         self.gateway_tables = GatewayTables()
         self._lives: dict[str, Life] = {}  # of each slot, the one of now
         self._by_name: dict[str, Life] = {}
         self._places: dict[str, Place] = {}
         self._births: dict[str, int] = {}
-        self._troubles: dict[str, list[_Troubled]] = {}
-        self._away_until = {"broker": -1.0, "database": -1.0}
-        self._deaf_until: dict[str, float] = {}
         self._producer = HistoryBroker(self.cluster, "upstream", settings=_KAFKA).producer()
         self._requests = {request.name: request for request in self.history.requests}
         self._published: dict[str, InferenceRequested] = {}
@@ -145,7 +142,7 @@ class World:
             life.clock_ahead_s, life.clock_rate = self._lives[slot].clock_ahead_s, self._lives[slot].clock_rate
         self._lives[slot] = self._by_name[life.name] = life
         broker = HistoryBroker(self.cluster, life.name, settings=_KAFKA, stop=self._stopping(slot))
-        place = self._places[slot] = Place(life, broker, _Turn(self, life), self.tables, self.gateway_tables)
+        place = self._places[slot] = Place(life, broker, _Turn(self.troubles, life), self.tables, self.gateway_tables)
         life.when_it_ends(broker.kill)
         life.when_it_ends(lambda: self.trace.append(Ended(self.loop.time(), life.name)))
         life.when_frozen(broker.freeze, broker.thaw)
@@ -187,7 +184,7 @@ class World:
             case Again() | Cancel() | Garbage():
                 self._publish_more(happening)
             case Away():
-                self._away_until[happening.what] = happening.at_s + happening.for_s
+                self.troubles.away(happening)
             case _:
                 self._strike(happening, self._lives[happening.slot])
 
@@ -204,18 +201,19 @@ class World:
             case Expel():
                 self._places[fault.slot].broker.expel()
             case Deaf():
-                self._deaf_until[life.name] = fault.at_s + fault.for_s
+                self.troubles.deaf(life.name, fault)
             case Clock():
                 life.clock_ahead_s, life.clock_rate = fault.ahead_s - fault.at_s * (fault.rate - 1.0), fault.rate
             case Trouble():
-                self._troubles.setdefault(life.name, []).append(_Troubled(fault, fault.skip, fault.count))
+                self.troubles.begin(life.name, fault)
 
     def _publish_more(self, happening: Again | Cancel | Garbage) -> None:
         if isinstance(happening, Garbage):
-            self.loop.create_task(self._send_garbage())
+            self.loop.create_task(self._send_garbage(happening))
         elif (published := self._published.get(happening.request)) is not None:
             cancelled = CancelRequested(inference_id=published.inference_id, tenant_id=TENANT)
-            topic, event = (REQUESTS, published) if isinstance(happening, Again) else (CANCELLATIONS, cancelled)
+            again = requests_topic(published.priority), published
+            topic, event = again if isinstance(happening, Again) else (CANCELLATIONS, cancelled)
             self.loop.create_task(self._publish(topic, event))
 
     def _end_and_start(self, slot: str, life: Life) -> None:
@@ -244,12 +242,13 @@ class World:
             inference_id=new_id(),
             tenant_id=TENANT,
             input={"messages": [{"role": "user", "content": request.name}]},
+            priority=request.priority,
             registry_version=1,
             accepted_at=accepted_at,
             deadline_at=accepted_at + timedelta(seconds=request.deadline_s),
         )
         self._published[request.name] = requested
-        self.loop.create_task(self._publish(REQUESTS, requested))
+        self.loop.create_task(self._publish(requests_topic(request.priority), requested))
 
     async def _publish(self, topic: Topic, event: InferenceRequested | CancelRequested) -> None:
         """Until it is acked, as upstream services do it."""
@@ -265,8 +264,8 @@ class World:
             else:
                 return
 
-    async def _send_garbage(self) -> None:
-        await self._producer.send(REQUESTS.name, b"{", b"garbage")
+    async def _send_garbage(self, garbage: Garbage) -> None:
+        await self._producer.send(requests_topic(garbage.priority).name, b"{", b"garbage")
 
     def _answer(self, call: Call, life: Life) -> Answer:
         self.ledger.append(call)
@@ -274,40 +273,6 @@ class World:
         request = self._requests[call.body["messages"][0]["content"]]
         made = self._calls_of[request.name] = self._calls_of.get(request.name, 0) + 1
         return request.answers[min(made, len(request.answers)) - 1]
-
-    # What becomes of operations
-
-    def _fault_of(self, operation: Operation) -> Fault | None:
-        verb = _VERBS[type(operation)]
-        if self.loop.time() < self._away_until["broker"]:
-            return refused()
-        if self.loop.time() < self._deaf_until.get(operation.process, -1.0) and verb in {"fetch", "ask"}:
-            return refused()
-        trouble = self._trouble_of(operation.process, verb)
-        if trouble is not None:
-            return _kafka_fault(trouble)
-        if self.history.latency_s:
-            return late(self._latency(), 0.0 if verb == "fetch" else self._latency())
-        return None
-
-    def _trouble_of(self, process: str, verb: Verb) -> Trouble | None:
-        for troubled in self._troubles.get(process, ()):
-            if troubled.trouble.verb != verb or troubled.left == 0:
-                continue
-            if troubled.skip:
-                troubled.skip -= 1
-                continue
-            troubled.left -= 1
-            return troubled.trouble
-        return None
-
-    def _latency(self) -> float:
-        return self.random.random() * self.history.latency_s
-
-    def database_fault(self, process: str) -> Trouble | None:
-        if self.loop.time() < self._away_until["database"]:
-            return Trouble("", 0.0, "database", "refused")
-        return self._trouble_of(process, "database")
 
     # The end
 
@@ -332,8 +297,9 @@ class World:
             and all(key in rows and rows[key]["settlement"] is not None for key in accepted)
             and all(row["outcome"] is not None for row in self.tables.attempts.values())
             and all(call.ended_at is not None or not self._lasts(call) for call in self.ledger)
-            and self._is_read(ROUTERS, REQUESTS)
-            and self._is_read(MONITORS, ATTEMPTS, OUTCOMES, REQUESTS)
+            and all(self._is_read(group, topic) for topic, group in router_groups(ROUTERS).items())
+            and self._is_read(MONITORS, *BOOKED)
+            and (not self.history.gateways or self._is_read(GATEWAYS, RESULTS))
         )
 
     def _lasts(self, call: Call) -> bool:
@@ -352,15 +318,13 @@ class World:
 class _Turn:
     """How one process reaches the database."""
 
-    world: World
+    troubles: Troubles
     life: Life
 
     async def __call__(self, verb: str, effect: Callable[[], R], /) -> R:
-        trouble = self.world.database_fault(self.life.name)
+        trouble = self.troubles.of_database(self.life.name)
         how, slow_s = (None, 0.0) if trouble is None else (trouble.how, trouble.slow_s)
-        if self.world.history.latency_s:
-            slow_s += self.world.random.random() * self.world.history.latency_s
-        await asyncio.sleep(slow_s)
+        await asyncio.sleep(slow_s + self.troubles.latency())
         if how in {"refused", "broken"}:
             raise ConnectionRefusedError(verb)
         answer = effect()
@@ -368,22 +332,6 @@ class _Turn:
         if how in {"lost", "broken_lost"}:
             raise ConnectionResetError(verb)
         return answer
-
-
-def _kafka_fault(trouble: Trouble) -> Fault:
-    match trouble.how:
-        case "refused":
-            return refused()
-        case "lost":
-            return lost()
-        case "slow":
-            return late(trouble.slow_s, 0.0 if trouble.verb == "fetch" else trouble.slow_s)
-        case "broken":
-            return refused(UnknownError())
-        case "broken_lost":
-            return lost(UnknownError())
-        case "fenced":
-            return refused(RebalanceInProgressError())
 
 
 def _quiet_at(history: History) -> float:

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.inference.idempotency import IdempotencyKey
-from shared.events import new_id
+from services.monitor.books.books import fold
+from shared.events import ReplyCompleted, ReplyFailed, new_id
 from shared.inferences.store import StoredResult
 from tests.stores.bench import TENANT, Stores, memory_stores
-from tests.unit.shared.events.samples import NOW
+from tests.unit.shared.events.samples import NOW, settled
 
 Verb = Literal["claim", "known", "take_over", "published"]
 
@@ -51,6 +52,20 @@ async def test_the_first_result_of_an_inference_stays(stores: Stores) -> None:
         [second, StoredResult(new_id(), TENANT, "t", b"3")], NOW, NOW + timedelta(days=1)
     )
     assert await stores.inferences.results([inference_id, new_id()]) == [first]
+
+
+async def test_of_two_kinds_of_result_the_one_is_told_that_the_books_have(stores: Stores) -> None:
+    inference_id = new_id()
+    failed, completed = (
+        StoredResult(inference_id, TENANT, kind.ce_type, b"{}") for kind in (ReplyFailed, ReplyCompleted)
+    )
+    await stores.inferences.add_results([failed], NOW, NOW + timedelta(days=1))
+    await stores.inferences.add_results([completed], NOW + timedelta(seconds=1), NOW + timedelta(days=1))
+    assert await stores.inferences.results([inference_id]) == [failed]
+
+    said = settled(inference_id=inference_id, tenant_id=TENANT, event_id=new_id(), settlement="completed")
+    await stores.books.book(fold([said]), NOW)
+    assert await stores.inferences.results([inference_id]) == [completed]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.gateway.inference.idempotency import IdempotencyKey, KnownKey
 from services.gateway.inference.store import KeyStore
 from shared.db.store import Place
+from shared.events import ReplyCompleted
 from shared.inferences import InferenceStore
 from shared.inferences.store import StoredResult
 from tests.support.memory.monitor import MonitorTables
@@ -27,7 +28,7 @@ class KeyRow:
 @dataclass(slots=True)
 class GatewayTables:
     keys: dict[Sent, KeyRow] = field(default_factory=dict)
-    results: dict[UUID, tuple[StoredResult, datetime]] = field(default_factory=dict)
+    results: dict[tuple[UUID, str], tuple[StoredResult, datetime]] = field(default_factory=dict)  # the first of a kind
     read: dict[Place, int] = field(default_factory=dict)
 
 
@@ -88,13 +89,23 @@ class MemoryInferenceStore(InferenceStore):
 
     def _add(self, results: Sequence[StoredResult], kept_until: datetime) -> None:
         for result in results:
-            self._results.setdefault(result.inference_id, (result, kept_until))
+            self._results.setdefault((result.inference_id, result.ce_type), (result, kept_until))
 
     async def results(self, inference_ids: Sequence[UUID]) -> list[StoredResult]:
         return await self._turn("results", lambda: self._found(inference_ids))
 
     def _found(self, inference_ids: Sequence[UUID]) -> list[StoredResult]:
-        return [self._results[one][0] for one in dict.fromkeys(inference_ids) if one in self._results]
+        found = (self._told(inference_id) for inference_id in dict.fromkeys(inference_ids))
+        return [result for result in found if result is not None]
+
+    def _told(self, inference_id: UUID) -> StoredResult | None:
+        """As the books say that it ended; until they say it, the first."""
+        stored = [result for (of, _), (result, _) in self._results.items() if of == inference_id]
+        settlement = self._books.inferences.get(inference_id, {}).get("settlement")
+        if settlement is not None:
+            is_answer = settlement == "completed"
+            stored = [result for result in stored if (result.ce_type == ReplyCompleted.ce_type) == is_answer]
+        return next(iter(stored), None)
 
     async def forget_results(self, now: datetime, limit: int) -> int:
         return await self._turn("forget_results", lambda: self._forget(now, limit))

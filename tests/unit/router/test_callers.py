@@ -205,6 +205,17 @@ async def test_while_acks_come_late_a_caller_is_told_what_is_on_record() -> None
     assert len(router.heard(gateway)) == 1
 
 
+async def test_who_is_told_by_the_topic_alone_is_told_what_is_on_record_too() -> None:
+    router = _Router(reply_partition=3)
+    router.publisher.late, router.publisher.takes_only = True, OUTCOMES
+    running = asyncio.create_task(router.run())
+    await router.publisher.refused.wait()
+    assert len(router.said(OUTCOMES)) == 1
+    router.publisher.takes_only = None
+    await running
+    assert len(router.said(REPLIES)) == 1
+
+
 async def test_the_books_say_of_nothing_that_it_has_ended_whose_result_is_not_stored() -> None:
     async with _waiting(ScriptedGateway(RING), store_result=True) as router:
         router.publisher.takes_only = RESULTS

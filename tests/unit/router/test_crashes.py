@@ -34,6 +34,8 @@ COMPLETION = Completion(b"{}", CompletionRead(text="hi", response_model="m"))
 class Acked:
     """Keeps what is published; what `refuses` says of an event is raised instead."""
 
+    acks_are_late = False
+
     def __init__(self, refuses: Callable[[Event], Exception | None]) -> None:
         self.events: list[Event] = []
         self._refuses = refuses

@@ -28,6 +28,8 @@ class _Endpoint:
 
 
 class _SlowlyAcked:
+    acks_are_late = False
+
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.asked, self.acks = asyncio.Event(), asyncio.Event()

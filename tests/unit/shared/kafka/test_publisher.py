@@ -109,6 +109,11 @@ async def test_acks_are_late_while_one_is_waited_for_and_for_some_seconds_after_
     assert publishing.done()
     assert seen == [False, False, True, True, False]
 
+    broker.cluster.faults = lambda _: refused()
+    with pytest.raises(TallygateError):
+        await publisher.publish(TWO[0])
+    assert publisher.acks_are_late
+
 
 @virtually
 async def test_of_events_of_which_one_is_too_large_none_is_sent() -> None:
