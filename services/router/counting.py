@@ -53,7 +53,7 @@ def cost_usd(price: Price | None, usage: Usage) -> float | None:
     if usage.input_tokens is None and usage.output_tokens is None:
         return None
     cached = (usage.cache_read_tokens, usage.cache_write_tokens)
-    return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached, _apart(usage))
+    return price.cost_usd(usage.input_tokens or 0, usage.output_tokens or 0, *cached, apart=_apart(usage))
 
 
 def _apart(usage: Usage) -> Apart:

@@ -89,7 +89,7 @@ class Price(BaseModel):
 
     def cost_usd(
         self, input_tokens: float, output_tokens: float, cache_read_tokens: float = 0, cache_write_tokens: float = 0,
-        apart: Apart = NOTHING_APART,
+        *, apart: Apart = NOTHING_APART,
     ) -> float:  # fmt: skip
         """Of one call. The input tokens are all of them, those read from a cache or written to one included."""
         rates = self.rates(input_tokens)
