@@ -159,14 +159,15 @@ class Claims(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def take(self, record: ConsumerRecord) -> None:
         """Blocks while no more is claimed than has come. What there is no room for is claimed, and refused."""
+        # The epoch is read before any wait: the partition may be revoked meanwhile, and the record claimed by another
+        # router. Should the partition come back here, the commit would succeed, and only the old epoch tells.
+        epoch = self._epoch
         await self._ready.wait()  # records may be delivered before `start` is called
         if self._topic is BULK_REQUESTS:
             await self._until_bulk_may_come()
         if self._stopping or await self._is_stale(record):
             return
-        # The epoch is read before the wait: the partition may be revoked meanwhile, and claimed by another
-        # router. Should it come back here, the commit would succeed, and only the old epoch tells.
-        await self._inbox.put(Taken(record, self._epoch))
+        await self._inbox.put(Taken(record, epoch))
 
     async def _until_bulk_may_come(self) -> None:
         """Bulk is not refused for want of room: it stays on its topic until there is some, and while people ask it

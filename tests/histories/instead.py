@@ -10,11 +10,11 @@ from services.monitor.recovery import orphans
 from services.monitor.recovery.orphans import Orphan
 from services.monitor.recovery.recovery import LostWork, Overdue, Recovery
 from services.router import reports
-from services.router.claims import Claims
+from services.router.claims import Claims, Taken
 from services.router.progress import OpenCall
 from shared.errors import failure
 from shared.events import new_id
-from shared.events.topics import OUTCOMES, REPLIES, REQUESTS, RESULTS, Topic
+from shared.events.topics import BULK_REQUESTS, OUTCOMES, REPLIES, REQUESTS, RESULTS, Topic
 from shared.inferences import InferenceFailedError, Order
 from shared.kafka import offsets
 from shared.kafka.publisher import Outgoing
@@ -65,6 +65,14 @@ async def commit_again(self: Claims, records: Any) -> bool:
 
     self._kept = asyncio.create_task(again())
     return await _committed(self, records)
+
+
+async def take_after_the_wait(self: Claims, record: Any) -> None:
+    await self._ready.wait()
+    if self._topic is BULK_REQUESTS:
+        await self._until_bulk_may_come()
+    if not (self._stopping or await self._is_stale(record)):
+        await self._inbox.put(Taken(record, self._epoch))
 
 
 async def forget_it(self: Any, batch: Any, **_how: bool) -> None:

@@ -37,6 +37,9 @@ class Life:
         self._parked: list[tuple[_Step, Context]] = []
         self._steps_left: int | None = None
         self._kept: list[asyncio.Task[None]] = []
+        self._unmade: list[
+            _Step
+        ] = []  # of its death: their tasks, which nobody else may know, are not collected either
         self._at_its_end: list[Callable[[], object]] = []
         self._on_freeze: list[Callable[[], object]] = []
         self._on_thaw: list[Callable[[], object]] = []
@@ -84,6 +87,7 @@ class Life:
 
     def may_make(self, step: "_Step") -> bool:
         if not self.alive:
+            self._unmade.append(step)
             return False
         if self.frozen:
             self._parked.append((step, contextvars.copy_context()))
@@ -92,6 +96,7 @@ class Life:
             self._steps_left -= 1
             if self._steps_left < 0:
                 self.end()
+                self._unmade.append(step)
                 return False
         return True
 

@@ -87,6 +87,10 @@ MUTANTS = (
         ((Claims, "_committed", instead.commit_again),), 2, FORWARD,
     ),
     Mutant(
+        "take after the wait", "bulk that waited for room counts as taken when there is some, and not when it came",
+        ((Claims, "take", instead.take_after_the_wait),), 7467, CALLED,
+    ),
+    Mutant(
         "drop a hand-back", "attempts whose claim failed get no outcome",
         ((Claims, "_hand_back", instead.forget_it),), 64, SWEPT,
     ),

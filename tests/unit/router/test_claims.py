@@ -161,3 +161,19 @@ async def test_who_stops_in_the_middle_of_a_claim_finishes_it_first() -> None:
     assert committed(router) == 1
     await asyncio.sleep(0.1)
     assert router.called == ["acme"]
+
+
+@virtually
+async def test_bulk_that_waited_for_room_while_its_partition_was_another_routers_is_not_claimed() -> None:
+    router = Router(RoomLimits(slots=2, places=10))
+    await router.start()
+    asked = set(await router.ask("hostile", 3, deadline_s=10.0, priority="bulk"))
+    await asyncio.sleep(1.0)
+    taken = {event.subject for event in router.said(ATTEMPTS)}
+    assert len(taken) == 2, "one has the slot of bulk, one its place in line, and one waits for room"
+
+    await router.bulk.on_partitions_revoked(())
+    await asyncio.sleep(30.0)
+
+    assert len(router.settled(asked)) == 2
+    assert {event.subject for event in router.said(ATTEMPTS)} == taken
