@@ -5,12 +5,12 @@ Records reach the handler as they are: decoding and dead letters are ours.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, cast
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
@@ -42,7 +42,8 @@ class GroupSubscription:
         gather_s: float,
     ) -> None:  # fmt: skip
         self._broker = _broker(settings, graceful_timeout_s)
-        self._subscriber = _subscriber(self._broker, topics, group, listener)
+        self._revocations = Revocations(listener)
+        self._subscriber = _subscriber(self._broker, topics, group, self._revocations)
         on_first = self._one_by_one if batch is None else self._in_batches
         self._handler = handler
         self._most = batch or _TAKEN_AT_ONCE
@@ -62,11 +63,15 @@ class GroupSubscription:
     async def _one_by_one(self, first: ConsumerRecord) -> None:
         """Hands over the record and what has come with it, so that FastStream's work is done once for all of them.
 
-        They are taken before the first one is handled, and the next ones are fetched meanwhile. A handler to which it
-        matters that a record may be another member's by now asks for the position of its partition.
+        They are taken before the first one is handled. What is not handled when partitions are revoked is dropped: it
+        is delivered again, to whoever has its partition then. Another member may have committed it, and the partition
+        may have come back, so that neither position nor commit would tell.
         """
-        for record in (first, *await self._with_it()):
-            if self._stopping and record is not first:
+        before = self._revocations.count
+        more = await self._with_it()
+        fetched_at = self._revocations.count
+        for record in more if fetched_at > before else (first, *more):
+            if self._revocations.count > fetched_at or (self._stopping and record is not first):
                 return
             await self._handler(record)
 
@@ -96,6 +101,23 @@ class GroupSubscription:
         return list(chain.from_iterable(found.values()))
 
 
+class Revocations(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Counts them, before the listener hears of one. The client hands over no record while one is under way."""
+
+    def __init__(self, listener: ConsumerRebalanceListener | None) -> None:
+        self.count = 0
+        self._listener = listener
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.count += 1
+        if self._listener is not None:
+            await self._listener.on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        if self._listener is not None:
+            await self._listener.on_partitions_assigned(assigned)
+
+
 def _broker(settings: KafkaSettings, graceful_timeout_s: float) -> KafkaBroker:
     connection = settings.connection()
     return KafkaBroker(
@@ -114,7 +136,7 @@ def _subscriber(
     broker: KafkaBroker,
     topics: Sequence[Topic],
     group: str,
-    listener: ConsumerRebalanceListener | None,
+    listener: ConsumerRebalanceListener,
 ) -> Any:
     return broker.subscriber(
         *(topic.name for topic in topics),
