@@ -161,7 +161,7 @@ async def test_what_is_booked_after_the_seal_is_held_by_a_further_one(here: Depl
 
 
 async def test_what_a_past_day_is_told_of_is_noted_and_nothing_else(here: Deployment) -> None:
-    await here.book(*a_call(TODAY))
+    await here.book(*a_call(utc_now().date()))
     assert await here.pool.fetchval("SELECT count(*) FROM monitor.late_bookings") == 0
     await here.book(*a_call(DAY))
     assert await here.pool.fetchval("SELECT array_agg(DISTINCT day) FROM monitor.late_bookings") == [DAY]
@@ -279,8 +279,9 @@ async def write(file: Path, lines: list[str]) -> None:
 
 
 async def test_the_monitor_seals_every_day_that_is_over_once(here: Deployment) -> None:
-    first = TODAY - timedelta(days=4)
-    await here.book(*a_call(first), *a_call(DAY), *a_call(TODAY))
+    today = utc_now().date()
+    first = today - timedelta(days=4)
+    await here.book(*a_call(first), *a_call(today - timedelta(days=2)), *a_call(today))
     lease = Lease(LeaseRow(here.pool, "sealing"), "m1", LEASE_S)
 
     async def booked() -> bool:
