@@ -39,6 +39,8 @@ class Pacer:
         self._timer = self._loop.call_at(self._due, self._write)
 
     def _write(self) -> None:
+        if self._transport.is_closing():
+            return  # the client went away: run() is being cancelled, maybe later in this turn of the loop
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self._wait()
         elif (piece := next(self._pieces, None)) is None:
