@@ -26,7 +26,7 @@ _PER_S = 50  # chunks of each stream
 _SHORT = 5  # chunks: of a stream that is soon over
 _HELD_S = 60  # with a chunk a second: longer than it takes until all are open
 _WARM_S = 1.0
-_SPREAD_S = 4.0  # in which many streams begin
+_SPREAD_S = 4.1  # in which many streams begin, each at another moment between two chunks of the others
 _CALLERS = (1, 16)
 
 _SHORT_MODEL = stream_model(LATER_MS, _SHORT, _PER_S)

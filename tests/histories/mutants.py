@@ -120,7 +120,7 @@ MUTANTS = (
     ),
     Mutant(
         "forget an orphan", "one orphan of each look is left out",
-        ((Recovery, "_lost_work", instead.all_but_one),), 3, SWEPT,
+        ((Recovery, "_lost_work", instead.all_but_one),), 16, SWEPT,
     ),
     Mutant(
         "forget the attempts of the settled", "open attempts of dead routers are closed only while nobody has settled",
@@ -148,7 +148,7 @@ MUTANTS = (
     ),
     Mutant(
         "wait anew", "who has waited for somebody else to publish then waits as long as its deadline once more",
-        ((Inferences, "reply", instead.wait_anew),), 19648, ANSWERED,
+        ((Inferences, "reply", instead.wait_anew),), 6380, ANSWERED,
     ),
     Mutant(
         "act half deaf", "routers count as silent although their heartbeats were not read to the end",
@@ -164,7 +164,7 @@ MUTANTS = (
     ),
     Mutant(
         "tell before the ack", "callers are told at the same moment as the books, also while acks come late",
-        ((Publisher, "acks_are_late", False),), 873, AGREED,
+        ((Publisher, "acks_are_late", False),), 2530, AGREED,
     ),
     Mutant(
         "forget bulk", "recovery asks what the routers have claimed of one topic of requests, and not of the other",

@@ -238,6 +238,7 @@ async def test_recovery_reads_from_memory_what_it_reads_from_postgresql(sql: Sto
     working = await memory.recovery.routers_with_open_work()
     nobody = tuple(f"{router} (handed back)" for router in events.routers)
     known = {*events.routers, *nobody}
+    assert not await memory.recovery.is_work_open() or await sql.recovery.is_work_open()
     assert set(working) == set(await sql.recovery.routers_with_open_work()) & known
     for dead in ((), events.routers[:1], events.routers, (*nobody, events.routers[0]), (*nobody, *events.routers)):
         assert await memory.recovery.lost_attempts(dead) == await sql.recovery.lost_attempts(dead)

@@ -116,19 +116,26 @@ class Recovery:
             self._liveness.heard(event, asyncio.get_running_loop().time())
 
     async def _look(self) -> None:
-        if not (any(await self._overdue()) or await self._is_lost_work()):
+        hears_routers = await self._listen()
+        if not await self._store.is_work_open():  # as most of the time where little is asked for
+            self._tell_lost(0)
+            instruments.overdue.set(0)
+            return
+        if not (any(await self._overdue()) or (hears_routers and any(await self._lost_work(await self._claimed())))):
             return
         async with self._lease.turn() as mine:
             if mine:
                 await self._recover()
 
-    async def _is_lost_work(self) -> bool:
-        # Silence counts only when the topic was read to its end: heartbeats that wait there unread would make routers
-        # look dead, and calls that they are making would be made again.
+    async def _listen(self) -> bool:
+        """Whether silence counts: only when the topic was read to its end. Heartbeats that wait there unread would make
+        routers look dead, and calls that they are making would be made again."""
         if not await self._heartbeats.caught_up():
             return False
-        self._liveness.looked(asyncio.get_running_loop().time())
-        return any(await self._lost_work(await self._claimed()))
+        now_s = asyncio.get_running_loop().time()
+        self._liveness.looked(now_s)
+        instruments.routers_alive.set(len(self._liveness.alive(now_s)))
+        return True
 
     async def _claimed(self) -> Claimed:
         return self._claims.saw(await self._offsets.of_routers(), asyncio.get_running_loop().time())
@@ -136,11 +143,13 @@ class Recovery:
     async def _lost_work(self, claimed: Claimed) -> LostWork:
         routers, now_s = await self._store.routers_with_open_work(), asyncio.get_running_loop().time()
         dead = sorted(self._liveness.dead(routers, now_s))
-        instruments.routers_alive.set(len(self._liveness.alive(now_s)))
         lost = LostWork(await self._store.lost_attempts(dead) if dead else (), await self._store.orphans(dead, claimed))
-        self._orphans = len(lost.orphans)
-        instruments.orphans.set(self._orphans)
+        self._tell_lost(len(lost.orphans))
         return lost
+
+    def _tell_lost(self, orphans: int) -> None:
+        self._orphans = orphans
+        instruments.orphans.set(orphans)
 
     async def _overdue(self) -> Overdue:
         grace_s = self._settings.grace_s

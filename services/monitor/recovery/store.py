@@ -22,6 +22,11 @@ WHERE name = $3 AND holder = $1 AND until > clock_timestamp() RETURNING true
 """
 _END_LEASE = "DELETE FROM monitor.leases WHERE name = $2 AND holder = $1"
 
+_IS_WORK_OPEN = """
+SELECT EXISTS (SELECT FROM monitor.inferences WHERE settlement IS NULL)
+    OR EXISTS (SELECT FROM monitor.attempts WHERE outcome IS NULL)
+"""
+
 # Also of inferences that are settled: their router died before the claim, or they were on the topic twice.
 _OPEN_WORK = """
 SELECT router_id FROM monitor.inferences WHERE settlement IS NULL AND router_id IS NOT NULL
@@ -134,6 +139,10 @@ class LeaseRow:
 class RecoveryStore(LeaseRow):
     def __init__(self, pool: Pool) -> None:
         super().__init__(pool, "recovery")
+
+    async def is_work_open(self) -> bool:
+        """Whether any inference is unsettled, or any attempt has no outcome."""
+        return bool(await self._pool.fetchval(_IS_WORK_OPEN))
 
     async def routers_with_open_work(self) -> list[str]:
         return [row[0] for row in await self._pool.fetch(_OPEN_WORK)]

@@ -161,6 +161,13 @@ class MemoryRecoveryStore(RecoveryStore):
     async def end_lease(self, holder: str) -> None:
         await self._turn("end_lease", lambda: self._tables.end_lease(holder))
 
+    async def is_work_open(self) -> bool:
+        return await self._turn("is_work_open", self._is_work_open)
+
+    def _is_work_open(self) -> bool:
+        unsettled = any(row["settlement"] is None for row in self._tables.inferences.values())
+        return unsettled or any(row["outcome"] is None for row in self._tables.attempts.values())
+
     async def routers_with_open_work(self) -> list[str]:
         return await self._turn("routers_with_open_work", self._routers_with_open_work)
 

@@ -26,6 +26,7 @@ from shared.events.topics import BULK_REQUESTS, OUTCOMES, REQUESTS, Topic, reque
 from shared.kafka.local import Fault, Fetch, LocalBroker, LocalCluster, Operation, Produce, late, refused
 from shared.kafka.publisher import Publisher
 from tests.support.memory.monitor import MemoryRecoveryStore, MonitorTables
+from tests.support.memory.turns import R
 from tests.support.virtual_time import virtually
 from tests.unit.shared.events.samples import requested
 
@@ -247,3 +248,23 @@ async def test_what_a_living_router_forgot_is_closed_and_its_caller_told() -> No
     assert (word.settlement, word.swept, word.reported_by) == ("expired", True, "monitor/m1")
     assert word.error is not None
     assert word.error.detail.startswith("closed by the sweep")
+
+
+@virtually
+async def test_where_nothing_is_open_a_look_asks_no_more_than_that_and_what_comes_later_is_found() -> None:
+    world, verbs = World(), set[str]()
+
+    async def noted(verb: str, effect: Callable[[], R]) -> R:
+        verbs.add(verb)
+        return effect()
+
+    world.store = MemoryRecoveryStore(world.tables, noted)
+    await world.orphans([])
+    await world.recover()
+    await asyncio.sleep(100.0)
+    assert verbs == {"is_work_open"}
+
+    asked = request()
+    await world.orphans([asked])
+    await asyncio.sleep(RECORD_IS_THERE_AFTER_S + 3.0)
+    assert world.redelivered() == {asked.inference_id}
